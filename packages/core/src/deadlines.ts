@@ -1,0 +1,48 @@
+/** Every deadline and default in one table, derived from one another; `berth doctor` prints it. All in ms. */
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+const daemonReport = MINUTE
+const dialHome = 2 * MINUTE
+const provision = 30 * MINUTE
+
+export const deadlines = {
+  /** A claim of the reconciler: longer than any single provider call may take. */
+  tickLease: 60 * SECOND,
+  providerCall: 45 * SECOND,
+  /** A settled workspace is looked at this often even when nothing happens. */
+  tickIdle: 30 * SECOND,
+  tickBusy: SECOND,
+  daemonReport,
+  /** Two missed reports and a bit: the link is half-open. */
+  linkSilent: 45 * SECOND,
+  dialHome,
+  /** From the wish to the agent started: clone, image build and upload included. */
+  provision,
+  uploadIdle: 10 * MINUTE,
+  stopSave: 20 * SECOND,
+  stopTotal: 30 * SECOND,
+  autoStop: 30 * MINUTE,
+  idleCap: 12 * HOUR,
+  waitingSleep: 2 * HOUR,
+  backgroundHold: 2 * HOUR,
+  turnStalled: HOUR,
+  humanInput: 15 * MINUTE,
+  previewTraffic: 15 * MINUTE,
+  unreachable: 30 * MINUTE,
+  /** A gap between two ticks of the server above this resets idle and unreachable counters. */
+  serverGap: 30 * SECOND,
+  reaperMinimumAge: 15 * MINUTE,
+  reaperInterval: 5 * MINUTE,
+  approvalPreapproval: HOUR,
+  /** How long the agent's hook may wait for a person: longer than any vacation. */
+  hookTimeout: 30 * 24 * HOUR,
+  viewerHeartbeat: 30 * SECOND,
+  viewerGone: 75 * SECOND,
+  signInLink: 10 * MINUTE,
+  browserSession: 30 * 24 * HOUR,
+  pasteAcknowledged: 3 * SECOND,
+  journalKeep: 7 * 24 * HOUR,
+} as const satisfies Record<string, number>
+export type DeadlineName = keyof typeof deadlines

@@ -1,0 +1,6 @@
+export * from './deadlines.ts'
+export type * from './ports/clock.ts'
+export type * from './ports/daemons.ts'
+export * from './ports/provider.ts'
+export type * from './ports/store.ts'
+export type * from './workspace/records.ts'

@@ -1,0 +1,20 @@
+/** The machines' daemons as core sees them: connected or not, and callable. */
+import type { WorkspaceId } from '@berth/wire'
+import type { DaemonMethod, DaemonParams, DaemonResult, StreamOpen } from '@berth/wire/daemon'
+
+/** A two-way byte stream over a daemon's link. Writing waits for credit; an error aborts both ways. */
+export interface ByteStream {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+  abort(reason: string): void
+}
+
+export interface Daemons {
+  connected(workspaceId: WorkspaceId): boolean
+  count(): number
+  /** Throws BerthError `daemon_unreachable` at once when it is not connected, `timeout` after `withinMs`. */
+  call<M extends DaemonMethod>(workspaceId: WorkspaceId, method: M, params: DaemonParams<M>, options: { withinMs: number; signal?: AbortSignal }): Promise<DaemonResult<M>>
+  openStream(workspaceId: WorkspaceId, open: StreamOpen, signal?: AbortSignal): Promise<ByteStream>
+  /** Sends the current assignment if the daemon is connected. */
+  reassign(workspaceId: WorkspaceId): Promise<void>
+}

@@ -1,0 +1,81 @@
+/**
+ * What a provider of machines promises. Every method may be repeated after a crash between any two lines: the
+ * vendor object is found again by its owner key, never bought twice. Nothing blocks: slow work is a Step to poll.
+ */
+import type { Isolation } from '@berth/wire'
+
+/** The key of one vendor object. It is in the database before the first call, and in the object's name and labels. */
+export interface Owner { readonly installation: string; readonly workspaceId: string; readonly generation: number }
+
+export interface MachineSpec {
+  readonly image: string | null
+  readonly memoryBytes: number
+  readonly cpus: number
+  readonly pids: number
+  /** The boot file's content, 0600 in the machine before the daemon starts. A secret. */
+  readonly boot: MachineBoot
+}
+/** The provider adds the paths and users that only it knows, writes the boot file, and starts the daemon. */
+export interface MachineBoot { readonly bootToken: string; readonly link: LinkAddress; readonly toolbox: ToolboxRef }
+/** Ways to the server's link listener; the provider picks the one that its machines can reach. */
+export interface LinkAddress { readonly unixSocket: string | null; readonly loopbackUrl: string | null; readonly publicUrl: string | null }
+/** Directory on this host that holds `<hash>/berth-daemon` for each target and `agents/`. */
+export interface ToolboxRef { readonly hostDir: string; readonly hash: string }
+
+export type Observed =
+  | { readonly state: 'absent' }
+  | { readonly state: 'creating' | 'starting' | 'stopping' | 'deleting' }
+  | { readonly state: 'running'; readonly startedAt: number | null }
+  | { readonly state: 'stopped'; readonly exitCode: number | null; readonly detail: string | null }
+  | { readonly state: 'failed'; readonly detail: string }
+  /** The vendor said something we do not know. Never guessed. */
+  | { readonly state: 'unknown'; readonly raw: string }
+
+/** Plain data, stored as it is: container id, directory, pid. Never a secret. */
+export type MachineRef = Readonly<Record<string, string | number>>
+export interface Machine { readonly ref: MachineRef; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly observed: Observed; readonly createdAt: number; readonly isolation: Isolation | null }
+/** `complete: false` (a page was missing, an engine was away): nobody may conclude that something is absent. */
+export interface Inventory<T> { readonly items: readonly T[]; readonly complete: boolean; readonly missing: readonly string[] }
+export interface Leftover { readonly kind: string; readonly name: string; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly createdAt: number }
+export type Step<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly poll: Readonly<Record<string, unknown>>; readonly afterMs: number; readonly detail: string }
+
+export interface ProviderCheck { readonly ok: boolean; readonly isolation: Isolation; readonly detail: string; readonly hint: string | null }
+/** Prices are integer micro-units of the currency per hour; 0 on the owner's own machine. */
+export interface Quote { readonly currency: string; readonly runningMicrosPerHour: number; readonly stoppedMicrosPerHour: number; readonly note: string }
+export interface CallContext { readonly signal: AbortSignal; readonly poll?: Readonly<Record<string, unknown>>; readonly log?: (line: string) => void }
+
+export interface Provider {
+  readonly name: string
+  check(signal: AbortSignal): Promise<ProviderCheck>
+  quote(spec: Pick<MachineSpec, 'memoryBytes' | 'cpus'>): Quote
+  /** Finds or makes the machine of this owner, running. Refuses one that somebody else owns. Throws ProviderFault. */
+  ensure(owner: Owner, spec: MachineSpec, context: CallContext): Promise<Step<Machine>>
+  observe(owner: Owner, signal: AbortSignal): Promise<Machine>
+  list(installation: string, signal: AbortSignal): Promise<Inventory<Machine>>
+  /** Disk kept. A machine that is already there, or absent, is not an error. */
+  stop(owner: Owner, context: CallContext): Promise<Step<Observed>>
+  /** The machine and everything bought for it. Re-reads ownership right before it deletes. Absent is done. */
+  destroy(owner: Owner, context: CallContext): Promise<Step<null>>
+  /** Volumes, networks, directories without a machine. */
+  leftovers(installation: string, signal: AbortSignal): Promise<Inventory<Leftover>>
+  removeLeftover(leftover: Leftover, signal: AbortSignal): Promise<void>
+  /** Output of the machine's first process, for `berth logs` and failures. */
+  logs(owner: Owner, tailBytes: number, signal: AbortSignal): Promise<string>
+}
+
+export type FaultCategory = 'capacity' | 'quota' | 'rate' | 'auth' | 'invalid' | 'conflict' | 'not_found' | 'transient' | 'unsupported' | 'no_space' | 'unknown'
+/** A provider's refusal. `committed` says whether the change may have happened: `unknown` means observe before any retry. */
+export class ProviderFault extends Error {
+  override readonly name = 'ProviderFault'
+  readonly category: FaultCategory
+  readonly committed: 'no' | 'yes' | 'unknown'
+  readonly hint: string
+  readonly retryAfterMs: number | null
+  constructor(category: FaultCategory, message: string, extra: { committed?: 'no' | 'yes' | 'unknown'; hint?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, extra.cause === undefined ? undefined : { cause: extra.cause })
+    this.category = category
+    this.committed = extra.committed ?? 'no'
+    this.hint = extra.hint ?? ''
+    this.retryAfterMs = extra.retryAfterMs ?? null
+  }
+}

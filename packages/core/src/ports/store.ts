@@ -1,0 +1,147 @@
+/**
+ * What core needs kept. Every method is one transaction; a change and the events that announce it are in the
+ * same one. `now` is always passed in (the database's clock, or a test's), so no query reads a clock of its own.
+ */
+import type { Approval, ApprovalId, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
+import type { JournalEntry } from '@berth/wire/daemon'
+import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
+
+/** Claimed for one tick. Writes with a fence that is no longer the newest change nothing and say so. */
+export interface Claim { readonly workspaceId: WorkspaceId; readonly fence: number }
+
+/** Fields a tick may change; absent = as it was. */
+export interface TickChange {
+  readonly workspace?: Partial<Pick<WorkspaceRow, 'failure' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved'>>
+  /** Applied to the active generation, which is made when it does not exist. */
+  readonly machine?: Partial<Omit<MachineRow, 'workspaceId' | 'generation' | 'provider' | 'createdAt'>>
+  /** Compare-and-set on the wish's version; the change is refused when somebody wished otherwise meanwhile. */
+  readonly wish?: { readonly expectVersion: number; readonly target: WishTarget; readonly by: WishBy; readonly reason: string | null }
+  readonly events?: readonly EventBody[]
+  /** When this workspace wants its next tick. */
+  readonly nextTickAt: number
+}
+
+export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish'> {
+  /** Encrypted by the store under the installation's master key. */
+  readonly secrets: { readonly env: Record<string, string>; readonly homeFiles: readonly { path: string; contentBase64: string }[] }
+  readonly prompt: { readonly promptId: PromptId; readonly text: string } | null
+  readonly idempotencyKey: string | null
+}
+
+export type UploadOutcome =
+  | { readonly kind: 'stored'; readonly ackedN: number }
+  | { readonly kind: 'expected'; readonly n: number }
+  | { readonly kind: 'rotate' }
+  | { readonly kind: 'fenced' }
+
+export interface WorkspaceStore {
+  createWorkspace(row: NewWorkspace, now: number): Promise<WorkspaceRecord>
+  getWorkspace(id: WorkspaceId): Promise<WorkspaceRecord | null>
+  /** Newest first. A row that cannot be read is left out and logged, never an error for the rest. */
+  listWorkspaces(options: { deleted: boolean }): Promise<WorkspaceRecord[]>
+  /** CAS when `expectVersion` is given; null when it no longer holds. Idle re-checks activity in the same transaction. */
+  setWish(id: WorkspaceId, wish: { target: WishTarget; by: WishBy; reason: string | null; expectVersion?: number; unlessActiveSince?: number }, now: number): Promise<Wish | null>
+  setSourceReady(id: WorkspaceId, now: number): Promise<void>
+  setKeepAlive(id: WorkspaceId, until: number | null, now: number): Promise<void>
+  failWorkspace(id: WorkspaceId, failure: { code: string; message: string; hint: string | null }, now: number): Promise<void>
+  secrets(id: WorkspaceId): Promise<NewWorkspace['secrets']>
+
+  /** Due workspaces, each leased to this server for `leaseMs`, by FOR UPDATE SKIP LOCKED. */
+  claimDue(options: { owner: string; limit: number; leaseMs: number }, now: number): Promise<Claim[]>
+  /** False: the fence is old, nothing was written. Ends the claim. */
+  finishTick(claim: Claim, change: TickChange, now: number): Promise<boolean>
+  /** Writes in mid-tick, keeping the claim: a wish before its effect. */
+  saveTick(claim: Claim, change: Omit<TickChange, 'nextTickAt'>, now: number): Promise<boolean>
+  /** Look at this workspace now. */
+  wake(id: WorkspaceId, now: number): Promise<void>
+  nextDue(): Promise<number | null>
+}
+
+export interface EventStore {
+  /** Server events. Seqs are given in order, in one transaction with the stream's counter row. */
+  append(workspaceId: WorkspaceId, events: readonly { id?: EventId; body: EventBody }[], now: number): Promise<StoredEvent[]>
+  /** Ascending, `seq > after`. Throws `cursor_gone` when `after` is below the floor. */
+  read(workspaceId: WorkspaceId, after: number, limit: number): Promise<StoredEvent[]>
+  tail(workspaceId: WorkspaceId): Promise<number>
+  /** Called with the workspace of each append on any server; returns the remover. */
+  onAppend(listener: (workspaceId: WorkspaceId) => void): () => void
+}
+
+export interface LinkStore {
+  /** A boot token good for one enrolment of this generation; replaces an older one. The store keeps a hash. */
+  issueBootToken(workspaceId: WorkspaceId, generation: number, now: number): Promise<string>
+  /** Null: wrong or used up. A token stays good until a link with the token it gave has said hello. */
+  enrol(workspaceId: WorkspaceId, generation: number, bootToken: string, now: number): Promise<{ linkToken: string } | null>
+  /** Null: unknown token, or the machine is no longer wanted. */
+  authenticateLink(linkToken: string): Promise<{ workspaceId: WorkspaceId; generation: number } | null>
+  /** Mints the next epoch, records the link, and says where the journal is. */
+  openLink(link: { workspaceId: WorkspaceId; generation: number; journalId: string; lastN: number; boot: string; daemonVersion: string; isolation: string; server: string }, now: number): Promise<{ epoch: number; journal: { do: 'continue'; ackedN: number } | { do: 'rotate' } }>
+  /** Marks the link closed unless a newer epoch is open. */
+  closeLink(workspaceId: WorkspaceId, epoch: number, now: number): Promise<void>
+  seen(workspaceId: WorkspaceId, epoch: number, now: number): Promise<void>
+  /** Stores a batch exactly once with its projections (approvals, prompts, agent state, steps, saved). See daemon-protocol.ts. */
+  upload(batch: { workspaceId: WorkspaceId; epoch: number; journalId: string; entries: readonly JournalEntry[] }, now: number): Promise<UploadOutcome>
+  report(workspaceId: WorkspaceId, epoch: number, activity: WorkspaceRow['activity'] & object, now: number): Promise<void>
+}
+
+export interface ApprovalStore {
+  get(id: ApprovalId): Promise<Approval | null>
+  list(options: { workspaceId?: WorkspaceId; all: boolean }): Promise<Approval[]>
+  /** Compare-and-set from open or orphaned. Loses: the approval as the winner left it. */
+  decide(id: ApprovalId, decision: Decision, by: DecidedBy, now: number): Promise<{ won: boolean; approval: Approval }>
+  /** Decided and not applied, for the daemon when it connects. */
+  undelivered(workspaceId: WorkspaceId): Promise<(Approval & { orphaned: boolean })[]>
+}
+
+export interface PromptStore {
+  /** Queued; repeated with the same id it changes nothing. */
+  add(workspaceId: WorkspaceId, prompt: { promptId: PromptId; text: string; by: string }, now: number): Promise<void>
+  pending(workspaceId: WorkspaceId): Promise<{ promptId: PromptId; text: string }[]>
+}
+
+export interface Identity { readonly tokenId: TokenId; readonly userId: UserId; readonly userName: string; readonly orgId: OrgId; readonly kind: 'cli' | 'browser' | 'api' }
+export interface AccessStore {
+  /** The single user and organisation of a fresh installation, made once. */
+  bootstrap(now: number): Promise<{ userId: UserId; orgId: OrgId }>
+  /** The token itself is returned once and stored hashed. */
+  issueToken(token: { userId: UserId; kind: Identity['kind']; name: string; expiresAt: number | null }, now: number): Promise<{ id: TokenId; token: string }>
+  authenticate(token: string, now: number): Promise<Identity | null>
+  listTokens(userId: UserId): Promise<{ id: TokenId; name: string; kind: string; createdAt: number; lastUsedAt: number | null }[]>
+  revokeToken(id: TokenId, userId: UserId): Promise<boolean>
+  /** A one-time sign-in code; redeemed at most once, by compare-and-set. */
+  issueSignInCode(userId: UserId, expiresAt: number, now: number): Promise<string>
+  redeemSignInCode(code: string, now: number): Promise<UserId | null>
+}
+
+export interface ViewerStore {
+  join(viewer: { workspaceId: WorkspaceId; userId: UserId; client: 'web' | 'cli' | 'desktop' }, now: number): Promise<ViewerId>
+  heartbeat(id: ViewerId, input: boolean, now: number): Promise<boolean>
+  leave(id: ViewerId): Promise<void>
+  /** Seen since `after`. */
+  count(workspaceId: WorkspaceId, after: number): Promise<number>
+  total(after: number): Promise<number>
+}
+
+export interface InstallationStore {
+  /** Made at first boot: 32 hex characters, in the name of every vendor object. */
+  installation(): Promise<{ id: string; epoch: number; reaperHeld: string | null }>
+  holdReaper(reason: string): Promise<void>
+  releaseReaper(): Promise<boolean>
+  /** Machines not ended, with what the reaper needs to compare them. */
+  machines(): Promise<MachineRow[]>
+  /** Sightings of vendor objects nobody claims: how many complete inventories in a row, since when. */
+  sighted(key: string, now: number): Promise<{ count: number; firstAt: number }>
+  forgetSightings(except: readonly string[]): Promise<void>
+  databaseNow(): Promise<number>
+}
+
+export interface Store extends WorkspaceStore {
+  readonly events: EventStore
+  readonly links: LinkStore
+  readonly approvals: ApprovalStore
+  readonly prompts: PromptStore
+  readonly access: AccessStore
+  readonly viewers: ViewerStore
+  readonly installation: InstallationStore
+  close(): Promise<void>
+}

@@ -1,0 +1,79 @@
+/** What is stored of a workspace and its machines. `phase` is not stored; `phase.ts` derives it. */
+import type {
+  ActivityReport,
+} from '@berth/wire/daemon'
+import type {
+  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId,
+} from '@berth/wire'
+import type { MachineRef, Observed } from '../ports/provider.ts'
+
+export interface WorkspaceRow {
+  readonly id: WorkspaceId
+  readonly orgId: OrgId
+  readonly creatorId: UserId
+  readonly name: string
+  readonly repository: string
+  readonly branch: string | null
+  readonly source: CodeSource
+  readonly sourceReady: boolean
+  readonly provider: string
+  readonly image: string | null
+  readonly resources: Resources
+  readonly agent: AgentKind
+  readonly command: string | null
+  readonly services: readonly { name: string; command: string }[]
+  readonly approvalMode: ApprovalMode
+  readonly acceptNoIsolation: boolean
+  readonly sessionId: SessionId
+  readonly exposures: readonly Exposure[]
+  readonly autoStopMs: number
+  readonly keepAliveUntil: number | null
+  readonly wish: Wish
+  /** The active machine. 0: none was ever made. */
+  readonly generation: number
+  /** The refusal that made it fail; cleared when a person starts it again. */
+  readonly failure: Failure | null
+  readonly steps: readonly ProvisionStep[]
+  readonly statusMessage: string | null
+  readonly agentState: AgentState
+  readonly activity: (ActivityReport & { readonly at: number }) | null
+  /** Consecutive idle verdicts; two are needed to stop. */
+  readonly idleVerdicts: number
+  readonly lastActiveAt: number
+  readonly startedAt: number | null
+  /** When the daemon reported the tree checked out and the agent started on this generation. */
+  readonly readyAt: number | null
+  readonly saved: { readonly commit: string; readonly ref: string; readonly at: number } | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly deletedAt: number | null
+}
+export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
+
+export interface MachineRow {
+  readonly workspaceId: WorkspaceId
+  readonly generation: number
+  readonly provider: string
+  readonly ref: MachineRef | null
+  readonly poll: Readonly<Record<string, unknown>> | null
+  readonly observed: Observed
+  readonly observedAt: number | null
+  readonly isolation: Isolation | null
+  /** First call to `ensure` for the present wish; deadlines count from here. Written before the call. */
+  readonly ensuringSince: number | null
+  readonly stoppingSince: number | null
+  /** The save before a stop: tried once per stop. */
+  readonly saveState: 'none' | 'trying' | 'done' | 'gave-up'
+  readonly attempts: number
+  readonly retryAt: number | null
+  /** The daemon's link. `linkedAt` null: not connected now. */
+  readonly linkEpoch: number
+  readonly linkedAt: number | null
+  readonly lastSeenAt: number | null
+  readonly daemonVersion: string | null
+  readonly createdAt: number
+  readonly endedAt: number | null
+}
+
+/** What one tick looks at. */
+export interface WorkspaceRecord { readonly workspace: WorkspaceRow; readonly machine: MachineRow | null }

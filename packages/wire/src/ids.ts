@@ -1,0 +1,60 @@
+/**
+ * Ids. Each kind has a prefix, so an id found in a log says what it is, and a brand, so that one kind
+ * cannot be passed for another.
+ */
+import { z } from 'zod'
+
+/** Crockford's alphabet in lower case: no i, l, o, u, so an id can be read aloud and typed. */
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const LENGTH = 12
+
+const id = <const P extends string>(prefix: P) =>
+  z.string().regex(new RegExp(`^${prefix}_[${ALPHABET}]{${LENGTH}}$`), `expected an id like ${prefix}_…`)
+
+export const WorkspaceId = id('ws').brand<'WorkspaceId'>()
+export type WorkspaceId = z.infer<typeof WorkspaceId>
+/** One agent conversation. */
+export const SessionId = id('ses').brand<'SessionId'>()
+export type SessionId = z.infer<typeof SessionId>
+export const ApprovalId = id('apr').brand<'ApprovalId'>()
+export type ApprovalId = z.infer<typeof ApprovalId>
+export const PromptId = id('prm').brand<'PromptId'>()
+export type PromptId = z.infer<typeof PromptId>
+export const EventId = id('evt').brand<'EventId'>()
+export type EventId = z.infer<typeof EventId>
+export const UserId = id('usr').brand<'UserId'>()
+export type UserId = z.infer<typeof UserId>
+export const OrgId = id('org').brand<'OrgId'>()
+export type OrgId = z.infer<typeof OrgId>
+export const TokenId = id('tok').brand<'TokenId'>()
+export type TokenId = z.infer<typeof TokenId>
+/** A connected client, d1's "session" row (X18). */
+export const ViewerId = id('vwr').brand<'ViewerId'>()
+export type ViewerId = z.infer<typeof ViewerId>
+
+/**
+ * Makes ids from random bytes. `random` returns that many bytes (crypto.getRandomValues in production).
+ * 12 characters of 5 bits = 60 bits: a collision needs about a billion ids of one kind.
+ */
+export function createIds(random: (bytes: number) => Uint8Array) {
+  const make = (prefix: string): string => {
+    let out = `${prefix}_`
+    for (const byte of random(LENGTH)) out += ALPHABET[byte & 31]
+    return out
+  }
+  return {
+    workspace: () => make('ws') as WorkspaceId,
+    session: () => make('ses') as SessionId,
+    approval: () => make('apr') as ApprovalId,
+    prompt: () => make('prm') as PromptId,
+    event: () => make('evt') as EventId,
+    user: () => make('usr') as UserId,
+    org: () => make('org') as OrgId,
+    token: () => make('tok') as TokenId,
+    viewer: () => make('vwr') as ViewerId,
+  }
+}
+export type Ids = ReturnType<typeof createIds>
+
+/** Ids from the platform's cryptographic random source. */
+export const randomIds: Ids = createIds((bytes) => crypto.getRandomValues(new Uint8Array(bytes)))

@@ -1,0 +1,7 @@
+export * from './approval.ts'
+export * from './errors.ts'
+export * from './events.ts'
+export * from './ids.ts'
+export * from './protocol-version.ts'
+export * from './version.ts'
+export * from './workspace.ts'

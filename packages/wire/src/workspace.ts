@@ -1,0 +1,140 @@
+/** The workspace as clients see it, and what may be done to it. */
+import { z } from 'zod'
+import { OrgId, SessionId, UserId, WorkspaceId } from './ids.ts'
+
+/** A report derived from the wish and the observation; nothing stores it, nothing but `workspaceCan` branches on it. */
+export const WorkspacePhase = z.enum([
+  'queued', 'provisioning', 'starting', 'running', 'unreachable', 'recovery', 'stopping', 'sleeping', 'stopped',
+  'failed', 'deleting', 'deleted',
+])
+export type WorkspacePhase = z.infer<typeof WorkspacePhase>
+
+export const WishTarget = z.enum(['running', 'stopped', 'deleted'])
+export type WishTarget = z.infer<typeof WishTarget>
+/** Who wished it. Only a stop by `idle` may be undone without a person asking. */
+export const WishBy = z.enum(['user', 'idle', 'budget', 'failure', 'admin'])
+export type WishBy = z.infer<typeof WishBy>
+export const Wish = z.object({ target: WishTarget, by: WishBy, version: z.number().int(), reason: z.string().nullable(), at: z.number() })
+export type Wish = z.infer<typeof Wish>
+
+export const AgentKind = z.enum(['claude', 'plain'])
+export type AgentKind = z.infer<typeof AgentKind>
+/** `ask`: each tool call the agent would ask about waits for a person. `auto`: the agent's own mode. `skip`: no questions. */
+export const ApprovalMode = z.enum(['ask', 'auto', 'skip'])
+export type ApprovalMode = z.infer<typeof ApprovalMode>
+
+/** Where the code comes from. `hosted`: the client pushes it to the server's repository of this workspace first. */
+export const CodeSource = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('git'), url: z.string().min(1).max(2048), branch: z.string().max(255).optional(), commit: z.string().regex(/^[0-9a-f]{7,64}$/).optional() }),
+  /** `label` is what people see (a path or url). Refs are those of `HOSTED_REFS`. */
+  z.object({ kind: z.literal('hosted'), label: z.string().max(2048) }),
+  z.object({ kind: z.literal('archive'), label: z.string().max(2048) }),
+  z.object({ kind: z.literal('empty') }),
+])
+export type CodeSource = z.infer<typeof CodeSource>
+
+/** Refs in the hosted repository of a workspace. */
+export const HOSTED_REFS = {
+  /** The commit the person had checked out. */
+  head: 'refs/heads/berth/source',
+  /** head + index + worktree as one commit whose 2nd parent holds the index (absent when clean). */
+  wip: 'refs/berth/wip',
+  /** What the workspace sends back: its branch, and saves made before each stop. */
+  out: (name: string) => `refs/heads/berth/${name}`,
+  save: 'refs/berth/save',
+} as const
+
+export const Resources = z.object({
+  memoryBytes: z.number().int().positive().optional(),
+  cpus: z.number().positive().max(1024).optional(),
+  pids: z.number().int().positive().optional(),
+})
+export type Resources = z.infer<typeof Resources>
+
+/** What the agent can reach of the host: a container, a sandboxed process tree, or nothing between them. */
+export const Isolation = z.enum(['container', 'sandbox', 'none', 'vm'])
+export type Isolation = z.infer<typeof Isolation>
+
+export const AgentState = z.enum(['none', 'starting', 'idle', 'busy', 'waiting', 'exited', 'error'])
+export type AgentState = z.infer<typeof AgentState>
+
+/** A reason why the machine is still on, leased: it ends at `until` unless it is renewed. */
+export const IdleReason = z.object({
+  kind: z.enum(['turn', 'human', 'cpu', 'preview', 'keep-alive', 'waiting', 'provisioning', 'background']),
+  detail: z.string(),
+  until: z.number(),
+})
+export type IdleReason = z.infer<typeof IdleReason>
+
+/** A long-lived credential somebody chose to put into the workspace, shown as a badge (X5). */
+export const Exposure = z.object({ name: z.string(), how: z.enum(['env', 'copied-login', 'in-workspace-login']), warning: z.string() })
+export type Exposure = z.infer<typeof Exposure>
+
+export const StepState = z.enum(['pending', 'started', 'done', 'failed'])
+export const ProvisionStep = z.object({
+  step: z.string(), title: z.string(), state: StepState, startedAt: z.number().nullable(), durationMs: z.number().nullable(), detail: z.string().nullable(),
+})
+export type ProvisionStep = z.infer<typeof ProvisionStep>
+
+export const Workspace = z.object({
+  id: WorkspaceId,
+  name: z.string(),
+  orgId: OrgId,
+  creatorId: UserId,
+  phase: WorkspacePhase,
+  /** The step under way or the one that failed. */
+  step: z.string().nullable(),
+  reason: z.string().nullable(),
+  statusMessage: z.string().nullable(),
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
+  wish: Wish,
+  provider: z.string(),
+  isolation: Isolation.nullable(),
+  repository: z.string(),
+  branch: z.string().nullable(),
+  image: z.string().nullable(),
+  resources: Resources,
+  agent: AgentKind,
+  approvalMode: ApprovalMode,
+  agentState: AgentState,
+  sessionId: SessionId.nullable(),
+  exposures: z.array(Exposure),
+  /** Approvals and questions that wait for a person. */
+  needsYou: z.number().int(),
+  viewers: z.number().int(),
+  generation: z.number().int(),
+  daemonVersion: z.string().nullable(),
+  steps: z.array(ProvisionStep),
+  idle: z.object({ autoStopMs: z.number(), reasons: z.array(IdleReason), stopsAt: z.number().nullable() }),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+  startedAt: z.number().nullable(),
+  lastActiveAt: z.number(),
+  webUrl: z.string(),
+  terminalUrl: z.string(),
+  /** The seq of the newest event, so a client can follow from "now". */
+  tail: z.number().int(),
+})
+export type Workspace = z.infer<typeof Workspace>
+
+export const WorkspaceAction = z.enum(['start', 'stop', 'delete', 'send', 'interrupt', 'attach', 'decide', 'diff', 'pull'])
+export type WorkspaceAction = z.infer<typeof WorkspaceAction>
+
+const LIVE: readonly WorkspacePhase[] = ['running', 'recovery']
+const KEPT: readonly WorkspacePhase[] = ['queued', 'provisioning', 'starting', 'running', 'unreachable', 'recovery', 'stopping', 'sleeping', 'stopped', 'failed']
+const ALLOWED: Record<WorkspaceAction, readonly WorkspacePhase[]> = {
+  start: KEPT,
+  stop: KEPT,
+  delete: [...KEPT, 'deleting', 'deleted'],
+  // A message to a sleeping or starting workspace is kept and wakes it.
+  send: ['queued', 'provisioning', 'starting', 'running', 'recovery', 'sleeping', 'stopped'],
+  interrupt: LIVE,
+  attach: LIVE,
+  decide: KEPT,
+  diff: LIVE,
+  pull: KEPT,
+}
+/** The server refuses with it; the interfaces disable the button with it. */
+export function workspaceCan(action: WorkspaceAction, phase: WorkspacePhase): boolean {
+  return ALLOWED[action].includes(phase)
+}
