@@ -1,0 +1,140 @@
+/**
+ * The test command. Installs what the tests need (Debian, as root), runs each part within its minute budget,
+ * and ends with one line `N passed, N failed`.
+ */
+import { existsSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dir, '..')
+type Mode = 'quick' | 'all' | 'full'
+interface Part {
+  readonly name: string
+  readonly argv: readonly string[]
+  readonly modes: readonly Mode[]
+  /** A part that takes longer is ended and counts as one failure. */
+  readonly minutes: number
+  readonly env?: Record<string, string>
+}
+
+const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/testkit', 'apps/cli']
+const real = ['packages/store', 'packages/toolbox', 'packages/providers', 'apps/server', 'apps/daemon', 'apps/web']
+const bunTest = (dirs: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...dirs.filter((dir) => existsSync(join(root, dir))).map((dir) => `./${dir}`)]
+
+const parts: readonly Part[] = [
+  { name: 'check', argv: [process.execPath, 'scripts/check.ts'], modes: ['quick', 'all', 'full'], minutes: 2 },
+  { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
+  ...real.filter((dir) => existsSync(join(root, dir))).map((dir): Part => ({ name: dir, argv: bunTest([dir]), modes: ['all', 'full'], minutes: 5 })),
+  { name: 'e2e', argv: bunTest(['e2e']), modes: ['all', 'full'], minutes: 10 },
+]
+
+/** command → Debian package, for what the tests use. */
+const NEEDS: Record<string, string> = {
+  git: 'git', tmux: 'tmux', bwrap: 'bubblewrap', socat: 'socat', rg: 'ripgrep', zstd: 'zstd', dockerd: 'docker.io', setpriv: 'util-linux',
+  chromium: 'chromium', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap',
+}
+
+const mode = (process.argv[2] ?? 'all') as Mode
+if (!['quick', 'all', 'full'].includes(mode)) {
+  console.error(`unknown mode ${mode}\nhint: ./test, ./test quick or ./test full`)
+  process.exit(2)
+}
+const cleanups: (() => void | Promise<void>)[] = []
+if (mode !== 'quick') {
+  installPackages()
+  await startDocker()
+}
+let passed = 0
+let failed = 0
+for (const part of parts.filter((candidate) => candidate.modes.includes(mode))) {
+  const result = await run(part)
+  passed += result.passed
+  failed += result.failed
+}
+for (const cleanup of cleanups.reverse()) await cleanup()
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
+
+function installPackages(): void {
+  const missing = Object.entries(NEEDS).filter(([command]) => !Bun.which(command)).map(([, name]) => name)
+  if (missing.length === 0) return
+  if (process.getuid?.() !== 0 || !Bun.which('apt-get')) {
+    console.error(`the tests need: ${missing.join(' ')}\nhint: install these packages, or run ./test as root on Debian`)
+    process.exit(5)
+  }
+  console.log(`installing ${missing.join(' ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  Bun.spawnSync(['apt-get', 'update', '-qq'], { env, stdout: 'ignore', stderr: 'inherit' })
+  const result = Bun.spawnSync(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing, ...(missing.includes('docker.io') ? ['tini'] : [])], { env, stdout: 'ignore', stderr: 'inherit' })
+  if (result.exitCode !== 0) {
+    console.error('the packages could not be installed\nhint: see the lines above')
+    process.exit(5)
+  }
+}
+
+/** An engine for the docker tests: the running one, else our own for the time of the tests. */
+async function startDocker(): Promise<void> {
+  const socket = '/var/run/docker.sock'
+  const answers = async () => {
+    try {
+      return (await fetch('http://docker/_ping', { unix: socket })).ok
+    } catch {
+      return false
+    }
+  }
+  if (await answers()) return
+  if (process.getuid?.() !== 0) return
+  const work = mkdtempSync(join(tmpdir(), 'berth-dockerd-'))
+  const log = openSync(join(work, 'log'), 'w')
+  const child = Bun.spawn(['dockerd', '--pidfile', join(work, 'pid')], { stdout: log, stderr: log })
+  cleanups.push(async () => {
+    child.kill('SIGTERM')
+    await child.exited
+    rmSync(work, { recursive: true, force: true })
+  })
+  for (let tries = 0; tries < 120 && child.exitCode === null; tries++) {
+    if (await answers()) return
+    await Bun.sleep(250)
+  }
+  console.error(await Bun.file(join(work, 'log')).text())
+  console.error('no Docker engine: the docker tests will fail')
+}
+
+async function run(part: Part): Promise<{ passed: number; failed: number }> {
+  const started = performance.now()
+  console.log(`\n── ${part.name}`)
+  const child = Bun.spawn([...part.argv], { cwd: root, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, ...part.env, BERTH_TEST_MODE: mode, FORCE_COLOR: '0' } })
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    child.kill('SIGKILL')
+  }, part.minutes * 60_000)
+  const [out, err, code] = await Promise.all([pass(child.stdout), pass(child.stderr), child.exited])
+  clearTimeout(timer)
+  const counts = count(out + err, code)
+  if (late) console.log(`${part.name}: ended after its ${part.minutes} minutes`)
+  const result = { passed: counts.passed, failed: counts.failed + (late || (code !== 0 && counts.failed === 0) ? 1 : 0) }
+  console.log(`── ${part.name}: ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  return result
+}
+
+async function pass(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of stream) {
+    process.stdout.write(chunk)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text
+}
+
+/** bun's closing lines are ` N pass` and ` N fail`; the check prints ✓ and ✗. */
+function count(text: string, code: number): { passed: number; failed: number } {
+  const sum = (pattern: RegExp) => [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0)
+  const marks = (mark: string) => text.split('\n').filter((line) => line.startsWith(`${mark} `)).length
+  const passed = sum(/^ *(\d+) pass$/gm)
+  const failed = sum(/^ *(\d+) fail$/gm)
+  if (passed + failed > 0) return { passed, failed }
+  return { passed: marks('✓'), failed: code === 0 ? 0 : Math.max(1, marks('✗')) }
+}
