@@ -11,8 +11,9 @@ export interface Claim { readonly workspaceId: WorkspaceId; readonly fence: numb
 
 /** Fields a tick may change; absent = as it was. */
 export interface TickChange {
-  readonly workspace?: Partial<Pick<WorkspaceRow, 'failure' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved'>>
-  /** Applied to the active generation, which is made when it does not exist. */
+  /** `steps` are upserted by their `step`, so that what the daemon uploaded since the tick began stays. */
+  readonly workspace?: Partial<Pick<WorkspaceRow, 'reported' | 'failure' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved'>>
+  /** Applied to the active generation (after `workspace.generation` of the same change), which is made when it does not exist. */
   readonly machine?: Partial<Omit<MachineRow, 'workspaceId' | 'generation' | 'provider' | 'createdAt'>>
   /** Compare-and-set on the wish's version; the change is refused when somebody wished otherwise meanwhile. */
   readonly wish?: { readonly expectVersion: number; readonly target: WishTarget; readonly by: WishBy; readonly reason: string | null }

@@ -3,7 +3,7 @@ import type {
   ActivityReport,
 } from '@berth/wire/daemon'
 import type {
-  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId,
+  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
 } from '@berth/wire'
 import type { MachineRef, Observed } from '../ports/provider.ts'
 
@@ -43,11 +43,14 @@ export interface WorkspaceRow {
   readonly startedAt: number | null
   /** When the daemon reported the tree checked out and the agent started on this generation. */
   readonly readyAt: number | null
+  /** What the newest `workspace.phase` event said. A phase also changes by time or by the link, so the next tick announces the difference. */
+  readonly reported?: ReportedPhase | null
   readonly saved: { readonly commit: string; readonly ref: string; readonly at: number } | null
   readonly createdAt: number
   readonly updatedAt: number
   readonly deletedAt: number | null
 }
+export interface ReportedPhase { readonly phase: WorkspacePhase; readonly step: string | null; readonly reason: string | null; readonly statusMessage: string | null }
 export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
 
 export interface MachineRow {
