@@ -1,0 +1,43 @@
+import { expect, test } from 'bun:test'
+import { randomIds, type EventBody, type StoredEvent } from '@berth/wire'
+import { CARD_LIMIT, emptyView, fold } from './stream-view.ts'
+
+const workspaceId = randomIds.workspace()
+const sessionId = randomIds.session()
+const event = (seq: number, body: EventBody): StoredEvent => ({ workspaceId, seq, id: randomIds.event(), at: seq, source: 'daemon', body })
+const message = (seq: number, text: string) => event(seq, { type: 'message', sessionId, messageId: `m${seq}`, role: 'agent', text })
+
+test('a repeated event changes nothing', () => {
+  const once = fold(emptyView, [message(1, 'hello')])
+  expect(fold(once, [message(1, 'hello'), message(1, 'other')])).toEqual(once)
+})
+
+test('a tool call is one card from start to end', () => {
+  const tool = (seq: number, status: 'running' | 'completed') => event(seq, { type: 'tool', sessionId, toolCallId: 'c', name: 'Bash', title: 'ls', status, input: null, output: null, diffs: [], durationMs: null })
+  const view = fold(emptyView, [tool(1, 'running'), message(2, 'x'), tool(3, 'completed')])
+  expect(view.cards.map((card) => card.kind === 'tool' && card.status)).toEqual(['completed', false])
+})
+
+test('an approval goes from open to applied and remembers who decided', () => {
+  const ask = { approvalId: randomIds.approval(), sessionId, kind: 'permission' as const, tool: 'Bash', title: 'Run touch x?', toolCallId: null, input: {}, cwd: null, contentHash: 'h' }
+  const by = { who: 'ada', via: 'cli' as const, at: 2 }
+  const view = fold(emptyView, [
+    event(1, { type: 'approval.asked', ask }),
+    event(2, { type: 'approval.decided', approvalId: ask.approvalId, decision: { behavior: 'allow', scope: 'once' }, by }),
+    event(3, { type: 'approval.applied', approvalId: ask.approvalId, behavior: 'allow', via: 'cli' }),
+  ])
+  expect(view.cards).toHaveLength(1)
+  expect(view.cards[0]).toMatchObject({ state: 'applied', behavior: 'allow', by })
+})
+
+test('unknown events are skipped and the cursor moves on', () => {
+  const view = fold(emptyView, [{ ...message(5, ''), body: { type: 'from.the.future' } }])
+  expect(view).toMatchObject({ cards: [], after: 5 })
+})
+
+test('only the newest cards are kept, and they can still change', () => {
+  const many = fold(emptyView, Array.from({ length: CARD_LIMIT + 50 }, (_, index) => message(index + 1, String(index))))
+  expect(many.cards).toHaveLength(CARD_LIMIT)
+  const last = many.cards.at(-1)
+  expect(last && many.byKey.get(last.key)).toBe(CARD_LIMIT - 1)
+})
