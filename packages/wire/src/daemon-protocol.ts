@@ -58,6 +58,8 @@ export const BootFile = z.object({
   /** Directory with the toolbox of this version: `berth-daemon`, `agents/…`. */
   toolboxDir: z.string(),
   isolation: Isolation,
+  /** What every process of the workspace needs to reach the world (proxies) and to be swept (owner mark). Not secret. */
+  env: z.record(z.string(), z.string()).optional(),
 })
 export type BootFile = z.infer<typeof BootFile>
 export const EnrolRequest = z.object({ workspaceId: WorkspaceId, generation: z.number().int(), bootToken: z.string() })

@@ -14,6 +14,8 @@ export interface MachineSpec {
   readonly pids: number
   /** The boot file's content, 0600 in the machine before the daemon starts. A secret. */
   readonly boot: MachineBoot
+  /** A person accepted a machine that nothing separates from its host. Without it such a machine is refused. */
+  readonly acceptNoIsolation?: boolean
 }
 /** The provider adds the paths and users that only it knows, writes the boot file, and starts the daemon. */
 export interface MachineBoot { readonly bootToken: string; readonly link: LinkAddress; readonly toolbox: ToolboxRef }
