@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { HOSTED_REFS, randomIds } from '@berth/wire'
+import { listen } from '../http/listen.ts'
+import type { Listener } from '../http/listen.ts'
+import { asBerthError, refusal } from '../http/respond.ts'
+import { createRepositories } from './repositories.ts'
+import type { Repositories } from './repositories.ts'
+import { parsePushHead, refuseCommand } from './policy.ts'
+import type { GitCaller } from './policy.ts'
+import { serveGit } from './smart-http.ts'
+import { createUploads } from './uploads.ts'
+
+const id = randomIds.workspace()
+let home: string
+let work: string
+let repositories: Repositories
+const listeners: Listener[] = []
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'berth-git-'))
+  work = join(home, 'work')
+  repositories = createRepositories({ dir: join(home, 'repos') })
+  await git(home, 'init', '-q', '-b', 'main', work)
+  await Bun.write(join(work, 'a.txt'), 'one\n')
+  // Larger than what git sends in one piece, so that the push comes gzipped and chunked.
+  await Bun.write(join(work, 'big.bin'), crypto.getRandomValues(new Uint8Array(64 * 1024)).toBase64().repeat(64))
+  await git(work, 'add', '.')
+  await git(work, 'commit', '-qm', 'first')
+})
+afterAll(async () => {
+  for (const listener of listeners) await listener.stop()
+  await rm(home, { recursive: true, force: true })
+})
+
+async function git(cwd: string, ...args: string[]): Promise<{ code: number; text: string }> {
+  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'http.postBuffer=65536', '-c', 'advice.defaultBranchName=false']
+  const child = Bun.spawn(['git', ...identity, ...args], { cwd, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0' } })
+  const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
+  return { code, text: out + err }
+}
+
+function remote(caller: GitCaller): string {
+  const listener = listen({
+    fetch: async (request) => {
+      try {
+        return await serveGit({ dir: await repositories.ensure(id), caller, path: new URL(request.url).pathname, request, log: () => {} })
+      } catch (thrown) {
+        return refusal(asBerthError(thrown, () => {}))
+      }
+    },
+  })
+  listeners.push(listener)
+  return listener.url
+}
+
+describe('a hosted repository', () => {
+  it('takes the source from a person and gives it to the workspace', async () => {
+    const pushed = await git(work, 'push', remote({ kind: 'person' }), `HEAD:${HOSTED_REFS.head}`, `HEAD:${HOSTED_REFS.wip}`)
+    expect(pushed).toMatchObject({ code: 0 })
+    const copy = join(home, 'copy')
+    expect(await git(home, 'clone', '-q', remote({ kind: 'workspace', name: 'demo' }), copy)).toMatchObject({ code: 0 })
+    expect(await Bun.file(join(copy, 'a.txt')).text()).toBe('one\n')
+    expect((await git(copy, 'fetch', 'origin', HOSTED_REFS.wip)).code).toBe(0)
+  })
+
+  it('takes the branch and the save of the workspace, forced too', async () => {
+    const url = remote({ kind: 'workspace', name: 'demo' })
+    for (const ref of [HOSTED_REFS.out('demo'), `${HOSTED_REFS.out('demo')}-fix`, HOSTED_REFS.save]) {
+      expect(await git(work, 'push', '--force', url, `HEAD:${ref}`)).toMatchObject({ code: 0 })
+    }
+    expect(await repositories.resolve(id, HOSTED_REFS.save)).toMatch(/^[0-9a-f]{40}$/)
+  })
+
+  it('refuses other refs with a message that git prints, and all of a mixed push', async () => {
+    const url = remote({ kind: 'workspace', name: 'demo' })
+    const mixed = await git(work, 'push', url, `HEAD:${HOSTED_REFS.out('demo')}-mixed`, 'HEAD:refs/heads/main')
+    expect(mixed.code).not.toBe(0)
+    expect(mixed.text).toContain('remote: berth: push refused by the rules of this workspace')
+    expect(mixed.text).toContain('[remote rejected]')
+    expect(mixed.text).toContain('only refs/heads/berth/demo')
+    expect(await repositories.resolve(id, `${HOSTED_REFS.out('demo')}-mixed`)).toBeNull()
+    await git(work, 'commit', '-q', '--allow-empty', '-m', 'ahead')
+    for (const refspec of [`HEAD:${HOSTED_REFS.head}`, 'HEAD:refs/tags/v1', `:${HOSTED_REFS.save}`, 'HEAD:refs/heads/berth/demofoo', 'HEAD:refs/heads/berth/demo/x']) {
+      expect((await git(work, 'push', '--force', url, refspec)).code).not.toBe(0)
+    }
+    expect((await git(work, 'push', remote({ kind: 'person' }), `HEAD:${HOSTED_REFS.out('demo')}-x`)).code).not.toBe(0)
+    expect(await repositories.resolve(id, HOSTED_REFS.save)).not.toBeNull()
+  })
+
+  it('shows what changed, and goes away', async () => {
+    await Bun.write(join(work, 'a.txt'), 'two\n')
+    await git(work, 'commit', '-qam', 'second')
+    await git(work, 'push', '-f', remote({ kind: 'workspace', name: 'demo' }), `HEAD:${HOSTED_REFS.save}`)
+    const diff = await repositories.diff(id, { from: HOSTED_REFS.head, to: HOSTED_REFS.save }, 1024 * 1024)
+    expect(diff.stat).toEqual([{ path: 'a.txt', added: 1, removed: 1 }])
+    expect(diff.patch).toContain('+two')
+    await repositories.remove(id)
+    expect(await repositories.exists(id)).toBe(false)
+  })
+})
+
+describe('the command list of a push', () => {
+  it('asks for more until the list is complete, and refuses what is no packet', () => {
+    const line = (text: string) => (text.length + 4).toString(16).padStart(4, '0') + text
+    const whole = new TextEncoder().encode(`${line(`${'0'.repeat(40)} ${'a'.repeat(40)} refs/heads/berth/demo\0report-status side-band-64k`)}0000PACK`)
+    for (let cut = 0; cut < whole.length - 4; cut++) expect(parsePushHead(whole.subarray(0, cut))).toBeNull()
+    expect(parsePushHead(whole)).toMatchObject({ commands: [{ ref: 'refs/heads/berth/demo' }], capabilities: ['report-status', 'side-band-64k'], end: whole.length - 4 })
+    expect(() => parsePushHead(new TextEncoder().encode('hello, world'))).toThrow(RangeError)
+  })
+  it('never lets a name escape its namespace', () => {
+    for (const ref of ['refs/heads/berth/demo-../../x', 'refs/heads/berth/demo-a b', 'HEAD', 'refs/heads/berth/demo-\n']) {
+      expect(refuseCommand({ kind: 'workspace', name: 'demo' }, { oldId: '0'.repeat(40), newId: 'a'.repeat(40), ref })).not.toBeNull()
+    }
+  })
+})
+
+describe('uploaded archives', () => {
+  it('keeps whole ones only, within the limit', async () => {
+    const uploads = createUploads({ dir: join(home, 'uploads'), limitBytes: 10 })
+    const chunked = (parts: string[]) => new Request('http://x/', { method: 'PUT', body: new ReadableStream({ start: (c) => (parts.forEach((part) => c.enqueue(new TextEncoder().encode(part))), c.close()) }) })
+    expect(await uploads.write(id, chunked(['ab', 'cd', 'ef']))).toBe(6)
+    expect(await (await uploads.read(id)).text()).toBe('abcdef')
+    expect(uploads.write(id, chunked(['0123456789', 'x']))).rejects.toMatchObject({ code: 'too_large' })
+    expect(await (await uploads.read(id)).text()).toBe('abcdef')
+    await uploads.remove(id)
+    expect(uploads.read(id)).rejects.toMatchObject({ code: 'not_found' })
+  })
+})

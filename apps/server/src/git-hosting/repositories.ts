@@ -1,0 +1,135 @@
+/**
+ * One bare repository per workspace, owned by the server, and never the one an agent works in. Its configuration is
+ * written by us at birth; nothing that is pushed can change it, and no hook ever runs.
+ */
+import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BerthError, HOSTED_REFS } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
+
+export interface Repositories {
+  /** The repository's directory; made when it does not exist. */
+  ensure(id: WorkspaceId): Promise<string>
+  exists(id: WorkspaceId): Promise<boolean>
+  /** The commit a ref points at, or null. */
+  resolve(id: WorkspaceId, ref: string): Promise<string | null>
+  diff(id: WorkspaceId, range: { from: string; to: string }, limitBytes: number): Promise<{ patch: string; truncated: boolean; stat: { path: string; added: number; removed: number }[] }>
+  /** Copies what one ref points at to another, inside the repository. */
+  point(id: WorkspaceId, ref: string, commit: string): Promise<void>
+  remove(id: WorkspaceId): Promise<void>
+}
+
+/** No pack larger than this is accepted. */
+const MAX_PACK_BYTES = 4 * 1024 ** 3
+/** Old histories hold objects with these harmless faults; refusing them would refuse honest repositories. */
+const TOLERATED = ['zeroPaddedFilemode', 'missingSpaceBeforeDate', 'badTimezone', 'missingNameBeforeEmail', 'missingEmail', 'badEmail', 'badName', 'missingSpaceBeforeEmail', 'badDateOverflow', 'nullSha1']
+
+const CONFIG: readonly (readonly [string, string])[] = [
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['core.logAllRefUpdates', 'false'],
+  ['transfer.fsckObjects', 'true'],
+  ['receive.fsckObjects', 'true'],
+  ...TOLERATED.map((fault) => [`receive.fsck.${fault}`, 'ignore'] as const),
+  ['receive.maxInputSize', String(MAX_PACK_BYTES)],
+  ['receive.unpackLimit', '1'],
+  // A shallow clone may be the source of a workspace.
+  ['receive.shallowUpdate', 'true'],
+  ['receive.autogc', 'false'],
+  ['gc.auto', '0'],
+  ['uploadpack.allowFilter', 'true'],
+]
+
+/** Nothing of the user's or the machine's git configuration reaches the hosted repositories. */
+export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
+  PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+  HOME: '/nonexistent',
+  LC_ALL: 'C',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_OPTIONAL_LOCKS: '0',
+}
+
+export function createRepositories(deps: { dir: string }): Repositories {
+  const pathOf = (id: WorkspaceId) => join(deps.dir, `${id}.git`)
+  const making = new Map<WorkspaceId, Promise<string>>()
+  const exists = async (id: WorkspaceId) => (await stat(join(pathOf(id), 'HEAD')).catch(() => null)) !== null
+  const git = (id: WorkspaceId, args: readonly string[], limitBytes = SMALL_OUTPUT) => runGit(['--git-dir', pathOf(id), ...args], limitBytes)
+
+  const make = async (id: WorkspaceId): Promise<string> => {
+    const path = pathOf(id)
+    if (await exists(id)) return path
+    // Made aside and renamed, so that a crash leaves nothing that looks like a repository.
+    const aside = `${path}.new`
+    await rm(aside, { recursive: true, force: true })
+    await mkdir(deps.dir, { recursive: true, mode: 0o700 })
+    await required(runGit(['init', '--quiet', '--bare', '--template=', `--initial-branch=${HOSTED_REFS.head.replace('refs/heads/', '')}`, aside]))
+    for (const [key, value] of CONFIG) await required(runGit(['--git-dir', aside, 'config', key, value]))
+    await chmod(aside, 0o700)
+    await rename(aside, path)
+    return path
+  }
+
+  return {
+    exists,
+    ensure(id) {
+      const running = making.get(id) ?? make(id).finally(() => making.delete(id))
+      making.set(id, running)
+      return running
+    },
+    async resolve(id, ref) {
+      if (!(await exists(id))) return null
+      const result = await git(id, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`])
+      return result.exitCode === 0 ? result.stdout.trim() : null
+    },
+    async diff(id, { from, to }, limitBytes) {
+      const patch = await git(id, ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--end-of-options', from, to], limitBytes)
+      const numstat = await required(git(id, ['diff', '--numstat', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--end-of-options', from, to], limitBytes))
+      return { patch: patch.stdout, truncated: patch.truncated, stat: parseNumstat(numstat.stdout) }
+    },
+    async point(id, ref, commit) {
+      await required(git(id, ['update-ref', '--', ref, commit]))
+    },
+    async remove(id) {
+      await rm(pathOf(id), { recursive: true, force: true })
+      await rm(`${pathOf(id)}.new`, { recursive: true, force: true })
+    },
+  }
+}
+
+function parseNumstat(text: string): { path: string; added: number; removed: number }[] {
+  return text.split('\0').flatMap((line) => {
+    const match = /^(\d+|-)\t(\d+|-)\t([\s\S]+)$/.exec(line)
+    // `-` stands for binary files.
+    return match ? [{ path: match[3] ?? '', added: Number(match[1]) || 0, removed: Number(match[2]) || 0 }] : []
+  })
+}
+
+const SMALL_OUTPUT = 64 * 1024
+interface GitResult { readonly exitCode: number; readonly stdout: string; readonly stderr: string; readonly truncated: boolean }
+
+async function runGit(args: readonly string[], limitBytes = SMALL_OUTPUT): Promise<GitResult> {
+  const child = Bun.spawn(['git', ...args], { env: GIT_ENVIRONMENT, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const stderr = readUpTo(child.stderr, SMALL_OUTPUT)
+  const stdout = await readUpTo(child.stdout, limitBytes)
+  if (stdout.truncated) child.kill()
+  return { exitCode: await child.exited, stdout: stdout.text, stderr: (await stderr).text, truncated: stdout.truncated }
+}
+
+async function readUpTo(stream: ReadableStream<Uint8Array>, limitBytes: number): Promise<{ text: string; truncated: boolean }> {
+  const chunks: Uint8Array[] = []
+  let total = 0
+  for await (const chunk of stream) {
+    chunks.push(chunk.subarray(0, Math.max(0, limitBytes - total)))
+    total += chunk.length
+    if (total > limitBytes) break
+  }
+  return { text: Buffer.concat(chunks).toString('utf8'), truncated: total > limitBytes }
+}
+
+async function required(running: Promise<GitResult>): Promise<GitResult> {
+  const result = await running
+  if (result.exitCode !== 0) throw new BerthError('internal', `git: ${result.stderr.trim().slice(0, 500)}`, { hint: 'is git installed and the disk not full?' })
+  return result
+}

@@ -1,0 +1,142 @@
+/**
+ * Git's smart HTTP over a bare repository: `info/refs`, `git-upload-pack`, `git-receive-pack`, nothing else. The git
+ * program is started directly, without a shell; its pack streams through, so memory does not grow with a repository.
+ */
+import { BerthError } from '@berth/wire'
+import { GIT_ENVIRONMENT } from './repositories.ts'
+import { parsePushHead, refusedReport, refuseCommand } from './policy.ts'
+import type { GitCaller } from './policy.ts'
+
+export interface GitRequest {
+  readonly dir: string
+  readonly caller: GitCaller
+  /** The path below the repository: `/info/refs`, … */
+  readonly path: string
+  readonly request: Request
+  readonly log: (line: string) => void
+}
+
+type Service = 'git-upload-pack' | 'git-receive-pack'
+const COMMANDS_LIMIT = 1024 * 1024
+const NO_CACHE = 'no-cache, max-age=0, must-revalidate'
+
+export async function serveGit(git: GitRequest): Promise<Response> {
+  const { request, path } = git
+  if (request.method === 'GET' && path === '/info/refs') {
+    const service = new URL(request.url).searchParams.get('service')
+    if (service === 'git-upload-pack' || service === 'git-receive-pack') return advertise(git, service)
+    throw new BerthError('bad_request', 'only the smart protocol is spoken here', { hint: 'use a git newer than 1.6.6' })
+  }
+  if (request.method === 'POST' && (path === '/git-upload-pack' || path === '/git-receive-pack')) {
+    const service: Service = path === '/git-upload-pack' ? 'git-upload-pack' : 'git-receive-pack'
+    if (request.headers.get('content-type') !== `application/x-${service}-request`) throw new BerthError('bad_request', 'not a git request')
+    return service === 'git-upload-pack' ? exchange(git, service, bodyOf(request)) : receive(git)
+  }
+  throw new BerthError('not_found', 'no such path in a hosted repository')
+}
+
+async function advertise(git: GitRequest, service: Service): Promise<Response> {
+  const first = `# service=${service}\n`
+  const head = new TextEncoder().encode(`${(first.length + 4).toString(16).padStart(4, '0')}${first}0000`)
+  const child = spawnGit(git, [service.slice(4), '--stateless-rpc', '--http-backend-info-refs', git.dir], 'ignore')
+  return answer(git, child, `application/x-${service}-advertisement`, head)
+}
+
+/** The commands are judged first; only then does git see the request. */
+async function receive(git: GitRequest): Promise<Response> {
+  const reader = bodyOf(git.request).getReader()
+  let head = new Uint8Array(0)
+  for (;;) {
+    const parsed = understand(head)
+    if (parsed) {
+      const reasons = parsed.commands.map((command) => refuseCommand(git.caller, command))
+      if (parsed.refused !== null || reasons.some((reason) => reason !== null)) {
+        await drain(reader)
+        return new Response(refusedReport(parsed, reasons), { headers: { 'content-type': 'application/x-git-receive-pack-result', 'cache-control': NO_CACHE } })
+      }
+      return exchange(git, 'git-receive-pack', continued(head, reader))
+    }
+    const next = await reader.read()
+    if (next.done || head.length + next.value.length > COMMANDS_LIMIT) {
+      await reader.cancel().catch(() => {})
+      throw new BerthError(next.done ? 'bad_request' : 'too_large', 'the list of refs in the push cannot be used', { hint: 'push fewer refs at once' })
+    }
+    head = join(head, next.value)
+  }
+}
+
+function understand(head: Uint8Array): ReturnType<typeof parsePushHead> {
+  try {
+    return parsePushHead(head)
+  } catch (cause) {
+    throw new BerthError('bad_request', 'not a git push', { cause })
+  }
+}
+
+/** A client that is still sending its pack does not read the answer. */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+function exchange(git: GitRequest, service: Service, body: ReadableStream<Uint8Array>): Response {
+  const child = spawnGit(git, [service.slice(4), '--stateless-rpc', git.dir], body)
+  return answer(git, child, `application/x-${service}-result`, null)
+}
+
+type GitProcess = Bun.Subprocess<'ignore' | ReadableStream<Uint8Array>, 'pipe', 'pipe'>
+
+function spawnGit(git: GitRequest, args: string[], stdin: 'ignore' | ReadableStream<Uint8Array>): GitProcess {
+  const protocol = git.request.headers.get('git-protocol')
+  const environment = protocol !== null && /^version=[012]$/.test(protocol) ? { ...GIT_ENVIRONMENT, GIT_PROTOCOL: protocol } : GIT_ENVIRONMENT
+  return Bun.spawn(['git', ...args], { env: environment, stdin, stdout: 'pipe', stderr: 'pipe' })
+}
+
+function answer(git: GitRequest, child: GitProcess, contentType: string, head: Uint8Array | null): Response {
+  const reader = child.stdout.getReader()
+  const complaint = new Response(child.stderr).text()
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (head) controller.enqueue(head)
+    },
+    async pull(controller) {
+      const next = await reader.read()
+      if (!next.done) return controller.enqueue(next.value)
+      const exitCode = await child.exited
+      if (exitCode !== 0) git.log(`git ${contentType} ended with ${exitCode}: ${(await complaint).trim().slice(0, 500)}`)
+      controller.close()
+    },
+    cancel() {
+      child.kill()
+    },
+  })
+  git.request.signal.addEventListener('abort', () => child.kill(), { once: true })
+  return new Response(body, { headers: { 'content-type': contentType, 'cache-control': NO_CACHE } })
+}
+
+function bodyOf(request: Request): ReadableStream<Uint8Array> {
+  const body = request.body ?? new Blob([]).stream()
+  const encoding = request.headers.get('content-encoding')
+  if (encoding === null || encoding === 'identity') return body
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new BerthError('bad_request', `content-encoding ${encoding} is not understood`)
+  // The platform's types of the two sides differ in the buffer they name, not in what flows.
+  return body.pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>)
+}
+
+function continued(head: Uint8Array, reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(head),
+    async pull(controller) {
+      const next = await reader.read()
+      if (next.done) controller.close()
+      else controller.enqueue(next.value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(a.length + b.length)
+  out.set(a)
+  out.set(b, a.length)
+  return out
+}

@@ -1,0 +1,49 @@
+/**
+ * Which names this server answers to. On loopback any page of the web could point its own name at us (DNS
+ * rebinding), so only known names pass. Cookies ignore ports: a cookie on bare `localhost` or `127.0.0.1` would be
+ * sent to every development server of this machine, so pages live on a name of their own.
+ */
+import { isHttps, hostOf } from './credentials.ts'
+
+export const PAGE_HOST = 'berth.localhost'
+const LOOPBACK_NAMES = ['127.0.0.1', '[::1]', 'localhost', PAGE_HOST]
+
+export interface Hosts {
+  /** May this request be answered at all? */
+  known(request: Request): boolean
+  /** May a session cookie be set here? */
+  mayHoldCookie(request: Request): boolean
+  /** Where a person's browser goes, without a path. */
+  readonly pageUrl: string
+}
+
+export function createHosts(options: { loopback: boolean; port: number; publicUrl: string | null }): Hosts {
+  const publicHost = options.publicUrl === null ? null : new URL(options.publicUrl).hostname
+  const names = new Set(publicHost === null ? LOOPBACK_NAMES : [...LOOPBACK_NAMES, publicHost])
+  return {
+    known: (request) => !options.loopback || names.has(nameOf(request)),
+    mayHoldCookie(request) {
+      const name = nameOf(request)
+      if (name === PAGE_HOST || name === publicHost) return true
+      // Somebody chose to listen on a real address: its own name is what there is.
+      return !options.loopback && !LOOPBACK_NAMES.includes(name)
+    },
+    pageUrl: options.publicUrl?.replace(/\/$/, '') ?? `http://${PAGE_HOST}:${options.port}`,
+  }
+}
+
+/** Host without port, lower-case. */
+function nameOf(request: Request): string {
+  return hostOf(request).toLowerCase().replace(/:\d+$/, '')
+}
+
+/** The same page on the name that may hold a cookie. */
+export function onPageHost(request: Request, hosts: Hosts): string {
+  const url = new URL(request.url)
+  return `${hosts.pageUrl}${url.pathname}${url.search}`
+}
+
+export function sessionCookie(request: Request, name: string, token: string, maxAgeMs: number): string {
+  const secure = isHttps(request) ? '; Secure' : ''
+  return `${name}=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${Math.floor(maxAgeMs / 1000)}${secure}`
+}

@@ -1,0 +1,57 @@
+/** Answers: JSON, and refusals in the one form that every client branches on. */
+import { BerthError, HTTP_STATUS } from '@berth/wire'
+import { ValidationError } from '@orpc/contract'
+import { ORPCError } from '@orpc/server'
+
+export type Log = (line: string) => void
+
+/** On every answer. A page adds its own content policy. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+}
+const NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+
+export function secured(response: Response): Response {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value)
+  if (!response.headers.has('content-security-policy')) response.headers.set('content-security-policy', NOTHING_LOADS)
+  if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store')
+  return response
+}
+
+export function refusal(error: BerthError): Response {
+  const headers: Record<string, string> = error.code === 'unauthorized' ? { 'www-authenticate': 'Bearer' } : {}
+  return Response.json(error.toBody(), { status: HTTP_STATUS[error.code], headers })
+}
+
+/** What was thrown, as something a client may see. A bug is logged whole and told to nobody. */
+export function asBerthError(thrown: unknown, log: Log): BerthError {
+  if (thrown instanceof BerthError) return thrown
+  if (thrown instanceof ORPCError) return fromContract(thrown, log)
+  if (isAbort(thrown)) return new BerthError('cancelled', 'the request was cancelled')
+  log(`bug: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`)
+  return new BerthError('internal', 'something went wrong inside the server', { hint: 'see `berth server logs`' })
+}
+
+function fromContract(error: ORPCError<string, unknown>, log: Log): BerthError {
+  if (error.code === 'BAD_REQUEST' && error.cause instanceof ValidationError) return invalidInput(error.cause)
+  if (error.status === 400) return new BerthError('bad_request', 'the request cannot be read', { hint: 'send JSON as openapi.json describes' })
+  log(`bug: ${error.stack ?? error.message} ${error.cause instanceof ValidationError ? JSON.stringify(error.cause.issues) : String(error.cause ?? '')}`)
+  return new BerthError('internal', 'something went wrong inside the server', { hint: 'see `berth server logs`' })
+}
+
+function invalidInput(error: ValidationError): BerthError {
+  const issues = error.issues.map((issue) => ({
+    field: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.') || 'body',
+    message: issue.message,
+  }))
+  const first = issues[0] ?? { field: 'body', message: 'not valid' }
+  return new BerthError('bad_request', `${first.field}: ${first.message}`, { hint: `correct \`${first.field}\``, details: { issues: issues.slice(0, 20) } })
+}
+
+export function isAbort(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === 'AbortError'
+}
