@@ -1,3 +1,4 @@
+export * from './approval-rules.ts'
 export * from './approval.ts'
 export * from './errors.ts'
 export * from './events.ts'

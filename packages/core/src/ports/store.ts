@@ -49,7 +49,7 @@ export interface WorkspaceStore {
 
   /** Due workspaces, each leased to this server for `leaseMs`, by FOR UPDATE SKIP LOCKED. */
   claimDue(options: { owner: string; limit: number; leaseMs: number }, now: number): Promise<Claim[]>
-  /** False: the fence is old, nothing was written. Ends the claim. */
+  /** False: the fence is old, nothing was written. Ends the claim. A `wake` or a wish since the claim wins over `nextTickAt`. */
   finishTick(claim: Claim, change: TickChange, now: number): Promise<boolean>
   /** Writes in mid-tick, keeping the claim: a wish before its effect. */
   saveTick(claim: Claim, change: Omit<TickChange, 'nextTickAt'>, now: number): Promise<boolean>

@@ -1,0 +1,28 @@
+/** Applies the verdict of `decide-idle`: two in a row, each from a report of its own, are a wish to stop. */
+import { deadlines } from '../deadlines.ts'
+import type { Store } from '../ports/store.ts'
+import type { WorkspaceRecord } from '../workspace/records.ts'
+import { decideIdle } from './decide-idle.ts'
+
+export const VERDICTS_TO_STOP = 2
+
+export interface IdleDeps { readonly store: Pick<Store, 'setWish' | 'approvals'> }
+export interface IdleLook { readonly now: number; readonly upSince: number; readonly linked: boolean; /** The tick before this one. */ readonly lastTickAt: number }
+export interface IdleOutcome { readonly idleVerdicts: number; readonly stopped: boolean }
+
+/** `look.now` was read before the record: activity from then on refuses the stop, in the store's own transaction. */
+export async function applyIdle(deps: IdleDeps, record: WorkspaceRecord, look: IdleLook): Promise<IdleOutcome> {
+  const { workspace } = record
+  const { now, upSince, linked } = look
+  const waiting = (await deps.store.approvals.list({ workspaceId: workspace.id, all: false })).length
+  const { verdict } = decideIdle({ workspace, now, upSince, approvalsWaiting: waiting, linked })
+  if (verdict !== 'idle') return { idleVerdicts: 0, stopped: false }
+  // A tick may come twice within a millisecond; a verdict counts once for each report.
+  const newReport = (workspace.activity?.at ?? 0) > look.lastTickAt
+  const idleVerdicts = workspace.idleVerdicts + (newReport || workspace.idleVerdicts === 0 ? 1 : 0)
+  if (idleVerdicts < VERDICTS_TO_STOP) return { idleVerdicts, stopped: false }
+  const minutes = Math.round(workspace.autoStopMs / 60_000)
+  const reason = waiting > 0 ? `nobody answered for ${deadlines.waitingSleep / 3_600_000} hours` : `idle for ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
+  const wish = await deps.store.setWish(workspace.id, { target: 'stopped', by: 'idle', reason, expectVersion: workspace.wish.version, unlessActiveSince: now }, now)
+  return { idleVerdicts: 0, stopped: wish !== null }
+}

@@ -1,0 +1,90 @@
+/** What people are told about a workspace: derived from the wish and the observation, stored nowhere. */
+import type { Workspace, WorkspacePhase } from '@berth/wire'
+import { deadlines } from '../deadlines.ts'
+import { decideIdle } from '../idle/decide-idle.ts'
+import { linkState, mayRun } from './link-state.ts'
+import type { MachineRow, ReportedPhase, WorkspaceRecord, WorkspaceRow } from './records.ts'
+
+export function phaseOf(record: WorkspaceRecord, now: number): ReportedPhase {
+  const { workspace } = record
+  const { wish, failure } = workspace
+  const report = (phase: WorkspacePhase, over: Partial<ReportedPhase> = {}): ReportedPhase =>
+    ({ phase, step: null, reason: null, statusMessage: workspace.statusMessage, ...over })
+  if (workspace.deletedAt !== null) return report('deleted', { statusMessage: null })
+  if (wish.target === 'deleted') return report('deleting', { reason: wish.reason ?? wish.by })
+  if (isFailed(workspace)) {
+    return report('failed', { step: workspace.steps.find(({ state }) => state === 'failed')?.step ?? null, reason: failure?.code ?? null, statusMessage: failure?.message ?? null })
+  }
+  if (wish.target === 'stopped') {
+    const reason = wish.reason ?? wish.by
+    if (mayRun(record.machine)) return report('stopping', { reason })
+    return report(wish.by === 'idle' ? 'sleeping' : 'stopped', { reason })
+  }
+  return phaseOfWanted(record, now, report)
+}
+
+type Report = (phase: WorkspacePhase, over?: Partial<ReportedPhase>) => ReportedPhase
+
+function phaseOfWanted({ workspace, machine }: WorkspaceRecord, now: number, report: Report): ReportedPhase {
+  if (machine === null || machine.endedAt !== null) return report('queued')
+  const ready = workspace.readyAt !== null
+  if (machine.observed.state !== 'running') {
+    if (machine.ensuringSince === null) return report('queued')
+    // It was up under this very wish: it is being brought back, nobody asked for a start.
+    if (ready && workspace.startedAt !== null && workspace.startedAt > workspace.wish.at) return report('recovery', { step: 'machine' })
+    return report(ready ? 'starting' : 'provisioning', { step: stepUnderWay(workspace, 'machine') })
+  }
+  const link = linkState(machine, now)
+  switch (link.is) {
+    case 'dialling': return report('starting', { step: 'dial' })
+    case 'silent':
+      // Every reconnect would flicker otherwise: a daemon that is replaced in place is back within a second.
+      return now - link.since > deadlines.linkSilent ? report('unreachable', { reason: 'daemon-silent' }) : report(ready ? 'running' : 'starting')
+    case 'linked': return ready ? report('running', { statusMessage: null }) : report('starting', { step: stepUnderWay(workspace, 'code') })
+  }
+}
+
+/** A failure counts until somebody wishes again after it. */
+export function isFailed({ failure, wish }: WorkspaceRow): boolean {
+  return failure !== null && (wish.by === 'failure' || failure.at >= wish.at)
+}
+
+function stepUnderWay(workspace: WorkspaceRow, otherwise: string): string {
+  return workspace.steps.find(({ state }) => state === 'started')?.step ?? otherwise
+}
+
+/** What a client needs and the record does not hold. */
+export interface ViewExtras {
+  readonly needsYou: number
+  readonly viewers: number
+  readonly tail: number
+  readonly webUrl: string
+  readonly terminalUrl: string
+  readonly upSince: number
+}
+
+export function describe(record: WorkspaceRecord, now: number, extras: ViewExtras): Workspace {
+  const { workspace, machine } = record
+  const { needsYou, viewers, tail, webUrl, terminalUrl, upSince } = extras
+  const { phase, step, reason, statusMessage } = phaseOf(record, now)
+  const idle = decideIdle({ workspace, now, upSince, approvalsWaiting: needsYou, linked: isLive(machine, now) })
+  return {
+    id: workspace.id, name: workspace.name, orgId: workspace.orgId, creatorId: workspace.creatorId,
+    phase, step, reason, statusMessage,
+    error: workspace.failure === null ? null : { code: workspace.failure.code, message: workspace.failure.message, hint: workspace.failure.hint },
+    wish: workspace.wish, provider: workspace.provider, isolation: machine?.isolation ?? null,
+    repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
+    agent: workspace.agent, approvalMode: workspace.approvalMode, agentState: workspace.agentState, sessionId: workspace.sessionId,
+    exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
+    daemonVersion: machine?.daemonVersion ?? null, steps: [...workspace.steps],
+    idle: phase === 'running'
+      ? { autoStopMs: workspace.autoStopMs, reasons: [...idle.reasons], stopsAt: idle.stopsAt }
+      : { autoStopMs: workspace.autoStopMs, reasons: [], stopsAt: null },
+    createdAt: workspace.createdAt, updatedAt: workspace.updatedAt, startedAt: workspace.startedAt, lastActiveAt: workspace.lastActiveAt,
+    webUrl, terminalUrl, tail,
+  }
+}
+
+function isLive(machine: MachineRow | null, now: number): boolean {
+  return machine !== null && machine.endedAt === null && linkState(machine, now).is === 'linked'
+}

@@ -1,0 +1,298 @@
+/**
+ * One tick: look, decide, do at most one thing, write what came of it. It never retries; the next tick is the retry,
+ * so that a crash, a slow provider and a lost answer all take the same path.
+ *
+ * The order is the promise: what is about to be done is written under the fence of the claim before it is done.
+ * A write that is refused (an older claim, another wish) ends the tick with no effect.
+ */
+import { HOSTED_REFS } from '@berth/wire'
+import { applyIdle } from '../idle/idle-loop.ts'
+import { deadlines } from '../deadlines.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Daemons } from '../ports/daemons.ts'
+import type { MachineSpec, Owner, Provider, Step as ProviderStep } from '../ports/provider.ts'
+import type { Claim, Store } from '../ports/store.ts'
+import { newMachine } from './apply-change.ts'
+import { decide, MAX_STARTS, type Refusal, type Step } from './decide.ts'
+import { afterFault, backoffMs, planOf } from './faults.ts'
+import { linkState } from './link-state.ts'
+import { stepsAtStart } from './machine-steps.ts'
+import type { MachineRow, WorkspaceRecord } from './records.ts'
+import { createTick, stepChange, type Change, type Tick } from './tick.ts'
+
+export interface ReconcileDeps {
+  readonly store: Pick<Store, 'getWorkspace' | 'saveTick' | 'finishTick' | 'setWish' | 'wake' | 'approvals'>
+  /** Throws `provider_unknown`. */
+  providers(name: string): Provider
+  readonly daemons: Pick<Daemons, 'connected' | 'call'>
+  readonly clock: Clock
+  readonly installation: string
+  /** Called right before `ensure` and only then: the boot token in it replaces the one before. */
+  specFor(record: WorkspaceRecord): Promise<MachineSpec>
+  /** Since when this server has ticked without a gap; see `uptime.ts`. */
+  upSince(): number
+  log(line: string): void
+}
+
+interface Work { readonly deps: ReconcileDeps; readonly tick: Tick; readonly lastTickAt: number; readonly startedAt: number; readonly signal: AbortSignal }
+
+/** Resolves with the step that was taken. The signal ends it: the server stops, or `deadlines.providerCall` is over. */
+export async function reconcile(deps: ReconcileDeps, claim: Claim, signal: AbortSignal): Promise<Step> {
+  const startedAt = deps.clock.now()
+  const record = await deps.store.getWorkspace(claim.workspaceId)
+  if (record === null) return { do: 'nothing', againInMs: null }
+  const tick = createTick(deps, { claim, record, clock: () => deps.clock.now() })
+  const work: Work = { deps, tick, lastTickAt: record.machine?.observedAt ?? 0, startedAt, signal }
+  let step = decideNow(work, false)
+  try {
+    if (step.do === 'observe') {
+      if (!await observe(work)) return step
+      step = decideNow(work, true)
+    }
+    await perform(work, step)
+  } catch (error) {
+    await afterRefusal(work, step, error)
+  }
+  return step
+}
+
+function decideNow({ deps, tick }: Work, fresh: boolean): Step {
+  const record = tick.record()
+  return decide(record, deps.clock.now(), { fresh, upSince: deps.upSince(), connected: deps.daemons.connected(record.workspace.id) })
+}
+
+function ownerOf(deps: ReconcileDeps, { workspace }: WorkspaceRecord): Owner {
+  return { installation: deps.installation, workspaceId: workspace.id, generation: workspace.generation }
+}
+
+function providerOf(deps: ReconcileDeps, record: WorkspaceRecord): Provider {
+  // The machine's own provider: a workspace that moves has its old machine elsewhere.
+  return deps.providers(record.machine?.provider ?? record.workspace.provider)
+}
+
+async function observe(work: Work): Promise<boolean> {
+  const { deps, tick, signal } = work
+  const record = tick.record()
+  const machine = await providerOf(deps, record).observe(ownerOf(deps, record), signal)
+  return tick.save({ machine: { observed: machine.observed, observedAt: deps.clock.now(), ...(machine.observed.state === 'absent' ? {} : { ref: machine.ref, isolation: machine.isolation }) } })
+}
+
+async function perform(work: Work, step: Step): Promise<void> {
+  const { deps, tick } = work
+  const now = deps.clock.now()
+  switch (step.do) {
+    case 'observe': return
+    case 'nothing': return settled(work, step.againInMs)
+    case 'wait': {
+      const record = tick.record()
+      const { observed } = record.machine ?? { observed: { state: 'absent' as const } }
+      const unknown = observed.state === 'unknown' ? { workspace: { statusMessage: step.why } } : {}
+      await tick.finish({ ...linkSteps(record, now, deps), ...unknown }, Math.min(step.until, now + deadlines.tickIdle))
+      return
+    }
+    case 'begin': {
+      const workspace = { ...tick.record().workspace, generation: step.generation }
+      const { workspaceId: _, generation: __, provider: ___, createdAt: ____, ...machine } = newMachine(workspace, now)
+      await tick.finish({ workspace: { generation: step.generation, readyAt: null }, machine }, now)
+      return
+    }
+    case 'ensure': return ensure(work, step.start)
+    case 'prepare-stop': return prepareStop(work, step.withinMs)
+    case 'stop': return stop(work)
+    case 'destroy': return destroy(work)
+    case 'fail': return fail(work, step.refusal)
+    case 'settle': return settle(work, step.as)
+  }
+}
+
+async function settled(work: Work, againInMs: number | null): Promise<void> {
+  const { deps, tick, startedAt } = work
+  const now = deps.clock.now()
+  if (againInMs === null) {
+    await tick.finish({}, now + deadlines.journalKeep)
+    return
+  }
+  const record = tick.record()
+  const { workspace, machine } = record
+  let next = now + againInMs
+  let change: Change = linkSteps(record, now, deps)
+  if (workspace.wish.target === 'running' && machine !== null && workspace.readyAt !== null) {
+    const { idleVerdicts, stopped } = await applyIdle(deps, record, { now: startedAt, upSince: deps.upSince(), linked: true, lastTickAt: work.lastTickAt })
+    if (idleVerdicts !== workspace.idleVerdicts) change = { ...change, workspace: { ...change.workspace, idleVerdicts } }
+    if (stopped) next = now
+  }
+  await tick.finish(change, next)
+}
+
+/** The `dial` row follows the link, which is opened outside any tick. */
+function linkSteps(record: WorkspaceRecord, now: number, deps: ReconcileDeps): Change {
+  const { machine } = record
+  if (!deps.daemons.connected(record.workspace.id) && (machine === null || linkState(machine, now).is !== 'linked')) return {}
+  const steps = stepChange(record, [['dial', 'done', null]], now)
+  return steps.length === 0 ? {} : { workspace: { steps } }
+}
+
+async function ensure(work: Work, start: boolean): Promise<void> {
+  const { deps, tick, signal } = work
+  const now = deps.clock.now()
+  const before = tick.record()
+  if (start) {
+    const steps = stepsAtStart(before.workspace.steps, now)
+    const underThisWish = before.machine !== null && before.machine.stoppingSince === null && (before.machine.ensuringSince ?? 0) >= before.workspace.wish.at
+    const attempts = underThisWish ? (before.machine?.attempts ?? 0) + 1 : 1
+    const saved = await tick.save({
+      workspace: { failure: null, statusMessage: null, idleVerdicts: 0, steps },
+      machine: { ensuringSince: Math.max(now, before.workspace.wish.at), stoppingSince: null, saveState: 'none', poll: null, attempts, retryAt: null },
+    })
+    if (!saved) return
+  }
+  const record = tick.record()
+  const spec = await deps.specFor(record)
+  const result = await providerOf(deps, record).ensure(ownerOf(deps, record), spec, { signal, ...pollOf(record.machine, 'ensure'), log: (line) => deps.log(`${record.workspace.id}: ${line}`) })
+  await (result.done ? ensured(work, result.value) : polling(work, 'ensure', result))
+}
+
+async function ensured(work: Work, machine: Awaited<ReturnType<Provider['observe']>>): Promise<void> {
+  const { deps, tick } = work
+  const now = deps.clock.now()
+  const record = tick.record()
+  const running = machine.observed.state === 'running'
+  const steps = stepChange(record, running ? [['image', 'done', null], ['machine', 'done', null], ['dial', 'started', null]] : [], now)
+  await tick.finish({
+    workspace: { statusMessage: null, steps, ...(running ? { startedAt: Math.max(now, record.machine?.ensuringSince ?? 0) } : {}) },
+    // Until it has been linked for a while the next start waits, so that a machine that dies at once does not spin.
+    machine: { ref: machine.ref, observed: machine.observed, observedAt: now, isolation: machine.isolation, poll: null, retryAt: now + backoffMs(record.machine?.attempts ?? 1) },
+  }, now + deadlines.tickBusy)
+}
+
+async function polling(work: Work, op: string, step: ProviderStep<unknown> & { done: false }): Promise<void> {
+  const { deps, tick } = work
+  const now = deps.clock.now()
+  // A provider that prepares an image says `step: 'image'` in its poll; all else is the machine.
+  const name = step.poll['step'] === 'image' ? 'image' : 'machine'
+  const steps = op === 'ensure' ? stepChange(tick.record(), [[name, 'started', step.detail]], now) : []
+  const next = now + Math.min(Math.max(step.afterMs, 100), deadlines.tickIdle)
+  await tick.finish({ workspace: { statusMessage: step.detail, steps }, machine: { poll: { op, of: step.poll }, retryAt: next } }, next)
+}
+
+/** A poll belongs to the call that gave it: another wish starts anew. */
+function pollOf(machine: MachineRow | null, op: string): { poll?: Readonly<Record<string, unknown>> } {
+  const poll = machine?.poll
+  return poll?.['op'] === op ? { poll: poll['of'] as Readonly<Record<string, unknown>> } : {} // what `polling` stored
+}
+
+async function prepareStop(work: Work, withinMs: number): Promise<void> {
+  const { deps, tick, signal } = work
+  const now = deps.clock.now()
+  const { workspace, machine } = tick.record()
+  const stoppingSince = machine?.stoppingSince ?? 0
+  const began = stoppingSince >= workspace.wish.at
+  const since = began ? stoppingSince : Math.max(now, workspace.wish.at)
+  const kept = await tick.save({ workspace: { statusMessage: 'saving the work' }, machine: { stoppingSince: since, saveState: 'trying', ...(began ? {} : { poll: null, retryAt: null, attempts: 0 }) } })
+  if (!kept) return
+  try {
+    const { commit } = await deps.daemons.call(workspace.id, 'stop.prepare', { withinMs, publish: true }, { withinMs, signal })
+    const saved = commit === null ? {} : { saved: { commit, ref: HOSTED_REFS.save, at: deps.clock.now() } }
+    await tick.finish({ workspace: saved, machine: { saveState: 'done' } }, deps.clock.now())
+  } catch (error) {
+    // The disk is kept by every stop, so a save that did not work costs the copy, not the work.
+    deps.log(`${workspace.id}: no save before the stop: ${error instanceof Error ? error.message : 'unknown'}`)
+    const notice = { type: 'workspace.notice' as const, level: 'warning' as const, code: 'save_skipped', message: 'the work was not copied before the stop; it is on the machine\'s disk', hint: 'start it again to fetch the newest state' }
+    await tick.finish({ machine: { saveState: 'gave-up' }, events: [notice] }, deps.clock.now())
+  }
+}
+
+/** Writes that a stop began, if it has not under this wish. */
+async function beginStop(work: Work): Promise<boolean> {
+  const { deps, tick } = work
+  const { workspace, machine } = tick.record()
+  if ((machine?.stoppingSince ?? 0) >= workspace.wish.at) return true
+  const since = Math.max(deps.clock.now(), workspace.wish.at)
+  return tick.save({ workspace: { statusMessage: null }, machine: { stoppingSince: since, saveState: 'none', poll: null, retryAt: null, attempts: 0 } })
+}
+
+async function stop(work: Work): Promise<void> {
+  const { deps, tick, signal } = work
+  if (!await beginStop(work)) return
+  const record = tick.record()
+  const result = await providerOf(deps, record).stop(ownerOf(deps, record), { signal, ...pollOf(record.machine, 'stop') })
+  if (!result.done) return polling(work, 'stop', result)
+  const now = deps.clock.now()
+  const still = result.value.state === 'stopped' || result.value.state === 'absent' || result.value.state === 'failed'
+  const attempts = still ? 0 : (record.machine?.attempts ?? 0) + 1
+  await tick.finish({ workspace: { statusMessage: null }, machine: { observed: result.value, observedAt: now, poll: null, attempts, retryAt: still ? null : now + backoffMs(attempts) } }, still ? now : now + backoffMs(attempts))
+}
+
+async function destroy(work: Work): Promise<void> {
+  const { deps, tick, signal } = work
+  if (!await beginStop(work)) return
+  const record = tick.record()
+  const provider = providerOf(deps, record)
+  const result = await provider.destroy(ownerOf(deps, record), { signal, ...pollOf(record.machine, 'destroy') })
+  if (!result.done) return polling(work, 'destroy', result)
+  // Only what was seen to be gone is gone.
+  const { observed } = await provider.observe(ownerOf(deps, record), signal)
+  const now = deps.clock.now()
+  if (observed.state === 'absent') {
+    await tick.finish({ workspace: { deletedAt: now, statusMessage: null }, machine: { observed, observedAt: now, endedAt: now, poll: null, retryAt: null } }, now + deadlines.journalKeep)
+    return
+  }
+  const attempts = (record.machine?.attempts ?? 0) + 1
+  await tick.finish({ machine: { observed, observedAt: now, poll: null, attempts, retryAt: now + backoffMs(attempts) } }, now + backoffMs(attempts))
+}
+
+async function settle(work: Work, as: 'running' | 'stopped' | 'deleted'): Promise<void> {
+  const { deps, tick } = work
+  const now = deps.clock.now()
+  const record = tick.record()
+  switch (as) {
+    case 'deleted':
+      await tick.finish({ workspace: { deletedAt: now, statusMessage: null }, ...(record.machine === null || record.machine.endedAt !== null ? {} : { machine: { endedAt: now } }) }, now + deadlines.journalKeep)
+      return
+    case 'stopped':
+      await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, now + deadlines.tickIdle)
+      return
+    case 'running': {
+      const since = record.machine?.ensuringSince ?? now
+      const begun = record.workspace.startedAt !== null && record.workspace.startedAt >= since
+      const lasting = now - (record.machine?.linkedAt ?? now) >= deadlines.dialHome
+      const steps = stepChange(record, [['machine', 'done', null]], now)
+      await tick.finish({
+        workspace: { failure: null, steps, ...(begun ? {} : { startedAt: Math.max(now, since) }) },
+        machine: { ensuringSince: since, stoppingSince: null, poll: null, saveState: 'none', ...(lasting ? { attempts: 0, retryAt: null } : {}) },
+      }, now)
+    }
+  }
+}
+
+async function fail(work: Work, refusal: Refusal): Promise<void> {
+  const { deps, tick } = work
+  const now = deps.clock.now()
+  const { workspace } = tick.record()
+  const under = workspace.steps.find(({ state }) => state === 'started')
+  const steps = under === undefined ? [] : [{ ...under, state: 'failed' as const, durationMs: under.startedAt === null ? null : now - under.startedAt, detail: refusal.message }]
+  const written = await tick.finish({
+    workspace: { failure: { ...refusal, at: now }, statusMessage: refusal.message, steps },
+    wish: { expectVersion: workspace.wish.version, target: 'stopped', by: 'failure', reason: refusal.code },
+  }, now)
+  if (!written) await deps.store.wake(workspace.id, now)
+}
+
+async function afterRefusal(work: Work, step: Step, error: unknown): Promise<void> {
+  const { deps, tick, signal } = work
+  const now = deps.clock.now()
+  const { workspace, machine } = tick.record()
+  const plan = planOf(error)
+  if (!signal.aborted) deps.log(`${workspace.id}: ${step.do}: ${plan.refusal.code}: ${error instanceof Error ? error.message : String(error)}`)
+  const worked = workspace.readyAt !== null
+  // A start was counted when it was written down; and one that works does not fail because it could not be looked at.
+  const attempts = (machine?.attempts ?? 0) + (step.do === 'ensure' && step.start ? 0 : 1)
+  const wanted = workspace.wish.target === 'running'
+  const outcome = afterFault(plan, { attempts, mayFail: wanted && !(worked && step.do === 'observe'), worked })
+  if (outcome.do === 'fail') return fail(work, outcome.refusal)
+  const retryAt = now + outcome.inMs
+  const change: Change = { workspace: { statusMessage: `${plan.refusal.message}; trying again` } }
+  // Below the limit of `decide`: a machine is given up for not staying up, never for a provider that was away.
+  const counted = wanted ? Math.min(attempts, MAX_STARTS - 1) : attempts
+  await tick.finish(machine === null ? change : { ...change, machine: { attempts: counted, retryAt } }, retryAt)
+}
