@@ -1,0 +1,71 @@
+import type { AccessStore, Identity } from '@berth/core'
+import { BerthError, type OrgId, type TokenId, type UserId } from '@berth/wire'
+import type { StoreContext } from './context.ts'
+import { hashToken, newToken } from './crypto.ts'
+import { cleanText } from './json.ts'
+
+const LIST_LIMIT = 500
+/** `lastUsedAt` is for people; a write for each request would be for nobody. */
+const LAST_USED_STEP_MS = 60_000
+
+export function createAccess({ sql, ids, random }: StoreContext, ownerName: string): AccessStore {
+  return {
+    async bootstrap(now) {
+      return sql.begin(async (tx) => {
+        const [row] = await tx<{ ownerUserId: UserId | null; ownerOrgId: OrgId | null }[]>`select owner_user_id, owner_org_id from installation for update`
+        if (row?.ownerUserId != null && row.ownerOrgId !== null) return { userId: row.ownerUserId, orgId: row.ownerOrgId }
+        const userId = ids.user(); const orgId = ids.org()
+        await tx`insert into users ${tx({ id: userId, name: cleanText(ownerName), createdAt: now })}`
+        await tx`insert into organisations ${tx({ id: orgId, name: cleanText(ownerName), personalOf: userId, createdAt: now })}`
+        await tx`insert into memberships ${tx({ orgId, userId, role: 'owner', createdAt: now })}`
+        await tx`update installation set owner_user_id = ${userId}, owner_org_id = ${orgId}`
+        return { userId, orgId }
+      })
+    },
+
+    async issueToken({ userId, kind, name, expiresAt }, now) {
+      const token = newToken('berth', random)
+      const id = ids.token()
+      // The oldest membership: with one organisation to a user, the one there is.
+      const made = await sql`
+        insert into tokens (id, hash, org_id, user_id, kind, name, created_at, expires_at)
+        select ${id}, ${hashToken(token)}, org_id, user_id, ${kind}, ${cleanText(name)}, ${now}, ${expiresAt} from memberships
+        where user_id = ${userId} order by created_at, org_id limit 1 returning id`
+      if (made.length === 0) throw new BerthError('not_found', `there is no user ${userId}`)
+      return { id, token }
+    },
+
+    async authenticate(token, now) {
+      const [row] = await sql<(Identity & { lastUsedAt: number | null })[]>`
+        select t.id as token_id, t.user_id, u.name as user_name, t.org_id, t.kind, t.last_used_at
+        from tokens t join users u on u.id = t.user_id join memberships m on m.user_id = t.user_id and m.org_id = t.org_id
+        where t.hash = ${hashToken(token)} and (t.expires_at is null or t.expires_at > ${now})`
+      if (row === undefined) return null
+      const { lastUsedAt, ...identity } = row
+      if (lastUsedAt === null || lastUsedAt < now - LAST_USED_STEP_MS) await sql`update tokens set last_used_at = ${now} where id = ${identity.tokenId}`
+      return identity
+    },
+
+    async listTokens(userId) {
+      return [...await sql<{ id: TokenId; name: string; kind: string; createdAt: number; lastUsedAt: number | null }[]>`
+        select id, name, kind, created_at, last_used_at from tokens where user_id = ${userId} order by created_at desc, id limit ${LIST_LIMIT}`]
+    },
+
+    async revokeToken(id, userId) {
+      return (await sql`delete from tokens where id = ${id} and user_id = ${userId} returning id`).length > 0
+    },
+
+    async issueSignInCode(userId, expiresAt, now) {
+      const code = newToken('berthin', random)
+      await sql`delete from sign_in_codes where expires_at <= ${now}`
+      await sql`insert into sign_in_codes ${sql({ hash: hashToken(code), userId, createdAt: now, expiresAt })}`
+      return code
+    },
+
+    async redeemSignInCode(code, now) {
+      const [row] = await sql<{ userId: UserId }[]>`
+        update sign_in_codes set used_at = ${now} where hash = ${hashToken(code)} and used_at is null and expires_at > ${now} returning user_id`
+      return row?.userId ?? null
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import type { ApprovalStore } from '@berth/core'
+import { Approval, BerthError, type EventBody } from '@berth/wire'
+import { z } from 'zod'
+import type { StoreContext } from './context.ts'
+import { cleanText, json } from './json.ts'
+import { parseAll } from './rows.ts'
+import { appendEvents, lockStream } from './streams.ts'
+
+const LIST_LIMIT = 500
+const Row = Approval.omit({ approvalId: true }).extend({ id: Approval.shape.approvalId, orphaned: z.boolean() })
+function parse(row: unknown): Approval & { orphaned: boolean } {
+  const { id, ...rest } = Row.parse(row)
+  return { approvalId: id, ...rest }
+}
+function withoutFlag({ orphaned: _orphaned, ...approval }: Approval & { orphaned: boolean }): Approval { return approval }
+
+export function createApprovals({ sql, ids, log }: StoreContext): ApprovalStore {
+  const skipped = (row: object, error: unknown) => log(`approvals: ${String((row as { id?: string }).id)} cannot be read: ${String(error)}`)
+  return {
+    async get(id) {
+      const [row] = await sql`select * from approvals where id = ${id}`
+      return row === undefined ? null : withoutFlag(parse(row))
+    },
+
+    async list({ workspaceId, all }) {
+      const rows = await sql`
+        select a.* from approvals a join workspaces w on w.id = a.workspace_id
+        where (${workspaceId ?? null}::text is null or a.workspace_id = ${workspaceId ?? null})
+          and (${all} or (a.state in ('open', 'orphaned') and w.deleted_at is null))
+        order by a.asked_at desc, a.id limit ${LIST_LIMIT}`
+      return parseAll(rows.toReversed(), parse, skipped).map(withoutFlag)
+    },
+
+    async decide(id, decision, by, now) {
+      return sql.begin(async (tx) => {
+        const [asked] = await tx`select * from approvals where id = ${id}`
+        if (asked === undefined) throw new BerthError('not_found', `there is no approval ${id}`, { hint: 'see `berth approvals`' })
+        const { workspaceId } = parse(asked)
+        await lockStream(tx, workspaceId)
+        const decidedBy = { ...by, who: cleanText(by.who) }
+        const [won] = await tx`
+          update approvals set state = 'decided', decision = ${json(tx, decision)}, decided_by = ${json(tx, decidedBy)}
+          where id = ${id} and state in ('open', 'orphaned') returning *`
+        if (won === undefined) {
+          const [lost] = await tx`select * from approvals where id = ${id}`
+          return { won: false, approval: withoutFlag(parse(lost)) }
+        }
+        const body: EventBody = { type: 'approval.decided', approvalId: id, decision, by: decidedBy }
+        await appendEvents(tx, workspaceId, [{ id: ids.event(), at: now, source: 'server', body }])
+        await tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = ${workspaceId}`
+        return { won: true, approval: withoutFlag(parse(won)) }
+      })
+    },
+
+    async undelivered(workspaceId) {
+      const rows = await sql`select * from approvals where workspace_id = ${workspaceId} and state = 'decided' order by asked_at, id limit ${LIST_LIMIT}`
+      return parseAll(rows, parse, skipped)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import type { EventStore } from '@berth/core'
+import { BerthError, StoredEvent, type WorkspaceId } from '@berth/wire'
+import type { StoreContext } from './context.ts'
+import { appendEvents, EVENTS_CHANNEL } from './streams.ts'
+
+const PAGE_LIMIT = 1000
+const APPEND_LIMIT = 1000
+
+/** `close` ends listening. */
+export async function createEventStore({ sql, ids, log }: StoreContext): Promise<{ events: EventStore; close(): Promise<void> }> {
+  const listeners = new Set<(workspaceId: WorkspaceId) => void>()
+  const tell = (workspaceId: string) => {
+    for (const listener of listeners) {
+      // NOTIFY carries what we sent; a listener compares it, nobody trusts it.
+      try { listener(workspaceId as WorkspaceId) } catch (error) { log(`events: a listener threw: ${String(error)}`) }
+    }
+  }
+  let connections = 0
+  const listening = await sql.listen(EVENTS_CHANNEL, tell, () => {
+    // After a lost connection whatever was said meanwhile is lost too: everybody looks again.
+    if (connections++ > 0) void tellAll().catch((error: unknown) => log(`events: ${String(error)}`))
+  })
+  const tellAll = async () => {
+    if (listeners.size === 0) return
+    for (const { workspaceId } of await sql<{ workspaceId: string }[]>`select workspace_id from streams`) tell(workspaceId)
+  }
+
+  const events: EventStore = {
+    async append(workspaceId, added, now) {
+      if (added.length > APPEND_LIMIT) throw new BerthError('too_many', `at most ${APPEND_LIMIT} events at once`)
+      return sql.begin((tx) => appendEvents(tx, workspaceId, added.map(({ id, body }) => ({ id: id ?? ids.event(), at: now, source: 'server', body }))))
+    },
+
+    async read(workspaceId, after, limit) {
+      const rows = await sql`
+        select workspace_id, seq, id, at, source, body from events
+        where workspace_id = ${workspaceId} and seq > ${after} order by seq limit ${Math.max(1, Math.min(limit, PAGE_LIMIT))}`
+      // Read after the page: a prefix dropped between the two is seen here.
+      const [stream] = await sql<{ floor: number }[]>`select floor from streams where workspace_id = ${workspaceId}`
+      if (stream === undefined) throw new BerthError('not_found', `there is no workspace ${workspaceId}`)
+      if (after < stream.floor) {
+        throw new BerthError('cursor_gone', `events up to ${stream.floor} are no longer kept`, { hint: `read on from ${stream.floor}`, details: { floor: stream.floor } })
+      }
+      return rows.map((row) => readable(row))
+    },
+
+    async tail(workspaceId) {
+      const [row] = await sql<{ tail: number }[]>`select tail from streams where workspace_id = ${workspaceId}`
+      if (row === undefined) throw new BerthError('not_found', `there is no workspace ${workspaceId}`)
+      return row.tail
+    },
+
+    onAppend(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+
+  /** A row that cannot be read is said to be a gap: the seqs stay without holes. */
+  function readable(row: Record<string, unknown>): StoredEvent {
+    const parsed = StoredEvent.safeParse(row)
+    if (parsed.success) return parsed.data
+    const { workspaceId, seq, id, at } = row as unknown as Pick<StoredEvent, 'workspaceId' | 'seq' | 'id' | 'at'>
+    log(`events: ${workspaceId} ${seq} cannot be read: ${parsed.error.message}`)
+    return { workspaceId, seq, id, at, source: 'server', body: { type: 'gap', from: seq, to: seq, why: 'this event cannot be read' } }
+  }
+
+  return { events, async close() { listeners.clear(); await listening.unlisten() } }
+}

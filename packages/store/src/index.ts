@@ -1,0 +1,6 @@
+export { connect, type DatabaseAddress, type Sql } from './address.ts'
+export { loadMasterKey } from './crypto.ts'
+export { POSTGRES_MAJOR, postgresBinaries } from './embedded/binaries.ts'
+export { type Embedded, type EmbeddedOptions, type Exit, startEmbedded } from './embedded/start.ts'
+export { migrateDatabase } from './migrate.ts'
+export { openStore, type StoreOptions } from './open-store.ts'

@@ -1,0 +1,121 @@
+import type { LinkStore } from '@berth/core'
+import { BerthError, type EventBody, type WorkspaceId } from '@berth/wire'
+import type { Transaction } from './address.ts'
+import type { StoreContext } from './context.ts'
+import { hashToken, newToken } from './crypto.ts'
+import { cleanText, json } from './json.ts'
+import { appendEvents, lockStream } from './streams.ts'
+import { uploadBatch } from './upload.ts'
+
+/** Each restored database mints epochs in a block of its own, above whatever the one it was copied from minted. */
+export const EPOCHS_PER_INSTALLATION_EPOCH = 2 ** 32
+
+export function createLinks(context: StoreContext): LinkStore {
+  const { sql, random } = context
+  return {
+    async issueBootToken(workspaceId, generation, now) {
+      const token = newToken('berthboot', random)
+      await sql`
+        insert into boot_tokens ${sql({ workspaceId, generation, hash: hashToken(token), createdAt: now })}
+        on conflict (workspace_id, generation) do update set hash = excluded.hash, created_at = excluded.created_at, used_at = null`
+      return token
+    },
+
+    async enrol(workspaceId, generation, bootToken, now) {
+      const bootHash = hashToken(bootToken)
+      return sql.begin(async (tx) => {
+        const [row] = await tx`
+          select b.hash from boot_tokens b join workspaces w on w.id = b.workspace_id
+          where b.workspace_id = ${workspaceId} and b.generation = ${generation} and b.hash = ${bootHash} and b.used_at is null
+            and w.deleted_at is null and w.generation = ${generation} and w.wish_target <> 'deleted'
+          for update of b`
+        if (row === undefined) return null
+        // Tokens whose answers were lost: nobody has them.
+        await tx`delete from link_tokens where workspace_id = ${workspaceId} and generation = ${generation} and not presented`
+        const linkToken = newToken('berthlink', random)
+        await tx`insert into link_tokens ${tx({ hash: hashToken(linkToken), workspaceId, generation, bootHash, createdAt: now })}`
+        return { linkToken }
+      })
+    },
+
+    async authenticateLink(linkToken) {
+      const [row] = await sql<{ workspaceId: WorkspaceId; generation: number }[]>`
+        update link_tokens t set presented = true from workspaces w
+        where t.hash = ${hashToken(linkToken)} and w.id = t.workspace_id and w.generation = t.generation
+          and w.deleted_at is null and w.wish_target <> 'deleted'
+          and not exists (select from machines m where m.workspace_id = t.workspace_id and m.generation = t.generation and m.ended_at is not null)
+        returning t.workspace_id, t.generation`
+      return row === undefined ? null : { workspaceId: row.workspaceId, generation: row.generation }
+    },
+
+    async openLink(link, now) {
+      return sql.begin((tx) => openLink(tx, context, { link, now }))
+    },
+
+    async closeLink(workspaceId, epoch, now) {
+      await sql.begin(async (tx) => {
+        await tx`update links set closed_at = ${now} where workspace_id = ${workspaceId} and epoch = ${epoch} and closed_at is null`
+        const closed = await tx`update machines set linked_at = null where workspace_id = ${workspaceId} and link_epoch = ${epoch} returning generation`
+        if (closed.length > 0) await wakeNow(tx, workspaceId, now)
+      })
+    },
+
+    async seen(workspaceId, epoch, now) {
+      await sql`update machines set last_seen_at = ${now} where workspace_id = ${workspaceId} and link_epoch = ${epoch}`
+    },
+
+    async upload(batch, now) {
+      return sql.begin((tx) => uploadBatch(tx, batch, now))
+    },
+
+    async report(workspaceId, epoch, activity, now) {
+      await sql.begin(async (tx) => {
+        const live = await tx`update machines set last_seen_at = ${now} where workspace_id = ${workspaceId} and link_epoch = ${epoch} returning generation`
+        if (live.length === 0) return
+        const ages = [activity.humanInputAgeMs, activity.turnProgressAgeMs, activity.previewAgeMs].filter((age) => age !== null)
+        const activeAt = ages.length === 0 ? 0 : Math.floor(now - Math.min(...ages))
+        await tx`
+          update workspaces set activity = ${json(tx, activity)}, last_active_at = greatest(last_active_at, ${activeAt})
+          where id = ${workspaceId}`
+      })
+    },
+  }
+}
+
+const wakeNow = (tx: Transaction, workspaceId: WorkspaceId, now: number) =>
+  tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = ${workspaceId}`
+
+type Opening = { readonly link: Parameters<LinkStore['openLink']>[0]; readonly now: number }
+
+async function openLink(tx: Transaction, { ids }: StoreContext, { link, now }: Opening): ReturnType<LinkStore['openLink']> {
+  const { workspaceId, generation } = link
+  const stream = await lockStream(tx, workspaceId)
+  const [workspace] = await tx<{ generation: number; deletedAt: number | null }[]>`select generation, deleted_at from workspaces where id = ${workspaceId}`
+  if (workspace === undefined || workspace.deletedAt !== null || workspace.generation !== generation) {
+    throw new BerthError('conflict', `machine ${generation} of ${workspaceId} is no longer wanted`)
+  }
+  const [installation] = await tx<{ epoch: number }[]>`select epoch from installation`
+  const epoch = Math.max(stream.linkEpoch, (installation?.epoch ?? 0) * EPOCHS_PER_INSTALLATION_EPOCH) + 1
+  await tx`update streams set link_epoch = ${epoch} where workspace_id = ${workspaceId}`
+  await tx`update links set closed_at = ${now} where workspace_id = ${workspaceId} and closed_at is null`
+  await tx`insert into links ${tx({
+    workspaceId, epoch, generation, server: link.server, journalId: cleanText(link.journalId), boot: cleanText(link.boot),
+    daemonVersion: cleanText(link.daemonVersion), isolation: link.isolation, openedAt: now, lastSeenAt: now,
+  })}`
+  await tx`
+    update machines set link_epoch = ${epoch}, linked_at = ${now}, last_seen_at = ${now},
+      daemon_version = ${cleanText(link.daemonVersion)}, isolation = ${link.isolation}
+    where workspace_id = ${workspaceId} and generation = ${generation}`
+  // The link token it enrolled for has arrived: the boot token is used up.
+  await tx`
+    update boot_tokens b set used_at = ${now}
+    where b.workspace_id = ${workspaceId} and b.generation = ${generation} and b.used_at is null
+      and exists (select from link_tokens t where t.boot_hash = b.hash and t.workspace_id = ${workspaceId} and t.presented)`
+  const connected: EventBody = { type: 'daemon.connected', version: link.daemonVersion, generation, boot: link.boot }
+  await appendEvents(tx, workspaceId, [{ id: ids.event(), at: now, source: 'server', body: connected }])
+  await wakeNow(tx, workspaceId, now)
+  const [journal] = await tx<{ lastN: number }[]>`select last_n from journals where workspace_id = ${workspaceId} and id = ${cleanText(link.journalId)}`
+  const ackedN = journal?.lastN ?? 0
+  // It has forgotten what we stored of it, so its next numbers would be taken for old ones.
+  return { epoch, journal: link.lastN < ackedN ? { do: 'rotate' } : { do: 'continue', ackedN } }
+}

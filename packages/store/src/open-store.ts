@@ -1,0 +1,70 @@
+import { userInfo } from 'node:os'
+import type { Store } from '@berth/core'
+import { type Ids, randomIds, VERSION } from '@berth/wire'
+import { createAccess } from './access.ts'
+import { connect, type DatabaseAddress, type Sql } from './address.ts'
+import { createApprovals } from './approvals.ts'
+import type { StoreContext } from './context.ts'
+import { createEventStore } from './events.ts'
+import { createInstallation, ensureInstallation } from './installation.ts'
+import { createLinks } from './links.ts'
+import { migrateDatabase, type MigrateOptions } from './migrate.ts'
+import { createPrompts } from './prompts.ts'
+import { createTicks } from './ticks.ts'
+import { createViewers } from './viewers.ts'
+import { createWorkspaces } from './workspaces.ts'
+
+export interface StoreOptions {
+  readonly database: DatabaseAddress
+  /** 32 bytes, from `loadMasterKey`. A secret. */
+  readonly masterKey: Uint8Array
+  readonly ids?: Ids
+  readonly random?: (bytes: number) => Uint8Array
+  readonly log?: (line: string) => void
+  /** Of the one user of a fresh installation; absent: the name of the system's user. */
+  readonly ownerName?: string
+  readonly migrationsFolder?: string
+  /** Called before the schema of a database in use changes: the place for a backup. */
+  readonly beforeMigration?: MigrateOptions['beforeChange']
+  readonly connections?: number
+}
+
+const CONNECTIONS = 10
+
+/** Migrates, connects, and listens. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  await migrateDatabase({
+    address: options.database, version: VERSION,
+    ...(options.migrationsFolder === undefined ? {} : { folder: options.migrationsFolder }),
+    ...(options.beforeMigration === undefined ? {} : { beforeChange: options.beforeMigration }),
+  })
+  const sql = connect(options.database, { max: options.connections ?? CONNECTIONS })
+  try {
+    return await assemble(sql, options)
+  } catch (error) {
+    await sql.end({ timeout: 1 })
+    throw error
+  }
+}
+
+async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
+  const random = options.random ?? ((bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)))
+  const context: StoreContext = { sql, ids: options.ids ?? randomIds, random, masterKey: options.masterKey, log: options.log ?? (() => {}) }
+  await ensureInstallation(sql, random)
+  const { events, close } = await createEventStore(context)
+  return {
+    ...createWorkspaces(context),
+    ...createTicks(context),
+    events,
+    links: createLinks(context),
+    approvals: createApprovals(context),
+    prompts: createPrompts(context),
+    access: createAccess(context, options.ownerName ?? userInfo().username),
+    viewers: createViewers(context),
+    installation: createInstallation(context),
+    async close() {
+      await close().catch((error: unknown) => context.log(`closing: ${String(error)}`))
+      await sql.end({ timeout: 5 })
+    },
+  }
+}

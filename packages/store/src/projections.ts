@@ -1,0 +1,117 @@
+/** What a daemon's events change in the rows beside the log. An unknown or malformed body changes nothing. */
+import { type EventBody, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
+import type { Transaction } from './address.ts'
+import { cleanText, json } from './json.ts'
+import { storedSteps } from './rows.ts'
+import type { NewEvent } from './streams.ts'
+import { markFailed } from './workspaces.ts'
+
+type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
+interface At { readonly at: number; readonly now: number }
+type Project<B> = (tx: Transaction, workspaceId: WorkspaceId, body: B, at: At) => Promise<unknown>
+
+export async function project(tx: Transaction, workspaceId: WorkspaceId, event: NewEvent, now: number): Promise<void> {
+  const body = knownBody(event.body)
+  if (body === null) return
+  // Each projection is keyed by the very type it takes.
+  const run = projections[body.type as keyof typeof projections] as Project<EventBody> | undefined
+  await run?.(tx, workspaceId, body, { at: event.at, now })
+}
+
+const active: Project<unknown> = (tx, workspaceId, _body, { at }) =>
+  tx`update workspaces set last_active_at = greatest(last_active_at, ${at}) where id = ${workspaceId}`
+
+const projections = {
+  'message': active,
+  'tool': active,
+  'turn.started': active,
+  'turn.ended': active,
+  'approval.asked': asked,
+  'approval.applied': applied,
+  'approval.orphaned': orphaned,
+  'approval.superseded': superseded,
+  'prompt': promptMoved,
+  'session.state': sessionState,
+  'workspace.step': stepMoved,
+  'checkpoint': checkpointMade,
+} satisfies { readonly [T in EventBody['type']]?: Project<Body<T>> }
+
+/** Under an id that is already there (the same ask again, or another workspace's) nothing changes. */
+async function asked(tx: Transaction, workspaceId: WorkspaceId, { ask }: Body<'approval.asked'>, { at }: At): Promise<void> {
+  await tx`
+    insert into approvals ${tx({
+      id: ask.approvalId, workspaceId, sessionId: ask.sessionId, kind: ask.kind, tool: cleanText(ask.tool), title: cleanText(ask.title),
+      toolCallId: ask.toolCallId === null ? null : cleanText(ask.toolCallId), input: json(tx, ask.input),
+      cwd: ask.cwd === null ? null : cleanText(ask.cwd), contentHash: cleanText(ask.contentHash), state: 'open', askedAt: at,
+    })} on conflict (id) do nothing`
+}
+
+/**
+ * The daemon's word about what the agent was told. Where nobody had decided, or something else than what was
+ * decided here got to the agent first (the terminal's dialog), that is the decision.
+ */
+async function applied(tx: Transaction, workspaceId: WorkspaceId, { approvalId, behavior, via }: Body<'approval.applied'>, { at }: At): Promise<void> {
+  const decision = json(tx, { behavior, scope: 'once' })
+  const decidedBy = json(tx, { who: via, via, at })
+  await tx`
+    update approvals set state = 'applied', applied_at = ${at},
+      decision = case when decision ->> 'behavior' = ${behavior} then decision else ${decision} end,
+      decided_by = case when decision ->> 'behavior' = ${behavior} then decided_by else ${decidedBy} end
+    where id = ${approvalId} and workspace_id = ${workspaceId} and state in ('open', 'orphaned', 'decided')`
+}
+
+/** One that is decided stays so: it is delivered when the agent is back. */
+async function orphaned(tx: Transaction, workspaceId: WorkspaceId, { approvalId }: Body<'approval.orphaned'>): Promise<void> {
+  await tx`
+    update approvals set orphaned = true, state = case when state = 'open' then 'orphaned' else state end
+    where id = ${approvalId} and workspace_id = ${workspaceId} and state in ('open', 'decided')`
+}
+
+async function superseded(tx: Transaction, workspaceId: WorkspaceId, { approvalId }: Body<'approval.superseded'>): Promise<void> {
+  await tx`
+    update approvals set state = 'superseded'
+    where id = ${approvalId} and workspace_id = ${workspaceId} and state in ('open', 'orphaned', 'decided')`
+}
+
+/** Only forwards: `sent` after `accepted` is an old word. */
+async function promptMoved(tx: Transaction, workspaceId: WorkspaceId, { promptId, status, detail }: Body<'prompt'>): Promise<void> {
+  const before = { queued: [], sent: ['queued'], ambiguous: ['queued', 'sent'], refused: ['queued', 'sent', 'ambiguous'], accepted: ['queued', 'sent', 'ambiguous'] }[status]
+  await tx`
+    update prompts set status = ${status}, detail = ${detail === null ? null : cleanText(detail)}
+    where id = ${promptId} and workspace_id = ${workspaceId} and status = any(${before})`
+}
+
+async function sessionState(tx: Transaction, workspaceId: WorkspaceId, { sessionId, state }: Body<'session.state'>): Promise<void> {
+  await tx`update workspaces set agent_state = ${state} where id = ${workspaceId} and session_id = ${sessionId}`
+}
+
+async function stepMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'workspace.step'>, { at, now }: At): Promise<void> {
+  const [row] = await tx<{ steps: unknown; wishTarget: string }[]>`select steps, wish_target from workspaces where id = ${workspaceId} for no key update`
+  if (row === undefined) return
+  const ready = body.step === 'agent' && body.state === 'done'
+  await tx`
+    update workspaces set steps = ${json(tx, withStep(storedSteps(row.steps), body, at))}, updated_at = ${now},
+      ready_at = case when ${ready} then ${at} else ready_at end, next_tick_at = least(next_tick_at, ${now}), woken = true
+    where id = ${workspaceId}`
+  // Work that was cut off by a stop somebody asked for is no failure.
+  if (body.state !== 'failed' || row.wishTarget !== 'running') return
+  const failure = { code: body.step === 'code' ? 'clone_refused' : 'internal', message: body.detail ?? `${body.title} did not work`, hint: null }
+  await markFailed(tx, workspaceId, { failure, now })
+}
+
+/** A workspace has a handful of steps; a hostile daemon could name any number. */
+const STEPS_LIMIT = 50
+export function withStep(steps: readonly ProvisionStep[], { step, title, state, durationMs, detail }: Body<'workspace.step'>, at: number): ProvisionStep[] {
+  const index = steps.findIndex((one) => one.step === step)
+  const startedAt = state === 'started' ? at : (steps[index]?.startedAt ?? (durationMs === null ? null : at - durationMs))
+  const moved = { step, title, state, startedAt, durationMs, detail }
+  if (index >= 0) return steps.with(index, moved)
+  return steps.length >= STEPS_LIMIT ? [...steps] : [...steps, moved]
+}
+
+/** Only what is in the hosted repository survives the machine. */
+async function checkpointMade(tx: Transaction, workspaceId: WorkspaceId, { commit, ref }: Body<'checkpoint'>, { at, now }: At): Promise<void> {
+  const pushed = ref === HOSTED_REFS.save || ref.startsWith('refs/heads/')
+  if (!pushed) return
+  await tx`update workspaces set saved = ${json(tx, { commit, ref, at })}, updated_at = ${now} where id = ${workspaceId}`
+}

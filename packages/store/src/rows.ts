@@ -1,0 +1,58 @@
+/** Rows as they come out of the database, checked once here. */
+import type { MachineRow, WorkspaceRow } from '@berth/core'
+import {
+  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
+} from '@berth/wire'
+import { ActivityReport } from '@berth/wire/daemon'
+import { z } from 'zod'
+
+const time = z.number()
+const Failure = z.object({ code: z.string(), message: z.string(), hint: z.string().nullable(), at: time })
+
+const Workspace = z.object({
+  id: WorkspaceId, orgId: OrgId, creatorId: UserId, name: z.string(), repository: z.string(), branch: z.string().nullable(),
+  source: CodeSource, sourceReady: z.boolean(), provider: z.string(), image: z.string().nullable(), resources: Resources,
+  agent: AgentKind, command: z.string().nullable(), services: z.array(z.object({ name: z.string(), command: z.string() })),
+  approvalMode: ApprovalMode, acceptNoIsolation: z.boolean(), sessionId: SessionId, exposures: z.array(Exposure),
+  autoStopMs: z.number(), keepAliveUntil: time.nullable(), generation: z.number().int(), failure: Failure.nullable(),
+  steps: z.array(ProvisionStep), statusMessage: z.string().nullable(), agentState: AgentState,
+  activity: ActivityReport.extend({ at: time }).nullable().catch(null), idleVerdicts: z.number().int(),
+  lastActiveAt: time, startedAt: time.nullable(), readyAt: time.nullable(),
+  // Only compared with the present phase: one that cannot be read is announced again.
+  reported: z.object({ phase: WorkspacePhase, step: z.string().nullable(), reason: z.string().nullable(), statusMessage: z.string().nullable() }).nullable().catch(null),
+  saved: z.object({ commit: z.string(), ref: z.string(), at: time }).nullable(),
+  createdAt: time, updatedAt: time, deletedAt: time.nullable(),
+  wishTarget: Wish.shape.target, wishBy: Wish.shape.by, wishVersion: z.number().int(), wishReason: z.string().nullable(), wishAt: time,
+})
+
+export function parseWorkspace(row: unknown): WorkspaceRow {
+  const { wishTarget, wishBy, wishVersion, wishReason, wishAt, ...rest } = Workspace.parse(row)
+  return { ...rest, wish: { target: wishTarget, by: wishBy, version: wishVersion, reason: wishReason, at: wishAt } }
+}
+
+/** Steps are rebuilt as they happen: unreadable ones count as none. */
+export const storedSteps = (value: unknown): ProvisionStep[] => ProvisionStep.array().catch([]).parse(value)
+
+const Observed = z.discriminatedUnion('state', [
+  z.object({ state: z.enum(['absent', 'creating', 'starting', 'stopping', 'deleting']) }),
+  z.object({ state: z.literal('running'), startedAt: time.nullable() }),
+  z.object({ state: z.literal('stopped'), exitCode: z.number().nullable(), detail: z.string().nullable() }),
+  z.object({ state: z.literal('failed'), detail: z.string() }),
+  z.object({ state: z.literal('unknown'), raw: z.string() }),
+])
+const Machine = z.object({
+  workspaceId: WorkspaceId, generation: z.number().int(), provider: z.string(),
+  ref: z.record(z.string(), z.union([z.string(), z.number()])).nullable(), poll: z.record(z.string(), z.unknown()).nullable(),
+  observed: Observed, observedAt: time.nullable(), isolation: Isolation.nullable(), ensuringSince: time.nullable(), stoppingSince: time.nullable(),
+  saveState: z.enum(['none', 'trying', 'done', 'gave-up']), attempts: z.number().int(), retryAt: time.nullable(),
+  linkEpoch: z.number().int(), linkedAt: time.nullable(), lastSeenAt: time.nullable(), daemonVersion: z.string().nullable(),
+  createdAt: time, endedAt: time.nullable(),
+})
+export const parseMachine = (row: unknown): MachineRow => Machine.parse(row) as MachineRow
+
+/** The rows that can be read; of the others one line in the log. */
+export function parseAll<T>(rows: readonly object[], parse: (row: object) => T, skipped: (row: object, error: unknown) => void): T[] {
+  return rows.flatMap((row) => {
+    try { return [parse(row)] } catch (error) { skipped(row, error); return [] }
+  })
+}

@@ -1,0 +1,137 @@
+import type { NewWorkspace, WorkspaceRecord, WorkspaceStore } from '@berth/core'
+import { BerthError, Wish, type EventBody, type WorkspaceId } from '@berth/wire'
+import { z } from 'zod'
+import type { Queries, Transaction } from './address.ts'
+import type { StoreContext } from './context.ts'
+import { seal, unseal } from './crypto.ts'
+import { cleanText, json } from './json.ts'
+import { insertPrompt } from './prompts.ts'
+import { parseAll, parseMachine, parseWorkspace } from './rows.ts'
+import { appendEvents, lockStream } from './streams.ts'
+
+const LIST_LIMIT = 5000
+const Secrets = z.object({ env: z.record(z.string(), z.string()), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })) })
+const UNIQUE_VIOLATION = '23505'
+
+type WorkspaceRows = Omit<WorkspaceStore, 'claimDue' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
+
+export function createWorkspaces(context: StoreContext): WorkspaceRows {
+  const { sql, masterKey, log } = context
+  const skipped = (row: object, error: unknown) => log(`workspaces: ${String((row as { id?: string; workspaceId?: string }).id ?? (row as { workspaceId?: string }).workspaceId)} cannot be read: ${String(error)}`)
+
+  const records = async (query: Queries, rows: readonly object[]): Promise<WorkspaceRecord[]> => {
+    const workspaces = parseAll(rows, parseWorkspace, skipped)
+    const machineRows = await query`
+      select m.* from machines m join workspaces w on w.id = m.workspace_id and w.generation = m.generation
+      where m.workspace_id = any(${workspaces.map((workspace) => workspace.id)})`
+    const machines = new Map(parseAll(machineRows, parseMachine, skipped).map((machine) => [machine.workspaceId, machine]))
+    return workspaces.map((workspace) => ({ workspace, machine: machines.get(workspace.id) ?? null }))
+  }
+  const byKey = async (row: NewWorkspace): Promise<WorkspaceRecord | null> => {
+    if (row.idempotencyKey === null) return null
+    return (await records(sql, await sql`select * from workspaces where creator_id = ${row.creatorId} and idempotency_key = ${row.idempotencyKey}`))[0] ?? null
+  }
+
+  return {
+    async createWorkspace(row, now) {
+      const present = await byKey(row)
+      if (present !== null) return present
+      try {
+        await sql.begin((tx) => insertWorkspace(tx, context, { row, now }))
+      } catch (error) {
+        const { code, constraint_name: constraint } = error as { code?: string; constraint_name?: string }
+        if (code !== UNIQUE_VIOLATION) throw error
+        // The same request, twice at once: the other one made it.
+        const winner = await byKey(row)
+        if (winner !== null) return winner
+        if (constraint !== 'workspaces_name') throw error
+        throw new BerthError('name_taken', `there is already a workspace named ${row.name}`, { hint: 'choose another with --name' })
+      }
+      const made = (await records(sql, await sql`select * from workspaces where id = ${row.id}`))[0]
+      if (made === undefined) throw new BerthError('internal', `workspace ${row.id} was written and cannot be read`)
+      return made
+    },
+
+    async getWorkspace(id) {
+      return (await records(sql, await sql`select * from workspaces where id = ${id}`))[0] ?? null
+    },
+
+    async listWorkspaces({ deleted }) {
+      return records(sql, await sql`
+        select * from workspaces where ${deleted} or deleted_at is null
+        order by created_at desc, id desc limit ${LIST_LIMIT}`)
+    },
+
+    async setWish(id, wish, now) {
+      const { target, by, reason, expectVersion = null, unlessActiveSince = null } = wish
+      const [row] = await sql`
+        update workspaces set wish_target = ${target}, wish_by = ${by}, wish_version = wish_version + 1,
+          wish_reason = ${reason === null ? null : cleanText(reason)}, wish_at = ${now}, updated_at = ${now},
+          next_tick_at = ${now}, woken = true,
+          failure = case when ${target} = 'running' then null else failure end,
+          idle_verdicts = case when ${target} = 'running' then 0 else idle_verdicts end,
+          last_active_at = case when ${target} = 'running' then greatest(last_active_at, ${now}) else last_active_at end
+        where id = ${id} and deleted_at is null
+          and (wish_target <> 'deleted' or ${target} = 'deleted')
+          and (${expectVersion}::bigint is null or wish_version = ${expectVersion})
+          and (${unlessActiveSince}::bigint is null
+            or (last_active_at <= ${unlessActiveSince} and (keep_alive_until is null or keep_alive_until <= ${now})))
+        returning wish_target as target, wish_by as by, wish_version as version, wish_reason as reason, wish_at as at`
+      return row === undefined ? null : Wish.parse(row)
+    },
+
+    async setSourceReady(id, now) {
+      await sql`update workspaces set source_ready = true, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
+    },
+    async setKeepAlive(id, until, now) {
+      await sql`update workspaces set keep_alive_until = ${until}, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
+    },
+    async failWorkspace(id, failure, now) {
+      await sql.begin(async (tx) => {
+        await lockStream(tx, id)
+        await markFailed(tx, id, { failure, now })
+        const body: EventBody = { type: 'workspace.notice', level: 'error', code: failure.code, message: failure.message, hint: failure.hint }
+        await appendEvents(tx, id, [{ id: context.ids.event(), at: now, source: 'server', body }])
+      })
+    },
+
+    async secrets(id) {
+      const [row] = await sql<{ sealed: string }[]>`select sealed from workspace_secrets where workspace_id = ${id}`
+      if (row === undefined) return { env: {}, homeFiles: [] }
+      return Secrets.parse(JSON.parse(unseal(row.sealed, { key: masterKey, subject: id })))
+    },
+  }
+}
+
+/** Failing is also a wish to stop, so that a failed workspace does not charge. A wish to be deleted stays. */
+export async function markFailed(tx: Transaction, id: WorkspaceId, { failure, now }: { failure: { code: string; message: string; hint: string | null }; now: number }): Promise<void> {
+  await tx`
+    update workspaces set failure = ${json(tx, { ...failure, at: now })}, updated_at = ${now}, next_tick_at = ${now}, woken = true,
+      wish_target = case when wish_target = 'running' then 'stopped' else wish_target end,
+      wish_by = case when wish_target = 'running' then 'failure' else wish_by end,
+      wish_version = case when wish_target = 'running' then wish_version + 1 else wish_version end,
+      wish_reason = case when wish_target = 'running' then ${cleanText(failure.message)} else wish_reason end,
+      wish_at = case when wish_target = 'running' then ${now} else wish_at end
+    where id = ${id} and deleted_at is null`
+}
+
+async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: StoreContext, { row, now }: { row: NewWorkspace; now: number }): Promise<void> {
+  const { secrets, prompt, idempotencyKey, ...fields } = row
+  const reported = { phase: 'queued', step: null, reason: null, statusMessage: null } as const
+  const columns = {
+    ...fields, reported: tx.json(reported), idempotencyKey,
+    name: cleanText(fields.name), repository: cleanText(fields.repository),
+    source: tx.json(fields.source as never), resources: tx.json(fields.resources as never), services: json(tx, fields.services),
+    exposures: json(tx, fields.exposures), steps: json(tx, fields.steps),
+    wishTarget: 'running', wishBy: 'user', wishVersion: 1, wishReason: null, wishAt: now,
+    lastActiveAt: now, createdAt: now, updatedAt: now, nextTickAt: now,
+  }
+  await tx`insert into workspaces ${tx(columns as unknown as Record<string, never>)}`
+  await tx`insert into streams ${tx({ workspaceId: row.id })}`
+  if (Object.keys(secrets.env).length > 0 || secrets.homeFiles.length > 0) {
+    await tx`insert into workspace_secrets ${tx({ workspaceId: row.id, sealed: seal(JSON.stringify(secrets), { key: masterKey, subject: row.id, random }) })}`
+  }
+  const queued: EventBody = { type: 'workspace.phase', ...reported }
+  await appendEvents(tx, row.id, [{ id: ids.event(), at: now, source: 'server', body: queued }])
+  if (prompt !== null) await insertPrompt(tx, { workspaceId: row.id, prompt: { ...prompt, by: row.creatorId }, eventId: ids.event(), now })
+}
