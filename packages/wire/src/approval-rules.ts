@@ -82,7 +82,7 @@ function oneLine(text: string): string {
 
 /** Keeps head and tail: what matters in a command is as often at its end. */
 function cut(text: string): string {
-  const characters = [...text]
+  const characters = Array.from(text)
   if (characters.length <= TITLE_LIMIT) return text
   const half = Math.floor((TITLE_LIMIT - 3) / 2)
   return `${characters.slice(0, half).join('')} … ${characters.slice(-half).join('')}`
