@@ -1,10 +1,12 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { workspaceCan, type Workspace, type WorkspaceId } from '@berth/wire'
+import { follow } from '@berth/client'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { workspaceCan } from '@berth/wire/workspace-can'
 import { Icon, StateBadge } from '../ui/icon.tsx'
 import { Stream } from '../ui/stream.tsx'
 import { TerminalPane } from '../ui/terminal.tsx'
-import { attempt, client, go, refresh, workspaces } from '../state/session.ts'
+import { attempt, client, endpoint, go, refresh, workspaces } from '../state/session.ts'
 import { emptyView, fold, type StreamView } from '../state/stream-view.ts'
 
 /** The terminal the agent runs in. */
@@ -16,7 +18,7 @@ export function WorkspaceRoute({ id, pane }: { id: WorkspaceId; pane: 'stream' |
   useEffect(() => {
     const stop = new AbortController()
     void attempt(async () => {
-      for await (const event of client.follow(id, 0, stop.signal)) view.value = fold(view.value, [event])
+      for await (const event of follow(endpoint, id, { after: 0, signal: stop.signal })) view.value = fold(view.value, [event])
     })
     return () => stop.abort()
   }, [id])

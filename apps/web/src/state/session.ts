@@ -1,10 +1,12 @@
 /** What the page knows: who it talks to, the list, the route, and the last refusal. */
 import { signal } from '@preact/signals'
 import { createClient } from '@berth/client'
-import { BerthError, type Workspace, type WorkspaceId } from '@berth/wire'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 
 /** Same origin; the session cookie is the credential. */
-export const client = createClient({ url: '' })
+export const endpoint = { url: '' }
+export const client = createClient(endpoint)
 
 export const workspaces = signal<Workspace[] | null>(null)
 export const signedOut = signal(false)

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
-import { workspaceCan, type Workspace } from '@berth/wire'
+import type { Workspace } from '@berth/wire'
+import { workspaceCan } from '@berth/wire/workspace-can'
 import type { openTerminal as OpenTerminal } from './xterm.ts'
 
 /** The shared terminal. xterm is loaded only when somebody opens this pane. */

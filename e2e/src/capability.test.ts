@@ -1,0 +1,114 @@
+/**
+ * The capability test (design §9.1): what Berth is for, with real processes and the real Claude Code. Its steps are
+ * numbered; those of later issues are named where they will stand.
+ *
+ *   1 up · 2 the daemon dials out · 3 the prompt reaches the model with zero viewers · 4 an approval is asked
+ *   5 answered by a second client · 6 a file is changed · 7 (hunk reviewed) · 8 (pushed through the gateway)
+ *   9 the work comes back by pull · 10 (preview) · 11 idle stops it · 12 start resumes the same conversation
+ *   13 delete leaves nothing · 14 server stop leaves no process
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Approval, StoredEvent, Workspace } from '@berth/wire'
+import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
+import { dockerInventory, modelHost } from './providers.ts'
+import { dirtyRepository, git } from './repository.ts'
+import { eventually, processesOf, startProduct, type Product } from './product.ts'
+
+for (const provider of ['local', 'docker'] as const) {
+  describe(`capability on ${provider}`, () => {
+    let product: Product
+    let model: ScriptedModel
+    let repository: Awaited<ReturnType<typeof dirtyRepository>>
+    let workspace: Workspace
+    const read = async () => product.json<Workspace[]>(['list']).then((list) => list.find(({ id }) => id === workspace.id))
+    const events = async () => (await product.cli(['events', workspace.id, '--json', '--after', '0', '--no-follow'])).stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as StoredEvent)
+
+    beforeAll(async () => {
+      repository = await dirtyRepository()
+      model = await startScriptedModel({ hostname: modelHost(provider) })
+      product = startProduct(provider === 'docker' ? { BERTH_DOCKER_IMAGE: 'host-usr' } : {})
+    })
+    afterAll(async () => {
+      await product.close()
+      await model.close()
+      repository.remove()
+    })
+
+    test('1-2: up returns when the daemon is connected', async () => {
+      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
+      expect(workspace).toMatchObject({ provider, phase: 'running', name: `cap-${provider}` })
+      expect(workspace.webUrl).toStartWith('http')
+      expect(workspace.terminalUrl).toStartWith('http')
+    }, 300_000)
+
+    test('3: the prompt reaches the model while nobody looks', async () => {
+      await model.waitFor((request) => JSON.stringify(request.body).includes('please do [[work]]'))
+      const server = (await (await product.fetch('/api/v1/server')).json()) as { viewers: number; daemons: number }
+      expect(server).toMatchObject({ viewers: 0, daemons: 1 })
+    }, 120_000)
+
+    test('4-5: it asks, a second client answers, a third learns who did', async () => {
+      const answered = new Set<string>()
+      // The scenario asks more than once; each question is answered from another client than the CLI that started it.
+      await eventually(async () => {
+        const open = (await (await product.fetch(`/api/v1/approvals?workspace=${workspace.id}`)).json()) as Approval[]
+        for (const { id, approvalId } of open.map((approval) => ({ id: approval.approvalId, approvalId: approval.approvalId }))) {
+          const reply = await product.fetch(`/api/v1/approvals/${id}/decision`, { method: 'POST', body: JSON.stringify({ decision: { behavior: 'allow' }, via: 'api' }) })
+          if (reply.status === 200) answered.add(approvalId)
+        }
+        return answered.size > 0 && (await events()).some(({ body }) => body.type === 'turn.ended')
+      }, 'an approval and the end of the turn', 120_000)
+      const [first] = [...answered]
+      const late = await product.cli(['deny', first ?? ''], { exit: null })
+      expect(late.exitCode).toBe(1)
+      expect(late.stderr).toContain('api')
+      const list = await events()
+      expect(list.map(({ seq }) => seq)).toEqual(list.map((_, index) => index + 1))
+      for (const id of answered) {
+        const mine = list.filter(({ body }) => body.type.startsWith('approval.') && JSON.stringify(body).includes(id)).map(({ body }) => body.type)
+        expect(mine).toEqual(['approval.asked', 'approval.decided', 'approval.applied'])
+      }
+    }, 180_000)
+
+    test('6, 9: the change comes back by pull, and the original tree is untouched', async () => {
+      const before = await git(repository.dir, 'status', '--porcelain=v1', '-z')
+      const diff = await product.cli(['diff', workspace.id])
+      expect(diff.stdout).toContain('hello.txt')
+      await product.cli(['pull', workspace.id], { cwd: repository.dir })
+      const branch = `berth/cap-${provider}`
+      expect(await git(repository.dir, 'ls-tree', '-r', '--name-only', branch)).toContain('hello.txt')
+      expect(await git(repository.dir, 'show', `${branch}:README.md`)).toBe('# demo\nunstaged\n')
+      expect(await git(repository.dir, 'ls-tree', '-r', '--name-only', branch)).not.toContain('ignored.txt')
+      expect(await git(repository.dir, 'status', '--porcelain=v1', '-z')).toBe(before)
+    }, 60_000)
+
+    test('11-12: stopped, then started, it goes on with the same conversation', async () => {
+      await product.cli(['stop', workspace.id])
+      await eventually(async () => (await read())?.phase === 'stopped', 'the stop')
+      await product.cli(['start', workspace.id])
+      await eventually(async () => (await read())?.agentState === 'idle', 'the agent after the start', 90_000)
+      await product.cli(['send', workspace.id, 'and now [[hello]]'])
+      const request = await model.waitFor((candidate) => JSON.stringify(candidate.body).includes('and now [[hello]]'))
+      expect(JSON.stringify(request.body)).toContain('please do [[work]]')
+    }, 240_000)
+
+    test('13: delete leaves no container, volume, process or directory', async () => {
+      await product.cli(['delete', workspace.id, '-y'])
+      await eventually(async () => (await product.json<Workspace[]>(['list'])).length === 0, 'the deletion')
+      expect(await dockerInventory(workspace.id)).toEqual([])
+      expect(leftDirectories(product.home, workspace.id)).toEqual([])
+      expect(processesOf(product.home).filter(({ command }) => command.includes(workspace.id))).toEqual([])
+    }, 120_000)
+
+    test('14: server stop leaves no process', async () => {
+      await product.cli(['server', 'stop'])
+      expect(processesOf(product.home)).toEqual([])
+    }, 60_000)
+  })
+}
+
+function leftDirectories(home: string, id: string): string[] {
+  return ['workspaces', 'repos', 'uploads'].flatMap((name) => (existsSync(join(home, name)) ? readdirSync(join(home, name)).filter((entry) => entry.includes(id)) : []))
+}

@@ -1,0 +1,20 @@
+/** What the tests must know of the two providers that run here. */
+
+/** Where the scripted model listens so that machines of this provider can reach it. */
+export function modelHost(provider: 'local' | 'docker'): string {
+  if (provider === 'local') return '127.0.0.1'
+  const routes = Bun.spawnSync(['ip', '-4', '-o', 'addr', 'show', 'docker0']).stdout.toString()
+  const address = routes.match(/inet (\d+\.\d+\.\d+\.\d+)/)?.[1]
+  if (!address) throw new Error('no docker0 bridge: is the engine running?')
+  return address
+}
+
+/** Names of every container, volume and network that mentions the workspace. */
+export async function dockerInventory(workspaceId: string): Promise<string[]> {
+  const ask = async (path: string) => (await fetch(`http://docker/v1.41${path}`, { unix: '/var/run/docker.sock' })).json() as Promise<unknown>
+  const containers = (await ask('/containers/json?all=1')) as { Names: string[]; Labels: Record<string, string> }[]
+  const volumes = ((await ask('/volumes')) as { Volumes: { Name: string; Labels: Record<string, string> | null }[] | null }).Volumes ?? []
+  const networks = (await ask('/networks')) as { Name: string; Labels: Record<string, string> }[]
+  const short = workspaceId.replace('ws_', '')
+  return [...containers.map((container) => `container ${container.Names.join()} ${JSON.stringify(container.Labels)}`), ...volumes.map((volume) => `volume ${volume.Name} ${JSON.stringify(volume.Labels)}`), ...networks.map((network) => `network ${network.Name} ${JSON.stringify(network.Labels)}`)].filter((line) => line.includes(short))
+}
