@@ -1,0 +1,94 @@
+/** BERTH_HOME: its directories, its lock, and the files by which a client finds the server. */
+import { Database } from 'bun:sqlite'
+import { createHash } from 'node:crypto'
+import { chmodSync } from 'node:fs'
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BerthError } from '@berth/wire'
+import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
+import type { ServerFile } from '@berth/wire/server-file'
+import { UNIX_PATH_LIMIT } from '../http/listen.ts'
+
+export interface Home {
+  readonly dir: string
+  readonly repositories: string
+  readonly uploads: string
+  /** Alone in its directory, so that a machine can be given the directory: the socket is another file after a restart. */
+  readonly linkSocket: string
+}
+
+export function defaultHome(env: Readonly<Record<string, string | undefined>>): string {
+  return env['BERTH_HOME'] || join(homedir(), '.berth')
+}
+
+export async function prepareHome(dir: string): Promise<Home> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    for (const name of ['contexts', 'providers', 'workspaces', 'repos', 'uploads', 'logs', 'run']) await mkdir(join(dir, name), { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new BerthError('config_invalid', `${dir} cannot be used as BERTH_HOME: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'set BERTH_HOME to a directory that you may write', cause })
+  }
+  return { dir, repositories: join(dir, 'repos'), uploads: join(dir, 'uploads'), linkSocket: await linkSocketIn(dir) }
+}
+
+async function linkSocketIn(dir: string): Promise<string> {
+  const near = join(dir, 'link', 'link.sock')
+  const path = Buffer.byteLength(near) <= UNIX_PATH_LIMIT ? near : join(tmpdir(), `berth-link-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`, 'link.sock')
+  const parent = join(path, '..')
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  await chmod(parent, 0o700)
+  return path
+}
+
+/** One server for each home. The kernel drops the lock with the process, so none is ever stale. */
+export function lockHome(dir: string): () => void {
+  const path = join(dir, 'home.lock')
+  const database = new Database(path, { create: true })
+  try {
+    chmodSync(path, 0o600)
+    database.run('pragma busy_timeout = 0')
+    // Nothing is written; the open transaction is the lock.
+    database.run('begin exclusive')
+  } catch (cause) {
+    database.close()
+    if ((cause as { code?: string }).code?.startsWith('SQLITE_BUSY') !== true) throw cause
+    throw new BerthError('server_running', `another server uses ${dir}`, { hint: 'see `berth server status`; stop it with `berth server stop`', cause })
+  }
+  return () => database.close()
+}
+
+export async function readToken(dir: string): Promise<string | null> {
+  const text = await readFile(join(dir, TOKEN_FILE), 'utf8').catch(() => '')
+  return text.trim() || null
+}
+
+export async function writeToken(dir: string, token: string): Promise<void> {
+  await writeWhole(join(dir, TOKEN_FILE), `${token}\n`)
+}
+
+export async function writeServerFile(dir: string, file: ServerFile & { linkUrl: string; startedAt: number }): Promise<void> {
+  await writeWhole(join(dir, SERVER_FILE), `${JSON.stringify(file)}\n`)
+}
+
+/** Only ours: another server may have started since. */
+export async function removeServerFile(dir: string): Promise<void> {
+  const text = await readFile(join(dir, SERVER_FILE), 'utf8').catch(() => '')
+  if (text.includes(`"pid":${process.pid},`)) await rm(join(dir, SERVER_FILE), { force: true })
+}
+
+/** Machines keep the address they were made with, so the port stays the same over restarts. */
+export async function rememberedPort(dir: string): Promise<number> {
+  const port = Number((await readFile(join(dir, 'run', 'link-port'), 'utf8').catch(() => '')).trim())
+  return Number.isInteger(port) && port > 0 && port < 65536 ? port : 0
+}
+
+export async function rememberPort(dir: string, port: number): Promise<void> {
+  await writeWhole(join(dir, 'run', 'link-port'), `${port}\n`)
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const aside = `${path}.${process.pid}.new`
+  await writeFile(aside, text, { mode: 0o600 })
+  await rename(aside, path)
+}

@@ -1,0 +1,134 @@
+/** The contract, implemented: each procedure is one use case. Nothing here decides. */
+import { deadlines } from '@berth/core'
+import { BerthError, VERSION } from '@berth/wire'
+import { api } from '@berth/wire/api'
+import type { ServerInfo } from '@berth/wire/api'
+import { API_PREFIX } from '@berth/wire/routes'
+import { OpenAPIHandler } from '@orpc/openapi/fetch'
+import { implement } from '@orpc/server'
+import { decideApproval, getApproval } from '../services/approvals.ts'
+import { diff, listTerminals, logs, publish } from '../services/code.ts'
+import { createWorkspace } from '../services/create-workspace.ts'
+import type { ServiceDeps } from '../services/deps.ts'
+import { interrupt, sendMessage } from '../services/messages.ts'
+import { requireRecord, viewById } from '../services/view.ts'
+import { keepAlive, listWorkspaces, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
+import { readLimited } from './body.ts'
+import type { Caller } from './credentials.ts'
+import { asBerthError, refusal } from './respond.ts'
+import { SIGN_IN_PATH } from './sign-in.ts'
+
+export interface ApiDeps extends ServiceDeps {
+  serverInfo(): Promise<ServerInfo>
+  /** Asks the server to end; returns before it does. */
+  requestStop(): void
+}
+
+interface ApiContext {
+  /** Null only where anybody may ask. */
+  readonly caller: Caller | null
+  /** What the procedure threw, before oRPC makes its own kind of error of it. */
+  thrown?: { readonly value: unknown }
+}
+
+/** The largest honest one: sixteen home files of a mebibyte, in base64, and the environment. */
+const BODY_LIMIT_BYTES = 32 * 1024 * 1024
+
+export function createApi(deps: ApiDeps): (request: Request, caller: Caller | null) => Promise<Response | null> {
+  const handler = new OpenAPIHandler<ApiContext>(routerOf(deps), {
+    clientInterceptors: [async ({ next, context }) => {
+      try {
+        return await next()
+      } catch (value) {
+        context.thrown = { value }
+        throw value
+      }
+    }],
+  })
+  return async (request, caller) => {
+    const context: ApiContext = { caller }
+    const { matched, response } = await handler.handle(await readable(request), { prefix: API_PREFIX, context })
+    if (context.thrown) return refusal(asBerthError(context.thrown.value, deps.log))
+    if (!matched) return null
+    if (response.status === 400) return refusal(new BerthError('bad_request', 'the body is not JSON', { hint: 'send JSON as openapi.json describes' }))
+    return response
+  }
+}
+
+/** JSON or nothing: a form is what another site can make a browser send. */
+async function readable(request: Request): Promise<Request> {
+  if (request.method === 'GET' || request.method === 'HEAD') return request
+  const body = await readLimited(request, BODY_LIMIT_BYTES)
+  const headers = new Headers(request.headers)
+  if (body.length > 0 && headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
+    throw new BerthError('bad_request', 'the body is not JSON', { hint: 'send `content-type: application/json`' })
+  }
+  if (body.length === 0) headers.delete('content-type')
+  return new Request(request.url, { method: request.method, headers, signal: request.signal, ...(body.length > 0 ? { body } : {}) })
+}
+
+function routerOf(deps: ApiDeps) {
+  const os = implement(api).$context<ApiContext>()
+  // The edge asks for a credential already; a route that the edge forgets still refuses here.
+  const signedIn = os.use(({ context, next }) => {
+    if (!context.caller) throw new BerthError('unauthorized', 'no valid credential')
+    return next({ context: { caller: context.caller } })
+  })
+  const now = () => deps.clock.now()
+  return os.router({
+    health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
+    server: signedIn.server.handler(() => deps.serverInfo()),
+    stopServer: signedIn.stopServer.handler(() => {
+      deps.requestStop()
+      return { stopping: true as const }
+    }),
+    releaseReaper: signedIn.releaseReaper.handler(async () => ({ released: await deps.store.installation.releaseReaper() })),
+    listProviders: signedIn.listProviders.handler(() => deps.providers.infos()),
+
+    createSignInLink: signedIn.createSignInLink.handler(async ({ input, context }) => {
+      const expiresAt = now() + deadlines.signInLink
+      const code = await deps.store.access.issueSignInCode(context.caller.userId, expiresAt, now())
+      return { url: `${deps.pageUrl}${SIGN_IN_PATH}?${new URLSearchParams({ code, next: input.next }).toString()}`, expiresAt }
+    }),
+    listTokens: signedIn.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
+    revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => ({ revoked: await deps.store.access.revokeToken(input.id, context.caller.userId) })),
+
+    createWorkspace: signedIn.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
+    listWorkspaces: signedIn.listWorkspaces.handler(({ input }) => listWorkspaces(deps, { deleted: input.deleted === 'true' })),
+    getWorkspace: signedIn.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
+    startWorkspace: signedIn.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),
+    stopWorkspace: signedIn.stopWorkspace.handler(({ input }) => wish(deps, input.id, 'stopped')),
+    deleteWorkspace: signedIn.deleteWorkspace.handler(({ input }) => wish(deps, input.id, 'deleted')),
+    sourceReady: signedIn.sourceReady.handler(({ input }) => sourceReady(deps, input.id)),
+    sourceFailed: signedIn.sourceFailed.handler(({ input }) => sourceFailed(deps, input.id, input.message)),
+    keepAlive: signedIn.keepAlive.handler(({ input }) => keepAlive(deps, input.id, input.forMs)),
+
+    listEvents: signedIn.listEvents.handler(async ({ input }) => {
+      await requireRecord(deps, input.id)
+      const [events, tail] = await Promise.all([deps.store.events.read(input.id, input.after, input.limit), deps.store.events.tail(input.id)])
+      return { events, tail }
+    }),
+    sendMessage: signedIn.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId }, context.caller)),
+    interrupt: signedIn.interrupt.handler(({ input }) => interrupt(deps, input.id)),
+
+    listApprovals: signedIn.listApprovals.handler(({ input }) => deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) })),
+    getApproval: signedIn.getApproval.handler(({ input }) => getApproval(deps, input.id)),
+    decideApproval: signedIn.decideApproval.handler(({ input, context }) => decideApproval(deps, input, context.caller)),
+
+    diff: signedIn.diff.handler(({ input }) => diff(deps, input.id)),
+    publish: signedIn.publish.handler(({ input }) => publish(deps, input.id)),
+    logs: signedIn.logs.handler(({ input }) => logs(deps, input.id, input.source)),
+    listTerminals: signedIn.listTerminals.handler(({ input }) => listTerminals(deps, input.id)),
+
+    joinViewer: signedIn.joinViewer.handler(async ({ input, context }) => {
+      await requireRecord(deps, input.id)
+      const viewerId = await deps.store.viewers.join({ workspaceId: input.id, userId: context.caller.userId, client: input.client }, now())
+      return { viewerId, heartbeatMs: deadlines.viewerHeartbeat }
+    }),
+    heartbeatViewer: signedIn.heartbeatViewer.handler(async ({ input }) => ({ ok: await deps.store.viewers.heartbeat(input.viewerId, input.input, now()) })),
+    leaveViewer: signedIn.leaveViewer.handler(async ({ input }) => {
+      await deps.store.viewers.leave(input.viewerId)
+      return { ok: true }
+    }),
+  })
+}

@@ -1,0 +1,141 @@
+/**
+ * The control listener: API, streams, terminals, git and the page, all behind one check of host and credential.
+ * Only health and signing in are for anybody.
+ */
+import { BerthError, WorkspaceId } from '@berth/wire'
+import { API_PREFIX } from '@berth/wire/routes'
+import type { Server } from 'bun'
+import type { ServiceDeps } from '../services/deps.ts'
+import { requireRecord } from '../services/view.ts'
+import { requireCan } from '../services/workspaces.ts'
+import { serveGit } from '../git-hosting/smart-http.ts'
+import { createApi } from './api.ts'
+import type { ApiDeps } from './api.ts'
+import { openAttachment } from './attach.ts'
+import type { Attachment } from './attach.ts'
+import { callerOf } from './credentials.ts'
+import type { Caller } from './credentials.ts'
+import { onPageHost } from './hosts.ts'
+import type { Hosts } from './hosts.ts'
+import { asBerthError, refusal, secured } from './respond.ts'
+import { page, signIn, SIGN_IN_PATH } from './sign-in.ts'
+import { serveStream } from './stream.ts'
+
+export interface ControlDeps extends ApiDeps {
+  readonly hosts: Hosts
+  /** The page's files, or null when this path is none of them. */
+  pageFile(path: string): Promise<Response | null>
+}
+
+/** `undefined`: the connection became a socket. */
+export type ControlFetch = (request: Request, server: Server<Attachment>) => Promise<Response | undefined>
+
+const HEALTH_PATHS = ['/health', `${API_PREFIX}/health`]
+
+/** Routes beside the contract, for the test that walks them all. */
+export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: string }[] = [
+  { method: 'GET', path: '/' },
+  { method: 'GET', path: '/workspaces/{id}' },
+  { method: 'GET', path: `${API_PREFIX}/openapi.json` },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
+  { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
+  { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
+  { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack' },
+  { method: 'GET', path: '/git/{id}/info/refs?service=git-receive-pack' },
+  { method: 'POST', path: '/git/{id}/git-upload-pack' },
+  { method: 'POST', path: '/git/{id}/git-receive-pack' },
+]
+
+export function createControl(deps: ControlDeps): ControlFetch {
+  const api = createApi(deps)
+  return async (request, server) => {
+    const url = new URL(request.url)
+    try {
+      if (!deps.hosts.known(request)) throw new BerthError('forbidden', 'this server does not answer to that host name', { hint: `open ${deps.hosts.pageUrl}` })
+      const response = await route({ deps, api, request, url, server })
+      return response === undefined ? undefined : secured(response)
+    } catch (thrown) {
+      const error = asBerthError(thrown, deps.log)
+      return secured(answerFor(deps, { request, url, error }))
+    }
+  }
+}
+
+interface Routed { readonly deps: ControlDeps; readonly api: ReturnType<typeof createApi>; readonly request: Request; readonly url: URL; readonly server: Server<Attachment> }
+
+async function route(at: Routed): Promise<Response | undefined> {
+  const { deps, api, request, url } = at
+  if (HEALTH_PATHS.includes(url.pathname)) return health(at)
+  if (url.pathname === SIGN_IN_PATH) return signIn({ access: deps.store.access, clock: deps.clock, hosts: deps.hosts }, request)
+  const git = /^\/git\/([^/]+)(\/.*)$/.exec(url.pathname)
+  const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
+  if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
+  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|terminals/([^/]+)/attach)$`).exec(url.pathname)
+  if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
+  if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
+  return (await deps.pageFile(url.pathname)) ?? nothingThere(request, url)
+}
+
+async function health({ api, request, url }: Routed): Promise<Response> {
+  const answer = await api(new Request(new URL(`${API_PREFIX}/health`, url), { method: request.method }), null)
+  return answer ?? nothingThere(request, url)
+}
+
+async function inContract({ url, request }: Routed, api: Routed['api'], caller: Caller): Promise<Response | null> {
+  if (url.pathname !== `${API_PREFIX}/openapi.json`) return api(request, caller)
+  const { openApiDocument } = await import('./openapi.ts')
+  return Response.json(await openApiDocument())
+}
+
+async function hostedGit(deps: ServiceDeps, at: { id: WorkspaceId; path: string; request: Request }): Promise<Response> {
+  const { workspace } = await requireRecord(deps, at.id)
+  if (workspace.wish.target === 'deleted') throw new BerthError('not_found', `${workspace.name} is deleted`)
+  const dir = await deps.repositories.ensure(at.id)
+  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: at.request, log: deps.log })
+}
+
+async function besideContract({ deps, request, url, server }: Routed, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
+  if (at.what === 'stream') return serveStream(deps, at.id, request)
+  if (at.what === 'archive') return putArchive(deps, at.id, request)
+  if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'a terminal is attached by WebSocket', { hint: 'use `berth attach`' })
+  requireCan(deps, await requireRecord(deps, at.id), 'attach')
+  const attachment = await openAttachment(deps, { workspaceId: at.id, terminalId: at.terminalId, url })
+  if (server.upgrade(request, { data: attachment })) return undefined
+  attachment.closed()
+  throw new BerthError('bad_request', 'the connection could not become a WebSocket')
+}
+
+async function putArchive(deps: ServiceDeps, id: WorkspaceId, request: Request): Promise<Response> {
+  if (request.method !== 'PUT') throw new BerthError('bad_request', 'an archive is put', { hint: 'use PUT' })
+  const { workspace } = await requireRecord(deps, id)
+  if (workspace.source.kind !== 'archive') throw new BerthError('conflict', `${workspace.name} does not come from an archive`)
+  if (workspace.sourceReady || workspace.wish.target === 'deleted') throw new BerthError('conflict', 'the upload is complete already')
+  return Response.json({ bytes: await deps.uploads.write(id, request) })
+}
+
+function workspaceId(text: string | undefined): WorkspaceId {
+  const parsed = WorkspaceId.safeParse(text)
+  if (!parsed.success) throw new BerthError('not_found', 'that is no workspace id', { hint: 'ids look like ws_…; see `berth list`' })
+  return parsed.data
+}
+
+function nothingThere(request: Request, url: URL): never {
+  throw new BerthError('not_found', `there is nothing at ${request.method} ${url.pathname}`)
+}
+
+/** People get a page, git gets the challenge it knows, programs get JSON. */
+function answerFor(deps: ControlDeps, at: { request: Request; url: URL; error: BerthError }): Response {
+  const { request, url, error } = at
+  const response = refusal(error)
+  if (error.code !== 'unauthorized') return response
+  if (url.pathname.startsWith('/git/')) {
+    response.headers.set('www-authenticate', 'Basic realm="Berth"')
+    return response
+  }
+  const forPeople = request.method === 'GET' && (request.headers.get('accept') ?? '').includes('text/html')
+  if (!forPeople) return response
+  if (!deps.hosts.mayHoldCookie(request)) return Response.redirect(onPageHost(request, deps.hosts), 302)
+  return page(401, '<h1>Berth</h1><p>Sign in by a one-time link: run <code>berth web</code> on the machine of this server.</p>')
+}
+

@@ -1,0 +1,31 @@
+/** What the server keeps on disk for a workspace goes when the workspace is gone, also after a crash between the two. */
+import { readdir } from 'node:fs/promises'
+import type { WorkspaceStore } from '@berth/core'
+import { WorkspaceId } from '@berth/wire'
+import type { Repositories } from '../git-hosting/repositories.ts'
+import type { Uploads } from '../git-hosting/uploads.ts'
+
+export interface SweepDeps {
+  readonly store: Pick<WorkspaceStore, 'getWorkspace'>
+  readonly repositories: Repositories
+  readonly uploads: Uploads
+}
+
+export async function forgetFiles(deps: SweepDeps, id: WorkspaceId): Promise<boolean> {
+  const record = await deps.store.getWorkspace(id)
+  if (record !== null && record.workspace.deletedAt === null) return false
+  await deps.repositories.remove(id)
+  await deps.uploads.remove(id)
+  return true
+}
+
+export async function sweepDeleted(deps: SweepDeps, dirs: readonly string[]): Promise<void> {
+  const ids = new Set<WorkspaceId>()
+  for (const dir of dirs) {
+    for (const name of await readdir(dir).catch(() => [])) {
+      const id = WorkspaceId.safeParse(name.split('.')[0])
+      if (id.success) ids.add(id.data)
+    }
+  }
+  for (const id of ids) await forgetFiles(deps, id)
+}

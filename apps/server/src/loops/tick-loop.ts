@@ -1,0 +1,96 @@
+/**
+ * Claims the workspaces that are due and reconciles each, several at a time. A tick that throws costs its own
+ * workspace a turn and nobody else anything; a database that is away costs everybody a pause.
+ */
+import { deadlines, nextUptime } from '@berth/core'
+import type { Claim, Uptime, WorkspaceStep, WorkspaceStore } from '@berth/core'
+import type { WorkspaceId } from '@berth/wire'
+import { createBell } from './bell.ts'
+import type { SampledClock } from './database-clock.ts'
+
+export interface TickLoopDeps {
+  readonly store: Pick<WorkspaceStore, 'claimDue' | 'nextDue'>
+  readonly clock: SampledClock
+  /** This process, in leases. */
+  readonly owner: string
+  reconcile(claim: Claim, signal: AbortSignal): Promise<WorkspaceStep>
+  ticked(id: WorkspaceId, step: WorkspaceStep): Promise<void>
+  readonly log: (line: string) => void
+}
+
+export interface TickLoop {
+  /** Look now. */
+  poke(): void
+  upSince(): number
+  /** Ends when the ticks under way have ended. */
+  stop(): Promise<void>
+}
+
+const CONCURRENT_TICKS = 8
+/** Time is sampled and a wish written by another server is found within this. */
+const LOOK_EVERY_MS = 5000
+const SOONEST_MS = 10
+const DATABASE_AWAY_MS = 1000
+
+export function startTickLoop(deps: TickLoopDeps): TickLoop {
+  const bell = createBell()
+  const stopping = new AbortController()
+  const running = new Map<WorkspaceId, Promise<void>>()
+  let uptime: Uptime = nextUptime(null, deps.clock.now())
+
+  const tick = async (claim: Claim) => {
+    try {
+      const step = await deps.reconcile(claim, AbortSignal.any([stopping.signal, AbortSignal.timeout(deadlines.providerCall)]))
+      await deps.ticked(claim.workspaceId, step)
+    } catch (error) {
+      if (!stopping.signal.aborted) deps.log(`${claim.workspaceId}: tick: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    } finally {
+      running.delete(claim.workspaceId)
+      bell.ring()
+    }
+  }
+
+  /** How long nothing is to be done. */
+  const pass = async (): Promise<number> => {
+    await deps.clock.sample()
+    const now = deps.clock.now()
+    uptime = nextUptime(uptime, now)
+    const free = CONCURRENT_TICKS - running.size
+    if (free <= 0) return LOOK_EVERY_MS
+    const claims = await deps.store.claimDue({ owner: deps.owner, limit: free, leaseMs: deadlines.tickLease }, now)
+    for (const claim of claims) {
+      // A tick that outlives its lease: its late writes are refused by the fence, and this claim's turn comes again.
+      if (!running.has(claim.workspaceId)) running.set(claim.workspaceId, tick(claim))
+    }
+    if (claims.length === free) return LOOK_EVERY_MS
+    const next = await deps.store.nextDue()
+    return next === null ? LOOK_EVERY_MS : Math.min(Math.max(next - deps.clock.now(), SOONEST_MS), LOOK_EVERY_MS)
+  }
+
+  const loop = async () => {
+    let away = false
+    while (!stopping.signal.aborted) {
+      let pauseMs = DATABASE_AWAY_MS
+      try {
+        pauseMs = await pass()
+        away = false
+      } catch (error) {
+        if (!away && !stopping.signal.aborted) deps.log(`ticks pause: ${error instanceof Error ? error.message : String(error)}`)
+        away = true
+      }
+      if (!stopping.signal.aborted) await bell.wait(pauseMs)
+    }
+    await Promise.all(running.values())
+  }
+
+  const looping = loop()
+  return {
+    poke: () => bell.ring(),
+    upSince: () => uptime.since,
+    async stop() {
+      stopping.abort(new DOMException('the server stops', 'AbortError'))
+      bell.ring()
+      await looping
+    },
+  }
+}

@@ -1,0 +1,26 @@
+/** What a workspace's daemon is to bring about, as of now. Holds secrets. */
+import type { Clock, Store } from '@berth/core'
+import { BerthError } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
+import type { Assignment } from '@berth/wire/daemon'
+
+export async function assignmentFor(deps: { store: Store; clock: Clock }, id: WorkspaceId): Promise<Assignment> {
+  const { store } = deps
+  const [record, secrets, prompts, undelivered] = await Promise.all([store.getWorkspace(id), store.secrets(id), store.prompts.pending(id), store.approvals.undelivered(id)])
+  if (!record) throw new BerthError('not_found', `there is no workspace ${id}`)
+  const { workspace } = record
+  const now = deps.clock.now()
+  return {
+    workspaceId: id,
+    name: workspace.name,
+    source: workspace.source,
+    sourceReady: workspace.sourceReady,
+    agent: { kind: workspace.agent, sessionId: workspace.sessionId, command: workspace.command, approvalMode: workspace.approvalMode, executable: null, version: null },
+    services: [...workspace.services],
+    env: secrets.env,
+    homeFiles: [...secrets.homeFiles],
+    prompts,
+    decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>
+      decision === null || decidedBy === null ? [] : [{ approvalId, contentHash, decision, via: decidedBy.via, orphaned, ageMs: Math.max(0, now - decidedBy.at) }]),
+  }
+}

@@ -1,0 +1,63 @@
+/** Getting the work out: the difference, a fetchable copy, logs. From the machine while it runs, else from the last save. */
+import { phaseOf } from '@berth/core'
+import type { WorkspaceRecord } from '@berth/core'
+import { BerthError, HOSTED_REFS, workspaceCan } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
+import type { DaemonResult } from '@berth/wire/daemon'
+import type { ServiceDeps } from './deps.ts'
+import { requireRecord } from './view.ts'
+import { requireCan } from './workspaces.ts'
+
+const CALL_WITHIN_MS = 15_000
+/** A checkpoint of a large tree and its push. */
+const PUBLISH_WITHIN_MS = 120_000
+const DIFF_LIMIT_BYTES = 4 * 1024 * 1024
+const LOG_TAIL_BYTES = 256 * 1024
+
+export interface Published { readonly ref: string; readonly commit: string; readonly branch: string; readonly from: 'machine' | 'save' }
+
+export async function publish(deps: ServiceDeps, id: WorkspaceId): Promise<Published> {
+  const record = await requireRecord(deps, id)
+  requireCan(deps, record, 'pull')
+  const branch = `berth/${record.workspace.name}`
+  if (reachable(deps, record)) {
+    const { commit, ref } = await deps.daemons.call(id, 'git.checkpoint', { reason: 'publish', publish: true }, { withinMs: PUBLISH_WITHIN_MS })
+    if (commit === null) throw new BerthError('unsupported', `${record.workspace.name} has no git tree to publish`, { hint: 'make one in the workspace with `git init`' })
+    return { ref: ref ?? HOSTED_REFS.save, commit, branch, from: 'machine' }
+  }
+  const commit = await deps.repositories.resolve(id, HOSTED_REFS.save)
+  if (commit === null) throw nothingSaved(record)
+  return { ref: HOSTED_REFS.save, commit, branch, from: 'save' }
+}
+
+export async function diff(deps: ServiceDeps, id: WorkspaceId): Promise<DaemonResult<'git.diff'>> {
+  const record = await requireRecord(deps, id)
+  if (reachable(deps, record)) return deps.daemons.call(id, 'git.diff', { against: 'source', limitBytes: DIFF_LIMIT_BYTES }, { withinMs: CALL_WITHIN_MS })
+  const [from, to] = await Promise.all([deps.repositories.resolve(id, HOSTED_REFS.head), deps.repositories.resolve(id, HOSTED_REFS.save)])
+  if (from === null || to === null) throw nothingSaved(record)
+  return deps.repositories.diff(id, { from, to }, DIFF_LIMIT_BYTES)
+}
+
+function nothingSaved({ workspace }: WorkspaceRecord): BerthError {
+  return new BerthError('workspace_not_running', `${workspace.name} does not run and nothing of it was saved`, { hint: `start it with \`berth start ${workspace.name}\`` })
+}
+
+/** `machine` is what the provider kept of the first process; all else is the daemon's to read. */
+export async function logs(deps: ServiceDeps, id: WorkspaceId, source: string): Promise<{ text: string }> {
+  const record = await requireRecord(deps, id)
+  if (source !== 'machine' && reachable(deps, record)) return deps.daemons.call(id, 'logs.read', { source, tailBytes: LOG_TAIL_BYTES }, { withinMs: CALL_WITHIN_MS })
+  const { generation, provider } = record.workspace
+  if (generation === 0) return { text: '' }
+  const { id: installation } = await deps.store.installation.installation()
+  const text = await deps.providers.get(record.machine?.provider ?? provider).logs({ installation, workspaceId: id, generation }, LOG_TAIL_BYTES, AbortSignal.timeout(CALL_WITHIN_MS))
+  return { text }
+}
+
+export async function listTerminals(deps: ServiceDeps, id: WorkspaceId): Promise<DaemonResult<'terminal.list'>> {
+  requireCan(deps, await requireRecord(deps, id), 'attach')
+  return deps.daemons.call(id, 'terminal.list', {}, { withinMs: CALL_WITHIN_MS })
+}
+
+function reachable(deps: ServiceDeps, record: WorkspaceRecord): boolean {
+  return deps.daemons.connected(record.workspace.id) && workspaceCan('attach', phaseOf(record, deps.clock.now()).phase)
+}

@@ -1,0 +1,100 @@
+/** Creating writes one row and returns; everything slow is the reconciler's. What can be refused is refused before. */
+import type { Identity, WorkspaceRecord } from '@berth/core'
+import { BerthError, randomIds } from '@berth/wire'
+import type { CodeSource, Workspace } from '@berth/wire'
+import type { CreateWorkspace } from '@berth/wire/api'
+import type { ServiceDeps } from './deps.ts'
+import { viewOf } from './view.ts'
+
+const NAME_LIMIT = 39
+/** Enough for any honest number of workspaces of one repository. */
+const NAME_ATTEMPTS = 1000
+
+export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace, identity: Identity): Promise<Workspace> {
+  checkSource(input.source)
+  const provider = input.provider ?? (await deps.providers.defaultName())
+  await checkProvider(deps, provider, input.acceptNoIsolation)
+  const record = await insert(deps, { input, provider, identity })
+  deps.poke(record.workspace.id)
+  return viewOf(deps, record)
+}
+
+async function checkProvider(deps: ServiceDeps, name: string, acceptNoIsolation: boolean): Promise<void> {
+  const check = await deps.providers.check(name)
+  if (!check.ok) throw new BerthError('provider_unavailable', `${name}: ${check.detail}`, { hint: check.hint ?? 'see `berth provider list`' })
+  if (check.isolation === 'none' && !acceptNoIsolation) {
+    throw new BerthError('provider_unsupported', `${name} cannot separate the agent from this machine: it would run with your rights and Berth's`, {
+      hint: check.hint ?? 'accept it with `--accept-no-isolation`, or use another provider',
+      details: { isolation: 'none', needs: 'acceptNoIsolation' },
+    })
+  }
+}
+
+async function insert(deps: ServiceDeps, create: { input: CreateWorkspace; provider: string; identity: Identity }): Promise<WorkspaceRecord> {
+  const { input } = create
+  const wanted = input.name ?? nameFrom(input.source)
+  for (let attempt = 1; attempt <= NAME_ATTEMPTS; attempt++) {
+    const name = attempt === 1 ? wanted : `${wanted.slice(0, NAME_LIMIT - String(attempt).length - 1)}-${attempt}`
+    try {
+      return await deps.store.createWorkspace(rowOf(deps, { ...create, name }), deps.clock.now())
+    } catch (thrown) {
+      const taken = thrown instanceof BerthError && thrown.code === 'name_taken'
+      if (!taken || input.name !== undefined) throw thrown
+    }
+  }
+  throw new BerthError('name_taken', `every name like ${wanted} is taken`, { hint: 'give one with --name' })
+}
+
+function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: string; identity: Identity; name: string }): Parameters<ServiceDeps['store']['createWorkspace']>[0] {
+  const { input, provider, identity, name } = create
+  const { source } = input
+  return {
+    id: randomIds.workspace(),
+    orgId: identity.orgId,
+    creatorId: identity.userId,
+    name,
+    repository: source.kind === 'git' ? source.url : source.kind === 'empty' ? '' : source.label,
+    branch: source.kind === 'git' ? (source.branch ?? null) : null,
+    source,
+    sourceReady: source.kind === 'git' || source.kind === 'empty',
+    provider,
+    image: input.image ?? null,
+    resources: input.resources,
+    agent: input.agent,
+    command: input.command ?? null,
+    services: input.services,
+    approvalMode: input.approvalMode,
+    acceptNoIsolation: input.acceptNoIsolation,
+    sessionId: randomIds.session(),
+    steps: [],
+    exposures: input.exposures,
+    autoStopMs: input.autoStopMs ?? deps.autoStopMs,
+    secrets: { env: input.env, homeFiles: input.homeFiles },
+    prompt: input.prompt === undefined ? null : { promptId: randomIds.prompt(), text: input.prompt },
+    idempotencyKey: input.idempotencyKey ?? null,
+  }
+}
+
+const URL_FORM = /^(?:https?|ssh|git|file):\/\//i
+/** `user@host:path`, as git understands it. */
+const SCP_FORM = /^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:(?!\/\/)[^\s]+$/
+
+/** Git treats `ext::…` as a command and a leading dash as an option. */
+function checkSource(source: CodeSource): void {
+  if (source.kind !== 'git') return
+  if (!URL_FORM.test(source.url) && !SCP_FORM.test(source.url)) {
+    throw new BerthError('bad_request', 'source.url: not a git url that can be cloned', { hint: 'use https://…, ssh://…, git@host:path or file:///…' })
+  }
+  if (source.branch?.startsWith('-')) throw new BerthError('bad_request', 'source.branch: not a branch name', { hint: 'correct `source.branch`' })
+  if (URL_FORM.test(source.url) && URL.canParse(source.url) && new URL(source.url).password !== '') {
+    throw new BerthError('bad_request', 'source.url: holds a password, which would be shown to everybody who sees the workspace', { hint: 'clone without it, or clone here and run `berth up .`' })
+  }
+}
+
+/** The last part of what the code comes from, in the letters of a name. */
+export function nameFrom(source: CodeSource): string {
+  const from = source.kind === 'git' ? source.url : source.kind === 'empty' ? '' : source.label
+  const last = from.replace(/[\\/]+$/, '').replace(/\.git$/, '').split(/[\\/:]/).at(-1) ?? ''
+  const name = last.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, NAME_LIMIT).replace(/-+$/, '')
+  return name || 'workspace'
+}

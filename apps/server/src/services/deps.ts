@@ -1,0 +1,33 @@
+/** What the use cases need. Only the composition root builds it. */
+import type { Clock, Daemons, Provider, ProviderCheck, Store } from '@berth/core'
+import type { ProviderInfo } from '@berth/wire/api'
+import type { WorkspaceId } from '@berth/wire'
+import type { Repositories } from '../git-hosting/repositories.ts'
+import type { Uploads } from '../git-hosting/uploads.ts'
+
+export interface ProviderRegistry {
+  /** Throws `provider_unknown` with the names that exist. */
+  get(name: string): Provider
+  all(): readonly Provider[]
+  /** The first ready one in order of preference. */
+  defaultName(): Promise<string>
+  check(name: string): Promise<ProviderCheck>
+  infos(): Promise<ProviderInfo[]>
+}
+
+export interface ServiceDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly daemons: Daemons
+  readonly providers: ProviderRegistry
+  readonly repositories: Repositories
+  readonly uploads: Uploads
+  readonly autoStopMs: number
+  /** Where a person's browser goes. */
+  readonly pageUrl: string
+  /** Since when this server has ticked without a gap. */
+  upSince(): number
+  /** Look at this workspace now, in this process too. */
+  poke(id: WorkspaceId): void
+  readonly log: (line: string) => void
+}

@@ -1,0 +1,32 @@
+/** What a person says to the agent. It is stored first; delivery is tried at once and otherwise comes with the next assignment. */
+import { BerthError, randomIds } from '@berth/wire'
+import type { PromptId, WorkspaceId } from '@berth/wire'
+import type { Identity } from '@berth/core'
+import type { ServiceDeps } from './deps.ts'
+import { requireRecord } from './view.ts'
+import { requireCan, wakeWorkspace } from './workspaces.ts'
+
+export interface Sent { readonly promptId: PromptId; readonly status: 'queued' | 'accepted' | 'held' | 'ambiguous' | 'refused'; readonly detail: string | null }
+
+/** A person waits for the answer; the daemon goes on with the prompt in any case. */
+const DELIVER_WITHIN_MS = 10_000
+
+export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId; text: string; promptId: PromptId | undefined }, identity: Identity): Promise<Sent> {
+  const record = await requireRecord(deps, message.id)
+  requireCan(deps, record, 'send')
+  const prompt = { promptId: message.promptId ?? randomIds.prompt(), text: message.text }
+  await deps.store.prompts.add(message.id, { ...prompt, by: identity.userName }, deps.clock.now())
+  await wakeWorkspace(deps, record, 'a message came')
+  if (!deps.daemons.connected(message.id)) return { promptId: prompt.promptId, status: 'queued', detail: null }
+  try {
+    return { promptId: prompt.promptId, ...(await deps.daemons.call(message.id, 'session.prompt', prompt, { withinMs: DELIVER_WITHIN_MS })) }
+  } catch (error) {
+    deps.log(`${message.id}: the prompt waits: ${error instanceof Error ? error.message : String(error)}`)
+    return { promptId: prompt.promptId, status: 'queued', detail: error instanceof BerthError ? error.message : null }
+  }
+}
+
+export async function interrupt(deps: ServiceDeps, id: WorkspaceId): Promise<{ interrupted: boolean }> {
+  requireCan(deps, await requireRecord(deps, id), 'interrupt')
+  return deps.daemons.call(id, 'session.interrupt', {}, { withinMs: DELIVER_WITHIN_MS })
+}

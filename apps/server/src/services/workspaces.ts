@@ -1,0 +1,82 @@
+/** What may be wished of a workspace. A wish is a row; the reconciler brings it about. */
+import { phaseOf } from '@berth/core'
+import type { WorkspaceRecord } from '@berth/core'
+import { BerthError, workspaceCan } from '@berth/wire'
+import type { Workspace, WorkspaceAction, WorkspaceId, WishTarget } from '@berth/wire'
+import type { ServiceDeps } from './deps.ts'
+import { requireRecord, viewById, viewOf } from './view.ts'
+
+export async function listWorkspaces(deps: ServiceDeps, options: { deleted: boolean }): Promise<Workspace[]> {
+  const [records, waiting] = await Promise.all([deps.store.listWorkspaces(options), deps.store.approvals.list({ all: false })])
+  const needsYou = new Map<WorkspaceId, number>()
+  for (const { workspaceId } of waiting) needsYou.set(workspaceId, (needsYou.get(workspaceId) ?? 0) + 1)
+  return Promise.all(records.map((record) => viewOf(deps, record, needsYou.get(record.workspace.id) ?? 0)))
+}
+
+export async function wish(deps: ServiceDeps, id: WorkspaceId, target: WishTarget): Promise<Workspace> {
+  const record = await requireRecord(deps, id)
+  requireCan(deps, record, ACTION[target])
+  if (!isMet(record, target)) await setWish(deps, record, target)
+  return viewById(deps, id)
+}
+
+const ACTION = { running: 'start', stopped: 'stop', deleted: 'delete' } as const satisfies Record<WishTarget, WorkspaceAction>
+
+/** Wishing again what is already wished would only restart clocks, except that it gives a failed one another try. */
+function isMet({ workspace }: WorkspaceRecord, target: WishTarget): boolean {
+  if (workspace.wish.target !== target) return false
+  if (target === 'running') return workspace.failure === null
+  // A person's stop is not undone automatically, an idle one is.
+  return target === 'deleted' || workspace.wish.by === 'user'
+}
+
+async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target: WishTarget): Promise<void> {
+  await deps.store.setWish(workspace.id, { target, by: 'user', reason: null }, deps.clock.now())
+  deps.poke(workspace.id)
+}
+
+/** For what needs the machine: a stopped workspace is started, one that runs or starts is left alone. */
+export async function wakeWorkspace(deps: ServiceDeps, record: WorkspaceRecord, reason: string): Promise<void> {
+  const { workspace } = record
+  if (workspace.wish.target !== 'stopped' || workspace.wish.by === 'failure') return
+  await deps.store.setWish(workspace.id, { target: 'running', by: 'user', reason, expectVersion: workspace.wish.version }, deps.clock.now())
+  deps.poke(workspace.id)
+}
+
+export function requireCan(deps: Pick<ServiceDeps, 'clock'>, record: WorkspaceRecord, action: WorkspaceAction): void {
+  const { phase } = phaseOf(record, deps.clock.now())
+  if (workspaceCan(action, phase)) return
+  const { name } = record.workspace
+  if (phase === 'deleted' || phase === 'deleting') throw new BerthError('not_found', `${name} is deleted`, { hint: 'see `berth list`', details: { phase } })
+  const needsMachine = phase === 'sleeping' || phase === 'stopped' || phase === 'failed'
+  throw new BerthError(needsMachine ? 'workspace_not_running' : 'workspace_busy', `${name} is ${phase}`, {
+    hint: needsMachine ? `start it with \`berth start ${name}\`` : 'try again in a moment',
+    details: { phase },
+  })
+}
+
+export async function sourceReady(deps: ServiceDeps, id: WorkspaceId): Promise<Workspace> {
+  const record = await requireRecord(deps, id)
+  const { source } = record.workspace
+  if (source.kind === 'archive' && !(await deps.uploads.exists(id))) throw new BerthError('conflict', 'no archive was uploaded yet', { hint: 'upload it first' })
+  if (source.kind === 'hosted' && (await deps.repositories.resolve(id, 'refs/heads/berth/source')) === null) throw new BerthError('conflict', 'nothing was pushed yet', { hint: 'push refs/heads/berth/source first' })
+  await deps.store.setSourceReady(id, deps.clock.now())
+  deps.poke(id)
+  if (deps.daemons.connected(id)) await deps.daemons.reassign(id).catch((error: unknown) => deps.log(`${id}: no new assignment sent: ${String(error)}`))
+  return viewById(deps, id)
+}
+
+export async function sourceFailed(deps: ServiceDeps, id: WorkspaceId, message: string): Promise<Workspace> {
+  const record = await requireRecord(deps, id)
+  if (record.workspace.sourceReady) throw new BerthError('conflict', 'the upload was complete already')
+  await deps.store.failWorkspace(id, { code: 'clone_refused', message: `the code could not be uploaded: ${message}`, hint: 'run `berth up` again' }, deps.clock.now())
+  deps.poke(id)
+  return viewById(deps, id)
+}
+
+export async function keepAlive(deps: ServiceDeps, id: WorkspaceId, forMs: number): Promise<Workspace> {
+  await requireRecord(deps, id)
+  const now = deps.clock.now()
+  await deps.store.setKeepAlive(id, forMs === 0 ? null : now + forMs, now)
+  return viewById(deps, id)
+}
