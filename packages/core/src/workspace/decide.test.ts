@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'bun:test'
+import type { Wish } from '@berth/wire'
+import { deadlines } from '../deadlines.ts'
+import type { Observed } from '../ports/provider.ts'
+import { newMachine } from './apply-change.ts'
+import { decide, MAX_STARTS, type DecideContext, type Step } from './decide.ts'
+import { mayRun } from './link-state.ts'
+import { phaseOf } from './phase.ts'
+import type { MachineRow, WorkspaceRecord, WorkspaceRow } from './records.ts'
+import { workspaceRow } from '@berth/testkit'
+
+const NOW = 1_800_000_000_000
+const WISHED = NOW - 60_000
+const LONG_AGO = NOW - 24 * 3_600_000
+
+const wish = (target: Wish['target'], over: Partial<Wish> = {}): Wish => ({ target, by: 'user', version: 3, reason: null, at: WISHED, ...over })
+const record = (workspace: Partial<WorkspaceRow>, machine: Partial<MachineRow> | null): WorkspaceRecord => {
+  const row = workspaceRow({ generation: machine === null ? 0 : 1, ...workspace })
+  return { workspace: row, machine: machine === null ? null : { ...newMachine(row, LONG_AGO), observedAt: NOW, ...machine } }
+}
+const here: DecideContext = { fresh: true, upSince: LONG_AGO, connected: false }
+
+const OBSERVED: readonly Observed[] = [
+  { state: 'absent' }, { state: 'creating' }, { state: 'starting' }, { state: 'stopping' }, { state: 'deleting' },
+  { state: 'running', startedAt: null }, { state: 'stopped', exitCode: 1, detail: null }, { state: 'failed', detail: 'dead' }, { state: 'unknown', raw: 'odd' },
+]
+const LINKS: readonly Partial<MachineRow>[] = [
+  { linkedAt: null, lastSeenAt: null }, { linkedAt: NOW - 1_000, lastSeenAt: NOW }, { linkedAt: NOW - 300_000, lastSeenAt: NOW - 1_000 },
+  { linkedAt: null, lastSeenAt: NOW - 20_000 }, { linkedAt: NOW - LONG_AGO, lastSeenAt: NOW - deadlines.unreachable - 60_000 },
+]
+const TIMES = [null, LONG_AGO, WISHED, NOW - 1_000]
+const POLLS: readonly MachineRow['poll'][] = [null, { op: 'ensure', of: {} }, { op: 'stop', of: {} }]
+const SAVES: readonly MachineRow['saveState'][] = ['none', 'trying', 'done', 'gave-up']
+
+interface Point { readonly record: WorkspaceRecord; readonly context: DecideContext }
+/** Every combination that decide can tell apart. */
+function* space(target: Wish['target']): Generator<Point> {
+  const contexts: DecideContext[] = [here, { ...here, fresh: false }, { ...here, connected: true }, { ...here, upSince: NOW - 1_000 }]
+  const wishes = [wish(target), wish(target, { at: LONG_AGO })]
+  for (const context of contexts) for (const one of wishes) for (const deletedAt of [null, NOW]) {
+    yield { context, record: record({ wish: one, deletedAt }, null) }
+    for (const observed of OBSERVED) for (const link of LINKS) for (const readyAt of [null, LONG_AGO]) for (const ensuringSince of TIMES) {
+      for (const stoppingSince of TIMES) for (const poll of POLLS) for (const saveState of SAVES) for (const retryAt of [null, NOW + 5_000]) for (const attempts of [0, MAX_STARTS]) {
+        const base = record({ wish: one, deletedAt, readyAt, startedAt: ensuringSince }, { observed, ...link, ensuringSince, stoppingSince, poll, saveState, retryAt, attempts })
+        yield { context, record: base }
+      }
+    }
+    yield { context, record: record({ wish: one, deletedAt }, { endedAt: NOW, observed: { state: 'absent' } }) }
+    yield { context, record: record({ wish: one, deletedAt, failure: { code: 'timeout', message: 'late', hint: null, at: NOW } }, { observed: { state: 'running', startedAt: null } }) }
+  }
+}
+
+const STARTS: readonly Step['do'][] = ['begin', 'ensure']
+const ENDS: readonly Step['do'][] = ['prepare-stop', 'stop', 'destroy']
+
+describe('decide, over its whole space', () => {
+  for (const target of ['running', 'stopped', 'deleted'] as const) {
+    it(`always has an answer that fits the wish ${target}`, () => {
+      let points = 0
+      const wrong: unknown[] = []
+      for (const { record: at, context } of space(target)) {
+        points += 1
+        const step = decide(at, NOW, context)
+        const problem = problemOf(at, context, step)
+        if (problem !== null && wrong.length < 5) wrong.push({ problem, step, context, wish: at.workspace.wish, machine: at.machine })
+        phaseOf(at, NOW)
+      }
+      expect(wrong).toEqual([])
+      expect(points).toBeGreaterThan(60_000)
+    })
+  }
+})
+
+function problemOf(at: WorkspaceRecord, context: DecideContext, step: Step): string | null {
+  const { target } = at.workspace.wish
+  const gone = at.machine === null || at.machine.endedAt !== null
+  if (at.workspace.deletedAt !== null) return step.do === 'nothing' && step.againInMs === null ? null : 'a deleted workspace is left alone'
+  if (target !== 'running' && STARTS.includes(step.do)) return 'starts a machine nobody wants'
+  if (target === 'running' && ENDS.includes(step.do)) return 'ends a machine somebody wants'
+  if (target !== 'running' && step.do === 'fail') return 'only what is wanted can fail'
+  if (target !== 'deleted' && step.do === 'destroy') return 'destroys what is to be kept'
+  if (step.do === 'begin' && !gone) return 'a new generation while the old one is there'
+  if (!context.fresh && (step.do === 'ensure' || step.do === 'stop' || step.do === 'prepare-stop')) return 'acts on a state it did not look at'
+  if (step.do === 'nothing' && step.againInMs === null && !gone) return 'looks away for ever from a machine'
+  if (step.do === 'nothing' && target !== 'running' && mayRun(at.machine)) return 'does nothing about a machine nobody wants'
+  if (step.do === 'wait' && step.until <= NOW) return 'waits for the past'
+  if (step.do === 'wait' && step.until > NOW + deadlines.tickIdle) return 'waits too long'
+  if (step.do === 'ensure' && at.machine?.observed.state === 'unknown') return 'guesses'
+  if (step.do === 'settle' && target === 'deleted' && !gone && at.machine?.observedAt !== null) return 'says deleted before it destroyed'
+  if (step.do === 'settle' && step.as === 'stopped' && mayRun(at.machine)) return 'says stopped while it may run'
+  return null
+}
+
+describe('decide', () => {
+  const running = { state: 'running', startedAt: null } as const
+  const up: Partial<MachineRow> = { observed: running, ensuringSince: WISHED, linkedAt: NOW - 30_000, lastSeenAt: NOW }
+  const ready: Partial<WorkspaceRow> = { wish: wish('running'), readyAt: NOW - 1_000, startedAt: WISHED + 1 }
+  const check = (workspace: Partial<WorkspaceRow>, machine: Partial<MachineRow> | null, context: Partial<DecideContext> = {}) =>
+    decide(record(workspace, machine), NOW, { ...here, ...context })
+
+  it('begins the first generation', () => expect(check({ wish: wish('running') }, null)).toEqual({ do: 'begin', generation: 1 }))
+  it('begins another generation only when the old one ended', () => expect(check({ wish: wish('running') }, { endedAt: NOW })).toEqual({ do: 'begin', generation: 2 }))
+  it('looks before it starts', () => expect(check({ wish: wish('running') }, {}, { fresh: false })).toEqual({ do: 'observe' }))
+  it('starts again what was removed under it, with the same key', () => expect(check(ready, { ...up, observed: { state: 'absent' } })).toEqual({ do: 'ensure', start: true }))
+  it('leaves a running, linked machine alone', () => expect(check(ready, up)).toEqual({ do: 'nothing', againInMs: deadlines.tickIdle }))
+  it('gives up a machine that never stays up', () => expect(check(ready, { ...up, observed: { state: 'stopped', exitCode: 1, detail: 'no such file' }, attempts: MAX_STARTS })).toMatchObject({ do: 'fail', refusal: { code: 'provider_unavailable' } }))
+  it('does not count the server\'s own sleep as silence', () => {
+    const silent = { ...up, linkedAt: null, lastSeenAt: NOW - deadlines.unreachable - 1 }
+    const old = { ...ready, wish: wish('running', { at: LONG_AGO }) }
+    expect(check(old, { ...silent, ensuringSince: LONG_AGO })).toMatchObject({ do: 'fail', refusal: { code: 'daemon_unreachable' } })
+    expect(check(old, { ...silent, ensuringSince: LONG_AGO }, { upSince: NOW - 60_000 }).do).toBe('wait')
+  })
+  it('fails a machine whose daemon never calls home', () => {
+    const late = NOW - deadlines.dialHome - 10_000
+    expect(check({ wish: wish('running', { at: late - 1 }), startedAt: late }, { observed: running, ensuringSince: late })).toMatchObject({ do: 'fail', refusal: { code: 'daemon_unreachable' } })
+  })
+  it('fails what is not ready in time', () => {
+    const asked = NOW - deadlines.provision - 1
+    expect(check({ wish: wish('running', { at: asked }) }, { ...up, ensuringSince: asked })).toMatchObject({ do: 'fail', refusal: { code: 'timeout' } })
+  })
+  it('saves before it stops, once', () => {
+    const stopped = { wish: wish('stopped') }
+    expect(check(stopped, up)).toEqual({ do: 'prepare-stop', withinMs: deadlines.stopSave })
+    expect(check(stopped, { ...up, stoppingSince: NOW - 1_000, saveState: 'done' })).toEqual({ do: 'stop' })
+    expect(check(stopped, { ...up, stoppingSince: NOW - 1_000, saveState: 'gave-up' })).toEqual({ do: 'stop' })
+    expect(check(stopped, { ...up, stoppingSince: NOW - 5_000, saveState: 'trying' })).toEqual({ do: 'prepare-stop', withinMs: deadlines.stopSave - 5_000 })
+    expect(check(stopped, { ...up, stoppingSince: NOW - deadlines.stopSave, saveState: 'trying' })).toEqual({ do: 'stop' })
+  })
+  it('does not let the backoff of a start delay a stop', () => {
+    expect(check({ wish: wish('stopped') }, { observed: running, ensuringSince: WISHED, retryAt: NOW + 5_000 })).toEqual({ do: 'stop' })
+  })
+  it('destroys also what it sees as absent, for its volumes', () => {
+    expect(check({ wish: wish('deleted') }, { observed: { state: 'absent' } })).toEqual({ do: 'destroy' })
+  })
+  it('has nothing to destroy when no provider was ever called', () => {
+    expect(check({ wish: wish('deleted') }, { observedAt: null })).toEqual({ do: 'settle', as: 'deleted' })
+  })
+  it('starts again after a failure when somebody asks', () => {
+    const failure = { code: 'timeout', message: 'late', hint: null, at: WISHED - 1 }
+    expect(check({ wish: wish('running'), failure, readyAt: LONG_AGO }, { observed: { state: 'stopped', exitCode: 0, detail: null } })).toEqual({ do: 'ensure', start: true })
+  })
+})
