@@ -1,4 +1,5 @@
 export { connect, type DatabaseAddress, type Sql } from './address.ts'
+export { backup, type BackupSummary, restore, type RestoreOptions } from './backup.ts'
 export { loadMasterKey } from './crypto.ts'
 export { POSTGRES_MAJOR, postgresBinaries } from './embedded/binaries.ts'
 export { type Embedded, type EmbeddedOptions, type Exit, startEmbedded } from './embedded/start.ts'

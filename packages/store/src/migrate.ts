@@ -4,7 +4,7 @@ import { BerthError } from '@berth/wire'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { migrate as runMigrations } from 'drizzle-orm/postgres-js/migrator'
-import { connect, type DatabaseAddress, type Sql } from './address.ts'
+import { connect, type DatabaseAddress, type Queries, type Sql } from './address.ts'
 
 /** The oldest release that can serve this schema. Raised when a migration contracts. */
 export const MIN_SERVER_VERSION = '0.1.0'
@@ -44,7 +44,7 @@ export async function migrateDatabase({ address, version, folder = migrationsFol
   }
 }
 
-export async function appliedMigrations(sql: Sql): Promise<number> {
+export async function appliedMigrations(sql: Queries): Promise<number> {
   const [table] = await sql<{ name: string | null }[]>`select to_regclass('drizzle.__drizzle_migrations')::text as name`
   if (table?.name == null) return 0
   const [row] = await sql<{ count: number }[]>`select count(*) as count from drizzle.__drizzle_migrations`

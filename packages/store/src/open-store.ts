@@ -1,9 +1,12 @@
+import { mkdir } from 'node:fs/promises'
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import type { Store } from '@berth/core'
 import { type Ids, randomIds, VERSION } from '@berth/wire'
 import { createAccess } from './access.ts'
 import { connect, type DatabaseAddress, type Sql } from './address.ts'
 import { createApprovals } from './approvals.ts'
+import { backup } from './backup.ts'
 import type { StoreContext } from './context.ts'
 import { createEventStore } from './events.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
@@ -24,8 +27,8 @@ export interface StoreOptions {
   /** Of the one user of a fresh installation; absent: the name of the system's user. */
   readonly ownerName?: string
   readonly migrationsFolder?: string
-  /** Called before the schema of a database in use changes: the place for a backup. */
-  readonly beforeMigration?: MigrateOptions['beforeChange']
+  /** Before the schema of a database in use changes, a backup is written here. Absent: its owner makes his own. */
+  readonly backupsDir?: string
   readonly connections?: number
 }
 
@@ -36,7 +39,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await migrateDatabase({
     address: options.database, version: VERSION,
     ...(options.migrationsFolder === undefined ? {} : { folder: options.migrationsFolder }),
-    ...(options.beforeMigration === undefined ? {} : { beforeChange: options.beforeMigration }),
+    ...(options.backupsDir === undefined ? {} : { beforeChange: backupInto(options.backupsDir) }),
   })
   const sql = connect(options.database, { max: options.connections ?? CONNECTIONS })
   try {
@@ -44,6 +47,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   } catch (error) {
     await sql.end({ timeout: 1 })
     throw error
+  }
+}
+
+function backupInto(dir: string): NonNullable<MigrateOptions['beforeChange']> {
+  return async (sql, applied) => {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    const [clock] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::bigint as now`
+    await backup(sql, join(dir, `before-migration-${applied}-${clock?.now}.berth.zst`))
   }
 }
 
