@@ -137,8 +137,11 @@ export const FromDaemon = z.discriminatedUnion('type', [
   Hello,
   z.object({ type: z.literal('events'), epoch: z.number().int(), journalId: z.string(), entries: z.array(JournalEntry).min(1).max(EVENT_BATCH_LIMIT) }),
   z.object({ type: z.literal('report'), epoch: z.number().int(), activity: ActivityReport }),
-  z.object({ type: z.literal('result'), rid: z.number().int(), ok: z.literal(true), value: z.unknown() }),
-  z.object({ type: z.literal('result'), rid: z.number().int(), ok: z.literal(false), error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }) }),
+  // A union of its own: two options of one type are refused by zod, at the first message parsed.
+  z.discriminatedUnion('ok', [
+    z.object({ type: z.literal('result'), rid: z.number().int(), ok: z.literal(true), value: z.unknown() }),
+    z.object({ type: z.literal('result'), rid: z.number().int(), ok: z.literal(false), error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }) }),
+  ]),
   z.object({ type: z.literal('pong') }),
 ]).or(z.object({ type: z.string() }).transform(() => ({ type: 'unknown' as const })))
 export type FromDaemon = z.infer<typeof FromDaemon>

@@ -32,7 +32,7 @@ export interface UploadJournal extends Journal {
   readonly ackedN: number
   /** Entries with n > `n`, in order, at most `limit` of them. */
   after(n: number, limit: number): JournalEntry[]
-  /** The server has stored everything up to n. */
+  /** The server has stored everything up to n, and nothing after it: one restored from a backup has less than before. */
   acked(n: number): void
   /** A new journal id; entries from `from` on are renumbered from 1, behind a `gap` event when given. */
   rotate(options: { from: number; gap?: { from: number; to: number; why: string } }): void
@@ -130,7 +130,7 @@ export function openJournal(options: JournalOptions): UploadJournal {
     after: (n, limit) => statements.after.all(n, limit).map((row) => ({ n: row.n, id: row.id as EventId, ageMs: Math.max(0, now() - row.at), body: JSON.parse(row.body) as JournalEntry['body'] })),
     acked(n) {
       const reached = Math.min(n, state.lastN)
-      if (reached <= state.ackedN) return
+      if (reached === state.ackedN) return
       state.ackedN = reached
       statements.setMeta.run('acked', String(reached))
     },
