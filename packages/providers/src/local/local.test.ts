@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Provider } from '@berth/core'
+import { eventually, finish, openBench, WAIT, type Bench } from '../testing/stand-in.ts'
+import { createLocalProvider, type LocalProviderOptions } from './index.ts'
+import { markedProcesses } from './process-tree.ts'
+
+const signal = new AbortController().signal
+const context = { signal }
+const benches: Bench[] = []
+const sandboxed = (await createLocalProvider({ installation: 'probe', home: '/nonexistent', log: () => {} }).check(signal)).isolation === 'sandbox'
+
+async function open(script: string, options: Partial<LocalProviderOptions> = {}, change = {}) {
+  const bench = await openBench(script, change)
+  benches.push(bench)
+  const provider = createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {}, ...options })
+  return { bench, provider, owner: bench.owner() }
+}
+const processesOf = (bench: Bench) => markedProcesses((value) => value.startsWith(`${bench.installation}/`))
+async function clear(provider: Provider, bench: Bench): Promise<void> {
+  for (const machine of (await provider.list(bench.installation, signal)).items) {
+    if (typeof machine.owner === 'object') await finish((poll) => provider.destroy(machine.owner as never, { signal, ...(poll ? { poll } : {}) }))
+  }
+}
+afterEach(async () => {
+  for (const bench of benches.splice(0)) {
+    await clear(createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {} }), bench)
+    await bench.close()
+  }
+})
+
+describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
+  it('runs the daemon with its boot file, keeps its disk over a stop, and leaves nothing when destroyed', async () => {
+    const { bench, provider, owner } = await open(`echo once >> /workspace/count; cp "$3" /workspace/boot.json; ${WAIT}`)
+    const machine = await finish(() => provider.ensure(owner, bench.spec, context))
+    expect(machine).toMatchObject({ owner, isolation: 'sandbox', observed: { state: 'running' } })
+    const work = join(String(machine.ref['dir']), 'work')
+    await eventually(async () => existsSync(join(work, 'boot.json')) && readFile(join(work, 'boot.json'), 'utf8'))
+    const boot = JSON.parse(await readFile(join(work, 'boot.json'), 'utf8'))
+    expect(boot).toMatchObject({ workspaceId: owner.workspaceId, generation: 1, workDir: '/workspace', linkUrl: 'unix:/run/berth-host/sock/link.sock', isolation: 'sandbox', bootToken: 'boot-token-of-the-test' })
+    expect(await provider.logs(owner, 1000, signal)).toContain('up supervise --boot /run/berth-boot/boot.json')
+
+    // Asked again: the same machine, no second process.
+    const before = (await processesOf(bench)).map((one) => one.pid)
+    await finish(() => provider.ensure(owner, bench.spec, context))
+    expect((await processesOf(bench)).map((one) => one.pid)).toEqual(before)
+
+    expect(await finish((poll) => provider.stop(owner, { signal, ...(poll ? { poll } : {}) }))).toEqual({ state: 'stopped', exitCode: 0, detail: null })
+    expect(await processesOf(bench)).toEqual([])
+    expect(await provider.logs(owner, 1000, signal)).toContain('ended')
+    await finish(() => provider.ensure(owner, bench.spec, context))
+    await eventually(async () => (await readFile(join(work, 'count'), 'utf8')) === 'once\nonce\n')
+
+    await finish(() => provider.destroy(owner, context))
+    expect(await provider.observe(owner, signal)).toMatchObject({ observed: { state: 'absent' } })
+    expect(await processesOf(bench)).toEqual([])
+    expect(await readdir(join(bench.home, 'workspaces'))).toEqual([])
+    expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
+  }, 60_000)
+
+  it('goes on without the server that started it', async () => {
+    const { bench, owner } = await open(WAIT)
+    const script = join(bench.root, 'server.ts')
+    await Bun.write(script, `import { createLocalProvider } from ${JSON.stringify(join(import.meta.dir, 'index.ts'))}
+      const [home, installation, owner, spec] = process.argv.slice(2)
+      await createLocalProvider({ installation, home, log: () => {} }).ensure(JSON.parse(owner), JSON.parse(spec), { signal: new AbortController().signal })
+      console.log('made'); process.kill(process.pid, 'SIGKILL')`)
+    const server = Bun.spawn([process.execPath, script, bench.home, bench.installation, JSON.stringify(owner), JSON.stringify(bench.spec)], { stdout: 'pipe' })
+    expect(await new Response(server.stdout).text()).toBe('made\n')
+    await server.exited
+    const later = createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {} })
+    expect((await later.observe(owner, signal)).observed.state).toBe('running')
+    expect((await later.list(bench.installation, signal)).items).toHaveLength(1)
+  }, 60_000)
+
+  it('shows a machine whose processes were killed as stopped, and starts it again', async () => {
+    const { bench, provider, owner } = await open(WAIT)
+    await finish(() => provider.ensure(owner, bench.spec, context))
+    for (const { pid } of await processesOf(bench)) try { process.kill(pid, 'SIGKILL') } catch { /* its parent took it along */ }
+    await eventually(async () => (await provider.observe(owner, signal)).observed.state === 'stopped')
+    expect((await finish(() => provider.ensure(owner, bench.spec, context))).observed.state).toBe('running')
+  }, 60_000)
+
+  it('removes what the machine wrote, whoever owns it and however it is protected', async () => {
+    const { bench, provider, owner } = await open(`mkdir -p /workspace/a/b; echo x > /workspace/a/b/c; chmod 500 /workspace/a/b /workspace/a; ln -s / /workspace/root; touch /workspace/done; ${WAIT}`)
+    const machine = await finish(() => provider.ensure(owner, bench.spec, context))
+    await eventually(async () => existsSync(join(String(machine.ref['dir']), 'work', 'done')))
+    await finish(() => provider.destroy(owner, context))
+    expect(await readdir(join(bench.home, 'workspaces'))).toEqual([])
+  }, 60_000)
+
+  it('refuses an image, and a machine without isolation that nobody accepted', async () => {
+    const { bench, provider, owner } = await open(WAIT)
+    expect(provider.ensure(owner, { ...bench.spec, image: 'debian' }, context)).rejects.toMatchObject({ name: 'ProviderFault', category: 'unsupported' })
+    const bare = createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {}, sandbox: 'none' })
+    expect(bare.ensure(owner, bench.spec, context)).rejects.toMatchObject({ category: 'unsupported' })
+    expect(await provider.observe(owner, signal)).toMatchObject({ observed: { state: 'absent' } })
+  })
+})
+
+describe('local provider, without a sandbox that somebody accepted', () => {
+  it('sweeps processes that left their session, and stops within the grace', async () => {
+    const { bench, provider, owner } = await open(`setsid sleep 1000 & setsid sh -c 'trap "" TERM; while :; do sleep 1000; done' & touch "$(dirname "$(dirname "$3")")/work/done"; ${WAIT}`, { sandbox: 'none' }, { acceptNoIsolation: true })
+    const machine = await finish(() => provider.ensure(owner, bench.spec, context))
+    expect(machine).toMatchObject({ isolation: 'none', observed: { state: 'running' } })
+    await eventually(async () => existsSync(join(String(machine.ref['dir']), 'work', 'done')))
+    expect((await processesOf(bench)).length).toBeGreaterThanOrEqual(4)
+    expect(await finish((poll) => provider.stop(owner, { signal, ...(poll ? { poll } : {}) }))).toMatchObject({ state: 'stopped' })
+    expect(await processesOf(bench)).toEqual([])
+  }, 60_000)
+})

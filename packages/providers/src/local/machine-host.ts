@@ -1,0 +1,142 @@
+/**
+ * The host side of one local machine, outside its sandbox and independent of the server: starts the sandbox, keeps
+ * its output, its way out (egress.ts) and its socket towards the server's link. Its pid and start time are the
+ * machine's identity. When it dies, the kernel ends the sandbox; when the sandbox ends, it says how and goes.
+ *
+ * This file is copied into the machine's directory and runs on its own: platform imports only.
+ */
+import { appendFileSync, chmodSync, closeSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { connect, createServer, type NetConnectOpts, type Server } from 'node:net'
+import { createEgress, type EgressPolicy } from './egress.ts'
+
+/** Written by the provider as host.json in the machine's directory, which is the working directory here. */
+export interface HostSpec {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** How the daemon is asked to end: its init sees the end of stdin, or it gets the signal itself. */
+  readonly endBy: 'stdin' | 'signal'
+  readonly egress: EgressPolicy | null
+  /** Where the server's link listens: a unix socket's path or a loopback port. */
+  readonly link: { readonly path: string } | { readonly host: string; readonly port: number } | null
+}
+export interface ProcessFile { readonly pid: number; readonly startTime: string; readonly bootId: string; readonly startedAt: number }
+export interface ExitFile { readonly exitCode: number | null; readonly signal: string | null; readonly at: number }
+
+const LOG = 'log'
+const LOG_LIMIT_BYTES = 4 * 1024 * 1024
+
+async function main(): Promise<number> {
+  const spec = JSON.parse(readFileSync('host.json', 'utf8')) as HostSpec
+  if (!claim()) return 0
+  const servers: Server[] = []
+  try {
+    rmSync('exit.json', { force: true })
+    if (spec.egress !== null) servers.push(await listen(createEgress(spec.egress, (line) => log(`${line}\n`)), 'sock/egress.sock'))
+    if (spec.link !== null) servers.push(await listen(forwardTo(spec.link), 'sock/link.sock'))
+    return await run(spec)
+  } finally {
+    for (const server of servers) server.close()
+    rmSync('process.json', { force: true })
+  }
+}
+
+async function run(spec: HostSpec): Promise<number> {
+  const child = Bun.spawn([...spec.argv], { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', env: { ...spec.env } })
+  const end = (): void => {
+    if (spec.endBy === 'signal') child.kill('SIGTERM')
+    else void child.stdin.end()
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+  process.on('SIGHUP', () => {})
+  writeSync(1, 'ready\n')
+  // The provider has what it waited for; nobody reads this pipe from now on.
+  closeSync(1)
+  const drained = Promise.all([keep(child.stdout), keep(child.stderr)])
+  const code = await child.exited
+  writeAtomically('exit.json', { exitCode: child.signalCode === null ? code : null, signal: child.signalCode === null ? null : String(child.signalCode), at: Date.now() } satisfies ExitFile)
+  // A process that escaped the daemon may hold the pipe for ever; what it says is not ours to wait for.
+  await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, 500))])
+  return 0
+}
+
+/** One host per machine: whoever links the file first. A file of a dead process was removed by the provider. */
+function claim(): boolean {
+  const mine: ProcessFile = { pid: process.pid, startTime: startTime(), bootId: bootId(), startedAt: Date.now() }
+  const draft = `.process-${process.pid}`
+  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
+  try {
+    linkSync(draft, 'process.json')
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+function startTime(): string {
+  if (process.platform !== 'linux') return Bun.spawnSync(['ps', '-o', 'lstart=', '-p', String(process.pid)]).stdout.toString().trim()
+  const stat = readFileSync('/proc/self/stat', 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}
+
+function bootId(): string {
+  return process.platform === 'linux' ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : ''
+}
+
+/** Paths are relative to the machine's directory: socket paths have a short limit, homes have none. */
+async function listen(server: Server, path: string): Promise<Server> {
+  rmSync(path, { force: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  server.on('error', (error) => log(`${path}: ${error.message}\n`))
+  // The machine's user is another one than ours; only its sandbox has this directory in view.
+  chmodSync(path, 0o666)
+  return server
+}
+
+function forwardTo(target: NetConnectOpts): Server {
+  return createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect({ ...target, allowHalfOpen: true })
+    client.on('error', () => upstream.destroy())
+    upstream.on('error', () => client.destroy())
+    client.on('close', () => upstream.destroy())
+    upstream.on('close', () => client.destroy())
+    client.pipe(upstream)
+    upstream.pipe(client)
+  })
+}
+
+async function keep(stream: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const chunk of stream) log(chunk)
+}
+
+let logged = -1
+function log(bytes: Uint8Array | string): void {
+  try {
+    if (logged < 0) logged = statSync(LOG, { throwIfNoEntry: false })?.size ?? 0
+    if (logged > LOG_LIMIT_BYTES) {
+      renameSync(LOG, `${LOG}.1`)
+      logged = 0
+    }
+    appendFileSync(LOG, bytes, { mode: 0o600 })
+    logged += bytes.length
+  } catch {
+    // A full disk must not end the machine: what it prints is lost, the machine goes on.
+  }
+}
+
+function writeAtomically(path: string, value: unknown): void {
+  writeFileSync(`.${path}`, JSON.stringify(value), { mode: 0o600 })
+  renameSync(`.${path}`, path)
+}
+
+if (import.meta.main) {
+  main().then((code) => process.exit(code), (cause: unknown) => {
+    log(`machine-host: ${cause instanceof Error ? cause.message : String(cause)}\n`)
+    process.exit(70)
+  })
+}

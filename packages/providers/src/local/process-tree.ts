@@ -1,0 +1,67 @@
+/** Which processes belong to a machine, found without trusting a pid alone. */
+import { readFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import type { ProcessFile } from './machine-host.ts'
+
+/** Every process of a machine carries this variable with the machine's owner key. */
+export const OWNER_ENV = 'BERTH_OWNER'
+const SWEEP_ROUNDS = 50
+
+/** True while the very process that wrote the file lives: same pid, same start, same boot of the host. */
+export function isAlive(file: ProcessFile): boolean {
+  if (process.platform !== 'linux') {
+    const ps = Bun.spawnSync(['ps', '-o', 'lstart=', '-p', String(file.pid)])
+    return ps.exitCode === 0 && ps.stdout.toString().trim() === file.startTime
+  }
+  try {
+    if (readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() !== file.bootId) return false
+    const stat = readFileSync(`/proc/${file.pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A zombie holds its pid, but nothing runs.
+    return fields[19] === file.startTime && fields[0] !== 'Z' && fields[0] !== 'X'
+  } catch {
+    return false
+  }
+}
+
+/** A signal to a process that ended meanwhile is no error. */
+export function signalProcess(file: ProcessFile, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (!isAlive(file)) return
+  try {
+    process.kill(file.pid, signal)
+  } catch {
+    // Gone between the look and the signal.
+  }
+}
+
+/** Pids of living processes whose environment names this owner, or any owner of the installation. Linux only. */
+export async function markedProcesses(mark: (value: string) => boolean): Promise<{ pid: number; value: string }[]> {
+  if (process.platform !== 'linux') return []
+  const found: { pid: number; value: string }[] = []
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue
+    const environ = await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '')
+    const start = `\0${environ}`.indexOf(`\0${OWNER_ENV}=`)
+    if (start < 0) continue
+    const value = environ.slice(start + OWNER_ENV.length + 1).split('\0', 1)[0] ?? ''
+    if (mark(value)) found.push({ pid: Number(entry), value })
+  }
+  return found
+}
+
+/** Kills everything marked, again until a look finds nothing: a process may fork between the look and the kill. */
+export async function sweep(ownerKey: string, signal: AbortSignal): Promise<void> {
+  for (let round = 0; round < SWEEP_ROUNDS; round++) {
+    signal.throwIfAborted()
+    const left = await markedProcesses((value) => value === ownerKey)
+    if (left.length === 0) return
+    for (const { pid } of left) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // Gone already, or another user's process that only looks like ours.
+      }
+    }
+    await Bun.sleep(5)
+  }
+}

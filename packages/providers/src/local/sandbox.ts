@@ -1,0 +1,104 @@
+/**
+ * The sandbox of a local machine: bubblewrap with a file view built from nothing. What is not bound does not exist
+ * inside, so there is no list of secrets to keep up to date (docs/decisions/0001-local-sandbox.md).
+ */
+import { lstatSync, readlinkSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** The machine as it looks from inside; the same places as in a container. */
+export const INSIDE = {
+  work: '/workspace', home: '/home/dev', state: '/var/lib/berth', run: '/run/berth', toolbox: '/opt/berth',
+  boot: '/run/berth-boot', host: '/run/berth-host',
+} as const
+export const EGRESS_PORT = 3128
+
+export interface SandboxSpec {
+  readonly dir: string
+  /** Null: the machine runs as the user we are, under uid 1000 inside. */
+  readonly uid: number | null
+  readonly hostname: string
+  readonly toolboxDir: string
+  readonly pids: number
+  readonly readOnlyPaths: readonly string[]
+  readonly command: readonly string[]
+}
+
+const USER_UID = 1000
+const NAMESPACES = ['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--die-with-parent', '--new-session'] as const
+const ROOT_ENTRIES = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'] as const
+/** Directories above what is bound, made explicitly: bubblewrap would make them for root alone. */
+const PARENTS = ['/home', '/var', '/var/lib', '/opt', '/run/berth-host'] as const
+/** What programs read of /etc; files that may hold a credential (npmrc, gitconfig, netrc, shadow) are not among them. */
+const ETC = [
+  'alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'ca-certificates', 'ca-certificates.conf', 'pki', 'crypto-policies', 'nsswitch.conf', 'host.conf', 'gai.conf',
+  'localtime', 'timezone', 'ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'ld-musl-x86_64.path', 'profile', 'profile.d', 'bash.bashrc', 'bash_completion.d', 'inputrc',
+  'terminfo', 'mime.types', 'services', 'protocols', 'rpc', 'login.defs', 'shells', 'os-release', 'debian_version', 'lsb-release', 'fonts', 'magic', 'magic.mime',
+  'python3', 'python3.11', 'python3.12', 'python3.13', 'perl', 'java-17-openjdk', 'java-21-openjdk', 'maven', 'vim', 'xdg', 'locale.alias', 'locale.conf', 'environment', 'skel',
+] as const
+
+export function sandboxArgv(spec: SandboxSpec): string[] {
+  const own = (name: string): string => join(spec.dir, name)
+  return [
+    'bwrap', ...NAMESPACES, ...identity(spec.uid), '--hostname', spec.hostname,
+    ...systemView(spec.readOnlyPaths), ...PARENTS.flatMap((path) => ['--perms', '0755', '--dir', path]),
+    '--ro-bind', own('etc/passwd'), '/etc/passwd', '--ro-bind', own('etc/group'), '/etc/group', '--ro-bind', own('etc/hosts'), '/etc/hosts',
+    '--bind', own('work'), INSIDE.work, '--bind', own('home'), INSIDE.home, '--bind', own('state'), INSIDE.state,
+    '--bind', own('tmp'), '/tmp', '--symlink', '../tmp', '/var/tmp',
+    '--bind', own('run'), INSIDE.run, '--bind', own('boot'), INSIDE.boot,
+    '--ro-bind', own('sock'), join(INSIDE.host, 'sock'), '--ro-bind', own('programs'), join(INSIDE.host, 'programs'),
+    '--ro-bind', process.execPath, join(INSIDE.host, 'bun'),
+    '--ro-bind', spec.toolboxDir, INSIDE.toolbox,
+    '--remount-ro', '/', '--remount-ro', '/run', '--chdir', '/', '--',
+    ...dropTo(spec.uid, spec.pids), ...spec.command,
+  ]
+}
+
+/** The same namespaces and drops as a machine, and a program that does nothing. */
+export function probeArgv(): string[] {
+  const uid = process.getuid?.() === 0 ? USER_UID : null
+  return ['bwrap', ...NAMESPACES, ...identity(uid), ...systemView([]), '--remount-ro', '/', '--', ...dropTo(uid, 64), 'true']
+}
+
+/** Real root makes the view (a home that only root may enter can be bound) and keeps only what dropping to the uid takes. */
+function identity(uid: number | null): string[] {
+  if (uid === null) return ['--unshare-user', '--uid', String(USER_UID), '--gid', String(USER_UID)]
+  return ['--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP']
+}
+
+function dropTo(uid: number | null, pids: number): string[] {
+  if (uid === null) return ['prlimit', '--core=0', '--']
+  return ['prlimit', '--core=0', `--nproc=${pids}`, '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--']
+}
+
+function systemView(readOnlyPaths: readonly string[]): string[] {
+  const argv = ['--ro-bind', '/usr', '/usr']
+  for (const path of ROOT_ENTRIES) {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found?.isSymbolicLink()) argv.push('--symlink', readlinkSync(path), path)
+    else if (found?.isDirectory()) argv.push('--ro-bind', path, path)
+  }
+  argv.push('--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm', '--perms', '0755', '--tmpfs', '/run', '--perms', '0755', '--dir', '/etc')
+  for (const name of ETC) argv.push('--ro-bind-try', `/etc/${name}`, `/etc/${name}`)
+  for (const path of readOnlyPaths) argv.push('--ro-bind-try', path, path)
+  return argv
+}
+
+/** The account files of the machine; the host's own would show its users. */
+export async function writeAccounts(dir: string, uid: number | null, hostname: string): Promise<void> {
+  const id = uid ?? USER_UID
+  await mkdir(join(dir, 'etc'), { recursive: true, mode: 0o755 })
+  const files: Record<string, string> = {
+    passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\ndev:x:${id}:${id}:dev:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+    group: `root:x:0:\ntty:x:5:\ndev:x:${id}:\nnogroup:x:65534:\n`,
+    hosts: `127.0.0.1 localhost ${hostname}\n::1 localhost\n`,
+  }
+  for (const [name, content] of Object.entries(files)) await writeFile(join(dir, 'etc', name), content, { mode: 0o644 })
+}
+
+/** Environment of everything in the machine: the way out is the loopback proxy. */
+export function proxyEnvironment(): Record<string, string> {
+  const proxy = `http://127.0.0.1:${EGRESS_PORT}`
+  const direct = 'localhost,127.0.0.1,::1'
+  return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, http_proxy: proxy, https_proxy: proxy, NO_PROXY: direct, no_proxy: direct }
+}

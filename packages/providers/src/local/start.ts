@@ -1,0 +1,115 @@
+/** Starts a local machine: everything is written first, then one process is started, which says when it is up. */
+import { spawn } from 'node:child_process'
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ProviderFault, type LinkAddress, type MachineSpec, type Owner } from '@berth/core'
+import type { Isolation, WorkspaceId } from '@berth/wire'
+import type { BootFile } from '@berth/wire/daemon'
+import type { LocalProviderOptions } from './index.ts'
+import { ownerKey, readProcess, replaceDir, type MachineRecord } from './machine-dir.ts'
+import type { HostSpec } from './machine-host.ts'
+import { isAlive, OWNER_ENV } from './process-tree.ts'
+import { copyPrograms, HOST_PROGRAM, INIT_PROGRAM } from './programs.ts'
+import { EGRESS_PORT, INSIDE, proxyEnvironment, sandboxArgv, writeAccounts } from './sandbox.ts'
+
+interface Start {
+  readonly options: LocalProviderOptions
+  readonly owner: Owner
+  readonly spec: MachineSpec
+  readonly isolation: Isolation
+  readonly machine: { readonly dir: string; readonly record: MachineRecord }
+}
+const START_TIMEOUT_MS = 20_000
+const DAEMON = 'berth-daemon'
+
+export async function startMachine(start: Start, signal: AbortSignal): Promise<void> {
+  const { dir, record: { uid } } = start.machine
+  await rm(join(dir, 'process.json'), { force: true })
+  await copyPrograms(join(dir, 'programs'))
+  await mkdir(join(dir, 'sock'), { recursive: true })
+  await chmod(join(dir, 'sock'), 0o755)
+  await replaceDir(join(dir, 'run'), uid)
+  await replaceDir(join(dir, 'boot'), uid, { 'boot.json': JSON.stringify(bootFile(start, dir)) })
+  await writeAccounts(dir, uid, hostname(start.owner))
+  const record: MachineRecord = { ...start.machine.record, isolation: start.isolation }
+  await writeFile(join(dir, 'machine.json.new'), JSON.stringify(record), { mode: 0o600 })
+  await writeFile(join(dir, 'host.json'), JSON.stringify(hostSpec(start, dir)), { mode: 0o600 })
+  await rename(join(dir, 'machine.json.new'), join(dir, 'machine.json'))
+  await launch(dir, start.owner, signal)
+}
+
+const hostname = (owner: Owner): string => owner.workspaceId.replace('_', '-')
+
+function bootFile({ owner, spec, isolation }: Start, dir: string): BootFile {
+  const sandboxed = isolation === 'sandbox'
+  const at = (inside: string, name: string): string => sandboxed ? inside : join(dir, name)
+  return {
+    // The key came from a workspace's row, whose id was parsed.
+    workspaceId: owner.workspaceId as WorkspaceId,
+    generation: owner.generation,
+    linkUrl: linkOf(spec.boot.link) === null ? publicLink(spec.boot.link) : `unix:${at(`${INSIDE.host}/sock/link.sock`, 'sock/link.sock')}`,
+    bootToken: spec.boot.bootToken,
+    stateDir: at(INSIDE.state, 'state'), runDir: at(INSIDE.run, 'run'), workDir: at(INSIDE.work, 'work'), homeDir: at(INSIDE.home, 'home'),
+    agentUser: null,
+    toolboxDir: join(sandboxed ? INSIDE.toolbox : spec.boot.toolbox.hostDir, spec.boot.toolbox.hash),
+    isolation,
+    env: { [OWNER_ENV]: ownerKey(owner), ...(sandboxed ? proxyEnvironment() : {}) },
+  }
+}
+
+function publicLink(link: LinkAddress): string {
+  if (link.publicUrl !== null) return link.publicUrl
+  throw new ProviderFault('invalid', 'the server offers no address that this machine could dial', { hint: 'start the server with its link socket or a public url' })
+}
+
+/** Where machine-host connects for the machine; null: the machine dials the public address itself. */
+function linkOf(link: LinkAddress): HostSpec['link'] {
+  if (link.unixSocket !== null) return { path: link.unixSocket }
+  if (link.loopbackUrl === null) return null
+  const url = new URL(link.loopbackUrl)
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
+}
+
+function hostSpec({ options, owner, spec, isolation, machine }: Start, dir: string): HostSpec {
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', [OWNER_ENV]: ownerKey(owner) }
+  const { uid } = machine.record
+  if (isolation !== 'sandbox') {
+    const daemon = [join(spec.boot.toolbox.hostDir, spec.boot.toolbox.hash, DAEMON), 'supervise', '--boot', join(dir, 'boot', 'boot.json')]
+    return { argv: [...dropWithoutSandbox(uid), ...daemon], env: { ...env, HOME: join(dir, 'home'), TMPDIR: join(dir, 'tmp') }, endBy: 'signal', egress: null, link: linkOf(spec.boot.link) }
+  }
+  const init = [join(INSIDE.host, 'bun'), join(INSIDE.host, 'programs', INIT_PROGRAM), join(INSIDE.host, 'sock/egress.sock'), String(EGRESS_PORT), INSIDE.work]
+  const daemon = [join(INSIDE.toolbox, spec.boot.toolbox.hash, DAEMON), 'supervise', '--boot', join(INSIDE.boot, 'boot.json')]
+  const argv = sandboxArgv({
+    dir, uid, hostname: hostname(owner), toolboxDir: spec.boot.toolbox.hostDir, pids: spec.pids,
+    readOnlyPaths: options.readOnlyPaths ?? [], command: [...init, ...daemon],
+  })
+  return {
+    argv, endBy: 'stdin', egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] }, link: linkOf(spec.boot.link),
+    env: { ...env, ...proxyEnvironment(), PATH: '/usr/local/bin:/usr/bin:/bin', HOME: INSIDE.home, BUN_BE_BUN: '1' },
+  }
+}
+
+function dropWithoutSandbox(uid: number | null): string[] {
+  return uid === null ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--']
+}
+
+/** Detached: its own session, no pipe that matters after `ready`, nothing of the server's environment. */
+async function launch(dir: string, owner: Owner, signal: AbortSignal): Promise<void> {
+  const child = spawn(process.execPath, [join(dir, 'programs', HOST_PROGRAM)], {
+    cwd: dir, detached: true, stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_BE_BUN: '1', [OWNER_ENV]: ownerKey(owner) },
+  })
+  child.unref()
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)])
+  const said = await new Promise<string>((resolve, reject) => {
+    limit.addEventListener('abort', () => resolve('late'), { once: true })
+    child.once('error', reject)
+    child.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))
+    child.stdout.once('end', () => resolve('ended'))
+  })
+  child.stdout.destroy()
+  const file = await readProcess(dir)
+  if (said.startsWith('ready') || (file !== null && isAlive(file))) return
+  signal.throwIfAborted()
+  throw new ProviderFault('unknown', 'the machine did not start', { committed: 'unknown', hint: `see ${join(dir, 'log')}` })
+}
