@@ -1,0 +1,103 @@
+/** The two doors: one for people and their programs, one for machines. They share nothing but the process. */
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { BerthError } from '@berth/wire'
+import { isIP } from 'node:net'
+import type { Attachment } from '../http/attach.ts'
+import type { ControlFetch } from '../http/control.ts'
+import { listen } from '../http/listen.ts'
+import type { Listener } from '../http/listen.ts'
+import { refusal, secured } from '../http/respond.ts'
+import type { LinkServer, LinkSocketData } from '../link/link-server.ts'
+
+export const DEFAULT_PORT = 7420
+/** Tried one after the other when nobody chose a port. */
+const PORTS_TRIED = 20
+
+export interface ControlListener extends Listener {
+  readonly loopback: boolean
+  /** Where programs on this host reach it. */
+  readonly localUrl: string
+  /** Until then requests are refused: the address is needed to build what answers them. */
+  serve(handle: ControlFetch): void
+}
+
+export function listenForPeople(options: { hostname: string | undefined; port: number | undefined }): ControlListener {
+  const hostname = options.hostname ?? '127.0.0.1'
+  let handle: ControlFetch | null = null
+  const open = (port: number) => listen<Attachment>({
+    hostname, port,
+    fetch: (request, server) => handle?.(request, server) ?? secured(refusal(new BerthError('server_unreachable', 'the server is starting', { hint: 'try again in a moment' }))),
+    websocket: {
+      // What a stalled viewer may hold; `attach.ts` stops far below.
+      backpressureLimit: 16 * 1024 * 1024,
+      closeOnBackpressureLimit: true,
+      sendPings: true,
+      idleTimeout: 120,
+      open: (socket) => socket.data.opened(socket),
+      message: (socket, message) => socket.data.message(socket, message),
+      drain: (socket) => socket.data.drained(),
+      close: (socket) => socket.data.closed(),
+    },
+  })
+  const listener = options.port === undefined ? firstFree(open) : open(options.port)
+  const wildcard = hostname === '0.0.0.0' || hostname === '::'
+  return {
+    ...listener,
+    loopback: isLoopback(hostname),
+    localUrl: wildcard ? `http://127.0.0.1:${listener.port}` : listener.url,
+    serve(next) {
+      handle = next
+    },
+  }
+}
+
+function firstFree(open: (port: number) => Listener): Listener {
+  for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED; port++) {
+    try {
+      return open(port)
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code !== 'port_taken') throw error
+    }
+  }
+  throw new BerthError('port_taken', `ports ${DEFAULT_PORT} to ${DEFAULT_PORT + PORTS_TRIED - 1} are in use`, { hint: 'choose one with --port' })
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '::1' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
+}
+
+export interface LinkListener { readonly unixSocket: string; readonly loopbackUrl: string; readonly port: number; stop(): Promise<void> }
+
+export async function listenForMachines(options: { socket: string; port: number; remembered: number; link: Pick<LinkServer, 'fetch' | 'websocket'> }): Promise<LinkListener> {
+  const { link, socket, port, remembered } = options
+  await mkdir(dirname(socket), { recursive: true, mode: 0o700 })
+  const shared = { fetch: link.fetch, websocket: link.websocket, maxBodyBytes: 64 * 1024 }
+  const onSocket = listen<LinkSocketData>({ ...shared, unix: socket })
+  try {
+    const onPort = openRemembered((at) => listen<LinkSocketData>({ ...shared, port: at }), { port, remembered })
+    return {
+      unixSocket: socket,
+      loopbackUrl: onPort.url,
+      port: onPort.port ?? 0,
+      async stop() {
+        await onPort.stop()
+        await onSocket.stop()
+      },
+    }
+  } catch (error) {
+    await onSocket.stop()
+    throw error
+  }
+}
+
+/** The port of the last time, so that machines made then still find us; another one when somebody took it. */
+function openRemembered(open: (port: number) => Listener, { port, remembered }: { port: number; remembered: number }): Listener {
+  if (port !== 0) return open(port)
+  try {
+    return open(remembered)
+  } catch (error) {
+    if (remembered === 0) throw error
+    return open(0)
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * The composition root: the only place that knows which store, providers and toolbox there are. `serve` makes a
+ * server out of them for the process entry below and for tests.
+ */
+import { parseArgs } from 'node:util'
+import { hostname } from 'node:os'
+import { deadlines, reap, reconcile } from '@berth/core'
+import type { Clock, Daemons, Provider, Store } from '@berth/core'
+import { loadMasterKey, openStore } from '@berth/store'
+import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
+import type { Toolbox } from '@berth/toolbox'
+import { BerthError, exitCode, VERSION } from '@berth/wire'
+import type { ServerInfo } from '@berth/wire/api'
+import { readConfig } from './compose/config.ts'
+import type { ServerConfig } from './compose/config.ts'
+import { startDatabase } from './compose/database.ts'
+import type { RunningDatabase } from './compose/database.ts'
+import { defaultHome, lockHome, prepareHome, readToken, rememberedPort, rememberPort, removeServerFile, writeServerFile, writeToken } from './compose/home.ts'
+import type { Home } from './compose/home.ts'
+import { listenForMachines, listenForPeople } from './compose/listeners.ts'
+import type { ControlListener, LinkListener } from './compose/listeners.ts'
+import { createLog } from './compose/log.ts'
+import { specFor } from './compose/machine-spec.ts'
+import { createProviders } from './compose/providers.ts'
+import type { ProviderContext } from './compose/providers.ts'
+import { createLinkHttp } from './git-hosting/link-http.ts'
+import { createRepositories } from './git-hosting/repositories.ts'
+import { createUploads } from './git-hosting/uploads.ts'
+import { createControl } from './http/control.ts'
+import { createHosts } from './http/hosts.ts'
+import { createPageFiles } from './http/page-files.ts'
+import { createLinkServer } from './link/link-server.ts'
+import type { LinkServer } from './link/link-server.ts'
+import { createDatabaseClock } from './loops/database-clock.ts'
+import type { SampledClock } from './loops/database-clock.ts'
+import { startPeriodic } from './loops/periodic.ts'
+import { forgetFiles, sweepDeleted } from './loops/sweep-deleted.ts'
+import { startTickLoop } from './loops/tick-loop.ts'
+import type { TickLoop } from './loops/tick-loop.ts'
+import { assignmentFor } from './services/assignment.ts'
+import type { ServiceDeps } from './services/deps.ts'
+import { createProviderRegistry } from './services/providers.ts'
+
+export interface ServeOptions {
+  readonly home: string
+  /** Address of the control listener; default loopback. */
+  readonly listen?: string
+  /** Absent: 7420 or the next free one. 0: any. */
+  readonly port?: number
+  /** Absent: the built-in database. */
+  readonly databaseUrl?: string
+  readonly log?: (line: string) => void
+  /** Tests replace parts of the world. */
+  readonly providers?: (context: ProviderContext) => readonly Provider[]
+  readonly clock?: Clock
+  readonly toolbox?: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
+}
+
+export interface Server {
+  /** Where programs on this host reach the API. */
+  readonly url: string
+  /** Where people's browsers go. */
+  readonly pageUrl: string
+  readonly linkUrl: string
+  readonly linkSocket: string
+  /** The CLI's token. A secret. */
+  readonly token: string
+  readonly store: Store
+  readonly daemons: Daemons
+  /** The built-in database's process. */
+  databasePid(): number | null
+  /** Machines go on. May be called twice. */
+  stop(): Promise<void>
+  /** Resolves when it has stopped, whoever asked. */
+  readonly stopped: Promise<void>
+}
+
+/** What was started, ended in the opposite order; one that does not end does not keep the others. */
+function createClosers(log: (line: string) => void) {
+  const closers: { name: string; close(): Promise<void> | void }[] = []
+  return {
+    add: (name: string, close: () => Promise<void> | void) => void closers.push({ name, close }),
+    async closeAll() {
+      for (let next = closers.pop(); next; next = closers.pop()) {
+        const { name, close } = next
+        await Promise.resolve(close()).catch((error: unknown) => log(`stopping ${name}: ${error instanceof Error ? error.message : String(error)}`))
+      }
+    },
+  }
+}
+type Closers = ReturnType<typeof createClosers>
+
+interface Foundation {
+  readonly options: ServeOptions
+  readonly config: ServerConfig
+  readonly home: Home
+  readonly log: (line: string) => void
+  readonly database: RunningDatabase
+  readonly store: Store
+  readonly clock: SampledClock
+  readonly installation: string
+  readonly token: string
+  readonly closers: Closers
+}
+
+export async function serve(options: ServeOptions): Promise<Server> {
+  const log = options.log ?? (() => {})
+  const closers = createClosers(log)
+  try {
+    return await assemble(await foundation(options, log, closers))
+  } catch (error) {
+    await closers.closeAll()
+    throw error
+  }
+}
+
+async function foundation(options: ServeOptions, log: (line: string) => void, closers: Closers): Promise<Foundation> {
+  const home = await prepareHome(options.home)
+  const config = await readConfig(home.dir)
+  closers.add('the lock', lockHome(home.dir))
+  const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log })
+  closers.add('the database', () => database.stop())
+  const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)))
+  const store = await openStore({ database: database.address, masterKey, log })
+  closers.add('the store', () => store.close())
+  const clock = options.clock === undefined
+    ? await createDatabaseClock({ databaseNow: () => store.installation.databaseNow() })
+    : { now: options.clock.now, sample: async () => {} }
+  const { id: installation } = await store.installation.installation()
+  const token = await cliToken(store, clock, home.dir)
+  return { options, config, home, log, database, store, clock, installation, token, closers }
+}
+
+async function cliToken(store: Store, clock: Clock, dir: string): Promise<string> {
+  const { userId } = await store.access.bootstrap(clock.now())
+  const present = await readToken(dir)
+  if (present !== null && (await store.access.authenticate(present, clock.now()))) return present
+  const { token } = await store.access.issueToken({ userId, kind: 'cli', name: `cli on ${hostname()}`, expiresAt: null }, clock.now())
+  await writeToken(dir, token)
+  return token
+}
+
+async function assemble(base: Foundation): Promise<Server> {
+  const { options, config, home, log, store, clock, installation, closers } = base
+  const startedAt = clock.now()
+  const serverId = `${hostname()}:${process.pid}`
+  const repositories = createRepositories({ dir: home.repositories })
+  const uploads = createUploads({ dir: home.uploads })
+  const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }), config.provider ?? null)
+
+  let ticks: TickLoop | null = null
+  const poke = () => ticks?.poke()
+  const link = createLinkServer({
+    store, clock, serverId, log,
+    assignmentFor: (id) => assignmentFor({ store, clock }, id),
+    linkHttp: createLinkHttp({ store, repositories, uploads, log }),
+    // A daemon that came or went is what the workspace's next step waits for.
+    onChange: (id) => void store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
+  })
+  const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
+  closers.add('the link listener', () => machines.stop())
+  closers.add('the links', () => link.drain())
+  await rememberPort(home.dir, machines.port)
+
+  ticks = startTicks(base, { link, machines, providers, serverId, forget: (id) => forgetFiles({ store, repositories, uploads }, id) })
+  const running = ticks
+  closers.add('the ticks', () => running.stop())
+  closers.add('the listener of appends', store.events.onAppend(poke))
+  startReaper(base, providers)
+  await sweepDeleted({ store, repositories, uploads }, [home.repositories, home.uploads])
+
+  const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
+  closers.add('the control listener', () => people.stop())
+  const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null })
+  const services: ServiceDeps = {
+    store, clock, daemons: link.daemons, providers, repositories, uploads, poke, log,
+    autoStopMs: config.autoStopMinutes === undefined ? deadlines.autoStop : config.autoStopMinutes * 60_000,
+    pageUrl: hosts.pageUrl,
+    upSince: () => running.upSince(),
+  }
+  const ending = createEnding(base)
+  people.serve(createControl({
+    ...services, hosts,
+    pageFile: createPageFiles(async () => (await import('@berth/web/assets')).buildWebAssets()),
+    serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
+    // The answer to the request goes first.
+    requestStop: () => void setTimeout(() => void ending.stop(), 50),
+  }))
+  await announce(base, people, { machines, startedAt })
+  return {
+    url: people.localUrl, pageUrl: hosts.pageUrl, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
+    token: base.token, store, daemons: link.daemons, databasePid: () => base.database.pid(), ...ending,
+  }
+}
+
+function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
+  const { options, config, store, clock, installation, log } = base
+  const { link, machines, providers, serverId } = parts
+  const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log })
+  const address = { unixSocket: machines.unixSocket, loopbackUrl: machines.loopbackUrl, publicUrl: config.linkUrl ?? null }
+  const loop: TickLoop = startTickLoop({
+    store, clock, owner: serverId, log,
+    reconcile: (claim, signal) => reconcile({
+      store, clock, installation, log,
+      providers: (name) => providers.get(name),
+      daemons: link.daemons,
+      specFor: (record) => specFor({ store, clock, toolbox, link: address }, record),
+      upSince: () => loop.upSince(),
+    }, claim, signal),
+    async ticked(id, step) {
+      if (step.do === 'destroy' || step.do === 'settle') await parts.forget(id)
+    },
+  })
+  return loop
+}
+
+const FIRST_REAP_MS = 60_000
+function startReaper({ store, clock, log, closers }: Foundation, providers: ServiceDeps['providers']): void {
+  const reaper = startPeriodic({
+    name: 'reaper', everyMs: deadlines.reaperInterval, firstAfterMs: FIRST_REAP_MS, log,
+    run: (signal) => reap({ store: store.installation, providers: providers.all(), clock, log }, signal),
+  })
+  closers.add('the reaper', () => reaper.stop())
+}
+
+function createEnding({ closers, home, log }: Foundation): Pick<Server, 'stop' | 'stopped'> {
+  const { promise: stopped, resolve } = Promise.withResolvers<void>()
+  let stopping: Promise<void> | null = null
+  const end = async () => {
+    log('stopping')
+    await removeServerFile(home.dir)
+    await closers.closeAll()
+    resolve()
+  }
+  return { stopped, stop: () => (stopping ??= end()) }
+}
+
+async function announce(base: Foundation, people: ControlListener, { machines, startedAt }: { machines: LinkListener; startedAt: number }): Promise<void> {
+  await writeServerFile(base.home.dir, { pid: process.pid, url: people.localUrl, version: VERSION, installation: base.installation, linkUrl: machines.loopbackUrl, startedAt })
+  base.log(`ready on ${people.localUrl} (${base.database.kind} database)`)
+}
+
+async function serverInfo({ store, clock, database, home, installation }: Foundation, now: { url: string; startedAt: number; daemons: number }): Promise<ServerInfo> {
+  const [workspaces, viewers, { reaperHeld }] = await Promise.all([
+    store.listWorkspaces({ deleted: false }), store.viewers.total(clock.now() - deadlines.viewerGone), store.installation.installation(),
+  ])
+  return {
+    version: VERSION, pid: process.pid, startedAt: now.startedAt, installation, home: home.dir, url: now.url, database: database.kind,
+    workspaces: workspaces.length, viewers, daemons: now.daemons, memoryBytes: process.memoryUsage.rss(), deadlines, reaperHeld,
+  }
+}
+
+/** `berth serve`, and what the CLI starts in the background. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const { values } = parseArgs({ args: [...argv], options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
+    const home = values.home ?? defaultHome(process.env)
+    const databaseUrl = process.env['DATABASE_URL']
+    const server = await serve({
+      home, log: createLog(home),
+      ...(values.listen === undefined ? {} : { listen: values.listen }),
+      ...(values.port === undefined ? {} : { port: portOf(values.port) }),
+      ...(databaseUrl ? { databaseUrl } : {}),
+    })
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void server.stop())
+    await server.stopped
+    return 0
+  } catch (error) {
+    const known = error instanceof BerthError ? error : new BerthError('internal', error instanceof Error ? (error.stack ?? error.message) : String(error))
+    process.stderr.write(`berth: ${known.message} [${known.code}]\n${known.hint ? `hint: ${known.hint}\n` : ''}`)
+    return exitCode(known.code)
+  }
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new BerthError('bad_request', `--port ${text} is not a port`, { hint: 'use a number from 0 to 65535' })
+  return port
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)))
