@@ -1,0 +1,147 @@
+/** The real Claude Code, in a real terminal, as an unprivileged user, with the scripted model behind it. */
+import { afterAll, afterEach, beforeAll, describe, expect, it, setDefaultTimeout } from 'bun:test'
+import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
+import { openBench, type AgentBench } from '../testing/agent-bench.ts'
+import { claudeExecutable } from '../testing/claude-executable.ts'
+
+setDefaultTimeout(120_000)
+let executable: string
+let model: ScriptedModel
+beforeAll(async () => {
+  executable = claudeExecutable()
+  model = await startScriptedModel()
+})
+afterAll(async () => { await model.close() })
+let bench: AgentBench | undefined
+afterEach(async () => { await bench?.close(); bench = undefined })
+
+async function claude(options: Partial<Parameters<typeof openBench>[0]> = {}): Promise<AgentBench> {
+  bench = await openBench({
+    executable,
+    env: { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_AUTH_TOKEN: 'placeholder-token', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_RETRIES: '1' },
+    ...options,
+  })
+  return bench
+}
+const behaviors = (of: AgentBench): string[] => of.events.flatMap((body) => (body.type === 'approval.applied' ? [`${body.behavior} ${body.via}`] : []))
+
+describe('claude-tui', () => {
+  it('brings the prompt to the model, asks, is answered from afar, edits and finishes', async () => {
+    const it = await claude()
+    const { promptId, result } = it.prompt('please do [[work]]')
+    await it.waitFor('prompt', (body) => body.promptId === promptId && body.status === 'accepted')
+    expect(['accepted', 'held']).toContain((await result).status)
+    for (const nth of [1, 2, 3]) expect((await it.decide(await it.asked(nth), 'allow')).status).toBe('applied')
+    const ended = await it.waitFor('turn.ended')
+    expect(ended).toMatchObject({ outcome: 'done', message: 'Done: hello.txt says alpha and gamma.', background: 0 })
+    expect(it.file('hello.txt')).toBe('alpha\ngamma\n')
+    expect(it.file('command-ran')).toBe('')
+    expect(behaviors(it)).toEqual(['allow cli', 'allow cli', 'allow cli'])
+    expect(it.events.filter((body) => body.type === 'message' && body.role === 'user')).toHaveLength(1)
+    const edit = it.events.findLast((body) => body.type === 'tool' && body.name === 'Edit')
+    expect(edit).toMatchObject({ status: 'completed', diffs: [{ added: 1, removed: 1 }] })
+    expect(model.requests().some((request) => request.headers['authorization'] === 'Bearer placeholder-token' && request.selected?.name === 'work')).toBe(true)
+  })
+
+  it('tells the agent that it was denied, with the reason', async () => {
+    const it = await claude()
+    void it.prompt('[[ask denied-file]]').result
+    expect((await it.decide(await it.asked(1), 'deny', { message: 'not on a Friday' })).status).toBe('applied')
+    await it.waitFor('turn.ended')
+    expect(it.file('denied-file')).toBeNull()
+    expect(behaviors(it)).toEqual(['deny cli'])
+    expect(model.requests().some((request) => JSON.stringify(request.body).includes('not on a Friday'))).toBe(true)
+  })
+
+  it('notices a yes given in the terminal, and the loser of the race learns it', async () => {
+    const it = await claude()
+    void it.prompt('[[ask yes-file]]').result
+    const ask = await it.asked(1)
+    it.terminals.type('agent', 'Enter')
+    await it.waitFor('turn.ended')
+    expect(it.file('yes-file')).toBe('asked\n')
+    expect(behaviors(it)).toEqual(['allow terminal'])
+    expect((await it.decide(ask, 'deny')).status).toBe('already')
+  })
+
+  it('notices a no given in the terminal', async () => {
+    const it = await claude()
+    void it.prompt('[[ask no-file]]').result
+    await it.asked(1)
+    it.terminals.type('agent', 'Escape')
+    await it.waitFor('approval.applied')
+    await it.waitState('idle', it.events.length - 1 < 0 ? 0 : it.events.findIndex((body) => body.type === 'approval.asked'))
+    expect(it.file('no-file')).toBeNull()
+    expect(behaviors(it)).toEqual(['deny terminal'])
+  })
+
+  it('keeps a question over a restart of the daemon', async () => {
+    const it = await claude()
+    void it.prompt('[[ask kept-file]]').result
+    const ask = await it.asked(1)
+    await it.restartDaemon()
+    await it.waitState('waiting')
+    const status = (await it.decide(ask, 'allow')).status
+    expect(['applied', 'kept']).toContain(status)
+    await it.waitFor('turn.ended')
+    expect(it.file('kept-file')).toBe('asked\n')
+    expect(it.events.filter((body) => body.type === 'approval.asked')).toHaveLength(1)
+    expect(behaviors(it)).toEqual(['allow cli'])
+    expect(it.events.filter((body) => body.type === 'message' && body.role === 'user')).toHaveLength(1)
+  })
+
+  it('applies an answer once that came after the machine died', async () => {
+    const it = await claude()
+    void it.prompt('[[ask orphan-file]]').result
+    const ask = await it.asked(1)
+    await it.killMachine()
+    await it.waitFor('approval.orphaned')
+    expect(it.file('orphan-file')).toBeNull()
+    expect((await it.decide(ask, 'allow', { orphaned: true })).status).toBe('kept')
+    await it.waitFor('turn.ended', (body) => body.outcome === 'done')
+    expect(it.file('orphan-file')).toBe('asked\n')
+    expect(it.events.filter((body) => body.type === 'approval.asked')).toHaveLength(1)
+    expect(behaviors(it)).toEqual(['allow cli'])
+    expect(it.events.filter((body) => body.type === 'session.started')).toMatchObject([{ resumed: false }, { resumed: true }])
+  })
+
+  it('answers a question and accepts a plan', async () => {
+    const it = await claude()
+    void it.prompt('[[question]]').result
+    const question = await it.asked(1)
+    expect(question).toMatchObject({ kind: 'question', tool: 'AskUserQuestion' })
+    await it.decide(question, 'allow', { updatedInput: { ...question.input, answers: { 'Which database?': 'Postgres' } } })
+    await it.waitFor('turn.ended')
+    expect(model.requests().some((request) => JSON.stringify(request.body).includes('Postgres'))).toBe(true)
+  })
+
+  it('says what to do when there is no login, and leaves the terminal to the person', async () => {
+    const it = await claude({ env: { ANTHROPIC_BASE_URL: model.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } })
+    const error = await it.waitFor('session.state', (body) => body.state === 'error')
+    expect(error.detail).toContain('/login')
+    expect((await it.prompt('hello').result).status).toBe('held')
+    expect(await (await it.terminals.get('agent'))?.exited()).toBeNull()
+  })
+
+  it('starts again after the program dies, in the same conversation', async () => {
+    const it = await claude()
+    void it.prompt('[[say one]]').result
+    await it.waitFor('turn.ended')
+    process.kill(it.terminals.pid('agent'), 'SIGKILL')
+    await it.waitFor('session.started', (body) => body.resumed)
+    void it.prompt('[[say two]]').result
+    await it.waitFor('message', (body) => body.role === 'agent' && body.text === 'two')
+    const last = model.requests().findLast((request) => request.selected?.argument === 'two')
+    expect(JSON.stringify(last?.body['messages'])).toContain('[[say one]]')
+  })
+
+  it('interrupts a turn and is idle after it', async () => {
+    const it = await claude()
+    void it.prompt('[[long 60]]').result
+    await it.waitState('busy')
+    await model.waitFor((request) => request.selected?.name === 'long')
+    expect(await it.driver.interrupt()).toEqual({ interrupted: true })
+    expect((await it.waitFor('turn.ended')).outcome).toBe('interrupted')
+    expect(await it.driver.interrupt()).toEqual({ interrupted: false })
+  })
+})

@@ -1,0 +1,134 @@
+/**
+ * Brings a person's words to the agent by pasting them into its terminal, at most once each.
+ *
+ * An Enter into an open dialog would answer it. So a paste happens only while no tool call is outstanding and nothing
+ * waits for a decision, and while it is under way every new tool call waits (`quiet`) until the agent has acknowledged
+ * the words. Without an acknowledgement the prompt is ambiguous: no second Enter, no second paste.
+ */
+import type { PromptId, SessionId } from '@berth/wire'
+import type { DaemonResult } from '@berth/wire/daemon'
+import type { Journal, Terminal } from '../../../contracts.ts'
+
+const ACKNOWLEDGED_WITHIN_MS = 3000
+/** The program takes a paste in pieces; an Enter right behind it would belong to the paste. */
+const ENTER_AFTER_MS = 250
+const ESCAPE_SETTLES_MS = 300
+const QUEUE_LIMIT = 200
+const TEXT_LIMIT = 512 * 1024
+
+type PromptResult = DaemonResult<'session.prompt'>
+type Outcome = 'accepted' | 'ambiguous'
+interface Queued { readonly promptId: PromptId; readonly text: string }
+export interface Injector {
+  submit(prompt: Queued): Promise<PromptResult>
+  /** Something changed: deliver what is held, if it is safe now. */
+  kick(): void
+  /** The agent has these words (its hook or its transcript says so). */
+  heard(text: string): void
+  /** Resolves when no paste is under way. Tool calls wait here. */
+  quiet(): Promise<void>
+  /** Presses Escape while no dialog can open; false: it was not the moment. */
+  escape(allowed: () => boolean): Promise<boolean>
+  held(): number
+}
+
+/** Control characters would end the paste early or press keys. */
+export function pasteable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- they are what this removes
+  return text.replaceAll(/\r\n?/g, '\n').replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').trim()
+}
+const same = (a: string, b: string): boolean => pasteable(a).replaceAll(/\s+/g, ' ') === pasteable(b).replaceAll(/\s+/g, ' ')
+
+export function createInjector(deps: { journal: Journal; sessionId: SessionId; terminal: () => Terminal | null; safe: () => boolean; log: (line: string) => void }): Injector {
+  const { journal, sessionId } = deps
+  const queue: (Queued & { done: (result: PromptResult) => void })[] = []
+  let busy: Promise<unknown> | null = null
+  let expected: { text: string; acknowledged: () => void } | null = null
+  const unclear = new Map<PromptId, string>()
+
+  const mark = (prompt: Queued, status: 'queued' | 'sent' | 'refused' | Outcome, detail: string | null = null): void => {
+    journal.transaction(() => {
+      if (status !== 'queued') journal.set(`prompt.${prompt.promptId}`, status)
+      journal.append({ type: 'prompt', promptId: prompt.promptId, sessionId, text: prompt.text.slice(0, 16_384), status, detail }, { key: `prompt.${prompt.promptId}.${status}` })
+    })
+  }
+  const exclusive = async <T>(work: () => Promise<T>): Promise<T> => {
+    while (busy !== null) await busy.catch(() => {})
+    const running = work()
+    busy = running
+    try { return await running } finally { busy = null }
+  }
+
+  const paste = async (terminal: Terminal, prompt: Queued): Promise<PromptResult> => {
+    const text = pasteable(prompt.text)
+    // Written before the first byte goes out: a crash from here on makes it ambiguous, never a second paste.
+    mark(prompt, 'sent')
+    const acknowledged = new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => { resolve(false) }, ENTER_AFTER_MS + ACKNOWLEDGED_WITHIN_MS)
+      expected = { text, acknowledged: () => { clearTimeout(timer); resolve(true) } }
+    })
+    try {
+      await terminal.paste(text)
+      await Bun.sleep(ENTER_AFTER_MS)
+      await terminal.key('Enter')
+    } catch (error) { deps.log(`paste: ${String(error)}`) }
+    const heard = await acknowledged
+    expected = null
+    if (heard) { mark(prompt, 'accepted'); return { status: 'accepted', detail: null } }
+    unclear.set(prompt.promptId, text)
+    const detail = 'pasted, but the agent did not confirm it; look at the terminal before you send it again'
+    mark(prompt, 'ambiguous', detail)
+    return { status: 'ambiguous', detail }
+  }
+
+  const pump = async (): Promise<void> => {
+    if (busy !== null || queue.length === 0 || !deps.safe()) return
+    await exclusive(async () => {
+      const terminal = deps.terminal()
+      // Asked again inside: a tool call may have come before the door closed.
+      const next = terminal !== null && deps.safe() ? queue.shift() : undefined
+      if (next === undefined || terminal === null) return
+      next.done(await paste(terminal, next))
+    })
+    if (queue.length > 0) void pump()
+  }
+
+  return {
+    async submit({ promptId, text }) {
+      const known = journal.get(`prompt.${promptId}`)
+      if (known === 'accepted') return { status: 'accepted', detail: null }
+      if (queue.some((queued) => queued.promptId === promptId)) return { status: 'held', detail: 'it waits for its moment' }
+      if (known === 'sent' && expected === null) mark({ promptId, text }, 'ambiguous', 'it was being pasted when the daemon ended')
+      if (known === 'sent' || known === 'ambiguous') { unclear.set(promptId, pasteable(text)); return { status: 'ambiguous', detail: 'it was pasted once and will not be pasted again' } }
+      if (known === 'refused' || pasteable(text) === '' || text.length > TEXT_LIMIT) {
+        if (known === null) mark({ promptId, text: text.slice(0, 200) }, 'refused', 'nothing to send, or too long')
+        return { status: 'refused', detail: 'nothing to send, or too long' }
+      }
+      if (queue.length >= QUEUE_LIMIT) return { status: 'refused', detail: 'too many messages wait already' }
+      const done = Promise.withResolvers<PromptResult>()
+      queue.push({ promptId, text, done: done.resolve })
+      if (busy === null && queue.length === 1 && deps.safe()) { void pump(); return done.promise }
+      mark({ promptId, text }, 'queued')
+      return { status: 'held', detail: 'the agent is not ready for a message; it is delivered when it is' }
+    },
+    kick() { void pump() },
+    heard(text) {
+      if (expected !== null && same(expected.text, text)) { expected.acknowledged(); return }
+      for (const [promptId, unclearText] of unclear) {
+        if (!same(unclearText, text)) continue
+        unclear.delete(promptId)
+        mark({ promptId, text }, 'accepted', 'confirmed late')
+        return
+      }
+    },
+    async quiet() { while (busy !== null) await busy.catch(() => {}) },
+    escape: (allowed) => exclusive(async () => {
+      const terminal = deps.terminal()
+      if (terminal === null || !allowed()) return false
+      await terminal.key('Escape')
+      await Bun.sleep(ESCAPE_SETTLES_MS)
+      return true
+    }),
+    held: () => queue.length,
+  }
+}

@@ -1,0 +1,61 @@
+/** How Claude Code is started: arguments, environment, and whether it has any login. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { BerthError, type ApprovalMode, type SessionId } from '@berth/wire'
+import type { Assignment, BootFile } from '@berth/wire/daemon'
+import type { AgentFiles } from '../agent-file.ts'
+
+export const PINNED_VERSION = '2.1.329'
+export const AGENT_TERMINAL = 'agent'
+const CREDENTIALS_LIMIT = 256 * 1024
+
+/** Claude Code wants a UUID; ours follows from our id, so that nothing needs to be remembered. */
+export function sessionUuidOf(sessionId: SessionId): string {
+  const hex = createHash('sha256').update(`berth session ${sessionId}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+const MODE: Record<ApprovalMode, readonly string[]> = {
+  // Named, because the program's own default asks a classifier instead of a person.
+  ask: ['--permission-mode', 'default'],
+  auto: ['--permission-mode', 'auto'],
+  skip: ['--dangerously-skip-permissions'],
+}
+export function claudeArgv(options: { boot: BootFile; agent: Assignment['agent']; settingsPath: string; sessionUuid: string; resume: boolean }): string[] {
+  const { boot, agent } = options
+  const executable = agent.executable ?? join(boot.toolboxDir, 'agents', `claude-${agent.version ?? PINNED_VERSION}`, 'claude')
+  return [
+    executable, '--settings', options.settingsPath, options.resume ? '--resume' : '--session-id', options.sessionUuid,
+    ...MODE[agent.approvalMode], ...extraArguments(agent.command),
+  ]
+}
+/** Split at white space: arguments with spaces inside are not supported, quotes are refused rather than misread. */
+function extraArguments(command: string | null): string[] {
+  if (command === null || command.trim() === '') return []
+  if (/["'\\$`]/.test(command)) throw new BerthError('config_invalid', 'extra arguments of claude cannot hold quotes or shell signs', { hint: 'give plain words, such as `--model opus`' })
+  return command.trim().split(/\s+/)
+}
+
+export function configDirOf(boot: BootFile, env: Readonly<Record<string, string>>): string {
+  return env['CLAUDE_CONFIG_DIR'] ?? join(boot.homeDir, '.claude')
+}
+export function claudeEnvironment(options: { assignment: Assignment; configDir: string; asRoot: boolean }): Record<string, string> {
+  const { assignment, configDir, asRoot } = options
+  return {
+    DISABLE_AUTOUPDATER: '1',
+    CLAUDE_CODE_DISABLE_TERMINAL_TITLE: '1',
+    // Root may skip questions only where the program is told that it is in a sandbox.
+    ...(asRoot && assignment.agent.approvalMode === 'skip' ? { IS_SANDBOX: '1' } : {}),
+    ...assignment.env,
+    CLAUDE_CONFIG_DIR: configDir,
+  }
+}
+
+const LOGIN_VARIABLES = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY']
+export const NO_LOGIN = 'claude has no login here: type /login in the terminal, or start again with --env ANTHROPIC_API_KEY or --env CLAUDE_CODE_OAUTH_TOKEN'
+/** Looks whether a login is there; never copies, sends or checks it. */
+export function hasLogin(options: { files: AgentFiles; env: Readonly<Record<string, string>>; configDir: string }): boolean {
+  if (LOGIN_VARIABLES.some((name) => (options.env[name] ?? '') !== '')) return true
+  if (options.files.read(join(options.configDir, '.credentials.json'), CREDENTIALS_LIMIT) !== null) return true
+  return (options.files.read(join(options.configDir, 'settings.json'), CREDENTIALS_LIMIT) ?? '').includes('"apiKeyHelper"')
+}

@@ -1,0 +1,122 @@
+/** Holds the agent's questions until somebody answers: from afar (`decide`) or in the terminal. */
+import type { Decision } from '@berth/wire'
+import type { DaemonResult } from '@berth/wire/daemon'
+import { deferred, type Deferred } from './deferred.ts'
+import { PREAPPROVAL_MS, type ApprovalBook, type ApprovalRecord } from './approval-book.ts'
+import type { HookAnswer, HookAsk } from '../hook-server.ts'
+
+/** How long the answer to `decide` waits for the hook's word that the agent has it. */
+const DELIVERY_MS = 3000
+const NO_OPINION: HookAnswer = { output: {} }
+
+interface Held { readonly answer: Deferred<HookAnswer>; readonly delivered: Deferred<void>; readonly ask: HookAsk }
+export interface Permissions {
+  handle(ask: HookAsk, toolUseId: string | null, signal: AbortSignal): Promise<HookAnswer>
+  decide(answer: { approvalId: string; contentHash: string; decision: Decision; via: string; ageMs: number }): Promise<DaemonResult<'approval.decide'>>
+  /** The call has a result, so it was answered: by us, or in the terminal. */
+  toolEnded(toolUseId: string, outcome: 'completed' | 'failed' | 'denied'): void
+  /** Everything held was turned down in the terminal. */
+  turnedDown(): void
+  /** The only question held was answered with yes in the terminal. */
+  answeredYes(approvalId: string): void
+  /** The agent is gone: its questions stay, without an asker. */
+  orphanAll(why: string): void
+  waiting(): readonly ApprovalRecord[]
+}
+
+export function createPermissions(deps: {
+  book: ApprovalBook; run: () => string; changed: () => void; now: () => number
+  /** One question less is open. */
+  settled: () => void
+  /** The hook was ended by somebody: is the agent alive and past the dialog? */
+  confirmTurnedDown: (record: ApprovalRecord) => Promise<boolean>
+  wake: (record: ApprovalRecord, decision: Decision) => void
+}): Permissions {
+  const { book } = deps
+  const held = new Map<string, Held>()
+
+  const settle = (record: ApprovalRecord, behavior: 'allow' | 'deny', via: string): void => {
+    book.applied(record.approvalId, behavior, via)
+    held.get(record.approvalId)?.answer.resolve(NO_OPINION)
+    held.get(record.approvalId)?.delivered.resolve()
+    deps.settled()
+    deps.changed()
+  }
+  const answerOf = (record: ApprovalRecord, decision: Decision, ask: HookAsk): HookAnswer => ({
+    output: { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: outputOf(decision, ask) } },
+    onDelivered: () => { if (book.get(record.approvalId)?.state === 'decided') settle(record, decision.behavior, record.via ?? 'api') },
+  })
+
+  return {
+    async handle(ask, toolUseId, signal) {
+      if (ask.run !== deps.run()) return NO_OPINION
+      const record = book.ask({ run: ask.run, requestId: ask.requestId, tool: ask.payload.tool_name ?? 'unknown', input: ask.payload.tool_input ?? {}, cwd: ask.payload.cwd ?? null, toolUseId })
+      deps.changed()
+      if (record.state === 'decided' && record.decision !== null) return answerOf(record, record.decision, ask)
+      if (record.state !== 'open') return NO_OPINION
+      const waiting: Held = { answer: deferred(), delivered: deferred(), ask }
+      held.set(record.approvalId, waiting)
+      const onGone = (): void => {
+        held.delete(record.approvalId)
+        waiting.answer.resolve(NO_OPINION)
+        if (signal.reason !== 'withdrawn') return
+        void deps.confirmTurnedDown(record).then((turnedDown) => {
+          if (turnedDown && book.get(record.approvalId)?.state === 'open') settle(record, 'deny', 'terminal')
+        })
+      }
+      signal.addEventListener('abort', onGone, { once: true })
+      return waiting.answer.promise
+    },
+
+    async decide({ approvalId, contentHash, decision, via, ageMs }) {
+      const record = book.get(approvalId)
+      if (record === null || record.contentHash !== contentHash) return { status: 'unknown' }
+      if (record.state === 'applied' || record.state === 'superseded') return { status: 'already' }
+      if (record.state === 'orphaned') {
+        if (record.decision === null) {
+          book.preapprove(approvalId, { decision, via, until: deps.now() + Math.max(0, PREAPPROVAL_MS - ageMs) })
+          deps.wake(record, decision)
+        }
+        return { status: 'kept' }
+      }
+      if (record.state === 'open') book.decide(approvalId, decision, via)
+      const decided = book.get(approvalId)
+      const waiting = held.get(approvalId)
+      if (waiting === undefined || decided === null || decided.decision === null) return { status: 'kept' }
+      waiting.answer.resolve(answerOf(decided, decided.decision, waiting.ask))
+      await Promise.race([waiting.delivered.promise, Bun.sleep(DELIVERY_MS)])
+      return { status: book.get(approvalId)?.state === 'applied' ? 'applied' : 'kept' }
+    },
+
+    toolEnded(toolUseId, outcome) {
+      const record = book.open().find((candidate) => candidate.toolUseId === toolUseId)
+      if (record !== undefined) settle(record, record.decision?.behavior ?? (outcome === 'denied' ? 'deny' : 'allow'), record.decision === null ? 'terminal' : (record.via ?? 'api'))
+    },
+    turnedDown() { for (const record of book.open()) if (record.decision === null) settle(record, 'deny', 'terminal') },
+    answeredYes(approvalId) {
+      const record = book.get(approvalId)
+      if (record?.state === 'open') settle(record, 'allow', 'terminal')
+    },
+    orphanAll(why) {
+      for (const record of book.open()) {
+        book.orphan(record.approvalId, why)
+        held.get(record.approvalId)?.answer.resolve(NO_OPINION)
+        held.delete(record.approvalId)
+      }
+      deps.changed()
+    },
+    waiting: () => book.open().filter((record) => record.state === 'open'),
+  }
+}
+
+/** `updatedInput` always goes along: without it the agent passes over an allowed plan. */
+function outputOf(decision: Decision, ask: HookAsk): Record<string, unknown> {
+  if (decision.behavior === 'deny') return { behavior: 'deny', message: decision.message ?? 'a person said no', interrupt: false }
+  const isPlan = ask.payload.tool_name === 'ExitPlanMode'
+  const updatedPermissions = [
+    // An accepted plan goes on with the questions of the workspace's mode, not with silent edits.
+    ...(isPlan ? [{ type: 'setMode', mode: 'default', destination: 'session' }] : []),
+    ...(decision.scope === 'session' ? (ask.payload.permission_suggestions ?? []).map((suggestion) => ({ ...suggestion, destination: 'session' })) : []),
+  ]
+  return { behavior: 'allow', updatedInput: decision.updatedInput ?? ask.payload.tool_input ?? {}, ...(updatedPermissions.length > 0 ? { updatedPermissions } : {}) }
+}

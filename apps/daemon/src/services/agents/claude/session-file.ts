@@ -1,0 +1,28 @@
+/** `sessions/<pid>.json`: Claude Code's own word about its state. An internal file of it: absent or strange is no error. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { AgentFiles } from '../agent-file.ts'
+
+const SessionFile = z.looseObject({ pid: z.number().int().positive(), sessionId: z.string(), status: z.string(), startedAt: z.number().catch(0), statusUpdatedAt: z.number().catch(0) })
+export interface SessionStatus { readonly pid: number; readonly status: 'idle' | 'busy' | 'waiting'; /** By the machine's clock. */ readonly since: number }
+const FILE_LIMIT = 64 * 1024
+const FILES_LIMIT = 200
+
+/** The newest one of a process that lives. */
+export function readSessionStatus(files: AgentFiles, options: { configDir: string; sessionUuid: string; alive: (pid: number) => boolean }): SessionStatus | null {
+  const dir = join(options.configDir, 'sessions')
+  let names: string[]
+  try { names = readdirSync(dir).filter((name) => /^\d+\.json$/.test(name)).slice(0, FILES_LIMIT) } catch { return null }
+  const found = names.flatMap((name) => {
+    const parsed = SessionFile.safeParse(parseJson(files.read(join(dir, name), FILE_LIMIT)))
+    return parsed.success && parsed.data.sessionId === options.sessionUuid && options.alive(parsed.data.pid) ? [parsed.data] : []
+  })
+  const newest = found.sort((a, b) => b.startedAt - a.startedAt)[0]
+  if (newest === undefined) return null
+  const status = newest.status === 'busy' || newest.status === 'waiting' ? newest.status : newest.status === 'idle' ? 'idle' : null
+  return status === null ? null : { pid: newest.pid, status, since: newest.statusUpdatedAt }
+}
+function parseJson(text: string | null): unknown {
+  try { return JSON.parse(text ?? 'null') } catch { return null }
+}

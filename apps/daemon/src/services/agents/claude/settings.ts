@@ -1,0 +1,56 @@
+/** What Claude Code is given before it starts: our hooks, and a first-run seed that answers its set-up screens. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import type { AsAgent } from '../../../contracts.ts'
+
+/** A person may answer after a vacation (deadlines.hookTimeout); the agent counts in seconds. */
+const PERMISSION_TIMEOUT_S = 30 * 24 * 3600
+const EVENT_TIMEOUT_S = 60
+const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'SessionEnd'] as const
+
+const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** Written by the daemon's user and only readable for the agent, which runs with `--settings <path>`. */
+export function writeHookSettings(path: string, options: { hookCommand: readonly string[]; socketPath: string; run: string }): void {
+  const command = (kind: string): string => [...options.hookCommand, kind, '--socket', options.socketPath, '--run', options.run].map(quote).join(' ')
+  const hook = (kind: string, timeout: number): unknown => [{ hooks: [{ type: 'command', command: command(kind), timeout }] }]
+  const hooks = Object.fromEntries([
+    ...EVENTS.map((event) => [event, hook('event', EVENT_TIMEOUT_S)] as const),
+    ['PermissionRequest', hook('permission', PERMISSION_TIMEOUT_S)] as const,
+  ])
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.new`
+  writeFileSync(temporary, JSON.stringify({ hooks, promptSuggestionEnabled: false }), { mode: 0o644 })
+  renameSync(temporary, path)
+}
+
+/** Adds what is missing and changes nothing that stands there: a login made by a person stays as it is. */
+export function seeded(existing: string | null, facts: { workDir: string; apiKey: string | null }): string {
+  const config = Config.parse(existing === null ? {} : parseJson(existing))
+  const project = config.projects?.[facts.workDir] ?? {}
+  const approved = config.customApiKeyResponses?.approved ?? []
+  // The agent keeps and compares the last 20 characters of a key.
+  const suffix = facts.apiKey?.slice(-20)
+  const customApiKeyResponses = suffix === undefined || approved.includes(suffix) ? config.customApiKeyResponses : { rejected: [], ...config.customApiKeyResponses, approved: [...approved, suffix] }
+  return JSON.stringify({
+    ...config,
+    hasCompletedOnboarding: true,
+    ...(customApiKeyResponses === undefined ? {} : { customApiKeyResponses }),
+    projects: { ...config.projects, [facts.workDir]: { ...project, hasTrustDialogAccepted: true } },
+  })
+}
+const Config = z.looseObject({
+  projects: z.record(z.string(), z.looseObject({})).optional(),
+  customApiKeyResponses: z.looseObject({ approved: z.array(z.string()).optional() }).optional(),
+}).catch({})
+function parseJson(text: string): unknown {
+  try { return JSON.parse(text) } catch { return {} }
+}
+
+/** Written by the agent's own user: the home is its tree. The text goes through stdin, never through argv. */
+export async function writeAsAgent(asAgent: AsAgent, path: string, text: string): Promise<void> {
+  const script = 'umask 077; mkdir -p "$(dirname "$1")" && cat > "$1.berth-new" && mv -f "$1.berth-new" "$1"'
+  const result = await asAgent.run(['/bin/sh', '-c', script, 'seed', path], { stdin: text })
+  if (result.exitCode !== 0) throw new Error(`cannot write ${path}: ${result.stderr.slice(0, 300)}`)
+}

@@ -1,0 +1,150 @@
+/**
+ * One line of Claude Code's transcript → what it means. The format is not ours and grows: unknown lines and fields are
+ * passed over. Each meaning has a key, so that reading a line twice journals it once.
+ */
+import type { EventBody, SessionId } from '@berth/wire'
+import { z } from 'zod'
+
+const OUTPUT_LIMIT = 8 * 1024
+const PATCH_LIMIT = 12 * 1024
+const TEXT_LIMIT = 24 * 1024
+const INPUT_TEXT_LIMIT = 8 * 1024
+
+const Block = z.looseObject({
+  type: z.string(), text: z.string().optional(), thinking: z.string().optional(),
+  id: z.string().optional(), name: z.string().optional(), input: z.record(z.string(), z.unknown()).optional(),
+  tool_use_id: z.string().optional(), is_error: z.boolean().optional(), content: z.unknown().optional(),
+})
+type Block = z.infer<typeof Block>
+const Line = z.looseObject({
+  type: z.enum(['user', 'assistant']),
+  uuid: z.string(),
+  isMeta: z.boolean().optional(),
+  isSidechain: z.boolean().optional(),
+  isApiErrorMessage: z.boolean().optional(),
+  toolUseResult: z.unknown().optional(),
+  toolDenialKind: z.string().optional(),
+  message: z.looseObject({
+    id: z.string().optional(), model: z.string().optional(), content: z.union([z.string(), z.array(z.unknown())]),
+    usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cache_read_input_tokens: z.number().optional(), cache_creation_input_tokens: z.number().optional() }).optional(),
+  }),
+})
+type Line = z.infer<typeof Line>
+
+export type Fact =
+  | { readonly kind: 'event'; readonly key: string; readonly body: EventBody }
+  /** A person's words reached the model. */
+  | { readonly kind: 'prompt'; readonly uuid: string; readonly text: string }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'agent-text'; readonly text: string }
+  | { readonly kind: 'tool-ended'; readonly toolUseId: string; readonly outcome: 'completed' | 'failed' | 'denied' }
+  | { readonly kind: 'api-error'; readonly text: string }
+
+export function factsOf(text: string, sessionId: SessionId): Fact[] {
+  const parsed = Line.safeParse(parseJson(text))
+  if (!parsed.success) return []
+  const line = parsed.data
+  if (line.isSidechain === true || line.isMeta === true || line.message.model === '<synthetic>' && line.isApiErrorMessage !== true) return []
+  const blocks: Block[] = typeof line.message.content === 'string' ? [{ type: 'text', text: line.message.content }] : line.message.content.flatMap((block) => {
+    const result = Block.safeParse(block)
+    return result.success ? [result.data] : []
+  })
+  const facts = blocks.flatMap((block, index) => (line.type === 'user' ? userFacts : agentFacts)(line, block, { sessionId, key: `${line.uuid}.${index}` }))
+  return line.type === 'assistant' && line.isApiErrorMessage !== true ? [...facts, ...usageFacts(line, sessionId)] : facts
+}
+
+interface Place { readonly sessionId: SessionId; readonly key: string }
+
+function userFacts(line: Line, block: Block, { sessionId, key }: Place): Fact[] {
+  if (block.type === 'tool_result' && block.tool_use_id !== undefined) {
+    const output = textOf(block.content)
+    const outcome = block.is_error !== true ? 'completed' : isDenied(line, output) ? 'denied' : 'failed'
+    const { name, diffs, durationMs } = resultOf(line.toolUseResult)
+    const body: EventBody = { type: 'tool', sessionId, toolCallId: block.tool_use_id, name, title: '', status: outcome, input: null, output: cut(output, OUTPUT_LIMIT), diffs, durationMs }
+    return [{ kind: 'event', key, body }, { kind: 'tool-ended', toolUseId: block.tool_use_id, outcome }]
+  }
+  if (block.type !== 'text' || block.text === undefined) return []
+  if (block.text.startsWith('[Request interrupted by user')) return [{ kind: 'interrupted' }]
+  // The agent's own additions and its slash commands are written as tagged user texts.
+  if (/^\s*<(system-reminder|command-|local-command|task-notification|bash-|user-memory)/.test(block.text)) return []
+  return [
+    { kind: 'prompt', uuid: line.uuid, text: block.text },
+    { kind: 'event', key, body: { type: 'message', sessionId, messageId: key, role: 'user', text: cut(block.text, TEXT_LIMIT) } },
+  ]
+}
+
+const isDenied = (line: Line, output: string): boolean => line.toolDenialKind !== undefined || /^The user doesn't want to|was rejected|^Permission .*denied|hook denied/i.test(output)
+
+function agentFacts(line: Line, block: Block, { sessionId, key }: Place): Fact[] {
+  if (block.type === 'text' && block.text !== undefined && block.text.trim() !== '') {
+    const role = line.isApiErrorMessage === true ? 'system' : 'agent'
+    const event: Fact = { kind: 'event', key, body: { type: 'message', sessionId, messageId: key, role, text: cut(block.text, TEXT_LIMIT) } }
+    return [event, { kind: role === 'agent' ? 'agent-text' : 'api-error', text: block.text }]
+  }
+  if (block.type === 'thinking' && block.thinking !== undefined && block.thinking.trim() !== '') {
+    return [{ kind: 'event', key, body: { type: 'message', sessionId, messageId: key, role: 'thought', text: cut(block.thinking, TEXT_LIMIT) } }]
+  }
+  return block.type === 'tool_use' && block.id !== undefined && block.name !== undefined ? callFacts({ id: block.id, name: block.name, input: block.input ?? {} }, { sessionId, key }) : []
+}
+
+function callFacts({ id, name, input }: { id: string; name: string; input: Record<string, unknown> }, { sessionId, key }: Place): Fact[] {
+  const tool: Fact = {
+    kind: 'event', key,
+    body: { type: 'tool', sessionId, toolCallId: id, name, title: titleOf(name, input), status: 'running', input: cutInput(input), output: null, diffs: [], durationMs: null },
+  }
+  const plan = name === 'TodoWrite' ? Plan.safeParse(input) : null
+  if (plan?.success !== true) return [tool]
+  return [tool, { kind: 'event', key: `${key}.plan`, body: { type: 'plan', sessionId, entries: plan.data.todos.map((todo) => ({ text: todo.content, status: todo.status })) } }]
+}
+const Plan = z.object({ todos: z.array(z.object({ content: z.string(), status: z.enum(['pending', 'in_progress', 'completed']) })) })
+
+/** The lines of one model answer carry the same usage: it is counted once, by the id of the answer. */
+function usageFacts(line: Line, sessionId: SessionId): Fact[] {
+  const usage = line.message.usage
+  if (usage === undefined || line.message.id === undefined) return []
+  const inputTokens = (usage.input_tokens ?? 0) + (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0)
+  const body: EventBody = { type: 'usage', sessionId, inputTokens, outputTokens: usage.output_tokens ?? 0, model: line.message.model ?? null, costMicros: null, contextPercent: null }
+  return [{ kind: 'event', key: `usage.${line.message.id}`, body }]
+}
+
+const Result = z.looseObject({
+  filePath: z.string().optional(), content: z.string().optional(), originalFile: z.string().nullable().optional(), durationMs: z.number().optional(),
+  structuredPatch: z.array(z.looseObject({ oldStart: z.number(), oldLines: z.number(), newStart: z.number(), newLines: z.number(), lines: z.array(z.string()) })).optional(),
+})
+type ToolEvent = Extract<EventBody, { type: 'tool' }>
+function resultOf(value: unknown): Pick<ToolEvent, 'name' | 'diffs' | 'durationMs'> {
+  const parsed = Result.safeParse(value)
+  if (!parsed.success || parsed.data.filePath === undefined) return { name: '', diffs: [], durationMs: parsed.data?.durationMs ?? null }
+  const { filePath, structuredPatch, content, originalFile } = parsed.data
+  const lines = (structuredPatch ?? []).flatMap((hunk) => [`@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`, ...hunk.lines])
+  const created = lines.length === 0 && originalFile === null && content !== undefined ? content.split('\n').map((line) => `+${line}`) : []
+  const all = [...lines, ...created]
+  if (all.length === 0) return { name: '', diffs: [], durationMs: null }
+  const patch = all.join('\n')
+  const diff = { path: filePath, added: all.filter((line) => line.startsWith('+')).length, removed: all.filter((line) => line.startsWith('-')).length, patch: patch.length > PATCH_LIMIT ? null : patch }
+  return { name: '', diffs: [diff], durationMs: null }
+}
+
+/** One line a person can judge: the command, the file, the first question. */
+export function titleOf(name: string, input: Readonly<Record<string, unknown>>): string {
+  const main = ['command', 'file_path', 'path', 'url', 'pattern', 'description', 'plan'].map((key) => input[key]).find((value) => typeof value === 'string')
+  const question = z.object({ questions: z.array(z.object({ question: z.string() })).min(1) }).safeParse(input)
+  const subject = question.success ? question.data.questions[0]?.question : typeof main === 'string' ? main : ''
+  return cut(`${name}${subject === undefined || subject === '' ? '' : `: ${subject.replaceAll(/\s+/g, ' ')}`}`, 300)
+}
+export function cut(text: string, limit: number): string {
+  if (text.length <= limit) return text
+  const half = Math.floor(limit / 2)
+  return `${text.slice(0, half)}\n… ${text.length - 2 * half} characters left out …\n${text.slice(-half)}`
+}
+/** Long texts of an input are cut one by one, so that it stays what it is. */
+export function cutInput(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(input).map(([key, value]) => [key, typeof value === 'string' ? cut(value, INPUT_TEXT_LIMIT) : value]))
+}
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content
+  return Array.isArray(content) ? content.flatMap((part) => (typeof part?.text === 'string' ? [String(part.text)] : [])).join('\n') : ''
+}
+function parseJson(text: string): unknown {
+  try { return JSON.parse(text) } catch { return null }
+}
