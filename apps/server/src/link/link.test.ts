@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { sendHttp } from '@berth/wire/http-stream'
-import { assignmentOf, harness, message, textsOf, until } from './test/harness.ts'
+import { assignmentOf, failure, harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 
 const open: Harness[] = []
@@ -49,10 +49,10 @@ test('calls are answered with values, refusals and timeouts', async () => {
   } })
   const { daemons } = h.server
   const id = d.boot.workspaceId
-  await expect(daemons.call(id, 'session.interrupt', {}, { withinMs: 1000 })).rejects.toMatchObject({ code: 'daemon_unreachable' })
+  expect(await failure(daemons.call(id, 'session.interrupt', {}, { withinMs: 1000 }))).toMatchObject({ code: 'daemon_unreachable' })
   await until('connected', () => daemons.connected(id))
   expect(await daemons.call(id, 'session.interrupt', {}, { withinMs: 5000 })).toEqual({ interrupted: true })
-  await expect(daemons.call(id, 'git.diff', {}, { withinMs: 20 })).rejects.toMatchObject({ code: 'timeout' })
+  expect(await failure(daemons.call(id, 'git.diff', {}, { withinMs: 20 }))).toMatchObject({ code: 'timeout' })
   const slow = daemons.call(id, 'git.diff', {}, { withinMs: 5000 })
   await until('second diff runs', () => ran === 2)
   release()
@@ -60,9 +60,9 @@ test('calls are answered with values, refusals and timeouts', async () => {
   const refused = await daemons.call(id, 'logs.read', { source: 'x' }, { withinMs: 5000 }).catch((error: unknown) => error)
   expect(refused).toMatchObject({ code: 'internal' })
   expect(String(refused)).not.toContain('hunter2')
-  await expect(daemons.call(id, 'terminal.list', {}, { withinMs: 5000 })).rejects.toMatchObject({ code: 'too_large' })
+  expect(await failure(daemons.call(id, 'terminal.list', {}, { withinMs: 5000 }))).toMatchObject({ code: 'too_large' })
   // A parameter that does not parse never reaches a handler.
-  await expect(daemons.call(id, 'logs.read', { source: 'x', tailBytes: -1.5e9 + 0.5 }, { withinMs: 5000 })).rejects.toMatchObject({ code: 'bad_request' })
+  expect(await failure(daemons.call(id, 'logs.read', { source: 'x', tailBytes: -1.5e9 + 0.5 }, { withinMs: 5000 }))).toMatchObject({ code: 'bad_request' })
   const lost = daemons.call(id, 'git.diff', {}, { withinMs: 60_000 }).catch((error: unknown) => error)
   await until('third diff runs', () => ran === 3)
   await h.restartServer()
@@ -84,5 +84,5 @@ test('streams carry bytes both ways, and requests of the daemon are answered by 
   const response = await sendHttp(await d.link.openStream({ service: 'http' }), { method: 'POST', path: '/git/x', body: 'x'.repeat(300_000) })
   expect([response.status, await response.text()]).toEqual([200, `${id} POST /git/x 300000`])
   const refused = await d.link.openStream({ service: 'tcp', port: 22 })
-  await expect(refused.readable.getReader().read()).rejects.toMatchObject({ code: 'cancelled' })
+  expect(await failure(refused.readable.getReader().read())).toMatchObject({ code: 'cancelled' })
 })

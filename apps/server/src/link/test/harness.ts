@@ -121,3 +121,11 @@ export async function until(what: string, holds: () => boolean, withinMs = 4000)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }
+
+/**
+ * What a promise is rejected with. Not `expect().rejects`: bun's spins the event loop inside the present callback,
+ * and a socket whose message is being handled there gets its next one in the middle of it and breaks.
+ */
+export async function failure(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then((value) => { throw new Error(`expected a failure, got ${JSON.stringify(value)}`) }, (error: unknown) => error)
+}
