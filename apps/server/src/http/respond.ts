@@ -31,6 +31,7 @@ export function refusal(error: BerthError): Response {
 export function asBerthError(thrown: unknown, log: Log): BerthError {
   if (thrown instanceof BerthError) return thrown
   if (thrown instanceof ORPCError) return fromContract(thrown, log)
+  if (isDatabaseAway(thrown)) return new BerthError('database_unavailable', 'the database does not answer now', { hint: 'try again in a moment; see `berth server logs`', cause: thrown })
   if (isAbort(thrown)) return new BerthError('cancelled', 'the request was cancelled')
   log(`bug: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`)
   return new BerthError('internal', 'something went wrong inside the server', { hint: 'see `berth server logs`' })
@@ -50,6 +51,16 @@ function invalidInput(error: ValidationError): BerthError {
   }))
   const first = issues[0] ?? { field: 'body', message: 'not valid' }
   return new BerthError('bad_request', `${first.field}: ${first.message}`, { hint: `correct \`${first.field}\``, details: { issues: issues.slice(0, 20) } })
+}
+
+const DATABASE_AWAY = /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|57P0[1-3]|08...|53300)$/
+
+/** What the database's driver throws while its server is away, starts or ends. */
+function isDatabaseAway(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false
+  const { code, syscall } = thrown as { code?: unknown; syscall?: unknown }
+  if (typeof code !== 'string') return false
+  return DATABASE_AWAY.test(code) || (syscall === 'connect' && /^E(NOENT|CONNREFUSED|CONNRESET|PIPE)$/.test(code)) || code === 'ECONNRESET'
 }
 
 export function isAbort(thrown: unknown): boolean {
