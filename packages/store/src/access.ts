@@ -13,7 +13,7 @@ export function createAccess({ sql, ids, random }: StoreContext, ownerName: stri
     async bootstrap(now) {
       return sql.begin(async (tx) => {
         const [row] = await tx<{ ownerUserId: UserId | null; ownerOrgId: OrgId | null }[]>`select owner_user_id, owner_org_id from installation for update`
-        if (row?.ownerUserId != null && row.ownerOrgId !== null) return { userId: row.ownerUserId, orgId: row.ownerOrgId }
+        if (row !== undefined && row.ownerUserId !== null && row.ownerOrgId !== null) return { userId: row.ownerUserId, orgId: row.ownerOrgId }
         const userId = ids.user(); const orgId = ids.org()
         await tx`insert into users ${tx({ id: userId, name: cleanText(ownerName), createdAt: now })}`
         await tx`insert into organisations ${tx({ id: orgId, name: cleanText(ownerName), personalOf: userId, createdAt: now })}`

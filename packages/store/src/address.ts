@@ -13,11 +13,30 @@ export type Transaction = postgres.TransactionSql<{ bigint: number }>
 /** Either: for queries that may run in a transaction or alone. */
 export type Queries = Sql | Transaction
 
-export function connect(address: DatabaseAddress, options: { max: number; applicationName?: string }): Sql {
+export interface ConnectOptions {
+  readonly max: number
+  readonly applicationName?: string
+  /** `database`: as in SQL, for a library that reads the rows. */
+  readonly columnNames?: 'camelCase' | 'database'
+}
+
+export function connect(address: DatabaseAddress, options: ConnectOptions): Sql {
   const common = {
-    max: options.max, types, transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } }, onnotice: () => {}, connect_timeout: 30,
+    max: options.max, types,
+    ...(options.columnNames === 'database' ? {} : { transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } } }),
+    onnotice: () => {}, connect_timeout: 30,
     connection: { application_name: options.applicationName ?? 'berth' },
   }
-  if (address.kind === 'url') return postgres(address.url, common)
-  return postgres({ ...common, path: address.path, user: address.user, database: address.database })
+  if (address.kind === 'socket') return postgres({ ...common, path: address.path, user: address.user, database: address.database })
+  const { url, path } = socketOf(address.url)
+  return postgres(url, path === null ? common : { ...common, path })
+}
+
+/** `?host=/dir` is PostgreSQL's own way to write a socket in a URL; the driver does not know it. */
+function socketOf(text: string): { url: string; path: string | null } {
+  const url = URL.parse(text)
+  const dir = url?.searchParams.get('host')
+  if (url === null || dir?.startsWith('/') !== true) return { url: text, path: null }
+  url.searchParams.delete('host')
+  return { url: url.href, path: `${dir}/.s.PGSQL.${url.port === '' ? '5432' : url.port}` }
 }

@@ -25,6 +25,9 @@ export function clean(value: unknown, depth = 0): JSONValue {
 /** A parameter for a jsonb column; null is SQL's null, not JSON's. */
 export const json = (sql: Queries, value: unknown) => (value === null ? null : sql.json(clean(value)))
 
+/** Ages come from machines nobody trusts: nothing happened before the epoch, or after now. */
+export const happenedAt = (now: number, ageMs: number): number => Math.floor(Math.min(now, Math.max(0, now - ageMs)))
+
 export function boundedBody(body: { type: string }): JSONValue {
   const cleaned = clean(body)
   const bytes = Buffer.byteLength(JSON.stringify(cleaned))

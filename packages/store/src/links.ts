@@ -1,9 +1,13 @@
+/**
+ * Rows are locked in one order everywhere: the stream, the workspace, its machine. A tick that writes a machine and
+ * a daemon that reports would otherwise wait for each other.
+ */
 import type { LinkStore } from '@berth/core'
 import { BerthError, type EventBody, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
 import { hashToken, newToken } from './crypto.ts'
-import { cleanText, json } from './json.ts'
+import { cleanText, happenedAt, json } from './json.ts'
 import { appendEvents, lockStream } from './streams.ts'
 import { uploadBatch } from './upload.ts'
 
@@ -54,9 +58,9 @@ export function createLinks(context: StoreContext): LinkStore {
 
     async closeLink(workspaceId, epoch, now) {
       await sql.begin(async (tx) => {
+        await wakeNow(tx, workspaceId, now)
         await tx`update links set closed_at = ${now} where workspace_id = ${workspaceId} and epoch = ${epoch} and closed_at is null`
-        const closed = await tx`update machines set linked_at = null where workspace_id = ${workspaceId} and link_epoch = ${epoch} returning generation`
-        if (closed.length > 0) await wakeNow(tx, workspaceId, now)
+        await tx`update machines set linked_at = null where workspace_id = ${workspaceId} and link_epoch = ${epoch}`
       })
     },
 
@@ -70,13 +74,13 @@ export function createLinks(context: StoreContext): LinkStore {
 
     async report(workspaceId, epoch, activity, now) {
       await sql.begin(async (tx) => {
-        const live = await tx`update machines set last_seen_at = ${now} where workspace_id = ${workspaceId} and link_epoch = ${epoch} returning generation`
-        if (live.length === 0) return
         const ages = [activity.humanInputAgeMs, activity.turnProgressAgeMs, activity.previewAgeMs].filter((age) => age !== null)
-        const activeAt = ages.length === 0 ? 0 : Math.floor(now - Math.min(...ages))
+        const activeAt = ages.length === 0 ? 0 : happenedAt(now, Math.min(...ages))
         await tx`
           update workspaces set activity = ${json(tx, activity)}, last_active_at = greatest(last_active_at, ${activeAt})
-          where id = ${workspaceId}`
+          where id = ${workspaceId}
+            and exists (select from machines m where m.workspace_id = workspaces.id and m.generation = workspaces.generation and m.link_epoch = ${epoch})`
+        await tx`update machines set last_seen_at = ${now} where workspace_id = ${workspaceId} and link_epoch = ${epoch}`
       })
     },
   }
@@ -90,7 +94,7 @@ type Opening = { readonly link: Parameters<LinkStore['openLink']>[0]; readonly n
 async function openLink(tx: Transaction, { ids }: StoreContext, { link, now }: Opening): ReturnType<LinkStore['openLink']> {
   const { workspaceId, generation } = link
   const stream = await lockStream(tx, workspaceId)
-  const [workspace] = await tx<{ generation: number; deletedAt: number | null }[]>`select generation, deleted_at from workspaces where id = ${workspaceId}`
+  const [workspace] = await tx<{ generation: number; deletedAt: number | null }[]>`select generation, deleted_at from workspaces where id = ${workspaceId} for no key update`
   if (workspace === undefined || workspace.deletedAt !== null || workspace.generation !== generation) {
     throw new BerthError('conflict', `machine ${generation} of ${workspaceId} is no longer wanted`)
   }

@@ -34,9 +34,11 @@ export async function migrateDatabase({ address, version, folder = migrationsFol
     const missing = known.length - applied
     if (missing <= 0) return 0
     if (applied > 0) await beforeChange?.(sql, applied)
-    // A client of its own: drizzle changes how the one it gets writes JSON.
-    const client = connect(address, { max: 1, applicationName: 'berth migrate' })
+    // A client of its own: drizzle changes how the one it gets writes JSON, and reads columns by their own names.
+    const client = connect(address, { max: 1, applicationName: 'berth migrate', columnNames: 'database' })
     try { await runMigrations(drizzle(client), { migrationsFolder: folder }) } finally { await client.end() }
+    const now = await appliedMigrations(sql)
+    if (now !== known.length) throw new BerthError('database_unavailable', `the database is at migration ${now} of ${known.length} after migrating`, { hint: 'a migration older than the newest applied one was added; this release is broken' })
     await sql`update installation set min_server_version = ${MIN_SERVER_VERSION}`
     return missing
   } finally {
@@ -46,7 +48,7 @@ export async function migrateDatabase({ address, version, folder = migrationsFol
 
 export async function appliedMigrations(sql: Queries): Promise<number> {
   const [table] = await sql<{ name: string | null }[]>`select to_regclass('drizzle.__drizzle_migrations')::text as name`
-  if (table?.name == null) return 0
+  if (table === undefined || table.name === null) return 0
   const [row] = await sql<{ count: number }[]>`select count(*) as count from drizzle.__drizzle_migrations`
   return row?.count ?? 0
 }

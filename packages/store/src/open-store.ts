@@ -53,7 +53,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 function backupInto(dir: string): NonNullable<MigrateOptions['beforeChange']> {
   return async (sql, applied) => {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    const [clock] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::bigint as now`
+    const [clock] = await sql<{ now: number }[]>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`
     await backup(sql, join(dir, `before-migration-${applied}-${clock?.now}.berth.zst`))
   }
 }

@@ -1,6 +1,6 @@
 /** What the store's tests put in. */
 import type { NewWorkspace, Store, WorkspaceRecord } from '@berth/core'
-import { type EventBody, randomIds, type WorkspaceId } from '@berth/wire'
+import { type ApprovalAsk, type EventBody, randomIds, type SessionId, type WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 
 export async function newWorkspace(store: Store, now: number, over: Partial<NewWorkspace> = {}): Promise<NewWorkspace> {
@@ -47,3 +47,13 @@ export function openLink(store: Store, workspaceId: WorkspaceId, { now, journalI
 export function entries(count: number, from = 1): JournalEntry[] {
   return Array.from({ length: count }, (_, index) => ({ n: from + index, id: randomIds.event(), ageMs: 0, body: { type: 'test.thing', index: from + index } }))
 }
+
+export function anAsk(sessionId: SessionId): ApprovalAsk {
+  return {
+    approvalId: randomIds.approval(), sessionId, kind: 'permission', tool: 'Bash', title: 'run ls', toolCallId: 'call', input: { command: 'ls' },
+    cwd: '/work', contentHash: 'hash',
+  }
+}
+
+/** What the promise was refused with; null when it was not. */
+export const refusal = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => null, (error: unknown) => error)

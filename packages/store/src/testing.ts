@@ -4,7 +4,7 @@
  */
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Store } from '@berth/core'
 import { VERSION } from '@berth/wire'
 import { connect, type DatabaseAddress, type Sql } from './address.ts'
@@ -81,6 +81,6 @@ export async function openTestDatabase(options: Partial<Omit<StoreOptions, 'data
 function urlOf(address: DatabaseAddress): string {
   if (address.kind === 'url') return address.url
   const url = new URL(`postgres://${address.user}@localhost/${address.database}`)
-  url.searchParams.set('path', address.path)
+  url.searchParams.set('host', dirname(address.path))
   return url.href
 }

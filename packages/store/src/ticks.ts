@@ -67,31 +67,38 @@ export function createTicks({ sql, ids }: StoreContext): Ticks {
 }
 
 interface TickWrite { readonly change: Change & { nextTickAt?: number }; readonly now: number }
+interface Held { readonly generation: number; readonly provider: string; readonly wishVersion: number; readonly woken: boolean; readonly steps: unknown }
 
 async function writeTick(tx: Transaction, claim: Claim, { change, now }: TickWrite): Promise<void> {
   const id = claim.workspaceId
-  const [row] = await tx<{ generation: number; provider: string; wishVersion: number; woken: boolean; steps: unknown }[]>`
+  const [held] = await tx<Held[]>`
     select generation, provider, wish_version, woken, steps from workspaces
     where id = ${id} and fence = ${claim.fence} and lease_owner is not null for no key update`
-  if (row === undefined) throw new Refused(false)
-  if (change.wish !== undefined && change.wish.expectVersion !== row.wishVersion) throw new Refused(true)
-  const { failure, steps, saved, reported, statusMessage, ...plain } = change.workspace ?? {}
-  const ended = change.nextTickAt === undefined ? {} : { leaseOwner: null, leaseUntil: null, woken: false, nextTickAt: row.woken ? now : change.nextTickAt }
+  if (held === undefined) throw new Refused(false)
+  if (change.wish !== undefined && change.wish.expectVersion !== held.wishVersion) throw new Refused(true)
+  const ended = change.nextTickAt === undefined ? {} : { leaseOwner: null, leaseUntil: null, woken: false, nextTickAt: held.woken ? now : change.nextTickAt }
   const wish = change.wish === undefined ? {} : {
-    wishTarget: change.wish.target, wishBy: change.wish.by, wishVersion: row.wishVersion + 1, wishReason: change.wish.reason, wishAt: now,
+    wishTarget: change.wish.target, wishBy: change.wish.by, wishVersion: held.wishVersion + 1, wishReason: change.wish.reason, wishAt: now,
   }
-  await tx`update workspaces set ${tx({
-    ...plain, ...ended, ...wish, updatedAt: now,
+  await tx`update workspaces set ${tx(columns({ ...workspaceColumns(tx, change.workspace ?? {}, held), ...ended, ...wish, updatedAt: now }))} where id = ${id}`
+  if (change.machine !== undefined) {
+    await writeMachine(tx, { id, generation: change.workspace?.generation ?? held.generation, provider: held.provider }, { machine: change.machine, now })
+  }
+  if (typeof change.workspace?.deletedAt === 'number') await forgetCredentials(tx, id)
+}
+
+/** The driver's type wants each value to be one it knows; ours are checked where the change was made. */
+const columns = (values: object) => values as Record<string, never>
+
+function workspaceColumns(tx: Transaction, { failure, steps, saved, reported, statusMessage, ...plain }: NonNullable<Change['workspace']>, held: Held): object {
+  return {
+    ...plain,
     ...(failure === undefined ? {} : { failure: json(tx, failure) }),
     ...(saved === undefined ? {} : { saved: json(tx, saved) }),
     ...(reported === undefined ? {} : { reported: json(tx, reported) }),
     ...(statusMessage === undefined ? {} : { statusMessage: statusMessage === null ? null : cleanText(statusMessage) }),
-    ...(steps === undefined ? {} : { steps: json(tx, upsertSteps(storedSteps(row.steps), steps)) }),
-  } as unknown as Record<string, never>)} where id = ${id}`
-  if (change.machine !== undefined) {
-    await writeMachine(tx, { id, generation: change.workspace?.generation ?? row.generation, provider: row.provider }, { machine: change.machine, now })
+    ...(steps === undefined ? {} : { steps: json(tx, upsertSteps(storedSteps(held.steps), steps)) }),
   }
-  if (change.workspace?.deletedAt != null) await forgetCredentials(tx, id)
 }
 
 interface MachineKey { readonly id: WorkspaceId; readonly generation: number; readonly provider: string }
@@ -100,13 +107,13 @@ async function writeMachine(tx: Transaction, { id, generation, provider }: Machi
     insert into machines ${tx({ workspaceId: id, generation, provider, observed: tx.json({ state: 'absent' }), createdAt: now })}
     on conflict (workspace_id, generation) do nothing`
   const { ref, poll, observed, ...plain } = machine
-  const columns = {
+  const changed = {
     ...plain,
     ...(ref === undefined ? {} : { ref: json(tx, ref) }), ...(poll === undefined ? {} : { poll: json(tx, poll) }),
     ...(observed === undefined ? {} : { observed: json(tx, observed) }),
   }
-  if (Object.keys(columns).length === 0) return
-  await tx`update machines set ${tx(columns as Record<string, never>)} where workspace_id = ${id} and generation = ${generation}`
+  if (Object.keys(changed).length === 0) return
+  await tx`update machines set ${tx(columns(changed))} where workspace_id = ${id} and generation = ${generation}`
 }
 
 async function forgetCredentials(tx: Transaction, id: WorkspaceId): Promise<void> {

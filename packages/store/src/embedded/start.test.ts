@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readlink, readFile, rm, stat, writeFile } from '
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { connect, type DatabaseAddress } from '../address.ts'
+import { refusal } from '../store-fixtures.ts'
 import { postgresBinaries } from './binaries.ts'
 import { childEnv, prefix, recordedPid } from './process.ts'
 import { preparePlaces } from './places.ts'
@@ -116,7 +117,7 @@ describe('the built-in database', () => {
   it('refuses a second server on the same data', async () => {
     const dir = await home()
     const first = await start({ home: dir, durable: false })
-    await expect(startEmbedded({ home: dir })).rejects.toMatchObject({ code: 'server_running' })
+    expect(await refusal(startEmbedded({ home: dir }))).toMatchObject({ code: 'server_running' })
     const other = Bun.spawn([process.execPath, '-e', `
       const { startEmbedded } = await import(${JSON.stringify(join(import.meta.dir, 'start.ts'))})
       await startEmbedded({ home: ${JSON.stringify(dir)} }).catch((error) => console.log(error.code))`], { stdout: 'pipe', stderr: 'inherit' })
