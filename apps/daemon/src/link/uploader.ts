@@ -81,9 +81,10 @@ export function createUploader(deps: UploaderDeps): Uploader {
     begin(position) {
       waiting = false
       cursor = 0
-      // A server restored from a backup is behind what it once acked; then that counts.
       if (position.do === 'rotate' || position.ackedN > journal.lastN) rotate()
-      else moveTo(position.ackedN)
+      // Behind what it once acked, the server was restored from a backup: it gets everything again. Ahead of what we
+      // know to be acked, an answer was lost or our journal was rolled back: the server tells the two apart by the ids.
+      else moveTo(Math.min(position.ackedN, journal.ackedN))
     },
     onAck(journalId, n) {
       if (!current(journalId)) return

@@ -141,7 +141,9 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
     if (inboxBytes > INBOX_LIMIT) return close(LINK_CLOSE.garbage, 'too much at once')
     inbox = inbox.then(async () => { if (!over()) await work() }).catch((error: unknown) => {
       deps.log(`link ${workspaceId}: ${describe(error)}`)
-      close(TROUBLE, 'the server cannot take it now')
+      // The store's word for a machine that was replaced or deleted since its token was checked.
+      if (error instanceof BerthError && error.code === 'conflict') close(LINK_CLOSE.rejected, 'the machine is no longer wanted')
+      else close(TROUBLE, 'the server cannot take it now')
     }).finally(() => { inboxBytes -= size })
   }
 
