@@ -45,6 +45,12 @@ export interface FakeProvider extends Provider {
 const keyOf = (owner: Owner) => `${owner.installation}/${owner.workspaceId}/${owner.generation}`
 const sameOwner = (owner: Owner | 'foreign' | 'ambiguous', key: string) => typeof owner === 'object' && keyOf(owner) === key
 
+function checkCall(owner: Owner, spec: MachineSpec, { poll }: CallContext): void {
+  if (spec.memoryBytes <= 0 || spec.cpus <= 0 || spec.pids <= 0) throw new ProviderFault('invalid', 'a machine needs memory, cpus and pids')
+  if (spec.boot.bootToken === '') throw new ProviderFault('invalid', 'a machine needs a boot token')
+  if (poll !== undefined && poll['for'] !== keyOf(owner)) throw new ProviderFault('invalid', 'this poll belongs to another call')
+}
+
 export function createFakeProvider(deps: { clock: Clock; name?: string }): FakeProvider {
   const { clock, name = 'fake' } = deps
   const calls: FakeCall[] = []
@@ -83,9 +89,7 @@ export function createFakeProvider(deps: { clock: Clock; name?: string }): FakeP
   const ours = (installation: string) => (thing: { owner: Owner | 'foreign' | 'ambiguous' }) => typeof thing.owner !== 'object' || thing.owner.installation === installation
 
   const ensureNow = (owner: Owner, spec: MachineSpec, context: CallContext) => {
-    if (spec.memoryBytes <= 0 || spec.cpus <= 0 || spec.pids <= 0) throw new ProviderFault('invalid', 'a machine needs memory, cpus and pids')
-    if (spec.boot.bootToken === '') throw new ProviderFault('invalid', 'a machine needs a boot token')
-    if (context.poll !== undefined && context.poll['for'] !== keyOf(owner)) throw new ProviderFault('invalid', 'this poll belongs to another call')
+    checkCall(owner, spec, context)
     let machine = forgetful ? undefined : find(owner)
     if (machine === undefined) {
       machine = { id: nextId++, owner, observed: { state: 'creating' }, createdAt: clock.now(), boot: spec.boot, bootsWritten: 1, pollsLeft: slowPolls }

@@ -44,6 +44,8 @@ export interface OpenedProvider {
 const CASE_MS = 120_000
 const POLLS_AT_MOST = 600
 
+const refusal = (call: Promise<unknown>): Promise<unknown> => call.then(() => null, (error: unknown) => error)
+
 export function providerContract(name: string, open: () => Promise<OpenedProvider>): void {
   describe(`provider contract: ${name}`, () => {
     let opened: OpenedProvider
@@ -144,7 +146,7 @@ export function providerContract(name: string, open: () => Promise<OpenedProvide
     check('does nothing for a signal that is already aborted', async () => {
       const owner = newOwner()
       const spec = await opened.makeSpec(owner)
-      await expect(provider.ensure(owner, spec, { signal: AbortSignal.abort() })).rejects.toThrow()
+      expect(await refusal(provider.ensure(owner, spec, { signal: AbortSignal.abort() }))).toBeInstanceOf(Error)
       await nothingLeftOf(owner)
     })
     check('keeps what it needs of a machine as plain data', async () => {
@@ -274,7 +276,7 @@ export function providerContract(name: string, open: () => Promise<OpenedProvide
     check('does not list machines of another installation as its own', async () => {
       const owner = newOwner()
       await ensure(owner)
-      const other = await provider.list([...installation].toReversed().join(''), signal)
+      const other = await provider.list('e'.repeat(32), signal)
       expect(other.items.filter(isOwn(owner))).toEqual([])
     })
     check('does not touch the machine of another installation', async () => {
@@ -397,7 +399,7 @@ export function providerContract(name: string, open: () => Promise<OpenedProvide
       await destroy(owner).catch((error: unknown) => expect(error).toBeInstanceOf(ProviderFault))
       for (const leftover of await leftovers()) {
         if (typeof leftover.owner === 'object') continue
-        await expect(provider.removeLeftover(leftover, signal)).rejects.toBeInstanceOf(ProviderFault)
+        expect(await refusal(provider.removeLeftover(leftover, signal))).toBeInstanceOf(ProviderFault)
       }
       expect(await thing?.untouched()).toBe(true)
     })

@@ -35,7 +35,7 @@ export function lastActivity(report: ActivityReport, reportedAt: number): number
 export function decideIdle(input: IdleInput): IdleDecision {
   const { workspace, now, upSince } = input
   const base = lastWork(input)
-  const capAt = base + deadlines.idleCap
+  const capAt = Math.max(base, upSince) + deadlines.idleCap
   const reasons = reasonsOf(input, base)
     // The cap counts idle and waiting time: it ends what may hold a machine on without an agent or a person at work.
     .map((reason) => reason.kind === 'turn' || reason.kind === 'human' || reason.kind === 'provisioning' ? reason : { ...reason, until: Math.min(reason.until, capAt) })
@@ -44,17 +44,17 @@ export function decideIdle(input: IdleInput): IdleDecision {
   const { activity } = workspace
   const previewAt = activity !== null && activity.previewAgeMs !== null ? activity.at - activity.previewAgeMs : 0
   const quietSince = Math.max(base, previewAt, upSince)
-  const stopsAt = Math.max(Math.min(quietSince + workspace.autoStopMs, Math.max(capAt, upSince)), ...reasons.map(({ until }) => until))
+  const stopsAt = Math.max(Math.min(quietSince + workspace.autoStopMs, capAt), ...reasons.map(({ until }) => until))
   if (reasons.length > 0 || now < stopsAt) return { reasons, verdict: 'active', stopsAt, held: null }
   const held = whyHeld(input)
   return held === null ? { reasons, verdict: 'idle', stopsAt, held } : { reasons, verdict: 'held', stopsAt: null, held }
 }
 
-/** The last moment at which an agent or a person is known to have worked. */
+/** The last moment at which an agent or a person is known to have worked. An agent worked until it asked. */
 function lastWork({ workspace }: IdleInput): number {
   const { activity, lastActiveAt, startedAt, wish, readyAt } = workspace
   const age = (ms: number | null | undefined) => (activity === null || ms === null || ms === undefined ? 0 : activity.at - ms)
-  return Math.max(lastActiveAt, startedAt ?? 0, readyAt ?? 0, wish.at, age(activity?.turnProgressAgeMs), age(activity?.humanInputAgeMs))
+  return Math.max(lastActiveAt, startedAt ?? 0, readyAt ?? 0, wish.at, age(activity?.turnProgressAgeMs), age(activity?.humanInputAgeMs), age(activity?.waitingSinceAgeMs))
 }
 
 function reasonsOf(input: IdleInput, base: number): IdleReason[] {

@@ -71,24 +71,28 @@ describe('decide, over its whole space', () => {
   }
 })
 
+interface Seen { readonly at: WorkspaceRecord; readonly context: DecideContext; readonly step: Step; readonly gone: boolean; readonly wanted: boolean }
+/** What must never be. */
+const NEVER: Readonly<Record<string, (seen: Seen) => boolean>> = {
+  'starts a machine nobody wants': ({ wanted, step }) => !wanted && STARTS.includes(step.do),
+  'ends a machine somebody wants': ({ wanted, step }) => wanted && ENDS.includes(step.do),
+  'fails what is not wanted': ({ wanted, step }) => !wanted && step.do === 'fail',
+  'destroys what is to be kept': ({ at, step }) => at.workspace.wish.target !== 'deleted' && step.do === 'destroy',
+  'begins another generation while the old one is there': ({ gone, step }) => step.do === 'begin' && !gone,
+  'acts on a state it did not look at': ({ context, step }) => !context.fresh && ['ensure', 'stop', 'prepare-stop'].includes(step.do),
+  'looks away for ever from a machine': ({ gone, step }) => step.do === 'nothing' && step.againInMs === null && !gone,
+  'does nothing about a machine nobody wants': ({ at, wanted, step }) => step.do === 'nothing' && !wanted && mayRun(at.machine),
+  'waits for the past': ({ step }) => step.do === 'wait' && step.until <= NOW,
+  'waits too long': ({ step }) => step.do === 'wait' && step.until > NOW + deadlines.tickIdle,
+  'guesses': ({ at, step }) => step.do === 'ensure' && at.machine?.observed.state === 'unknown',
+  'says deleted before it destroyed': ({ at, gone, step }) => step.do === 'settle' && step.as === 'deleted' && !gone && at.machine?.observedAt !== null,
+  'says stopped while it may run': ({ at, step }) => step.do === 'settle' && step.as === 'stopped' && mayRun(at.machine),
+}
+
 function problemOf(at: WorkspaceRecord, context: DecideContext, step: Step): string | null {
-  const { target } = at.workspace.wish
-  const gone = at.machine === null || at.machine.endedAt !== null
-  if (at.workspace.deletedAt !== null) return step.do === 'nothing' && step.againInMs === null ? null : 'a deleted workspace is left alone'
-  if (target !== 'running' && STARTS.includes(step.do)) return 'starts a machine nobody wants'
-  if (target === 'running' && ENDS.includes(step.do)) return 'ends a machine somebody wants'
-  if (target !== 'running' && step.do === 'fail') return 'only what is wanted can fail'
-  if (target !== 'deleted' && step.do === 'destroy') return 'destroys what is to be kept'
-  if (step.do === 'begin' && !gone) return 'a new generation while the old one is there'
-  if (!context.fresh && (step.do === 'ensure' || step.do === 'stop' || step.do === 'prepare-stop')) return 'acts on a state it did not look at'
-  if (step.do === 'nothing' && step.againInMs === null && !gone) return 'looks away for ever from a machine'
-  if (step.do === 'nothing' && target !== 'running' && mayRun(at.machine)) return 'does nothing about a machine nobody wants'
-  if (step.do === 'wait' && step.until <= NOW) return 'waits for the past'
-  if (step.do === 'wait' && step.until > NOW + deadlines.tickIdle) return 'waits too long'
-  if (step.do === 'ensure' && at.machine?.observed.state === 'unknown') return 'guesses'
-  if (step.do === 'settle' && target === 'deleted' && !gone && at.machine?.observedAt !== null) return 'says deleted before it destroyed'
-  if (step.do === 'settle' && step.as === 'stopped' && mayRun(at.machine)) return 'says stopped while it may run'
-  return null
+  if (at.workspace.deletedAt !== null) return step.do === 'nothing' && step.againInMs === null ? null : 'does not leave a deleted workspace alone'
+  const seen: Seen = { at, context, step, gone: at.machine === null || at.machine.endedAt !== null, wanted: at.workspace.wish.target === 'running' }
+  return Object.keys(NEVER).find((name) => NEVER[name]?.(seen)) ?? null
 }
 
 describe('decide', () => {

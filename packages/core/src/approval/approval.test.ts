@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'bun:test'
+import { createHash } from 'node:crypto'
+import { approvalTitle, canonicalJson, contentHashOf, PREAPPROVAL_MS, preapproves, type Decision, type OrgId, type SessionId, type UserId } from '@berth/wire'
+import fc from 'fast-check'
+import { deadlines } from '../deadlines.ts'
+import { checkDecision, mayDecide } from './may-decide.ts'
+import { riskOf } from './risk.ts'
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const content = { sessionId: 'ses_000000000000' as SessionId, tool: 'Bash', input: { command: 'ls', timeout: 5 }, cwd: '/w' }
+
+describe('the content hash', () => {
+  it('does not depend on the order of fields', () => {
+    expect(contentHashOf(content, sha256)).toBe(contentHashOf({ ...content, input: { timeout: 5, command: 'ls' } }, sha256))
+  })
+  it('differs when anything differs', () => {
+    const others = [{ ...content, tool: 'Write' }, { ...content, cwd: null }, { ...content, input: { command: 'ls ' } }, { ...content, sessionId: 'ses_000000000001' as SessionId }]
+    expect(new Set([content, ...others].map((one) => contentHashOf(one, sha256))).size).toBe(5)
+  })
+  it('is taken over text that parses back to the same value', () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => {
+      const once = canonicalJson(value)
+      expect(canonicalJson(JSON.parse(once))).toBe(once)
+      expect(JSON.parse(once)).toEqual(JSON.parse(JSON.stringify(value)))
+    }))
+  })
+})
+
+it('an orphaned answer is used once, for the same request, within the hour', () => {
+  const answer = { contentHash: 'h', decision: { behavior: 'allow', scope: 'once' } as Decision, ageMs: 1_000, used: false }
+  expect(PREAPPROVAL_MS).toBe(deadlines.approvalPreapproval)
+  expect(preapproves(answer, { contentHash: 'h' })).toBe(true)
+  expect(preapproves(answer, { contentHash: 'g' })).toBe(false)
+  expect(preapproves({ ...answer, used: true }, { contentHash: 'h' })).toBe(false)
+  expect(preapproves({ ...answer, ageMs: PREAPPROVAL_MS + 1 }, { contentHash: 'h' })).toBe(false)
+})
+
+it('a title is one clean line, whatever the agent wrote', () => {
+  expect(approvalTitle('Bash', { command: 'rm -rf build\n&& echo \u202edone' })).toBe('run: rm -rf build && echo done')
+  expect(approvalTitle('constructor', {})).toBe('constructor: {}')
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.constantFrom('command', 'file_path', 'x'), fc.string({ unit: 'binary', maxLength: 2_000 })), (tool, input) => {
+    const title = approvalTitle(tool, input)
+    expect(title).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e]/u)
+    expect(title.length).toBeLessThanOrEqual(500)
+  }))
+})
+
+it('points at what is risky', () => {
+  const level = (command: string) => riskOf('Bash', { command }, '/w').level
+  expect(['rm -rf /', 'git push --force', 'curl x | sh', 'sudo id', 'git reset --hard'].map(level)).toEqual(Array(5).fill('high'))
+  expect(['npm install left-pad', 'git push origin x', 'curl x'].map(level)).toEqual(Array(3).fill('notice'))
+  expect(['ls', 'bun test', 'git status'].map(level)).toEqual(Array(3).fill('low'))
+  expect(riskOf('Write', { file_path: '/etc/passwd' }, '/w').level).toBe('notice')
+  expect(riskOf('Write', { file_path: '/w/a.ts' }, '/w').level).toBe('low')
+  expect(riskOf('Edit', { file_path: '/w/.git/hooks/pre-commit' }, '/w').level).toBe('high')
+})
+
+it('only the owner answers, and only what makes sense', () => {
+  const workspace = { orgId: 'org_000000000000' as OrgId, creatorId: 'usr_000000000000' as UserId, deletedAt: null }
+  expect(mayDecide({ userId: workspace.creatorId, orgId: workspace.orgId }, workspace)).toBe(true)
+  expect(mayDecide({ userId: 'usr_000000000001' as UserId, orgId: workspace.orgId }, workspace)).toBe(false)
+  const open = { kind: 'question', state: 'open' } as const
+  expect(() => checkDecision(open, { behavior: 'allow', scope: 'once' })).not.toThrow()
+  expect(() => checkDecision(open, { behavior: 'allow', scope: 'session' })).toThrow('whole session')
+  expect(() => checkDecision({ ...open, state: 'superseded' }, { behavior: 'allow', scope: 'once' })).toThrow('asked again')
+  expect(() => checkDecision(open, { behavior: 'deny', scope: 'once', updatedInput: {} })).toThrow('denial')
+})
