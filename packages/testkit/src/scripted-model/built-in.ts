@@ -45,7 +45,7 @@ const count: Scenario = ({ argument }) => {
 /** So many commands that need a person, one after another. */
 const asks: Scenario = ({ argument }) => {
   const last = number(argument, 10, 10_000)
-  return [...Array.from({ length: last }, (_, at) => [{ text: `asking ${at + 1}` }, { tool: 'bash', input: { command: `echo ${at + 1} >> asks.log` } }]), [{ text: 'asked enough' }]]
+  return [...Array.from({ length: last }, (_, at) => [{ text: `asking ${at + 1}` }, { tool: 'bash', input: { command: `echo ${at + 1} >> asks.log` }, delayMs: 150 }]), [{ text: 'asked enough' }]]
 }
 const say: Scenario = ({ argument }) => [[{ text: argument === '' ? 'hello' : argument }]]
 const run: Scenario = ({ argument }) => [[{ tool: 'bash', input: { command: argument } }], [{ text: 'The command has run.' }]]

@@ -57,7 +57,10 @@ describe('claude-tui', () => {
     const it = await claude()
     void it.prompt('[[ask yes-file]]').result
     const ask = await it.asked(1)
-    it.terminals.type('agent', 'Enter')
+    await it.screen('Do you want to proceed?')
+    // The program passes over keys that come right as its dialog opens.
+    const pressing = setInterval(() => { it.terminals.type('agent', 'Enter') }, 700)
+    await it.waitFor('approval.applied').finally(() => { clearInterval(pressing) })
     await it.waitFor('turn.ended')
     expect(it.file('yes-file')).toBe('asked\n')
     expect(behaviors(it)).toEqual(['allow terminal'])
@@ -68,6 +71,7 @@ describe('claude-tui', () => {
     const it = await claude()
     void it.prompt('[[ask no-file]]').result
     await it.asked(1)
+    await it.screen('Do you want to proceed?')
     it.terminals.type('agent', 'Escape')
     await it.waitFor('approval.applied')
     await it.waitState('idle', it.events.length - 1 < 0 ? 0 : it.events.findIndex((body) => body.type === 'approval.asked'))
@@ -143,5 +147,40 @@ describe('claude-tui', () => {
     expect(await it.driver.interrupt()).toEqual({ interrupted: true })
     expect((await it.waitFor('turn.ended')).outcome).toBe('interrupted')
     expect(await it.driver.interrupt()).toEqual({ interrupted: false })
+    const after = it.prompt('[[say after the interruption]]')
+    await it.waitFor('prompt', (body) => body.promptId === after.promptId && body.status === 'accepted')
+    await it.waitFor('message', (body) => body.role === 'agent' && body.text === 'after the interruption')
+  })
+
+  it('never answers a dialog with a chat message', async () => {
+    const it = await claude()
+    const chats = Number(process.env['BERTH_CHAT_RACES'] ?? 40)
+    const questions = Math.ceil(chats / 4)
+    void it.prompt(`[[asks ${questions}]]`).result
+    let allowed = 0
+    let sent = 0
+    for (let nth = 1; nth <= questions; nth++) {
+      const ask = await it.asked(nth)
+      // Some come while the dialog opens, some while it is open, some when it closes.
+      for (let at = 0; at < 3 && sent < chats; at++) {
+        void it.prompt(`chat ${++sent}`).result
+        await Bun.sleep(Math.random() * 60)
+      }
+      const behavior = nth % 3 === 0 ? 'allow' : 'deny'
+      if (behavior === 'allow') allowed += 1
+      const decided = it.decide(ask, behavior)
+      void it.prompt(`chat ${++sent}`).result
+      expect((await decided).status).toBe('applied')
+    }
+    await it.waitFor('message', (body) => body.text === 'asked enough')
+    await it.waitFor('prompt', (body) => body.text === `chat ${sent}` && (body.status === 'accepted' || body.status === 'ambiguous'))
+    const ran = (it.file('asks.log') ?? '').split('\n').filter((line) => line !== '')
+    expect(ran).toHaveLength(allowed)
+    expect(behaviors(it).filter((behavior) => behavior.endsWith('terminal'))).toEqual([])
+    expect(behaviors(it)).toHaveLength(questions)
+    const pasted = it.terminals.log.filter((line) => line.startsWith('paste chat'))
+    expect(new Set(pasted).size).toBe(pasted.length)
+    const ambiguous = it.events.filter((body) => body.type === 'prompt' && body.status === 'ambiguous')
+    expect(ambiguous).toEqual([])
   })
 })

@@ -64,6 +64,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
   let askSeenWaitingSince: number | null = null
   let settledAt = 0
   let idleSince: number | null = null
+  let interruptedByUs = false
   let released = false
   let stopping = false
   let launching = false
@@ -150,6 +151,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
     enter(loggedIn() ? 'idle' : 'error', loggedIn() ? null : NO_LOGIN)
   }
   const promptSubmitted = (text: string): void => {
+    interruptedByUs = false
     injector.heard(text)
     if (base === 'idle') enter('busy')
   }
@@ -197,8 +199,9 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
     const lost = ending === null && turns.current() !== null && base === 'idle' && idleSince !== null && now() - idleSince > LOST_STOP_MS
     if (!settled && !lost) return
     const failure = turns.apiError()
-    turns.end(failure === null ? 'done' : 'error', { message: failure ?? ending?.message ?? turns.lastAgentText(), background: ending?.background ?? background })
+    turns.end(lost && interruptedByUs ? 'interrupted' : failure === null ? 'done' : 'error', { message: failure ?? ending?.message ?? turns.lastAgentText(), background: ending?.background ?? background })
     ending = null
+    interruptedByUs = false
     enter('idle')
   }
 
@@ -304,8 +307,8 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       return injector.submit(prompt)
     },
     async interrupt() {
-      const interrupted = await injector.escape(() => run.ready && base === 'busy' && book.open().length === 0 && lookAtStatus()?.status !== 'waiting')
-      return { interrupted }
+      interruptedByUs = await injector.escape(() => run.ready && base === 'busy' && book.open().length === 0 && lookAtStatus()?.status !== 'waiting')
+      return { interrupted: interruptedByUs }
     },
     decide: (answer) => permissions.decide(answer),
     activity: () => ({

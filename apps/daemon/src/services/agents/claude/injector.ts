@@ -13,6 +13,9 @@ const ACKNOWLEDGED_WITHIN_MS = 3000
 /** The program takes a paste in pieces; an Enter right behind it would belong to the paste. */
 const ENTER_AFTER_MS = 250
 const ESCAPE_SETTLES_MS = 300
+const CTRL_U = new Uint8Array([0x15])
+const CLEAR_LIMIT = 100
+const CLEAR_GAP_MS = 20
 const QUEUE_LIMIT = 200
 const TEXT_LIMIT = 512 * 1024
 
@@ -44,6 +47,7 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
   const queue: (Queued & { done: (result: PromptResult) => void })[] = []
   let busy: Promise<unknown> | null = null
   let expected: { text: string; acknowledged: () => void } | null = null
+  let lastText = ''
   const unclear = new Map<PromptId, string>()
 
   const mark = (prompt: Queued, status: 'queued' | 'sent' | 'refused' | Outcome, detail: string | null = null): void => {
@@ -61,6 +65,7 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
 
   const paste = async (terminal: Terminal, prompt: Queued): Promise<PromptResult> => {
     const text = pasteable(prompt.text)
+    lastText = text
     // Written before the first byte goes out: a crash from here on makes it ambiguous, never a second paste.
     mark(prompt, 'sent')
     const acknowledged = new Promise<boolean>((resolve) => {
@@ -127,6 +132,12 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
       if (terminal === null || !allowed()) return false
       await terminal.key('Escape')
       await Bun.sleep(ESCAPE_SETTLES_MS)
+      // Words the model had not begun to answer are put back into the input line; the next paste must not join them.
+      // Ctrl-U deletes to the line's start, then joins the line above; in one write it would be taken for a paste.
+      for (let press = Math.min(CLEAR_LIMIT, 2 * lastText.split('\n').length); press > 0; press--) {
+        await terminal.write(CTRL_U)
+        await Bun.sleep(CLEAR_GAP_MS)
+      }
       return true
     }),
     held: () => queue.length,

@@ -32,6 +32,8 @@ export interface AgentBench {
   /** Everything but the disk dies. */
   killMachine(): Promise<void>
   file(name: string): string | null
+  /** Resolves when the screen shows the text. */
+  screen(text: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -120,6 +122,11 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
       machineBoot = `boot-${++boots}`
       terminals = createTmuxTerminals({ dir: root, user })
       await startDaemon()
+    },
+    async screen(text) {
+      const terminal = await terminals.get('agent')
+      for (const until = Date.now() + WAIT_MS; Date.now() < until; await Bun.sleep(50)) if ((await terminal?.snapshot())?.includes(text) === true) return
+      throw new Error(`the screen never showed ${text}`)
     },
     file: (name) => (existsSync(join(boot.workDir, name)) ? readFileSync(join(boot.workDir, name), 'utf8') : null),
     async close() {
