@@ -92,12 +92,14 @@ async function wishFor({ store, clock }: TickWorld, workspaceId: WorkspaceId, ta
   if (store.record(workspaceId).workspace.wish.target !== 'deleted') await store.setWish(workspaceId, { target, by: 'user', reason: null }, clock.now())
 }
 
+const killOf = (killAt: number | null) => (killAt === null ? {} : { killAt })
+
 type Held = { release(): Promise<void> }
 async function apply(world: TickWorld, one: Event, held: Held[]): Promise<void> {
   const { store, provider, daemons, clock } = world
   switch (one.do) {
     case 'wish': return wishFor(world, one.id, one.target)
-    case 'tick': return world.tick(one.killAt === null ? {} : { killAt: one.killAt })
+    case 'tick': return world.tick(killOf(one.killAt))
     case 'hold': {
       const tick = await world.holdBefore(one.write)
       if (tick !== null) held.push(tick)
