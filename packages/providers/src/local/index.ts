@@ -6,6 +6,7 @@
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
+import { createOneAtATime } from '../one-at-a-time.ts'
 import { asFault } from '../world-fault.ts'
 import { createMachine, ownerKey, readExit, readMachine, readProcess, removeMachine, removeDebris, scan, uidOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
 import { isAlive, markedProcesses, signalProcess, sweep } from './process-tree.ts'
@@ -34,20 +35,8 @@ const STOP_WAIT_MS = 1_000
 export function createLocalProvider(options: LocalProviderOptions): Provider {
   const { home, installation } = options
   const isolationNow = async (signal: AbortSignal): Promise<ProviderCheck> => checkSandbox(options.sandbox ?? 'auto', signal)
-  const flights = new Map<string, Promise<unknown>>()
-  /** One change at a time for each machine: the next caller finds what the one before it made. */
-  const serially = async <T>(owner: Owner, work: () => Promise<T>): Promise<T> => {
-    const key = ownerKey(owner)
-    const before = flights.get(key) ?? Promise.resolve()
-    const mine = before.catch(() => {}).then(work)
-    const settled = mine.catch(() => {})
-    flights.set(key, settled)
-    try {
-      return await asFault(mine)
-    } finally {
-      if (flights.get(key) === settled) flights.delete(key)
-    }
-  }
+  const oneAtATime = createOneAtATime()
+  const serially = <T>(owner: Owner, work: () => Promise<T>): Promise<T> => oneAtATime(owner, () => asFault(work()))
 
   return {
     name: 'local',

@@ -3,7 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { providerContract } from '@berth/testkit/provider-contract'
 import type { Owner } from '@berth/core'
-import { openBench, WAIT } from '../testing/stand-in.ts'
+import { eventually, openBench, WAIT } from '../testing/stand-in.ts'
 import { createLocalProvider } from './index.ts'
 import { readProcess } from './machine-dir.ts'
 import { markedProcesses, sweep } from './process-tree.ts'
@@ -46,6 +46,7 @@ for (const sandbox of ['auto', 'none'] as const) {
           await sweep(`${owner.installation}/${owner.workspaceId}/${owner.generation}`, signal)
         },
         async vanish(owner) {
+          await eventually(async () => (await provider.logs(owner, 1000, signal)).includes('up supervise'))
           // The directory goes; its processes stay and are what is left over.
           await rm(await dirOf(owner), { recursive: true, force: true })
         },

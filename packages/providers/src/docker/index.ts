@@ -1,0 +1,257 @@
+/** The `docker` provider: a machine is a container with three volumes and a network of its own. */
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ProviderFault, type CallContext, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
+import { createOneAtATime } from '../one-at-a-time.ts'
+import { bootArchive, createBody, linkUrl, type ContainerPlan } from './container.ts'
+import { createEngine, type Engine } from './engine.ts'
+import { ensureImage, type ReadyImage } from './images.ts'
+import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
+import { createdAtIn, labelsOf, machineName, ownerIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
+
+export interface DockerProviderOptions {
+  readonly installation: string
+  readonly home: string
+  readonly log: (line: string) => void
+  /** Path of the engine's socket, or a DOCKER_HOST value; else DOCKER_HOST, else the usual socket. */
+  readonly socket?: string
+  /** The image of workspaces that name none; else the one built from images/workspace. */
+  readonly defaultImage?: string
+  /** `host-usr`: the default image borrows this host's /usr. Made in no time; for tests and hosts without a registry. */
+  readonly baseImage?: 'auto' | 'host-usr'
+}
+export interface ContainerInspect {
+  readonly Id: string
+  readonly Config: { readonly Labels: Labels }
+  readonly State: ContainerState
+}
+
+const SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
+/** A slow image is waited for this long in one call, then polled for. */
+const IMAGE_PATIENCE_MS = 10_000
+const STOP_GRACE_S = 10
+
+interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Map<string, ImageJob> }
+interface ImageJob { readonly work: Promise<ReadyImage>; lastLine: string; listeners: Set<(line: string) => void> }
+
+export function createDockerProvider(options: DockerProviderOptions): Provider {
+  const engine = createEngine(options.socket)
+  const deps: Deps = { options, engine, images: new Map() }
+  const oneAtATime = createOneAtATime()
+  return {
+    name: 'docker',
+    check: (signal) => check(engine, signal),
+    quote: () => ({ currency: 'USD', runningMicrosPerHour: 0, stoppedMicrosPerHour: 0, note: 'runs on this computer' }),
+    ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, owner, spec, context)),
+    async observe(owner, signal) {
+      const found = await inspect(engine, owner, signal)
+      return found === null ? { ref: {}, owner, observed: { state: 'absent' }, createdAt: 0, isolation: null } : machineOf(owner, found)
+    },
+    list: (installation, signal) => inventory(engine, installation, signal),
+    stop: (owner, context) => oneAtATime(owner, () => stop(engine, owner, context)),
+    destroy: (owner, context) => oneAtATime(owner, () => destroy(engine, owner, context)),
+    leftovers: (installation, signal) => leftoversOf(engine, installation, signal),
+    async removeLeftover(leftover, signal) {
+      if (typeof leftover.owner !== 'object' || leftover.owner.installation !== options.installation) {
+        throw new ProviderFault('conflict', `the ${leftover.kind} ${leftover.name} is not this installation's`, { hint: 'look into it and remove it by hand' })
+      }
+      if (leftover.kind !== 'volume' && leftover.kind !== 'network') throw new ProviderFault('invalid', `docker knows no ${leftover.kind}`)
+      await removeIfOwned(engine, { kind: leftover.kind, name: leftover.name, owner: leftover.owner }, signal)
+    },
+    logs: (owner, tailBytes, signal) => logs(engine, { owner, tailBytes }, signal),
+  }
+}
+
+async function check(engine: Engine, signal: AbortSignal): Promise<ProviderCheck> {
+  try {
+    const info = await engine.json<{ ServerVersion?: string; OSType?: string }>('/info', { what: 'asking the engine about itself' }, signal)
+    if (info.OSType !== 'linux') return { ok: false, isolation: 'container', detail: `the engine runs ${info.OSType} containers`, hint: 'switch it to Linux containers' }
+    return { ok: true, isolation: 'container', detail: `docker ${info.ServerVersion} at ${engine.address}`, hint: null }
+  } catch (error) {
+    if (!(error instanceof ProviderFault)) throw error
+    return { ok: false, isolation: 'container', detail: error.message, hint: error.hint }
+  }
+}
+
+async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: CallContext): Promise<Step<Machine>> {
+  const { engine } = deps
+  const { signal } = context
+  refuseSpec(deps, owner, spec)
+  const found = await inspect(engine, owner, signal)
+  if (found !== null) {
+    refuseForeign(found, owner)
+    if (observedFrom(found.State).state === 'running') return { done: true, value: machineOf(owner, found) }
+    if (found.State.Status === 'removing') return { done: false, poll: {}, afterMs: 500, detail: 'the container of before is being removed' }
+  }
+  const engineIsHere = await sharesOurKernel(engine, signal)
+  if (!engineIsHere && !(await seesOurFiles(engine, signal))) {
+    throw new ProviderFault('unsupported', 'the docker engine is on another computer, which has no toolbox', { hint: 'use an engine on this computer, or a server beside the engine' })
+  }
+  const image = found === null ? await waitForImage(deps, { wanted: spec.image ?? deps.options.defaultImage ?? null, engineIsHere }, context) : null
+  if (image !== null && 'detail' in image) return { done: false, poll: {}, afterMs: 1000, detail: image.detail }
+  const plan: ContainerPlan = { owner, spec, image: image ?? { reference: '', hostPaths: [] }, engineIsHere }
+  const link = linkUrl(plan)
+  if (link === null) throw new ProviderFault('invalid', 'the server offers no address that a container could dial', { hint: 'start the server with its link socket or a public url' })
+  if (found === null) await create(engine, plan, context)
+  await start(engine, { plan, link, fresh: found === null }, context)
+  const now = await inspect(engine, owner, signal)
+  if (now === null) throw new ProviderFault('transient', 'the container was removed while it started', { committed: 'unknown', hint: 'try again' })
+  return { done: true, value: machineOf(owner, now) }
+}
+
+function refuseSpec(deps: Deps, owner: Owner, spec: MachineSpec): void {
+  if (owner.installation !== deps.options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
+  if (spec.memoryBytes < SMALLEST_MEMORY_BYTES || !(spec.cpus > 0) || !(spec.pids > 0)) {
+    throw new ProviderFault('invalid', 'a container needs at least 6 MB of memory, some of a cpu and a process', { hint: 'leave them out for the defaults' })
+  }
+}
+
+function refuseForeign(found: ContainerInspect, owner: Owner): void {
+  if (sameOwner(ownerIn(found.Config.Labels), owner)) return
+  throw new ProviderFault('conflict', `a container named ${machineName(owner)} belongs to somebody else`, { hint: 'rename or remove that container by hand' })
+}
+
+/** The engine of this very kernel: bind mounts and unix sockets work. Docker Desktop's engine lives in a VM. */
+async function sharesOurKernel(engine: Engine, signal: AbortSignal): Promise<boolean> {
+  if (!engine.isUnix || process.platform !== 'linux') return false
+  const info = await engine.json<{ OperatingSystem?: string }>('/info', { what: 'asking the engine about itself' }, signal)
+  return info.OperatingSystem !== 'Docker Desktop'
+}
+
+/** A desktop engine shares the files of this computer though not its kernel. */
+async function seesOurFiles(engine: Engine, signal: AbortSignal): Promise<boolean> {
+  const info = await engine.json<{ OperatingSystem?: string }>('/info', { what: 'asking the engine about itself' }, signal)
+  return info.OperatingSystem === 'Docker Desktop'
+}
+
+/** One job per image, whoever waits; a failure is told to all who wait and then forgotten. */
+async function waitForImage(deps: Deps, { wanted, engineIsHere }: { wanted: string | null; engineIsHere: boolean }, { signal, log }: CallContext): Promise<ReadyImage | { detail: string }> {
+  const key = wanted ?? ''
+  let job = deps.images.get(key)
+  if (job === undefined) {
+    const listeners = new Set<(line: string) => void>()
+    const tell = (line: string): void => {
+      mine.lastLine = line
+      deps.options.log(`docker: ${line}`)
+      for (const listener of listeners) listener(line)
+    }
+    const work = Promise.resolve().then(() => ensureImage({ engine: deps.engine, engineIsHere, log: tell, base: deps.options.baseImage ?? 'auto' }, wanted, new AbortController().signal))
+    const mine: ImageJob = { work, lastLine: 'preparing the image', listeners }
+    job = mine
+    deps.images.set(key, mine)
+    work.catch(() => {}).finally(() => deps.images.delete(key))
+  }
+  if (log !== undefined) job.listeners.add(log)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let onAbort = (): void => {}
+  try {
+    return await Promise.race([
+      job.work,
+      new Promise<{ detail: string }>((resolve) => { timer = setTimeout(() => resolve({ detail: job.lastLine }), IMAGE_PATIENCE_MS) }),
+      new Promise<never>((_, reject) => {
+        onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+        signal.addEventListener('abort', onAbort, { once: true })
+      }),
+    ])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+    if (log !== undefined) job.listeners.delete(log)
+  }
+}
+
+async function create(engine: Engine, plan: ContainerPlan, { signal, log }: CallContext): Promise<void> {
+  const { owner, spec } = plan
+  await access(join(spec.boot.toolbox.hostDir, spec.boot.toolbox.hash, 'berth-daemon')).catch((cause: unknown) => {
+    throw new ProviderFault('invalid', `the toolbox has no daemon in ${spec.boot.toolbox.hostDir}`, { hint: 'start the server again: it builds its toolbox', cause })
+  })
+  const createdAt = Date.now()
+  const Labels = labelsOf(owner, createdAt)
+  for (const kind of VOLUMES) {
+    const Name = volumeName(owner, kind)
+    const volume = await engine.json<{ Labels: Labels }>('/volumes/create', { method: 'POST', json: { Name, Labels }, what: `making the volume ${Name}` }, signal)
+    if (!sameOwner(ownerIn(volume.Labels), owner)) throw new ProviderFault('conflict', `a volume named ${Name} belongs to somebody else`, { hint: 'remove that volume by hand' })
+  }
+  await ensureNetwork(engine, owner, Labels, signal)
+  log?.(`creating a container from ${plan.image.reference}`)
+  const answer = await engine.call('/containers/create', { method: 'POST', query: { name: machineName(owner) }, json: createBody(plan, createdAt), what: 'creating the container', accept: [409] }, signal)
+  if (answer.status !== 409) return
+  // Somebody was faster under this name; whether it was us (another call, before a crash) only its labels say.
+  const there = await inspect(engine, owner, signal)
+  if (there === null) throw new ProviderFault('transient', 'a container of this name is coming or going', { committed: 'no', hint: 'try again' })
+  refuseForeign(there, owner)
+}
+
+async function ensureNetwork(engine: Engine, owner: Owner, Labels: Record<string, string>, signal: AbortSignal): Promise<void> {
+  const Name = machineName(owner)
+  const answer = await engine.call('/networks/create', { method: 'POST', json: { Name, CheckDuplicate: true, Labels, Driver: 'bridge' }, what: `making the network ${Name}`, accept: [409] }, signal)
+  await answer.body?.cancel()
+  if (answer.status !== 409) return
+  const there = await engine.json<{ Labels: Labels }>(`/networks/${Name}`, { what: `looking at the network ${Name}` }, signal)
+  if (!sameOwner(ownerIn(there.Labels), owner)) throw new ProviderFault('conflict', `a network named ${Name} belongs to somebody else`, { hint: 'remove that network by hand' })
+}
+
+async function start(engine: Engine, { plan, link, fresh }: { plan: ContainerPlan; link: string; fresh: boolean }, { signal, log }: CallContext): Promise<void> {
+  const name = machineName(plan.owner)
+  const boot = await engine.call(`/containers/${name}/archive`, { method: 'PUT', query: { path: '/' }, body: bootArchive(plan, link, fresh), contentType: 'application/x-tar', what: 'putting the boot file into the container' }, signal)
+  await boot.body?.cancel()
+  log?.('starting the container')
+  // 304: it runs already.
+  const answer = await engine.call(`/containers/${name}/start`, { method: 'POST', what: 'starting the container', accept: [304] }, signal)
+  await answer.body?.cancel()
+}
+
+async function inspect(engine: Engine, owner: Owner, signal: AbortSignal): Promise<ContainerInspect | null> {
+  const answer = await engine.call(`/containers/${machineName(owner)}/json`, { what: 'looking at the container', accept: [404] }, signal)
+  if (answer.status !== 404) return (await answer.json()) as ContainerInspect
+  await answer.body?.cancel()
+  return null
+}
+
+function machineOf(owner: Owner, found: ContainerInspect): Machine {
+  const its = ownerIn(found.Config.Labels)
+  const shown = typeof its === 'object' && !sameOwner(its, owner) ? 'foreign' : its
+  return machineFrom({ id: found.Id, owner: shown, observed: observedFrom(found.State), createdAt: createdAtIn(found.Config.Labels) })
+}
+
+async function stop(engine: Engine, owner: Owner, { signal }: CallContext): Promise<Step<Observed>> {
+  const found = await inspect(engine, owner, signal)
+  if (found === null) return { done: true, value: { state: 'absent' } }
+  refuseForeign(found, owner)
+  const answer = await engine.call(`/containers/${found.Id}/stop`, { method: 'POST', query: { t: String(STOP_GRACE_S) }, what: 'stopping the container', accept: [304, 404] }, signal)
+  await answer.body?.cancel()
+  const now = await inspect(engine, owner, signal)
+  return { done: true, value: now === null ? { state: 'absent' } : observedFrom(now.State) }
+}
+
+async function destroy(engine: Engine, owner: Owner, { signal }: CallContext): Promise<Step<null>> {
+  const found = await inspect(engine, owner, signal)
+  if (found !== null) {
+    refuseForeign(found, owner)
+    // By id: whatever takes the name from here on is not what was looked at.
+    const answer = await engine.call(`/containers/${found.Id}`, { method: 'DELETE', query: { force: '1', v: '1' }, what: 'removing the container', accept: [404, 409] }, signal)
+    await answer.body?.cancel()
+    if (answer.status === 409) return { done: false, poll: {}, afterMs: 250, detail: 'the container is being removed' }
+  }
+  for (const kind of VOLUMES) await removeIfOwned(engine, { kind: 'volume', name: volumeName(owner, kind), owner }, signal)
+  await removeIfOwned(engine, { kind: 'network', name: machineName(owner), owner }, signal)
+  return { done: true, value: null }
+}
+
+async function logs(engine: Engine, { owner, tailBytes }: { owner: Owner; tailBytes: number }, signal: AbortSignal): Promise<string> {
+  const answer = await engine.call(`/containers/${machineName(owner)}/logs`, { query: { stdout: '1', stderr: '1', tail: '2000' }, what: 'reading the output of the container', accept: [404, 409] }, signal)
+  if (answer.status !== 200) return ''
+  return Buffer.from(demultiplex(new Uint8Array(await answer.arrayBuffer()))).subarray(-tailBytes).toString('utf8')
+}
+
+/** Frames of 8 header bytes (stream, three zeros, big-endian length) and their payload. */
+export function demultiplex(bytes: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = []
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 0; at + 8 <= bytes.length;) {
+    const length = view.getUint32(at + 4)
+    parts.push(bytes.subarray(at + 8, at + 8 + length))
+    at += 8 + length
+  }
+  return Buffer.concat(parts)
+}

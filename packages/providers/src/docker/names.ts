@@ -1,0 +1,35 @@
+/** How everything of one machine is named and labelled. A name finds it; only its labels say whose it is. */
+import type { Owner } from '@berth/core'
+
+const LABEL = { installation: 'dev.berth.installation', workspace: 'dev.berth.workspace', generation: 'dev.berth.generation', createdAt: 'dev.berth.created-at' } as const
+const INSTALLATION_SHOWN = 8
+export const VOLUMES = ['work', 'home', 'state'] as const
+export type VolumeKind = (typeof VOLUMES)[number]
+export type Labels = Readonly<Record<string, string>> | null | undefined
+
+export const machineName = (owner: Owner): string => `berth-${owner.installation.replace(/[^a-zA-Z0-9]/g, '').slice(0, INSTALLATION_SHOWN)}-${owner.workspaceId}-g${owner.generation}`
+export const volumeName = (owner: Owner, kind: VolumeKind): string => `${machineName(owner)}-${kind}`
+
+export function labelsOf(owner: Owner, createdAt: number): Record<string, string> {
+  return { [LABEL.installation]: owner.installation, [LABEL.workspace]: owner.workspaceId, [LABEL.generation]: String(owner.generation), [LABEL.createdAt]: String(createdAt) }
+}
+
+export function filterOf(installation: string): string {
+  return JSON.stringify({ label: [`${LABEL.installation}=${installation}`] })
+}
+
+/** `foreign`: none of our labels. `ambiguous`: some, but not all or not well formed. */
+export function ownerIn(labels: Labels): Owner | 'foreign' | 'ambiguous' {
+  const installation = labels?.[LABEL.installation]
+  const workspaceId = labels?.[LABEL.workspace]
+  const generation = labels?.[LABEL.generation]
+  if (installation === undefined && workspaceId === undefined && generation === undefined) return 'foreign'
+  if (!installation || !workspaceId || !/^\d{1,9}$/.test(generation ?? '')) return 'ambiguous'
+  return { installation, workspaceId, generation: Number(generation) }
+}
+
+export const createdAtIn = (labels: Labels): number => Number(labels?.[LABEL.createdAt] ?? 0) || 0
+
+export function sameOwner(a: Owner | 'foreign' | 'ambiguous', b: Owner): boolean {
+  return typeof a === 'object' && a.installation === b.installation && a.workspaceId === b.workspaceId && a.generation === b.generation
+}
