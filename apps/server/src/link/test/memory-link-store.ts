@@ -14,7 +14,7 @@ export interface MemoryLinkStore extends LinkStore {
   events(workspaceId: WorkspaceId): { id: EventId; body: JournalEntry['body'] }[]
   readonly reports: number
   readonly seenCount: number
-  readonly openEpochs: ReadonlySet<number>
+  readonly openEpochs: ReadonlySet<string>
   backup(): string
   restore(backup: string): void
   unwant(workspaceId: WorkspaceId): void
@@ -25,7 +25,7 @@ export interface MemoryLinkStore extends LinkStore {
 
 export function createMemoryLinkStore(): MemoryLinkStore {
   let state: State = { machines: [], epochs: {}, journals: {}, events: {} }
-  const openEpochs = new Set<number>()
+  const openEpochs = new Set<string>()
   let reports = 0
   let seenCount = 0
   let tokens = 0
@@ -76,11 +76,11 @@ export function createMemoryLinkStore(): MemoryLinkStore {
       const epoch = (state.epochs[link.workspaceId] ?? 0) + 1
       state.epochs[link.workspaceId] = epoch
       for (const machine of state.machines) if (machine.workspaceId === link.workspaceId && machine.generation === link.generation) machine.bootToken = null
-      openEpochs.add(epoch)
+      openEpochs.add(`${link.workspaceId}/${epoch}`)
       const ackedN = state.journals[`${link.workspaceId}/${link.journalId}`] ?? 0
       return { epoch, journal: link.lastN < ackedN ? { do: 'rotate' } : { do: 'continue', ackedN } }
     },
-    async closeLink(_, epoch) { openEpochs.delete(epoch) },
+    async closeLink(workspaceId, epoch) { openEpochs.delete(`${workspaceId}/${epoch}`) },
     async seen() { seenCount += 1 },
     async upload(batch) {
       await memory.beforeUpload()
