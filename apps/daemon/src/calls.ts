@@ -1,0 +1,87 @@
+/** What the server may ask of this machine. Each may be asked twice. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Assignment } from '@berth/wire/daemon'
+import { BerthError } from '@berth/wire'
+import type { ApprovalId, PromptId } from '@berth/wire'
+import type { CallHandlers, DaemonContext, Link, Terminals } from './contracts.ts'
+import type { Converger } from './converge.ts'
+import type { GitTree } from './services/git/tree.ts'
+import { safeName } from './services/processes/services.ts'
+
+export interface CallDeps {
+  readonly context: DaemonContext
+  readonly converger: Converger
+  readonly terminals: Terminals
+  readonly tree: GitTree
+  readonly link: () => Pick<Link, 'flush'>
+  /** Exits so that the supervisor goes on with another toolbox. */
+  readonly upgrade: (toolboxDir: string) => void
+}
+
+/** Of the time a stop gives us, the part that goes to saving; the rest is for the journal. */
+const SAVE_SHARE = 0.8
+const AGENT_HISTORY_SOURCES = new Set(['agent', 'shell'])
+
+export function createCalls(deps: CallDeps): CallHandlers {
+  const { converger, context } = deps
+  const requireName = (): Pick<Assignment, 'name'> => {
+    if (converger.assignment === null || !converger.codeReady) throw new BerthError('workspace_busy', 'the code is not here yet', { hint: 'wait until the workspace runs' })
+    return converger.assignment
+  }
+  // The link has parsed the parameters: ids are what they say, though the schema's input type calls them strings.
+  return {
+    'session.prompt': async (prompt) => {
+      if (converger.driver !== null) return converger.driver.prompt({ ...prompt, promptId: prompt.promptId as PromptId })
+      // It stays in the server's assignment until an event says that it was taken.
+      return { status: 'held', detail: 'the agent is not running yet' }
+    },
+    'session.interrupt': async () => converger.driver?.interrupt() ?? { interrupted: false },
+    'approval.decide': async (answer) => {
+      // The driver is strict about the defaults that the parameters may leave out.
+      const decision = { ...answer.decision, scope: answer.decision.scope ?? ('once' as const) }
+      const driver = converger.driver
+      if (driver === null) return { status: 'kept' }
+      return driver.decide({ ...answer, approvalId: answer.approvalId as ApprovalId, decision, orphaned: false, ageMs: 0 })
+    },
+    'git.checkpoint': async (request, signal) => deps.tree.checkpoint({ ...request, name: requireName().name }, signal),
+    'git.diff': async (request, signal) => {
+      requireName()
+      return deps.tree.diff(request, signal)
+    },
+    'terminal.list': async () => (await deps.terminals.list()).map(({ terminalId, title, backend, viewers }) => ({ terminalId, title, backend, viewers: viewers() })),
+    'logs.read': async ({ source, tailBytes }) => ({ text: await readLogs(deps, source, tailBytes ?? 64 * 1024) }),
+    'stop.prepare': async ({ withinMs, publish }, signal) => {
+      const until = performance.now() + withinMs
+      let commit: string | null = null
+      try {
+        if (converger.codeReady) ({ commit } = await deps.tree.checkpoint({ reason: 'before stop', publish, name: requireName().name }, AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, withinMs * SAVE_SHARE))])))
+      } finally {
+        await deps.link().flush(Math.max(0, until - performance.now()))
+      }
+      return { commit }
+    },
+    'daemon.upgrade': async ({ toolboxDir }) => {
+      if (!existsSync(join(toolboxDir, 'berth-daemon'))) throw new BerthError('not_found', `no daemon in ${toolboxDir}`, { hint: 'the toolbox of that version is not mounted in this machine' })
+      context.log(`going on as the daemon of ${toolboxDir}`)
+      deps.upgrade(toolboxDir)
+      return {}
+    },
+  }
+}
+
+async function readLogs(deps: CallDeps, source: string, tailBytes: number): Promise<string> {
+  const dir = join(deps.context.boot.stateDir, 'logs')
+  if (AGENT_HISTORY_SOURCES.has(source)) {
+    const terminal = await deps.terminals.get(source)
+    if (terminal !== null) return (await terminal.snapshot()).slice(-tailBytes)
+  }
+  const names = source === 'setup' ? ['code.log', 'setup.log', 'agent.log', 'services.log'] : [`${safeName(source)}.log`, `service-${safeName(source)}.log`]
+  const texts: string[] = []
+  for (const name of names) {
+    const file = Bun.file(join(dir, name))
+    if (await file.exists()) texts.push(await file.slice(Math.max(0, file.size - tailBytes)).text())
+  }
+  if (texts.length === 0 && source !== 'setup') throw new BerthError('not_found', `no log of ${source}`, { hint: 'sources: setup, code, agent, and the names of services' })
+  return texts.join('').slice(-tailBytes)
+}

@@ -1,0 +1,184 @@
+/**
+ * Brings about what the server assigns, one step at a time: code, setup, agent, services. Every step may be
+ * repeated, in this life of the daemon or the next. The newest assignment wins over those that waited.
+ */
+import { createHash } from 'node:crypto'
+import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { BerthError } from '@berth/wire'
+import type { Assignment } from '@berth/wire/daemon'
+import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, Terminals } from './contracts.ts'
+import { prepareAgentUser } from './services/agent-user.ts'
+import { createSafeGit } from './services/git/safe-git.ts'
+import { bringSource, SOURCE_REF } from './services/git/source.ts'
+import type { SourceDeps } from './services/git/source.ts'
+import { secretsOf, writeHomeFiles } from './services/home-files.ts'
+import type { Services } from './services/processes/services.ts'
+
+export interface ConvergeDeps {
+  readonly context: DaemonContext
+  readonly asAgent: AsAgent
+  readonly terminals: Terminals
+  readonly services: Services
+  readonly source: Pick<SourceDeps, 'hostedUrl' | 'unpackArchive'>
+  readonly driverFor: (kind: Assignment['agent']['kind']) => CreateDriver | Promise<CreateDriver>
+  readonly changed: () => void
+}
+export interface Converger {
+  /** Returns at once; the steps are journaled as they go. */
+  apply(assignment: Assignment): void
+  readonly assignment: Assignment | null
+  readonly driver: AgentDriver | null
+  /** The tree is there: saves and diffs make sense. */
+  readonly codeReady: boolean
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void>
+}
+
+type StepName = 'code' | 'setup' | 'agent' | 'services'
+const TITLES: Record<StepName, string> = { code: 'Get the code', setup: 'Set up the home', agent: 'Start the agent', services: 'Start the services' }
+
+export function createConverger(deps: ConvergeDeps): Converger {
+  const { context } = deps
+  const step = createSteps(context)
+  let wanted: Assignment | null = null
+  let again = false
+  let running: Promise<void> | null = null
+  let codeReady = false
+  let homeWritten = ''
+  let driver: AgentDriver | null = null
+
+  const startAgent = async (assignment: Assignment): Promise<string> => {
+    if (driver !== null) return 'already running'
+    try {
+      const create = await deps.driverFor(assignment.agent.kind)
+      const created = create({ context, assignment, asAgent: deps.asAgent, terminals: deps.terminals, changed: deps.changed })
+      await created.start(context.signal)
+      driver = created
+      return created.name
+    } catch (cause) {
+      // A workspace without its agent is still a machine with the code and a shell: it comes up, and says so.
+      const refusal = asBerthError(cause)
+      context.log(`agent: ${describe(cause)}`)
+      context.journal.append({ type: 'workspace.notice', level: 'error', code: refusal.code, message: `the agent did not start: ${refusal.message}`, hint: refusal.hint ?? 'see `berth logs --source agent`, then stop and start the workspace' })
+      return `no agent: ${refusal.message}`
+    }
+  }
+  const handOver = async (assignment: Assignment): Promise<void> => {
+    if (driver === null) return
+    for (const decision of assignment.decisions) await driver.decide(decision)
+    for (const prompt of assignment.prompts) await driver.prompt(prompt)
+  }
+  const once = async (assignment: Assignment): Promise<void> => {
+    context.journal.mask(secretsOf(assignment))
+    if (!codeReady) {
+      if (!assignment.sourceReady) return
+      prepareAgentUser(context.boot)
+      codeReady = await step('code', () => bringCode(deps, assignment))
+      if (!codeReady) return
+    }
+    const home = createHash('sha256').update(JSON.stringify(assignment.homeFiles)).digest('hex')
+    if (home !== homeWritten) {
+      const done = await step('setup', async () => {
+        await writeHomeFiles({ asAgent: deps.asAgent, homeDir: context.boot.homeDir }, assignment.homeFiles, context.signal)
+        return assignment.homeFiles.length === 0 ? null : assignment.homeFiles.map((file) => file.path).join(', ')
+      })
+      if (done) homeWritten = home
+    }
+    if (driver === null) await step('agent', () => startAgent(assignment))
+    await step('services', async () => {
+      deps.services.converge(assignment.services)
+      return assignment.services.length === 0 ? null : assignment.services.map((service) => service.name).join(', ')
+    })
+    await handOver(assignment)
+    deps.changed()
+  }
+  const run = async (): Promise<void> => {
+    while (again && wanted !== null && !context.signal.aborted) {
+      again = false
+      await once(wanted).catch((cause: unknown) => { context.log(`converge: ${describe(cause)}`) })
+    }
+    running = null
+  }
+  return {
+    apply(assignment) {
+      wanted = assignment
+      again = true
+      running ??= run()
+    },
+    get assignment() { return wanted },
+    get driver() { return driver },
+    get codeReady() { return codeReady },
+    settled: async () => { await running },
+  }
+}
+
+/** Runs a step and journals it: whole on the first time in a machine's life, later only when it fails. */
+function createSteps(context: DaemonContext): (step: StepName, work: () => Promise<string | null>) => Promise<boolean> {
+  const { journal } = context
+  return async (step, work) => {
+    const known = journal.get(`step.${step}`) === context.machineBoot
+    const say = (state: 'started' | 'done' | 'failed', durationMs: number | null, detail: string | null): void =>
+      journal.append({ type: 'workspace.step', step, title: TITLES[step], state, durationMs, detail })
+    const startedAt = performance.now()
+    if (!known) say('started', null, null)
+    writeLog(context, step, 'started')
+    try {
+      const detail = await work()
+      const durationMs = Math.round(performance.now() - startedAt)
+      writeLog(context, step, `done in ${durationMs} ms${detail === null ? '' : `: ${detail}`}`)
+      if (!known) {
+        journal.transaction(() => {
+          say('done', durationMs, detail)
+          journal.set(`step.${step}`, context.machineBoot)
+        })
+      }
+      return true
+    } catch (cause) {
+      if (context.signal.aborted) return false
+      const refusal = asBerthError(cause)
+      writeLog(context, step, `failed: ${describe(cause)}`)
+      journal.transaction(() => {
+        say('failed', Math.round(performance.now() - startedAt), refusal.hint === undefined ? refusal.message : `${refusal.message}\n${refusal.hint}`)
+        journal.set(`step.${step}`, null)
+      })
+      return false
+    }
+  }
+}
+
+/** Done once in the workspace's life. A first try that was cut off is cleared away; a tree we did not make is kept. */
+async function bringCode(deps: ConvergeDeps, assignment: Assignment): Promise<string> {
+  const { journal, boot, signal } = deps.context
+  const files = readdirSync(boot.workDir)
+  if (journal.get('code') === 'done' && files.length > 0) return 'already here'
+  if (files.length > 0) {
+    if (journal.get('code') === null) {
+      const git = createSafeGit(deps.asAgent, boot.workDir)
+      await git.attempt(['update-ref', SOURCE_REF, 'HEAD', ''])
+      journal.set('code', 'done')
+      return 'found in place'
+    }
+    // Nothing of the workspace runs before its code is there, so nobody can move these from under us.
+    for (const name of files) rmSync(join(boot.workDir, name), { recursive: true, force: true })
+  }
+  journal.set('code', 'started')
+  const brought = await bringSource({ asAgent: deps.asAgent, workDir: boot.workDir, ...deps.source }, { source: assignment.source, name: assignment.name }, signal)
+  journal.set('code', 'done')
+  return brought.detail
+}
+
+function writeLog(context: DaemonContext, step: string, line: string): void {
+  const dir = join(context.boot.stateDir, 'logs')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  appendFileSync(join(dir, `${step}.log`), `${new Date().toISOString()} ${step}: ${line}\n`, { mode: 0o600 })
+}
+
+export function asBerthError(cause: unknown): BerthError {
+  return cause instanceof BerthError ? cause : new BerthError('internal', cause instanceof Error ? cause.message : String(cause), { cause })
+}
+
+function describe(cause: unknown): string {
+  if (cause instanceof BerthError) return cause.hint === undefined ? cause.message : `${cause.message} (${cause.hint})`
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+}

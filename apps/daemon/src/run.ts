@@ -1,0 +1,132 @@
+/** `run`: the daemon proper. Builds every part, joins them, and waits for the end. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BerthError } from '@berth/wire'
+import { LINK_HTTP } from '@berth/wire/daemon'
+import type { ActivityReport, Assignment, BootFile } from '@berth/wire/daemon'
+import { bootPath, MACHINE_ENV, readBoot, RUN_EXIT, UPGRADE_FILE } from './boot.ts'
+import { createCalls } from './calls.ts'
+import type { AsAgent, DaemonContext, Link } from './contracts.ts'
+import { createConverger } from './converge.ts'
+import type { Converger } from './converge.ts'
+import { openJournal } from './journal/journal.ts'
+import { createLink } from './link/link.ts'
+import { selfCommand } from './self.ts'
+import { createMachineLoad } from './services/activity/machine-load.ts'
+import type { MachineLoad } from './services/activity/machine-load.ts'
+import { createAsAgent } from './services/as-agent.ts'
+import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
+import type { Gateway } from './services/gateway/gateway.ts'
+import { createGitTree } from './services/git/tree.ts'
+import { watchPorts } from './services/ports/ports.ts'
+import { createServices } from './services/processes/services.ts'
+import { carries } from './services/processes/table.ts'
+import { openTerminals } from './services/terminal/index.ts'
+import { findTmux } from './services/terminal/tmux.ts'
+import { createStreams } from './streams.ts'
+
+const FLUSH_AT_END_MS = 2000
+/** The answer to the call that asked for it leaves first. */
+const UPGRADE_AFTER_MS = 300
+
+export async function runMain(argv: readonly string[]): Promise<number> {
+  const path = bootPath(argv)
+  let boot: BootFile
+  try {
+    boot = readBoot(path)
+  } catch (cause) {
+    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`)
+    return RUN_EXIT.badBoot
+  }
+  const end = Promise.withResolvers<number>()
+  process.on('SIGTERM', () => end.resolve(0))
+  process.on('SIGINT', () => end.resolve(0))
+  process.on('unhandledRejection', (cause) => process.stderr.write(`unexpected: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`))
+  const daemon = startDaemon({ boot, path, machineBoot: process.env[MACHINE_ENV] ?? 'unsupervised', end: end.resolve })
+  const code = await end.promise
+  await daemon.close()
+  return code
+}
+
+function startDaemon(options: { boot: BootFile; path: string; machineBoot: string; end: (code: number) => void }): { close(): Promise<void> } {
+  const { boot, machineBoot } = options
+  mkdirSync(boot.stateDir, { recursive: true, mode: 0o700 })
+  mkdirSync(boot.runDir, { recursive: true })
+  const log = (line: string): void => { process.stderr.write(`${line}\n`) }
+  const journal = openJournal({ path: join(boot.stateDir, 'journal.sqlite') })
+  const stop = new AbortController()
+  const context: DaemonContext = { boot, journal, machineBoot, log, signal: stop.signal }
+  const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
+  const reportSoon = (): void => { link?.reportSoon() }
+
+  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => converger.assignment?.env ?? {} })
+  const terminals = openTerminals({
+    stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
+    changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
+  })
+  const services = createServices({ asAgent, journal, workDir: boot.workDir, logDir: join(boot.stateDir, 'logs'), log })
+  const openStream: Link['openStream'] = async (open, signal) => {
+    if (link === null) throw new BerthError('server_unreachable', 'the link to the server is down')
+    return link.openStream(open, signal)
+  }
+  let gateway: Gateway | null = null
+  const hostedUrl = async (): Promise<string> => (gateway ??= openGateway({ openStream })).gitUrl
+  const converger: Converger = createConverger({
+    context, asAgent, terminals, services, changed: reportSoon,
+    source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
+    driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
+  })
+  const ports = watchPorts({ journal, ignore: () => (gateway === null ? [] : [Number(new URL(gateway.gitUrl).port)]), changed: reportSoon })
+  const whole = boot.isolation === 'container' || boot.isolation === 'vm'
+  const daemonPids = new Set([process.pid, process.ppid])
+  const load = createMachineLoad({ ownCgroup: whole, isOurs: (entry) => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`)) })
+  const onAssignment = (assignment: Assignment): void => converger.apply(assignment)
+
+  // Handlers reach the link only when it calls them, after it is made.
+  let link: Link | null = null
+  link = createLink({
+    context, journal, bootPath: options.path, tmux: findTmux() !== null,
+    handlers: {
+      onAssignment,
+      calls: createCalls({
+        context, converger, terminals, tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
+        link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
+        upgrade: (toolboxDir) => {
+          writeFileSync(join(boot.stateDir, UPGRADE_FILE), toolboxDir, { mode: 0o600 })
+          setTimeout(() => options.end(RUN_EXIT.upgrade), UPGRADE_AFTER_MS)
+        },
+      }),
+      onStream: createStreams({ terminals, asAgent, workDir: boot.workDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
+      activity: () => activity({ converger, load, ports: ports.list(), lastAt }),
+      onRejected: () => options.end(RUN_EXIT.rejected),
+    },
+  })
+  return {
+    async close() {
+      await link?.flush(FLUSH_AT_END_MS)
+      stop.abort()
+      await converger.driver?.release()
+      services.release()
+      terminals.close()
+      ports.close()
+      await gateway?.close()
+      await link?.close()
+      journal.close()
+    },
+  }
+}
+
+function activity(from: { converger: Converger; load: MachineLoad; ports: number[]; lastAt: { input: number | null; preview: number | null } }): ActivityReport {
+  const age = (at: number | null): number | null => (at === null ? null : performance.now() - at)
+  const agent = from.converger.driver?.activity() ?? { agent: 'none' as const, turnProgressAgeMs: null, backgroundTasks: 0, waitingSinceAgeMs: null }
+  return { ...agent, humanInputAgeMs: age(from.lastAt.input), previewAgeMs: age(from.lastAt.preview), cpuCores: from.load.cores(), memoryBytes: from.load.memoryBytes(), ports: from.ports }
+}
+
+/** The archive goes from the link straight into a process of the agent's user, which writes the files. */
+async function unpackArchive(deps: { asAgent: AsAgent; openStream: Link['openStream']; workDir: string }, signal: AbortSignal): Promise<void> {
+  const body = await fetchOverLink(deps, LINK_HTTP.archive, signal)
+  const { argv, ...identity } = deps.asAgent.command(selfCommand('extract', deps.workDir))
+  const child = Bun.spawn(argv, { cwd: deps.workDir, env: deps.asAgent.environment(), ...identity, stdin: body, stdout: 'ignore', stderr: 'pipe' })
+  const [stderr, exitCode] = await Promise.all([new Response(child.stderr).text(), child.exited])
+  if (exitCode !== 0) throw new BerthError('clone_refused', `the upload could not be unpacked: ${stderr.trim().slice(0, 1000)}`, { hint: 'run `berth up` again from the directory' })
+}

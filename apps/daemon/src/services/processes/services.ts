@@ -1,0 +1,122 @@
+/**
+ * Long-running commands beside the agent. Each is its own session with its output in a log file; it outlives the
+ * daemon, which finds it again by pid and start time. One that ends is started again, ever more slowly.
+ */
+import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { AsAgent, Journal } from '../../contracts.ts'
+import { endTree } from './end.ts'
+import { readProcess } from './table.ts'
+
+export interface ServiceSpec { readonly name: string; readonly command: string }
+export interface Services { converge(specs: readonly ServiceSpec[]): void; /** Ends all. */ stop(): Promise<void>; /** Lets go; they live on. */ release(): void; logFile(name: string): string }
+
+const BACKOFF_MIN_MS = 1000
+const BACKOFF_MAX_MS = 30_000
+const WELL_AFTER_MS = 30_000
+const LOOK_MS = 1000
+const LOG_LIMIT_BYTES = 16 * 1024 * 1024
+
+interface Running { readonly spec: ServiceSpec; pid: number; startTicks: number; startedAt: number; backoffMs: number; stopped: boolean; timer: Timer | null }
+
+export function createServices(deps: { asAgent: AsAgent; journal: Journal; workDir: string; logDir: string; log: (line: string) => void }): Services {
+  const running = new Map<string, Running>()
+  const logFile = (name: string): string => join(deps.logDir, `service-${safeName(name)}.log`)
+  const key = (name: string): string => `service.${name}`
+
+  const start = (service: Running): void => {
+    const shell = Bun.which('sh', { PATH: deps.asAgent.environment()['PATH'] ?? '/bin:/usr/bin' })
+    // Without a shell the words of the command are its arguments.
+    const { argv, ...identity } = deps.asAgent.command(shell === null ? service.spec.command.split(/\s+/) : [shell, '-c', service.spec.command])
+    const output = openLog(logFile(service.spec.name))
+    try {
+      const child = Bun.spawn(argv, { cwd: deps.workDir, env: deps.asAgent.environment(), ...identity, detached: true, stdin: 'ignore', stdout: output, stderr: output })
+      child.unref()
+      service.pid = child.pid
+      service.startTicks = readProcess(child.pid)?.startTicks ?? 0
+      service.startedAt = performance.now()
+      remember(service)
+      deps.journal.append({ type: 'service', name: service.spec.name, state: 'started', exitCode: null })
+      child.exited.then((code) => ended(service, child.signalCode === null ? code : null), () => ended(service, null))
+    } catch (cause) {
+      deps.log(`service ${service.spec.name}: ${String(cause)}`)
+      ended(service, null)
+    } finally {
+      closeSync(output)
+    }
+  }
+  const ended = (service: Running, exitCode: number | null): void => {
+    if (service.stopped) return
+    deps.journal.append({ type: 'service', name: service.spec.name, state: 'exited', exitCode })
+    if (performance.now() - service.startedAt > WELL_AFTER_MS) service.backoffMs = BACKOFF_MIN_MS
+    service.timer = setTimeout(() => {
+      deps.journal.append({ type: 'service', name: service.spec.name, state: 'restarting', exitCode: null })
+      start(service)
+    }, service.backoffMs)
+    service.backoffMs = Math.min(service.backoffMs * 2, BACKOFF_MAX_MS)
+  }
+  const remember = (service: Running): void => deps.journal.set(key(service.spec.name), JSON.stringify({ pid: service.pid, startTicks: service.startTicks, command: service.spec.command }))
+  const adopt = (service: Running): boolean => {
+    const kept = deps.journal.get(key(service.spec.name))
+    if (kept === null) return false
+    // Written by `remember`.
+    const { pid, startTicks, command } = JSON.parse(kept) as { pid: number; startTicks: number; command: string }
+    if (command !== service.spec.command || !alive(pid, startTicks)) return false
+    Object.assign(service, { pid, startTicks })
+    const look = (): void => {
+      if (service.stopped) return
+      if (!alive(pid, startTicks)) return ended(service, null)
+      service.timer = setTimeout(look, LOOK_MS)
+    }
+    look()
+    return true
+  }
+  const end = async (service: Running): Promise<void> => {
+    service.stopped = true
+    if (service.timer !== null) clearTimeout(service.timer)
+    deps.journal.set(key(service.spec.name), null)
+    if (alive(service.pid, service.startTicks)) await endTree(service.pid)
+  }
+  return {
+    logFile,
+    converge(specs) {
+      for (const [name, service] of running) {
+        if (specs.some((spec) => spec.name === name && spec.command === service.spec.command)) continue
+        running.delete(name)
+        end(service).catch((cause: unknown) => deps.log(`service ${name}: ${String(cause)}`))
+      }
+      for (const spec of specs) {
+        if (running.has(spec.name)) continue
+        const service: Running = { spec, pid: 0, startTicks: 0, startedAt: performance.now(), backoffMs: BACKOFF_MIN_MS, stopped: false, timer: null }
+        running.set(spec.name, service)
+        if (!adopt(service)) start(service)
+      }
+    },
+    async stop() {
+      await Promise.all([...running.values()].map(end))
+      running.clear()
+    },
+    release() {
+      for (const service of running.values()) {
+        service.stopped = true
+        if (service.timer !== null) clearTimeout(service.timer)
+      }
+    },
+  }
+}
+
+function alive(pid: number, startTicks: number): boolean {
+  const entry = pid > 1 ? readProcess(pid) : null
+  return entry !== null && entry.startTicks === startTicks && entry.state !== 'Z'
+}
+
+/** Begins a new file when the old one is large; the one before it is kept. */
+function openLog(path: string): number {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(path, `${path}.1`)
+  return openSync(path, 'a', 0o600)
+}
+
+export function safeName(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 64)
+}

@@ -1,0 +1,45 @@
+/** Byte streams that the server opens to this machine. Each names a service; none names an address. */
+import { BerthError } from '@berth/wire'
+import type { StreamOpen } from '@berth/wire/daemon'
+import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
+import { serveTcpStream } from './services/ports/tcp.ts'
+import { serveTerminalStream } from './services/terminal/stream.ts'
+
+export const SHELL_TERMINAL = 'shell'
+
+export interface StreamDeps {
+  readonly terminals: Terminals
+  readonly asAgent: AsAgent
+  readonly workDir: string
+  readonly humanInput: () => void
+  readonly previewTraffic: () => void
+  readonly log: (line: string) => void
+}
+
+export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: ByteStream) => void {
+  const serve = async (open: StreamOpen, stream: ByteStream): Promise<void> => {
+    switch (open.service) {
+      case 'terminal': return serveTerminalStream(await terminalOf(deps, open.terminalId), open, { ...stream, onInput: deps.humanInput })
+      case 'tcp': return serveTcpStream(open.port, { ...stream, onBytes: deps.previewTraffic })
+      case 'http': return stream.abort('this machine serves no http')
+    }
+  }
+  return (open, stream) => {
+    serve(open, stream).catch((cause: unknown) => {
+      const message = cause instanceof Error ? cause.message : String(cause)
+      if (!(cause instanceof BerthError)) deps.log(`${open.service} stream: ${message}`)
+      stream.abort(message)
+    })
+  }
+}
+
+async function terminalOf(deps: StreamDeps, terminalId: string): Promise<Terminal> {
+  const there = await deps.terminals.get(terminalId)
+  if (there !== null && (terminalId !== SHELL_TERMINAL || (await there.exited()) === null)) return there
+  if (terminalId !== SHELL_TERMINAL) throw new BerthError('not_found', `no terminal ${terminalId}`, { hint: 'the agent may not be running; use `shell`' })
+  const env = deps.asAgent.environment()
+  const shell = ['bash', 'sh'].map((name) => Bun.which(name, { PATH: env['PATH'] ?? '' })).find((found) => found !== null)
+  if (shell === undefined) throw new BerthError('unsupported', 'this image has no shell', { hint: 'use an image with /bin/sh to get one' })
+  const { terminal } = await deps.terminals.open({ terminalId, title: 'shell', argv: [shell, '-l'], cwd: deps.workDir, env: { ...env, SHELL: shell } })
+  return terminal
+}
