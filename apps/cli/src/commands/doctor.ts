@@ -1,0 +1,91 @@
+import { statfs } from 'node:fs/promises'
+import { createClient, type Output } from '@berth/client'
+import { VERSION } from '@berth/wire/version'
+import { cleanLine } from '../clean.ts'
+import { command, none } from '../command.ts'
+import type { Context } from '../context.ts'
+import { table } from '../io.ts'
+import { remoteEndpoint } from '../server-process/connect.ts'
+import { findServer, readToken } from '../server-process/find.ts'
+import { bytes, duration } from '../words.ts'
+
+type Level = 'ok' | 'note' | 'bad'
+interface Check { readonly name: string; readonly level: Level; readonly found: string; readonly hint: string | null }
+
+/** Tools of this machine: what for, and whether Berth can do without. */
+const TOOLS: readonly { name: string; argv: readonly string[]; needed: boolean; without: string }[] = [
+  { name: 'git', argv: ['git', '--version'], needed: true, without: 'install git' },
+  { name: 'tar', argv: ['tar', '--version'], needed: true, without: 'install tar; plain directories travel by it' },
+  { name: 'node', argv: ['node', '--version'], needed: false, without: 'only the first ./berth of a checkout needs it' },
+  { name: 'docker', argv: ['docker', '--version'], needed: false, without: 'install Docker for containers; `local` works without' },
+  { name: 'tmux', argv: ['tmux', '-V'], needed: false, without: "terminals use Berth's own holder" },
+  { name: 'bwrap', argv: ['bwrap', '--version'], needed: false, without: 'install bubblewrap, or `local` cannot separate agents from you' },
+  { name: 'socat', argv: ['socat', '-V'], needed: false, without: 'install socat; the sandbox of `local` uses it' },
+  { name: 'zstd', argv: ['zstd', '--version'], needed: false, without: 'Berth has its own' },
+]
+const DISK_LOW = 2 * 1024 ** 3
+
+export const doctor = command({
+  name: 'doctor',
+  summary: 'Check this machine and the server, and show every deadline',
+  examples: ['berth doctor', 'berth doctor --json'],
+  parse: ({ positionals }) => none(positionals, 'doctor'),
+  async run(context) {
+    const tools = await Promise.all(TOOLS.map(checkTool))
+    const disk = await checkDisk(context.home)
+    const server = await checkServer(context)
+    const checks = [{ name: 'berth', level: 'ok', found: `${VERSION}, bun ${Bun.version}, ${process.platform}-${process.arch}`, hint: null } satisfies Check, ...tools, disk, ...server.checks]
+    const bad = checks.some(({ level }) => level === 'bad')
+    if (bad) context.exitWith(1)
+    if (context.json) return context.io.out(JSON.stringify({ ok: !bad, checks, deadlines: server.deadlines }))
+    show(context, checks, server.deadlines)
+  },
+})
+
+async function checkTool(tool: (typeof TOOLS)[number]): Promise<Check> {
+  const missing: Check = { name: tool.name, level: tool.needed ? 'bad' : 'note', found: 'missing', hint: tool.without }
+  if (!Bun.which(tool.argv[0] ?? '')) return missing
+  const child = Bun.spawn([...tool.argv], { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', timeout: 5000 })
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  if ((await child.exited) !== 0) return { ...missing, found: 'does not run' }
+  const version = `${out}\n${err}`.match(/v?(\d+\.\d+[\w.-]*)/)?.[1]
+  return { name: tool.name, level: 'ok', found: version ?? 'there', hint: null }
+}
+
+async function checkDisk(home: string): Promise<Check> {
+  for (let path = home; ; path = path.slice(0, path.lastIndexOf('/')) || '/') {
+    const found = await statfs(path).catch(() => null)
+    if (!found && path !== '/') continue
+    const free = found ? Number(found.bavail) * Number(found.bsize) : 0
+    return { name: 'disk', level: free < DISK_LOW ? 'bad' : 'ok', found: `${bytes(free)} free for ${home}`, hint: free < DISK_LOW ? 'free some space; a workspace needs a few GB' : null }
+  }
+}
+
+async function checkServer(context: Context): Promise<{ checks: Check[]; deadlines: Record<string, number> }> {
+  try {
+    const remote = await remoteEndpoint(context)
+    const found = await findServer(context.home)
+    if (!remote && found.kind !== 'running') return { checks: [{ name: 'server', level: 'note', found: found.kind === 'silent' ? `pid ${found.file.pid} does not answer` : 'not running', hint: 'any command that needs it starts it' }], deadlines: {} }
+    const client = createClient(remote ?? { url: found.kind === 'running' ? found.file.url : '', token: await readToken(context.home) })
+    const info = await client.server(undefined, context.signal)
+    const providers = await client.listProviders(undefined, context.signal)
+    const server: Check = { name: 'server', level: info.reaperHeld === null ? 'ok' : 'note', found: `${info.version} at ${info.url}, ${info.database} database, ${bytes(info.memoryBytes)}`, hint: info.reaperHeld === null ? null : `the reaper is held: ${cleanLine(info.reaperHeld)}` }
+    return { checks: [server, ...providers.map(providerCheck)], deadlines: info.deadlines }
+  } catch (error) {
+    return { checks: [{ name: 'server', level: 'bad', found: error instanceof Error ? cleanLine(error.message) : 'unknown', hint: '`berth server logs` says more' }], deadlines: {} }
+  }
+}
+
+function providerCheck(provider: Output<'listProviders'>[number]): Check {
+  const level = provider.status === 'ready' ? (provider.isolation === 'none' ? 'note' : 'ok') : 'note'
+  return { name: `provider ${provider.name}`, level, found: `${provider.status}, isolation: ${provider.isolation}${provider.detail ? `; ${cleanLine(provider.detail, 120)}` : ''}`, hint: provider.hint === null ? null : cleanLine(provider.hint) }
+}
+
+function show({ io }: Context, checks: readonly Check[], deadlines: Record<string, number>): void {
+  const mark = { ok: io.style.green('✓'), note: io.style.dim('○'), bad: io.style.red('✗') }
+  for (const line of table(checks.map(({ name, level, found, hint }) => [`${mark[level]} ${name}`, hint ? `${found}  ${io.style.dim(hint)}` : found]))) io.out(line)
+  const entries = Object.entries(deadlines)
+  if (entries.length === 0) return
+  io.out(`\n${io.style.bold('Deadlines')}`)
+  for (const line of table(entries.map(([name, ms]) => [`  ${name}`, duration(ms)]))) io.out(line)
+}

@@ -1,0 +1,39 @@
+import type { Workspace } from '@berth/wire'
+import { cleanLine } from '../clean.ts'
+import { command, none } from '../command.ts'
+import { table, type Style } from '../io.ts'
+import { stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
+import { ago } from '../words.ts'
+
+export const list = command({
+  name: 'list',
+  aliases: ['ls'],
+  summary: 'List workspaces, those that need you first',
+  options: {
+    long: { type: 'boolean', short: 'l', help: 'also image, agent, exposures, creation time and terminal URL' },
+    all: { type: 'boolean', short: 'a', help: 'deleted ones too' },
+  },
+  examples: ['berth list', 'berth list -l', 'berth list --json'],
+  parse({ values, positionals }) {
+    none(positionals, 'list')
+    return { long: values.long ?? false, all: values.all ?? false }
+  },
+  async run({ connect, io, json, signal }, { long, all }) {
+    const { client } = await connect()
+    const workspaces = await client.listWorkspaces({ deleted: all ? 'true' : 'false' }, signal)
+    if (json) return io.out(JSON.stringify(workspaces.map(workspaceJson)))
+    if (workspaces.length === 0) return io.note('no workspaces yet; `berth up .` makes one of this directory')
+    const sorted = workspaces.toSorted((a, b) => Number(b.needsYou > 0) - Number(a.needsYou > 0))
+    const header = ['NAME', 'ID', 'STATUS', 'PROVIDER', 'UPTIME', 'REPOSITORY', 'WEB URL', ...(long ? ['AGENT', 'IMAGE', 'AUTH', 'CREATED', 'TERMINAL'] : [])]
+    const [first = '', ...rows] = table([header, ...sorted.map((workspace) => row(io.style, workspace, long))])
+    io.out(io.style.dim(first))
+    for (const line of rows) io.out(line)
+  },
+})
+
+function row(style: Style, workspace: Workspace, long: boolean): string[] {
+  const now = Date.now()
+  const base = [style.bold(workspace.name), style.dim(workspace.id), stateWord(style, stateOf(workspace)), workspace.provider, uptime(workspace, now), cleanLine(workspace.repository, 60), workspace.webUrl]
+  if (!long) return base
+  return [...base, workspace.agent, cleanLine(workspace.image ?? '—', 50), workspace.exposures.map(({ name }) => cleanLine(name, 40)).join(', ') || '—', ago(workspace.createdAt, now), workspace.terminalUrl]
+}

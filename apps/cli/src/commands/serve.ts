@@ -1,0 +1,57 @@
+/** The server's own verbs: the CLI links no server, so it runs them as a child of the same program. */
+import { BerthError } from '@berth/wire/error'
+import { command, one } from '../command.ts'
+import type { Context } from '../context.ts'
+import { selfServer } from '../self.ts'
+
+export const serve = command({
+  name: 'serve',
+  summary: 'Run the server in the foreground',
+  options: {
+    listen: { type: 'string', value: 'address', help: 'address to listen on (default 127.0.0.1)' },
+    port: { type: 'string', value: 'port', help: 'port (default 7420 or the next free one)' },
+  },
+  notes: 'The CLI starts one in the background by itself; this is for services and for other addresses.\nDATABASE_URL names a PostgreSQL to use instead of the built-in one.',
+  examples: ['berth serve', 'berth serve --port 8080'],
+  parse: ({ values }) => [...(values.listen === undefined ? [] : ['--listen', values.listen]), ...(values.port === undefined ? [] : ['--port', values.port])],
+  run: (context, args) => runServerRole(context, ['serve', ...args]),
+})
+
+export const backup = command({
+  name: 'backup',
+  summary: 'Write everything the server knows to one file',
+  arguments: '<file>',
+  examples: ['berth backup berth-2026-11.backup'],
+  notes: 'Machines and their disks are not in it, and the master key is not either: keep that elsewhere.',
+  parse: ({ positionals }) => ({ file: one(positionals, 'file', 'backup') }),
+  run: (context, { file }) => runServerRole(context, ['backup', file, ...(context.json ? ['--json'] : [])]),
+})
+
+export const restore = command({
+  name: 'restore',
+  summary: 'Replace what the server knows by a backup',
+  arguments: '<file>',
+  options: { yes: { type: 'boolean', short: 'y', help: 'do not ask' } },
+  examples: ['berth restore berth-2026-11.backup'],
+  notes: 'Afterwards the reaper is held until you say which unknown machines may go.',
+  parse: ({ values, positionals }) => ({ file: one(positionals, 'file', 'restore'), yes: values.yes ?? false }),
+  async run(context, { file, yes }) {
+    if (!yes) {
+      if (!context.io.interactive) throw new BerthError('bad_request', 'restoring needs a yes', { hint: `berth restore ${file} -y` })
+      if (!/^y(es)?$/i.test(await context.io.ask('Replace everything the server knows? [y/N] '))) throw new BerthError('cancelled', 'nothing was changed')
+    }
+    await runServerRole(context, ['restore', file, ...(context.json ? ['--json'] : [])])
+  },
+})
+
+async function runServerRole(context: Context, words: readonly string[]): Promise<void> {
+  const child = Bun.spawn(selfServer(words), { cwd: context.cwd, env: { ...process.env, BERTH_HOME: context.home }, stdio: ['inherit', 'inherit', 'inherit'] })
+  // On a terminal Ctrl-C reaches both; a signal sent to us alone must reach the server too. It may come twice.
+  const pass = (): void => child.kill('SIGTERM')
+  context.signal.addEventListener('abort', pass)
+  try {
+    context.exitWith(await child.exited)
+  } finally {
+    context.signal.removeEventListener('abort', pass)
+  }
+}

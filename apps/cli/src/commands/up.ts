@@ -1,0 +1,109 @@
+import { deadlineDefaults } from '../deadline-defaults.ts'
+import { BerthError } from '@berth/wire/error'
+import { command } from '../command.ts'
+import type { Connection, Context } from '../context.ts'
+import { openInBrowser } from '../open-in-browser.ts'
+import { match } from '../resolve.ts'
+import { readSource, type Source } from '../source/source.ts'
+import { createFrom } from '../up/create.ts'
+import { admit } from '../up/login.ts'
+import { showProgress } from '../up/progress.ts'
+import { resourcesFrom } from '../up/size.ts'
+import { createTimeline } from '../up/timeline.ts'
+import { parseDuration } from '../words.ts'
+
+const options = {
+  provider: { type: 'string', value: 'name', help: 'where the machine runs: docker, local (see `berth provider list`)' },
+  image: { type: 'string', value: 'image', help: "the machine's image" },
+  agent: { type: 'string', value: 'kind', help: 'claude (default) or plain' },
+  command: { type: 'string', value: 'command', help: "plain: what to run; claude: further arguments" },
+  prompt: { type: 'string', short: 'p', value: 'text', help: 'the first thing to say to the agent' },
+  branch: { type: 'string', short: 'b', value: 'branch', help: 'branch or commit of the git url' },
+  name: { type: 'string', short: 'n', value: 'name', help: 'a name instead of one from the repository' },
+  size: { type: 'string', value: 'size', help: 'small, medium, large or xlarge' },
+  type: { type: 'string', value: 'size', help: 'the same as --size' },
+  memory: { type: 'string', value: 'size', help: 'limit of memory, such as 4g' },
+  cpus: { type: 'string', value: 'n', help: 'limit of processor cores' },
+  'auto-stop': { type: 'string', value: 'duration', help: 'stop after so much idle time, or off (default 30m)' },
+  env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours' },
+  'copy-credentials': { type: 'boolean', help: "copy this machine's Claude login into the workspace" },
+  approvals: { type: 'string', value: 'mode', help: 'ask (default), auto or skip' },
+  include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
+  'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
+  yes: { type: 'boolean', short: 'y', help: 'answer every question with yes' },
+  'no-open': { type: 'boolean', help: 'do not open the browser' },
+  wait: { type: 'string', value: 'duration', help: 'how long to wait for the agent (default 30m)' },
+  'no-wait': { type: 'boolean', help: 'return when the workspace is made and the code is sent' },
+} as const
+
+export const up = command({
+  name: 'up',
+  summary: 'Give an agent a machine with your code, or wake one that sleeps',
+  arguments: '[repo-url | path | workspace]',
+  notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
+  options,
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent plain --command "npm run dev"', 'berth up demo', 'berth up . --json --no-open'],
+  parse({ values, positionals }) {
+    if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
+    const agent = values.agent ?? (values.command === undefined ? 'claude' : 'plain')
+    if (agent !== 'claude' && agent !== 'plain') throw new BerthError('bad_request', `there is no agent "${agent}"`, { hint: 'claude or plain' })
+    const approvalMode = values.approvals ?? 'ask'
+    if (approvalMode !== 'ask' && approvalMode !== 'auto' && approvalMode !== 'skip') throw new BerthError('bad_request', `there is no approval mode "${approvalMode}"`, { hint: 'ask, auto or skip' })
+    return {
+      argument: positionals[0] ?? '.', values, agent, approvalMode,
+      resources: resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }),
+      autoStopMs: values['auto-stop'] === undefined ? undefined : parseDuration(values['auto-stop'], 'auto-stop'),
+      timeoutMs: values.wait === undefined ? deadlineDefaults.upWaitMs : parseDuration(values.wait, 'wait'),
+    } as const
+  },
+  async run(context, input) {
+    const source = await readSource(input.argument, context.cwd, context.signal)
+    const login = await admit({ env: input.values.env ?? [], copyCredentials: input.values['copy-credentials'] ?? false }, context)
+    const connection = await context.connect()
+    const existing = await existingWorkspace(context, connection, source)
+    if (existing) return wake(context, connection, { id: existing, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })
+    const timeline = createTimeline(context.io, () => performance.now())
+    try {
+      const { values, agent, approvalMode, resources, autoStopMs } = input
+      const yes = values.yes === true || values['accept-no-isolation'] === true
+      const workspace = await createFrom({ context, connection, timeline }, {
+        source: source as Exclude<Source, { kind: 'word' }>, branch: values.branch, include: values.include ?? [], yes,
+        request: {
+          agent, approvalMode, resources, ...login,
+          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs),
+        },
+      })
+      await showProgress(context, connection, { workspace, after: 0, wait: values['no-wait'] !== true, timeoutMs: input.timeoutMs, timeline })
+      if (!context.json && values['no-open'] !== true && context.io.interactive) await openWorkspace(context, connection, workspace.webUrl)
+    } finally {
+      timeline.end()
+    }
+  },
+})
+
+function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  // One key with a value, or none at all.
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V }
+}
+
+async function existingWorkspace({ signal }: Context, { client }: Connection, source: Source): Promise<string | null> {
+  if (source.kind !== 'word') return null
+  const found = match(await client.listWorkspaces({}, signal), source.word)
+  if (found) return found.id
+  throw new BerthError('not_found', `"${source.word}" is no directory, no git url and no workspace`, { hint: '`berth list` shows workspaces; a repository needs its url: https://…, git@host:path' })
+}
+
+async function wake(context: Context, connection: Connection, start: { id: string; wait: boolean; timeoutMs: number }): Promise<void> {
+  const { client } = connection
+  const workspaces = await client.listWorkspaces({}, context.signal)
+  const before = workspaces.find(({ id }) => id === start.id)
+  if (!before) throw new BerthError('not_found', 'the workspace is gone')
+  const workspace = await client.startWorkspace({ id: before.id }, context.signal)
+  await showProgress(context, connection, { workspace, after: before.tail, wait: start.wait, timeoutMs: start.timeoutMs })
+}
+
+async function openWorkspace(context: Context, { client }: Connection, webUrl: string): Promise<void> {
+  const url = new URL(webUrl)
+  const link = await client.createSignInLink({ next: url.pathname + url.search + url.hash }, context.signal)
+  await openInBrowser(context, link.url)
+}

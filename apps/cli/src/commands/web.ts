@@ -1,0 +1,22 @@
+import { command } from '../command.ts'
+import { openInBrowser } from '../open-in-browser.ts'
+import { resolveWorkspace } from '../resolve.ts'
+
+export const web = command({
+  name: 'web',
+  summary: 'Open a workspace, or the list, in the browser, signed in',
+  arguments: '[workspace]',
+  options: { 'no-open': { type: 'boolean', help: 'only print the one-time link' } },
+  examples: ['berth web', 'berth web demo', 'berth web demo --no-open'],
+  parse: ({ values, positionals }) => ({ word: positionals[0], open: values['no-open'] !== true }),
+  async run(context, { word, open }) {
+    const { io, json, signal } = context
+    const { client } = await context.connect()
+    const url = word === undefined ? null : new URL((await resolveWorkspace(client, word, signal)).webUrl)
+    const link = await client.createSignInLink(url ? { next: url.pathname + url.search + url.hash } : {}, signal)
+    if (json) return io.out(JSON.stringify(link))
+    if (open && (await openInBrowser(context, link.url))) return io.out('Opened in your browser.')
+    io.out(link.url)
+    io.note(io.noteStyle.dim('The link signs one browser in, once.'))
+  },
+})

@@ -1,0 +1,63 @@
+/** One event as a line for people: time, what it is about, its words. Null for events that only programs need. */
+import { knownBody, type EventBody, type StoredEvent } from '@berth/wire'
+import { cleanLine } from './clean.ts'
+import type { Style } from './io.ts'
+import { duration } from './words.ts'
+
+const TEXT = 2000
+
+export function eventLine(style: Style, event: StoredEvent): string | null {
+  const body = knownBody(event.body)
+  const text = body ? words(style, body) : style.dim(cleanLine(event.body.type))
+  if (text === null) return null
+  return `${style.dim(`${String(event.seq).padStart(5)}  ${new Date(event.at).toTimeString().slice(0, 8)}`)}  ${text}`
+}
+
+function words(style: Style, body: EventBody): string | null {
+  switch (body.type) {
+    case 'workspace.phase': return `${style.bold(body.phase)}${rest(style, body.statusMessage ?? body.reason)}`
+    case 'workspace.step': return stepWords(style, body)
+    case 'workspace.notice': return `${body.level === 'info' ? '·' : style.yellow('⚠')} ${cleanLine(body.message)}${rest(style, body.hint)}`
+    case 'daemon.connected': return style.dim(`daemon ${cleanLine(body.version)} connected`)
+    case 'session.started': return `${cleanLine(body.agent)} ${body.resumed ? 'resumed' : 'started'}${rest(style, body.agentVersion)}`
+    case 'session.state': return `${style.dim('agent')} ${body.state}${rest(style, body.detail)}`
+    case 'message': return messageWords(style, body)
+    case 'tool': return toolWords(style, body)
+    case 'plan': return body.entries.map(({ text, status }) => `${status === 'completed' ? style.green('✓') : status === 'in_progress' ? style.blue('●') : '○'} ${cleanLine(text, 120)}`).join('  ')
+    case 'prompt': return `${style.blue('›')} ${cleanLine(body.text, TEXT)} ${style.dim(body.status)}${rest(style, body.detail)}`
+    case 'turn.started': return null
+    case 'turn.ended': return `${style.dim('turn')} ${body.outcome}${body.durationMs === null ? '' : style.dim(`  ${duration(body.durationMs)}`)}${rest(style, body.message)}`
+    case 'usage': return null
+    case 'approval.asked': return `${style.yellow('■')} ${style.bold(cleanLine(body.ask.title))}  ${style.dim(`berth approve ${body.ask.approvalId}`)}`
+    case 'approval.decided': return `${body.decision.behavior === 'allow' ? `${style.green('✓')} allowed` : `${style.red('✗')} denied`} ${style.dim(`by ${cleanLine(body.by.who)} on ${body.by.via}`)}${rest(style, body.decision.message)}`
+    case 'approval.applied': return style.dim(`the agent was told: ${body.behavior} (${body.via})`)
+    case 'approval.orphaned': return `${style.yellow('■')} the question outlived its asker${rest(style, body.why)}`
+    case 'approval.superseded': return style.dim('the question was asked again')
+    case 'port': return `port ${body.port} ${body.state === 'open' ? 'answers' : 'closed'}${rest(style, body.process)}`
+    case 'service': return `service ${cleanLine(body.name)} ${body.state}${body.exitCode === null ? '' : ` (${body.exitCode})`}`
+    case 'terminal': return style.dim(`terminal ${cleanLine(body.title)} ${body.state}`)
+    case 'checkpoint': return style.dim(`saved ${body.commit.slice(0, 10)}: ${body.files} files (${cleanLine(body.reason)})`)
+    case 'gap': return `${style.yellow('⚠')} events ${body.from} to ${body.to} are missing${rest(style, body.why)}`
+  }
+}
+
+function rest(style: Style, text: string | null | undefined): string {
+  return text ? `  ${style.dim(cleanLine(text))}` : ''
+}
+
+function stepWords(style: Style, body: Extract<EventBody, { type: 'workspace.step' }>): string {
+  const mark = { pending: style.dim('○'), started: style.blue('●'), done: style.green('✓'), failed: style.red('✗') }[body.state]
+  return `${mark} ${cleanLine(body.title)}${body.durationMs === null ? '' : style.dim(`  ${duration(body.durationMs)}`)}${rest(style, body.detail)}`
+}
+
+function messageWords(style: Style, body: Extract<EventBody, { type: 'message' }>): string {
+  const text = cleanLine(body.text, TEXT)
+  if (body.role === 'user') return `${style.blue('›')} ${text}`
+  return body.role === 'agent' ? text : style.dim(text)
+}
+
+function toolWords(style: Style, body: Extract<EventBody, { type: 'tool' }>): string {
+  const mark = { pending: style.dim('○'), running: style.blue('●'), completed: style.green('✓'), failed: style.red('✗'), denied: style.red('✗') }[body.status]
+  const changed = body.diffs.map(({ path, added, removed }) => `${cleanLine(path, 80)} +${added} −${removed}`).join(', ')
+  return `${mark} ${style.dim(cleanLine(body.name, 40))} ${cleanLine(body.title, 200)}${changed ? style.dim(`  ${changed}`) : ''}${body.durationMs === null ? '' : style.dim(`  ${duration(body.durationMs)}`)}`
+}

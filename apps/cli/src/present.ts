@@ -1,0 +1,51 @@
+/** A workspace as tools get it (stable) and as people read it: shape, word, colour. */
+import type { Approval, Workspace } from '@berth/wire'
+import { cleanLine } from './clean.ts'
+import type { Style } from './io.ts'
+import { duration } from './words.ts'
+
+/** What `up --json` and `list --json` print: the stable fields first, the whole record after. */
+export function workspaceJson(workspace: Workspace): Record<string, unknown> {
+  const { id, name, phase, provider, webUrl, terminalUrl, ...rest } = workspace
+  return { id, name, phase, provider, webUrl, terminalUrl, ...rest }
+}
+
+export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'
+
+export function stateOf(workspace: Pick<Workspace, 'phase' | 'needsYou' | 'agentState'>): State {
+  switch (workspace.phase) {
+    case 'queued': case 'provisioning': case 'starting': return 'starting'
+    case 'running': case 'recovery':
+      if (workspace.needsYou > 0) return 'needs you'
+      return workspace.agentState === 'busy' ? 'working' : workspace.agentState === 'starting' ? 'starting' : 'idle'
+    case 'unreachable': return 'offline'
+    case 'stopping': case 'deleting': return 'stopping'
+    case 'sleeping': return workspace.needsYou > 0 ? 'needs you' : 'asleep'
+    case 'stopped': return 'stopped'
+    case 'failed': return 'failed'
+    case 'deleted': return 'deleted'
+  }
+}
+
+const SHAPE: Record<State, string> = { starting: '◌', working: '●', 'needs you': '■', idle: '○', stopping: '◌', asleep: '☾', stopped: '☾', failed: '✗', offline: '⊘', deleted: '·' }
+
+export function stateWord(style: Style, state: State): string {
+  const text = `${SHAPE[state]} ${state}`
+  if (state === 'needs you') return style.yellow(text)
+  if (state === 'working') return style.blue(text)
+  if (state === 'failed') return style.red(text)
+  return state === 'idle' ? text : style.dim(text)
+}
+
+export function uptime(workspace: Workspace, now: number): string {
+  const on = ['running', 'recovery', 'unreachable', 'stopping'].includes(workspace.phase)
+  return on && workspace.startedAt !== null ? duration(Math.max(1000, now - workspace.startedAt)).replace(/ \d+ s$/, '') : '—'
+}
+
+/** The ask as a person reads it: what it is called, then the command or the file it is about. */
+export function askLines(approval: Pick<Approval, 'title' | 'tool' | 'input'>): string[] {
+  const { command, file_path: path, url, plan } = approval.input
+  const about = [command, path, url, plan].find((value): value is string => typeof value === 'string')
+  const lines = about === undefined ? [] : about.split('\n').slice(0, 20).map((line) => cleanLine(line, 2000))
+  return [cleanLine(approval.title) || cleanLine(approval.tool), ...lines.filter((line) => line !== cleanLine(approval.title))]
+}

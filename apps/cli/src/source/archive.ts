@@ -1,0 +1,59 @@
+/** A plain directory as tar + zstd, streamed: what a .gitignore names, .git and node_modules stay at home. */
+import { lstat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createZstdCompress } from 'node:zlib'
+import { Readable } from 'node:stream'
+import { BerthError } from '@berth/wire/error'
+import { request, type Endpoint } from '@berth/client'
+import type { WorkspaceId } from '@berth/wire'
+import { ARCHIVE_PATH } from './hosted.ts'
+import { git } from './git.ts'
+import { splitSecrets } from './secret-names.ts'
+
+export interface Listing {
+  readonly path: string
+  readonly files: readonly string[]
+  readonly sizeBytes: number
+  readonly kept: readonly string[]
+  /** Directories that are repositories of their own. */
+  readonly nested: readonly string[]
+}
+const ALWAYS_HOME = ['node_modules/', '.git/', '.DS_Store']
+
+export async function listDirectory(path: string, work: { scratch: string; include: readonly string[]; signal: AbortSignal }): Promise<Listing> {
+  const { scratch, signal } = work
+  // Git reads .gitignore files best; this repository is empty and not in the directory.
+  const gitDir = join(scratch, 'ignore.git')
+  await git(['init', '--quiet', '--bare', gitDir], { cwd: scratch, signal })
+  const args = ['--git-dir', gitDir, '--work-tree', path, '-c', 'core.bare=false', 'ls-files', '--others', '-z']
+  const found = (await git([...args, '--exclude-standard', ...ALWAYS_HOME.map((pattern) => `--exclude=${pattern}`)], { cwd: path, signal })).split('\0').filter(Boolean)
+  const named = work.include.length === 0 ? [] : (await git([...args, '--', ...work.include], { cwd: path, signal, env: { GIT_LITERAL_PATHSPECS: '1' } })).split('\0').filter(Boolean)
+  const { sent, kept } = splitSecrets([...new Set([...found, ...named])].filter((name) => !name.endsWith('/')), work.include)
+  let sizeBytes = 0
+  for (const name of sent) sizeBytes += (await lstat(join(path, name)).catch(() => null))?.size ?? 0
+  return { path, files: sent, sizeBytes, kept, nested: found.filter((name) => name.endsWith('/')) }
+}
+
+export async function sendArchive(listing: Listing, send: { endpoint: Endpoint; id: WorkspaceId; signal: AbortSignal; onSent(bytes: number): void }): Promise<number> {
+  const tar = Bun.spawn(['tar', '--null', '--no-recursion', '-cf', '-', '-T', '-'], {
+    cwd: listing.path, env: { ...process.env, LC_ALL: 'C', COPYFILE_DISABLE: '1' },
+    // A name that begins with a dash would be an option.
+    stdin: new Blob([listing.files.map((name) => `./${name}\0`).join('')]),
+    stdout: 'pipe', stderr: 'pipe', signal: send.signal,
+  })
+  let sent = 0
+  const compressed = Readable.from(tar.stdout).pipe(createZstdCompress())
+  const stream = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of compressed) {
+      sent += (chunk as Uint8Array).length
+      send.onSent(sent)
+      yield chunk as Uint8Array
+    }
+  }
+  const problems = new Response(tar.stderr).text()
+  // Bun streams an async generator as a body; the DOM's types know no such thing.
+  await request(send.endpoint, ARCHIVE_PATH(send.id), { method: 'PUT', body: stream() as unknown as BodyInit, headers: { 'content-type': 'application/zstd' }, signal: send.signal })
+  // 1: a file changed or vanished while it was read, which a directory in use does.
+  if ((await tar.exited) > 1) throw new BerthError('internal', `tar: ${(await problems).trim().slice(0, 500)}`)
+  return sent
+}

@@ -1,0 +1,90 @@
+/** Runs git for a person's repository without running anything that the repository or its hooks could name. */
+import { BerthError } from '@berth/wire/error'
+import { clean } from '../clean.ts'
+
+export interface GitOptions {
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+  readonly signal: AbortSignal
+  /** Called with each line git says about its progress. */
+  readonly onProgress?: (line: string) => void
+}
+export interface GitResult { readonly code: number; readonly stdout: string; readonly stderr: string }
+
+/** Set when we run inside a hook or an alias of git; they would point git at another repository. */
+const INHERITED = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|PREFIX|NAMESPACE|CONFIG_(COUNT|PARAMETERS|KEY_\d+|VALUE_\d+))$/
+/** Never for us: hooks, watchers, pagers, background maintenance, signatures, moved references. */
+const QUIET: readonly (readonly [string, string])[] = [
+  ['core.hooksPath', '/dev/null'], ['core.fsmonitor', 'false'], ['core.untrackedCache', 'false'], ['core.splitIndex', 'false'],
+  ['gc.auto', '0'], ['maintenance.auto', 'false'], ['push.gpgSign', 'false'], ['push.followTags', 'false'], ['push.recurseSubmodules', 'no'],
+  ['fetch.recurseSubmodules', 'false'], ['fetch.writeCommitGraph', 'false'], ['advice.detachedHead', 'false'], ['advice.addEmbeddedRepo', 'false'], ['core.safecrlf', 'false'],
+]
+const OUTPUT_LIMIT = 64 * 1024 * 1024
+
+/** Settings travel in the environment: a token in argv could be read by every process. */
+export function gitConfigEnv(entries: readonly (readonly [string, string])[]): Record<string, string> {
+  const env: Record<string, string> = { GIT_CONFIG_COUNT: String(entries.length) }
+  entries.forEach(([key, value], index) => {
+    env[`GIT_CONFIG_KEY_${index}`] = key
+    env[`GIT_CONFIG_VALUE_${index}`] = value
+  })
+  return env
+}
+
+export async function tryGit(args: readonly string[], options: GitOptions & { config?: readonly (readonly [string, string])[] }): Promise<GitResult> {
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name, value]) => value !== undefined && !INHERITED.test(name)))
+  const env = { ...inherited, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', ...gitConfigEnv([...QUIET, ...(options.config ?? [])]), ...options.env }
+  let child: ReturnType<typeof spawnGit>
+  try {
+    child = spawnGit(args, { ...options, env })
+  } catch (cause) {
+    throw new BerthError('unsupported', 'git is missing', { hint: 'install git (2.30 or newer)', cause })
+  }
+  const [stdout, stderr, code] = await Promise.all([readText(child.stdout), readLines(child.stderr, options.onProgress), child.exited])
+  if (options.signal.aborted) throw new BerthError('cancelled', 'cancelled')
+  return { code, stdout, stderr }
+}
+
+export async function git(args: readonly string[], options: GitOptions & { config?: readonly (readonly [string, string])[] }): Promise<string> {
+  const result = await tryGit(args, options)
+  if (result.code === 0) return result.stdout
+  throw new BerthError('clone_refused', `git ${args[0]}: ${lastWords(result.stderr)}`, { details: { exitCode: result.code } })
+}
+
+/** What git says last is what stopped it; progress and advice stand before. */
+export function lastWords(stderr: string): string {
+  const lines = clean(stderr).split(/[\n\r]/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('hint:'))
+  const telling = lines.filter((line) => /^(fatal|error|remote|!)/.test(line))
+  return (telling.length > 0 ? telling : lines).slice(-3).join('; ').slice(0, 800) || 'no reason given'
+}
+
+function spawnGit(args: readonly string[], options: GitOptions & { env: Record<string, string | undefined> }) {
+  const stdin = options.input === undefined ? ('ignore' as const) : new Blob([options.input])
+  return Bun.spawn(['git', ...args], { cwd: options.cwd, env: options.env, stdin, stdout: 'pipe', stderr: 'pipe', signal: options.signal })
+}
+
+async function readText(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    size += chunk.length
+    if (size > OUTPUT_LIMIT) throw new BerthError('too_large', `git answered more than ${OUTPUT_LIMIT} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+const STDERR_KEPT = 64 * 1024
+
+async function readLines(stream: ReadableStream<Uint8Array>, onLine?: (line: string) => void): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of stream) {
+    const piece = decoder.decode(chunk, { stream: true })
+    text = (text + piece).slice(-STDERR_KEPT)
+    const line = piece.split(/[\r\n]/).findLast((candidate) => candidate.trim() !== '')
+    if (line) onLine?.(clean(line).trim())
+  }
+  return text
+}

@@ -1,0 +1,109 @@
+/** The shared terminal on this one: raw keys out, bytes in, and this terminal as it was when it ends, however it ends. */
+import type { Client, Endpoint } from '@berth/client'
+import type { WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import type { Context } from '../context.ts'
+import { ATTACH_PATH } from '../source/hosted.ts'
+import { createDetachKeys } from './detach-keys.ts'
+
+interface Attach { readonly client: Client; readonly endpoint: Endpoint & { token: string }; readonly id: WorkspaceId; readonly name: string; readonly terminalId: string; readonly mode: 'control' | 'watch' }
+type Ending = { why: 'detached' } | { why: 'exited'; code: number | null } | { why: 'lost'; reason: string }
+
+/** Everything a full-screen program may have switched on: mouse, paste, keys, other screen, colours, hidden cursor. */
+const RESTORE = '\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[?1004l\u001b[?2004l\u001b[<u\u001b[>4m\u001b[?1049l\u001b[?25h\u001b[0m'
+
+/** The exit code of the program in the terminal; null when we left or it has none. */
+export async function attachTerminal(context: Context, attach: Attach): Promise<number | null> {
+  const { stdin, stdout } = process
+  if (!stdin.isTTY || !stdout.isTTY) throw new BerthError('not_a_terminal', 'attach needs a terminal', { hint: `berth events ${attach.name} shows what happens in any place` })
+  context.io.note(context.io.noteStyle.dim(`${attach.mode === 'watch' ? 'watching' : 'attached to'} ${attach.name} · Ctrl-] then d to leave`))
+  const viewer = await attach.client.joinViewer({ id: attach.id, client: 'cli' }, context.signal).catch(() => null)
+  let typed = false
+  const heartbeat = viewer && setInterval(() => {
+    void attach.client.heartbeatViewer({ viewerId: viewer.viewerId, input: typed }).catch(() => undefined)
+    typed = false
+  }, viewer.heartbeatMs)
+  const socket = open(attach, stdout.columns, stdout.rows)
+  const restore = (): void => {
+    if (stdin.isTTY) stdin.setRawMode(false)
+    stdout.write(RESTORE)
+  }
+  process.once('exit', restore)
+  stdin.setRawMode(true)
+  stdin.resume()
+  try {
+    const ending = await bridge(context, { socket, mode: attach.mode, onTyped: () => (typed = true) })
+    restore()
+    return report(context, attach, ending)
+  } finally {
+    process.off('exit', restore)
+    restore()
+    stdin.pause()
+    socket.close()
+    if (heartbeat) clearInterval(heartbeat)
+    if (viewer) await attach.client.leaveViewer({ viewerId: viewer.viewerId }, AbortSignal.timeout(1000)).catch(() => undefined)
+  }
+}
+
+function open({ endpoint, id, terminalId, mode }: Attach, columns: number, rows: number): WebSocket {
+  const url = `${endpoint.url.replace(/^http/, 'ws')}${ATTACH_PATH(id, terminalId)}?cols=${columns}&rows=${rows}&mode=${mode}`
+  // Bun's client takes headers; the DOM's types do not know.
+  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${endpoint.token}` } } as unknown as string[])
+  socket.binaryType = 'arraybuffer'
+  return socket
+}
+
+function bridge(context: Context, ends: { socket: WebSocket; mode: Attach['mode']; onTyped(): void }): Promise<Ending> {
+  const { socket, mode } = ends
+  const { stdin, stdout } = process
+  const keys = createDetachKeys()
+  return new Promise((resolve) => {
+    const onKeys = (chunk: Buffer): void => {
+      const { send, detach } = keys(chunk)
+      if (send.length > 0 && mode === 'control' && socket.readyState === WebSocket.OPEN) {
+        ends.onTyped()
+        socket.send(send)
+      }
+      if (detach) end({ why: 'detached' })
+    }
+    const onResize = (): void => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'resize', cols: stdout.columns, rows: stdout.rows }))
+    }
+    const onAbort = (): void => end({ why: 'detached' })
+    const end = (ending: Ending): void => {
+      stdin.off('data', onKeys)
+      stdout.off('resize', onResize)
+      context.signal.removeEventListener('abort', onAbort)
+      resolve(ending)
+    }
+    stdin.on('data', onKeys)
+    stdout.on('resize', onResize)
+    context.signal.addEventListener('abort', onAbort)
+    socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer | string>) => {
+      if (typeof data !== 'string') return void stdout.write(new Uint8Array(data))
+      const control = readControl(data)
+      if (control?.type === 'exit') end({ why: 'exited', code: control.code ?? null })
+    })
+    socket.addEventListener('close', ({ reason, code }) => end({ why: 'lost', reason: reason || `code ${code}` }))
+    socket.addEventListener('error', () => end({ why: 'lost', reason: 'the connection was refused' }))
+  })
+}
+
+function readControl(text: string): { type?: string; code?: number | null } | null {
+  try {
+    return JSON.parse(text) as { type?: string; code?: number | null }
+  } catch {
+    return null
+  }
+}
+
+function report(context: Context, attach: Attach, ending: Ending): number | null {
+  const { io } = context
+  if (ending.why === 'lost') throw new BerthError('daemon_unreachable', `the terminal was lost: ${ending.reason}`, { hint: `berth attach ${attach.name}, once \`berth list\` shows it running` })
+  if (ending.why === 'exited') {
+    io.note(io.noteStyle.dim(`the terminal ended${ending.code === null ? '' : ` with code ${ending.code}`}`))
+    return ending.code
+  }
+  io.note(io.noteStyle.dim(`left; ${attach.name} goes on`))
+  return null
+}

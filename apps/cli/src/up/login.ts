@@ -1,0 +1,61 @@
+/**
+ * What a person lets into the workspace, by explicit choice only. Each long-lived credential becomes an exposure, shown
+ * with its warning wherever the workspace is shown.
+ */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Exposure } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+
+export interface Admitted {
+  readonly env: Record<string, string>
+  readonly homeFiles: { path: string; contentBase64: string }[]
+  readonly exposures: Exposure[]
+}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+const KEYS: Readonly<Record<string, string>> = {
+  ANTHROPIC_API_KEY: 'the agent can read this API key and spend with it',
+  ANTHROPIC_AUTH_TOKEN: 'the agent can read this token and spend with it',
+  CLAUDE_CODE_OAUTH_TOKEN: 'the agent can read this subscription token; it is valid for long',
+  OPENAI_API_KEY: 'the agent can read this API key and spend with it',
+}
+/** Names of secrets in general. */
+const SECRETIVE = /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PRIVATE)$/i
+
+export async function admit(choice: { env: readonly string[]; copyCredentials: boolean }, world: { env: Readonly<Record<string, string | undefined>> }): Promise<Admitted> {
+  const env: Record<string, string> = {}
+  for (const entry of choice.env) {
+    const at = entry.indexOf('=')
+    const name = at < 0 ? entry : entry.slice(0, at)
+    if (!NAME.test(name)) throw new BerthError('bad_request', `--env ${at < 0 ? 'takes NAME or NAME=value' : `: "${name}" is no name of a variable`}`, { hint: '--env ANTHROPIC_API_KEY takes the value from your environment' })
+    const value = at < 0 ? world.env[name] : entry.slice(at + 1)
+    if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give --env ${name}=value` })
+    env[name] = value
+  }
+  const exposures: Exposure[] = Object.keys(env).filter((name) => name in KEYS || SECRETIVE.test(name)).map((name) => ({ name, how: 'env', warning: KEYS[name] ?? 'the agent can read this value' }))
+  if (!choice.copyCredentials) return { env, homeFiles: [], exposures }
+  if (env['ANTHROPIC_API_KEY'] !== undefined) throw new BerthError('bad_request', 'an API key and a copied login exclude each other', { hint: 'drop --env ANTHROPIC_API_KEY or --copy-credentials' })
+  exposures.push({ name: 'Claude login', how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
+  return { env, homeFiles: [{ path: '.claude/.credentials.json', contentBase64: Buffer.from(await claudeLogin(world.env)).toString('base64') }], exposures }
+}
+
+async function claudeLogin(env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const path = join(env['CLAUDE_CONFIG_DIR'] || join(env['HOME'] || homedir(), '.claude'), '.credentials.json')
+  const text = (await readFile(path, 'utf8').catch(() => null)) ?? (process.platform === 'darwin' ? await keychain() : null)
+  if (text === null) throw new BerthError('not_found', `there is no Claude login here (${path})`, { hint: 'sign in with `claude login` here, or inside the workspace by `berth attach`' })
+  try {
+    const value = JSON.parse(text) as { claudeAiOauth?: { accessToken?: unknown } }
+    if (typeof value.claudeAiOauth?.accessToken === 'string') return text
+  } catch {
+    // Said below without the text, which is a secret.
+  }
+  throw new BerthError('config_invalid', `${path} holds no Claude login`, { hint: 'sign in again with `claude login`' })
+}
+
+async function keychain(): Promise<string | null> {
+  const child = Bun.spawn(['security', 'find-generic-password', '-s', 'Claude Code-credentials', '-w'], { stdin: 'ignore', stdout: 'pipe', stderr: 'ignore' })
+  const text = await new Response(child.stdout).text()
+  return (await child.exited) === 0 ? text.trim() : null
+}

@@ -1,0 +1,85 @@
+/** From "created" to "the agent works": the steps as they happen, then how to look in. */
+import type { Workspace } from '@berth/wire'
+import { BerthError, ERROR_CODES, type ErrorCode } from '@berth/wire/error'
+import type { Connection, Context } from '../context.ts'
+import { cleanLine } from '../clean.ts'
+import { workspaceJson } from '../present.ts'
+import { waitFor } from '../wait.ts'
+import { createTimeline, type Timeline } from './timeline.ts'
+
+export interface Progress {
+  readonly workspace: Workspace
+  /** Events after this one belong to this start. */
+  readonly after: number
+  readonly wait: boolean
+  readonly timeline?: Timeline
+  readonly timeoutMs?: number
+  readonly open?: boolean
+}
+
+export async function showProgress(context: Context, connection: Connection, progress: Progress): Promise<void> {
+  const { io, json, signal } = context
+  const timeline = progress.timeline ?? createTimeline(io, () => performance.now())
+  let { workspace } = progress
+  try {
+    if (progress.wait) {
+      workspace = await waitFor({ client: connection.client, endpoint: connection.endpoint, signal }, workspace, (seen) => outcome(seen) !== 'waiting', {
+        after: progress.after,
+        ...(progress.timeoutMs === undefined ? {} : { timeoutMs: progress.timeoutMs }),
+        onEvent: ({ body }) => tell(timeline, body),
+      })
+      // The record knows steps whose events came after the last look.
+      for (const { step, ...rest } of workspace.steps) timeline.step({ key: step, ...rest })
+    }
+  } finally {
+    timeline.end()
+  }
+  if (progress.wait && outcome(workspace) === 'failed') throw failure(workspace)
+  if (json) return io.out(JSON.stringify(workspaceJson(workspace)))
+  showConnect(context, workspace)
+}
+
+export function outcome(workspace: Pick<Workspace, 'phase' | 'agentState' | 'agent' | 'wish'>): 'waiting' | 'ready' | 'failed' {
+  switch (workspace.phase) {
+    case 'failed': case 'deleting': case 'deleted': return 'failed'
+    // A stop that somebody else asked for meanwhile; one that lies before this start is on its way out.
+    case 'stopped': case 'sleeping': case 'stopping': return workspace.wish.target === 'running' ? 'waiting' : 'failed'
+    case 'running': case 'recovery': return workspace.agentState === 'none' || workspace.agentState === 'starting' ? 'waiting' : 'ready'
+    case 'queued': case 'provisioning': case 'starting': case 'unreachable': return 'waiting'
+  }
+}
+
+function tell(timeline: Timeline, body: Readonly<Record<string, unknown>>): void {
+  const text = (key: string): string | null => (typeof body[key] === 'string' ? body[key] : null)
+  const state = text('state')
+  if (body['type'] === 'workspace.step' && (state === 'started' || state === 'done' || state === 'failed')) {
+    timeline.step({ key: text('step') ?? '', title: text('title') ?? '', state, durationMs: typeof body['durationMs'] === 'number' ? body['durationMs'] : null, detail: text('detail') })
+  }
+  if (body['type'] === 'workspace.notice') timeline.notice(text('message') ?? '', text('hint'))
+}
+
+function failure(workspace: Workspace): BerthError {
+  const hint = `see \`berth logs ${workspace.name}\`; \`berth delete ${workspace.name}\` removes it`
+  const { error } = workspace
+  if (!error) return new BerthError('cancelled', `${workspace.name} was ${workspace.phase === 'failed' ? 'not started' : workspace.phase}${workspace.statusMessage ? `: ${workspace.statusMessage}` : ''}`, { hint, details: { id: workspace.id } })
+  const code = ERROR_CODES.find((known): known is ErrorCode => known === error.code) ?? 'internal'
+  return new BerthError(code, error.message, { hint: error.hint ?? hint, details: { id: workspace.id, name: workspace.name } })
+}
+
+function showConnect({ io }: Context, workspace: Workspace): void {
+  const style = io.style
+  const { name } = workspace
+  io.out('')
+  io.out(`${style.bold(name)} ${style.dim(`· ${workspace.id} · ${workspace.provider}${workspace.isolation ? `, ${isolationWords(workspace)}` : ''}`)}`)
+  for (const exposure of workspace.exposures) io.out(`${style.yellow('⚠')} ${cleanLine(exposure.name)} ${style.dim(cleanLine(exposure.warning))}`)
+  if (workspace.statusMessage) io.out(style.dim(cleanLine(workspace.statusMessage)))
+  io.out('')
+  io.out('Connect with')
+  const hints: [string, string][] = [[`berth attach ${name}`, 'its terminal'], [`berth web ${name}`, 'your browser'], [`berth send ${name} "…"`, 'say something to the agent'], [`berth approvals`, 'what it asks you'], [`berth pull ${name}`, 'the work, as a branch']]
+  const width = Math.max(...hints.map(([words]) => words.length))
+  for (const [words, about] of hints) io.out(`  ${words.padEnd(width)}  ${style.dim(about)}`)
+}
+
+function isolationWords(workspace: Workspace): string {
+  return { container: 'in a container', sandbox: 'sandboxed', none: 'not isolated', vm: 'in a virtual machine' }[workspace.isolation ?? 'none']
+}

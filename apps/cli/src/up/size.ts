@@ -1,0 +1,26 @@
+import { BerthError } from '@berth/wire/error'
+import type { Resources } from '@berth/wire'
+import { parseBytes } from '../words.ts'
+
+const GIB = 1024 ** 3
+const SIZES: Readonly<Record<string, { memoryBytes: number; cpus: number }>> = {
+  small: { memoryBytes: 2 * GIB, cpus: 1 },
+  medium: { memoryBytes: 4 * GIB, cpus: 2 },
+  large: { memoryBytes: 8 * GIB, cpus: 4 },
+  xlarge: { memoryBytes: 16 * GIB, cpus: 8 },
+}
+
+/** `--memory` and `--cpus` beat what the size says. */
+export function resourcesFrom(words: { size: string | undefined; memory: string | undefined; cpus: string | undefined }): Resources {
+  const size = words.size === undefined ? {} : SIZES[words.size.toLowerCase()] ?? vendorSize(words.size)
+  const cpus = words.cpus === undefined ? undefined : Number(words.cpus)
+  if (cpus !== undefined && !(cpus > 0 && cpus <= 1024)) throw new BerthError('bad_request', `--cpus takes a number, not "${words.cpus}"`)
+  return { ...size, ...(words.memory === undefined ? {} : { memoryBytes: parseBytes(words.memory, 'memory') }), ...(cpus === undefined ? {} : { cpus }) }
+}
+
+/** `shared-cpu-4x`: as many cores, two GiB for each. */
+function vendorSize(text: string): { memoryBytes: number; cpus: number } {
+  const cpus = Number(text.match(/^[a-z-]+-(\d{1,3})x$/)?.[1] ?? 0)
+  if (cpus === 0) throw new BerthError('bad_request', `there is no size "${text}"`, { hint: `${Object.keys(SIZES).join(', ')}, or --memory and --cpus` })
+  return { cpus, memoryBytes: 2 * GIB * cpus }
+}
