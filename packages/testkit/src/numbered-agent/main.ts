@@ -101,8 +101,8 @@ process.stdout.write('\u001b[?2004h')
 let typed = ''
 process.stdin.on('data', (chunk: Buffer) => {
   typed += chunk.toString()
-  const pasted = typed.replaceAll(/\u001b\[20[01]~/g, '')
-  if (!/\r$/.test(pasted)) return
+  const pasted = typed.replaceAll('\u001b[200~', '').replaceAll('\u001b[201~', '')
+  if (!pasted.endsWith('\r')) return
   typed = ''
   const text = pasted.replaceAll('\r', '\n').trim()
   if (text !== '') { prompts.push(text); wakeUp() }

@@ -24,7 +24,11 @@ type Input = Readonly<Record<string, unknown>>
 export function callOf(tools: readonly OfferedTool[], call: { tool: string; input: Input }): Pick<ToolCall, 'name' | 'input'> {
   const named = (names: readonly string[]): OfferedTool | undefined => names.map((name) => tools.find((tool) => tool.name === name)).find((tool) => tool !== undefined)
   const direct = named([...(NAMES[call.tool] ?? []), call.tool])
-  if (direct !== undefined && !direct.freeform) return { name: direct.name, input: fill(direct, call.input) }
+  return direct !== undefined && !direct.freeform ? { name: direct.name, input: fill(direct, call.input) } : indirectCall(call, named)
+}
+
+/** The agent has no tool for it by itself: a patch, a script or the shell does the same. */
+function indirectCall(call: { tool: string; input: Input }, named: (names: readonly string[]) => OfferedTool | undefined): Pick<ToolCall, 'name' | 'input'> {
   const file = call.tool === 'write' || call.tool === 'edit' ? call.tool : null
   const patch = named(['apply_patch'])
   if (patch !== undefined && file !== null) {

@@ -1,7 +1,7 @@
 /** Any command in a terminal. Nobody can ask it what it does: alive or not, and when it last wrote, is all there is. */
 import type { AgentState, PromptId } from '@berth/wire'
 import { BerthError } from '@berth/wire'
-import type { CreateDriver, Terminal, TerminalViewer } from '../../contracts.ts'
+import type { AsAgent, CreateDriver, Terminal, TerminalViewer } from '../../contracts.ts'
 import { pasteable } from './claude/injector.ts'
 import { createRestarts } from './restarts.ts'
 
@@ -11,6 +11,12 @@ const LOOK_MS = 1000
 const QUIET_MS = 5000
 const ENTER_AFTER_MS = 250
 const QUEUE_LIMIT = 200
+
+/** Through the shell where there is one; else split at white space. */
+async function argvOf(asAgent: AsAgent, command: string): Promise<string[]> {
+  const shell = await asAgent.run(['/bin/sh', '-c', ':'], {}).catch(() => null)
+  return shell?.exitCode === 0 ? ['/bin/sh', '-c', command] : command.trim().split(/\s+/)
+}
 
 export const createPlainDriver: CreateDriver = (deps) => {
   const { context: { journal, boot, signal: daemonSignal }, assignment, terminals } = deps
@@ -33,9 +39,7 @@ export const createPlainDriver: CreateDriver = (deps) => {
   }
   const launch = async (): Promise<void> => {
     if (command === null || command.trim() === '') throw new BerthError('config_invalid', 'no command was given to run', { hint: 'use `--command`' })
-    const hasShell = (await deps.asAgent.run(['/bin/sh', '-c', ':'], {}).catch(() => null))?.exitCode === 0
-    const argv = hasShell ? ['/bin/sh', '-c', command] : command.trim().split(/\s+/)
-    const opened = await terminals.open({ terminalId: TERMINAL, title: command.slice(0, 60), argv, cwd: boot.workDir, env: deps.asAgent.environment(assignment.env) })
+    const opened = await terminals.open({ terminalId: TERMINAL, title: command.slice(0, 60), argv: await argvOf(deps.asAgent, command), cwd: boot.workDir, env: deps.asAgent.environment(assignment.env) })
     terminal = opened.terminal
     watcher = await terminal.attach({ cols: 80, rows: 24, mode: 'watch', onBytes: () => { outputAt = Date.now() }, onExit: () => { schedule(0) } })
     if (!opened.adopted) journal.append({ type: 'session.started', sessionId, agent: 'plain', driver: 'plain', resumed: false, agentVersion: null })

@@ -109,7 +109,20 @@ describe('claude-tui', () => {
     expect(it.events.filter((body) => body.type === 'session.started')).toMatchObject([{ resumed: false }, { resumed: true }])
   })
 
-  it('answers a question and accepts a plan', async () => {
+  it('carries out a plan that was accepted from afar, and still asks', async () => {
+    const it = await claude({ command: '--permission-mode plan' })
+    void it.prompt('[[plan]]').result
+    const plan = await it.asked(1)
+    expect(plan).toMatchObject({ kind: 'plan', tool: 'ExitPlanMode' })
+    expect((await it.decide(plan, 'allow')).status).toBe('applied')
+    const write = await it.asked(2)
+    expect(write.tool).toBe('Write')
+    expect((await it.decide(write, 'allow')).status).toBe('applied')
+    await it.waitFor('turn.ended')
+    expect(it.file('plan.txt')).toBe('planned\n')
+  })
+
+  it('brings the answer to a question', async () => {
     const it = await claude()
     void it.prompt('[[question]]').result
     const question = await it.asked(1)
@@ -173,7 +186,7 @@ describe('claude-tui', () => {
       expect((await decided).status).toBe('applied')
     }
     await it.waitFor('message', (body) => body.text === 'asked enough')
-    await it.waitFor('prompt', (body) => body.text === `chat ${sent}` && (body.status === 'accepted' || body.status === 'ambiguous'))
+    for (let chat = 1; chat <= sent; chat++) await it.waitFor('prompt', (body) => body.text === `chat ${chat}` && (body.status === 'accepted' || body.status === 'ambiguous'))
     const ran = (it.file('asks.log') ?? '').split('\n').filter((line) => line !== '')
     expect(ran).toHaveLength(allowed)
     expect(behaviors(it).filter((behavior) => behavior.endsWith('terminal'))).toEqual([])
@@ -182,5 +195,6 @@ describe('claude-tui', () => {
     expect(new Set(pasted).size).toBe(pasted.length)
     const ambiguous = it.events.filter((body) => body.type === 'prompt' && body.status === 'ambiguous')
     expect(ambiguous).toEqual([])
-  })
+    // `BERTH_CHAT_RACES=1000` takes about ten minutes.
+  }, 1_200_000)
 })

@@ -57,7 +57,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
   let detail: string | null = null
   let shown: AgentState | null = null
   let status: SessionStatus | null = null
-  let ending: { at: number; message: string | null; background: number } | null = null
+  let ending: { at: number; message: string | null } | null = null
   let background = 0
   let progressAt: number | null = null
   let waitingAt: number | null = null
@@ -134,7 +134,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       case 'PermissionRequest': return permissions.handle(ask, turns.callOf({ tool: payload.tool_name ?? '', input: payload.tool_input ?? {} }), signal)
       case 'Stop':
         background = payload.background_tasks?.length ?? 0
-        ending = { at: now(), message: payload.last_assistant_message ?? null, background }
+        ending = { at: now(), message: payload.last_assistant_message ?? null }
         schedule(0)
         break
       default:
@@ -194,12 +194,14 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
     if (status.since !== before?.since && status.status !== 'waiting' && ending === null && status.status !== base) enter(status.status)
     idleSince = status.status === 'idle' ? (idleSince ?? now()) : null
   }
+  const stopWasLost = (): boolean => base === 'idle' && idleSince !== null && now() - idleSince > LOST_STOP_MS
   const endTurn = (): void => {
-    const settled = ending !== null && (turns.lastAgentText().trim() === (ending.message ?? '').trim() || now() - ending.at > LAST_LINES_MS)
-    const lost = ending === null && turns.current() !== null && base === 'idle' && idleSince !== null && now() - idleSince > LOST_STOP_MS
+    const settled = ending !== null && (turns.lastAgentText().trim() === ending.message?.trim() || now() - ending.at > LAST_LINES_MS)
+    const lost = ending === null && turns.current() !== null && stopWasLost()
     if (!settled && !lost) return
     const failure = turns.apiError()
-    turns.end(lost && interruptedByUs ? 'interrupted' : failure === null ? 'done' : 'error', { message: failure ?? ending?.message ?? turns.lastAgentText(), background: ending?.background ?? background })
+    const outcome = lost && interruptedByUs ? 'interrupted' : failure === null ? 'done' : 'error'
+    turns.end(outcome, { message: failure ?? (ending?.message ?? turns.lastAgentText()), background })
     ending = null
     interruptedByUs = false
     enter('idle')
@@ -220,7 +222,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
   const noticeExit = async (): Promise<void> => {
     if (launching || terminal === null || stopping || released || base === 'exited' || base === 'error' && detail !== NO_LOGIN) return
     const exit = await terminal.exited()
-    if (exit !== null) await ended(exit.code)
+    if (exit !== null) ended(exit.code)
   }
   const tick = (): Promise<void> => {
     ticking ??= look().catch((error: unknown) => { context.log(`claude: ${String(error)}`) }).finally(() => { ticking = null; schedule(pace()) })
@@ -233,7 +235,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
   }
   const failed = (error: unknown): void => { enter('error', error instanceof Error ? error.message : String(error)) }
 
-  const ended = async (code: number | null): Promise<void> => {
+  const ended = (code: number | null): void => {
     readTranscript()
     permissions.orphanAll('the agent ended before it got an answer')
     turns.end('interrupted')
@@ -243,8 +245,9 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
     const waitMs = restarts.next()
     if (waitMs === null) { enter('error', `the agent ended ${restarts.limit} times in ten minutes (last exit code ${code ?? 'unknown'}); look at the terminal's log, then start the workspace again`); return }
     enter('starting', `the agent ended with exit code ${code ?? 'unknown'}; starting it again`)
-    await Bun.sleep(waitMs)
-    if (!stopping && !released) await launch().catch(failed)
+    terminal = null
+    // Not awaited: prompts and looks go on meanwhile.
+    void Bun.sleep(waitMs).then(() => (stopping || released ? undefined : launch())).catch(failed)
   }
 
   const launch = async (): Promise<void> => {

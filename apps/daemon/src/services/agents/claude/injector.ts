@@ -5,7 +5,8 @@
  * waits for a decision, and while it is under way every new tool call waits (`quiet`) until the agent has acknowledged
  * the words. Without an acknowledgement the prompt is ambiguous: no second Enter, no second paste.
  */
-import type { PromptId, SessionId } from '@berth/wire'
+import { z } from 'zod'
+import { PromptId, type SessionId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { Journal, Terminal } from '../../../contracts.ts'
 
@@ -17,6 +18,7 @@ const CTRL_U = new Uint8Array([0x15])
 const CLEAR_LIMIT = 100
 const CLEAR_GAP_MS = 20
 const QUEUE_LIMIT = 200
+const UNFIT = 'nothing to send, or too long'
 const TEXT_LIMIT = 512 * 1024
 
 type PromptResult = DaemonResult<'session.prompt'>
@@ -35,10 +37,26 @@ export interface Injector {
   held(): number
 }
 
+const Sending = z.object({ promptId: PromptId, text: z.string() })
+
 /** Control characters would end the paste early or press keys. */
 export function pasteable(text: string): string {
   // eslint-disable-next-line no-control-regex -- they are what this removes
   return text.replaceAll(/\r\n?/g, '\n').replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').trim()
+}
+/** The prompt that was on its way when an earlier daemon ended: the transcript may still say that it arrived. */
+function leftUnderWay(journal: Journal, sessionId: SessionId): Map<PromptId, string> {
+  const stored = journal.get(`sending.${sessionId}`)
+  if (stored === null) return new Map()
+  const { promptId, text } = Sending.parse(JSON.parse(stored))
+  return new Map([[promptId, text]])
+}
+/** Ctrl-U deletes to the line's start, then joins the line above; in one write it would be taken for a paste. */
+async function clearInput(terminal: Terminal, lines: number): Promise<void> {
+  for (let press = Math.min(CLEAR_LIMIT, 2 * lines); press > 0; press--) {
+    await terminal.write(CTRL_U)
+    await Bun.sleep(CLEAR_GAP_MS)
+  }
 }
 const same = (a: string, b: string): boolean => pasteable(a).replaceAll(/\s+/g, ' ') === pasteable(b).replaceAll(/\s+/g, ' ')
 
@@ -48,11 +66,13 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
   let busy: Promise<unknown> | null = null
   let expected: { text: string; acknowledged: () => void } | null = null
   let lastText = ''
-  const unclear = new Map<PromptId, string>()
+  const unclear = leftUnderWay(journal, sessionId)
 
   const mark = (prompt: Queued, status: 'queued' | 'sent' | 'refused' | Outcome, detail: string | null = null): void => {
     journal.transaction(() => {
       if (status !== 'queued') journal.set(`prompt.${prompt.promptId}`, status)
+      if (status === 'sent') journal.set(`sending.${sessionId}`, JSON.stringify({ promptId: prompt.promptId, text: pasteable(prompt.text) }))
+      if (status === 'accepted' || status === 'ambiguous') journal.set(`sending.${sessionId}`, null)
       journal.append({ type: 'prompt', promptId: prompt.promptId, sessionId, text: prompt.text.slice(0, 16_384), status, detail }, { key: `prompt.${prompt.promptId}.${status}` })
     })
   }
@@ -105,9 +125,9 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
       if (queue.some((queued) => queued.promptId === promptId)) return { status: 'held', detail: 'it waits for its moment' }
       if (known === 'sent' && expected === null) mark({ promptId, text }, 'ambiguous', 'it was being pasted when the daemon ended')
       if (known === 'sent' || known === 'ambiguous') { unclear.set(promptId, pasteable(text)); return { status: 'ambiguous', detail: 'it was pasted once and will not be pasted again' } }
-      if (known === 'refused' || pasteable(text) === '' || text.length > TEXT_LIMIT) {
-        if (known === null) mark({ promptId, text: text.slice(0, 200) }, 'refused', 'nothing to send, or too long')
-        return { status: 'refused', detail: 'nothing to send, or too long' }
+      if (pasteable(text) === '' || text.length > TEXT_LIMIT) {
+        mark({ promptId, text: text.slice(0, 200) }, 'refused', UNFIT)
+        return { status: 'refused', detail: UNFIT }
       }
       if (queue.length >= QUEUE_LIMIT) return { status: 'refused', detail: 'too many messages wait already' }
       const done = Promise.withResolvers<PromptResult>()
@@ -133,11 +153,7 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
       await terminal.key('Escape')
       await Bun.sleep(ESCAPE_SETTLES_MS)
       // Words the model had not begun to answer are put back into the input line; the next paste must not join them.
-      // Ctrl-U deletes to the line's start, then joins the line above; in one write it would be taken for a paste.
-      for (let press = Math.min(CLEAR_LIMIT, 2 * lastText.split('\n').length); press > 0; press--) {
-        await terminal.write(CTRL_U)
-        await Bun.sleep(CLEAR_GAP_MS)
-      }
+      await clearInput(terminal, lastText.split('\n').length)
       return true
     }),
     held: () => queue.length,

@@ -91,8 +91,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
     waitFor: (type, fits = () => true, from = 0) => new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         watchers.delete(look)
-        const seen = events.slice(-12).map((body) => JSON.stringify(body).slice(0, 160)).join('\n')
-        void terminals.get('agent').then((terminal) => terminal?.snapshot()).then((screen) => { reject(new Error(`no ${type} came; last events:\n${seen}\n${lines.slice(-5).join('\n')}\n${screen ?? 'no terminal'}`)) })
+        void told(terminals, events, lines).then((text) => { reject(new Error(`no ${type} came; ${text}`)) })
       }, WAIT_MS)
       const look = (): void => {
         const found = events.slice(from).find((body) => body.type === type && fits(body as Parameters<typeof fits>[0]))
@@ -123,11 +122,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
       terminals = createTmuxTerminals({ dir: root, user })
       await startDaemon()
     },
-    async screen(text) {
-      const terminal = await terminals.get('agent')
-      for (const until = Date.now() + WAIT_MS; Date.now() < until; await Bun.sleep(50)) if ((await terminal?.snapshot())?.includes(text) === true) return
-      throw new Error(`the screen never showed ${text}`)
-    },
+    screen: (text) => shows(terminals, text),
     file: (name) => (existsSync(join(boot.workDir, name)) ? readFileSync(join(boot.workDir, name), 'utf8') : null),
     async close() {
       const pid = terminals.pid('agent')
@@ -139,6 +134,16 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
     },
   }
   return bench
+}
+async function shows(terminals: TestTerminals, text: string): Promise<void> {
+  const terminal = await terminals.get('agent')
+  for (const until = Date.now() + WAIT_MS; Date.now() < until; await Bun.sleep(50)) if ((await terminal?.snapshot())?.includes(text) === true) return
+  throw new Error(`the screen never showed ${text}`)
+}
+async function told(terminals: TestTerminals, events: readonly EventBody[], lines: readonly string[]): Promise<string> {
+  const seen = events.slice(-12).map((body) => JSON.stringify(body).slice(0, 160)).join('\n')
+  const screen = await (await terminals.get('agent'))?.snapshot()
+  return `last events:\n${seen}\n${lines.slice(-5).join('\n')}\n${screen ?? 'no terminal'}`
 }
 const allAsked = (events: readonly EventBody[]): ApprovalAsk[] => events.flatMap((body) => (body.type === 'approval.asked' ? [body.ask] : []))
 
