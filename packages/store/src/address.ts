@@ -18,13 +18,19 @@ export interface ConnectOptions {
   readonly applicationName?: string
   /** `database`: as in SQL, for a library that reads the rows. */
   readonly columnNames?: 'camelCase' | 'database'
+  onNotify?(channel: string, payload: string): void
+  /** A connection is gone. */
+  onClose?(): void
 }
 
 export function connect(address: DatabaseAddress, options: ConnectOptions): Sql {
   const common = {
     max: options.max, types,
     ...(options.columnNames === 'database' ? {} : { transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } } }),
-    onnotice: () => {}, connect_timeout: 30,
+    // A database that was killed is back within a second; nobody should hear of it much later.
+    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 1), onnotice: () => {}, connect_timeout: 30,
+    ...(options.onNotify === undefined ? {} : { onnotify: options.onNotify }),
+    ...(options.onClose === undefined ? {} : { onclose: options.onClose, idle_timeout: 0, max_lifetime: null }),
     connection: { application_name: options.applicationName ?? 'berth' },
   }
   if (address.kind === 'socket') return postgres({ ...common, path: address.path, user: address.user, database: address.database })

@@ -1,13 +1,14 @@
 import type { EventStore } from '@berth/core'
 import { BerthError, StoredEvent, type WorkspaceId } from '@berth/wire'
+import type { DatabaseAddress } from './address.ts'
 import type { StoreContext } from './context.ts'
+import { listenTo } from './listen.ts'
 import { appendEvents, EVENTS_CHANNEL } from './streams.ts'
 
 const PAGE_LIMIT = 1000
 const APPEND_LIMIT = 1000
 
-/** `close` ends listening. */
-export async function createEventStore({ sql, ids, log }: StoreContext): Promise<{ events: EventStore; close(): Promise<void> }> {
+export async function createEventStore({ sql, ids, log }: StoreContext, address: DatabaseAddress): Promise<{ events: EventStore; close(): Promise<void> }> {
   const listeners = new Set<(workspaceId: WorkspaceId) => void>()
   const tell = (workspaceId: string) => {
     for (const listener of listeners) {
@@ -15,15 +16,16 @@ export async function createEventStore({ sql, ids, log }: StoreContext): Promise
       try { listener(workspaceId as WorkspaceId) } catch (error) { log(`events: a listener threw: ${String(error)}`) }
     }
   }
-  let connections = 0
-  const listening = await sql.listen(EVENTS_CHANNEL, tell, () => {
-    // After a lost connection whatever was said meanwhile is lost too: everybody looks again.
-    if (connections++ > 0) void tellAll().catch((error: unknown) => log(`events: ${String(error)}`))
-  })
   const tellAll = async () => {
     if (listeners.size === 0) return
     for (const { workspaceId } of await sql<{ workspaceId: string }[]>`select workspace_id from streams`) tell(workspaceId)
   }
+
+  const close = await listenTo(address, {
+    channel: EVENTS_CHANNEL, onMessage: tell, log,
+    // Everybody looks again.
+    onMissed: () => { tellAll().catch((error: unknown) => log(`events: ${String(error)}`)) },
+  })
 
   const events: EventStore = {
     async append(workspaceId, added, now) {
@@ -65,5 +67,5 @@ export async function createEventStore({ sql, ids, log }: StoreContext): Promise
     return { workspaceId, seq, id, at, source: 'server', body: { type: 'gap', from: seq, to: seq, why: 'this event cannot be read' } }
   }
 
-  return { events, async close() { listeners.clear(); await listening.unlisten() } }
+  return { events, close }
 }

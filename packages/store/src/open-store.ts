@@ -62,7 +62,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
   const random = options.random ?? ((bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)))
   const context: StoreContext = { sql, ids: options.ids ?? randomIds, random, masterKey: options.masterKey, log: options.log ?? (() => {}) }
   await ensureInstallation(sql, random)
-  const { events, close } = await createEventStore(context)
+  const { events, close } = await createEventStore(context, options.database)
   return {
     ...createWorkspaces(context),
     ...createTicks(context),
@@ -73,9 +73,6 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     access: createAccess(context, options.ownerName ?? userInfo().username),
     viewers: createViewers(context),
     installation: createInstallation(context),
-    async close() {
-      await close().catch((error: unknown) => context.log(`closing: ${String(error)}`))
-      await sql.end({ timeout: 5 })
-    },
+    async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

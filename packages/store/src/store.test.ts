@@ -235,7 +235,7 @@ describe('events', () => {
     const { id } = await aWorkspace(db.store, NOW)
     const heard = Promise.withResolvers<void>()
     const remove = db.store.events.onAppend((workspaceId) => { if (workspaceId === id) heard.resolve() })
-    await db.sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'`
+    await db.sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'berth listen'`
     await heard.promise
     remove()
   })
