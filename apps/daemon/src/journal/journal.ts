@@ -86,13 +86,8 @@ export function openJournal(options: JournalOptions): UploadJournal {
   }
 
   function prune(): void {
-    const keepBytes = options.keepBytes ?? KEEP_BYTES
-    transactions.run(() => {
-      statements.dropOld.run(Math.min(state.ackedN, state.lastN - 1), now() - KEEP_ACKED_MS)
-      statements.dropKeys.run(now() - KEEP_KEYS_MS)
-      while (sizeOf(db) > keepBytes) if (statements.dropOldest.run(Math.min(state.ackedN, state.lastN - 1), PRUNE_CHUNK).changes === 0) break
-      while (sizeOf(db) > Math.max(KEEP_UNACKED_BYTES, keepBytes)) if (statements.dropOldest.run(state.lastN - 1, PRUNE_CHUNK).changes === 0) break
-    })
+    const limits = { acked: Math.min(state.ackedN, state.lastN - 1), newestOld: state.lastN - 1, keepBytes: options.keepBytes ?? KEEP_BYTES, now: now() }
+    transactions.run(() => { dropWhatIsOver(db, statements, limits) })
   }
 
   function begin(ackedN: number): void {
@@ -156,6 +151,14 @@ export function openJournal(options: JournalOptions): UploadJournal {
     journal.append({ type: 'workspace.notice', level: 'warning', code: 'journal_unreadable', message: `the daemon's journal could not be read and was set aside as ${opened.setAside}`, hint: null })
   }
   return journal
+}
+
+/** `newestOld`: everything but the newest entry, which keeps the count. */
+function dropWhatIsOver(db: Database, statements: ReturnType<typeof prepare>, limits: { acked: number; newestOld: number; keepBytes: number; now: number }): void {
+  statements.dropOld.run(limits.acked, limits.now - KEEP_ACKED_MS)
+  statements.dropKeys.run(limits.now - KEEP_KEYS_MS)
+  while (sizeOf(db) > limits.keepBytes) if (statements.dropOldest.run(limits.acked, PRUNE_CHUNK).changes === 0) break
+  while (sizeOf(db) > Math.max(KEEP_UNACKED_BYTES, limits.keepBytes)) if (statements.dropOldest.run(limits.newestOld, PRUNE_CHUNK).changes === 0) break
 }
 
 function sizeOf(db: Database): number {

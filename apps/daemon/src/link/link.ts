@@ -57,20 +57,25 @@ export function createLink(deps: LinkDeps): Link {
     }
   }
 
-  /** One attempt; how long to wait for the next, or null for never again. */
-  async function once(failures: number): Promise<{ waitMs: number; failures: number } | null> {
-    const retry = (count: number) => ({ waitMs: backoffMs(count, timings, Math.random), failures: count + 1 })
+  const retry = (failures: number): Next => ({ waitMs: backoffMs(failures, timings, Math.random), failures: failures + 1 })
+
+  /** What follows from how a connection ended; null: never again. */
+  function afterEnd(end: SessionEnd, failures: number): Next | null {
+    const before = end.livedMs >= timings.stableMs ? 0 : failures
+    const atOnce = before === 0 ? { waitMs: 0, failures: 1 } : retry(before)
+    switch (end.code) {
+      case LINK_CLOSE.rejected: return tokens.forget() ? atOnce : null
+      case LINK_CLOSE.goaway: return atOnce
+      case LINK_CLOSE.fenced: case LINK_CLOSE.incompatible:
+        context.log(`link: closed by the server: ${end.reason}`)
+        return { waitMs: timings.longWaitMs * (0.5 + Math.random()), failures: 0 }
+      default: return end.again ? atOnce : retry(before)
+    }
+  }
+
+  async function once(failures: number): Promise<Next | null> {
     try {
-      const end = await attempt()
-      const before = end.livedMs >= timings.stableMs ? 0 : failures
-      switch (end.code) {
-        case LINK_CLOSE.rejected: return tokens.forget() ? { waitMs: 0, failures: failures + 1 } : null
-        case LINK_CLOSE.fenced: case LINK_CLOSE.incompatible:
-          context.log(`link: closed by the server: ${end.reason}`)
-          return { waitMs: timings.longWaitMs * (0.5 + Math.random()), failures: 0 }
-        case LINK_CLOSE.goaway: return before === 0 ? { waitMs: 0, failures: 1 } : retry(before)
-        default: return end.again && before === 0 ? { waitMs: 0, failures: 1 } : retry(before)
-      }
+      return afterEnd(await attempt(), failures)
     } catch (error) {
       if (error instanceof BerthError && error.code === 'unauthorized') return null
       if (failures === 0 && !signal.aborted) context.log(`link: ${error instanceof Error ? error.message : String(error)}`)
@@ -118,6 +123,9 @@ export function createLink(deps: LinkDeps): Link {
     },
   }
 }
+
+/** How long until the next attempt, and how many in a row have failed by then. */
+interface Next { readonly waitMs: number; readonly failures: number }
 
 function wait(ms: number, signal: AbortSignal): Promise<void> {
   if (ms === 0 || signal.aborted) return Promise.resolve()

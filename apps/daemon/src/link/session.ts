@@ -3,10 +3,12 @@ import { BerthError, PROTOCOL_VERSION, VERSION } from '@berth/wire'
 import { LINK_CLOSE, LINK_MESSAGE_LIMIT, StreamOpen, ToDaemon } from '@berth/wire/daemon'
 import type { FromDaemon, Hello } from '@berth/wire/daemon'
 import { createMux } from '@berth/wire/mux'
+import type { Mux } from '@berth/wire/mux'
 import type { ByteStream, DaemonContext, LinkHandlers } from '../contracts.ts'
 import type { UploadJournal } from '../journal/journal.ts'
 import { createCalls } from './calls.ts'
 import { connectSocket } from './socket.ts'
+import type { LinkSocket } from './socket.ts'
 import type { LinkTimings } from './timings.ts'
 import { createUploader } from './uploader.ts'
 
@@ -42,10 +44,7 @@ export function startSession(deps: SessionDeps): Session {
   let again = false
 
   const socket = connectSocket(deps.url, deps.token, {
-    onOpen() {
-      const { workspaceId, generation, isolation } = context.boot
-      send({ type: 'hello', protocol: PROTOCOL_VERSION, daemonVersion: VERSION, workspaceId, generation, boot: deps.boot, machineBoot: context.machineBoot, journal: { id: journal.id, firstN: journal.firstN, lastN: journal.lastN }, platform: deps.platform, isolation })
-    },
+    onOpen() { send(helloOf(deps)) },
     onText(text) {
       heardAt = performance.now()
       const message = parse(text)
@@ -68,17 +67,7 @@ export function startSession(deps: SessionDeps): Session {
       ended.resolve({ code, reason, again, livedMs: welcomedAt === null ? 0 : performance.now() - welcomedAt })
     },
   })
-  const mux = createMux({
-    role: 'daemon',
-    send: (frame) => { socket.sendFrame(frame) },
-    bufferedAmount: () => socket.bufferedAmount,
-    onOpen(open, stream) {
-      const parsed = StreamOpen.safeParse(open)
-      if (!parsed.success || parsed.data.service === 'http') return stream.abort('this daemon does not serve that')
-      handlers.onStream(parsed.data, stream)
-    },
-    onFault(reason) { leave(LINK_CLOSE.garbage, reason) },
-  })
+  const mux = muxOf(handlers, socket, (reason) => { leave(LINK_CLOSE.garbage, reason) })
   const uploader = createUploader({
     journal, log: context.log, onProgress: deps.onProgress,
     send(journalId, entries) { if (epoch !== null) send({ type: 'events', epoch, journalId, entries: [...entries] }) },
@@ -146,6 +135,25 @@ export function startSession(deps: SessionDeps): Session {
     openStream: (open, signal) => epoch === null ? Promise.reject(new BerthError('server_unreachable', 'the link is not up yet')) : mux.open(open, signal),
     report,
     close(reason) { socket.close(1000, reason) },
+  }
+}
+
+function muxOf(handlers: LinkHandlers, socket: LinkSocket, onFault: (reason: string) => void): Mux {
+  return createMux({
+    role: 'daemon', onFault, send: (frame) => { socket.sendFrame(frame) }, bufferedAmount: () => socket.bufferedAmount,
+    onOpen(open, stream) {
+      const parsed = StreamOpen.safeParse(open)
+      if (!parsed.success || parsed.data.service === 'http') return stream.abort('this daemon does not serve that')
+      handlers.onStream(parsed.data, stream)
+    },
+  })
+}
+
+function helloOf({ context, journal, platform, boot }: SessionDeps): Hello {
+  const { workspaceId, generation, isolation } = context.boot
+  return {
+    type: 'hello', protocol: PROTOCOL_VERSION, daemonVersion: VERSION, workspaceId, generation, boot, machineBoot: context.machineBoot,
+    journal: { id: journal.id, firstN: journal.firstN, lastN: journal.lastN }, platform, isolation,
   }
 }
 

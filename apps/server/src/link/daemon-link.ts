@@ -6,11 +6,13 @@ import type { ToDaemon } from '@berth/wire/daemon'
 import { serveHttp } from '@berth/wire/http-stream'
 import { createMux } from '@berth/wire/mux'
 import type { Mux } from '@berth/wire/mux'
+import { createInbox } from './inbox.ts'
 import type { LinkServerDeps } from './link-server.ts'
 import { createOutbox } from './outbox.ts'
-import type { OutboxSocket } from './outbox.ts'
+import type { Outbox, OutboxSocket } from './outbox.ts'
 import { createPendingCalls } from './pending-calls.ts'
 import type { PendingCalls } from './pending-calls.ts'
+import { createReassigning } from './reassigning.ts'
 
 export interface LinkSocket extends OutboxSocket {
   close(code: number, reason: string): void
@@ -54,23 +56,21 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   const outbox = createOutbox(socket)
   let epoch = 0
   let phase: 'new' | 'greeting' | 'ready' | 'over' = 'new'
-  let inbox: Promise<void> = Promise.resolve()
-  let inboxBytes = 0
   let heardAt = performance.now()
   let toldAt = heardAt
-  let assigning: Promise<void> | null = null
-  let assignAgain = false
   const over = (): boolean => phase === 'over'
 
   const calls = createPendingCalls(sendText)
-  const mux = createMux({
-    role: 'server',
-    send: (frame) => outbox.frame(frame),
-    onFault(reason) { close(LINK_CLOSE.garbage, reason) },
-    onOpen(open, stream) {
-      const parsed = StreamOpen.safeParse(open)
-      if (!parsed.success || parsed.data.service !== 'http') return stream.abort('the server does not serve that')
-      void serveHttp(stream, (request) => deps.linkHttp(workspaceId, request))
+  const mux = muxOf(deps, outbox, (reason) => { close(LINK_CLOSE.garbage, reason) })
+  const assigning = createReassigning({ ready: () => phase === 'ready', read: () => deps.assignmentFor(workspaceId), send: (assignment) => { send({ type: 'assign', assignment }) } })
+  const inbox = createInbox({
+    limitBytes: INBOX_LIMIT,
+    onOverflow() { close(LINK_CLOSE.garbage, 'too much at once') },
+    onError(error) {
+      deps.log(`link ${workspaceId}: ${describe(error)}`)
+      // The store's word for a machine that was replaced or deleted since its token was checked.
+      if (error instanceof BerthError && error.code === 'conflict') close(LINK_CLOSE.rejected, 'the machine is no longer wanted')
+      else close(TROUBLE, 'the server cannot take it now')
     },
   })
 
@@ -106,9 +106,10 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   }
 
   async function hello(message: FromDaemon & { type: 'hello' }): Promise<void> {
+    if (over()) return
     if (phase !== 'new') return close(LINK_CLOSE.garbage, 'a second hello')
-    if (message.workspaceId !== workspaceId || message.generation !== generation) return close(LINK_CLOSE.rejected, 'the token is another machine\'s')
-    if (message.protocol < MINIMUM_PROTOCOL_VERSION) return close(LINK_CLOSE.incompatible, `protocol ${message.protocol} is older than ${MINIMUM_PROTOCOL_VERSION}`)
+    const refusal = refusalOf(message, deps.identity)
+    if (refusal !== null) return close(refusal.code, refusal.reason)
     phase = 'greeting'
     const opened = await store.links.openLink({ workspaceId, generation, journalId: message.journal.id, lastN: message.journal.lastN, boot: message.boot, daemonVersion: message.daemonVersion, isolation: message.isolation, server: deps.serverId }, clock.now())
     epoch = opened.epoch
@@ -119,11 +120,12 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
     phase = 'ready'
     send({ type: 'welcome', protocol: PROTOCOL_VERSION, epoch, serverVersion: VERSION, journal: opened.journal, assignment })
     // What changed while the assignment was being read came too early to be sent by itself.
-    if (assignAgain) guard('assigning', reassign())
+    if (assigning.owed) guard('assigning', assigning.changed())
     deps.onChange?.(workspaceId)
   }
 
   async function upload(message: FromDaemon & { type: 'events' }): Promise<void> {
+    if (over()) return
     if (message.epoch !== epoch) return close(LINK_CLOSE.fenced, 'events of another epoch')
     const { journalId, entries } = message
     const outcome = await store.links.upload({ workspaceId, epoch, journalId, entries }, clock.now())
@@ -135,53 +137,23 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
     }
   }
 
-  /** One at a time and in order: the store decides on each with the one before it stored. */
-  function enqueue(size: number, work: () => Promise<void>): void {
-    inboxBytes += size
-    if (inboxBytes > INBOX_LIMIT) return close(LINK_CLOSE.garbage, 'too much at once')
-    inbox = inbox.then(async () => { if (!over()) await work() }).catch((error: unknown) => {
-      deps.log(`link ${workspaceId}: ${describe(error)}`)
-      // The store's word for a machine that was replaced or deleted since its token was checked.
-      if (error instanceof BerthError && error.code === 'conflict') close(LINK_CLOSE.rejected, 'the machine is no longer wanted')
-      else close(TROUBLE, 'the server cannot take it now')
-    }).finally(() => { inboxBytes -= size })
-  }
-
   function onText(text: string): void {
     if (over()) return
     heardAt = performance.now()
     const message = parse(text)
     if (message === 'garbage') return close(LINK_CLOSE.garbage, 'a message cannot be understood')
-    if (message.type === 'hello') return enqueue(text.length, () => hello(message))
+    if (message.type === 'hello') return inbox.add(text.length, () => hello(message))
     if (message.type !== 'unknown' && phase !== 'ready') return close(LINK_CLOSE.garbage, 'spoke before its welcome')
     switch (message.type) {
-      case 'events': return enqueue(text.length, () => upload(message))
-      case 'report': return enqueue(text.length, () => store.links.report(workspaceId, epoch, { ...message.activity, at: clock.now() }, clock.now()))
+      case 'events': return inbox.add(text.length, () => upload(message))
+      case 'report': return inbox.add(text.length, () => store.links.report(workspaceId, epoch, { ...message.activity, at: clock.now() }, clock.now()))
       case 'result': return calls.onResult(message)
       case 'pong': case 'unknown': return
     }
   }
 
-  /** Changes that come while one is being read are sent by one more. */
-  function reassign(): Promise<void> {
-    assignAgain = true
-    if (phase !== 'ready') return Promise.resolve()
-    assigning ??= (async () => {
-      try {
-        while (assignAgain && !over()) {
-          assignAgain = false
-          const assignment = await deps.assignmentFor(workspaceId)
-          if (!over()) send({ type: 'assign', assignment })
-        }
-      } finally {
-        assigning = null
-      }
-    })()
-    return assigning
-  }
-
   const link: DaemonLink = {
-    workspaceId, calls, mux, reassign, send, close, onText,
+    workspaceId, calls, mux, send, close, onText, reassign: assigning.changed,
     get epoch() { return epoch },
     get ready() { return phase === 'ready' },
     tick() {
@@ -204,6 +176,24 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
     onClose(code, reason) { end(reason === '' ? `closed with ${code}` : reason) },
   }
   return link
+}
+
+/** Streams the daemon opens: its requests to the hosted repository and the archive, nothing else. */
+function muxOf(deps: DaemonLinkDeps, outbox: Outbox, onFault: (reason: string) => void): Mux {
+  return createMux({
+    role: 'server', onFault, send: (frame) => outbox.frame(frame),
+    onOpen(open, stream) {
+      const parsed = StreamOpen.safeParse(open)
+      if (!parsed.success || parsed.data.service !== 'http') return stream.abort('the server does not serve that')
+      void serveHttp(stream, (request) => deps.linkHttp(deps.identity.workspaceId, request))
+    },
+  })
+}
+
+function refusalOf(hello: FromDaemon & { type: 'hello' }, identity: DaemonLinkDeps['identity']): { code: number; reason: string } | null {
+  if (hello.workspaceId !== identity.workspaceId || hello.generation !== identity.generation) return { code: LINK_CLOSE.rejected, reason: 'the token is another machine\'s' }
+  if (hello.protocol < MINIMUM_PROTOCOL_VERSION) return { code: LINK_CLOSE.incompatible, reason: `protocol ${hello.protocol} is older than ${MINIMUM_PROTOCOL_VERSION}` }
+  return null
 }
 
 const KNOWN = new Set(['hello', 'events', 'report', 'result', 'pong'])
