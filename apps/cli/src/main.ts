@@ -83,7 +83,7 @@ async function report(io: Io, failed: { error: unknown; json: boolean }): Promis
   const { clean } = await import('./clean.ts')
   if (error instanceof BerthError) {
     if (json) io.out(JSON.stringify({ error: error.toBody() }))
-    io.note(`${io.noteStyle.red('✗')} ${clean(error.message)}`)
+    io.note(`${io.noteStyle.red('✗')} ${clean(error.message).trimEnd().replace(/\n/g, '\n  ')}`)
     if (error.hint) io.note(`  ${io.noteStyle.dim(clean(error.hint))}`)
     return exitCode(error.code)
   }

@@ -1,5 +1,5 @@
 /** From "created" to "the agent works": the steps as they happen, then how to look in. */
-import type { Workspace } from '@berth/wire'
+import type { StoredEvent, Workspace } from '@berth/wire'
 import { BerthError, ERROR_CODES, type ErrorCode } from '@berth/wire/error'
 import type { Connection, Context } from '../context.ts'
 import { cleanLine } from '../clean.ts'
@@ -18,25 +18,44 @@ export interface Progress {
 }
 
 export async function showProgress(context: Context, connection: Connection, progress: Progress): Promise<void> {
-  const { io, json, signal } = context
+  const { io, json } = context
   const timeline = progress.timeline ?? createTimeline(io, () => performance.now())
   let { workspace } = progress
   try {
-    if (progress.wait) {
-      workspace = await waitFor({ client: connection.client, endpoint: connection.endpoint, signal }, workspace, (seen) => outcome(seen) !== 'waiting', {
-        after: progress.after,
-        ...(progress.timeoutMs === undefined ? {} : { timeoutMs: progress.timeoutMs }),
-        onEvent: ({ body }) => tell(timeline, body),
-      })
-      // The record knows steps whose events came after the last look.
-      for (const { step, ...rest } of workspace.steps) timeline.step({ key: step, ...rest })
-    }
+    if (progress.wait) workspace = await watch(context, connection, { ...progress, timeline })
   } finally {
     timeline.end()
   }
   if (progress.wait && outcome(workspace) === 'failed') throw failure(workspace)
   if (json) return io.out(JSON.stringify(workspaceJson(workspace)))
   showConnect(context, workspace)
+}
+
+async function watch({ signal }: Context, { client, endpoint }: Connection, progress: Progress & { timeline: Timeline }): Promise<Workspace> {
+  const { timeline } = progress
+  let seen = progress.after
+  let agentDetail: string | null = null
+  // The record keeps the state of an earlier run until the daemon of this one speaks.
+  let current = workspaceRuns(progress.workspace)
+  const onEvent = ({ seq, body }: StoredEvent): void => {
+    seen = seq
+    tell(timeline, body)
+    if (body.type === 'session.started') current = true
+    if (body.type === 'session.state') {
+      current ||= body['state'] !== 'starting' && body['state'] !== 'none'
+      agentDetail = typeof body['detail'] === 'string' ? body['detail'] : null
+    }
+  }
+  const done = (now: Workspace): boolean => outcome(now) === 'failed' || (outcome(now) === 'ready' && current)
+  const workspace = await waitFor({ client, endpoint, signal }, progress.workspace, done, { after: progress.after, onEvent, ...(progress.timeoutMs === undefined ? {} : { timeoutMs: progress.timeoutMs }) })
+  // What was written between the last event we got and the look that ended the wait.
+  if (seen < workspace.tail) for (const event of (await client.listEvents({ id: workspace.id, after: seen }, signal)).events) onEvent(event)
+  if (workspace.agentState === 'error') timeline.notice(`the agent did not start${agentDetail ? `: ${agentDetail}` : ''}`, `berth logs ${workspace.name} agent; \`berth attach ${workspace.name}\` shows its terminal`)
+  return workspace
+}
+
+function workspaceRuns({ phase }: Workspace): boolean {
+  return phase === 'running' || phase === 'recovery'
 }
 
 export function outcome(workspace: Pick<Workspace, 'phase' | 'agentState' | 'agent' | 'wish'>): 'waiting' | 'ready' | 'failed' {

@@ -14,7 +14,7 @@ export interface Timeline {
 }
 
 const REDRAW_MS = 100
-const TITLE_COLUMNS = 34
+const TITLE_COLUMNS = 30
 
 export function createTimeline(io: Io, now: () => number): Timeline {
   const style = io.noteStyle
@@ -52,7 +52,8 @@ export function createTimeline(io: Io, now: () => number): Timeline {
 
   return {
     step({ key, title: raw, state, durationMs, detail }) {
-      const title = cleanLine(raw, 100)
+      const said = cleanLine(raw, 100)
+      const title = said.charAt(0).toUpperCase() + said.slice(1)
       if (state === 'pending' || finished.has(key)) return
       if (state === 'started') return begin({ key, title, detail: cleanLine(detail ?? '', 200) })
       finished.add(key)
