@@ -97,7 +97,7 @@ async function startSession(deps: TerminalDeps, command: TmuxCommand, spec: Term
   const settings = SETTINGS.flatMap((setting) => [...setting, ';'])
   await command(['start-server', ';', ...settings.slice(0, -1)])
   const launch = launchArgv(deps, spec, 'screen-256color')
-  await command(['new-session', '-d', '-s', spec.terminalId, '-x', String(size.cols), '-y', String(size.rows), '-c', deps.stateDir, '--', ...launch, ';', 'set', '-t', `=${spec.terminalId}`, '@berth-title', spec.title.replace(/[#;]/g, ' ')])
+  await command(['new-session', '-d', '-s', spec.terminalId, '-x', String(size.cols), '-y', String(size.rows), '-c', deps.stateDir, '--', ...launch, ';', 'set', '-t', `=${spec.terminalId}:`, '@berth-title', spec.title.replace(/[#;]/g, ' ')])
   if (spec.logFile === undefined) return
   const file = spec.logFile.replaceAll("'", "'\\''").replaceAll('#', '##')
   await command.attempt(['pipe-pane', '-O', '-t', `=${spec.terminalId}:`, `exec head -c ${LOG_LIMIT_BYTES} >> '${file}'`])
