@@ -140,16 +140,11 @@ export function openJournal(options: JournalOptions): UploadJournal {
         appended = true
       })
     },
-    onAppend(listener) {
-      listeners.add(listener)
-      return () => { listeners.delete(listener) }
-    },
+    onAppend(listener) { listeners.add(listener); return () => { listeners.delete(listener) } },
     close() { db.close() },
   }
   if (state.id === '') transactions.run(() => { begin(0) })
-  if (opened.setAside !== null) {
-    journal.append({ type: 'workspace.notice', level: 'warning', code: 'journal_unreadable', message: `the daemon's journal could not be read and was set aside as ${opened.setAside}`, hint: null })
-  }
+  if (opened.setAside !== null) journal.append(setAsideNotice(opened.setAside))
   return journal
 }
 
@@ -178,6 +173,10 @@ function openOrSetAside(path: string): { db: Database; setAside: string | null }
     for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true })
     return { db: open(path), setAside }
   }
+}
+
+function setAsideNotice(path: string): EventBody {
+  return { type: 'workspace.notice', level: 'warning', code: 'journal_unreadable', message: `the daemon's journal could not be read and was set aside as ${path}`, hint: null }
 }
 
 function open(path: string): Database {

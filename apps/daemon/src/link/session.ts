@@ -77,21 +77,17 @@ export function startSession(deps: SessionDeps): Session {
   const stopKicks = journal.onAppend(() => { uploader.kick() })
   const hurry = setTimeout(() => { if (epoch === null) leave(1000, 'no welcome') }, timings.welcomeMs)
   const watch = setInterval(() => { if (performance.now() - heardAt > timings.silenceMs) leave(1000, 'the server fell silent') }, timings.silenceMs / 9)
-  const reports = setInterval(report, timings.reportMs)
+  const reports = setInterval(() => { report() }, timings.reportMs)
 
   function sendText(text: string): void {
     socket.sendText(text).catch((error: unknown) => { leave(1000, String(error)) })
   }
-  function send(message: Exclude<FromDaemon, { type: 'unknown' }>): void {
-    sendText(JSON.stringify(message))
-  }
+  const send = (message: Exclude<FromDaemon, { type: 'unknown' }>): void => { sendText(JSON.stringify(message)) }
   function leave(code: number, reason: string): void {
     if (reason !== '') context.log(`link: ${reason}`)
     socket.close(code, reason.slice(0, 100))
   }
-  function report(): void {
-    if (epoch !== null) send({ type: 'report', epoch, activity: handlers.activity() })
-  }
+  const report = (): void => { if (epoch !== null) send({ type: 'report', epoch, activity: handlers.activity() }) }
 
   function dispatch(message: ToDaemon): void {
     if (message.type === 'welcome') return welcome(message)

@@ -1,12 +1,13 @@
 /** The server's end of one daemon's connection, from its `hello` to its end. */
-import { BerthError, MINIMUM_PROTOCOL_VERSION, PROTOCOL_VERSION, VERSION } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
-import { FromDaemon, LINK_CLOSE, LINK_MESSAGE_LIMIT, StreamOpen } from '@berth/wire/daemon'
+import { LINK_CLOSE, LINK_MESSAGE_LIMIT, StreamOpen } from '@berth/wire/daemon'
 import type { ToDaemon } from '@berth/wire/daemon'
 import { serveHttp } from '@berth/wire/http-stream'
 import { createMux } from '@berth/wire/mux'
 import type { Mux } from '@berth/wire/mux'
-import { createInbox } from './inbox.ts'
+import { createConversation, describe, TROUBLE } from './conversation.ts'
+import type { LinkState } from './conversation.ts'
+import { createHeartbeat } from './heartbeat.ts'
 import type { LinkServerDeps } from './link-server.ts'
 import { createOutbox } from './outbox.ts'
 import type { Outbox, OutboxSocket } from './outbox.ts'
@@ -46,41 +47,24 @@ export interface DaemonLinkDeps extends LinkServerDeps {
   leave(link: DaemonLink): void
 }
 
-/** Texts that wait for the store. The daemon sends one batch at a time, so more is not honest. */
-const INBOX_LIMIT = 4 * LINK_MESSAGE_LIMIT
-/** The store cannot be reached, or a bug: the daemon comes back later and sends again. */
-const TROUBLE = 1011
-
 export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
-  const { socket, identity: { workspaceId, generation }, store, clock } = deps
+  const { socket, identity: { workspaceId }, store, clock } = deps
   const outbox = createOutbox(socket)
-  let epoch = 0
-  let phase: 'new' | 'greeting' | 'ready' | 'over' = 'new'
-  let heardAt = performance.now()
-  let toldAt = heardAt
-  const over = (): boolean => phase === 'over'
+  const state: LinkState = { phase: 'new', epoch: 0 }
+  const heartbeat = createHeartbeat(deps.silenceMs)
+  const over = (): boolean => state.phase === 'over'
 
   const calls = createPendingCalls(sendText)
   const mux = muxOf(deps, outbox, (reason) => { close(LINK_CLOSE.garbage, reason) })
-  const assigning = createReassigning({ ready: () => phase === 'ready', read: () => deps.assignmentFor(workspaceId), send: (assignment) => { send({ type: 'assign', assignment }) } })
-  const inbox = createInbox({
-    limitBytes: INBOX_LIMIT,
-    onOverflow() { close(LINK_CLOSE.garbage, 'too much at once') },
-    onError(error) {
-      deps.log(`link ${workspaceId}: ${describe(error)}`)
-      // The store's word for a machine that was replaced or deleted since its token was checked.
-      if (error instanceof BerthError && error.code === 'conflict') close(LINK_CLOSE.rejected, 'the machine is no longer wanted')
-      else close(TROUBLE, 'the server cannot take it now')
-    },
-  })
+  const assigning = createReassigning({ ready: () => state.phase === 'ready', read: () => deps.assignmentFor(workspaceId), send: (assignment) => { send({ type: 'assign', assignment }) } })
+  const conversation = createConversation({ ...deps, state, calls, assigning, send, close, guard, takeOver: () => deps.takeOver(link) })
 
   function sendText(text: string): void {
     if (!over() && !outbox.text(text)) close(TROUBLE, 'the daemon does not keep up')
   }
   function send(message: ToDaemon): void {
-    const text = JSON.stringify(message)
-    // An assignment too large for a message would be refused by every daemon for ever; the log says which.
-    if (Buffer.byteLength(text) > LINK_MESSAGE_LIMIT) deps.log(`link ${workspaceId}: a ${message.type} of ${Buffer.byteLength(text)} bytes is too large to send`)
+    const text = encode(message)
+    if (text === null) deps.log(`link ${workspaceId}: a ${message.type} is too large to send`)
     else sendText(text)
   }
 
@@ -93,83 +77,40 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
 
   function end(reason: string): void {
     if (over()) return
-    const wasKnown = epoch > 0
-    phase = 'over'
+    state.phase = 'over'
     calls.fail(reason)
     mux.close(reason)
     deps.leave(link)
-    if (wasKnown) guard('closing', store.links.closeLink(workspaceId, epoch, clock.now()).then(() => { deps.onChange?.(workspaceId) }))
+    if (state.epoch > 0) guard('closing', store.links.closeLink(workspaceId, state.epoch, clock.now()).then(() => { deps.onChange?.(workspaceId) }))
   }
 
   function guard(what: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => { deps.log(`link ${workspaceId}: ${what}: ${describe(error)}`) })
   }
 
-  async function hello(message: FromDaemon & { type: 'hello' }): Promise<void> {
-    if (over()) return
-    if (phase !== 'new') return close(LINK_CLOSE.garbage, 'a second hello')
-    const refusal = refusalOf(message, deps.identity)
-    if (refusal !== null) return close(refusal.code, refusal.reason)
-    phase = 'greeting'
-    const opened = await store.links.openLink({ workspaceId, generation, journalId: message.journal.id, lastN: message.journal.lastN, boot: message.boot, daemonVersion: message.daemonVersion, isolation: message.isolation, server: deps.serverId }, clock.now())
-    epoch = opened.epoch
-    if (over()) return await store.links.closeLink(workspaceId, epoch, clock.now())
-    if (!deps.takeOver(link)) return close(LINK_CLOSE.fenced, 'a newer link is there')
-    const assignment = await deps.assignmentFor(workspaceId)
-    if (over()) return
-    phase = 'ready'
-    send({ type: 'welcome', protocol: PROTOCOL_VERSION, epoch, serverVersion: VERSION, journal: opened.journal, assignment })
-    // What changed while the assignment was being read came too early to be sent by itself.
-    if (assigning.owed) guard('assigning', assigning.changed())
-    deps.onChange?.(workspaceId)
-  }
-
-  async function upload(message: FromDaemon & { type: 'events' }): Promise<void> {
-    if (over()) return
-    if (message.epoch !== epoch) return close(LINK_CLOSE.fenced, 'events of another epoch')
-    const { journalId, entries } = message
-    const outcome = await store.links.upload({ workspaceId, epoch, journalId, entries }, clock.now())
-    switch (outcome.kind) {
-      case 'stored': return send({ type: 'ack', journalId, n: outcome.ackedN })
-      case 'expected': return send({ type: 'expected', journalId, n: outcome.n })
-      case 'rotate': return send({ type: 'rotate', journalId })
-      case 'fenced': return close(LINK_CLOSE.fenced, 'a newer link writes')
-    }
-  }
-
-  function onText(text: string): void {
-    if (over()) return
-    heardAt = performance.now()
-    const message = parse(text)
-    if (message === 'garbage') return close(LINK_CLOSE.garbage, 'a message cannot be understood')
-    if (message.type === 'hello') return inbox.add(text.length, () => hello(message))
-    if (message.type !== 'unknown' && phase !== 'ready') return close(LINK_CLOSE.garbage, 'spoke before its welcome')
-    switch (message.type) {
-      case 'events': return inbox.add(text.length, () => upload(message))
-      case 'report': return inbox.add(text.length, () => store.links.report(workspaceId, epoch, { ...message.activity, at: clock.now() }, clock.now()))
-      case 'result': return calls.onResult(message)
-      case 'pong': case 'unknown': return
-    }
-  }
-
   const link: DaemonLink = {
-    workspaceId, calls, mux, send, close, onText, reassign: assigning.changed,
-    get epoch() { return epoch },
-    get ready() { return phase === 'ready' },
+    workspaceId, calls, mux, send, close, reassign: assigning.changed,
+    get epoch() { return state.epoch },
+    get ready() { return state.phase === 'ready' },
     tick() {
-      if (performance.now() - heardAt > deps.silenceMs) {
+      const heard = heartbeat.look()
+      if (heard === 'silent') {
         end('the daemon fell silent')
         return socket.terminate()
       }
-      if (phase !== 'ready') return
+      if (state.phase !== 'ready') return
       send({ type: 'ping' })
-      if (heardAt > toldAt) guard('seen', store.links.seen(workspaceId, epoch, clock.now()))
-      toldAt = heardAt
+      if (heard === 'news') guard('seen', store.links.seen(workspaceId, state.epoch, clock.now()))
+    },
+    onText(text) {
+      if (over()) return
+      heartbeat.heard()
+      conversation.onText(text)
     },
     onFrame(frame) {
       if (over()) return
-      heardAt = performance.now()
-      if (phase === 'ready') mux.receive(frame)
+      heartbeat.heard()
+      if (state.phase === 'ready') mux.receive(frame)
       else close(LINK_CLOSE.garbage, 'spoke before its welcome')
     },
     onDrain() { if (!over() && outbox.drained()) mux.drained() },
@@ -190,27 +131,8 @@ function muxOf(deps: DaemonLinkDeps, outbox: Outbox, onFault: (reason: string) =
   })
 }
 
-function refusalOf(hello: FromDaemon & { type: 'hello' }, identity: DaemonLinkDeps['identity']): { code: number; reason: string } | null {
-  if (hello.workspaceId !== identity.workspaceId || hello.generation !== identity.generation) return { code: LINK_CLOSE.rejected, reason: 'the token is another machine\'s' }
-  if (hello.protocol < MINIMUM_PROTOCOL_VERSION) return { code: LINK_CLOSE.incompatible, reason: `protocol ${hello.protocol} is older than ${MINIMUM_PROTOCOL_VERSION}` }
-  return null
-}
-
-const KNOWN = new Set(['hello', 'events', 'report', 'result', 'pong'])
-
-function parse(text: string): FromDaemon | 'garbage' {
-  try {
-    const value: unknown = JSON.parse(text)
-    const message = FromDaemon.safeParse(value)
-    if (!message.success) return 'garbage'
-    // A type we know that does not parse is a fault; one we do not know comes from a newer daemon.
-    return message.data.type === 'unknown' && KNOWN.has((value as { type: string }).type) ? 'garbage' : message.data
-  } catch {
-    return 'garbage'
-  }
-}
-
-function describe(error: unknown): string {
-  if (error instanceof BerthError) return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+/** Null: too large for a message; every daemon would refuse it for ever. */
+function encode(message: ToDaemon): string | null {
+  const text = JSON.stringify(message)
+  return Buffer.byteLength(text) > LINK_MESSAGE_LIMIT ? null : text
 }
