@@ -23,6 +23,8 @@ export async function attachTerminal(context: Context, attach: Attach): Promise<
     void attach.client.heartbeatViewer({ viewerId: viewer.viewerId, input: typed }).catch(() => undefined)
     typed = false
   }, viewer.heartbeatMs)
+  // The first paint covers the line above; the title stays.
+  process.stdout.write(`\u001b]2;${attach.name} · Ctrl-] d leaves\u0007`)
   const socket = open(attach, stdout.columns, stdout.rows)
   const restore = (): void => {
     if (stdin.isTTY) stdin.setRawMode(false)
@@ -34,6 +36,7 @@ export async function attachTerminal(context: Context, attach: Attach): Promise<
   try {
     const ending = await bridge(context, { socket, mode: attach.mode, onTyped: () => (typed = true) })
     restore()
+    stdout.write('\r\n')
     return report(context, attach, ending)
   } finally {
     process.off('exit', restore)
