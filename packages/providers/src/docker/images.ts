@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProviderFault } from '@berth/core'
 // @ts-expect-error: `type: text` makes it a string, which the type checker does not know of
-import baseScriptText from '../../../../images/base/build.sh' with { type: 'text' }
+import baseScriptText from '../../images/base/build.sh' with { type: 'text' }
 // @ts-expect-error: as above
-import dockerfileText from '../../../../images/workspace/Dockerfile' with { type: 'text' }
+import dockerfileText from '../../images/workspace/Dockerfile' with { type: 'text' }
 import type { Engine } from './engine.ts'
 import { hostUsrPaths, hostUsrRoot } from './host-usr.ts'
 import { followProgress } from './progress.ts'

@@ -139,15 +139,23 @@ export function isPublic(address: string): boolean {
   return (first & 0xe000) === 0x2000 && !(first === 0x2001 && (second === 0 || second === 0xdb8))
 }
 
+/** Networks of IPv4 that are not the public internet. */
+const CLOSED_V4 = [
+  '0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.168.0.0/16',
+  '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/3',
+].map((network) => {
+  const [base = '', bits = '32'] = network.split('/')
+  const shift = 32 - Number(bits)
+  return { prefix: numberOf(base) >>> shift, shift }
+})
+
 function isPublicV4(address: string): boolean {
-  const [a = 0, b = 0, c = 0] = address.split('.').map(Number)
-  if (a === 0 || a === 10 || a === 127 || a >= 224) return false
-  if (a === 100 && b >= 64 && b <= 127) return false
-  if (a === 169 && b === 254) return false
-  if (a === 172 && b >= 16 && b <= 31) return false
-  if (a === 192 && (b === 168 || (b === 0 && (c === 0 || c === 2)))) return false
-  if (a === 198 && (b === 18 || b === 19 || (b === 51 && c === 100))) return false
-  return !(a === 203 && b === 0 && c === 113)
+  const number = numberOf(address)
+  return CLOSED_V4.every(({ prefix, shift }) => number >>> shift !== prefix)
+}
+
+function numberOf(address: string): number {
+  return address.split('.').reduce((sum, part) => ((sum << 8) | Number(part)) >>> 0, 0)
 }
 
 function tail(groups: readonly number[], from: number): string {

@@ -58,17 +58,12 @@ interface EnsureCall { readonly spec: MachineSpec; readonly context: CallContext
 async function ensure(options: LocalProviderOptions, owner: Owner, { spec, context, check }: EnsureCall): Promise<Step<Machine>> {
   const { signal } = context
   signal.throwIfAborted()
-  if (!(spec.memoryBytes > 0) || !(spec.cpus > 0) || !(spec.pids > 0)) throw new ProviderFault('invalid', 'memory, cpus and pids must be above zero', { hint: 'leave them out for the defaults' })
-  if (owner.installation !== options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
-  if (spec.image !== null) throw new ProviderFault('unsupported', 'the local provider runs no image', { hint: 'leave the image out, or use --provider docker' })
+  refuseSpec(options, owner, spec)
   const found = await readMachine(options.home, owner)
   if (found !== null) refuseForeign(owner, found)
   const running = await machineOf(owner, found)
   if (running.observed.state === 'running') return { done: true, value: running }
-  const { isolation, detail, hint } = await check(signal)
-  if (isolation === 'none' && spec.acceptNoIsolation !== true) {
-    throw new ProviderFault('unsupported', `nothing would separate the agent from this computer: ${detail}`, { hint: hint ?? 'accept it explicitly, or use --provider docker' })
-  }
+  const isolation = acceptedIsolation(spec, await check(signal))
   signal.throwIfAborted()
   const record: MachineRecord = found?.record ?? { version: 1, owner, createdAt: Date.now(), uid: uidOf(owner), isolation }
   const machine = found ?? await createMachine(options.home, record)
@@ -76,6 +71,17 @@ async function ensure(options: LocalProviderOptions, owner: Owner, { spec, conte
   context.log?.(isolation === 'sandbox' ? 'starting a sandboxed process tree' : 'starting a process tree without a sandbox')
   await startMachine({ options, owner, spec, isolation, machine: { dir: machine.dir, record } }, signal)
   return { done: true, value: await machineOf(owner, await readMachine(options.home, owner)) }
+}
+
+function refuseSpec(options: LocalProviderOptions, owner: Owner, spec: MachineSpec): void {
+  if (!(spec.memoryBytes > 0) || !(spec.cpus > 0) || !(spec.pids > 0)) throw new ProviderFault('invalid', 'memory, cpus and pids must be above zero', { hint: 'leave them out for the defaults' })
+  if (owner.installation !== options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
+  if (spec.image !== null) throw new ProviderFault('unsupported', 'the local provider runs no image', { hint: 'leave the image out, or use --provider docker' })
+}
+
+function acceptedIsolation(spec: MachineSpec, { isolation, detail, hint }: ProviderCheck): ProviderCheck['isolation'] {
+  if (isolation !== 'none' || spec.acceptNoIsolation === true) return isolation
+  throw new ProviderFault('unsupported', `nothing would separate the agent from this computer: ${detail}`, { hint: hint ?? 'accept it explicitly, or use --provider docker' })
 }
 
 function refuseForeign(owner: Owner, found: MachineFiles): void {

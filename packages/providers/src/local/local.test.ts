@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Provider } from '@berth/core'
-import { eventually, finish, openBench, WAIT, type Bench } from '../testing/stand-in.ts'
+import { eventually, finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
 import { createLocalProvider, type LocalProviderOptions } from './index.ts'
 import { markedProcesses } from './process-tree.ts'
 
@@ -93,9 +93,9 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
 
   it('refuses an image, and a machine without isolation that nobody accepted', async () => {
     const { bench, provider, owner } = await open(WAIT)
-    expect(provider.ensure(owner, { ...bench.spec, image: 'debian' }, context)).rejects.toMatchObject({ name: 'ProviderFault', category: 'unsupported' })
+    expect(await refusalOf(provider.ensure(owner, { ...bench.spec, image: 'debian' }, context))).toMatchObject({ name: 'ProviderFault', category: 'unsupported' })
     const bare = createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {}, sandbox: 'none' })
-    expect(bare.ensure(owner, bench.spec, context)).rejects.toMatchObject({ category: 'unsupported' })
+    expect(await refusalOf(bare.ensure(owner, bench.spec, context))).toMatchObject({ category: 'unsupported' })
     expect(await provider.observe(owner, signal)).toMatchObject({ observed: { state: 'absent' } })
   })
 })

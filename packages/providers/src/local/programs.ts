@@ -2,6 +2,7 @@
  * The programs that run beside and inside a local machine. They are copied into it as source: the compiled product
  * carries them as files, and runs them by being a plain bun (BUN_BE_BUN).
  */
+/* oxlint-disable import/default -- file imports are paths, and the linter looks for a module */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 // `type: file` makes each import a path, which the type checker does not know of.

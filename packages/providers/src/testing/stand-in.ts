@@ -54,3 +54,6 @@ export async function eventually<T>(look: () => Promise<T | null | false>): Prom
     await Bun.sleep(20)
   }
 }
+
+/** What it was refused with; null: it was not. */
+export const refusalOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => null, (error: unknown) => error)
