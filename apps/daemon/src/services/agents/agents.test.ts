@@ -66,7 +66,7 @@ describe('hooks', () => {
   })
   it('writes settings the agent cannot change and that quote hostile paths', () => {
     const path = join(temporary(), 'settings.json')
-    writeHookSettings(path, { hookCommand: ["/it's/here"], socketPath: '/run/x', run: 'r' })
+    writeHookSettings(path, { hookCommand: ["/it's/here"], socketPath: '/run/x', run: 'r', skipsQuestions: false })
     expect(readFileSync(path, 'utf8')).toContain(String.raw`'/it'\\''s/here'`)
   })
 })
@@ -84,9 +84,9 @@ describe('what the agent owns', () => {
     expect(createAgentFiles((process.getuid?.() ?? 0) + 1).read(join(dir, 'own'), 100)).toBeNull()
   })
   it('keeps its settings and login when ours are added', () => {
-    const config = JSON.parse(seeded(JSON.stringify({ oauthAccount: { email: 'x' }, projects: { '/other': { a: 1 } } }), { workDir: '/w', apiKey: 'sk-0123456789-0123456789' })) as Record<string, unknown>
+    const config = JSON.parse(seeded(JSON.stringify({ oauthAccount: { email: 'x' }, projects: { '/other': { a: 1 } } }), { workDir: '/w', apiKey: 'sk-0123456789-0123456789', skipsQuestions: false })) as Record<string, unknown>
     expect(config).toMatchObject({ oauthAccount: { email: 'x' }, hasCompletedOnboarding: true, projects: { '/other': { a: 1 }, '/w': { hasTrustDialogAccepted: true } }, customApiKeyResponses: { approved: ['sk-0123456789-0123456789'.slice(-20)] } })
-    expect(seeded('not json', { workDir: '/w', apiKey: null })).toContain('hasCompletedOnboarding')
+    expect(seeded('not json', { workDir: '/w', apiKey: null, skipsQuestions: false })).toContain('hasCompletedOnboarding')
   })
 })
 

@@ -109,6 +109,27 @@ describe('claude-tui', () => {
     expect(it.events.filter((body) => body.type === 'session.started')).toMatchObject([{ resumed: false }, { resumed: true }])
   })
 
+  it('asks nothing where the workspace says so', async () => {
+    const it = await claude({ approvalMode: 'skip' })
+    void it.prompt('[[work]]').result
+    expect(await it.waitFor('turn.ended')).toMatchObject({ outcome: 'done' })
+    expect(it.file('hello.txt')).toBe('alpha\ngamma\n')
+    expect(it.events.filter((body) => body.type === 'approval.asked')).toEqual([])
+  })
+
+  it('starts in the mode of the agent itself', async () => {
+    const it = await claude({ approvalMode: 'auto' })
+    void it.prompt('[[say from the auto mode]]').result
+    expect(await it.waitFor('turn.ended')).toMatchObject({ outcome: 'done', message: 'from the auto mode' })
+  })
+
+  it('starts with an API key, which it is not asked about', async () => {
+    const it = await claude({ env: { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'sk-ant-api03-0123456789abcdefghijklmnop', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } })
+    void it.prompt('[[say by key]]').result
+    await it.waitFor('turn.ended')
+    expect(model.requests().some((request) => request.headers['x-api-key'] === 'sk-ant-api03-0123456789abcdefghijklmnop')).toBe(true)
+  })
+
   it('carries out a plan that was accepted from afar, and still asks', async () => {
     const it = await claude({ command: '--permission-mode plan' })
     void it.prompt('[[plan]]').result

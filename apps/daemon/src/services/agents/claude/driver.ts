@@ -261,10 +261,11 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       run = { id: randomUUID(), machineBoot: context.machineBoot, resumed: resume, ready: false }
       saveRun()
       enter('starting')
+      const skipsQuestions = assignment.agent.approvalMode === 'skip'
       const settingsPath = join(boot.runDir, `claude-hooks-${sessionUuid}.json`)
-      writeHookSettings(settingsPath, { hookCommand: options.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id })
+      writeHookSettings(settingsPath, { hookCommand: options.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id, skipsQuestions })
       const seedPath = join(configDir, '.claude.json')
-      await writeAsAgent(deps.asAgent, seedPath, seeded(files.read(seedPath, SEED_LIMIT), { workDir: boot.workDir, apiKey: environment['ANTHROPIC_API_KEY'] ?? null }))
+      await writeAsAgent(deps.asAgent, seedPath, seeded(files.read(seedPath, SEED_LIMIT), { workDir: boot.workDir, apiKey: environment['ANTHROPIC_API_KEY'] ?? null, skipsQuestions }))
       const argv = claudeArgv({ boot, agent: assignment.agent, settingsPath, sessionUuid, resume })
       const opened = await terminals.open({ terminalId: AGENT_TERMINAL, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(environment) })
       terminal = opened.terminal

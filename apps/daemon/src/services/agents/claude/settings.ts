@@ -12,7 +12,7 @@ const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'Sessi
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 /** Written by the daemon's user and only readable for the agent, which runs with `--settings <path>`. */
-export function writeHookSettings(path: string, options: { hookCommand: readonly string[]; socketPath: string; run: string }): void {
+export function writeHookSettings(path: string, options: { hookCommand: readonly string[]; socketPath: string; run: string; skipsQuestions: boolean }): void {
   const command = (kind: string): string => [...options.hookCommand, kind, '--socket', options.socketPath, '--run', options.run].map(quote).join(' ')
   const hook = (kind: string, timeout: number): unknown => [{ hooks: [{ type: 'command', command: command(kind), timeout }] }]
   const hooks = Object.fromEntries([
@@ -21,12 +21,12 @@ export function writeHookSettings(path: string, options: { hookCommand: readonly
   ])
   mkdirSync(dirname(path), { recursive: true })
   const temporary = `${path}.new`
-  writeFileSync(temporary, JSON.stringify({ hooks, promptSuggestionEnabled: false }), { mode: 0o644 })
+  writeFileSync(temporary, JSON.stringify({ hooks, promptSuggestionEnabled: false, ...(options.skipsQuestions ? { skipDangerousModePermissionPrompt: true } : {}) }), { mode: 0o644 })
   renameSync(temporary, path)
 }
 
 /** Adds what is missing and changes nothing that stands there: a login made by a person stays as it is. */
-export function seeded(existing: string | null, facts: { workDir: string; apiKey: string | null }): string {
+export function seeded(existing: string | null, facts: { workDir: string; apiKey: string | null; skipsQuestions: boolean }): string {
   const config = Config.parse(existing === null ? {} : parseJson(existing))
   const project = config.projects?.[facts.workDir] ?? {}
   const approved = config.customApiKeyResponses?.approved ?? []
@@ -36,6 +36,8 @@ export function seeded(existing: string | null, facts: { workDir: string; apiKey
   return JSON.stringify({
     ...config,
     hasCompletedOnboarding: true,
+    // Whoever chose `skip` for the workspace has accepted what the program would ask once more.
+    ...(facts.skipsQuestions ? { bypassPermissionsModeAccepted: true } : {}),
     ...(customApiKeyResponses === undefined ? {} : { customApiKeyResponses }),
     projects: { ...config.projects, [facts.workDir]: { ...project, hasTrustDialogAccepted: true } },
   })
