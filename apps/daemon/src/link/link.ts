@@ -27,7 +27,7 @@ export function createLink(deps: LinkDeps): Link {
   const { context, journal, handlers } = deps
   const timings: LinkTimings = { ...LINK_TIMINGS, ...deps.timings }
   const address = parseLinkUrl(context.boot.linkUrl)
-  const tokens = createLinkTokens({ boot: context.boot, bootPath: deps.bootPath, address })
+  const tokens = createLinkTokens({ boot: context.boot, bootPath: deps.bootPath, address, log: context.log })
   const stop = new AbortController()
   const signal = AbortSignal.any([context.signal, stop.signal])
   const boot = crypto.randomUUID()

@@ -16,7 +16,7 @@ export interface LinkTokens {
   confirmed(): void
 }
 
-export function createLinkTokens(deps: { boot: BootFile; bootPath: string | null; address: LinkAddress }): LinkTokens {
+export function createLinkTokens(deps: { boot: BootFile; bootPath: string | null; address: LinkAddress; log: (line: string) => void }): LinkTokens {
   const path = join(deps.boot.stateDir, 'link-token.json')
   let bootToken = deps.boot.bootToken
   let fresh = false
@@ -39,7 +39,13 @@ export function createLinkTokens(deps: { boot: BootFile; bootPath: string | null
     confirmed() {
       if (bootToken === '') return
       bootToken = ''
-      if (deps.bootPath !== null) blankBootToken(deps.bootPath)
+      if (deps.bootPath === null) return
+      try {
+        blankBootToken(deps.bootPath)
+      } catch (error) {
+        // A directory we may not write: the token is used up all the same, the server takes it no more.
+        deps.log(`link: the used boot token stays in the boot file: ${error instanceof Error ? error.message : String(error)}`)
+      }
     },
   }
 }

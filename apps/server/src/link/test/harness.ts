@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { LinkStore } from '@berth/core'
 import { randomIds } from '@berth/wire'
 import type { EventBody, SessionId, WorkspaceId } from '@berth/wire'
 import type { ActivityReport, Assignment, BootFile, DaemonMethod } from '@berth/wire/daemon'
@@ -44,7 +45,7 @@ export interface Harness {
   stop(): Promise<void>
 }
 
-export async function harness(options: { over?: 'unix' | 'tcp'; deps?: Partial<LinkServerDeps> } = {}): Promise<Harness> {
+export async function harness(options: { over?: 'unix' | 'tcp'; deps?: Partial<Omit<LinkServerDeps, 'store'>>; links?: LinkStore } = {}): Promise<Harness> {
   const dir = mkdtempSync(join(tmpdir(), 'berth-link-'))
   const store = createMemoryLinkStore()
   const log: string[] = []
@@ -53,7 +54,7 @@ export async function harness(options: { over?: 'unix' | 'tcp'; deps?: Partial<L
   let port = 0
   const serve = (): { server: LinkServer; listener: Listener } => {
     const server = createLinkServer({
-      store: { links: store }, clock: { now: () => 1_000_000 }, serverId: 'srv', log: (line) => { log.push(line) }, onChange: (id) => { changed.push(id) },
+      store: { links: options.links ?? store }, clock: { now: () => 1_000_000 }, serverId: 'srv', log: (line) => { log.push(line) }, onChange: (id) => { changed.push(id) },
       assignmentFor: (id) => Promise.resolve(assignmentOf(id)), linkHttp: () => Promise.resolve(new Response('ok')), ...options.deps,
     })
     const listener = listen({ fetch: server.fetch, websocket: server.websocket, ...(options.over === 'tcp' ? { port } : { unix: join(dir, 'link.sock') }) })
