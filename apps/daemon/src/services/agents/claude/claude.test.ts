@@ -43,6 +43,16 @@ describe('claude-tui', () => {
     expect(model.requests().some((request) => request.headers['authorization'] === 'Bearer placeholder-token' && request.selected?.name === 'work')).toBe(true)
   })
 
+  it('works the same where there is no tmux', async () => {
+    const it = await claude({ keeper: 'holder' })
+    void it.prompt('[[ask holder-file]]').result
+    const ask = await it.asked(1)
+    await it.restartDaemon()
+    expect(['applied', 'kept']).toContain((await it.decide(ask, 'allow')).status)
+    await it.waitFor('turn.ended')
+    expect(it.file('holder-file')).toBe('asked\n')
+  })
+
   it('tells the agent that it was denied, with the reason', async () => {
     const it = await claude()
     void it.prompt('[[ask denied-file]]').result

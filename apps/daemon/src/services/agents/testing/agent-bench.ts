@@ -8,6 +8,7 @@ import type { AgentDriver, DaemonContext } from '../../../contracts.ts'
 import { openJournal } from '../../../journal/journal.ts'
 import { createAsAgent } from '../../as-agent.ts'
 import { driverFor } from '../index.ts'
+import { createRealTerminals } from './real-terminals.ts'
 import { createTmuxTerminals, type TestTerminals } from './tmux-terminals.ts'
 
 /** Nobody: what an agent may at most be in these tests. */
@@ -37,7 +38,7 @@ export interface AgentBench {
   close(): Promise<void>
 }
 
-export async function openBench(options: { kind?: AgentKind; env?: Record<string, string>; executable?: string | null; command?: string | null; approvalMode?: 'ask' | 'auto' | 'skip'; toolboxDir?: string }): Promise<AgentBench> {
+export async function openBench(options: { kind?: AgentKind; env?: Record<string, string>; executable?: string | null; command?: string | null; approvalMode?: 'ask' | 'auto' | 'skip'; toolboxDir?: string; keeper?: 'tmux' | 'holder' | 'test' }): Promise<AgentBench> {
   const root = mkdtempSync(join(tmpdir(), 'berth-agents-'))
   chmodSync(root, 0o755)
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY, name: 'nobody' } : null
@@ -60,9 +61,10 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
   const events: EventBody[] = []
   const lines: string[] = []
   const watchers = new Set<() => void>()
-  let terminals = createTmuxTerminals({ dir: root, user })
-  let machineBoot = 'boot-1'
-  let boots = 1
+  let machineBoot = `boot-${crypto.randomUUID()}`
+  const keeper = options.keeper ?? 'tmux'
+  const openTerminals = (): TestTerminals => (keeper === 'test' ? createTmuxTerminals({ dir: root, user }) : createRealTerminals({ keeper, stateDir: boot.stateDir, machineBoot, user }))
+  let terminals = openTerminals()
   let journal: ReturnType<typeof openJournal>
   let driver: AgentDriver
 
@@ -110,6 +112,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
       await driver.release()
       journal.close()
       await work?.()
+      if (keeper !== 'test') { terminals.end(); terminals = openTerminals() }
       await startDaemon()
     },
     async killMachine() {
@@ -118,8 +121,8 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
       journal.close()
       killTree(pid)
       terminals.end()
-      machineBoot = `boot-${++boots}`
-      terminals = createTmuxTerminals({ dir: root, user })
+      machineBoot = `boot-${crypto.randomUUID()}`
+      terminals = openTerminals()
       await startDaemon()
     },
     screen: (text) => shows(terminals, text),
