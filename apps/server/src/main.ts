@@ -250,10 +250,11 @@ async function serverInfo({ store, clock, database, home, installation }: Founda
   }
 }
 
-/** `berth serve`, and what the CLI starts in the background. */
+/** `berth serve`, by hand or started in the background by the CLI. The first word may be missing. */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
-    const { values } = parseArgs({ args: [...argv], options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
+    const args = argv[0] === 'serve' ? argv.slice(1) : [...argv]
+    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
     const home = values.home ?? defaultHome(process.env)
     const databaseUrl = process.env['DATABASE_URL']
     const server = await serve({

@@ -14,6 +14,8 @@ export const ServerConfig = z.strictObject({
   linkPort: z.number().int().min(0).max(65535).optional(),
   databaseUrl: z.string().min(1).optional(),
   provider: z.string().min(1).optional(),
+  /** The CLI's: which server it speaks to. */
+  context: z.string().optional(),
   autoStopMinutes: z.number().min(0).max(60 * 24 * 365).optional(),
 })
 export type ServerConfig = z.infer<typeof ServerConfig>
@@ -27,6 +29,11 @@ export async function readConfig(home: string): Promise<ServerConfig> {
 }
 
 export function parseConfig(text: string, path: string): ServerConfig {
+  return parseSettings(ServerConfig, text, path)
+}
+
+/** YAML that keeps to `schema`; throws `config_invalid` naming the line. */
+export function parseSettings<S extends z.ZodObject>(schema: S, text: string, path: string): z.infer<S> {
   let value: unknown
   try {
     value = Bun.YAML.parse(text)
@@ -34,13 +41,13 @@ export function parseConfig(text: string, path: string): ServerConfig {
     const line = brokenLine(text)
     throw new BerthError('config_invalid', `${path}, line ${line}: not YAML`, { hint: `correct line ${line}, or remove the file for the defaults`, details: { path, line }, cause })
   }
-  const parsed = ServerConfig.safeParse(value ?? {})
+  const parsed = schema.safeParse(value ?? {})
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const key = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path.map(String).join('.')
   const line = lineOf(text, key ?? '')
   const what = issue?.code === 'unrecognized_keys' ? `there is no setting ${key}` : `${key || 'the file'}: ${issue?.message ?? 'not valid'}`
-  throw new BerthError('config_invalid', `${path}, line ${line}: ${what}`, { hint: `settings are ${Object.keys(ServerConfig.shape).join(', ')}`, details: { path, line } })
+  throw new BerthError('config_invalid', `${path}, line ${line}: ${what}`, { hint: `settings are ${Object.keys(schema.shape).join(', ')}`, details: { path, line } })
 }
 
 /** The parser does not say where: the last line whose prefix still made sense is the one before the broken one. */

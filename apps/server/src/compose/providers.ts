@@ -1,9 +1,44 @@
-/** The providers of this server, in the order in which one is chosen when nobody says. */
+/**
+ * The providers of this server, in the order in which one is chosen when nobody says: where an engine answers, it is.
+ * `<home>/providers/<name>.yaml` holds what a person set for one.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Provider } from '@berth/core'
+import { createDockerProvider } from '@berth/providers/docker'
 import { createLocalProvider } from '@berth/providers/local'
+import { z } from 'zod'
+import { parseSettings } from './config.ts'
 
 export interface ProviderContext { readonly home: string; readonly installation: string; readonly log: (line: string) => void }
 
-export function createProviders({ home, installation, log }: ProviderContext): Provider[] {
-  return [createLocalProvider({ home, installation, log })]
+const DockerSettings = z.strictObject({
+  /** Path of the engine's socket, or a DOCKER_HOST value. */
+  socket: z.string().min(1).optional(),
+  defaultImage: z.string().min(1).optional(),
+  baseImage: z.enum(['auto', 'host-usr']).optional(),
+})
+const LocalSettings = z.strictObject({
+  /** `host` or `host:port` that machines may reach although it is private. */
+  egressAllow: z.array(z.string().min(1)).optional(),
+  /** Loopback ports of this host that machines may reach as `host.docker.internal:<port>`. */
+  hostPorts: z.array(z.number().int().min(1).max(65535)).optional(),
+  readOnlyPaths: z.array(z.string().startsWith('/')).optional(),
+  sandbox: z.enum(['auto', 'none']).optional(),
+})
+
+export function createProviders(context: ProviderContext): Provider[] {
+  return [
+    createDockerProvider({ ...context, ...settingsOf(DockerSettings, context.home, 'docker') }),
+    createLocalProvider({ ...context, ...settingsOf(LocalSettings, context.home, 'local') }),
+  ]
 }
+
+/** What is set; what is absent keeps the provider's default. */
+function settingsOf<S extends z.ZodObject>(schema: S, home: string, name: string): Given<z.infer<S>> {
+  const path = join(home, 'providers', `${name}.yaml`)
+  const settings = existsSync(path) ? parseSettings(schema, readFileSync(path, 'utf8'), path) : {}
+  // zod leaves absent keys out, so no key here is undefined.
+  return settings as Given<z.infer<S>>
+}
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }

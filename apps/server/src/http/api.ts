@@ -63,8 +63,9 @@ async function readable(request: Request): Promise<Request> {
   if (body.length > 0 && headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
     throw new BerthError('bad_request', 'the body is not JSON', { hint: 'send `content-type: application/json`' })
   }
-  if (body.length === 0) headers.delete('content-type')
-  return new Request(request.url, { method: request.method, headers, signal: request.signal, ...(body.length > 0 ? { body } : {}) })
+  // No body means no fields.
+  headers.set('content-type', 'application/json')
+  return new Request(request.url, { method: request.method, headers, signal: request.signal, body: body.length > 0 ? body : '{}' })
 }
 
 function routerOf(deps: ApiDeps) {
