@@ -8,37 +8,42 @@ const TEXT = 2000
 
 export function eventLine(style: Style, event: StoredEvent): string | null {
   const body = knownBody(event.body)
-  const text = body ? words(style, body) : style.dim(cleanLine(event.body.type))
+  const text = body ? wordsOf(style, body) : style.dim(cleanLine(event.body.type))
   if (text === null) return null
   return `${style.dim(`${String(event.seq).padStart(5)}  ${new Date(event.at).toTimeString().slice(0, 8)}`)}  ${text}`
 }
 
-function words(style: Style, body: EventBody): string | null {
-  switch (body.type) {
-    case 'workspace.phase': return `${style.bold(body.phase)}${rest(style, body.statusMessage ?? body.reason)}`
-    case 'workspace.step': return stepWords(style, body)
-    case 'workspace.notice': return `${body.level === 'info' ? '·' : style.yellow('⚠')} ${cleanLine(body.message)}${rest(style, body.hint)}`
-    case 'daemon.connected': return style.dim(`daemon ${cleanLine(body.version)} connected`)
-    case 'session.started': return `${cleanLine(body.agent)} ${body.resumed ? 'resumed' : 'started'}${rest(style, body.agentVersion)}`
-    case 'session.state': return `${style.dim('agent')} ${body.state}${rest(style, body.detail)}`
-    case 'message': return messageWords(style, body)
-    case 'tool': return toolWords(style, body)
-    case 'plan': return body.entries.map(({ text, status }) => `${status === 'completed' ? style.green('✓') : status === 'in_progress' ? style.blue('●') : '○'} ${cleanLine(text, 120)}`).join('  ')
-    case 'prompt': return `${style.blue('›')} ${cleanLine(body.text, TEXT)} ${style.dim(body.status)}${rest(style, body.detail)}`
-    case 'turn.started': return null
-    case 'turn.ended': return `${style.dim('turn')} ${body.outcome}${body.durationMs === null ? '' : style.dim(`  ${duration(body.durationMs)}`)}${rest(style, body.message)}`
-    case 'usage': return null
-    case 'approval.asked': return `${style.yellow('■')} ${style.bold(cleanLine(body.ask.title))}  ${style.dim(`berth approve ${body.ask.approvalId}`)}`
-    case 'approval.decided': return `${body.decision.behavior === 'allow' ? `${style.green('✓')} allowed` : `${style.red('✗')} denied`} ${style.dim(`by ${cleanLine(body.by.who)} on ${body.by.via}`)}${rest(style, body.decision.message)}`
-    case 'approval.applied': return style.dim(`the agent was told: ${body.behavior} (${body.via})`)
-    case 'approval.orphaned': return `${style.yellow('■')} the question outlived its asker${rest(style, body.why)}`
-    case 'approval.superseded': return style.dim('the question was asked again')
-    case 'port': return `port ${body.port} ${body.state === 'open' ? 'answers' : 'closed'}${rest(style, body.process)}`
-    case 'service': return `service ${cleanLine(body.name)} ${body.state}${body.exitCode === null ? '' : ` (${body.exitCode})`}`
-    case 'terminal': return style.dim(`terminal ${cleanLine(body.title)} ${body.state}`)
-    case 'checkpoint': return style.dim(`saved ${body.commit.slice(0, 10)}: ${body.files} files (${cleanLine(body.reason)})`)
-    case 'gap': return `${style.yellow('⚠')} events ${body.from} to ${body.to} are missing${rest(style, body.why)}`
-  }
+function wordsOf<T extends EventBody['type']>(style: Style, body: Extract<EventBody, { type: T }>): string | null {
+  // The table's row for a type takes the body of that type; the compiler cannot follow one through the other.
+  return (WORDS[body.type] as (style: Style, body: EventBody) => string | null)(style, body)
+}
+
+type Words = { readonly [T in EventBody['type']]: (style: Style, body: Extract<EventBody, { type: T }>) => string | null }
+
+const WORDS: Words = {
+  'workspace.phase': (style, body) => `${style.bold(body.phase)}${rest(style, body.statusMessage ?? body.reason)}`,
+  'workspace.step': stepWords,
+  'workspace.notice': (style, body) => `${body.level === 'info' ? '·' : style.yellow('⚠')} ${cleanLine(body.message)}${rest(style, body.hint)}`,
+  'daemon.connected': (style, body) => style.dim(`daemon ${cleanLine(body.version)} connected`),
+  'session.started': (style, body) => `${cleanLine(body.agent)} ${body.resumed ? 'resumed' : 'started'}${rest(style, body.agentVersion)}`,
+  'session.state': (style, body) => `${style.dim('agent')} ${body.state}${rest(style, body.detail)}`,
+  message: messageWords,
+  tool: toolWords,
+  plan: (style, body) => body.entries.map(({ text, status }) => `${status === 'completed' ? style.green('✓') : status === 'in_progress' ? style.blue('●') : '○'} ${cleanLine(text, 120)}`).join('  '),
+  prompt: (style, body) => `${style.blue('›')} ${cleanLine(body.text, TEXT)} ${style.dim(body.status)}${rest(style, body.detail)}`,
+  'turn.started': () => null,
+  'turn.ended': (style, body) => `${style.dim('turn')} ${body.outcome}${body.durationMs === null ? '' : style.dim(`  ${duration(body.durationMs)}`)}${rest(style, body.message)}`,
+  usage: () => null,
+  'approval.asked': (style, body) => `${style.yellow('■')} ${style.bold(cleanLine(body.ask.title))}  ${style.dim(`berth approve ${body.ask.approvalId}`)}`,
+  'approval.decided': (style, body) => `${body.decision.behavior === 'allow' ? `${style.green('✓')} allowed` : `${style.red('✗')} denied`} ${style.dim(`by ${cleanLine(body.by.who)} on ${body.by.via}`)}${rest(style, body.decision.message)}`,
+  'approval.applied': (style, body) => style.dim(`the agent was told: ${body.behavior} (${body.via})`),
+  'approval.orphaned': (style, body) => `${style.yellow('■')} the question outlived its asker${rest(style, body.why)}`,
+  'approval.superseded': (style) => style.dim('the question was asked again'),
+  port: (style, body) => `port ${body.port} ${body.state === 'open' ? 'answers' : 'closed'}${rest(style, body.process)}`,
+  service: (_, body) => `service ${cleanLine(body.name)} ${body.state}${body.exitCode === null ? '' : ` (${body.exitCode})`}`,
+  terminal: (style, body) => style.dim(`terminal ${cleanLine(body.title)} ${body.state}`),
+  checkpoint: (style, body) => style.dim(`saved ${body.commit.slice(0, 10)}: ${body.files} files (${cleanLine(body.reason)})`),
+  gap: (style, body) => `${style.yellow('⚠')} events ${body.from} to ${body.to} are missing${rest(style, body.why)}`,
 }
 
 function rest(style: Style, text: string | null | undefined): string {

@@ -13,20 +13,18 @@ export function workspaceJson(workspace: Workspace): Record<string, unknown> {
 export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'
 
 export function stateOf(workspace: Pick<Workspace, 'phase' | 'needsYou' | 'agentState'>): State {
-  switch (workspace.phase) {
-    case 'queued': case 'provisioning': case 'starting': return 'starting'
-    case 'running': case 'recovery':
-      if (workspace.needsYou > 0) return 'needs you'
-      return workspace.agentState === 'busy' ? 'working' : workspace.agentState === 'starting' ? 'starting' : 'idle'
-    case 'unreachable': return 'offline'
-    case 'stopping': case 'deleting': return 'stopping'
-    case 'sleeping': return workspace.needsYou > 0 ? 'needs you' : 'asleep'
-    case 'stopped': return 'stopped'
-    case 'failed': return 'failed'
-    case 'deleted': return 'deleted'
-  }
+  const state = STATES[workspace.phase]
+  if (workspace.needsYou > 0 && (state === 'idle' || state === 'asleep')) return 'needs you'
+  if (state !== 'idle') return state
+  if (workspace.agentState === 'error') return 'failed'
+  return workspace.agentState === 'busy' ? 'working' : workspace.agentState === 'starting' ? 'starting' : 'idle'
 }
 
+/** `idle` is a machine that runs: what its agent does decides. */
+const STATES: Record<Workspace['phase'], State> = {
+  queued: 'starting', provisioning: 'starting', starting: 'starting', running: 'idle', recovery: 'idle', unreachable: 'offline', stopping: 'stopping',
+  sleeping: 'asleep', stopped: 'stopped', failed: 'failed', deleting: 'stopping', deleted: 'deleted',
+}
 const SHAPE: Record<State, string> = { starting: '◌', working: '●', 'needs you': '■', idle: '○', stopping: '◌', asleep: '☾', stopped: '☾', failed: '✗', offline: '⊘', deleted: '·' }
 
 export function stateWord(style: Style, state: State): string {

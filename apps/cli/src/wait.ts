@@ -20,17 +20,29 @@ export async function waitFor(deps: WaitDeps, from: Workspace, done: (workspace:
   const stop = new AbortController()
   const ended = AbortSignal.any([stop.signal, deps.signal])
   const timeout = setTimeout(() => stop.abort(), watch.timeoutMs ?? WAIT_MS)
-  let looking: Promise<void> = Promise.resolve()
+  let looking = false
+  let wanted = false
   let failure: unknown = null
-  const look = (): void => {
-    looking = looking.then(async () => {
-      if (ended.aborted) return
+  const lookOnce = async (): Promise<void> => {
+    try {
       workspace = await deps.client.getWorkspace({ id: from.id }, ended)
       if (done(workspace)) stop.abort()
-    }).catch((error: unknown) => {
+    } catch (error) {
       // The follower below says whether the server is away for good; one lost look is nothing.
       if (error instanceof BerthError && error.code === 'not_found') failure = error
-    })
+    }
+  }
+  const lookWhileWanted = async (): Promise<void> => {
+    for (looking = true; wanted && !ended.aborted; ) {
+      wanted = false
+      await lookOnce()
+    }
+    looking = false
+  }
+  const look = (): void => {
+    // A look under way may have been answered before this change.
+    wanted = true
+    if (!looking) void lookWhileWanted()
   }
   const timer = setInterval(look, LOOK_MS)
   try {
@@ -39,7 +51,6 @@ export async function waitFor(deps: WaitDeps, from: Workspace, done: (workspace:
       watch.onEvent?.(event)
       if (CHANGES.has(event.body.type)) look()
     }
-    await looking
   } finally {
     clearInterval(timer)
     clearTimeout(timeout)

@@ -16,12 +16,12 @@ export const pull = command({
   async run(context, { word, into }) {
     const { io, json, signal, cwd } = context
     const { client, endpoint } = await context.connect()
-    const { id, name } = await resolveWorkspace(client, word, signal)
+    const { id, name, repository } = await resolveWorkspace(client, word, signal)
     const published = await client.publish({ id }, signal)
     if (!/^[0-9a-f]{40}$/.test(published.commit)) throw new BerthError('internal', 'the server named no commit')
     const scratch = await mkdtemp(join(tmpdir(), 'berth-pull-'))
     try {
-      const result = await pullInto({ cwd: into ?? cwd, anyRepository: into !== undefined, name, scratch, ref: published.ref, commit: published.commit, target: { ...endpoint, id } }, signal)
+      const result = await pullInto({ cwd: into ?? cwd, anyRepository: into !== undefined, origin: repository, name, scratch, ref: published.ref, commit: published.commit, target: { ...endpoint, id } }, signal)
       if (json) return io.out(JSON.stringify({ id, name, branch: result.branch, commit: published.commit, previous: result.previous, commits: result.commits, from: published.from, repository: result.repository }))
       io.out(`${io.style.green('✓')} ${io.style.bold(result.branch)} ${io.style.dim(`is ${published.commit.slice(0, 10)}`)}${published.from === 'save' ? io.style.dim(', saved before the machine stopped') : ''}`)
       if (result.stat) io.out(result.stat)

@@ -12,6 +12,8 @@ import { hostedRemote, type Target } from './push.ts'
 interface Pull {
   readonly cwd: string
   readonly anyRepository: boolean
+  /** Where the code came from: a path of this machine, or a url. */
+  readonly origin: string
   /** The workspace's; names hold only lower-case letters, digits and dashes. */
   readonly name: string
   readonly scratch: string
@@ -54,8 +56,10 @@ export async function pullInto(pull: Pull, signal: AbortSignal): Promise<Pulled>
   return { branch, previous, commits, stat, repository: cwd }
 }
 
-/** The same repository: some commit of the work is in this one already. */
+/** The same repository: the one that was sent, or one that has the work's first commit. */
 async function requireRelated(pull: Pull, options: { cwd: string; signal: AbortSignal }): Promise<void> {
+  const top = await tryGit(['rev-parse', '--show-toplevel'], options)
+  if (top.code === 0 && top.stdout.replace(/\n$/, '') === pull.origin) return
   const roots = (await git(['rev-list', '--max-parents=0', 'refs/heads/work'], { ...options, cwd: pull.scratch })).trim().split('\n')
   for (const root of roots) {
     // Reachable from a ref of the person's, not merely lying there since an earlier pull of something else.

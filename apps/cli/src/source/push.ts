@@ -30,27 +30,18 @@ export async function pushSnapshot(top: string, snapshot: Snapshot, push: { targ
   const { target, signal, onProgress } = push
   const remote = hostedRemote(target)
   const options: GitOptions & { config: readonly (readonly [string, string])[] } = { cwd: top, signal, env: snapshot.env, config: remote.config, ...(onProgress ? { onProgress } : {}) }
-  const send = (head: string, wip: string | null) =>
-    tryGit(['push', '--progress', '--no-verify', '--force', remote.url, `${head}:${HOSTED_REFS.head}`, ...(wip ? [`${wip}:${HOSTED_REFS.wip}`] : [])], options)
-  const first = await send(snapshot.head, snapshot.wip)
-  if (first.code === 0) return []
-  if (!snapshot.shallow) throw refused(first.stderr)
-  // A history that is cut off cannot be taken by every server; the files themselves can.
-  const work = { top, signal }
-  const head = await withoutHistory(work, snapshot.env, snapshot.head)
-  const second = await send(head, snapshot.wip ? await rebased(work, snapshot, head) : null)
-  if (second.code !== 0) throw refused(second.stderr)
-  return ['the clone is shallow; the workspace has the files without the history']
+  // Machines cannot fetch from a history that is cut off; the files themselves can always travel.
+  const head = snapshot.shallow ? await withoutHistory({ top, signal }, snapshot.env, snapshot.head) : snapshot.head
+  const wip = snapshot.shallow && snapshot.wip ? await rebased({ top, signal }, snapshot, head) : snapshot.wip
+  const result = await tryGit(['push', '--progress', '--no-verify', '--force', remote.url, `${head}:${HOSTED_REFS.head}`, ...(wip ? [`${wip}:${HOSTED_REFS.wip}`] : [])], options)
+  if (result.code !== 0) throw new BerthError('clone_refused', `the code could not be sent: ${lastWords(result.stderr)}`, { hint: 'see `berth server logs`' })
+  return snapshot.shallow ? ['the clone is shallow; the workspace has the files without the history (`git fetch --unshallow` first would bring it)'] : []
 }
 
 async function rebased(work: { top: string; signal: AbortSignal }, snapshot: Snapshot, head: string): Promise<string> {
   const options = { cwd: work.top, signal: work.signal, env: snapshot.env }
   const index = (await git(['commit-tree', `${snapshot.wip}^2^{tree}`, '-p', head, '-m', 'index'], options)).trim()
   return (await git(['commit-tree', `${snapshot.wip}^{tree}`, '-p', head, '-p', index, '-m', 'work in progress'], options)).trim()
-}
-
-function refused(stderr: string): BerthError {
-  return new BerthError('clone_refused', `the code could not be sent: ${lastWords(stderr)}`, { hint: 'see `berth server logs`' })
 }
 
 /** Fetches what only this machine may fetch, with the person's own access, into a directory of ours. */

@@ -17,6 +17,7 @@ export type Source =
 const SCP_FORM = /^(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?!\/\/)[^\s]+$/
 
 export async function readSource(argument: string, cwd: string, signal: AbortSignal): Promise<Source> {
+  // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001f]/.test(argument)) throw new BerthError('bad_request', 'the source holds control characters')
   const scheme = argument.match(/^([a-z][a-z0-9+.-]*):\/\//i)?.[1]?.toLowerCase()
   if (scheme !== undefined) return urlSource(argument, scheme)

@@ -54,18 +54,17 @@ async function watch({ signal }: Context, { client, endpoint }: Connection, prog
   return workspace
 }
 
-function workspaceRuns({ phase }: Workspace): boolean {
+function workspaceRuns({ phase }: Pick<Workspace, 'phase'>): boolean {
   return phase === 'running' || phase === 'recovery'
 }
 
-export function outcome(workspace: Pick<Workspace, 'phase' | 'agentState' | 'agent' | 'wish'>): 'waiting' | 'ready' | 'failed' {
-  switch (workspace.phase) {
-    case 'failed': case 'deleting': case 'deleted': return 'failed'
-    // A stop that somebody else asked for meanwhile; one that lies before this start is on its way out.
-    case 'stopped': case 'sleeping': case 'stopping': return workspace.wish.target === 'running' ? 'waiting' : 'failed'
-    case 'running': case 'recovery': return workspace.agentState === 'none' || workspace.agentState === 'starting' ? 'waiting' : 'ready'
-    case 'queued': case 'provisioning': case 'starting': case 'unreachable': return 'waiting'
-  }
+export function outcome(workspace: Pick<Workspace, 'phase' | 'agentState' | 'wish'>): 'waiting' | 'ready' | 'failed' {
+  const { phase, agentState, wish } = workspace
+  if (workspaceRuns(workspace)) return agentState === 'none' || agentState === 'starting' ? 'waiting' : 'ready'
+  if (phase === 'failed' || phase === 'deleting' || phase === 'deleted') return 'failed'
+  // A stop that somebody else asked for meanwhile; one that lies before this start is on its way out.
+  const stopped = phase === 'stopped' || phase === 'sleeping' || phase === 'stopping'
+  return stopped && wish.target !== 'running' ? 'failed' : 'waiting'
 }
 
 function tell(timeline: Timeline, body: Readonly<Record<string, unknown>>): void {
