@@ -18,9 +18,9 @@ import { createAsAgent } from './services/as-agent.ts'
 import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createGitTree } from './services/git/tree.ts'
-import { watchPorts } from './services/ports/ports.ts'
+import { socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createServices } from './services/processes/services.ts'
-import { carries } from './services/processes/table.ts'
+import { carries, listProcesses } from './services/processes/table.ts'
 import { openTerminals } from './services/terminal/index.ts'
 import { findTmux } from './services/terminal/tmux.ts'
 import { createStreams } from './streams.ts'
@@ -76,10 +76,14 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
-  const ports = watchPorts({ journal, ignore: () => (gateway === null ? [] : [Number(new URL(gateway.gitUrl).port)]), changed: reportSoon })
   const whole = boot.isolation === 'container' || boot.isolation === 'vm'
   const daemonPids = new Set([process.pid, process.ppid])
-  const load = createMachineLoad({ ownCgroup: whole, isOurs: (entry) => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`)) })
+  const isOurs = (entry: { pid: number }): boolean => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`))
+  const load = createMachineLoad({ ownCgroup: whole, isOurs })
+  const ports = watchPorts({
+    journal, changed: reportSoon, ignore: () => (gateway === null ? [] : [Number(new URL(gateway.gitUrl).port)]),
+    ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
+  })
   const onAssignment = (assignment: Assignment): void => converger.apply(assignment)
 
   // Handlers reach the link only when it calls them, after it is made.

@@ -26,23 +26,22 @@ export async function superviseMain(argv: readonly string[]): Promise<number> {
   writeFileSync(join(boot.runDir, 'machine-boot'), machineBoot)
   const upgrade = join(boot.stateDir, UPGRADE_FILE)
   if (process.env[MACHINE_ENV] === undefined) rmSync(upgrade, { force: true })
-  process.env[MACHINE_ENV] = machineBoot
 
   const stopping = Promise.withResolvers<void>()
   process.on('SIGTERM', () => stopping.resolve())
   process.on('SIGINT', () => stopping.resolve())
-  const outcome = await keepRunning(path, stopping.promise)
-  if (outcome === 'upgrade') becomeNext(upgrade, path)
+  const outcome = await keepRunning(path, machineBoot, stopping.promise)
+  if (outcome === 'upgrade') becomeNext(upgrade, path, machineBoot)
   await endMarked(`${MACHINE_ENV}=${machineBoot}`)
   return outcome === 'badBoot' ? 1 : 0
 }
 
 /** Returns when the machine is to end, or to go on as another binary. */
-async function keepRunning(path: string, stopping: Promise<void>): Promise<'stopped' | 'rejected' | 'upgrade' | 'badBoot'> {
+async function keepRunning(path: string, machineBoot: string, stopping: Promise<void>): Promise<'stopped' | 'rejected' | 'upgrade' | 'badBoot'> {
   let backoffMs = BACKOFF_MIN_MS
   for (;;) {
     const startedAt = performance.now()
-    const run = Bun.spawn(selfCommand('run', '--boot', path), { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', detached: true })
+    const run = Bun.spawn(selfCommand('run', '--boot', path), { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', detached: true, env: { ...process.env, [MACHINE_ENV]: machineBoot } })
     const first = await Promise.race([run.exited, stopping.then(() => 'stopping' as const)])
     if (first === 'stopping') {
       run.kill('SIGTERM')
@@ -63,10 +62,10 @@ async function keepRunning(path: string, stopping: Promise<void>): Promise<'stop
 }
 
 /** Becomes the new binary with the same pid, so that the container's init and the terminals notice nothing. */
-function becomeNext(upgrade: string, path: string): void {
+function becomeNext(upgrade: string, path: string, machineBoot: string): void {
   const toolboxDir = readFileSync(upgrade, 'utf8').trim()
   const [program = '', ...args] = commandOf(toolboxDir, 'supervise', '--boot', path)
-  const env = Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined))
+  const env = Object.fromEntries(Object.entries({ ...process.env, [MACHINE_ENV]: machineBoot }).filter((pair): pair is [string, string] => pair[1] !== undefined))
   // Bun has it, its types do not yet say so.
   const host = process as typeof process & { execve(file: string, argv: string[], env: Record<string, string>): void }
   host.execve(program, [program, ...args], env)

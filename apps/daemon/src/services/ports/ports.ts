@@ -1,5 +1,5 @@
 /** Which ports the workspace listens on, read every two seconds; one is announced when it was seen twice in a row. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Journal } from '../../contracts.ts'
 
 export const LOOK_EVERY_MS = 2000
@@ -8,12 +8,22 @@ const PORTS_LIMIT = 256
 
 export interface Ports { list(): number[]; look(): void; close(): void }
 
-export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; changed?: () => void }): Ports {
+export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; changed?: () => void }): Ports {
   let seenOnce = new Set<number>()
   let missedOnce = new Set<number>()
   const open = new Set<number>()
+  let lastTable = ''
+  let ours: number[] = []
   const look = (): void => {
-    const now = new Set((deps.readTables ?? readTables)().flatMap(parseListeners).filter((port) => !deps.ignore().includes(port)).slice(0, PORTS_LIMIT))
+    const listeners = (deps.readTables ?? readTables)().flatMap(parseListeners)
+    const table = listeners.map(({ port, inode }) => `${port}/${inode}`).join(' ')
+    // Whose sockets they are is dear to find out, and changes only with the table.
+    if (table !== lastTable) {
+      const owned = deps.owned?.()
+      ours = listeners.filter(({ inode }) => owned?.has(inode) ?? true).map(({ port }) => port)
+      lastTable = table
+    }
+    const now = new Set(ours.filter((port) => !deps.ignore().includes(port)).slice(0, PORTS_LIMIT))
     const before = open.size
     let changes = 0
     for (const port of now) {
@@ -38,16 +48,43 @@ export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () 
   return { list: () => [...open].sort((one, other) => one - other), look, close: () => clearInterval(timer) }
 }
 
-/** Pure: the listening ports of one /proc/net/tcp table, without those that only Docker's resolver or nobody can reach. */
-export function parseListeners(table: string): number[] {
-  const ports = new Set<number>()
-  for (const line of table.split('\n').slice(1)) {
-    const [, local = '', , state] = line.trim().split(/\s+/)
-    const [address = '', port = ''] = local.split(':')
-    if (state === LISTEN && address !== DOCKER_RESOLVER) ports.add(Number.parseInt(port, 16))
-  }
-  return [...ports]
+/** Pure: the listening sockets of one /proc/net/tcp table, without those of Docker's resolver. */
+export function parseListeners(table: string): { port: number; inode: string }[] {
+  return table.split('\n').slice(1).flatMap((line) => {
+    const fields = line.trim().split(/\s+/)
+    const [address = '', port = ''] = (fields[1] ?? '').split(':')
+    return fields[3] === LISTEN && address !== DOCKER_RESOLVER ? [{ port: Number.parseInt(port, 16), inode: fields[9] ?? '' }] : []
+  })
 }
+
+/** The sockets that these processes hold. */
+export function socketInodes(pids: readonly number[]): Set<string> {
+  const inodes = new Set<string>()
+  for (const pid of pids) {
+    for (const name of listDir(`/proc/${pid}/fd`)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(readLink(`/proc/${pid}/fd/${name}`))?.[1]
+      if (inode !== undefined) inodes.add(inode)
+    }
+  }
+  return inodes
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
+
 /** 127.0.0.11 as the kernel writes it. */
 const DOCKER_RESOLVER = '0B00007F'
 
