@@ -2,5 +2,8 @@
 import type { Bench } from './measure.ts'
 
 export const benches: Readonly<Record<string, { readonly summary: string; load(): Promise<Bench> }>> = {
-  mux: { summary: 'bytes over the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
+  'cli-start': { summary: '`berth --version` against a bare bun', load: () => import('./cli-start.ts').then(({ cliStart }) => cliStart) },
+  'server-start': { summary: 'cold and warm start of the server, against its database alone', load: () => import('./server-start.ts').then(({ serverStart }) => serverStart) },
+  'server-memory': { summary: 'PSS of the idle server and its PostgreSQL', load: () => import('./server-memory.ts').then(({ serverMemory }) => serverMemory) },
+  mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
 }

@@ -44,8 +44,6 @@ export interface World {
 /** Fewer runs than this say nothing about a median. */
 export const RUNS = 5
 export const MB = 1_000_000
-/** Goals of memory are stated in what people read in `ps` and in container limits. */
-export const MIB = 1024 * 1024
 
 export function judge(figure: Figure): Result {
   const { name, value, unit, floor, goal, detail } = figure
