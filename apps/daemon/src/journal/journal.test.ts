@@ -84,14 +84,15 @@ test('keeps acked entries for a week or until they take too much room, never los
   const path = fresh()
   let now = 1000
   const journal = openJournal({ path, now: () => now, keepBytes: 300_000 })
-  for (let i = 0; i < 600; i += 1) journal.append(message('x'.repeat(2000)))
+  const many = (count: number, text: string): void => { journal.transaction(() => { for (let i = 0; i < count; i += 1) journal.append(message(text)) }) }
+  many(600, 'x'.repeat(2000))
   expect(journal.firstN).toBe(1) // Not acked: kept, whatever they take.
   journal.acked(600)
-  for (let i = 0; i < 600; i += 1) journal.append(message('y'))
+  many(600, 'y')
   expect(journal.firstN).toBeGreaterThan(300)
   journal.acked(1200)
   now += KEEP_ACKED_MS + 1
-  for (let i = 0; i < 500; i += 1) journal.append(message('z'))
+  many(500, 'z')
   expect(journal.firstN).toBe(1201)
   journal.close()
   const again = openJournal({ path })

@@ -75,6 +75,9 @@ export function openJournal(options: JournalOptions): UploadJournal {
       if (!appended) return
       appended = false
       for (const listener of listeners) listener()
+      if (sincePrune < PRUNE_EVERY) return
+      sincePrune = 0
+      prune()
     },
   })
 
@@ -83,6 +86,7 @@ export function openJournal(options: JournalOptions): UploadJournal {
     // The masker keeps the shape: it only rewrites strings.
     statements.insert.run(state.lastN, randomIds.event(), at, cutBody(masker(body) as EventBody))
     appended = true
+    sincePrune += 1
   }
 
   function prune(): void {
@@ -107,10 +111,6 @@ export function openJournal(options: JournalOptions): UploadJournal {
         if (key !== undefined && statements.addKey.run(key, now()).changes === 0) return
         insert(body, now())
       })
-      sincePrune += 1
-      if (transactions.inside || sincePrune < PRUNE_EVERY) return
-      sincePrune = 0
-      prune()
     },
     get: (name) => statements.getValue.get(name)?.value ?? null,
     set(name, value) {

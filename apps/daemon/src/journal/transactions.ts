@@ -3,7 +3,6 @@ import type { Database } from 'bun:sqlite'
 
 export interface Transactions {
   run<T>(work: () => T): T
-  readonly inside: boolean
 }
 
 export function createTransactions(db: Database, on: { undone(outermost: boolean): void; committed(): void }): Transactions {
@@ -17,7 +16,6 @@ export function createTransactions(db: Database, on: { undone(outermost: boolean
   }
 
   return {
-    get inside() { return depth > 0 },
     run(work) {
       const level = depth
       db.run(level === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT s${level}`)

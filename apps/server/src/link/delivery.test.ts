@@ -1,11 +1,13 @@
 /** Exactly once, whatever breaks: seeded, so that a failure can be run again with its seed. */
 import { Database } from 'bun:sqlite'
-import { afterEach, expect, test } from 'bun:test'
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { cpSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 
+// Every wait below is for an event; this is only for a machine that is busy with something else.
+setDefaultTimeout(60_000)
 const open: Harness[] = []
 afterEach(async () => { for (const h of open.splice(0)) await h.stop() })
 async function start(...args: Parameters<typeof harness>): Promise<Harness> { const h = await harness(...args); open.push(h); return h }
@@ -37,21 +39,21 @@ for (const seed of [1, 2, 3, 4]) {
     h.store.beforeUpload = () => {}
     h.store.afterUpload = () => {}
     await cut
-    expect(await d.link.flush(10_000)).toBe(true)
+    expect(await d.link.flush(30_000)).toBe(true)
     expect(textsOf(h.store.events(id))).toEqual(numbered(1, total))
     expect(cuts).toBeGreaterThan(0)
-  }, 30_000)
+  })
 }
 
 test('a daemon restarted from its disk goes on where it was', async () => {
   const h = await start()
   const a = await h.daemon()
   for (const text of numbered(1, 5)) a.journal.append(message(text))
-  expect(await a.link.flush(10_000)).toBe(true)
+  expect(await a.link.flush(30_000)).toBe(true)
   await a.stop()
   const b = await h.daemon({ workspaceId: a.boot.workspaceId, dir: a.boot.stateDir, bootToken: '' })
   b.journal.append(message('e6'))
-  expect(await b.link.flush(10_000)).toBe(true)
+  expect(await b.link.flush(30_000)).toBe(true)
   expect(textsOf(h.store.events(a.boot.workspaceId))).toEqual(numbered(1, 6))
 })
 
@@ -60,18 +62,18 @@ test('a journal that was rolled back goes on under a new id, losing nothing new'
   const a = await h.daemon()
   const id = a.boot.workspaceId
   for (const text of numbered(1, 3)) a.journal.append(message(text))
-  expect(await a.link.flush(10_000)).toBe(true)
+  expect(await a.link.flush(30_000)).toBe(true)
   const snapshot = mkdtempSync(join(h.dir, 'snapshot-'))
   cpSync(a.boot.stateDir, snapshot, { recursive: true })
   const before = a.journal.id
   for (const text of numbered(4, 9)) a.journal.append(message(text))
-  expect(await a.link.flush(10_000)).toBe(true)
+  expect(await a.link.flush(30_000)).toBe(true)
   await a.stop()
   // The disk of three events ago comes back, and the agent does other things from there.
   const b = await h.daemon({ workspaceId: id, dir: snapshot, bootToken: '' })
   b.journal.append(message('other1'))
   b.journal.append(message('other2'))
-  expect(await b.link.flush(10_000)).toBe(true)
+  expect(await b.link.flush(30_000)).toBe(true)
   expect(textsOf(h.store.events(id))).toEqual([...numbered(1, 9), 'other1', 'other2'])
   expect(b.journal.id).not.toBe(before)
 })
@@ -81,11 +83,11 @@ test('a rolled-back journal that has outgrown the server\'s count is found out b
   const a = await h.daemon()
   const id = a.boot.workspaceId
   for (const text of numbered(1, 2)) a.journal.append(message(text))
-  expect(await a.link.flush(10_000)).toBe(true)
+  expect(await a.link.flush(30_000)).toBe(true)
   const snapshot = mkdtempSync(join(h.dir, 'snapshot-'))
   cpSync(a.boot.stateDir, snapshot, { recursive: true })
   a.journal.append(message('e3'))
-  expect(await a.link.flush(10_000)).toBe(true)
+  expect(await a.link.flush(30_000)).toBe(true)
   await a.stop()
   // Offline it journals as many again, so that its count alone looks honest.
   await h.stopServer()
@@ -93,7 +95,7 @@ test('a rolled-back journal that has outgrown the server\'s count is found out b
   for (const text of ['o3', 'o4', 'o5']) b.journal.append(message(text))
   await h.restartServer()
   await until('connected', () => b.link.connected)
-  await b.link.flush(10_000)
+  await b.link.flush(30_000)
   const got = textsOf(h.store.events(id))
   // The server had e3 as number 3; what this journal calls 3 was never acked to it.
   expect(got.slice(0, 3)).toEqual(['e1', 'e2', 'e3'])
@@ -105,10 +107,10 @@ test('a server restored from a backup gets everything since, from what the daemo
   const d = await h.daemon()
   const id = d.boot.workspaceId
   for (const text of numbered(1, 4)) d.journal.append(message(text))
-  expect(await d.link.flush(10_000)).toBe(true)
+  expect(await d.link.flush(30_000)).toBe(true)
   const backup = h.store.backup()
-  for (const text of numbered(5, 130)) d.journal.append(message(text))
-  expect(await d.link.flush(10_000)).toBe(true)
+  d.journal.transaction(() => { for (const text of numbered(5, 130)) d.journal.append(message(text)) })
+  expect(await d.link.flush(30_000)).toBe(true)
   await h.stopServer()
   h.store.restore(backup)
   await h.restartServer()
@@ -122,10 +124,10 @@ test('entries no longer kept become a gap that says which', async () => {
   const d = await h.daemon()
   const id = d.boot.workspaceId
   d.journal.append(message('e1'))
-  expect(await d.link.flush(10_000)).toBe(true)
+  expect(await d.link.flush(30_000)).toBe(true)
   const backup = h.store.backup()
   for (const text of numbered(2, 6)) d.journal.append(message(text))
-  expect(await d.link.flush(10_000)).toBe(true)
+  expect(await d.link.flush(30_000)).toBe(true)
   await h.stopServer()
   h.store.restore(backup)
   // As the prune would: the oldest acked entries are gone.

@@ -1,10 +1,12 @@
-import { afterEach, expect, test } from 'bun:test'
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { sendHttp } from '@berth/wire/http-stream'
 import { assignmentOf, failure, harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 
+// Every wait below is for an event; this is only for a machine that is busy with something else.
+setDefaultTimeout(60_000)
 const open: Harness[] = []
 afterEach(async () => { for (const h of open.splice(0)) await h.stop() })
 async function start(...args: Parameters<typeof harness>): Promise<Harness> { const h = await harness(...args); open.push(h); return h }
@@ -17,7 +19,7 @@ for (const over of ['unix', 'tcp'] as const) {
     d.journal.append(message('one'))
     d.journal.append(message('two'))
     await until('connected', () => h.server.daemons.connected(id))
-    expect(await d.link.flush(10_000)).toBe(true)
+    expect(await d.link.flush(30_000)).toBe(true)
     expect(textsOf(h.store.events(id))).toEqual(['one', 'two'])
     expect([d.link.connected, h.server.daemons.count()]).toEqual([true, 1])
     await until('report', () => h.store.reports === 1)

@@ -115,7 +115,7 @@ function startDaemon(boot: BootFile, wanted: DaemonOptions): TestDaemon {
 }
 
 /** For what has no event to await: looks again each turn of the loop, and gives up aloud. */
-export async function until(what: string, holds: () => boolean, withinMs = 4000): Promise<void> {
+export async function until(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!holds()) {
     if (performance.now() > end) throw new Error(`never came: ${what}`)
