@@ -54,6 +54,23 @@ describe('docker provider', () => {
     expect(denials(report)).toEqual([])
   }, 120_000)
 
+  it.skipIf(skipped)('refuses an image whose C library is not the daemon\'s, and keeps nothing of it', async () => {
+    const bench = await openBench(WAIT)
+    cleanups.push(bench.close)
+    const engine = createEngine(undefined)
+    const image = `berth/test-nolibc:${bench.installation.slice(-8)}`
+    const [repo = '', tag = ''] = image.split(':')
+    await engine.call('/images/create', { method: 'POST', query: { fromSrc: '-', repo, tag }, body: tar([{ path: 'etc', kind: 'directory', mode: 0o755 }]), contentType: 'application/x-tar', what: 'importing' }, signal).then((answer) => answer.text())
+    cleanups.push(() => engine.call(`/images/${image}`, { method: 'DELETE', what: 'removing' }, signal))
+    await mkdir(dirname(bench.spec.boot.link.unixSocket ?? ''), { recursive: true, mode: 0o700 })
+    const provider = createDockerProvider({ installation: bench.installation, home: bench.home, log: () => {} })
+    const machine = bench.owner()
+    cleanups.push(() => provider.destroy(machine, { signal }))
+    expect(await refusalOf(provider.ensure(machine, { ...bench.spec, image }, { signal }))).toMatchObject({ category: 'unsupported' })
+    expect((await provider.observe(machine, signal)).observed.state).toBe('absent')
+    expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
+  }, 120_000)
+
   it('says that the engine is away, and concludes nothing from it', async () => {
     const provider = createDockerProvider({ installation: 'i', home: '/nonexistent', log: () => {}, socket: '/nonexistent/docker.sock' })
     expect(await provider.check(signal)).toMatchObject({ ok: false, isolation: 'container' })

@@ -193,12 +193,25 @@ async function ensureNetwork(engine: Engine, owner: Owner, Labels: Record<string
 
 async function start(engine: Engine, { plan, link, fresh }: { plan: ContainerPlan; link: string; fresh: boolean }, { signal, log }: CallContext): Promise<void> {
   const name = machineName(plan.owner)
+  if (fresh) await refuseOtherLibc(engine, plan, signal)
   const boot = await engine.call(`/containers/${name}/archive`, { method: 'PUT', query: { path: '/' }, body: bootArchive(plan, link, fresh), contentType: 'application/x-tar', what: 'putting the boot file into the container' }, signal)
   await boot.body?.cancel()
   log?.('starting the container')
   // 304: it runs already.
   const answer = await engine.call(`/containers/${name}/start`, { method: 'POST', what: 'starting the container', accept: [304] }, signal)
   await answer.body?.cancel()
+}
+
+const GLIBC_LOADERS = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'] as const
+
+/** Asked before the start: under the engine's init a daemon that cannot be loaded is only an exit code. */
+async function refuseOtherLibc(engine: Engine, { owner, spec, image }: ContainerPlan, signal: AbortSignal): Promise<void> {
+  for (const path of GLIBC_LOADERS) {
+    const answer = await engine.call(`/containers/${machineName(owner)}/archive`, { method: 'HEAD', query: { path }, what: 'looking for the C library', accept: [404] }, signal)
+    if (answer.status !== 404) return
+  }
+  await destroy(engine, owner, { signal })
+  throw new ProviderFault('unsupported', `the image ${spec.image ?? image.reference} has no GNU C library, which the daemon needs`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
 }
 
 async function inspect(engine: Engine, owner: Owner, signal: AbortSignal): Promise<ContainerInspect | null> {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { asFault } from '../world-fault.ts'
-import { createMachine, ownerKey, readExit, readMachine, readProcess, removeMachine, removeDebris, scan, uidOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
+import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeEmptyParents, removeMachine, scan, uidOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
 import { isAlive, markedProcesses, signalProcess, sweep } from './process-tree.ts'
 import { checkSandbox } from './probe.ts'
 import { startMachine } from './start.ts'
@@ -148,6 +148,7 @@ async function destroy(home: string, owner: Owner, { signal }: CallContext): Pro
   }
   await sweep(ownerKey(owner), signal)
   if (found !== null) await removeMachine(found.dir)
+  await removeEmptyParents(home, owner)
   return { done: true, value: null }
 }
 
@@ -179,7 +180,11 @@ function parseOwner(key: string): Owner | null {
 async function removeLeftover({ home, installation }: { home: string; installation: string }, leftover: Leftover, signal: AbortSignal): Promise<void> {
   const still = (await leftovers(home, installation)).items.find((one) => one.kind === leftover.kind && one.name === leftover.name)
   if (still === undefined) return
-  if (still.kind === 'processes') return sweep(still.name, signal)
+  if (still.kind === 'processes') {
+    await sweep(still.name, signal)
+    if (typeof still.owner === 'object') await removeEmptyParents(home, still.owner)
+    return
+  }
   // A machine directory that names nobody may be somebody's work.
   if (typeof still.owner !== 'object') {
     throw new ProviderFault('conflict', `${still.name} does not say whose it is`, { hint: 'look into it and remove it by hand' })

@@ -115,6 +115,12 @@ export async function removeMachine(dir: string): Promise<void> {
   await removeDebris(doomed)
 }
 
+/** Directories above a machine that vanished behind our back. */
+export async function removeEmptyParents(home: string, owner: Owner): Promise<void> {
+  for (const dir of [machineDir(home, owner), outsideDir(owner)]) await rmdir(dirname(dir)).catch(() => {})
+  await rmdir(dirname(dirname(outsideDir(owner)))).catch(() => {})
+}
+
 /** The directories above go when they are empty; a machine that is made at this moment keeps them. */
 export async function removeDebris(path: string): Promise<void> {
   await removeTree(path)
