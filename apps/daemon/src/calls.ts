@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment } from '@berth/wire/daemon'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { ApprovalId, PromptId } from '@berth/wire'
 import type { CallHandlers, DaemonContext, Link, Terminals } from './contracts.ts'
 import type { Converger } from './converge.ts'

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { Assignment } from '@berth/wire/daemon'
 import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, Terminals } from './contracts.ts'
 import { prepareAgentUser } from './services/agent-user.ts'

@@ -1,10 +1,11 @@
 /** `run`: the daemon proper. Builds every part, joins them, and waits for the end. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import type { ActivityReport, Assignment, BootFile } from '@berth/wire/daemon'
-import { bootPath, MACHINE_ENV, readBoot, RUN_EXIT, UPGRADE_FILE } from './boot.ts'
+import { readBoot } from './boot.ts'
+import { bootPath, MACHINE_ENV, RUN_EXIT, UPGRADE_FILE } from './machine.ts'
 import { createCalls } from './calls.ts'
 import type { AsAgent, DaemonContext, Link } from './contracts.ts'
 import { createConverger } from './converge.ts'

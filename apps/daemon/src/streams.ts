@@ -1,5 +1,5 @@
 /** Byte streams that the server opens to this machine. Each names a service; none names an address. */
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { StreamOpen } from '@berth/wire/daemon'
 import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
 import { serveTcpStream } from './services/ports/tcp.ts'

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bootPath, MACHINE_ENV, readBoot, RUN_EXIT, UPGRADE_FILE } from './boot.ts'
+import { bootPath, MACHINE_ENV, RUN_EXIT, UPGRADE_FILE } from './machine.ts'
 import { commandOf, selfCommand } from './self.ts'
 import { endMarked } from './services/processes/end.ts'
 
@@ -18,7 +18,8 @@ const RUN_STOP_MS = 25_000
 
 export async function superviseMain(argv: readonly string[]): Promise<number> {
   const path = bootPath(argv)
-  const boot = readBoot(path)
+  // Only where things are: `run` checks the whole file, and says what is wrong with it.
+  const boot = JSON.parse(readFileSync(path, 'utf8')) as { stateDir: string; runDir: string }
   mkdirSync(boot.stateDir, { recursive: true, mode: 0o700 })
   mkdirSync(boot.runDir, { recursive: true })
   // Set when an older supervisor became this one in place: the machine is still the same.

@@ -1,6 +1,6 @@
 /** Runs commands as the agent's user: the only way anything touches the workspace's tree. */
 import type { BootFile } from '@berth/wire/daemon'
-import { MACHINE_ENV } from '../boot.ts'
+import { MACHINE_ENV } from '../machine.ts'
 import type { AsAgent } from '../contracts.ts'
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

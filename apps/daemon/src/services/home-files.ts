@@ -1,7 +1,7 @@
 /** Files that somebody chose to put into the home. Written by a process of the agent's user: in that home root is led astray. */
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { Assignment } from '@berth/wire/daemon'
 import type { AsAgent } from '../contracts.ts'
 import { selfCommand } from '../self.ts'

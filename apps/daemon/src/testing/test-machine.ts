@@ -31,7 +31,7 @@ export interface TestMachine {
   close(): Promise<void>
 }
 
-export async function startMachine(options: { assignment?: Partial<Assignment>; http?: (request: Request) => Promise<Response>; agentUser?: BootFile['agentUser'] } = {}): Promise<TestMachine> {
+export async function startMachine(options: { /** Another build of the daemon than its source. */ program?: string; assignment?: Partial<Assignment>; http?: (request: Request) => Promise<Response>; agentUser?: BootFile['agentUser'] } = {}): Promise<TestMachine> {
   const root = mkdtempSync(join(tmpdir(), 'berth-m-'))
   chmodSync(root, 0o755)
   const agentUser = options.agentUser === undefined ? AGENT : options.agentUser
@@ -47,7 +47,7 @@ export async function startMachine(options: { assignment?: Partial<Assignment>; 
   const path = join(root, 'boot.json')
   writeFileSync(path, JSON.stringify(boot), { mode: 0o600 })
   const env = { ...process.env, TEST_ROOT: root }
-  const supervisor = Bun.spawn(selfCommand('supervise', '--boot', path), { env, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
+  const supervisor = Bun.spawn(options.program === undefined ? selfCommand('supervise', '--boot', path) : [options.program, 'supervise', '--boot', path], { env, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
   const marked = (): number[] => listProcesses().filter((entry) => entry.state !== 'Z' && entry.pid !== process.pid && entry.pid !== supervisor.pid && (carries(entry.pid, `TEST_ROOT=${root}`) || carriesMachine(entry.pid, root))).map((entry) => entry.pid)
   return {
     root, boot, supervisor, marked, events: server.events, event: server.event, call: server.call, open: server.open, assign: server.assign, closeLink: server.closeLink, connected: server.connected,

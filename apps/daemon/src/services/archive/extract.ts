@@ -4,7 +4,7 @@
  */
 import { closeSync, lstatSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import { readTar } from './tar.ts'
 import type { TarMember } from './tar.ts'
 

@@ -4,7 +4,7 @@
  * same host nor a page in a browser can use it.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import { sendHttp } from '@berth/wire/http-stream'
 import type { Link } from '../../contracts.ts'

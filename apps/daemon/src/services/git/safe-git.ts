@@ -2,7 +2,7 @@
  * Git as the daemon itself runs it: as the agent's user, without the hooks, monitors and outside configuration of
  * a tree that is hostile. What the repository's own config can still start, runs as the agent and gains nothing.
  */
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { AsAgent } from '../../contracts.ts'
 
 const NEUTRAL: readonly (readonly [string, string])[] = [

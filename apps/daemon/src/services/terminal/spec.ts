@@ -1,6 +1,6 @@
 /** What both keepers of terminals need to know. */
 import { join } from 'node:path'
-import { BerthError } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { Terminals } from '../../contracts.ts'
 import { prepareLaunch } from '../../launch.ts'
 import type { LaunchSpec } from '../../launch.ts'

@@ -1,6 +1,6 @@
 /** Runs the tmux client against our server's socket, as the daemon's user. */
-import { BerthError } from '@berth/wire'
-import { MACHINE_ENV } from '../../boot.ts'
+import { BerthError } from '@berth/wire/error'
+import { MACHINE_ENV } from '../../machine.ts'
 
 export interface TmuxResult { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 export interface TmuxCommand {

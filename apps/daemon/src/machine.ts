@@ -1,0 +1,16 @@
+/** What the daemon's processes say to each other. Without schemas: the supervisor and the small roles stay small. */
+import { parseArgs } from 'node:util'
+import { BerthError } from '@berth/wire/error'
+
+/** Exit codes of `run` that its supervisor understands; any other one means "start it again". */
+export const RUN_EXIT = { rejected: 77, upgrade: 78, badBoot: 79 } as const
+/** Below the state directory: the toolbox that the next supervisor of this machine runs from. */
+export const UPGRADE_FILE = 'upgrade-to'
+/** Every process of a workspace carries this with the machine's boot id: the last sweep finds it by this. */
+export const MACHINE_ENV = 'BERTH_MACHINE'
+
+export function bootPath(argv: readonly string[]): string {
+  const { values } = parseArgs({ args: [...argv], options: { boot: { type: 'string' } } })
+  if (values.boot === undefined) throw new BerthError('bad_request', 'which boot file?', { hint: 'berth-daemon supervise --boot FILE' })
+  return values.boot
+}
