@@ -37,7 +37,7 @@ describe('signing in', () => {
     expect((await post({ code })).status).toBe(401)
 
     const session = { host: page(), cookie: cookie.split(';')[0] ?? '' }
-    const asPage = (init: RequestInit, path = '/api/v1/workspaces') => fetch(`${b.server.url}${path}`, { ...init, headers: { ...session, ...init.headers } })
+    const asPage = (init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> }, path = '/api/v1/workspaces') => fetch(`${b.server.url}${path}`, { ...init, headers: { ...session, ...init.headers } })
     expect((await asPage({})).status).toBe(200)
     expect((await asPage({ headers: { 'sec-fetch-site': 'same-site' } })).status).toBe(403)
     const body = JSON.stringify({ source: { kind: 'empty' }, agent: 'plain', command: 'true' })

@@ -20,7 +20,7 @@ export interface Harness {
   readonly client: Client
   readonly logged: string[]
   /** With the CLI's token. */
-  fetch(path: string, init?: RequestInit): Promise<Response>
+  fetch(path: string, init?: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> }): Promise<Response>
   create(over?: Partial<Parameters<Client['createWorkspace']>[0]>): Promise<Workspace>
   /** Looks again at each event of the workspace until it holds. */
   until(id: WorkspaceId, holds: (workspace: Workspace) => boolean): Promise<Workspace>
