@@ -12,7 +12,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
-import { dockerInventory, modelHost } from './providers.ts'
+import { dockerInventory, modelHost, modelUrl, setUpProviders } from './providers.ts'
 import { dirtyRepository, git } from './repository.ts'
 import { eventually, processesOf, startProduct, type Product } from './product.ts'
 
@@ -28,7 +28,8 @@ for (const provider of ['local', 'docker'] as const) {
     beforeAll(async () => {
       repository = await dirtyRepository()
       model = await startScriptedModel({ hostname: modelHost(provider) })
-      product = startProduct(provider === 'docker' ? { BERTH_DOCKER_IMAGE: 'host-usr' } : {})
+      product = startProduct()
+      setUpProviders(product.home, model)
     })
     afterAll(async () => {
       await product.close()
@@ -37,7 +38,7 @@ for (const provider of ['local', 'docker'] as const) {
     })
 
     test('1-2: up returns when the daemon is connected', async () => {
-      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
+      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
       expect(workspace).toMatchObject({ provider, phase: 'running', name: `cap-${provider}` })
       expect(workspace.webUrl).toStartWith('http')
       expect(workspace.terminalUrl).toStartWith('http')

@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { SERVER_FILE, SERVER_LOG_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 
 export const root = resolve(import.meta.dir, '../..')
 /** Agents are large: one download for all test homes of this machine. */
@@ -48,12 +49,12 @@ export function startProduct(extra: Record<string, string> = {}): Product {
       return JSON.parse(stdout)
     },
     fetch: async (path, init = {}) => {
-      const { url } = JSON.parse(readFileSync(join(home, 'server.json'), 'utf8')) as { url: string }
-      const token = readFileSync(join(home, 'token'), 'utf8').trim()
+      const { url } = JSON.parse(readFileSync(join(home, SERVER_FILE), 'utf8')) as { url: string }
+      const token = readFileSync(join(home, TOKEN_FILE), 'utf8').trim()
       return fetch(new URL(path, url), { ...init, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...init.headers } })
     },
     close: async () => {
-      if (existsSync(join(home, 'server.json'))) {
+      if (existsSync(join(home, SERVER_FILE))) {
         const list = await cli(['list', '--json'], { exit: null })
         for (const { id } of list.exitCode === 0 ? (JSON.parse(list.stdout) as { id: string }[]) : []) await cli(['delete', id, '-y'], { exit: null })
         await cli(['server', 'stop'], { exit: null })
@@ -79,7 +80,7 @@ function cleanEnvironment(extra: Record<string, string>): Record<string, string>
 }
 
 export function serverLog(home: string): string {
-  const path = join(home, 'logs', 'server.log')
+  const path = join(home, SERVER_LOG_FILE)
   return existsSync(path) ? `--- server.log\n${readFileSync(path, 'utf8').slice(-6000)}` : '(no server log)'
 }
 

@@ -1,4 +1,6 @@
 /** What the tests must know of the two providers that run here. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** Where the scripted model listens so that machines of this provider can reach it. */
 export function modelHost(provider: 'local' | 'docker'): string {
@@ -7,6 +9,18 @@ export function modelHost(provider: 'local' | 'docker'): string {
   const address = routes.match(/inet (\d+\.\d+\.\d+\.\d+)/)?.[1]
   if (!address) throw new Error('no docker0 bridge: is the engine running?')
   return address
+}
+
+/** The URL under which machines of either provider reach it. */
+export function modelUrl(model: { url: string }): string {
+  return `http://host.docker.internal:${new URL(model.url).port}`
+}
+
+/** What a person would set in `<home>/providers`: the model's port is open, the image borrows this host's /usr. */
+export function setUpProviders(home: string, model: { url: string }): void {
+  mkdirSync(join(home, 'providers'), { recursive: true })
+  writeFileSync(join(home, 'providers/local.yaml'), `hostPorts: [${new URL(model.url).port}]\n`)
+  writeFileSync(join(home, 'providers/docker.yaml'), 'baseImage: host-usr\n')
 }
 
 /** Names of every container, volume and network that mentions the workspace. */
