@@ -5,5 +5,6 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   'cli-start': { summary: '`berth --version` against a bare bun', load: () => import('./cli-start.ts').then(({ cliStart }) => cliStart) },
   'server-start': { summary: 'cold and warm start of the server, against its database alone', load: () => import('./server-start.ts').then(({ serverStart }) => serverStart) },
   'server-memory': { summary: 'PSS of the idle server and its PostgreSQL', load: () => import('./server-memory.ts').then(({ serverMemory }) => serverMemory) },
+  'event-delivery': { summary: 'a daemon\'s event until a second client has it', load: () => import('./event-delivery.ts').then(({ eventDelivery }) => eventDelivery) },
   mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
 }

@@ -1,0 +1,59 @@
+/** A workspace of the provider that is here everywhere, with a command in its terminal, and a view into its daemon. */
+import { Database } from 'bun:sqlite'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import { startProduct } from './product.ts'
+import type { Product } from './product.ts'
+
+export interface PlainWorkspace {
+  readonly product: Product
+  readonly id: WorkspaceId
+  /** When the daemon journaled an event, in ms since the epoch (cut to whole ones). Null: the event is not the daemon's. */
+  journaledAt(eventId: string): number | null
+  close(): Promise<void>
+}
+
+export async function startPlainWorkspace(command: string): Promise<PlainWorkspace> {
+  const product = startProduct()
+  const source = mkdtempSync(join(tmpdir(), 'berth-bench-src-'))
+  let journal: Database | null = null
+  try {
+    writeFileSync(join(source, 'README.md'), '# bench\n')
+    const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--agent', 'plain', '--command', command, '--no-open', '-y', '--accept-no-isolation', '--name', 'bench'])
+    const db = (journal = openJournal(product.home, id))
+    const at = db.query<{ at: number }, [string]>('SELECT at FROM entry WHERE id = ?')
+    return {
+      product, id,
+      journaledAt: (eventId) => at.get(eventId)?.at ?? null,
+      async close() {
+        db.close()
+        rmSync(source, { recursive: true, force: true })
+        await product.close()
+      },
+    }
+  } catch (error) {
+    journal?.close()
+    rmSync(source, { recursive: true, force: true })
+    await product.close().catch(() => {})
+    throw error
+  }
+}
+
+/** Read beside the daemon, which goes on writing. */
+function openJournal(home: string, id: string): Database {
+  const [path] = [...new Bun.Glob(`workspaces/${id}/*/state/journal.sqlite`).scanSync({ cwd: home, absolute: true })]
+  if (path === undefined) throw new BerthError('not_found', 'the daemon\'s journal is not where it was looked for', { hint: `below workspaces/${id} of the home` })
+  return new Database(path, { readonly: true })
+}
+
+/** ms since the epoch with fractions: the wall clock steps in whole ones. */
+export function createWallClock(): () => number {
+  const before = Date.now()
+  let tick = before
+  while (tick === before) tick = Date.now()
+  const offset = tick - performance.now()
+  return () => offset + performance.now()
+}
