@@ -114,7 +114,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
       if (message.ok) calls.get(message.rid)?.resolve(message.value)
       else calls.get(message.rid)?.reject(message.error)
     }
-    for (const listener of [...listeners]) listener()
+    for (const listener of listeners) listener()
   }
   const server = Bun.serve({
     hostname: '127.0.0.1', port: 0, idleTimeout: 0,

@@ -73,34 +73,7 @@ function serveTerminal(spec: HolderSpec, leave: () => void): void {
     size = { cols: latest.cols, rows: latest.rows }
     if (exit === null) program.terminal?.resize(size.cols, size.rows)
   }
-  const repaint = (socket: Socket<Client>): void => send(socket, encodeBytes(Buffer.concat([CLEAR, ring.read()])), false)
-  const send = (socket: Socket<Client>, frame: Uint8Array, mayDrop: boolean): void => {
-    const client = socket.data
-    if (client.lagging && mayDrop) return
-    if (mayDrop && client.waitingBytes + frame.length > CLIENT_QUEUE_BYTES) {
-      client.lagging = true
-      return
-    }
-    client.waiting.push(frame)
-    client.waitingBytes += frame.length
-    flush(socket)
-  }
-  const flush = (socket: Socket<Client>): void => {
-    const client = socket.data
-    for (let next = client.waiting[0]; next !== undefined; next = client.waiting[0]) {
-      const taken = socket.write(next)
-      if (taken < 0) return
-      client.waitingBytes -= taken
-      if (taken < next.length) {
-        client.waiting[0] = next.subarray(taken)
-        return
-      }
-      client.waiting.shift()
-    }
-    if (!client.lagging) return
-    client.lagging = false
-    repaint(socket)
-  }
+  const { send, flush } = createSender((socket) => send(socket, encodeBytes(Buffer.concat([CLEAR, ring.read()])), false))
   const info = (): FromHolder => ({ say: 'info', title: spec.title, ...size, bracketedPaste: modes.bracketedPaste(), exited: exit !== null, code: exit?.code ?? null })
   const onJson = async (socket: Socket<Client>, json: ToHolder): Promise<void> => {
     switch (json.do) {
@@ -154,10 +127,43 @@ function serveTerminal(spec: HolderSpec, leave: () => void): void {
   chmodSync(spec.socket, 0o600)
 }
 
+/** Writes to viewers without waiting for any: one whose queue is full misses bytes, and is painted anew when it is empty. */
+function createSender(repaint: (socket: Socket<Client>) => void): { send(socket: Socket<Client>, frame: Uint8Array, mayDrop: boolean): void; flush(socket: Socket<Client>): void } {
+  const send = (socket: Socket<Client>, frame: Uint8Array, mayDrop: boolean): void => {
+    const client = socket.data
+    if (client.lagging && mayDrop) return
+    if (mayDrop && client.waitingBytes + frame.length > CLIENT_QUEUE_BYTES) {
+      client.lagging = true
+      return
+    }
+    client.waiting.push(frame)
+    client.waitingBytes += frame.length
+    flush(socket)
+  }
+  const flush = (socket: Socket<Client>): void => {
+    const client = socket.data
+    for (let next = client.waiting[0]; next !== undefined; next = client.waiting[0]) {
+      const taken = socket.write(next)
+      if (taken < 0) return
+      client.waitingBytes -= taken
+      if (taken < next.length) {
+        client.waiting[0] = next.subarray(taken)
+        return
+      }
+      client.waiting.shift()
+    }
+    if (!client.lagging) return
+    client.lagging = false
+    repaint(socket)
+  }
+  return { send, flush }
+}
+
 /** A program ended by a signal has 128 and its number, as shells say it. */
 function signalExit(code: number | null): number | null { return code === null || code >= 128 ? code : 128 + code }
 
-const BRACKETED = /\u001b\[\?2004([hl])/g
+/** Escape, `[?2004`, and on or off. */
+const BRACKETED = new RegExp(`${String.fromCharCode(27)}\\[\\?2004([hl])`, 'g')
 
 /** Whether the program asked that pastes be bracketed; its request may be cut by the edge of a chunk. */
 function createModeWatch(): { see(bytes: Uint8Array): void; bracketedPaste(): boolean } {

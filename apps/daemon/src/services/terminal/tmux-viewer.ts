@@ -20,8 +20,8 @@ export function attachTmux(deps: { command: TmuxCommand; terminalId: string; exi
   return {
     count: () => open.size,
     inputAgeMs: () => (lastInputAt === null ? null : performance.now() - lastInputAt),
-    ended: (code) => { for (const viewer of [...open]) viewer.end(code) },
-    closeAll: () => { for (const viewer of [...open]) viewer.close() },
+    ended: (code) => { for (const viewer of open) viewer.end(code) },
+    closeAll: () => { for (const viewer of open) viewer.close() },
     async attach(viewer) {
       const { command, terminalId } = deps
       let client: Bun.Subprocess | null = null
