@@ -94,10 +94,13 @@ async function report(io: Io, failed: { error: unknown; json: boolean }): Promis
   return 1
 }
 
-if (import.meta.main) {
+/** The process: from here when run from source, from its own entry in the compiled binary. */
+export async function runProcess(): Promise<void> {
   // A reader that went away (`berth list | head -1`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0) })
   process.exitCode = await main(process.argv.slice(2))
   // Sockets that are kept open for the next request must not keep the shell waiting.
   process.stdout.write('', () => process.exit())
 }
+
+if (import.meta.main) void runProcess()

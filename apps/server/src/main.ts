@@ -11,6 +11,7 @@ import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
+import type { Carried } from './compose/carried.ts'
 import { readConfig } from './compose/config.ts'
 import type { ServerConfig } from './compose/config.ts'
 import { startDatabase } from './compose/database.ts'
@@ -50,6 +51,8 @@ export interface ServeOptions {
   /** Absent: the built-in database. */
   readonly databaseUrl?: string
   readonly log?: (line: string) => void
+  /** A released binary's own files. */
+  readonly carried?: Carried
   /** Tests replace parts of the world. */
   readonly providers?: (context: ProviderContext) => readonly Provider[]
   readonly clock?: Clock
@@ -115,13 +118,14 @@ export async function serve(options: ServeOptions): Promise<Server> {
 }
 
 async function foundation(options: ServeOptions, log: (line: string) => void, closers: Closers): Promise<Foundation> {
+  const { carried } = options
   const home = await prepareHome(options.home)
   const config = await readConfig(home.dir)
   closers.add('the lock', lockHome(home.dir))
-  const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log })
+  const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log, ...(carried ? { binaries: carried.postgres } : {}) })
   closers.add('the database', () => database.stop())
   const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)))
-  const store = await openStore({ database: database.address, masterKey, log })
+  const store = await openStore({ database: database.address, masterKey, log, ...(carried ? { migrationsFolder: carried.migrations } : {}) })
   closers.add('the store', () => store.close())
   const clock = options.clock === undefined
     ? await createDatabaseClock({ databaseNow: () => store.installation.databaseNow() })
@@ -181,7 +185,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const ending = createEnding(base)
   people.serve(createControl({
     ...services, hosts,
-    pageFile: createPageFiles(async () => (await import('@berth/web/assets')).buildWebAssets()),
+    pageFile: createPageFiles(options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets())),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
     // The answer to the request goes first.
     requestStop: () => void setTimeout(() => void ending.stop(), 50),
@@ -196,7 +200,7 @@ async function assemble(base: Foundation): Promise<Server> {
 function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
   const { options, config, store, clock, installation, log } = base
   const { link, machines, providers, serverId } = parts
-  const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log })
+  const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
   const address = { unixSocket: machines.unixSocket, loopbackUrl: machines.loopbackUrl, publicUrl: config.linkUrl ?? null }
   const loop: TickLoop = startTickLoop({
     store, clock, owner: serverId, log,
@@ -251,7 +255,7 @@ async function serverInfo({ store, clock, database, home, installation }: Founda
 }
 
 /** `berth serve`, by hand or started in the background by the CLI. The first word may be missing. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], carried?: Carried): Promise<number> {
   try {
     const args = argv[0] === 'serve' ? argv.slice(1) : [...argv]
     const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
@@ -262,6 +266,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       ...(values.listen === undefined ? {} : { listen: values.listen }),
       ...(values.port === undefined ? {} : { port: portOf(values.port) }),
       ...(databaseUrl ? { databaseUrl } : {}),
+      ...(carried ? { carried } : {}),
     })
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void server.stop())
     await server.stopped

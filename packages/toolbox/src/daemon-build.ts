@@ -7,8 +7,8 @@ import { runBun } from './bun-run.ts'
 import { makeReadableDir } from './readable-dir.ts'
 import type { Target } from './targets.ts'
 
-/** The daemon for that target as bytes and the hash of them, or null when the product does not carry it. */
-export type EmbeddedDaemon = (target: Target) => Promise<{ readonly hash: string; readonly executable: Blob } | null>
+/** The daemon for that target as bytes, which are read when they are needed, and the hash of them; null when the product does not carry it. */
+export type EmbeddedDaemon = (target: Target) => Promise<{ readonly hash: string; readonly executable: Blob | (() => Promise<Blob>) } | null>
 interface Place { readonly dir: string; readonly log: (line: string) => void }
 
 const EXECUTABLE = 'berth-daemon'
@@ -37,7 +37,7 @@ export async function daemonFromProduct(place: Place & { readonly embedded: Embe
   place.log(`unpacking the daemon for ${target}`)
   await publish(place.dir, daemon.hash, async (staging) => {
     signal.throwIfAborted()
-    await Bun.write(join(staging, EXECUTABLE), daemon.executable)
+    await Bun.write(join(staging, EXECUTABLE), typeof daemon.executable === 'function' ? await daemon.executable() : daemon.executable)
   })
   return daemon.hash
 }

@@ -4,7 +4,7 @@
  * refused with `database_unavailable`.
  */
 import { startEmbedded } from '@berth/store'
-import type { DatabaseAddress, Embedded } from '@berth/store'
+import type { DatabaseAddress, Embedded, EmbeddedOptions } from '@berth/store'
 
 export interface RunningDatabase {
   readonly kind: 'embedded' | 'external'
@@ -17,17 +17,18 @@ export interface RunningDatabase {
 const FIRST_RESTART_MS = 50
 const LONGEST_RESTART_MS = 10_000
 
-export async function startDatabase(options: { home: string; url: string | null; log: (line: string) => void }): Promise<RunningDatabase> {
-  const { home, url, log } = options
+export async function startDatabase(options: { home: string; url: string | null; log: (line: string) => void; binaries?: EmbeddedOptions['binaries'] }): Promise<RunningDatabase> {
+  const { home, url, log, binaries } = options
+  const start = () => startEmbedded({ home, log, ...(binaries === undefined ? {} : { binaries }) })
   if (url !== null) return { kind: 'external', address: { kind: 'url', url }, pid: () => null, stop: async () => {} }
   let stopped = false
-  let embedded: Embedded = await startEmbedded({ home, log })
+  let embedded: Embedded = await start()
   let restarting: Promise<void> = Promise.resolve()
 
   const restart = async () => {
     for (let pauseMs = FIRST_RESTART_MS; !stopped; pauseMs = Math.min(pauseMs * 2, LONGEST_RESTART_MS)) {
       try {
-        const next = await startEmbedded({ home, log })
+        const next = await start()
         if (stopped) return await next.stop()
         embedded = next
         watch()

@@ -22,8 +22,11 @@ export interface EmbeddedOptions {
   readonly log?: (line: string) => void
   /** As root: who the database runs as. Absent: the system's postgres user, or nobody. */
   readonly unprivileged?: UserIds | null
-  /** The directory that holds bin, lib and share; absent: the npm package's. */
-  readonly binaries?: string
+  /**
+   * The directory that holds bin, lib and share, or what puts one below the database's own directory; absent: the npm
+   * package's.
+   */
+  readonly binaries?: string | ((below: string) => Promise<string>)
   /** Off only in tests, where a lost database is no loss. */
   readonly durable?: boolean
 }
@@ -53,7 +56,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const places = await preparePlaces(options.home, options.unprivileged)
   const release = takeLock(places.lock)
   try {
-    const binaries = await reachableBinaries(options.binaries ?? postgresBinaries(), places.runAs)
+    const binaries = await reachableBinaries(await binariesFor(options, places), places.runAs)
     const existed = await ensureData(places, binaries, options.durable ?? true)
     await stopOrphan(places, binaries, log)
     const child = await startUntilReady({ places, binaries, log, durable: options.durable ?? true })
@@ -62,6 +65,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     release()
     throw error
   }
+}
+
+async function binariesFor({ binaries }: EmbeddedOptions, { root }: Places): Promise<string> {
+  return typeof binaries === 'function' ? await binaries(root) : binaries ?? postgresBinaries()
 }
 
 /** Made under another name first, so that a first start that was killed leaves no half-made directory. */
