@@ -51,7 +51,10 @@ export function startProduct(extra: Record<string, string> = {}): Product {
     fetch: async (path, init = {}) => {
       const { url } = JSON.parse(readFileSync(join(home, SERVER_FILE), 'utf8')) as { url: string }
       const token = readFileSync(join(home, TOKEN_FILE), 'utf8').trim()
-      return fetch(new URL(path, url), { ...init, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...init.headers } })
+      const headers = new Headers(init.headers)
+      headers.set('authorization', `Bearer ${token}`)
+      if (!headers.has('content-type')) headers.set('content-type', 'application/json')
+      return fetch(new URL(path, url), { ...init, headers })
     },
     close: async () => {
       if (existsSync(join(home, SERVER_FILE))) {
