@@ -8,8 +8,9 @@ import { createFloor } from './sse-floor.ts'
 import type { Floor } from './sse-floor.ts'
 import { percentile, RUNS, within } from './measure.ts'
 import type { Bench } from './measure.ts'
-import { createWallClock, startPlainWorkspace } from './plain-workspace.ts'
+import { startPlainWorkspace } from './plain-workspace.ts'
 import type { PlainWorkspace } from './plain-workspace.ts'
+import { createWallClock } from './wall-clock.ts'
 
 /** Each makes the daemon journal two events: sent, and accepted. */
 const MESSAGES = 20

@@ -48,12 +48,3 @@ function openJournal(home: string, id: string): Database {
   if (path === undefined) throw new BerthError('not_found', 'the daemon\'s journal is not where it was looked for', { hint: `below workspaces/${id} of the home` })
   return new Database(path, { readonly: true })
 }
-
-/** ms since the epoch with fractions: the wall clock steps in whole ones. */
-export function createWallClock(): () => number {
-  const before = Date.now()
-  let tick = before
-  while (tick === before) tick = Date.now()
-  const offset = tick - performance.now()
-  return () => offset + performance.now()
-}

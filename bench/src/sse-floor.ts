@@ -4,7 +4,8 @@ import { BerthError } from '@berth/wire/error'
 
 export interface Floor {
   readonly url: string
-  publish(): Promise<void>
+  /** `mark` is told to everyone who listens. */
+  publish(mark?: string): Promise<void>
   subscribe(): Promise<{ next(): Promise<void>; close(): Promise<void> }>
   close(): Promise<void>
 }
@@ -18,7 +19,7 @@ export async function createFloor(): Promise<Floor> {
   const url = `http://127.0.0.1:${port}`
   return {
     url,
-    async publish() { await (await fetch(url, { method: 'POST' })).body?.cancel() },
+    async publish(mark = '') { await (await fetch(url, { method: 'POST', body: mark })).body?.cancel() },
     async subscribe() {
       const response = await fetch(url)
       const body = response.body?.getReader()

@@ -2,13 +2,14 @@
 const listeners = new Set<ReadableStreamDefaultController<Uint8Array>>()
 const text = new TextEncoder()
 /** About as long as one of our events. */
-const MESSAGE = text.encode(`event: data\ndata: [{"body":{"type":"message","text":"${'x'.repeat(250)}"}}]\n\n`)
+const message = (mark: string): Uint8Array => text.encode(`event: data\ndata: [{${mark}"body":{"type":"message","text":"${'x'.repeat(250)}"}}]\n\n`)
 
 const server = Bun.serve({
   hostname: '127.0.0.1', port: 0, idleTimeout: 0,
-  fetch(request) {
+  async fetch(request) {
     if (request.method === 'POST') {
-      for (const listener of listeners) listener.enqueue(MESSAGE)
+      const bytes = message(await request.text())
+      for (const listener of listeners) listener.enqueue(bytes)
       return new Response('ok')
     }
     let own: ReadableStreamDefaultController<Uint8Array>
