@@ -1,39 +1,35 @@
-#!/bin/sh
-# Makes the pinned toolchain and the dependencies be there, and prints the path of bun. Quiet when nothing is to do.
-# Needs git and Node >= 20 with npm. Safe when run twice at once: everything is made aside and renamed into place.
-set -eu
-root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
-version=$(sed -n 's/.*"bun": "\([0-9.]*\)".*/\1/p' "$root/package.json" | head -n 1)
-bun="$root/.toolchain/bun-$version/bin/bun"
-say() { printf '%s\n' "$*" >&2; }
-
-if [ ! -x "$bun" ]; then
-  command -v npm >/dev/null 2>&1 || { say "berth: npm is not installed; it fetches the pinned toolchain"; say "hint: install Node.js 20 or newer (on Debian: apt-get install nodejs npm)"; exit 5; }
-  say "berth: fetching the toolchain (bun $version), once"
-  mkdir -p "$root/.toolchain" || { say "berth: cannot write to $root"; say "hint: clone the repository to a place you may write to"; exit 1; }
-  work=$(mktemp -d "$root/.toolchain/.new.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
-  if ! npm install --prefix "$work" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error "bun@$version" >"$work/log" 2>&1; then
-    say "berth: the toolchain could not be fetched"; tail -n 5 "$work/log" >&2; say "hint: check the network and your npm configuration, then run the same command again"; exit 5
-  fi
-  found=
-  for candidate in "$work"/node_modules/@oven/*/bin/bun; do
-    # The package brings builds for several CPUs; the first that runs here is the right one.
-    if [ "$("$candidate" --version 2>/dev/null)" = "$version" ]; then found=$candidate; break; fi
+# Sourced by ./berth and ./test with `root` set: makes the pinned toolchain and the packages of bun.lock be there and
+# sets `tools`; `$tools/bun` is bun. Quiet when nothing is to do. Needs git and Node >= 20 with npm. Safe when run twice at once.
+say() { printf 'berth: %s\n' "$1" >&2; }
+die() { say "$1"; say "hint: $2"; exit 1; }
+version=$(sed -n 's/.*"bun": *"\([0-9.]*\)".*/\1/p' "$root/package.json")
+tools=$root/.toolchain/bun-$version
+lock=$root/.toolchain/lock
+current() { [ -x "$tools/bun" ] && cmp -s "$root/bun.lock" "$root/node_modules/.berth-lock"; }
+if ! current; then
+  mkdir -p "$root/.toolchain" 2>/dev/null && [ -w "$root/.toolchain" ] || die "cannot write $root/.toolchain" "make .toolchain and node_modules writable, or run it once as their owner"
+  # The lock is a link that names its holder, so one whose holder is gone can be told from one in use.
+  until ln -s "$$" "$lock" 2>/dev/null; do
+    holder=$(readlink "$lock" 2>/dev/null || true)
+    [ -n "$holder" ] && { [ -d "/proc/$holder" ] || kill -0 "$holder" 2>/dev/null; } || { [ "$(readlink "$lock" 2>/dev/null)" = "$holder" ] && rm -f "$lock"; }
+    sleep 0.2
   done
-  [ -n "$found" ] || { say "berth: no build of bun $version runs on this machine ($(uname -sm))"; say "hint: Linux with glibc >= 2.17 or macOS, on x64 or arm64"; exit 1; }
-  mkdir -p "$work/ready/bin"
-  ln "$found" "$work/ready/bin/bun" 2>/dev/null || cp "$found" "$work/ready/bin/bun"
-  mv "$work/ready" "$root/.toolchain/bun-$version" 2>/dev/null || [ -x "$bun" ]
-fi
-
-if ! cmp -s "$root/bun.lock" "$root/node_modules/.berth-lock"; then
-  say "berth: installing dependencies"
-  log=$(mktemp)
-  if ! (cd "$root" && "$bun" install --frozen-lockfile) >"$log" 2>&1; then
-    say "berth: the dependencies could not be installed"; tail -n 8 "$log" >&2; rm -f "$log"; say "hint: check the network, then run the same command again"; exit 5
+  trap 'rm -f "$lock"' EXIT
+  trap 'exit 130' INT TERM
+  if [ ! -x "$tools/bun" ]; then
+    command -v npm >/dev/null || die "npm is missing" "install Node.js 20 or newer with npm"
+    say "fetching bun $version (once, about 100 MB)"
+    npm install --prefix "$tools" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error "bun@$version" >&2 || die "npm could not install bun@$version" "check the network and the npm registry, then run it again"
+    for bun in "$tools"/node_modules/@oven/*/bin/bun; do
+      if "$bun" --version >/dev/null 2>&1; then ln -sfn "${bun#"$tools"/}" "$tools/bun"; break; fi
+    done
+    [ -x "$tools/bun" ] || die "no build of bun $version runs on $(uname -sm)" "Berth runs on Linux and macOS, x64 and arm64"
   fi
-  rm -f "$log"
-  cp "$root/bun.lock" "$root/node_modules/.berth-lock.$$" && mv "$root/node_modules/.berth-lock.$$" "$root/node_modules/.berth-lock"
+  if ! current; then
+    say "installing packages (once)"
+    (cd "$root" && "$tools/bun" install --frozen-lockfile --silent >&2) || die "the packages in bun.lock could not be installed" "check the network and that $root is writable, then run it again"
+    cp "$root/bun.lock" "$root/node_modules/.berth-lock"
+  fi
+  rm -f "$lock"
+  trap - EXIT INT TERM
 fi
-printf '%s\n' "$bun"
