@@ -1,5 +1,5 @@
 /** Reads what `scripts/build.ts` put into this binary. */
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { access, chmod, lstat, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -18,7 +18,7 @@ export async function readCarried(): Promise<Carried> {
       const found = manifest.daemons[target]
       if (found === undefined) return null
       // Piece by piece: the server keeps running, and would keep the hundred megabytes.
-      return { hash: found.hash, executable: (path) => pipeline(createReadStream(join(assets, found.file)), createZstdDecompress(), createWriteStream(path)) }
+      return { hash: found.hash, executable: (path) => pipeline(Bun.file(join(assets, found.file)).stream(), createZstdDecompress(), createWriteStream(path)) }
     },
     webAssets: async () => new Map(await Promise.all(manifest.web.map(async ({ path, file, type, immutable }) => [path, { body: await Bun.file(join(assets, file)).bytes(), type, immutable }] as const))),
   }

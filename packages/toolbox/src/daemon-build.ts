@@ -7,13 +7,14 @@ import { runBun } from './bun-run.ts'
 import { makeReadableDir } from './readable-dir.ts'
 import type { Target } from './targets.ts'
 
-/** The daemon for that target as bytes, which are read when they are needed, and the hash of them; null when the product does not carry it. */
-export type EmbeddedDaemon = (target: Target) => Promise<{ readonly hash: string; readonly executable: Blob | (() => Promise<Blob>) } | null>
+/** The daemon for that target as bytes, or what writes them to a path, and the hash of them; null when the product does not carry it. */
+export type EmbeddedDaemon = (target: Target) => Promise<{ readonly hash: string; readonly executable: Blob | ((path: string) => Promise<void>) } | null>
 interface Place { readonly dir: string; readonly log: (line: string) => void }
 
 const EXECUTABLE = 'berth-daemon'
 const HASH_LENGTH = 16
-const BUILD_FLAGS = ['--minify', '--bytecode', '--splitting', '--format=esm'] as const
+/** A workspace's `.env` and `bunfig.toml` are the agent's: the daemon, and the hooks that it is, must not read them. */
+const BUILD_FLAGS = ['--minify', '--bytecode', '--splitting', '--format=esm', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'] as const
 
 export async function daemonFromSource(place: Place & { readonly entry: string }, target: Target, signal: AbortSignal): Promise<string> {
   const hash = await sourceHash(place.entry, target)
@@ -37,7 +38,8 @@ export async function daemonFromProduct(place: Place & { readonly embedded: Embe
   place.log(`unpacking the daemon for ${target}`)
   await publish(place.dir, daemon.hash, async (staging) => {
     signal.throwIfAborted()
-    await Bun.write(join(staging, EXECUTABLE), typeof daemon.executable === 'function' ? await daemon.executable() : daemon.executable)
+    const path = join(staging, EXECUTABLE)
+    await (typeof daemon.executable === 'function' ? daemon.executable(path) : Bun.write(path, daemon.executable))
   })
   return daemon.hash
 }
