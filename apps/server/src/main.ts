@@ -11,12 +11,13 @@ import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
+import { BACKUP_WORDS, runBackupWord } from './compose/backup-words.ts'
 import type { Carried } from './compose/carried.ts'
 import { readConfig } from './compose/config.ts'
 import type { ServerConfig } from './compose/config.ts'
 import { startDatabase } from './compose/database.ts'
 import type { RunningDatabase } from './compose/database.ts'
-import { defaultHome, lockHome, prepareHome, readToken, rememberedPort, rememberPort, removeServerFile, writeServerFile, writeToken } from './compose/home.ts'
+import { backupsDir, defaultHome, lockHome, prepareHome, readToken, rememberedPort, rememberPort, removeServerFile, writeServerFile, writeToken } from './compose/home.ts'
 import type { Home } from './compose/home.ts'
 import { listenForMachines, listenForPeople } from './compose/listeners.ts'
 import type { ControlListener, LinkListener } from './compose/listeners.ts'
@@ -55,6 +56,7 @@ export interface ServeOptions {
   readonly carried?: Carried
   /** Tests replace parts of the world. */
   readonly providers?: (context: ProviderContext) => readonly Provider[]
+  readonly store?: (store: Store) => Store
   readonly clock?: Clock
   readonly toolbox?: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
 }
@@ -125,7 +127,10 @@ async function foundation(options: ServeOptions, log: (line: string) => void, cl
   const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log, ...(carried ? { binaries: carried.postgres } : {}) })
   closers.add('the database', () => database.stop())
   const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)))
-  const store = await openStore({ database: database.address, masterKey, log, ...(carried ? { migrationsFolder: carried.migrations } : {}) })
+  // An external database has an owner, who makes backups of his own.
+  const backups = database.kind === 'embedded' ? { backupsDir: backupsDir(home.dir) } : {}
+  const opened = await openStore({ database: database.address, masterKey, log, ...backups, ...(carried ? { migrationsFolder: carried.migrations } : {}) })
+  const store = options.store?.(opened) ?? opened
   closers.add('the store', () => store.close())
   const clock = options.clock === undefined
     ? await createDatabaseClock({ databaseNow: () => store.installation.databaseNow() })
@@ -156,7 +161,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const poke = () => ticks?.poke()
   const link = createLinkServer({
     store, clock, serverId, log,
-    assignmentFor: (id) => assignmentFor({ store, clock }, id),
+    assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null }, id),
     linkHttp: createLinkHttp({ store, repositories, uploads, log }),
     // A daemon that came or went is what the workspace's next step waits for.
     onChange: (id) => void store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
@@ -254,9 +259,14 @@ async function serverInfo({ store, clock, database, home, installation }: Founda
   }
 }
 
-/** `berth serve`, by hand or started in the background by the CLI. The first word may be missing. */
+/** `berth serve`, by hand or started in the background by the CLI, and `backup` and `restore`. The first word may be missing. */
 export async function main(argv: readonly string[], carried?: Carried): Promise<number> {
   try {
+    const word = BACKUP_WORDS.find((known) => known === argv[0])
+    if (word !== undefined) {
+      await runBackupWord(word, argv.slice(1), { env: process.env, out: (line) => void process.stdout.write(`${line}\n`), ...(carried ? { carried } : {}) })
+      return 0
+    }
     const args = argv[0] === 'serve' ? argv.slice(1) : [...argv]
     const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
     const home = values.home ?? defaultHome(process.env)

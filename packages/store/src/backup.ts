@@ -104,7 +104,7 @@ export async function restore(sql: Sql, fromFile: string, options: RestoreOption
 async function requireEmpty(tx: Transaction, replace: boolean): Promise<void> {
   const [row] = await tx<{ used: boolean }[]>`select exists (select from users) or exists (select from workspaces) as used`
   if (row?.used === true && !replace) {
-    throw new BerthError('conflict', 'this database is in use', { hint: 'restore into a fresh home, or say --replace to delete what is here' })
+    throw new BerthError('conflict', 'this database is in use', { hint: 'restore into a fresh home, or say `--replace` to delete what is here' })
   }
   await tx`truncate ${tx(TABLES as unknown as string[])}`
 }

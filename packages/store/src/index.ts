@@ -1,6 +1,8 @@
 export { connect, type DatabaseAddress, type Sql } from './address.ts'
 export { backup, type BackupSummary, restore, type RestoreOptions } from './backup.ts'
 export { loadMasterKey } from './crypto.ts'
+export { opensSecrets } from './master-key.ts'
+export { findEmbedded } from './embedded/find.ts'
 export { POSTGRES_MAJOR, postgresBinaries } from './embedded/binaries.ts'
 export { type Embedded, type EmbeddedOptions, type Exit, startEmbedded } from './embedded/start.ts'
 export { migrateDatabase } from './migrate.ts'

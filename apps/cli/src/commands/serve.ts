@@ -29,18 +29,21 @@ export const backup = command({
 
 export const restore = command({
   name: 'restore',
-  summary: 'Replace what the server knows by a backup',
+  summary: 'Put back what a backup holds',
   arguments: '<file>',
-  options: { yes: { type: 'boolean', short: 'y', help: 'do not ask' } },
-  examples: ['berth restore berth-2026-11.backup'],
-  notes: 'Afterwards the reaper is held until you say which unknown machines may go.',
-  parse: ({ values, positionals }) => ({ file: one(positionals, 'file', 'restore'), yes: values.yes ?? false }),
-  async run(context, { file, yes }) {
-    if (!yes) {
-      if (!context.io.interactive) throw new BerthError('bad_request', 'restoring needs a yes', { hint: `berth restore ${file} -y` })
+  options: {
+    replace: { type: 'boolean', help: 'delete what the server knows now (it is backed up first)' },
+    yes: { type: 'boolean', short: 'y', help: 'do not ask' },
+  },
+  examples: ['berth restore berth-2026-11.backup', 'berth restore berth-2026-11.backup --replace'],
+  notes: 'Stop the server first. Afterwards the reaper is held until `berth server release-reaper`.',
+  parse: ({ values, positionals }) => ({ file: one(positionals, 'file', 'restore'), replace: values.replace ?? false, yes: values.yes ?? false }),
+  async run(context, { file, replace, yes }) {
+    if (replace && !yes) {
+      if (!context.io.interactive) throw new BerthError('bad_request', 'replacing needs a yes', { hint: `berth restore ${file} --replace -y` })
       if (!/^y(es)?$/i.test(await context.io.ask('Replace everything the server knows? [y/N] '))) throw new BerthError('cancelled', 'nothing was changed')
     }
-    await runServerRole(context, ['restore', file, ...(context.json ? ['--json'] : [])])
+    await runServerRole(context, ['restore', file, ...(replace ? ['--replace'] : []), ...(context.json ? ['--json'] : [])])
   },
 })
 

@@ -17,6 +17,8 @@ export const ServerConfig = z.strictObject({
   /** The CLI's: which server it speaks to. */
   context: z.string().optional(),
   autoStopMinutes: z.number().min(0).max(60 * 24 * 365).optional(),
+  /** Which program is run for an agent, in place of the one that Berth brings. An absolute path inside the machine. */
+  agents: z.strictObject({ claude: z.strictObject({ executable: z.string().startsWith('/').optional() }).optional() }).optional(),
 })
 export type ServerConfig = z.infer<typeof ServerConfig>
 

@@ -22,6 +22,8 @@ export function defaultHome(env: Readonly<Record<string, string | undefined>>): 
   return env['BERTH_HOME'] || join(homedir(), '.berth')
 }
 
+export const backupsDir = (home: string): string => join(home, 'backups')
+
 export async function prepareHome(dir: string): Promise<Home> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })

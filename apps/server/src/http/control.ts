@@ -17,14 +17,15 @@ import { callerOf } from './credentials.ts'
 import type { Caller } from './credentials.ts'
 import { onPageHost } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
+import type { PageFiles } from './page-files.ts'
 import { asBerthError, refusal, secured } from './respond.ts'
-import { page, signIn, SIGN_IN_PATH } from './sign-in.ts'
+import { signIn, SIGN_IN_PATH } from './sign-in.ts'
+import { signedOutPage } from './signed-out-page.ts'
 import { serveStream } from './stream.ts'
 
 export interface ControlDeps extends ApiDeps {
   readonly hosts: Hosts
-  /** The page's files, or null when this path is none of them. */
-  pageFile(path: string): Promise<Response | null>
+  readonly pageFile: PageFiles
 }
 
 /** `undefined`: the connection became a socket. */
@@ -74,7 +75,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
-  return (await deps.pageFile(url.pathname)) ?? nothingThere(request, url)
+  return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'))) ?? nothingThere(request, url)
 }
 
 async function health({ api, request, url }: Routed): Promise<Response> {
@@ -136,6 +137,6 @@ function answerFor(deps: ControlDeps, at: { request: Request; url: URL; error: B
   const forPeople = request.method === 'GET' && (request.headers.get('accept') ?? '').includes('text/html')
   if (!forPeople) return response
   if (!deps.hosts.mayHoldCookie(request)) return Response.redirect(onPageHost(request, deps.hosts), 302)
-  return page(401, '<h1>Berth</h1><p>Sign in by a one-time link: run <code>berth web</code> on the machine of this server.</p>')
+  return signedOutPage(401, '<h1>This browser is not signed in</h1><p>On the machine that runs the server:</p><pre>berth web</pre><p class="meta">It opens a link that signs one browser in, once.</p>')
 }
 

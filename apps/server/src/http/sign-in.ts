@@ -9,6 +9,7 @@ import { readLimited } from './body.ts'
 import { cookieName, isHttps, ownOrigin } from './credentials.ts'
 import { onPageHost, sessionCookie } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
+import { escapeHtml, signedOutPage } from './signed-out-page.ts'
 
 export interface SignInDeps { readonly access: Pick<AccessStore, 'redeemSignInCode' | 'issueToken'>; readonly clock: Clock; readonly hosts: Hosts }
 
@@ -26,8 +27,8 @@ function showButton(deps: SignInDeps, request: Request): Response {
   if (!deps.hosts.mayHoldCookie(request)) return Response.redirect(onPageHost(request, deps.hosts), 302)
   const query = new URL(request.url).searchParams
   const code = query.get('code') ?? ''
-  if (!CODE.test(code)) return page(400, '<h1>Berth</h1><p>This sign-in link is not complete. Run <code>berth web</code> for a new one.</p>')
-  return page(200, `<h1>Berth</h1><form method="post" action="${SIGN_IN_PATH}"><input type="hidden" name="code" value="${escapeHtml(code)}"><input type="hidden" name="next" value="${escapeHtml(localPath(query.get('next')))}"><button type="submit" autofocus>Sign in on this browser</button></form>`)
+  if (!CODE.test(code)) return signedOutPage(400, '<h1>This link is not complete</h1><p>Copy all of it, or make a new one:</p><pre>berth web</pre>')
+  return signedOutPage(200, `<h1>Sign in to Berth</h1><p>This browser will see and answer your agents.</p><form method="post" action="${SIGN_IN_PATH}"><input type="hidden" name="code" value="${escapeHtml(code)}"><input type="hidden" name="next" value="${escapeHtml(localPath(query.get('next')))}"><button type="submit" autofocus>Sign in on this browser</button></form>`)
 }
 
 async function redeem(deps: SignInDeps, request: Request): Promise<Response> {
@@ -41,7 +42,7 @@ async function redeem(deps: SignInDeps, request: Request): Promise<Response> {
   const now = deps.clock.now()
   const code = form.get('code') ?? ''
   const userId = CODE.test(code) ? await deps.access.redeemSignInCode(code, now) : null
-  if (userId === null) return page(401, '<h1>Berth</h1><p>This sign-in link was used already or is too old. Run <code>berth web</code> for a new one.</p>')
+  if (userId === null) return signedOutPage(401, '<h1>This link was used already, or is too old</h1><p>A link signs one browser in, once. For a new one:</p><pre>berth web</pre>')
   const { token } = await deps.access.issueToken({ userId, kind: 'browser', name: browserName(request), expiresAt: now + deadlines.browserSession }, now)
   return new Response(null, {
     status: 303,
@@ -60,19 +61,4 @@ function browserName(request: Request): string {
   const browser = ['Firefox', 'Edg', 'Chrome', 'Safari'].find((name) => agent.includes(name)) ?? 'browser'
   const system = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac', 'Linux'].find((name) => agent.includes(name))
   return system ? `${browser} on ${system}` : browser
-}
-
-export function page(status: number, body: string): Response {
-  const html = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>Berth</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}button{font:inherit;padding:.7rem 1.2rem}</style><body>${body}</body></html>`
-  return new Response(html, {
-    status,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    },
-  })
-}
-
-export function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')
 }

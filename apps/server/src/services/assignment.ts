@@ -4,7 +4,14 @@ import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import type { Assignment } from '@berth/wire/daemon'
 
-export async function assignmentFor(deps: { store: Store; clock: Clock }, id: WorkspaceId): Promise<Assignment> {
+interface AssignmentDeps {
+  readonly store: Store
+  readonly clock: Clock
+  /** The program that a person chose for claude workspaces; null: the toolbox's. */
+  readonly claudeExecutable: string | null
+}
+
+export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Promise<Assignment> {
   const { store } = deps
   const [record, secrets, prompts, undelivered] = await Promise.all([store.getWorkspace(id), store.secrets(id), store.prompts.pending(id), store.approvals.undelivered(id)])
   if (!record) throw new BerthError('not_found', `there is no workspace ${id}`)
@@ -15,7 +22,7 @@ export async function assignmentFor(deps: { store: Store; clock: Clock }, id: Wo
     name: workspace.name,
     source: workspace.source,
     sourceReady: workspace.sourceReady,
-    agent: { kind: workspace.agent, sessionId: workspace.sessionId, command: workspace.command, approvalMode: workspace.approvalMode, executable: null, version: null },
+    agent: { kind: workspace.agent, sessionId: workspace.sessionId, command: workspace.command, approvalMode: workspace.approvalMode, executable: workspace.agent === 'claude' ? deps.claudeExecutable : null, version: null },
     services: [...workspace.services],
     env: secrets.env,
     homeFiles: [...secrets.homeFiles],

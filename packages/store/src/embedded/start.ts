@@ -50,6 +50,10 @@ const FAST_STOP_MS = 10_000
 const SOCKET_PORT = 5432
 const LAST_LINES = 20
 
+export function socketAddress(socketDir: string): DatabaseAddress {
+  return { kind: 'socket', path: join(socketDir, `.s.PGSQL.${SOCKET_PORT}`), user: 'berth', database: 'postgres' }
+}
+
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   options.signal?.throwIfAborted()
   const log = options.log ?? (() => {})
@@ -156,7 +160,7 @@ function supervise({ child, places, existed, release, log, signal }: Started): E
   signal?.addEventListener('abort', onAbort)
   if (signal?.aborted === true) onAbort()
   return {
-    address: { kind: 'socket', path: join(places.socketDir, `.s.PGSQL.${SOCKET_PORT}`), user: 'berth', database: 'postgres' },
+    address: socketAddress(places.socketDir),
     pid: child.pid, existed, stop,
     onExit(listener) {
       if (ended !== null && stopping === null) listener(ended)
