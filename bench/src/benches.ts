@@ -8,5 +8,6 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   'server-memory': { summary: 'PSS of the idle server and its PostgreSQL', load: () => import('./server-memory.ts').then(({ serverMemory }) => serverMemory) },
   'event-delivery': { summary: 'a daemon\'s event until a second client has it', load: () => import('./event-delivery.ts').then(({ eventDelivery }) => eventDelivery) },
   fanout: { summary: 'one publisher to 1,000 subscribers', load: () => import('./fanout.ts').then(({ fanout }) => fanout) },
+  terminal: { summary: 'terminal throughput and echo against a direct tmux attach', load: () => import('./terminal.ts').then(({ terminal }) => terminal) },
   mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
 }

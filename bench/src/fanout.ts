@@ -10,7 +10,6 @@ import type { Bench } from './measure.ts'
 import { startPlainWorkspace } from './plain-workspace.ts'
 import type { PlainWorkspace } from './plain-workspace.ts'
 import { createFloor } from './sse-floor.ts'
-import type { Floor } from './sse-floor.ts'
 import { createWallClock } from './wall-clock.ts'
 
 const SUBSCRIBERS = 1000
@@ -22,8 +21,7 @@ export const fanout: Bench = {
   name: 'fanout',
   summary: `one publisher to ${SUBSCRIBERS} subscribers`,
   async *run({ signal }) {
-    const floor = await createFloor()
-    const plain = await plainRounds(floor, signal).finally(() => floor.close())
+    const plain = await plainRounds(signal)
     const workspace = await startPlainWorkspace('cat >/dev/null')
     try {
       const ours = await rounds(workspace, signal)
@@ -67,10 +65,12 @@ async function rounds({ product, id, journaledAt }: PlainWorkspace, signal: Abor
   }
 }
 
-async function plainRounds(floor: Floor, signal: AbortSignal): Promise<Round[]> {
+async function plainRounds(signal: AbortSignal): Promise<Round[]> {
   const now = createWallClock()
-  const subscribers = await startSubscribers(floor.url, '')
+  const floor = await createFloor()
+  let subscribers: Awaited<ReturnType<typeof startSubscribers>> | null = null
   try {
+    subscribers = await startSubscribers(floor.url, '')
     const done: Round[] = []
     for (let round = 0; round <= ROUNDS; round++) {
       signal.throwIfAborted()
@@ -81,7 +81,8 @@ async function plainRounds(floor: Floor, signal: AbortSignal): Promise<Round[]> 
     }
     return done
   } finally {
-    await subscribers.close()
+    await subscribers?.close()
+    await floor.close()
   }
 }
 
@@ -105,7 +106,7 @@ async function startSubscribers(url: string, token: string) {
     close,
     /** When each had the first message that holds `mark`, reckoned from `since` (ms since the epoch). */
     async round(mark: string, since: number): Promise<Round> {
-      peer.stdin.write(`${mark}\n`)
+      void peer.stdin.write(`${mark}\n`)
       await peer.stdin.flush()
       const { value = '[]' } = await within(ROUND_MS, 'all subscribers', lines.next())
       const arrivals = (JSON.parse(value) as number[]).map((at) => at - since)

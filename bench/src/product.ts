@@ -50,8 +50,12 @@ export function startProduct(extra: Readonly<Record<string, string>> = {}): Prod
   const endpoint: Product['endpoint'] = () => ({ url: server().url, token: readFileSync(join(home, TOKEN_FILE), 'utf8').trim() })
   const client = (): Client => createClient(endpoint())
 
-  async function deleteAll(): Promise<void> {
-    for (const { id } of await client().listWorkspaces({})) await cli(['delete', id, '-y'])
+  async function endServer(): Promise<void> {
+    try {
+      for (const { id } of await client().listWorkspaces({})) await cli(['delete', id, '-y'])
+    } finally {
+      await cli(['server', 'stop'])
+    }
   }
 
   return {
@@ -60,7 +64,7 @@ export function startProduct(extra: Readonly<Record<string, string>> = {}): Prod
     async close() {
       for (const child of running) child.kill('SIGTERM')
       try {
-        if (isThere(join(home, SERVER_FILE))) await deleteAll().finally(() => cli(['server', 'stop']))
+        if (isThere(join(home, SERVER_FILE))) await endServer()
       } finally {
         removeHome(home)
       }
