@@ -1,5 +1,5 @@
 /** Secrets at rest: tokens as hashes, a workspace's secrets sealed under the master key. */
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto'
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
@@ -14,6 +14,9 @@ const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url'
 
 /** 256 random bits, so a plain hash is enough to keep it. The prefix lets a secret scanner know one. */
 export const newToken = (prefix: string, random: Random): string => `${prefix}_${base64url(random(TOKEN_BYTES))}`
+/** The same for the same subject, and nobody's guess without the key. */
+export const derivedToken = (prefix: string, { key, subject }: { key: Uint8Array; subject: string }): string =>
+  `${prefix}_${createHmac('sha256', key).update(`${prefix}\n${subject}`).digest('base64url')}`
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
 
 /** Bound to `subject`: sealed data moved to another row does not open. */

@@ -6,7 +6,7 @@ import type { LinkStore } from '@berth/core'
 import { BerthError, type EventBody, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
-import { hashToken, newToken } from './crypto.ts'
+import { derivedToken, hashToken, newToken } from './crypto.ts'
 import { cleanText, happenedAt, json } from './json.ts'
 import { appendEvents, lockStream } from './streams.ts'
 import { uploadBatch } from './upload.ts'
@@ -18,11 +18,7 @@ export function createLinks(context: StoreContext): LinkStore {
   const { sql, random } = context
   return {
     async issueBootToken(workspaceId, generation, now) {
-      const token = newToken('berthboot', random)
-      await sql`
-        insert into boot_tokens ${sql({ workspaceId, generation, hash: hashToken(token), createdAt: now })}
-        on conflict (workspace_id, generation) do update set hash = excluded.hash, created_at = excluded.created_at, used_at = null`
-      return token
+      return sql.begin((tx) => currentBootToken(tx, { workspaceId, generation, now, masterKey: context.masterKey }))
     },
 
     async enrol(workspaceId, generation, bootToken, now) {
@@ -84,6 +80,26 @@ export function createLinks(context: StoreContext): LinkStore {
       })
     },
   }
+}
+
+/**
+ * The same token for as long as nobody used it: a machine is asked for again and again while it comes up, and one
+ * that got its boot file at an earlier call must not be refused. It is derived, so only its hash is stored.
+ */
+async function currentBootToken(tx: Transaction, at: { workspaceId: WorkspaceId; generation: number; now: number; masterKey: Uint8Array }): Promise<string> {
+  const { workspaceId, generation, now, masterKey } = at
+  const tokenOf = (createdAt: number): string => derivedToken('berthboot', { key: masterKey, subject: `${workspaceId} ${generation} ${createdAt}` })
+  await tx`
+    insert into boot_tokens ${tx({ workspaceId, generation, hash: hashToken(tokenOf(now)), createdAt: now })} on conflict (workspace_id, generation) do nothing`
+  const [row] = await tx<{ hash: string; createdAt: number; usedAt: number | null }[]>`
+    select hash, created_at, used_at from boot_tokens where workspace_id = ${workspaceId} and generation = ${generation} for update`
+  if (row !== undefined && row.usedAt === null && row.hash === hashToken(tokenOf(row.createdAt))) return tokenOf(row.createdAt)
+  // Used up, or made under another master key.
+  const createdAt = Math.max(now, (row?.createdAt ?? 0) + 1)
+  await tx`
+    update boot_tokens set hash = ${hashToken(tokenOf(createdAt))}, created_at = ${createdAt}, used_at = null
+    where workspace_id = ${workspaceId} and generation = ${generation}`
+  return tokenOf(createdAt)
 }
 
 const wakeNow = (tx: Transaction, workspaceId: WorkspaceId, now: number) =>

@@ -69,7 +69,7 @@ export interface EventStore {
 }
 
 export interface LinkStore {
-  /** A boot token good for one enrolment of this generation; replaces an older one. The store keeps a hash. */
+  /** A boot token good for one enrolment of this generation: the same one until it is used, then another. The store keeps a hash. */
   issueBootToken(workspaceId: WorkspaceId, generation: number, now: number): Promise<string>
   /** Null: wrong or used up. A token stays good until a link with the token it gave has said hello. */
   enrol(workspaceId: WorkspaceId, generation: number, bootToken: string, now: number): Promise<{ linkToken: string } | null>

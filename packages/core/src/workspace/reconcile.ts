@@ -27,7 +27,7 @@ export interface ReconcileDeps {
   readonly daemons: Pick<Daemons, 'connected' | 'call'>
   readonly clock: Clock
   readonly installation: string
-  /** Called right before `ensure` and only then: the boot token in it replaces the one before. */
+  /** Called right before each `ensure`. The boot token in it is the same until a daemon enrolled with it. */
   specFor(record: WorkspaceRecord): Promise<MachineSpec>
   /** Since when this server has ticked without a gap; see `uptime.ts`. */
   upSince(): number
