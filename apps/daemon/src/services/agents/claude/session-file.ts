@@ -26,3 +26,19 @@ export function readSessionStatus(files: AgentFiles, options: { configDir: strin
 function parseJson(text: string | null): unknown {
   try { return JSON.parse(text ?? 'null') } catch { return null }
 }
+
+export interface SessionWatch {
+  /** As of the last look. */
+  readonly last: SessionStatus | null
+  look(): SessionStatus | null
+}
+export function watchSession(files: AgentFiles, where: { configDir: string; sessionUuid: string }): SessionWatch {
+  let last: SessionStatus | null = null
+  return {
+    get last() { return last },
+    look: () => (last = readSessionStatus(files, { ...where, alive })),
+  }
+}
+function alive(pid: number): boolean {
+  try { process.kill(pid, 0); return true } catch (error) { return (error as NodeJS.ErrnoException).code === 'EPERM' }
+}

@@ -1,0 +1,89 @@
+/** The program in its terminal: started new, resumed, or found alive after the daemon was away. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { DriverDeps, Terminal } from '../../../contracts.ts'
+import { selfCommand } from '../../../self.ts'
+import type { AgentFiles } from '../agent-file.ts'
+import { AGENT_TERMINAL, claudeArgv } from './launch.ts'
+import { seeded, writeAsAgent, writeHookSettings } from './settings.ts'
+import type { TranscriptTail } from './tail.ts'
+
+const SEED_LIMIT = 4 * 1024 * 1024
+
+/** One life of the program; its hooks carry the id, so that those of an earlier life are not taken for this one's. */
+export interface Run { readonly id: string; readonly machineBoot: string; readonly resumed: boolean; /** Its session has started. */ readonly ready: boolean }
+export interface Program {
+  readonly run: Run
+  readonly terminal: Terminal | null
+  readonly launching: boolean
+  /** Ends what is left of an earlier life. `entered` is called when the new one begins. */
+  launch(entered: () => void): Promise<void>
+  /** Takes over the program of an earlier daemon, if it lives. */
+  adopt(): Promise<boolean>
+  setReady(ready: boolean): void
+  /** Its terminal has ended; nothing is to be typed into it. */
+  drop(): void
+}
+export interface Place { readonly files: AgentFiles; readonly configDir: string; readonly sessionUuid: string; readonly environment: Record<string, string>; readonly hookCommand: readonly string[] | undefined }
+
+export function createProgram(deps: DriverDeps & { place: Place; tail: TranscriptTail }): Program {
+  const { context, assignment, terminals, place, tail } = deps
+  const { boot, journal } = context
+  const name = `run.${assignment.agent.sessionId}`
+  let run: Run = { id: '', machineBoot: '', resumed: false, ready: false }
+  let terminal: Terminal | null = null
+  let launching = false
+  const save = (next: Run): void => {
+    run = next
+    journal.set(name, JSON.stringify(run))
+  }
+
+  const start = async (entered: () => void): Promise<void> => {
+    const old = await terminals.get(AGENT_TERMINAL)
+    if (old !== null) await old.kill()
+    terminal = null
+    save({ id: randomUUID(), machineBoot: context.machineBoot, resumed: hasConversation(place.files, tail.path), ready: false })
+    entered()
+    const settingsPath = await prepare(deps, run)
+    const argv = claudeArgv({ boot, agent: assignment.agent, settingsPath, sessionUuid: place.sessionUuid, resume: run.resumed })
+    const opened = await terminals.open({ terminalId: AGENT_TERMINAL, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
+    terminal = opened.terminal
+  }
+
+  return {
+    get run() { return run },
+    get terminal() { return terminal },
+    get launching() { return launching },
+    async launch(entered) {
+      launching = true
+      try { await start(entered) } finally { launching = false }
+    },
+    async adopt() {
+      const stored = journal.get(name)
+      const old = stored === null ? null : (JSON.parse(stored) as Run)
+      const living = await terminals.get(AGENT_TERMINAL)
+      if (old === null || living === null || old.machineBoot !== context.machineBoot || (await living.exited()) !== null) return false
+      run = old
+      terminal = living
+      return true
+    },
+    setReady(ready) { save({ ...run, ready }) },
+    drop() { terminal = null },
+  }
+}
+
+/** `--resume` refuses a conversation in which nobody has said anything yet. */
+function hasConversation(files: AgentFiles, transcript: string | null): boolean {
+  return transcript !== null && /"type":"(user|assistant)"/.test(files.readFrom(transcript, 0, SEED_LIMIT)?.bytes.toString('utf8') ?? '')
+}
+
+/** Writes the hooks of this run and the first-run seed; answers the path of the hooks. */
+async function prepare({ context: { boot }, assignment, asAgent, place }: DriverDeps & { place: Place }, run: Run): Promise<string> {
+  const skipsQuestions = assignment.agent.approvalMode === 'skip'
+  const settingsPath = join(boot.runDir, `claude-hooks-${place.sessionUuid}.json`)
+  writeHookSettings(settingsPath, { hookCommand: place.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id, skipsQuestions })
+  const seedPath = join(place.configDir, '.claude.json')
+  const seed = seeded(place.files.read(seedPath, SEED_LIMIT), { workDir: boot.workDir, apiKey: place.environment['ANTHROPIC_API_KEY'] ?? null, skipsQuestions })
+  await writeAsAgent(asAgent, seedPath, seed)
+  return settingsPath
+}
