@@ -1,5 +1,4 @@
 /** What the server may ask of this machine. Each may be asked twice. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
@@ -8,6 +7,7 @@ import type { CallHandlers, DaemonContext, Link, Terminals } from './contracts.t
 import type { Converger } from './converge.ts'
 import type { GitTree } from './services/git/tree.ts'
 import { safeName } from './services/processes/services.ts'
+import { usableToolbox } from './upgrade.ts'
 
 export interface CallDeps {
   readonly context: DaemonContext
@@ -15,6 +15,7 @@ export interface CallDeps {
   readonly terminals: Terminals
   readonly tree: GitTree
   readonly link: () => Pick<Link, 'flush'>
+  readonly bootPath: string
   /** Exits so that the supervisor goes on with another toolbox. */
   readonly upgrade: (toolboxDir: string) => void
 }
@@ -61,10 +62,8 @@ export function createCalls(deps: CallDeps): CallHandlers {
       }
       return { commit }
     },
-    'daemon.upgrade': async ({ toolboxDir }) => {
-      if (!existsSync(join(toolboxDir, 'berth-daemon'))) throw new BerthError('not_found', `no daemon in ${toolboxDir}`, { hint: 'the toolbox of that version is not mounted in this machine' })
-      context.log(`going on as the daemon of ${toolboxDir}`)
-      deps.upgrade(toolboxDir)
+    'daemon.upgrade': async ({ toolboxDir }, signal) => {
+      deps.upgrade(await usableToolbox({ toolboxDir: context.boot.toolboxDir, bootPath: deps.bootPath }, toolboxDir, signal))
       return {}
     },
   }

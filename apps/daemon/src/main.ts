@@ -8,6 +8,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [verb, ...rest] = argv
   switch (verb) {
     case 'supervise': return (await import('./supervise.ts')).superviseMain(rest)
+    case 'check': return (await import('./run.ts')).checkMain(rest)
     case 'run': return (await import('./run.ts')).runMain(rest)
     case 'launch': return (await import('./launch.ts')).launchMain(rest)
     case 'holder': return (await import('./services/terminal/holder-process.ts')).holderMain(rest)

@@ -30,6 +30,12 @@ const FLUSH_AT_END_MS = 2000
 /** The answer to the call that asked for it leaves first. */
 const UPGRADE_AFTER_MS = 300
 
+/** Everything that `run` needs is loaded, and the boot file is one that this version reads. */
+export function checkMain(argv: readonly string[]): number {
+  readBoot(bootPath(argv))
+  return 0
+}
+
 export async function runMain(argv: readonly string[]): Promise<number> {
   const path = bootPath(argv)
   let boot: BootFile
@@ -96,6 +102,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       calls: createCalls({
         context, converger, terminals, tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
         link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
+        bootPath: options.path,
         upgrade: (toolboxDir) => {
           writeFileSync(join(boot.stateDir, UPGRADE_FILE), toolboxDir, { mode: 0o600 })
           setTimeout(() => options.end(RUN_EXIT.upgrade), UPGRADE_AFTER_MS)

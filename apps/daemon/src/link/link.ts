@@ -1,5 +1,5 @@
 /** The daemon's end of the link: enrols, connects, and comes back whatever happens, until it is told not to. */
-import { existsSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { BerthError } from '@berth/wire'
 import { LINK_CLOSE, LINK_PATH } from '@berth/wire/daemon'
 import type { Hello } from '@berth/wire/daemon'
@@ -138,5 +138,6 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
 
 function libc(): string | null {
   if (process.platform !== 'linux') return null
-  return existsSync('/lib/ld-musl-x86_64.so.1') || existsSync('/lib/ld-musl-aarch64.so.1') ? 'musl' : 'glibc'
+  // What this process itself runs on: a loader that merely lies on the disk says nothing.
+  return readFileSync('/proc/self/maps', 'utf8').includes('/ld-musl-') ? 'musl' : 'glibc'
 }

@@ -6,6 +6,7 @@ import { createMux } from '@berth/wire/mux'
 import type { Mux } from '@berth/wire/mux'
 import type { ByteStream, DaemonContext, LinkHandlers } from '../contracts.ts'
 import type { UploadJournal } from '../journal/journal.ts'
+import { ownToolboxHash } from '../self.ts'
 import { createCalls } from './calls.ts'
 import { connectSocket } from './socket.ts'
 import type { LinkSocket } from './socket.ts'
@@ -148,9 +149,15 @@ function muxOf(handlers: LinkHandlers, socket: LinkSocket, onFault: (reason: str
 function helloOf({ context, journal, platform, boot }: SessionDeps): Hello {
   const { workspaceId, generation, isolation } = context.boot
   return {
-    type: 'hello', protocol: PROTOCOL_VERSION, daemonVersion: VERSION, workspaceId, generation, boot, machineBoot: context.machineBoot,
+    type: 'hello', protocol: PROTOCOL_VERSION, daemonVersion: daemonVersion(), workspaceId, generation, boot, machineBoot: context.machineBoot,
     journal: { id: journal.id, firstN: journal.firstN, lastN: journal.lastN }, platform, isolation,
   }
+}
+
+/** The toolbox's name goes along as build metadata: the server upgrades a machine whose daemon is not the one it carries. */
+function daemonVersion(): string {
+  const hash = ownToolboxHash()
+  return hash === null ? VERSION : `${VERSION}+${hash}`
 }
 
 const KNOWN = new Set<string>(ToDaemon.options.map((option) => option.shape.type.value))

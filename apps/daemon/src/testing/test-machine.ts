@@ -20,6 +20,8 @@ export interface TestMachine {
   readonly events: EventBody[]
   readonly supervisor: Bun.Subprocess<'ignore', 'inherit', 'inherit'>
   readonly hellos: number
+  /** Of each hello so far. */
+  readonly versions: readonly string[]
   event(matches: (body: EventBody) => boolean): Promise<EventBody>
   call<M extends DaemonMethod>(method: M, params: DaemonParams<M>): Promise<DaemonResult<M>>
   open(open: StreamOpen): Promise<MuxStream>
@@ -31,7 +33,7 @@ export interface TestMachine {
   close(): Promise<void>
 }
 
-export async function startMachine(options: { /** Another build of the daemon than its source. */ program?: string; assignment?: Partial<Assignment>; http?: (request: Request) => Promise<Response>; agentUser?: BootFile['agentUser'] } = {}): Promise<TestMachine> {
+export async function startMachine(options: { /** Another build of the daemon than its source. */ program?: string; /** Holds `berth-daemon`, which is the program then. */ toolboxDir?: string; assignment?: Partial<Assignment>; http?: (request: Request) => Promise<Response>; agentUser?: BootFile['agentUser'] } = {}): Promise<TestMachine> {
   const root = mkdtempSync(join(tmpdir(), 'berth-m-'))
   chmodSync(root, 0o755)
   const agentUser = options.agentUser === undefined ? AGENT : options.agentUser
@@ -42,15 +44,16 @@ export async function startMachine(options: { /** Another build of the daemon th
   const server = startServer({ ...assignmentOf(options.assignment ?? {}) }, options.http)
   const boot: BootFile = {
     workspaceId: 'ws_aaaabbbbcccc' as BootFile['workspaceId'], generation: 1, linkUrl: `http://127.0.0.1:${server.port}`, bootToken: 'boot-token-for-once', stateDir: join(root, 'state'), runDir: join(root, 'run'),
-    workDir: join(root, 'work'), homeDir: join(root, 'home'), agentUser, toolboxDir: join(root, 'toolbox'), isolation: 'none',
+    workDir: join(root, 'work'), homeDir: join(root, 'home'), agentUser, toolboxDir: options.toolboxDir ?? join(root, 'toolbox'), isolation: 'none',
   }
   const path = join(root, 'boot.json')
   writeFileSync(path, JSON.stringify(boot), { mode: 0o600 })
   const env = { ...process.env, TEST_ROOT: root }
-  const supervisor = Bun.spawn(options.program === undefined ? selfCommand('supervise', '--boot', path) : [options.program, 'supervise', '--boot', path], { env, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
+  const program = options.program ?? (options.toolboxDir === undefined ? undefined : join(options.toolboxDir, 'berth-daemon'))
+  const supervisor = Bun.spawn(program === undefined ? selfCommand('supervise', '--boot', path) : [program, 'supervise', '--boot', path], { env, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
   const marked = (): number[] => listProcesses().filter((entry) => entry.state !== 'Z' && entry.pid !== process.pid && entry.pid !== supervisor.pid && (carries(entry.pid, `TEST_ROOT=${root}`) || carriesMachine(entry.pid, root))).map((entry) => entry.pid)
   return {
-    root, boot, supervisor, marked, events: server.events, event: server.event, call: server.call, open: server.open, assign: server.assign, closeLink: server.closeLink, connected: server.connected,
+    root, boot, supervisor, marked, versions: server.versions, events: server.events, event: server.event, call: server.call, open: server.open, assign: server.assign, closeLink: server.closeLink, connected: server.connected,
     get hellos() { return server.hellos() },
     runPid: () => listProcesses().find((entry) => entry.parent === supervisor.pid)?.pid ?? -1,
     async close() {
@@ -82,6 +85,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
   let socket: Bun.ServerWebSocket<unknown> | null = null
   let mux: Mux | null = null
   const events: EventBody[] = []
+  const versions: string[] = []
   const listeners = new Set<() => void>()
   const calls = new Map<number, { resolve(value: unknown): void; reject(cause: unknown): void }>()
   const send = (message: unknown): void => { socket?.send(JSON.stringify(message)) }
@@ -100,6 +104,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
   const onMessage = (message: FromDaemon): void => {
     if (message.type === 'hello') {
       hellos++
+      versions.push(message.daemonVersion)
       epoch++
       send({ type: 'welcome', protocol: 1, epoch, serverVersion: 'test', journal: { do: 'continue', ackedN }, assignment })
     } else if (message.type === 'events') {
@@ -141,7 +146,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
     },
   })
   return {
-    port: server.port, events, hellos: () => hellos,
+    port: server.port, events, versions, hellos: () => hellos,
     event: (matches: (body: EventBody) => boolean) => until(matches.toString(), () => events.find(matches)),
     connected: async (count = 1) => { await until(`hello ${count}`, () => (hellos >= count ? true : undefined)) },
     call: <M extends DaemonMethod>(method: M, params: DaemonParams<M>) => new Promise<DaemonResult<M>>((resolve, reject) => {
