@@ -2,8 +2,7 @@
  * The test command. Installs what the tests need (Debian, as root), runs each part within its minute budget,
  * and ends with one line `N passed, N failed`.
  */
-import { existsSync } from 'node:fs'
-import { mkdtempSync, openSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -18,15 +17,21 @@ interface Part {
   readonly env?: Record<string, string>
 }
 
+const LANES = 2
+
 const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/testkit', 'apps/cli']
-const real = ['packages/store', 'packages/toolbox', 'packages/providers', 'apps/server', 'apps/daemon', 'apps/web']
+/** The capability test first: nothing else matters while it is red. */
+const e2e = [...new Bun.Glob('*.test.ts').scanSync(join(root, 'e2e/src'))].sort((a, b) => Number(b.startsWith('capability')) - Number(a.startsWith('capability')) || a.localeCompare(b))
+const real = ['apps/daemon', 'packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web']
 const bunTest = (dirs: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...dirs.filter((dir) => existsSync(join(root, dir))).map((dir) => `./${dir}`)]
 
+const mode = (process.argv[2] ?? 'all') as Mode
 const parts: readonly Part[] = [
   { name: 'check', argv: [process.execPath, 'scripts/check.ts'], modes: ['quick', 'all', 'full'], minutes: 2 },
   { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
-  ...real.filter((dir) => existsSync(join(root, dir))).map((dir): Part => ({ name: dir, argv: bunTest([dir]), modes: ['all', 'full'], minutes: 5 })),
-  { name: 'e2e', argv: bunTest(['e2e']), modes: ['all', 'full'], minutes: 10 },
+  // Longest first, so that the lanes end together.
+  ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: ['all', 'full'], minutes: mode === 'full' ? 60 : 6 })),
+  ...real.filter((dir) => existsSync(join(root, dir))).map((dir): Part => ({ name: dir, argv: bunTest([dir]), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6 })),
 ]
 
 /** command → Debian package, for what the tests use. */
@@ -35,7 +40,6 @@ const NEEDS: Record<string, string> = {
   chromium: 'chromium', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap',
 }
 
-const mode = (process.argv[2] ?? 'all') as Mode
 if (!['quick', 'all', 'full'].includes(mode)) {
   console.error(`unknown mode ${mode}\nhint: ./test, ./test quick or ./test full`)
   process.exit(2)
@@ -47,14 +51,20 @@ if (mode !== 'quick') {
 }
 let passed = 0
 let failed = 0
-for (const part of parts.filter((candidate) => candidate.modes.includes(mode))) {
-  const result = await run(part)
-  passed += result.passed
-  failed += result.failed
-}
+const queue = parts.filter((candidate) => candidate.modes.includes(mode))
+// Most parts wait more than they compute, so two run side by side; each prints when it is done.
+await Promise.all(Array.from({ length: LANES }, lane))
 for (const cleanup of cleanups.reverse()) await cleanup()
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
+
+async function lane(): Promise<void> {
+  for (let part = queue.shift(); part; part = queue.shift()) {
+    const result = await run(part)
+    passed += result.passed
+    failed += result.failed
+  }
+}
 
 function installPackages(): void {
   const missing = Object.entries(NEEDS).filter(([command]) => !Bun.which(command)).map(([, name]) => name)
@@ -103,30 +113,20 @@ async function startDocker(): Promise<void> {
 
 async function run(part: Part): Promise<{ passed: number; failed: number }> {
   const started = performance.now()
-  console.log(`\n── ${part.name}`)
   const child = Bun.spawn([...part.argv], { cwd: root, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, ...part.env, BERTH_TEST_MODE: mode, FORCE_COLOR: '0' } })
   let late = false
   const timer = setTimeout(() => {
     late = true
     child.kill('SIGKILL')
   }, part.minutes * 60_000)
-  const [out, err, code] = await Promise.all([pass(child.stdout), pass(child.stderr), child.exited])
+  const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
   clearTimeout(timer)
   const counts = count(out + err, code)
+  console.log(`\n── ${part.name}\n${out}${err}`)
   if (late) console.log(`${part.name}: ended after its ${part.minutes} minutes`)
   const result = { passed: counts.passed, failed: counts.failed + (late || (code !== 0 && counts.failed === 0) ? 1 : 0) }
   console.log(`── ${part.name}: ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return result
-}
-
-async function pass(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const chunk of stream) {
-    process.stdout.write(chunk)
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text
 }
 
 /** bun's closing lines are ` N pass` and ` N fail`; the check prints ✓ and ✗. */
