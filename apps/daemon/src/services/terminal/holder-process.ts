@@ -7,7 +7,7 @@ import { appendFileSync, chmodSync, readFileSync, rmSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { endTree } from '../processes/end.ts'
 import { createHolderDecoder, encodeBytes, encodeJson } from './holder-frames.ts'
-import type { FromHolder, ToHolder } from './holder-frames.ts'
+import type { FromHolder, HolderFrame, ToHolder } from './holder-frames.ts'
 import { createRing } from './ring.ts'
 import { HOLDER_RING_BYTES, LOG_LIMIT_BYTES } from './spec.ts'
 
@@ -112,7 +112,8 @@ function serveTerminal(spec: HolderSpec, leave: () => void): void {
         clients.add(socket)
       },
       data(socket, chunk) {
-        for (const frame of socket.data.decode(chunk)) {
+        const frames = framesIn(socket, chunk)
+        for (const frame of frames) {
           if (frame.kind === 'bytes') onInput(socket, frame.bytes)
           else void onJson(socket, frame.json)
         }
@@ -125,6 +126,16 @@ function serveTerminal(spec: HolderSpec, leave: () => void): void {
     },
   })
   chmodSync(spec.socket, 0o600)
+}
+
+/** Where the agent runs as the daemon's own user it can reach the socket too; its garbage must not end the terminal. */
+function framesIn(socket: Socket<Client>, chunk: Uint8Array): HolderFrame<ToHolder>[] {
+  try {
+    return socket.data.decode(chunk)
+  } catch {
+    socket.terminate()
+    return []
+  }
 }
 
 /** Writes to viewers without waiting for any: one whose queue is full misses bytes, and is painted anew when it is empty. */
