@@ -21,6 +21,8 @@ export const HOST_ALIAS = 'host.docker.internal'
 const HEAD_LIMIT_BYTES = 32 * 1024
 const HEAD_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 30_000
+/** How long a refused client may take to read why. */
+const LINGER_MS = 1_000
 const CONNECTION_LIMIT = 1024
 
 interface Target { readonly host: string; readonly port: number }
@@ -192,4 +194,8 @@ async function dial(addresses: readonly string[], port: number): Promise<Socket 
 function answer(client: Socket, status: number, text: string): void {
   const body = `berth: ${text}\n`
   client.end(`HTTP/1.1 ${status} ${status === 403 ? 'Forbidden' : 'Refused'}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  // What it still sends is thrown away for a moment, so that it can read the answer. One that goes on for ever would keep its place among the limited number of connections.
+  client.resume()
+  const timer = setTimeout(() => client.destroy(), LINGER_MS)
+  client.once('close', () => clearTimeout(timer))
 }
