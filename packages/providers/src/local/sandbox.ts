@@ -80,8 +80,15 @@ function systemView(readOnlyPaths: readonly string[]): string[] {
   }
   argv.push('--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm', '--perms', '0755', '--tmpfs', '/run', '--perms', '0755', '--dir', '/etc')
   for (const name of ETC) argv.push('--ro-bind-try', `/etc/${name}`, `/etc/${name}`)
-  for (const path of readOnlyPaths) argv.push('--ro-bind-try', path, path)
+  for (const path of readOnlyPaths) argv.push(...parentsOf(path).flatMap((parent) => ['--perms', '0755', '--dir', parent]), '--ro-bind-try', path, path)
   return argv
+}
+
+/** Directories above a path that the view does not hold yet: left to bubblewrap, the machine's user could not pass them. */
+function parentsOf(path: string): string[] {
+  const names = path.split('/').slice(1, -1)
+  const parents = names.map((_, at) => `/${names.slice(0, at + 1).join('/')}`)
+  return ['/usr', ...ROOT_ENTRIES].some((entry) => parents[0] === entry) ? [] : parents
 }
 
 /** The account files of the machine; the host's own would show its users. */
