@@ -16,6 +16,8 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+// The compiled product was told by this to be a plain bun; its daemon, which the hooks call, must not be one.
+delete process.env['BUN_BE_BUN']
 const args = process.argv.slice(2)
 const valueOf = (flag: string): string | null => { const at = args.indexOf(flag); return at < 0 ? null : (args[at + 1] ?? null) }
 const env = (name: string, otherwise: string): string => process.env[name] ?? otherwise
