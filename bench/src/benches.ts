@@ -6,8 +6,11 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   'cli-start': { summary: '`berth --version` against a bare bun', load: () => import('./cli-start.ts').then(({ cliStart }) => cliStart) },
   'server-start': { summary: 'cold and warm start of the server, against its database alone', load: () => import('./server-start.ts').then(({ serverStart }) => serverStart) },
   'server-memory': { summary: 'PSS of the idle server and its PostgreSQL', load: () => import('./server-memory.ts').then(({ serverMemory }) => serverMemory) },
+  'daemon-memory': { summary: 'PSS of the daemon in an idle workspace', load: () => import('./daemon-memory.ts').then(({ daemonMemory }) => daemonMemory) },
   'event-delivery': { summary: 'a daemon\'s event until a second client has it', load: () => import('./event-delivery.ts').then(({ eventDelivery }) => eventDelivery) },
   fanout: { summary: 'one publisher to 1,000 subscribers', load: () => import('./fanout.ts').then(({ fanout }) => fanout) },
   terminal: { summary: 'terminal throughput and echo against a direct tmux attach', load: () => import('./terminal.ts').then(({ terminal }) => terminal) },
+  'terminal-flood': { summary: 'echo while a sibling terminal floods', load: () => import('./terminal-flood.ts').then(({ terminalFlood }) => terminalFlood) },
+  upload: { summary: 'a tree of 50,000 files sent to the server, against tar | zstd', load: () => import('./upload.ts').then(({ upload }) => upload) },
   mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
 }

@@ -2,7 +2,7 @@
 import { Database } from 'bun:sqlite'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Workspace, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { startProduct } from './product.ts'
@@ -13,6 +13,8 @@ export interface PlainWorkspace {
   readonly id: WorkspaceId
   /** When the daemon journaled an event, in ms since the epoch (cut to whole ones). Null: the event is not the daemon's. */
   journaledAt(eventId: string): number | null
+  /** A file of the workspace's tree, on this host. */
+  workFile(name: string): string
   close(): Promise<void>
 }
 
@@ -28,6 +30,7 @@ export async function startPlainWorkspace(command: string): Promise<PlainWorkspa
     return {
       product, id,
       journaledAt: (eventId) => at.get(eventId)?.at ?? null,
+      workFile: (name) => join(machineDir(product.home, id), 'work', name),
       async close() {
         db.close()
         rmSync(source, { recursive: true, force: true })
@@ -44,7 +47,11 @@ export async function startPlainWorkspace(command: string): Promise<PlainWorkspa
 
 /** Read beside the daemon, which goes on writing. */
 function openJournal(home: string, id: string): Database {
+  return new Database(join(machineDir(home, id), 'state/journal.sqlite'), { readonly: true })
+}
+
+function machineDir(home: string, id: string): string {
   const [path] = [...new Bun.Glob(`workspaces/${id}/*/state/journal.sqlite`).scanSync({ cwd: home, absolute: true })]
   if (path === undefined) throw new BerthError('not_found', 'the daemon\'s journal is not where it was looked for', { hint: `below workspaces/${id} of the home` })
-  return new Database(path, { readonly: true })
+  return dirname(dirname(path))
 }
