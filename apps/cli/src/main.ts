@@ -13,7 +13,7 @@ const INTERRUPTED = 130
 
 export async function main(argv: readonly string[]): Promise<number> {
   const [word = 'help', ...rest] = argv
-  if (word === '--version' || word === '-v') {
+  if (isVersion(word)) {
     process.stdout.write(`${VERSION}\n`)
     return 0
   }
@@ -30,6 +30,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     return report(io, { error, json })
   }
 }
+
+const isVersion = (word: string | undefined): boolean => word === '--version' || word === '-v'
 
 async function run(io: Io, prepared: ReturnType<Command['prepare']>): Promise<number> {
   const stop = new AbortController()
@@ -96,6 +98,8 @@ async function report(io: Io, failed: { error: unknown; json: boolean }): Promis
 
 /** The process: from here when run from source, from its own entry in the compiled binary. */
 export async function runProcess(): Promise<void> {
+  // The console is there already; the streams below take as long to make as everything else in this answer.
+  if (isVersion(process.argv[2])) return console.log(VERSION)
   // A reader that went away (`berth list | head -1`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0) })
   process.exitCode = await main(process.argv.slice(2))
