@@ -42,6 +42,7 @@ import type { TickLoop } from './loops/tick-loop.ts'
 import { assignmentFor } from './services/assignment.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createProviderRegistry } from './services/providers.ts'
+import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 
 export interface ServeOptions {
   readonly home: string
@@ -164,14 +165,19 @@ async function assemble(base: Foundation): Promise<Server> {
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null }, id),
     linkHttp: createLinkHttp({ store, repositories, uploads, log }),
     // A daemon that came or went is what the workspace's next step waits for.
-    onChange: (id) => void store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
+    onChange(id) {
+      store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`))
+      upgrades.look(id).catch((error: unknown) => log(`${id}: its daemon stays as it is: ${error instanceof Error ? error.message : String(error)}`))
+    },
   })
+  const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
+  const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
   const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
   closers.add('the link listener', () => machines.stop())
   closers.add('the links', () => link.drain())
   await rememberPort(home.dir, machines.port)
 
-  ticks = startTicks(base, { link, machines, providers, serverId, forget: (id) => forgetFiles({ store, repositories, uploads }, id) })
+  ticks = startTicks(base, { link, machines, providers, serverId, toolbox, forget: (id) => forgetFiles({ store, repositories, uploads }, id) })
   const running = ticks
   closers.add('the ticks', () => running.stop())
   closers.add('the listener of appends', store.events.onAppend(poke))
@@ -202,10 +208,9 @@ async function assemble(base: Foundation): Promise<Server> {
   }
 }
 
-function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
-  const { options, config, store, clock, installation, log } = base
-  const { link, machines, providers, serverId } = parts
-  const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
+function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
+  const { config, store, clock, installation, log } = base
+  const { link, machines, providers, serverId, toolbox } = parts
   const address = { unixSocket: machines.unixSocket, loopbackUrl: machines.loopbackUrl, publicUrl: config.linkUrl ?? null }
   const loop: TickLoop = startTickLoop({
     store, clock, owner: serverId, log,
