@@ -10,6 +10,10 @@ export interface Engine {
   imageOf(workspaceId: string): Promise<RawImage>
   /** Creates and starts a container that sleeps, and removes it. The removal is not in the time. */
   createAndStart(image: RawImage): Promise<number>
+  /** Makes an image like the product's default one, without tmux. */
+  imageWithoutTmux(): Promise<{ reference: string; remove(): Promise<void> }>
+  /** A file of the workspace's container. */
+  readFile(workspaceId: string, path: string): Promise<string>
   /** Where a server of this host listens for containers, which know it as `host.docker.internal`. */
   hostAddress(): Promise<string>
 }
@@ -28,12 +32,15 @@ export async function openEngine(): Promise<Engine> {
   await call('GET', '/info').catch((cause: unknown) => {
     throw new BerthError('provider_unavailable', `no docker engine answers at ${socket}`, { hint: 'start docker, or set DOCKER_HOST=unix://…', cause })
   })
+  const containerOf = async (workspaceId: string): Promise<string> => {
+    const containers = (await call('GET', '/containers/json?all=1')) as { Id: string; Names: string[]; Labels: Record<string, string> }[]
+    const found = containers.find((container) => JSON.stringify([container.Names, container.Labels]).includes(workspaceId))
+    if (found === undefined) throw new BerthError('not_found', 'the workspace has no container')
+    return found.Id
+  }
   return {
     async imageOf(workspaceId) {
-      const containers = (await call('GET', '/containers/json?all=1')) as { Id: string; Names: string[]; Labels: Record<string, string> }[]
-      const found = containers.find((container) => JSON.stringify([container.Names, container.Labels]).includes(workspaceId))
-      if (found === undefined) throw new BerthError('not_found', 'the workspace has no container')
-      const { Config, HostConfig } = (await call('GET', `/containers/${found.Id}/json`)) as { Config: { Image: string }; HostConfig: { Mounts: Mount[] | null } }
+      const { Config, HostConfig } = (await call('GET', `/containers/${await containerOf(workspaceId)}/json`)) as { Config: { Image: string }; HostConfig: { Mounts: Mount[] | null } }
       return { reference: Config.Image, mounts: (HostConfig.Mounts ?? []).filter(({ Type, Source, Target }) => Type === 'bind' && Source === Target) }
     },
     async createAndStart(image) {
@@ -45,6 +52,29 @@ export async function openEngine(): Promise<Engine> {
       } finally {
         await call('DELETE', `/containers/${Id}?force=1&v=1`)
       }
+    },
+    async imageWithoutTmux() {
+      const images = (await call('GET', '/images/json')) as { RepoTags: string[] | null }[]
+      const base = images.flatMap(({ RepoTags }) => RepoTags ?? []).find((tag) => tag.startsWith('berth/workspace:'))
+      if (base === undefined) throw new BerthError('not_found', 'the default workspace image is not made yet', { hint: 'run the benchmark docker-up first' })
+      const reference = `berth-bench/no-tmux:${process.pid}`
+      const { Id } = (await call('POST', '/containers/create', { Image: base, Entrypoint: ['rm', '-f', '/usr/bin/tmux'], Cmd: [], User: '0:0' })) as { Id: string }
+      try {
+        await call('POST', `/containers/${Id}/start`)
+        await call('POST', `/containers/${Id}/wait`)
+        await call('POST', `/commit?container=${Id}&repo=berth-bench/no-tmux&tag=${process.pid}`, {})
+      } finally {
+        await call('DELETE', `/containers/${Id}?force=1&v=1`)
+      }
+      return { reference, remove: async () => { await call('DELETE', `/images/${reference}`) } }
+    },
+    async readFile(workspaceId, path) {
+      const response = await fetch(`http://docker/v1.41/containers/${await containerOf(workspaceId)}/archive?path=${encodeURIComponent(path)}`, { unix: socket, signal: AbortSignal.timeout(CALL_MS) })
+      if (!response.ok) return ''
+      const bytes = new Uint8Array(await response.arrayBuffer())
+      const text = new TextDecoder()
+      // A tar of one file: its size stands at 124 in octal, its bytes begin at 512.
+      return text.decode(bytes.subarray(512, 512 + Number.parseInt(text.decode(bytes.subarray(124, 135)), 8)))
     },
     async hostAddress() {
       const network = (await call('GET', '/networks/bridge')) as { Options: Record<string, string> | null }

@@ -1,6 +1,7 @@
 /** A workspace of the provider that is here everywhere, with a command in its terminal, and a view into its daemon. */
 import { Database } from 'bun:sqlite'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Workspace, WorkspaceId } from '@berth/wire'
@@ -8,14 +9,17 @@ import { BerthError } from '@berth/wire/error'
 import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
 
-export interface PlainWorkspace {
+export interface TerminalWorkspace {
   readonly product: Product
   readonly id: WorkspaceId
+  readonly keeper: 'tmux' | 'holder'
+  /** A file of the workspace's tree; empty when it is not there. */
+  readWork(name: string): Promise<string>
+  close(): Promise<void>
+}
+export interface PlainWorkspace extends TerminalWorkspace {
   /** When the daemon journaled an event, in ms since the epoch (cut to whole ones). Null: the event is not the daemon's. */
   journaledAt(eventId: string): number | null
-  /** A file of the workspace's tree, on this host. */
-  workFile(name: string): string
-  close(): Promise<void>
 }
 
 export async function startPlainWorkspace(command: string): Promise<PlainWorkspace> {
@@ -30,7 +34,8 @@ export async function startPlainWorkspace(command: string): Promise<PlainWorkspa
     return {
       product, id,
       journaledAt: (eventId) => at.get(eventId)?.at ?? null,
-      workFile: (name) => join(machineDir(product.home, id), 'work', name),
+      keeper: 'tmux',
+      readWork: (name) => readFile(join(machineDir(product.home, id), 'work', name), 'utf8').catch(() => ''),
       async close() {
         db.close()
         rmSync(source, { recursive: true, force: true })

@@ -5,10 +5,11 @@
  */
 import { readFileSync } from 'node:fs'
 import { MB, median, percentile, RUNS, spread } from './measure.ts'
-import type { Bench } from './measure.ts'
+import type { Bench, Figure, World } from './measure.ts'
 import { startTmux } from './direct-tmux.ts'
+import { startHolderWorkspace } from './holder-workspace.ts'
 import { startPlainWorkspace } from './plain-workspace.ts'
-import type { PlainWorkspace } from './plain-workspace.ts'
+import type { TerminalWorkspace } from './plain-workspace.ts'
 import { viewOverServer } from './terminal-viewer.ts'
 import type { Viewer } from './terminal-viewer.ts'
 import { ready, typeKeys } from './terminal.ts'
@@ -22,38 +23,42 @@ const LINE = 'the quick brown fox jumps over the lazy dog and writes a line of t
 export const terminalFlood: Bench = {
   name: 'terminal-flood',
   summary: 'echo while a sibling terminal floods',
-  async *run({ signal }) {
-    const workspace = await startPlainWorkspace('exec cat')
-    const open: Viewer[] = []
-    try {
-      const endpoint = workspace.product.endpoint()
-      const view = async (terminalId: string): Promise<Viewer> => {
-        const viewer = await viewOverServer(endpoint, { id: workspace.id, terminalId })
-        open.push(viewer)
-        return viewer
-      }
-      const flood = await view('shell')
-      const echo = await view('agent')
-      await ready(flood)
-      const echoes: number[] = []
-      const rates: number[] = []
-      const delivered: number[] = []
-      for (let run = 0; run <= RUNS; run++) {
-        signal.throwIfAborted()
-        const during = await floodDuring(workspace, flood, () => typeKeys(echo, run, KEYS))
-        if (run === 0) continue
-        echoes.push(...during.result)
-        rates.push(during.written)
-        delivered.push(during.delivered)
-      }
-      const plain = await directRate()
-      yield { name: 'terminal-flood-echo-p99', value: percentile(echoes, 99), unit: 'ms', floor: null, goal: { valueAtMost: GOAL.echoMs }, detail: `${echoes.length} keys while the sibling wrote ${median(rates).toFixed(0)} MB/s; p50 ${percentile(echoes, 50).toFixed(1)} ms` }
-      yield { name: 'terminal-flood-rate', value: median(rates), unit: 'MB/s', floor: plain, goal: { valueAtLeast: GOAL.floodMBs }, detail: `what the program could write, ${median(delivered).toFixed(1)} MB/s of it shown; floor: the same in a tmux that nobody looks at; ${spread(rates, 'MB/s')}` }
-    } finally {
-      for (const viewer of open) viewer.close()
-      await workspace.close()
-    }
+  async *run(world) {
+    yield* beside(world, await startPlainWorkspace('exec cat'), await directRate())
+    yield* beside(world, await startHolderWorkspace('exec cat'), null)
   },
+}
+
+async function* beside({ signal }: World, workspace: TerminalWorkspace, plain: number | null): AsyncGenerator<Figure, void, void> {
+  const open: Viewer[] = []
+  const echoes: number[] = []
+  const rates: number[] = []
+  const delivered: number[] = []
+  try {
+    const endpoint = workspace.product.endpoint()
+    const view = async (terminalId: string): Promise<Viewer> => {
+      const viewer = await viewOverServer(endpoint, { id: workspace.id, terminalId })
+      open.push(viewer)
+      return viewer
+    }
+    const flood = await view('shell')
+    const echo = await view('agent')
+    await ready(flood)
+    for (let run = 0; run <= RUNS; run++) {
+      signal.throwIfAborted()
+      const during = await floodDuring(workspace, flood, () => typeKeys(echo, run, KEYS))
+      if (run === 0) continue
+      echoes.push(...during.result)
+      rates.push(during.written)
+      delivered.push(during.delivered)
+    }
+  } finally {
+    for (const viewer of open) viewer.close()
+    await workspace.close()
+  }
+  const { keeper } = workspace
+  yield { name: `terminal-flood-echo-${keeper}`, value: percentile(echoes, 99), unit: 'ms', floor: null, goal: { valueAtMost: GOAL.echoMs }, detail: `p99 of ${echoes.length} keys while the sibling wrote ${median(rates).toFixed(0)} MB/s, kept by ${keeper}; p50 ${percentile(echoes, 50).toFixed(1)} ms` }
+  yield { name: `terminal-flood-rate-${keeper}`, value: median(rates), unit: 'MB/s', floor: plain, goal: { valueAtLeast: GOAL.floodMBs }, detail: `what the program could write, ${median(delivered).toFixed(1)} MB/s of it sent to its viewer${plain === null ? '' : '; floor: the same in a tmux that nobody looks at'}; ${spread(rates, 'MB/s')}` }
 }
 
 /** Writes without end, and how often it wrote a piece into `counter`. */
@@ -61,18 +66,18 @@ function floodCommand(counter: string): string {
   return `n=0; while :; do yes '${LINE}' | head -c ${PIECE}; n=$((n+1)); echo $n > ${counter}; done`
 }
 
-async function floodDuring<T>(workspace: PlainWorkspace, shell: Viewer, work: () => Promise<T>): Promise<{ result: T; written: number; delivered: number }> {
-  const count = (): number => readCount(workspace.workFile('flood-count'))
+async function floodDuring<T>(workspace: TerminalWorkspace, shell: Viewer, work: () => Promise<T>): Promise<{ result: T; written: number; delivered: number }> {
+  const count = async (): Promise<number> => Number((await workspace.readWork('flood-count')).trim() || 0)
   shell.write(`${floodCommand('flood-count')}\n`)
   await Bun.sleep(STARTED_MS)
   const since = performance.now()
-  const before = { pieces: count(), received: shell.received() }
+  const before = { pieces: await count(), received: shell.received() }
   try {
     const result = await work()
     // Short work would count pieces too coarsely.
     await Bun.sleep(Math.max(0, STARTED_MS - (performance.now() - since)))
     const seconds = (performance.now() - since) / 1000
-    return { result, written: ((count() - before.pieces) * PIECE) / MB / seconds, delivered: (shell.received() - before.received) / MB / seconds }
+    return { result, written: ((await count() - before.pieces) * PIECE) / MB / seconds, delivered: (shell.received() - before.received) / MB / seconds }
   } finally {
     shell.write('\x03')
     await ready(shell)

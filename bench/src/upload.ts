@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Workspace } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
-import { median, MB, RUNS, spread, timed } from './measure.ts'
+import { MB, sideBySide, spread, timed } from './measure.ts'
 import type { Bench } from './measure.ts'
 import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
@@ -30,23 +30,24 @@ export const upload: Bench = {
       const sizeBytes = makeTree(tree)
       note(`${FILES} files, ${(sizeBytes / MB).toFixed(0)} MB`)
       await product.cli(['server', 'start'])
-      const figures: Record<'archive' | 'repository' | 'floor', number[]> = { archive: [], repository: [], floor: [] }
-      for (const kind of ['archive', 'repository'] as const) {
-        if (kind === 'repository') await makeRepository(tree)
-        for (let run = 0; run < RUNS; run++) {
-          signal.throwIfAborted()
-          figures.floor.push(await timed(() => command(['sh', '-c', 'tar --exclude=.git -cf - . | zstd -q -3 -T1 -f -o ../floor.tar.zst'], tree)))
-          figures[kind].push(await sendOnce(product, tree, `${kind}-${run}`))
-        }
-      }
-      const floor = median(figures.floor)
-      yield { name: 'upload-archive', value: median(figures.archive), unit: 'ms', floor, detail: `\`up\` of a plain directory until the server has it; floor: tar | zstd -3 to a file; ${spread(figures.archive, 'ms')}` }
-      yield { name: 'upload-repository', value: median(figures.repository), unit: 'ms', floor, detail: `\`up\` of a repository with ${CHANGED} uncommitted changes until the server has it; floor: tar | zstd -3 to a file; ${spread(figures.repository, 'ms')}` }
+      const archive = await beside(signal, { product, tree, kind: 'archive' })
+      yield { name: 'upload-archive', ...archive, detail: `\`up\` of a plain directory until the server has it; floor: tar | zstd -3 to a file; ${archive.detail}` }
+      await makeRepository(tree)
+      const repository = await beside(signal, { product, tree, kind: 'repository' })
+      yield { name: 'upload-repository', ...repository, detail: `\`up\` of a repository with ${CHANGED} uncommitted changes until the server has it; floor: tar | zstd -3 to a file; ${repository.detail}` }
     } finally {
       await product.close()
       rmSync(scratch, { recursive: true, force: true })
     }
   },
+}
+
+async function beside(signal: AbortSignal, { product, tree, kind }: { product: Product; tree: string; kind: string }): Promise<{ value: number; unit: 'ms'; floor: number; detail: string }> {
+  let run = 0
+  const { value, floor, values } = await sideBySide(signal,
+    () => sendOnce(product, tree, `${kind}-${run++}`),
+    () => timed(() => command(['sh', '-c', 'tar --exclude=.git -cf - . | zstd -q -3 -T1 -f -o ../floor.tar.zst'], tree)))
+  return { value, unit: 'ms', floor, detail: spread(values, 'ms') }
 }
 
 /** In memory where that can be: it is the reading and sending that is measured, not this disk's many small files. */
