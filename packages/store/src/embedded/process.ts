@@ -28,7 +28,14 @@ export async function runTool(places: Places, argv: readonly string[]): Promise<
   const child = Bun.spawn([...prefix(places.runAs, false), ...argv], { cwd: '/', env: childEnv(), stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
   if (code === 0) return
+  if (NO_ROOM.test(`${err}\n${out}`)) throw noRoom()
   throw new BerthError('database_unavailable', `${argv[0]?.split('/').at(-1)} ended with ${code}: ${`${err}\n${out}`.trim().slice(0, OUTPUT_LIMIT)}`, { hint: 'is the disk full, or the home on a file system that cannot hold a database?' })
+}
+
+const NO_ROOM = /No space left on device|Disk quota exceeded/i
+export const saysNoRoom = (lines: readonly string[]): boolean => lines.some((line) => NO_ROOM.test(line))
+export function noRoom(): BerthError {
+  return new BerthError('no_space', 'there is no room on the disk for the database', { hint: 'free at least 100 MB where BERTH_HOME is, or set BERTH_HOME to another disk' })
 }
 
 /** The pid in postmaster.pid; null when there is none. */

@@ -13,7 +13,7 @@ import { POSTGRES_MAJOR, postgresBinaries } from './binaries.ts'
 import { reachableBinaries } from './reachable.ts'
 import { takeLock } from './lock.ts'
 import { type Places, preparePlaces, type UserIds } from './places.ts'
-import { childEnv, prefix, recordedPid, runTool, stopOrphan } from './process.ts'
+import { childEnv, noRoom, prefix, recordedPid, runTool, saysNoRoom, stopOrphan } from './process.ts'
 
 export interface EmbeddedOptions {
   readonly home: string
@@ -87,7 +87,11 @@ async function ensureData(places: Places, binaries: string, durable: boolean): P
   await mkdir(fresh, { mode: 0o700 })
   if (places.runAs !== null) await chown(fresh, places.runAs.uid, places.runAs.gid)
   await runTool(places, [join(binaries, 'bin', 'initdb'), '--pgdata', fresh, '--username', 'berth', '--auth', 'trust', '--encoding', 'UTF8',
-    '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--data-checksums', '--no-instructions', ...(durable ? [] : ['--no-sync'])])
+    '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--data-checksums', '--no-instructions', ...(durable ? [] : ['--no-sync'])]).catch(async (error: unknown) => {
+    // On a full disk half a database would keep what little room there is.
+    await rm(fresh, { recursive: true, force: true })
+    throw error
+  })
   await rename(fresh, places.data)
   return false
 }
@@ -100,6 +104,7 @@ async function startUntilReady(options: StartOptions): Promise<Child> {
   for (;;) {
     const attempt = await startOnce(options)
     if (attempt.ready) return attempt.child
+    if (saysNoRoom(attempt.lines)) throw noRoom()
     if (!attempt.lockRace || performance.now() > giveUpAt) {
       throw new BerthError('database_unavailable', `the database did not start: ${attempt.lines.join('\n')}`, { hint: 'the lines above are PostgreSQL\'s own; the data is untouched' })
     }
