@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, readlink, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { BerthError } from '@berth/wire/error'
+import { BerthError, ERROR_CODES } from '@berth/wire/error'
 import { SERVER_LOG_FILE, type ServerFile } from '@berth/wire/server-file'
 import { clean } from '../clean.ts'
 import type { Context } from '../context.ts'
@@ -48,10 +48,25 @@ async function launch(context: Context, deadline: number): Promise<ServerFile> {
     // Ours may have found another one that is still starting (by hand, or by a service) and left it the field.
     if ((ended !== null && found.kind !== 'silent') || Date.now() > deadline) {
       const tail = await tailOf(logPath, logStart)
+      const said = ended === null ? null : lastWords(await tailOf(logPath, logStart, Number.POSITIVE_INFINITY))
+      if (said !== null) throw said
       throw new BerthError('server_unreachable', ended === null ? 'the server did not become ready in time' : `the server did not start (${ended})${tail ? `:\n${tail}` : ''}`, { hint: 'see `berth server logs` and `berth doctor`', details: { log: logPath } })
     }
     await wait(context.signal)
   }
+}
+
+/** A server that refuses to start says why as its last words: `berth: what [code]`, and then perhaps `hint: …`. */
+function lastWords(text: string): BerthError | null {
+  const lines = text.split('\n').map((line) => line.trim())
+  const first = lines.findLastIndex((line) => line.startsWith('berth: '))
+  const last = lines.findIndex((line, index) => index >= first && / \[[a-z_]+\]$/.test(line))
+  if (first < 0 || last < 0) return null
+  const [, message = '', word = ''] = lines.slice(first, last + 1).join('\n').match(/^berth: ([\s\S]*) \[([a-z_]+)\]$/) ?? []
+  const hint = lines[last + 1]?.match(/^hint: (.*)$/)?.[1]
+  const code = ERROR_CODES.find((known) => known === word)
+  // `internal` says nothing to a person; the log's end says more.
+  return code === undefined || code === 'internal' ? null : new BerthError(code, message, hint === undefined ? {} : { hint })
 }
 
 /** A link whose target is the holder's pid: made atomically, and a dead holder can be told from a living one. */
@@ -70,9 +85,9 @@ async function takeLock(path: string, limits: { deadline: number; signal: AbortS
   }
 }
 
-export async function tailOf(path: string, from: number): Promise<string> {
+export async function tailOf(path: string, from: number, lines = LOG_TAIL_LINES): Promise<string> {
   const text = await readFile(path, 'utf8').catch(() => '')
-  return clean(Buffer.from(text).subarray(from).toString()).trimEnd().split('\n').slice(-LOG_TAIL_LINES).map((line) => `  ${line}`).join('\n').trimEnd()
+  return clean(Buffer.from(text).subarray(from).toString()).trimEnd().split('\n').slice(-lines).map((line) => `  ${line}`).join('\n').trimEnd()
 }
 
 async function wait(signal: AbortSignal): Promise<void> {
