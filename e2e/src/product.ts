@@ -9,7 +9,7 @@ import { SERVER_FILE, SERVER_LOG_FILE, TOKEN_FILE } from '@berth/wire/server-fil
 
 export const root = resolve(import.meta.dir, '../..')
 /** Agents are large: one download for all test homes of this machine. */
-const TOOLBOX = process.env['BERTH_TOOLBOX'] ?? '/var/tmp/berth-toolbox'
+export const TOOLBOX = process.env['BERTH_TOOLBOX'] ?? '/var/tmp/berth-toolbox'
 
 export interface CliResult { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 export interface Product {
@@ -24,7 +24,7 @@ export interface Product {
   close(): Promise<void>
 }
 
-const COMMAND = process.env['BERTH_E2E_BINARY'] ? [process.env['BERTH_E2E_BINARY']] : [process.execPath, `--tsconfig-override=${root}/tsconfig.json`, `${root}/apps/cli/src/main.ts`]
+export const COMMAND = process.env['BERTH_E2E_BINARY'] ? [process.env['BERTH_E2E_BINARY']] : [process.execPath, `--tsconfig-override=${root}/tsconfig.json`, `${root}/apps/cli/src/main.ts`]
 
 export function startProduct(extra: Record<string, string> = {}): Product {
   const home = mkdtempSync(join(tmpdir(), 'berth-e2e-'))

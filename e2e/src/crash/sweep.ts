@@ -1,0 +1,248 @@
+/**
+ * A sweep: several workspaces side by side, whose agents count, ask and are prompted, while their server, database,
+ * daemons and agents are killed at points drawn from a seed. Then everything is left in peace, and judged.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { eventually, processesOf, serverLog } from '../product.ts'
+import { createChance, type Chance } from './chance.ts'
+import { judge } from './judge.ts'
+import { KILL_KINDS, planCrashes, type Crash, type KillKind } from './plan.ts'
+import { createSubject, type Subject, type SubjectSpec } from './subject.ts'
+import { killAll } from './victims.ts'
+import { openWorld, type Fault, type World } from './world.ts'
+
+export interface CrashOptions {
+  readonly runs: number
+  readonly seed: number
+  /** Workspaces with the real Claude Code among the counted ones. */
+  readonly real?: number
+  readonly kinds?: readonly KillKind[]
+  readonly subjects?: number
+  /** Pause between two numbers. */
+  readonly delayMs?: number
+  readonly fault?: Fault
+  readonly log?: (line: string) => void
+}
+export interface CrashReport {
+  readonly seed: number
+  readonly kills: Readonly<Record<KillKind, number>>
+  readonly numbers: number
+  readonly events: number
+  readonly approvals: number
+  /** Empty: the product did what it promises. */
+  readonly complaints: readonly string[]
+}
+
+/** A life of the product holds at most so many kills; more runs are more lives. */
+const RUNS_OF_A_LIFE = 100
+const LOOK_MS = 150
+const RECOVERED_WITHIN_MS = 90_000
+const NEWS_WITHIN_MS = 5_000
+const SETTLED_WITHIN_MS = 120_000
+const VICTIM_WITHIN_MS = 20_000
+
+export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
+  const total = { seed: options.seed, kills: noKills(), numbers: 0, events: 0, approvals: 0, complaints: [] as string[] }
+  for (let done = 0, life = 0; done < options.runs; done += RUNS_OF_A_LIFE, life++) {
+    const runs = Math.min(RUNS_OF_A_LIFE, options.runs - done)
+    const report = await oneLife({ ...options, runs, seed: options.seed + life })
+    for (const kind of KILL_KINDS) total.kills[kind] += report.kills[kind]
+    total.numbers += report.numbers
+    total.events += report.events
+    total.approvals += report.approvals
+    total.complaints.push(...report.complaints.map((complaint) => `seed ${options.seed + life}: ${complaint}`))
+    options.log?.(`${done + runs} of ${options.runs} runs: ${total.complaints.length} complaints`)
+  }
+  return total
+}
+const noKills = (): Record<KillKind, number> => ({ server: 0, postgres: 0, daemon: 0, agent: 0, everything: 0 })
+
+async function oneLife(options: CrashOptions): Promise<CrashReport> {
+  const world = await openWorld(options.fault === undefined ? {} : { fault: options.fault })
+  try {
+    await world.startServer()
+    const subjects = await Promise.all(specsOf(options).map((spec) => createSubject(world, spec)))
+    return await liveThrough({ world, subjects, options, log: options.log ?? (() => {}) })
+  } catch (error) {
+    options.log?.(serverLog(world.product.home))
+    throw error
+  } finally {
+    await world.close()
+  }
+}
+
+function specsOf({ seed, subjects = 3, real = 0, delayMs = 30 }: CrashOptions): SubjectSpec[] {
+  const named = (agent: SubjectSpec['agent'], count: number): SubjectSpec[] => Array.from({ length: count }, (_, at) => ({ name: `${agent}-${seed}-${at + 1}`, agent, delayMs, askEvery: 7 + 4 * at }))
+  return [...named('numbered', subjects), ...named('claude', real)]
+}
+
+interface Life { readonly world: World; readonly subjects: readonly Subject[]; readonly options: CrashOptions; readonly log: (line: string) => void }
+
+async function liveThrough(life: Life): Promise<CrashReport> {
+  const { world, subjects, options, log } = life
+  const chance = createChance(options.seed ^ 0x5eed)
+  const kills = noKills()
+  const people = startPeople(life, chance)
+  try {
+    await eventually(async () => subjects.every((subject) => subject.tail() > 5), 'the workspaces', RECOVERED_WITHIN_MS)
+    for (const crash of planCrashes(options)) {
+      if (crash.afterRecovery) await recovered(life)
+      await Bun.sleep(crash.pauseMs)
+      people.meanwhile(crash)
+      const killed = await strike(world, crash)
+      kills[crash.kind] += killed > 0 ? 1 : 0
+      log(`${crash.index + 1}: ${crash.kind} (${killed} processes), then ${crash.meanwhile}`)
+      if (crash.kind === 'server' || crash.kind === 'everything') {
+        await Bun.sleep(crash.awayMs)
+        await world.startServer()
+      }
+    }
+    await people.finish()
+    const complaints = await settle(life)
+    const evidence = await Promise.all(subjects.map((subject) => subject.evidence()))
+    complaints.push(...evidence.flatMap(judge))
+    complaints.push(...(await deleteAll(life)))
+    const sum = (of: (one: (typeof evidence)[number]) => number): number => evidence.reduce((all, one) => all + of(one), 0)
+    return { seed: options.seed, kills, numbers: sum(({ written }) => written.length), events: sum(({ events }) => events.length), approvals: sum(({ approvals }) => approvals.length), complaints }
+  } finally {
+    await people.stop()
+  }
+}
+
+/** Kills one kind's victims, as soon as there are some. */
+async function strike(world: World, { kind, victim }: Crash): Promise<number> {
+  const { victims, installation } = world
+  const one = (list: { pid: number }[]): number[] => {
+    const chosen = list[victim % Math.max(1, list.length)]
+    return chosen === undefined ? [] : [chosen.pid]
+  }
+  const choose = (): number[] => {
+    switch (kind) {
+      case 'server': return victims.server()
+      case 'postgres': {
+        const all = victims.postgres()
+        // Its first process alone, one of the others, or all of them.
+        return victim % 3 === 0 ? all : victim % 3 === 1 ? all.slice(0, 1) : one(all.slice(1).map((pid) => ({ pid })))
+      }
+      case 'daemon': return one(victims.daemons(installation))
+      case 'agent': return one(victims.agents(installation))
+      case 'everything': return [...victims.server(), ...victims.postgres(), ...victims.daemons(installation).map(({ pid }) => pid), ...victims.agents(installation).map(({ pid }) => pid)]
+    }
+  }
+  return eventually(async () => killAll(choose()), `something to kill: ${kind}`, VICTIM_WITHIN_MS)
+}
+
+/** The server answers, and soon some workspace says something new: nobody says so while all wait for a slow restart. */
+async function recovered({ world, subjects }: Life): Promise<void> {
+  await eventually(async () => (await world.product.fetch('/api/v1/health', { signal: AbortSignal.timeout(2000) })).ok, 'the server after a crash', RECOVERED_WITHIN_MS)
+  const before = new Map(subjects.map((subject) => [subject.id, subject.tail()]))
+  await eventually(async () => subjects.some((subject) => subject.wanted === 'running' && subject.tail() > (before.get(subject.id) ?? 0)), 'news', NEWS_WITHIN_MS).catch(() => {})
+}
+
+interface People { meanwhile(crash: Crash): void; finish(): Promise<void>; stop(): Promise<void> }
+
+/** Those who use the product while it crashes. They ask again until they are heard. */
+function startPeople({ world, subjects }: Life, chance: Chance): People {
+  const errands = new Set<Promise<void>>()
+  const visitors: { name: string; id: WorkspaceId | null }[] = []
+  let feed = true
+  let stopped = false
+  const run = (errand: Promise<void>): void => {
+    const running: Promise<void> = errand.catch(() => {}).finally(() => { errands.delete(running) })
+    errands.add(running)
+  }
+  const insist = (ask: () => Promise<unknown>): Promise<unknown> => eventually(async () => { await ask(); return true }, 'an answer', RECOVERED_WITHIN_MS)
+  const loop = (async () => {
+    while (!stopped) {
+      await Promise.all(subjects.map((subject) => subject.look({ feed, chance })))
+      await Bun.sleep(LOOK_MS)
+    }
+  })()
+  const flip = async (subject: Subject): Promise<void> => {
+    const wanted = subject.wanted === 'running' && subjects.filter((one) => one.wanted === 'running').length > 1 ? 'stopped' : 'running'
+    // A message wakes: nobody speaks to a workspace that is being stopped.
+    subject.wanted = wanted
+    await insist(() => world.ask('POST', `/workspaces/${subject.id}/${wanted === 'running' ? 'start' : 'stop'}`, {}))
+  }
+  const birth = async (name: string): Promise<void> => {
+    const visitor: (typeof visitors)[number] = { name, id: null }
+    visitors.push(visitor)
+    await insist(async () => {
+      const made = await world.ask<Workspace>('POST', '/workspaces', { name, source: { kind: 'empty' }, provider: 'local', agent: 'plain', command: 'sleep 3600', autoStopMs: 0, idempotencyKey: name })
+      visitor.id = made?.id ?? null
+    })
+  }
+  const death = async (visitor: (typeof visitors)[number] | undefined): Promise<void> => {
+    if (visitor?.id !== undefined && visitor.id !== null) await insist(() => world.ask('DELETE', `/workspaces/${visitor.id}`))
+  }
+  return {
+    meanwhile({ meanwhile, index }) {
+      if (meanwhile === 'flip') run(flip(subjects[index % subjects.length] ?? chance.pick(subjects)))
+      if (meanwhile === 'birth' && visitors.length < 3) run(birth(`visitor-${index}`))
+      if (meanwhile === 'death') run(death(visitors.find(({ id }) => id !== null)))
+    },
+    async finish() {
+      feed = false
+      await Promise.all(errands)
+    },
+    async stop() {
+      stopped = true
+      await loop
+    },
+  }
+}
+
+/** Every workspace comes to what was wished; then all run, until all that was written has arrived. */
+async function settle({ world, subjects, log }: Life): Promise<string[]> {
+  const complaints: string[] = []
+  for (const subject of subjects) {
+    await eventually(async () => (await subject.phase()) === subject.wanted, `${subject.spec.name} is ${subject.wanted}`, SETTLED_WITHIN_MS).catch(async (error: unknown) => {
+      complaints.push(`${String(error)}; it is ${String(await subject.phase().catch(() => 'not told'))}`)
+    })
+  }
+  complaints.push(...(await inventory(world)))
+  for (const subject of subjects) {
+    if (subject.wanted === 'running') continue
+    await world.ask('POST', `/workspaces/${subject.id}/start`, {})
+    subject.wanted = 'running'
+  }
+  for (const subject of subjects) {
+    // Twice in a row: a question may be asked between two looks.
+    let calm = 0
+    await eventually(async () => {
+      calm = subject.unsettled() === null && (await subject.phase()) === 'running' ? calm + 1 : 0
+      return calm >= 4
+    }, `${subject.spec.name} settles`, SETTLED_WITHIN_MS).catch((error: unknown) => {
+      complaints.push(`${String(error)}: ${subject.unsettled() ?? 'nothing, now'}`)
+    })
+  }
+  log(`settled with ${complaints.length} complaints`)
+  return complaints
+}
+
+/** Machines and processes that exist are those of live workspaces. */
+async function inventory(world: World): Promise<string[]> {
+  const live = new Set(((await world.ask<Workspace[]>('GET', '/workspaces')) ?? []).map(({ id }) => String(id)))
+  const dir = join(world.product.home, 'workspaces')
+  const machines = existsSync(dir) ? readdirSync(dir).flatMap((id) => readdirSync(join(dir, id)).map((name) => ({ id, name }))) : []
+  const leaked = machines.filter(({ id, name }) => !live.has(id) || !name.startsWith('machine-')).map(({ id, name }) => `directory ${id}/${name} is left over`)
+  const doubled = [...live].filter((id) => machines.filter((machine) => machine.id === id).length > 1).map((id) => `${id} has two machines`)
+  const strays = world.victims.marked(world.installation).filter(({ workspaceId }) => !live.has(workspaceId)).map(({ pid, workspaceId, command }) => `process ${pid} of ${workspaceId} is left over: ${command}`)
+  return [...leaked, ...doubled, ...strays]
+}
+
+async function deleteAll({ world }: Life): Promise<string[]> {
+  const list = async (): Promise<Workspace[]> => (await world.ask<Workspace[]>('GET', '/workspaces')) ?? []
+  for (const { id } of await list()) await world.ask('DELETE', `/workspaces/${id}`)
+  await eventually(async () => (await list()).length === 0 && (await inventory(world)).length === 0, 'everything deleted', SETTLED_WITHIN_MS).catch(() => {})
+  const complaints = [...(await list()).map(({ name, phase }) => `${name} is still ${phase} after it was deleted`), ...(await inventory(world))]
+  for (const name of ['workspaces', 'repos', 'uploads']) {
+    const dir = join(world.product.home, name)
+    complaints.push(...(existsSync(dir) ? readdirSync(dir) : []).map((entry) => `${name}/${entry} is left after every workspace was deleted`))
+  }
+  await world.product.cli(['server', 'stop'])
+  complaints.push(...processesOf(world.product.home).map(({ pid, command }) => `process ${pid} runs after the server was stopped: ${command}`))
+  return complaints
+}
