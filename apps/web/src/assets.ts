@@ -33,8 +33,6 @@ export async function buildWebAssets(): Promise<WebAssets> {
   const cssPath = `/assets/app-${Bun.hash(css).toString(36)}.css`
   assets.set(cssPath, text(css, '.css', true))
   const icons = await Bun.file(join(import.meta.dir, 'style/icons.svg')).text()
-  const iconsPath = `/assets/icons-${Bun.hash(icons).toString(36)}.svg`
-  assets.set(iconsPath, text(icons, '.svg', true))
   assets.set('/', text(page({ script, css: cssPath, icons }), '.html', false))
   return assets
 }
@@ -53,7 +51,9 @@ function page(at: { script: string; css: string; icons: string }): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
+<meta name="theme-color" content="#fbfbfa" media="(prefers-color-scheme: light)">
+<meta name="theme-color" content="#0e1012" media="(prefers-color-scheme: dark)">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>Berth</title>
@@ -62,7 +62,7 @@ function page(at: { script: string; css: string; icons: string }): string {
 <script type="module" src="${at.script}"></script>
 </head>
 <body>
-<div hidden>${at.icons}</div>
+<div hidden>${at.icons.replace(/<!--.*?-->|\n\s*/gs, '')}</div>
 <div id="app"><p class="loading">Loading</p></div>
 <noscript>Berth needs JavaScript.</noscript>
 </body>

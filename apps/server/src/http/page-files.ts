@@ -4,11 +4,12 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { WebAsset, WebAssets } from '@berth/web/assets'
 
 /**
- * Nothing inline, nothing from elsewhere. xterm's own style elements go through adopted sheets
- * (`apps/web/src/ui/inline-free-document.ts`), so that what an agent prints can never become a style either.
+ * Nothing inline, nothing from elsewhere. xterm's style elements stay empty, which the one hash allows; what it
+ * writes to them goes through adopted sheets (`apps/web/src/ui/inline-free-styles.ts`).
  */
+const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 const PAGE_POLICY = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+  "default-src 'none'", "script-src 'self'", `style-src 'self' ${EMPTY_STYLE}`, "img-src 'self' data:", "connect-src 'self'",
   "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
 ].join('; ')
 

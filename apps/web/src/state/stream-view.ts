@@ -4,10 +4,10 @@ import type { ApprovalAsk, DecidedBy, EventBody, FileDiff, StoredEvent } from '@
 export type Card =
   | { kind: 'said'; key: string; at: number; who: 'user' | 'agent' | 'thought' | 'system'; text: string }
   | { kind: 'prompt'; key: string; at: number; text: string; status: string }
-  | { kind: 'tool'; key: string; at: number; name: string; title: string; status: string; output: string | null; diffs: readonly FileDiff[]; durationMs: number | null }
+  | { kind: 'tool'; key: string; at: number; name: string; title: string; command: string | null; callId: string; status: string; output: string | null; diffs: readonly FileDiff[]; durationMs: number | null }
   | { kind: 'approval'; key: string; at: number; ask: ApprovalAsk; state: 'open' | 'decided' | 'applied' | 'orphaned' | 'superseded'; behavior: 'allow' | 'deny' | null; by: DecidedBy | null }
   | { kind: 'step'; key: string; at: number; title: string; state: string; durationMs: number | null; detail: string | null }
-  | { kind: 'turn'; key: string; at: number; outcome: string; durationMs: number | null }
+  | { kind: 'turn'; key: string; at: number; outcome: string; durationMs: number | null; files: number; added: number; removed: number }
   | { kind: 'notice'; key: string; at: number; tone: 'info' | 'warning' | 'error'; text: string; hint: string | null }
 
 export interface StreamView {
@@ -31,19 +31,25 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     if (!change) continue
     const at = byKey.get(change.key)
     const before = at === undefined ? undefined : cards[at]
-    const next = change.make(before)
+    const next = change.make(before, cards)
     if (!next) continue
     if (at === undefined) byKey.set(change.key, cards.push(next) - 1)
     else cards[at] = next
   }
   if (cards.length > CARD_LIMIT) {
-    cards = cards.slice(-CARD_LIMIT)
+    const cut = cards.length - CARD_LIMIT
+    cards = cards.filter((card, index) => index >= cut || isWaiting(card))
     byKey = new Map(cards.map((card, index) => [card.key, index]))
   }
   return { cards, byKey, after }
 }
 
-type Change = { key: string; make: (before: Card | undefined) => Card | null }
+/** Somebody must answer it, however old it is. */
+export function isWaiting(card: Card): card is Card & { kind: 'approval' } {
+  return card.kind === 'approval' && (card.state === 'open' || card.state === 'orphaned')
+}
+
+type Change = { key: string; make: (before: Card | undefined, cards: readonly Card[]) => Card | null }
 const put = (card: Card): Change => ({ key: card.key, make: () => card })
 
 function cardOf(body: EventBody, { seq, at }: StoredEvent): Change | null {
@@ -53,11 +59,11 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent): Change | null {
     case 'prompt':
       return put({ kind: 'prompt', key: `p:${body.promptId}`, at, text: body.text, status: body.status })
     case 'tool':
-      return put({ kind: 'tool', key: `t:${body.toolCallId}`, at, name: body.name, title: body.title, status: body.status, output: body.output, diffs: body.diffs, durationMs: body.durationMs })
+      return onTool(body, at)
     case 'workspace.step':
       return put({ kind: 'step', key: `s:${body.step}`, at, title: body.title, state: body.state, durationMs: body.durationMs, detail: body.detail })
     case 'turn.ended':
-      return put({ kind: 'turn', key: `u:${seq}`, at, outcome: body.outcome, durationMs: body.durationMs })
+      return { key: `u:${seq}`, make: (_, cards) => ({ kind: 'turn', key: `u:${seq}`, at, outcome: body.outcome, durationMs: body.durationMs, ...changesOfTurn(cards) }) }
     case 'workspace.notice':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: body.level, text: body.message, hint: body.hint })
     case 'gap':
@@ -78,6 +84,42 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent): Change | null {
   }
 }
 
+/** A later event replaces the fields that it carries. */
+function onTool(body: EventBody & { type: 'tool' }, at: number): Change {
+  const key = `t:${body.toolCallId}`
+  const { name, title, status } = body
+  const command = body.input?.['command']
+  return {
+    key,
+    make(before) {
+      const known = before?.kind === 'tool' ? before : { at, command: null, output: null, diffs: [], durationMs: null }
+      return {
+        kind: 'tool', key, at: known.at, callId: body.toolCallId, name, title, status,
+        command: typeof command === 'string' ? command : known.command, output: body.output ?? known.output,
+        diffs: body.diffs.length > 0 ? body.diffs : known.diffs, durationMs: body.durationMs ?? known.durationMs,
+      }
+    },
+  }
+}
+
 function onApproval(id: string, change: (card: Card & { kind: 'approval' }) => Card): Change {
   return { key: `a:${id}`, make: (before) => (before?.kind === 'approval' ? change(before) : null) }
+}
+
+/** What the calls since the last turn's end changed. */
+function changesOfTurn(cards: readonly Card[]): { files: number; added: number; removed: number } {
+  const files = new Set<string>()
+  let added = 0
+  let removed = 0
+  for (let index = cards.length - 1; index >= 0; index--) {
+    const card = cards[index]
+    if (!card || card.kind === 'turn') break
+    if (card.kind !== 'tool') continue
+    for (const diff of card.diffs) {
+      files.add(diff.path)
+      added += diff.added
+      removed += diff.removed
+    }
+  }
+  return { files: files.size, added, removed }
 }

@@ -15,7 +15,7 @@ export function stateOf(workspace: Pick<Workspace, 'phase' | 'needsYou' | 'agent
   if (workspace.needsYou > 0) return { icon: 'st-needs', word: 'Needs you', tone: 's-needs' }
   switch (workspace.phase) {
     case 'queued': case 'provisioning': case 'starting':
-      return { icon: 'st-starting', word: 'Starting', tone: 's-idle' }
+      return { icon: 'st-starting', word: 'Starting', tone: 's-starting' }
     case 'running': case 'recovery':
       return running(workspace.agentState)
     case 'unreachable':
@@ -35,7 +35,7 @@ function running(agent: AgentState): Look {
   switch (agent) {
     case 'busy': return { icon: 'st-working', word: 'Working', tone: 's-working' }
     case 'waiting': return { icon: 'st-needs', word: 'Needs you', tone: 's-needs' }
-    case 'starting': return { icon: 'st-starting', word: 'Starting', tone: 's-idle' }
+    case 'starting': return { icon: 'st-starting', word: 'Starting', tone: 's-starting' }
     case 'error': return { icon: 'st-failed', word: 'Failed', tone: 's-failed' }
     case 'none': case 'idle': case 'exited': return { icon: 'st-idle', word: agent === 'exited' ? 'Exited' : 'Idle', tone: 's-idle' }
   }

@@ -1,80 +1,136 @@
-import { useEffect, useRef } from 'preact/hooks'
-import type { Card, StreamView } from '../state/stream-view.ts'
+import type { ComponentChild, VNode } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import { isWaiting, type Card, type StreamView } from '../state/stream-view.ts'
 import { ApprovalCard } from './approval-card.tsx'
 import { duration, Icon } from './icon.tsx'
+import { inert } from './inert.ts'
+import { Prose } from './prose.tsx'
+import { Steps } from './steps.tsx'
+import { objectOf, toolWords } from './tool-words.ts'
+
+/** So near to the end counts as being there. */
+const NEAR_PX = 60
 
 /** Everything is tied to one line; the newest stands at the bottom and stays in sight while the reader is there. */
-export function Stream({ view }: { view: StreamView }) {
+export function Stream({ view, news, children }: { view: StreamView; news: string; children?: ComponentChild }) {
   const box = useRef<HTMLDivElement>(null)
-  const atEnd = useRef(true)
-  useEffect(() => {
-    if (atEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight
-  }, [view])
+  const atEnd = useSignal(true)
+  const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight)
+  useLayoutEffect(() => {
+    if (atEnd.peek()) toEnd()
+  }, [view, children])
   const onScroll = () => {
     const element = box.current
-    if (element) atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 60
+    if (element) atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
   }
   return (
-    <div class="scroll" ref={box} onScroll={onScroll}>
-      <div class="stream" aria-live="polite">
-        {view.cards.map((card) => <CardView key={card.key} card={card} />)}
+    <div class="scrolled">
+      {/* The log itself is silent: every changed card would be read out. What matters is said by the status line. */}
+      <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="What happened">
+        <div class="stream">
+          {rows(view.cards)}
+          {children}
+        </div>
       </div>
+      <p class="unseen" role="status">{inert(news)}</p>
+      {!atEnd.value && <button type="button" class="btn jump" onClick={toEnd}><Icon name="i-down" /> Latest</button>}
     </div>
   )
 }
 
-function CardView({ card }: { card: Card }) {
+/** Cards are replaced when they change, so one that is the same object need not be drawn again. */
+const drawn = new WeakMap<Card, VNode>()
+
+function rows(cards: readonly Card[]): VNode[] {
+  // A call whose approval is open is shown by the question alone.
+  const asked = new Set(cards.flatMap((card) => (isWaiting(card) && card.ask.toolCallId !== null ? [card.ask.toolCallId] : [])))
+  const list: VNode[] = []
+  let steps: (Card & { kind: 'step' })[] = []
+  const endSteps = () => {
+    if (steps.length > 0) list.push(<Steps key={`steps:${steps[0]?.key}`} steps={steps} />)
+    steps = []
+  }
+  for (const card of cards) {
+    if (card.kind === 'step') steps.push(card)
+    else if (!(card.kind === 'tool' && asked.has(card.callId)) && !(card.kind === 'prompt' && card.status === 'accepted')) {
+      if (card.kind !== 'prompt') endSteps()
+      const row = drawn.get(card) ?? <CardView key={card.key} card={card} />
+      drawn.set(card, row)
+      list.push(row)
+    }
+  }
+  endSteps()
+  return list
+}
+
+function CardView({ card }: { card: Exclude<Card, { kind: 'step' }> }) {
   switch (card.kind) {
     case 'said':
-      return card.who === 'agent' ? <p class="text">{card.text}</p> : <p class={card.who === 'user' ? 'said' : 'text dim'}>{card.text}</p>
+      return <Prose text={card.text} class={card.who === 'user' ? 'said' : card.who === 'agent' ? 'text' : 'text dim'} />
     case 'prompt':
-      return card.status === 'accepted' ? null : <p class="said pending">{card.text}<span class="meta">{card.status}</span></p>
+      return <div class="said pending" dir="auto"><p>{inert(card.text)}</p><span class="meta">{PROMPT_WORDS[card.status] ?? card.status}</span></div>
     case 'tool':
       return <ToolLine card={card} />
     case 'approval':
       return <ApprovalCard card={card} />
-    case 'step':
-      return <StepLine card={card} />
     case 'turn':
-      return (
-        <p class="turn meta">
-          <Icon name={card.outcome === 'done' ? 'i-check' : 'i-stop'} />
-          {card.outcome === 'done' ? 'Turn done' : card.outcome === 'interrupted' ? 'Interrupted' : 'Ended with an error'} {duration(card.durationMs)}
-        </p>
-      )
+      return <TurnEnd card={card} />
     case 'notice':
-      return <p class={`notice ${card.tone}`}><b>{card.text}</b> {card.hint}</p>
+      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {card.hint}</p>
   }
 }
 
-const ICONS: Record<string, string> = { Read: 'i-read', Grep: 'i-search', Glob: 'i-search', Edit: 'i-edit', Write: 'i-edit' }
+const PROMPT_WORDS: Record<string, string> = { queued: 'waits for the agent', sent: 'on its way', ambiguous: 'maybe not received; look before you send it again', refused: 'not taken' }
 
 function ToolLine({ card }: { card: Card & { kind: 'tool' } }) {
   const failed = card.status === 'failed' || card.status === 'denied'
+  const live = card.status === 'running' || card.status === 'pending'
+  const { verb, icon } = toolWords(card.name)
+  const object = inert(card.command ?? objectOf(card.name, card.title))
   return (
-    <details class={`tool ${failed ? 'failed' : ''}`} open={failed || undefined}>
+    <details class={`tool ${failed ? 'failed' : live ? 'live' : ''}`} open={failed || undefined}>
       <summary>
-        <Icon name={failed ? 'i-x' : (ICONS[card.name] ?? 'i-run')} />
-        <b>{card.name}</b>
-        <span class="obj">{card.title}</span>
+        <Icon name={failed ? 'i-x' : live ? 'st-working' : icon} />
+        <b>{verb}</b>
+        <span class="obj">{object}</span>
         <span class="result">
-          {card.diffs.map((diff) => <span key={diff.path} class="delta"><span class="plus">+{diff.added}</span><span class="minus">−{diff.removed}</span></span>)}
-          {card.status === 'running' || card.status === 'pending' ? 'running' : failed ? card.status : duration(card.durationMs)}
+          {card.diffs.map((diff) => <Delta key={diff.path} added={diff.added} removed={diff.removed} />)}
+          {failed ? card.status : live ? 'running' : duration(card.durationMs)}
         </span>
       </summary>
-      {card.output && <pre class="out">{card.output}</pre>}
+      <div class="unfolded">
+        {card.diffs.map((diff) => diff.patch !== null && <Patch key={diff.path} text={diff.patch} />)}
+        {card.output && <pre class="out" tabIndex={0}>{inert(card.output)}</pre>}
+      </div>
     </details>
   )
 }
 
-function StepLine({ card }: { card: Card & { kind: 'step' } }) {
-  const icon = { done: 'i-check', failed: 'i-x' }[card.state] ?? 'st-starting'
+function Patch({ text }: { text: string }) {
+  const mark: Record<string, string> = { '+': 'a', '-': 'd' }
+  return <pre class="out patch" tabIndex={0}>{inert(text).split('\n').map((line, index) => <span key={index} class={mark[line[0] ?? ''] ?? ''}>{line || ' '}</span>)}</pre>
+}
+
+function Delta({ added, removed }: { added: number; removed: number }) {
+  return <span class="delta" aria-label={`${added} added, ${removed} removed`}><span class="plus">+{added}</span><span class="minus">−{removed}</span></span>
+}
+
+const OUTCOMES: Record<string, { icon: string; words: string }> = {
+  done: { icon: 'i-check', words: 'Turn done' },
+  interrupted: { icon: 'i-stop', words: 'Interrupted' },
+  error: { icon: 'i-x', words: 'Ended with an error' },
+}
+
+function TurnEnd({ card }: { card: Card & { kind: 'turn' } }) {
+  const { icon, words } = OUTCOMES[card.outcome] ?? { icon: 'i-stop', words: card.outcome }
   return (
-    <div class={`step ${card.state}`}>
+    <p class={`turn ${card.outcome}`}>
       <Icon name={icon} />
-      <span class="grow">{card.title}</span>
-      <span class="meta">{card.state === 'done' ? duration(card.durationMs) : card.state}</span>
-      {card.state === 'failed' && card.detail && <pre class="out">{card.detail}</pre>}
-    </div>
+      <b>{words}</b>
+      {card.files > 0 && <span>{card.files} {card.files === 1 ? 'file' : 'files'} <Delta added={card.added} removed={card.removed} /></span>}
+      <span class="grow" />
+      <span>{duration(card.durationMs)}</span>
+    </p>
   )
 }
