@@ -46,8 +46,10 @@ async function deliver(run: Run, workspace: Workspace, send: (workspace: Workspa
     return await client.sourceReady({ id: workspace.id }, run.context.signal)
   } catch (error) {
     // Without this it would wait for code that never comes. The signal may have fired; the server must still hear it.
-    const message = error instanceof Error ? error.message : String(error)
+    const interrupted = run.context.signal.aborted
+    const message = interrupted ? 'the upload was interrupted' : error instanceof Error ? error.message : String(error)
     await client.sourceFailed({ id: workspace.id, message: message.slice(0, 2000) }, AbortSignal.timeout(5000)).catch(() => undefined)
+    if (interrupted) run.timeline.notice(`${workspace.name} is left without its code`, `berth delete ${workspace.name} -y`)
     throw error
   }
 }
