@@ -11,6 +11,7 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   fanout: { summary: 'one publisher to 1,000 subscribers', load: () => import('./fanout.ts').then(({ fanout }) => fanout) },
   terminal: { summary: 'terminal throughput and echo against a direct tmux attach', load: () => import('./terminal.ts').then(({ terminal }) => terminal) },
   'terminal-flood': { summary: 'echo while a sibling terminal floods', load: () => import('./terminal-flood.ts').then(({ terminalFlood }) => terminalFlood) },
+  'stalled-viewer': { summary: 'growth of the server while 1 GB flows past a viewer that does not read', load: () => import('./stalled-viewer.ts').then(({ stalledViewer }) => stalledViewer) },
   upload: { summary: 'a tree of 50,000 files sent to the server, against tar | zstd', load: () => import('./upload.ts').then(({ upload }) => upload) },
   mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
 }

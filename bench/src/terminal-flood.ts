@@ -3,19 +3,22 @@
  * writes as fast as it may, one on a program that says back what is typed. How much the flood wrote is counted by itself,
  * in files of its workspace, because a keeper of terminals shows only what fits a screen.
  */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { MB, median, percentile, RUNS, spread } from './measure.ts'
 import type { Bench, Figure, World } from './measure.ts'
 import { startTmux } from './direct-tmux.ts'
 import { startHolderWorkspace } from './holder-workspace.ts'
 import { startPlainWorkspace } from './plain-workspace.ts'
 import type { TerminalWorkspace } from './plain-workspace.ts'
-import { viewOverServer } from './terminal-viewer.ts'
+import { viewOnPty, viewOverServer } from './terminal-viewer.ts'
 import type { Viewer } from './terminal-viewer.ts'
 import { ready, typeKeys } from './terminal.ts'
 
 const GOAL = { echoMs: 150, floodMBs: 50 }
-const PIECE = 2 * MB
+const PIECE = 4 * MB
 const KEYS = 40
 const STARTED_MS = 2000
 const LINE = 'the quick brown fox jumps over the lazy dog and writes a line of this length'
@@ -25,11 +28,11 @@ export const terminalFlood: Bench = {
   summary: 'echo while a sibling terminal floods',
   async *run(world) {
     yield* beside(world, await startPlainWorkspace('exec cat'), await directRate())
-    yield* beside(world, await startHolderWorkspace('exec cat'), null)
+    yield* beside(world, await startHolderWorkspace('exec cat'), await barePtyRate())
   },
 }
 
-async function* beside({ signal }: World, workspace: TerminalWorkspace, plain: number | null): AsyncGenerator<Figure, void, void> {
+async function* beside({ signal }: World, workspace: TerminalWorkspace, plain: number): AsyncGenerator<Figure, void, void> {
   const open: Viewer[] = []
   const echoes: number[] = []
   const rates: number[] = []
@@ -58,12 +61,12 @@ async function* beside({ signal }: World, workspace: TerminalWorkspace, plain: n
   }
   const { keeper } = workspace
   yield { name: `terminal-flood-echo-${keeper}`, value: percentile(echoes, 99), unit: 'ms', floor: null, goal: { valueAtMost: GOAL.echoMs }, detail: `p99 of ${echoes.length} keys while the sibling wrote ${median(rates).toFixed(0)} MB/s, kept by ${keeper}; p50 ${percentile(echoes, 50).toFixed(1)} ms` }
-  yield { name: `terminal-flood-rate-${keeper}`, value: median(rates), unit: 'MB/s', floor: plain, goal: { valueAtLeast: GOAL.floodMBs }, detail: `what the program could write, ${median(delivered).toFixed(1)} MB/s of it sent to its viewer${plain === null ? '' : '; floor: the same in a tmux that nobody looks at'}; ${spread(rates, 'MB/s')}` }
+  yield { name: `terminal-flood-rate-${keeper}`, value: median(rates), unit: 'MB/s', floor: plain, goal: { valueAtLeast: GOAL.floodMBs }, detail: `what the program could write, ${median(delivered).toFixed(1)} MB/s of it sent to its viewer; floor: the same in ${keeper === 'tmux' ? 'a tmux that nobody looks at' : 'a PTY whose bytes are thrown away'}; ${spread(rates, 'MB/s')}` }
 }
 
 /** Writes without end, and how often it wrote a piece into `counter`. */
 function floodCommand(counter: string): string {
-  return `n=0; while :; do yes '${LINE}' | head -c ${PIECE}; n=$((n+1)); echo $n > ${counter}; done`
+  return `n=0; while :; do yes '${LINE}' | head -c ${PIECE}; n=$((n+1)); echo $n > ${counter}.new && mv ${counter}.new ${counter}; done`
 }
 
 async function floodDuring<T>(workspace: TerminalWorkspace, shell: Viewer, work: () => Promise<T>): Promise<{ result: T; written: number; delivered: number }> {
@@ -85,24 +88,26 @@ async function floodDuring<T>(workspace: TerminalWorkspace, shell: Viewer, work:
 }
 
 async function directRate(): Promise<number> {
-  const counter = `${process.env['TMPDIR'] ?? '/tmp'}/berth-bench-flood-${process.pid}`
-  const tmux = startTmux({ flood: floodCommand(counter) })
+  return counted((command) => startTmux({ flood: command }))
+}
+
+async function barePtyRate(): Promise<number> {
+  return counted((command) => viewOnPty(['sh', '-c', command], { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }))
+}
+
+async function counted(start: (command: string) => { close(): void }): Promise<number> {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-bench-flood-'))
+  const counter = join(dir, 'count')
+  const read = (): Promise<number> => readFile(counter, 'utf8').then(Number, () => 0)
+  const flood = start(floodCommand(counter))
   try {
     await Bun.sleep(STARTED_MS)
     const since = performance.now()
-    const before = readCount(counter)
+    const before = await read()
     await Bun.sleep(2 * STARTED_MS)
-    return ((readCount(counter) - before) * PIECE) / MB / ((performance.now() - since) / 1000)
+    return ((await read() - before) * PIECE) / MB / ((performance.now() - since) / 1000)
   } finally {
-    tmux.close()
-    await Bun.file(counter).delete().catch(() => {})
-  }
-}
-
-function readCount(path: string): number {
-  try {
-    return Number(readFileSync(path, 'utf8').trim() || 0)
-  } catch {
-    return 0
+    flood.close()
+    rmSync(dir, { recursive: true, force: true })
   }
 }
