@@ -83,12 +83,13 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
-  const whole = boot.isolation === 'container' || boot.isolation === 'vm'
+  // Processes and ports of its own, of which each belongs to this workspace; on a shared machine a mark tells.
+  const whole = boot.isolation !== 'none'
   const daemonPids = new Set([process.pid, process.ppid])
   const isOurs = (entry: { pid: number }): boolean => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`))
-  const load = createMachineLoad({ ownCgroup: whole, isOurs })
+  const load = createMachineLoad({ ownCgroup: whole && boot.isolation !== 'sandbox', isOurs })
   const ports = watchPorts({
-    journal, changed: reportSoon, ignore: () => (gateway === null ? [] : [Number(new URL(gateway.gitUrl).port)]),
+    journal, changed: reportSoon, ignore: () => [...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
   const onAssignment = (assignment: Assignment): void => converger.apply(assignment)
@@ -132,6 +133,14 @@ function activity(from: { converger: Converger; load: MachineLoad; ports: number
   const age = (at: number | null): number | null => (at === null ? null : performance.now() - at)
   const agent = from.converger.driver?.activity() ?? { agent: 'none' as const, turnProgressAgeMs: null, backgroundTasks: 0, waitingSinceAgeMs: null }
   return { ...agent, humanInputAgeMs: age(from.lastAt.input), previewAgeMs: age(from.lastAt.preview), cpuCores: from.load.cores(), memoryBytes: from.load.memoryBytes(), ports: from.ports }
+}
+
+const portOf = (url: string): number => Number(new URL(url).port)
+
+/** The proxy's loopback port is the machine's, not the workspace's. */
+function wayOut({ env }: BootFile): number[] {
+  const proxy = env?.['HTTP_PROXY']
+  return proxy === undefined || !URL.canParse(proxy) || new URL(proxy).hostname !== '127.0.0.1' ? [] : [portOf(proxy)]
 }
 
 /** The archive goes from the link straight into a process of the agent's user, which writes the files. */

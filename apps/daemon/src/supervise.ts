@@ -20,7 +20,7 @@ interface Machine { readonly path: string; readonly boot: string; readonly upgra
 export async function superviseMain(argv: readonly string[]): Promise<number> {
   const path = bootPath(argv)
   // Only where things are: `run` checks the whole file, and says what is wrong with it.
-  const { stateDir } = await Bun.file(path).json() as { stateDir: string }
+  const { stateDir, isolation, agentUser } = await Bun.file(path).json() as { stateDir: string; isolation: string; agentUser: { uid: number } | null }
   // Set when an older supervisor became this one in place: the machine is still the same.
   const known = process.env[MACHINE_ENV]
   const machine: Machine = {
@@ -38,7 +38,7 @@ export async function superviseMain(argv: readonly string[]): Promise<number> {
     else if (outcome === 'back') await goOnAs(machine, machine.previous, '')
     else {
       const { endMarked } = await import('./services/processes/end.ts')
-      await endMarked(`${MACHINE_ENV}=${machine.boot}`)
+      await endMarked(`${MACHINE_ENV}=${machine.boot}`, isolation === 'none' ? null : agentUser?.uid ?? null)
       return outcome === 'badBoot' ? 1 : 0
     }
     // Another program could not be become: this one goes on.

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from 'bun:test'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { denials, layPrey } from '../testing/hostile.ts'
 import { eventually, finish, openBench, WAIT, type Bench } from '../testing/stand-in.ts'
 import { createLocalProvider } from './index.ts'
+import { twoUsersWork } from './probe.ts'
 
 const signal = new AbortController().signal
 const sandboxed = (await createLocalProvider({ installation: 'probe', home: '/nonexistent', log: () => {} }).check(signal)).isolation === 'sandbox'
@@ -24,12 +25,35 @@ async function open(script: string, hostPorts: readonly number[] = []) {
   }
   return { bench, provider, ensure }
 }
-const RUN_GIVEN = `while test ! -e /workspace/go.sh; do sleep 0.05; done; bash /workspace/go.sh > /workspace/report.part 2>&1; mv /workspace/report.part /workspace/report; ${WAIT}`
+const runGiven = (prefix: string): string => `while test ! -e /workspace/go.sh; do sleep 0.05; done; ${prefix} bash /workspace/go.sh > /workspace/report.part 2>&1; mv /workspace/report.part /workspace/report; ${WAIT}`
+/** As the daemon drops to it, where it can. */
+const twoUsers = process.getuid?.() === 0 && await twoUsersWork(signal)
+const AS_AGENT = runGiven(twoUsers ? 'setpriv --reuid=1000 --regid=1000 --clear-groups --inh-caps=-all' : '')
+const AS_DAEMON = runGiven('')
 const reportOf = (work: string): Promise<string> => eventually(async () => readFile(join(work, 'report'), 'utf8').catch(() => null))
 
 describe.skipIf(!sandboxed)('a hostile program in the local sandbox', () => {
+  it.skipIf(!twoUsers)('is another user than its daemon: reads no token, no boot file, no memory, and cannot end it', async () => {
+    const { ensure } = await open(`echo the-link-token > /var/lib/berth/link-token.json; ${AS_AGENT}`)
+    const { work } = await ensure()
+    const tries: Record<string, string> = {
+      state: 'cat /var/lib/berth/link-token.json; ls /var/lib/berth', boot: 'cat /run/berth-boot/boot.json', link: 'curl -sS --unix-socket /run/berth-host/sock/link.sock http://berth/link/v1 2>&1 | grep -v denied | grep -iv "could.*t connect"',
+      run: 'touch /run/berth/x && echo wrote', environ: 'cat /proc/1/environ; tr "\\0" "\\n" < /proc/2/environ', memory: 'head -c 1 /proc/2/mem', kill: 'kill -9 1 && echo signalled; kill -9 2 && echo signalled',
+      setuid: 'setpriv --reuid=0 id -u; setpriv --reuid=65533 id -u', ptrace: 'ls /proc/2/fd /proc/2/root/var/lib/berth',
+    }
+    const lines = Object.entries(tries).map(([name, command]) => `got=$(timeout 5 bash -c '${command}' 2>/dev/null); test -z "$got" && echo ${name}=denied || echo "${name}=GOT $got"`)
+    await writeFile(join(work, 'go.sh'), [...lines, 'echo me=$(id -u)', 'touch /workspace/mine /home/dev/mine /tmp/mine && echo own=ok'].join('\n'), { mode: 0o644 })
+    const report = await reportOf(work)
+    expect(report.trim().split('\n')).toEqual([...Object.keys(tries).map((name) => `${name}=denied`), 'me=1000', 'own=ok'])
+    // Nor is any of them somebody on the host.
+    const { uid: agent } = await stat(join(work, 'mine'))
+    const { uid: daemon } = await stat(join(work, '../state/link-token.json'))
+    expect(agent).toBeGreaterThanOrEqual(200_000)
+    expect(daemon).toBe(agent - 1)
+  }, 60_000)
+
   it('reads nothing of the home, the database, the engine, other workspaces or the server', async () => {
-    const { bench, ensure } = await open(RUN_GIVEN)
+    const { bench, ensure } = await open(AS_AGENT)
     const other = await ensure()
     const { work } = await ensure()
     const prey = await layPrey(bench, other.work)
@@ -41,7 +65,7 @@ describe.skipIf(!sandboxed)('a hostile program in the local sandbox', () => {
   }, 60_000)
 
   it('sees no process but those of its own machine, and two machines may use the same port', async () => {
-    const { ensure } = await open(RUN_GIVEN)
+    const { ensure } = await open(AS_DAEMON)
     const script = `cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep ^BERTH_OWNER= | sort -u | wc -l
       nohup python3 -m http.server 8080 --bind 127.0.0.1 --directory /workspace >/dev/null 2>&1 &
       for i in $(seq 100); do curl -s http://127.0.0.1:8080/who && break; sleep 0.05; done`
@@ -56,7 +80,7 @@ describe.skipIf(!sandboxed)('a hostile program in the local sandbox', () => {
   it('reaches a port of the host that was opened for workspaces, also through CONNECT, and the server by its link', async () => {
     const model = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('model') })
     cleanups.push(() => model.stop(true))
-    const { bench, ensure } = await open(RUN_GIVEN, [model.port ?? 0])
+    const { bench, ensure } = await open(AS_DAEMON, [model.port ?? 0])
     await mkdir(join(bench.root, 'link'), { mode: 0o700 })
     const link = Bun.serve({ unix: bench.spec.boot.link.unixSocket ?? '', fetch: (request) => new Response(`link ${new URL(request.url).pathname}`) })
     cleanups.push(() => link.stop(true))

@@ -5,12 +5,13 @@
  */
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Isolation } from '@berth/wire'
 import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { asFault } from '../world-fault.ts'
-import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeEmptyParents, removeMachine, scan, uidOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
+import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeEmptyParents, removeMachine, plainRootReaches, scan, uidsOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
 import { isAlive, markedProcesses, signalProcess, sweep } from './process-tree.ts'
-import { checkSandbox } from './probe.ts'
+import { checkSandbox, twoUsersWork } from './probe.ts'
 import { startMachine } from './start.ts'
 
 export interface LocalProviderOptions {
@@ -65,12 +66,20 @@ async function ensure(options: LocalProviderOptions, owner: Owner, { spec, conte
   if (running.observed.state === 'running') return { done: true, value: running }
   const isolation = acceptedIsolation(spec, await check(signal))
   signal.throwIfAborted()
-  const record: MachineRecord = found?.record ?? { version: 1, owner, createdAt: Date.now(), uid: uidOf(owner), isolation }
+  const record: MachineRecord = found?.record ?? { version: 1, owner, createdAt: Date.now(), isolation, ...await usersFor({ home: options.home, owner, spec, isolation }, signal) }
   const machine = found ?? await createMachine(options.home, record)
   await sweep(ownerKey(owner), signal)
   context.log?.(isolation === 'sandbox' ? 'starting a sandboxed process tree' : 'starting a process tree without a sandbox')
   await startMachine({ options, owner, spec, isolation, machine: { dir: machine.dir, record } }, signal)
   return { done: true, value: await machineOf(owner, await readMachine(options.home, owner)) }
+}
+
+/** Two where they work; a machine keeps for its life what it began with, because its files belong to them. */
+async function usersFor({ home, owner, spec, isolation }: { home: string; owner: Owner; spec: MachineSpec; isolation: Isolation }, signal: AbortSignal): Promise<Pick<MachineRecord, 'uid' | 'agentUid'>> {
+  const uids = uidsOf(owner)
+  if (uids === null) return { uid: null }
+  const reached = isolation === 'sandbox' && (await Promise.all([home, spec.boot.toolbox.hostDir, process.execPath].map(plainRootReaches))).every(Boolean)
+  return reached && await twoUsersWork(signal) ? { uid: uids.daemon, agentUid: uids.agent } : { uid: uids.daemon }
 }
 
 function refuseSpec(options: LocalProviderOptions, owner: Owner, spec: MachineSpec): void {

@@ -10,11 +10,11 @@ import type { Owner } from '@berth/core'
 import type { Isolation } from '@berth/wire'
 import type { ExitFile, ProcessFile } from './machine-host.ts'
 
-export interface MachineRecord { readonly version: 1; readonly owner: Owner; readonly createdAt: number; readonly uid: number | null; readonly isolation: Isolation }
+export interface MachineRecord { readonly version: 1; readonly owner: Owner; readonly createdAt: number; readonly uid: number | null; /** The agent's own; absent: it has the daemon's. */ readonly agentUid?: number; readonly isolation: Isolation }
 /** `record` null: a directory with the right name that does not say whose it is. */
 export interface MachineFiles { readonly dir: string; readonly record: MachineRecord | null }
 
-const OWN_DIRS = ['work', 'home', 'state', 'tmp'] as const
+const AGENT_DIRS = ['work', 'home', 'tmp'] as const
 const FIRST_UID = 200_000
 const UID_SPAN = 1 << 29
 const DIR_NAME = /^machine-g(\d+)$/
@@ -24,10 +24,11 @@ export const ownerKey = (owner: Owner): string => `${owner.installation}/${owner
 export const workspacesDir = (home: string): string => join(home, 'workspaces')
 export const machineDir = (home: string, owner: Owner): string => join(workspacesDir(home), owner.workspaceId, `machine-g${owner.generation}`)
 
-/** As root each machine gets a uid of its own, the same at each try; nobody else on the host is likely to have it. */
-export function uidOf(owner: Owner): number | null {
+/** As root each machine gets two uids of its own, the same at each try; nobody else on the host is likely to have them. */
+export function uidsOf(owner: Owner): { daemon: number; agent: number } | null {
   if (process.getuid?.() !== 0) return null
-  return FIRST_UID + (createHash('sha256').update(ownerKey(owner)).digest().readUInt32BE(0) % UID_SPAN)
+  const daemon = FIRST_UID + 2 * (createHash('sha256').update(ownerKey(owner)).digest().readUInt32BE(0) % (UID_SPAN / 2))
+  return { daemon, agent: daemon + 1 }
 }
 
 /** Where a machine whose user cannot enter the home lives instead (as root, without a sandbox). */
@@ -64,9 +65,9 @@ export async function createMachine(home: string, record: MachineRecord): Promis
   try {
     await mkdir(staging, { mode: 0o711 })
     await chmod(staging, 0o711)
-    for (const name of OWN_DIRS) {
+    for (const name of ['state', ...AGENT_DIRS]) {
       await mkdir(join(staging, name), { mode: 0o700 })
-      await give(join(staging, name), record.uid)
+      await give(join(staging, name), name === 'state' ? record.uid : record.agentUid ?? record.uid)
     }
     await writeFile(join(staging, 'machine.json'), JSON.stringify(record), { mode: 0o600 })
     await rename(staging, dir)
@@ -82,6 +83,15 @@ async function placeFor(home: string, record: MachineRecord): Promise<string> {
   return record.uid === null || record.isolation === 'sandbox' || await everybodyReaches(home) ? below : outsideDir(record.owner)
 }
 
+/** Also by root without its power over other users' files, which it lacks while it makes a sandbox with two users. */
+export async function plainRootReaches(path: string): Promise<boolean> {
+  for (let dir = path; dir !== dirname(dir); dir = dirname(dir)) {
+    const found = await stat(dir).catch(() => null)
+    if (found !== null && found.uid !== 0 && (found.mode & 0o001) === 0) return false
+  }
+  return true
+}
+
 async function everybodyReaches(path: string): Promise<boolean> {
   for (let dir = path; ; dir = dirname(dir)) {
     const found = await stat(dir).catch(() => null)
@@ -91,7 +101,7 @@ async function everybodyReaches(path: string): Promise<boolean> {
 }
 
 /** A directory made new for each start, replacing whatever stood there. */
-export async function replaceDir(path: string, uid: number | null, files: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function replaceDir(path: string, uid: number | null, files: Readonly<Record<string, string>> = {}, enteredBy?: number): Promise<void> {
   const fresh = `${path}.new`
   await rm(fresh, { recursive: true, force: true })
   await mkdir(fresh, { mode: 0o700 })
@@ -100,6 +110,10 @@ export async function replaceDir(path: string, uid: number | null, files: Readon
     await give(join(fresh, name), uid)
   }
   await give(fresh, uid)
+  if (enteredBy !== undefined) {
+    await chown(fresh, uid ?? -1, enteredBy)
+    await chmod(fresh, 0o750)
+  }
   await rm(path, { recursive: true, force: true })
   await rename(fresh, path)
 }

@@ -5,9 +5,10 @@
  *
  * This file is copied into the machine's directory and runs on its own: platform imports only.
  */
-import { appendFileSync, chmodSync, closeSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { appendFileSync, chmodSync, chownSync, closeSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { connect, createServer, type NetConnectOpts, type Server } from 'node:net'
 import { createEgress, type EgressPolicy } from './egress.ts'
+import { spawnWithTwoUsers, type TwoUsers } from './user-namespace.ts'
 
 /** Written by the provider as host.json in the machine's directory, which is the working directory here. */
 export interface HostSpec {
@@ -16,6 +17,8 @@ export interface HostSpec {
   /** How the daemon is asked to end: its init sees the end of stdin, or it gets the signal itself. */
   readonly endBy: 'stdin' | 'signal'
   readonly egress: EgressPolicy | null
+  /** The sandbox's own users; null: it has one. */
+  readonly users: TwoUsers | null
   /** Where the server's link listens: a unix socket's path or a loopback port. */
   readonly link: { readonly path: string } | { readonly host: string; readonly port: number } | null
 }
@@ -32,7 +35,7 @@ async function main(): Promise<number> {
   try {
     rmSync('exit.json', { force: true })
     if (spec.egress !== null) servers.push(await listen(createEgress(spec.egress, (line) => log(`${line}\n`)), 'sock/egress.sock'))
-    if (spec.link !== null) servers.push(await listen(forwardTo(spec.link), 'sock/link.sock'))
+    if (spec.link !== null) servers.push(await listen(forwardTo(spec.link), 'sock/link.sock', spec.users?.daemon))
     return await run(spec)
   } finally {
     for (const server of servers) server.close()
@@ -41,7 +44,7 @@ async function main(): Promise<number> {
 }
 
 async function run(spec: HostSpec): Promise<number> {
-  const child = Bun.spawn([...spec.argv], { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', env: { ...spec.env } })
+  const child = spec.users === null ? Bun.spawn([...spec.argv], { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', env: { ...spec.env } }) : await spawnWithTwoUsers(spec.argv, spec.env, spec.users)
   const end = (): void => {
     if (spec.endBy === 'signal') child.kill('SIGTERM')
     else void child.stdin.end()
@@ -86,15 +89,16 @@ function bootId(): string {
 }
 
 /** Paths are relative to the machine's directory: socket paths have a short limit, homes have none. */
-async function listen(server: Server, path: string): Promise<Server> {
+async function listen(server: Server, path: string, only?: number): Promise<Server> {
   rmSync(path, { force: true })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(path, resolve)
   })
   server.on('error', (error) => log(`${path}: ${error.message}\n`))
-  // The machine's user is another one than ours; only its sandbox has this directory in view.
-  chmodSync(path, 0o666)
+  // The machine's users are others than ours; only its sandbox has this directory in view.
+  chmodSync(path, only === undefined ? 0o666 : 0o600)
+  if (only !== undefined) chownSync(path, only, only)
   return server
 }
 

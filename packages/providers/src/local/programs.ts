@@ -12,6 +12,8 @@ import egress from './egress.ts' with { type: 'file' }
 import host from './machine-host.ts' with { type: 'file' }
 // @ts-expect-error: a path, not a module
 import init from './machine-init.ts' with { type: 'file' }
+// @ts-expect-error: a path, not a module
+import userNamespace from './user-namespace.ts' with { type: 'file' }
 
 export const HOST_PROGRAM = 'machine-host.ts'
 export const INIT_PROGRAM = 'machine-init.ts'
@@ -19,6 +21,6 @@ export const INIT_PROGRAM = 'machine-init.ts'
 export async function copyPrograms(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true })
   // The file imports above are strings at run time.
-  const programs: Record<string, string> = { 'egress.ts': egress as unknown as string, [HOST_PROGRAM]: host as unknown as string, [INIT_PROGRAM]: init as unknown as string }
+  const programs: Record<string, string> = { 'egress.ts': egress as unknown as string, [HOST_PROGRAM]: host as unknown as string, [INIT_PROGRAM]: init as unknown as string, 'user-namespace.ts': userNamespace as unknown as string }
   for (const [name, path] of Object.entries(programs)) await Bun.write(join(dir, name), Bun.file(path))
 }

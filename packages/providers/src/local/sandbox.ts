@@ -5,6 +5,7 @@
 import { lstatSync, readlinkSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { AGENT_INSIDE, TWO_USERS_ARGV } from './user-namespace.ts'
 
 /** The machine as it looks from inside; the same places as in a container. */
 export const INSIDE = {
@@ -15,8 +16,7 @@ export const EGRESS_PORT = 3128
 
 export interface SandboxSpec {
   readonly dir: string
-  /** Null: the machine runs as the user we are, under uid 1000 inside. */
-  readonly uid: number | null
+  readonly identity: Identity
   readonly hostname: string
   readonly toolboxDir: string
   readonly pids: number
@@ -24,7 +24,13 @@ export interface SandboxSpec {
   readonly command: readonly string[]
 }
 
-const USER_UID = 1000
+/**
+ * Who the machine is. `two-users`: real root is here and maps a uid for the daemon and one for the agent. `uid`: real
+ * root is here, and everything in the machine has that one uid. `self`: everything is the user we are.
+ */
+export type Identity = { readonly kind: 'two-users' } | { readonly kind: 'uid'; readonly uid: number } | { readonly kind: 'self' }
+
+const USER_UID = AGENT_INSIDE
 const NAMESPACES = ['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--die-with-parent', '--new-session'] as const
 const ROOT_ENTRIES = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'] as const
 /** Directories above what is bound, made explicitly: bubblewrap would make them for root alone. */
@@ -40,7 +46,7 @@ const ETC = [
 export function sandboxArgv(spec: SandboxSpec): string[] {
   const own = (name: string): string => join(spec.dir, name)
   return [
-    'bwrap', ...NAMESPACES, ...identity(spec.uid), '--hostname', spec.hostname,
+    'bwrap', ...NAMESPACES, ...asWhom(spec.identity), '--hostname', spec.hostname,
     ...systemView(spec.readOnlyPaths), ...PARENTS.flatMap((path) => ['--perms', '0755', '--dir', path]),
     '--ro-bind', own('etc/passwd'), '/etc/passwd', '--ro-bind', own('etc/group'), '/etc/group', '--ro-bind', own('etc/hosts'), '/etc/hosts',
     '--bind', own('work'), INSIDE.work, '--bind', own('home'), INSIDE.home, '--bind', own('state'), INSIDE.state,
@@ -50,25 +56,34 @@ export function sandboxArgv(spec: SandboxSpec): string[] {
     '--ro-bind', process.execPath, join(INSIDE.host, 'bun'),
     '--ro-bind', spec.toolboxDir, INSIDE.toolbox,
     '--remount-ro', '/', '--remount-ro', '/run', '--chdir', '/', '--',
-    ...dropTo(spec.uid, spec.pids), ...spec.command,
+    ...dropTo(spec.identity, spec.pids), ...spec.command,
   ]
 }
 
 /** The same namespaces and drops as a machine, and a program that does nothing. */
-export function probeArgv(): string[] {
-  const uid = process.getuid?.() === 0 ? USER_UID : null
-  return ['bwrap', ...NAMESPACES, ...identity(uid), ...systemView([]), '--remount-ro', '/', '--', ...dropTo(uid, 64), 'true']
+export function probeArgv(identity: Identity): string[] {
+  return ['bwrap', ...NAMESPACES, ...asWhom(identity), ...systemView([]), '--remount-ro', '/', '--', ...dropTo(identity, 64), 'true']
 }
 
-/** Real root makes the view (a home that only root may enter can be bound) and keeps only what dropping to the uid takes. */
-function identity(uid: number | null): string[] {
-  if (uid === null) return ['--unshare-user', '--uid', String(USER_UID), '--gid', String(USER_UID)]
-  return ['--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP']
+/** What the daemon, root of its own user namespace, needs to hand files and processes to the agent and to end them. */
+const DAEMON_CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'] as const
+const capabilities = (names: readonly string[]): string[] => ['--cap-drop', 'ALL', ...names.flatMap((name) => ['--cap-add', `CAP_${name}`])]
+
+/** Real root makes the view (a home that only root may enter can be bound) and keeps only what dropping takes. */
+function asWhom(identity: Identity): string[] {
+  switch (identity.kind) {
+    case 'self': return ['--unshare-user', '--uid', String(USER_UID), '--gid', String(USER_UID)]
+    case 'uid': return capabilities(['SETUID', 'SETGID', 'SETPCAP'])
+    case 'two-users': return [...TWO_USERS_ARGV, ...capabilities([...DAEMON_CAPABILITIES, 'SETPCAP'])]
+  }
 }
 
-function dropTo(uid: number | null, pids: number): string[] {
-  if (uid === null) return ['prlimit', '--core=0', '--']
-  return ['prlimit', '--core=0', `--nproc=${pids}`, '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--']
+/** As a user no limit is set on processes: it would count everything that user runs on this host. */
+function dropTo(identity: Identity, pids: number): string[] {
+  if (identity.kind === 'self') return ['prlimit', '--core=0', '--']
+  const uid = identity.kind === 'uid' ? identity.uid : 0
+  const bounding = identity.kind === 'uid' ? '-all' : `-all,${DAEMON_CAPABILITIES.map((name) => `+${name.toLowerCase()}`).join(',')}`
+  return ['prlimit', '--core=0', `--nproc=${pids}`, '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', `--bounding-set=${bounding}`, '--no-new-privs', '--']
 }
 
 function systemView(readOnlyPaths: readonly string[]): string[] {
@@ -92,8 +107,8 @@ function parentsOf(path: string): string[] {
 }
 
 /** The account files of the machine; the host's own would show its users. */
-export async function writeAccounts(dir: string, uid: number | null, hostname: string): Promise<void> {
-  const id = uid ?? USER_UID
+export async function writeAccounts(dir: string, identity: Identity, hostname: string): Promise<void> {
+  const id = identity.kind === 'uid' ? identity.uid : USER_UID
   await mkdir(join(dir, 'etc'), { recursive: true, mode: 0o755 })
   const files: Record<string, string> = {
     passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\ndev:x:${id}:${id}:dev:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,

@@ -10,7 +10,8 @@ import { ownerKey, readProcess, replaceDir, type MachineRecord } from './machine
 import type { HostSpec } from './machine-host.ts'
 import { isAlive, OWNER_ENV } from './process-tree.ts'
 import { copyPrograms, HOST_PROGRAM, INIT_PROGRAM } from './programs.ts'
-import { EGRESS_PORT, INSIDE, proxyEnvironment, sandboxArgv, writeAccounts } from './sandbox.ts'
+import { EGRESS_PORT, INSIDE, proxyEnvironment, sandboxArgv, writeAccounts, type Identity } from './sandbox.ts'
+import { AGENT_INSIDE } from './user-namespace.ts'
 
 interface Start {
   readonly options: LocalProviderOptions
@@ -23,14 +24,14 @@ const START_TIMEOUT_MS = 20_000
 const DAEMON = 'berth-daemon'
 
 export async function startMachine(start: Start, signal: AbortSignal): Promise<void> {
-  const { dir, record: { uid } } = start.machine
+  const { dir, record: { uid, agentUid } } = start.machine
   await rm(join(dir, 'process.json'), { force: true })
   await copyPrograms(join(dir, 'programs'))
   await mkdir(join(dir, 'sock'), { recursive: true })
   await chmod(join(dir, 'sock'), 0o755)
-  await replaceDir(join(dir, 'run'), uid)
+  await replaceDir(join(dir, 'run'), uid, {}, agentUid)
   await replaceDir(join(dir, 'boot'), uid, { 'boot.json': JSON.stringify(bootFile(start, dir)) })
-  await writeAccounts(dir, uid, hostname(start.owner))
+  await writeAccounts(dir, identityOf(start.machine.record), hostname(start.owner))
   const record: MachineRecord = { ...start.machine.record, isolation: start.isolation }
   await writeFile(join(dir, 'machine.json.new'), JSON.stringify(record), { mode: 0o600 })
   await writeFile(join(dir, 'host.json'), JSON.stringify(hostSpec(start, dir)), { mode: 0o600 })
@@ -38,9 +39,17 @@ export async function startMachine(start: Start, signal: AbortSignal): Promise<v
   await launch(dir, start.owner, signal)
 }
 
+/** As `writeAccounts` has it. */
+const AGENT_NAME = 'dev'
+
+function identityOf({ uid, agentUid }: MachineRecord): Identity {
+  if (uid === null) return { kind: 'self' }
+  return agentUid === undefined ? { kind: 'uid', uid } : { kind: 'two-users' }
+}
+
 const hostname = (owner: Owner): string => owner.workspaceId.replace('_', '-')
 
-function bootFile({ owner, spec, isolation }: Start, dir: string): BootFile {
+function bootFile({ owner, spec, isolation, machine }: Start, dir: string): BootFile {
   const sandboxed = isolation === 'sandbox'
   const at = (inside: string, name: string): string => sandboxed ? inside : join(dir, name)
   return {
@@ -50,7 +59,7 @@ function bootFile({ owner, spec, isolation }: Start, dir: string): BootFile {
     linkUrl: linkOf(spec.boot.link) === null ? publicLink(spec.boot.link) : `unix:${at(`${INSIDE.host}/sock/link.sock`, 'sock/link.sock')}`,
     bootToken: spec.boot.bootToken,
     stateDir: at(INSIDE.state, 'state'), runDir: at(INSIDE.run, 'run'), workDir: at(INSIDE.work, 'work'), homeDir: at(INSIDE.home, 'home'),
-    agentUser: null,
+    agentUser: sandboxed && machine.record.agentUid !== undefined ? { uid: AGENT_INSIDE, gid: AGENT_INSIDE, name: AGENT_NAME } : null,
     toolboxDir: join(sandboxed ? INSIDE.toolbox : spec.boot.toolbox.hostDir, spec.boot.toolbox.hash),
     isolation,
     env: { [OWNER_ENV]: ownerKey(owner), ...(sandboxed ? proxyEnvironment() : {}) },
@@ -72,19 +81,19 @@ function linkOf(link: LinkAddress): HostSpec['link'] {
 
 function hostSpec({ options, owner, spec, isolation, machine }: Start, dir: string): HostSpec {
   const env: Record<string, string> = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', [OWNER_ENV]: ownerKey(owner) }
-  const { uid } = machine.record
+  const { uid, agentUid } = machine.record
   if (isolation !== 'sandbox') {
     const daemon = [join(spec.boot.toolbox.hostDir, spec.boot.toolbox.hash, DAEMON), 'supervise', '--boot', join(dir, 'boot', 'boot.json')]
-    return { argv: [...dropWithoutSandbox(uid), ...daemon], env: { ...env, HOME: join(dir, 'home'), TMPDIR: join(dir, 'tmp') }, endBy: 'signal', egress: null, link: linkOf(spec.boot.link) }
+    return { argv: [...dropWithoutSandbox(uid), ...daemon], env: { ...env, HOME: join(dir, 'home'), TMPDIR: join(dir, 'tmp') }, endBy: 'signal', egress: null, users: null, link: linkOf(spec.boot.link) }
   }
   const init = [join(INSIDE.host, 'bun'), join(INSIDE.host, 'programs', INIT_PROGRAM), join(INSIDE.host, 'sock/egress.sock'), String(EGRESS_PORT), INSIDE.work]
   const daemon = [join(INSIDE.toolbox, spec.boot.toolbox.hash, DAEMON), 'supervise', '--boot', join(INSIDE.boot, 'boot.json')]
   const argv = sandboxArgv({
-    dir, uid, hostname: hostname(owner), toolboxDir: spec.boot.toolbox.hostDir, pids: spec.pids,
+    dir, identity: identityOf(machine.record), hostname: hostname(owner), toolboxDir: spec.boot.toolbox.hostDir, pids: spec.pids,
     readOnlyPaths: options.readOnlyPaths ?? [], command: [...init, ...daemon],
   })
   return {
-    argv, endBy: 'stdin', egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] }, link: linkOf(spec.boot.link),
+    argv, endBy: 'stdin', users: uid === null || agentUid === undefined ? null : { daemon: uid, agent: agentUid }, egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] }, link: linkOf(spec.boot.link),
     env: { ...env, ...proxyEnvironment(), PATH: '/usr/local/bin:/usr/bin:/bin', HOME: INSIDE.home, BUN_BE_BUN: '1' },
   }
 }

@@ -1,5 +1,5 @@
 /** Ends processes: asks, waits, kills, and looks again until nobody is left. */
-import { carries, listProcesses, readProcess } from './table.ts'
+import { carries, listProcesses, readProcess, uidOf } from './table.ts'
 import type { ProcessEntry } from './table.ts'
 
 const ASK_MS = 3000
@@ -7,9 +7,12 @@ const LOOK_MS = 25
 /** Each round may meet children born in the round before; a fork bomb is the container's to end. */
 const KILL_ROUNDS = 40
 
-/** Every process with that mark in its environment, but us. Hands are laid on nothing else. */
-export async function endMarked(mark: string): Promise<void> {
-  await end((entry) => carries(entry.pid, mark))
+/**
+ * Every process with that mark in its environment, but us, and everything of the agent's user where that user is the
+ * machine's alone: another user's environment cannot be read. Hands are laid on nothing else.
+ */
+export async function endMarked(mark: string, agentUid: number | null = null): Promise<void> {
+  await end((entry) => carries(entry.pid, mark) || (agentUid !== null && uidOf(entry.pid) === agentUid))
 }
 
 /** A session or process group leader, everybody in its session and group, and all their descendants. */

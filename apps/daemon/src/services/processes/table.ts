@@ -27,6 +27,16 @@ export function readProcess(pid: number): ProcessEntry | null {
   }
 }
 
+/** The uid it runs under now. */
+export function uidOf(pid: number): number | null {
+  try {
+    const uid = /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
+    return uid === undefined ? null : Number(uid)
+  } catch {
+    return null
+  }
+}
+
 /** Does its environment, as it was at its start, hold this `NAME=value`? */
 export function carries(pid: number, mark: string): boolean {
   try {
