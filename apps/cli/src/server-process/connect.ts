@@ -33,7 +33,7 @@ export async function remoteEndpoint(context: Pick<Context, 'env' | 'home'>): Pr
 }
 
 async function contextEndpoint(home: string, name: string): Promise<{ url: string; token: string }> {
-  if (!/^[\w.-]{1,64}$/.test(name)) throw new BerthError('config_invalid', `"${name}" is no name of a context`)
+  if (!/^[\w.-]{1,64}$/.test(name)) throw new BerthError('config_invalid', `"${name}" is no name of a context`, { hint: 'BERTH_CONTEXT or `context:` in config.yaml names a file in contexts/, without .yaml' })
   const path = join(home, 'contexts', `${name}.yaml`)
   const value = await readYaml(path)
   if (typeof value?.['url'] !== 'string' || typeof value['token'] !== 'string') {
@@ -44,7 +44,7 @@ async function contextEndpoint(home: string, name: string): Promise<{ url: strin
 
 function checkedUrl(text: string, where: string): string {
   const url = URL.parse(text)
-  if (!url || !/^https?:$/.test(url.protocol)) throw new BerthError('config_invalid', `${where} is not an http(s) URL: ${text}`)
+  if (!url || !/^https?:$/.test(url.protocol)) throw new BerthError('config_invalid', `${where} is not an http(s) URL: ${text}`, { hint: 'give it as https://host:port' })
   return url.origin + url.pathname.replace(/\/$/, '')
 }
 
@@ -52,7 +52,7 @@ function checkedUrl(text: string, where: string): string {
 export async function readYaml(path: string): Promise<Record<string, unknown> | null> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
-    throw new BerthError('config_invalid', `${path} cannot be read: ${error.code}`, { cause: error })
+    throw new BerthError('config_invalid', `${path} cannot be read: ${error.code}`, { hint: 'make it readable, or move it away to start from the defaults', cause: error })
   })
   if (text === null) return null
   try {

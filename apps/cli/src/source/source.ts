@@ -18,7 +18,7 @@ const SCP_FORM = /^(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?!\/\/)[^\s]+$/
 
 export async function readSource(argument: string, cwd: string, signal: AbortSignal): Promise<Source> {
   // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f]/.test(argument)) throw new BerthError('bad_request', 'the source holds control characters')
+  if (/[\u0000-\u001f]/.test(argument)) throw new BerthError('bad_request', 'the source holds control characters', { hint: 'give a directory, a git url, or a workspace' })
   const scheme = argument.match(/^([a-z][a-z0-9+.-]*):\/\//i)?.[1]?.toLowerCase()
   if (scheme !== undefined) return urlSource(argument, scheme)
   const path = resolve(cwd, argument)
@@ -26,7 +26,7 @@ export async function readSource(argument: string, cwd: string, signal: AbortSig
   if (found?.isDirectory()) return localSource(path, signal)
   if (found) throw new BerthError('bad_request', `${argument} is a file`, { hint: 'give a directory, a git url, or a workspace' })
   if (SCP_FORM.test(argument)) return { kind: 'fetched', url: argument, label: argument }
-  if (argument.startsWith('.') || argument.startsWith('/') || argument.startsWith('~')) throw new BerthError('not_found', `there is no directory ${path}`)
+  if (argument.startsWith('.') || argument.startsWith('/') || argument.startsWith('~')) throw new BerthError('not_found', `there is no directory ${path}`, { hint: 'give a directory, a git url, or a workspace' })
   return { kind: 'word', word: argument }
 }
 
