@@ -23,6 +23,7 @@ import { listenForMachines, listenForPeople } from './compose/listeners.ts'
 import type { ControlListener, LinkListener } from './compose/listeners.ts'
 import { createLog } from './compose/log.ts'
 import { specFor } from './compose/machine-spec.ts'
+import { createPreparation } from './compose/preparation.ts'
 import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
 import { createLinkHttp } from './git-hosting/link-http.ts'
@@ -209,16 +210,22 @@ async function assemble(base: Foundation): Promise<Server> {
 }
 
 function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
-  const { config, store, clock, installation, log } = base
+  const { config, store, clock, installation, log, closers } = base
   const { link, machines, providers, serverId, toolbox } = parts
   const address = { unixSocket: machines.unixSocket, loopbackUrl: machines.loopbackUrl, publicUrl: config.linkUrl ?? null }
   const loop: TickLoop = startTickLoop({
     store, clock, owner: serverId, log,
+  const preparation = createPreparation({
+    toolbox, clock, log,
+    wake: (id) => void store.wake(id, clock.now()).then(() => loop.poke(), (error: unknown) => log(`${id}: ${String(error)}`)),
+  })
+  closers.add('the toolbox', () => preparation.stop())
     reconcile: (claim, signal) => reconcile({
       store, clock, installation, log,
       providers: (name) => providers.get(name),
       daemons: link.daemons,
-      specFor: (record) => specFor({ store, clock, toolbox, link: address }, record),
+      prepared: (record) => preparation.prepared(record),
+      specFor: (record) => specFor({ store, clock, toolbox: preparation.toolbox(), link: address }, record),
       upSince: () => loop.upSince(),
     }, claim, signal),
     async ticked(id, step) {

@@ -44,10 +44,17 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
       await deps.ticked(claim.workspaceId, step)
     } catch (error) {
       if (!stopping.signal.aborted) deps.log(`${claim.workspaceId}: tick: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    } finally {
-      running.delete(claim.workspaceId)
-      bell.ring()
     }
+  }
+
+  /** After the tick before it: that one gave its claim back and may still be cleaning up, or it outlived its lease. */
+  const enqueue = (claim: Claim): void => {
+    const { workspaceId } = claim
+    const work = (running.get(workspaceId) ?? Promise.resolve()).then(() => tick(claim)).finally(() => {
+      if (running.get(workspaceId) === work) running.delete(workspaceId)
+      bell.ring()
+    })
+    running.set(workspaceId, work)
   }
 
   /** How long nothing is to be done. */
@@ -58,10 +65,7 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
     const free = CONCURRENT_TICKS - running.size
     if (free <= 0) return LOOK_EVERY_MS
     const claims = await deps.store.claimDue({ owner: deps.owner, limit: free, leaseMs: deadlines.tickLease }, now)
-    for (const claim of claims) {
-      // A tick that outlives its lease: its late writes are refused by the fence, and this claim's turn comes again.
-      if (!running.has(claim.workspaceId)) running.set(claim.workspaceId, tick(claim))
-    }
+    for (const claim of claims) enqueue(claim)
     if (claims.length === free) return LOOK_EVERY_MS
     const next = await deps.store.nextDue()
     return next === null ? LOOK_EVERY_MS : Math.min(Math.max(next - deps.clock.now(), SOONEST_MS), LOOK_EVERY_MS)

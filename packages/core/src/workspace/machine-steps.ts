@@ -1,18 +1,15 @@
 /** The rows of the timeline that the reconciler owns. `code` and `agent` are the daemon's; they start here as pending. */
-import type { EventBody, ProvisionStep } from '@berth/wire'
+import { STEP_TITLES, type EventBody, type ProvisionStep, type StepName } from '@berth/wire'
 
-export const STEP_TITLES = {
-  image: 'prepare the image',
-  machine: 'make the machine',
-  dial: 'daemon calls home',
-  code: 'check out the code',
-  agent: 'start the agent',
-} as const
-export type StepName = keyof typeof STEP_TITLES
-
-/** What a start of the machine shows first. Code and agent are done once for each machine. */
-export function stepsAtStart(known: readonly ProvisionStep[], now: number): ProvisionStep[] {
-  const first: ProvisionStep[] = [row('machine', 'started', now), row('dial', 'pending', null)]
+/**
+ * What a start of the machine shows first. Code and agent are done once for each machine. `waitsFor`: the machine
+ * waits for the toolbox, and this is how far that is.
+ */
+export function stepsAtStart(known: readonly ProvisionStep[], now: number, waitsFor: string | null): ProvisionStep[] {
+  // One that failed the last time, and is there now.
+  const fetched = known.some(({ step, state }) => step === 'toolbox' && state !== 'done') ? [row('toolbox', 'done', null)] : []
+  const toolbox = waitsFor === null ? fetched : [{ ...row('toolbox', 'started', now), detail: waitsFor || null }]
+  const first: ProvisionStep[] = [...toolbox, waitsFor === null ? row('machine', 'started', now) : row('machine', 'pending', null), row('dial', 'pending', null)]
   const later = (['code', 'agent'] as const).filter((name) => !known.some(({ step }) => step === name)).map((name) => row(name, 'pending', null))
   return [...first, ...later]
 }

@@ -29,10 +29,18 @@ export interface ReconcileDeps {
   readonly installation: string
   /** Called right before each `ensure`. The boot token in it is the same until a daemon enrolled with it. */
   specFor(record: WorkspaceRecord): Promise<MachineSpec>
+  /**
+   * Whether everything is on this host that a machine of this workspace needs; begins to fetch what is not. It never
+   * waits for the fetch. Throws when that failed since the workspace was wished for. Absent: nothing is needed.
+   */
+  prepared?(record: WorkspaceRecord): Promise<Prepared>
   /** Since when this server has ticked without a gap; see `uptime.ts`. */
   upSince(): number
   log(line: string): void
 }
+
+/** Not ready: `detail` says what is under way and how far it is; look again in `afterMs`, or when woken. */
+export type Prepared = { readonly ready: true } | { readonly ready: false; readonly detail: string; readonly afterMs: number }
 
 interface Work { readonly deps: ReconcileDeps; readonly tick: Tick; readonly lastTickAt: number; readonly startedAt: number; readonly signal: AbortSignal }
 
@@ -136,8 +144,10 @@ async function ensure(work: Work, start: boolean): Promise<void> {
   const { deps, tick, signal } = work
   const now = deps.clock.now()
   const before = tick.record()
+  const prepared = await lookPrepared(deps, before)
   if (start) {
-    const steps = stepsAtStart(before.workspace.steps, now)
+    const waitsFor = prepared.ok ? (prepared.value.ready ? null : prepared.value.detail) : ''
+    const steps = stepsAtStart(before.workspace.steps, now, waitsFor)
     const underThisWish = before.machine !== null && before.machine.stoppingSince === null && (before.machine.ensuringSince ?? 0) >= before.workspace.wish.at
     const attempts = underThisWish ? (before.machine?.attempts ?? 0) + 1 : 1
     const saved = await tick.save({
@@ -146,10 +156,40 @@ async function ensure(work: Work, start: boolean): Promise<void> {
     })
     if (!saved) return
   }
+  // Thrown only now, so that the start it belongs to is counted and its step fails.
+  if (!prepared.ok) throw prepared.error
+  if (!prepared.value.ready) return waitForToolbox(work, prepared.value)
+  if (!await toolboxReady(work)) return
   const record = tick.record()
   const spec = await deps.specFor(record)
   const result = await providerOf(deps, record).ensure(ownerOf(deps, record), spec, { signal, ...pollOf(record.machine, 'ensure'), log: (line) => deps.log(`${record.workspace.id}: ${line}`) })
   await (result.done ? ensured(work, result.value) : polling(work, 'ensure', result))
+}
+
+type Looked = { readonly ok: true; readonly value: Prepared } | { readonly ok: false; readonly error: unknown }
+async function lookPrepared(deps: ReconcileDeps, record: WorkspaceRecord): Promise<Looked> {
+  try {
+    return { ok: true, value: await deps.prepared?.(record) ?? { ready: true } }
+  } catch (error) {
+    return { ok: false, error }
+  }
+}
+
+async function waitForToolbox({ deps, tick }: Work, { detail, afterMs }: Prepared & { ready: false }): Promise<void> {
+  const now = deps.clock.now()
+  const record = tick.record()
+  const steps = stepChange(record, [['toolbox', 'started', detail]], now)
+  // A poll keeps the start under way without counting another one; that of the provider, if there is one, stays.
+  const poll = record.machine?.poll ?? { op: 'toolbox', of: {} }
+  await tick.finish({ workspace: { statusMessage: detail, steps }, machine: { poll, retryAt: null } }, now + afterMs)
+}
+
+/** Moves the timeline on from the toolbox, if it stood there. False: the claim is lost. */
+async function toolboxReady({ deps, tick }: Work): Promise<boolean> {
+  const { workspace } = tick.record()
+  if (!workspace.steps.some(({ step, state }) => step === 'toolbox' && state === 'started')) return true
+  const steps = stepChange(tick.record(), [['toolbox', 'done', null], ['machine', 'started', null]], deps.clock.now())
+  return tick.save({ workspace: { statusMessage: null, steps } })
 }
 
 async function ensured(work: Work, machine: Awaited<ReturnType<Provider['observe']>>): Promise<void> {

@@ -2,10 +2,10 @@
  * One claimed look at one workspace. Keeps the record as this tick knows it, and adds to each write the event that
  * announces it: the reported phase and the timeline can not change without saying so.
  */
-import type { EventBody, ProvisionStep } from '@berth/wire'
+import type { EventBody, ProvisionStep, StepName } from '@berth/wire'
 import type { Claim, Store, TickChange } from '../ports/store.ts'
 import { applyChange } from './apply-change.ts'
-import { moveStep, stepEvent, type StepName } from './machine-steps.ts'
+import { moveStep, stepEvent } from './machine-steps.ts'
 import { phaseOf } from './phase.ts'
 import type { WorkspaceRecord } from './records.ts'
 
