@@ -1,5 +1,5 @@
 /** What a daemon's events change in the rows beside the log. An unknown or malformed body changes nothing. */
-import { type EventBody, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
+import { ERROR_CODES, type ErrorCode, type EventBody, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import { cleanText, json } from './json.ts'
 import { storedSteps } from './rows.ts'
@@ -95,8 +95,14 @@ async function stepMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'
     where id = ${workspaceId}`
   // Work that was cut off by a stop somebody asked for is no failure.
   if (body.state !== 'failed' || row.wishTarget !== 'running') return
-  const failure = { code: body.step === 'code' ? 'clone_refused' : 'internal', message: body.detail ?? `${body.title} did not work`, hint: null }
-  await markFailed(tx, workspaceId, { failure, now })
+  await markFailed(tx, workspaceId, { failure: failureOf(body), now })
+}
+
+/** A code that we do not know comes from a newer daemon, or from a hostile one. */
+function failureOf({ step, title, detail, error }: Body<'workspace.step'>): { code: ErrorCode; message: string; hint: string | null } {
+  const otherwise = step === 'code' ? 'clone_refused' : 'internal'
+  if (error === undefined) return { code: otherwise, message: detail ?? `${title} did not work`, hint: null }
+  return { code: ERROR_CODES.find((known) => known === error.code) ?? otherwise, message: error.message, hint: error.hint }
 }
 
 /** A workspace has a handful of steps; a hostile daemon could name any number. */

@@ -22,7 +22,11 @@ export type FileDiff = z.infer<typeof FileDiff>
 export const KnownEventBody = z.discriminatedUnion('type', [
   // The workspace: written by the server together with the change they announce.
   body('workspace.phase', { phase: WorkspacePhase, step: z.string().nullable(), reason: z.string().nullable(), statusMessage: z.string().nullable() }),
-  body('workspace.step', { step: z.string(), title: z.string(), state: StepState, durationMs: z.number().nullable(), detail: z.string().nullable() }),
+  body('workspace.step', {
+    step: z.string(), title: z.string(), state: StepState, durationMs: z.number().nullable(), detail: z.string().nullable(),
+    /** With `failed`: why, in the words and codes that every client knows. */
+    error: z.object({ code: z.string().max(100), message: z.string(), hint: z.string().nullable() }).optional(),
+  }),
   body('workspace.notice', { level: z.enum(['info', 'warning', 'error']), code: z.string(), message: z.string(), hint: z.string().nullable() }),
   body('daemon.connected', { version: z.string(), generation: z.number().int(), boot: z.string() }),
   // The agent: written by the daemon.

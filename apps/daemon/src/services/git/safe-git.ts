@@ -49,7 +49,7 @@ export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
 export function gitRefusal(verb: string, stderr: string): BerthError {
   const text = withoutCredentials(stderr).trim()
   for (const [pattern, code, hint] of KNOWN_REFUSALS) if (pattern.test(text)) return new BerthError(code, `git ${verb}: ${lastLines(text)}`, { hint })
-  return new BerthError(verb === 'clone' || verb === 'fetch' ? 'clone_refused' : 'internal', `git ${verb}: ${lastLines(text)}`, { hint: 'see `berth logs --source code`' })
+  return new BerthError(verb === 'clone' || verb === 'fetch' ? 'clone_refused' : 'internal', `git ${verb}: ${lastLines(text)}`, { hint: '`berth logs <workspace> setup` says more' })
 }
 
 /** Git tells what went wrong only in words; a hint may depend on them, nothing else does. */
@@ -59,7 +59,7 @@ const KNOWN_REFUSALS: readonly (readonly [RegExp, 'clone_refused' | 'network_unr
   [/Remote branch .* not found|couldn't find remote ref|not our ref|did not match any/i, 'clone_refused', 'check the branch or commit: it is not in that repository'],
   [/could not read Username|Authentication failed|Permission denied|access rights|HTTP 40[13]|returned error: 40[13]/i, 'clone_refused', 'the repository is private or does not exist; run `berth up .` from a clone you have, or check the address'],
   [/not found|does not exist|does not appear to be a git repository|unable to find remote helper/i, 'clone_refused', 'check the address of the repository'],
-  [/Could not resolve host|Connection (refused|timed out|reset)|Failed to connect|unreachable|Host key verification/i, 'network_unreachable', 'the machine cannot reach that host; check the network and the address'],
+  [/Could not resolve host|Connection (refused|timed out|reset)|Failed to connect|CONNECT tunnel failed|unreachable|Host key verification/i, 'network_unreachable', 'the machine cannot reach that host; check the network and the address'],
 ]
 
 export function withoutCredentials(text: string): string {
