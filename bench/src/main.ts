@@ -2,6 +2,7 @@
  * `bun run bench -- [--json] [--list] [name…]`: measures, prints, and ends with 0 whatever the figures are; with 1 when a
  * benchmark could not run. With `--json` each figure is one line on stdout as soon as it is known.
  */
+import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { BerthError } from '@berth/wire/error'
 import { benches } from './benches.ts'
@@ -79,7 +80,8 @@ async function runAll(names: readonly string[], json: boolean): Promise<number> 
 async function* runOne(name: string, interrupt: AbortSignal): AsyncGenerator<Result> {
   const bench = await benches[name]?.load()
   if (bench === undefined) return
-  process.stderr.write(`${name}: ${bench.summary}\n`)
+  // What else this machine does tells how far to trust a figure.
+  process.stderr.write(`${name}: ${bench.summary} (${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)})\n`)
   const signal = AbortSignal.any([interrupt, AbortSignal.timeout(LIMIT_MS)])
   const world: World = { signal, note: (line) => void process.stderr.write(`  ${line}\n`) }
   for await (const figure of bench.run(world)) yield judge(figure)
