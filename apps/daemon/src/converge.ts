@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
+import { STEP_TITLES } from '@berth/wire/steps'
+import type { StepName } from '@berth/wire/steps'
 import type { Assignment } from '@berth/wire/daemon'
 import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, Terminals } from './contracts.ts'
 import { prepareAgentUser } from './services/agent-user.ts'
@@ -24,6 +26,8 @@ export interface ConvergeDeps {
   readonly driverFor: (kind: Assignment['agent']['kind']) => CreateDriver | Promise<CreateDriver>
   readonly changed: () => void
 }
+type Prompt = Parameters<AgentDriver['prompt']>[0]
+type Answer = Parameters<AgentDriver['decide']>[0]
 export interface Converger {
   /** Returns at once; the steps are journaled as they go. */
   apply(assignment: Assignment): void
@@ -31,12 +35,17 @@ export interface Converger {
   readonly driver: AgentDriver | null
   /** The tree is there: saves and diffs make sense. */
   readonly codeReady: boolean
+  /** Said before there is an agent. It is in the server's next assignment too; the driver takes each once. */
+  keepPrompt(prompt: Prompt): void
+  keepDecision(decision: Answer): void
   /** Resolves when nothing is under way. */
   settled(): Promise<void>
 }
 
-type StepName = 'code' | 'setup' | 'agent' | 'services'
-const TITLES: Record<StepName, string> = { code: 'Get the code', setup: 'Set up the home', agent: 'Start the agent', services: 'Start the services' }
+type Step = Extract<StepName, 'code' | 'setup' | 'agent' | 'services'>
+
+/** What waits for the agent in memory. */
+const EARLY_LIMIT = 200
 
 export function createConverger(deps: ConvergeDeps): Converger {
   const { context } = deps
@@ -47,6 +56,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
   let codeReady = false
   let homeWritten = ''
   let driver: AgentDriver | null = null
+  const early = { prompts: new Map<string, Prompt>(), decisions: new Map<string, Answer>() }
 
   const startAgent = async (assignment: Assignment): Promise<string> => {
     if (driver !== null) return 'already running'
@@ -66,8 +76,11 @@ export function createConverger(deps: ConvergeDeps): Converger {
   }
   const handOver = async (assignment: Assignment): Promise<void> => {
     if (driver === null) return
-    for (const decision of assignment.decisions) await driver.decide(decision)
-    for (const prompt of assignment.prompts) await driver.prompt(prompt)
+    const [decisions, prompts] = [[...assignment.decisions, ...early.decisions.values()], [...assignment.prompts, ...early.prompts.values()]]
+    early.decisions.clear()
+    early.prompts.clear()
+    for (const decision of decisions) await driver.decide(decision)
+    for (const prompt of prompts) await driver.prompt(prompt)
   }
   const once = async (assignment: Assignment): Promise<void> => {
     context.journal.mask(secretsOf(assignment))
@@ -109,17 +122,25 @@ export function createConverger(deps: ConvergeDeps): Converger {
     get assignment() { return wanted },
     get driver() { return driver },
     get codeReady() { return codeReady },
+    keepPrompt(prompt) {
+      if (early.prompts.size >= EARLY_LIMIT) throw new BerthError('too_many', 'too many messages wait for the agent to start', { hint: 'wait until it runs' })
+      early.prompts.set(prompt.promptId, prompt)
+    },
+    keepDecision(decision) { if (early.decisions.size < EARLY_LIMIT) early.decisions.set(decision.approvalId, decision) },
     settled: async () => { await running },
   }
 }
 
 /** Runs a step and journals it: whole on the first time in a machine's life, later only when it fails. */
-function createSteps(context: DaemonContext): (step: StepName, work: () => Promise<string | null>) => Promise<boolean> {
+function createSteps(context: DaemonContext): (step: Step, work: () => Promise<string | null>) => Promise<boolean> {
   const { journal } = context
   return async (step, work) => {
     const known = journal.get(`step.${step}`) === context.machineBoot
-    const say = (state: 'started' | 'done' | 'failed', durationMs: number | null, detail: string | null): void =>
-      journal.append({ type: 'workspace.step', step, title: TITLES[step], state, durationMs, detail })
+    const say = (state: 'started' | 'done' | 'failed', durationMs: number | null, detail: string | null, refusal?: BerthError): void =>
+      journal.append({
+        type: 'workspace.step', step, title: STEP_TITLES[step], state, durationMs, detail,
+        ...(refusal === undefined ? {} : { error: { code: refusal.code, message: refusal.message, hint: refusal.hint ?? null } }),
+      })
     const startedAt = performance.now()
     if (!known) say('started', null, null)
     writeLog(context, step, 'started')
@@ -139,7 +160,7 @@ function createSteps(context: DaemonContext): (step: StepName, work: () => Promi
       const refusal = asBerthError(cause)
       writeLog(context, step, `failed: ${describe(cause)}`)
       journal.transaction(() => {
-        say('failed', Math.round(performance.now() - startedAt), refusal.hint === undefined ? refusal.message : `${refusal.message}\n${refusal.hint}`)
+        say('failed', Math.round(performance.now() - startedAt), refusal.hint === undefined ? refusal.message : `${refusal.message}\n${refusal.hint}`, refusal)
         journal.set(`step.${step}`, null)
       })
       return false

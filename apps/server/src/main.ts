@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { hostname } from 'node:os'
-import { deadlines, reap, reconcile } from '@berth/core'
+import { deadlines, reap, reconcile, reportIntervalMs } from '@berth/core'
 import type { Clock, Daemons, Provider, Store } from '@berth/core'
 import { loadMasterKey, openStore } from '@berth/store'
 import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
@@ -164,7 +164,11 @@ async function assemble(base: Foundation): Promise<Server> {
   const link = createLinkServer({
     store, clock, serverId, log,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null }, id),
+    reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
     linkHttp: createLinkHttp({ store, repositories, uploads, log }),
+    // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
+    onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
+      .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
     // A daemon that came or went is what the workspace's next step waits for.
     onChange(id) {
       store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`))
@@ -212,14 +216,14 @@ async function assemble(base: Foundation): Promise<Server> {
 function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
   const { config, store, clock, installation, log, closers } = base
   const { link, machines, providers, serverId, toolbox } = parts
-  const address = { unixSocket: machines.unixSocket, loopbackUrl: machines.loopbackUrl, publicUrl: config.linkUrl ?? null }
-  const loop: TickLoop = startTickLoop({
-    store, clock, owner: serverId, log,
   const preparation = createPreparation({
     toolbox, clock, log,
     wake: (id) => void store.wake(id, clock.now()).then(() => loop.poke(), (error: unknown) => log(`${id}: ${String(error)}`)),
   })
   closers.add('the toolbox', () => preparation.stop())
+  const address = { unixSocket: machines.unixSocket, loopbackUrl: machines.loopbackUrl, publicUrl: config.linkUrl ?? null }
+  const loop: TickLoop = startTickLoop({
+    store, clock, owner: serverId, log,
     reconcile: (claim, signal) => reconcile({
       store, clock, installation, log,
       providers: (name) => providers.get(name),

@@ -47,17 +47,20 @@ export function createConversation(deps: ConversationDeps): { onText(text: strin
     if (over()) return
     if (state.phase !== 'new') return close(LINK_CLOSE.garbage, 'a second hello')
     const refusal = refusalOf(message, deps.identity)
-    if (refusal !== null) return close(refusal.code, refusal.reason)
+    if (refusal !== null) {
+      if (refusal.code === LINK_CLOSE.incompatible) deps.onIncompatible?.(workspaceId, refusal.reason)
+      return close(refusal.code, refusal.reason)
+    }
     state.phase = 'greeting'
     const { boot, daemonVersion, isolation, journal: { id: journalId, lastN } } = message
     const opened = await store.links.openLink({ workspaceId, generation, journalId, lastN, boot, daemonVersion, isolation, server: deps.serverId }, clock.now())
     state.epoch = opened.epoch
     if (over()) return await store.links.closeLink(workspaceId, opened.epoch, clock.now())
     if (!deps.takeOver()) return close(LINK_CLOSE.fenced, 'a newer link is there')
-    const assignment = await deps.assignmentFor(workspaceId)
+    const [assignment, reportMs] = await Promise.all([deps.assignmentFor(workspaceId), deps.reportMsFor?.(workspaceId)])
     if (over()) return
     state.phase = 'ready'
-    send({ type: 'welcome', protocol: PROTOCOL_VERSION, epoch: opened.epoch, serverVersion: VERSION, journal: opened.journal, assignment })
+    send({ type: 'welcome', protocol: PROTOCOL_VERSION, epoch: opened.epoch, serverVersion: VERSION, journal: opened.journal, assignment, ...(reportMs === undefined ? {} : { reportMs }) })
     // What changed while the assignment was being read came too early to be sent by itself.
     if (deps.assigning.owed) deps.guard('assigning', deps.assigning.changed())
     deps.onChange?.(workspaceId)

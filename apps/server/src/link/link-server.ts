@@ -18,9 +18,13 @@ export interface LinkServerDeps {
   readonly serverId: string
   /** What the workspace's daemon is to bring about now. */
   assignmentFor(workspaceId: WorkspaceId): Promise<Assignment>
+  /** How often it is to report. Absent: the protocol's own pace. */
+  reportMsFor?(workspaceId: WorkspaceId): Promise<number>
   /** Answers the daemon's requests: the hosted repository and the uploaded archive of this workspace only. */
   linkHttp(workspaceId: WorkspaceId, request: Request): Promise<Response>
   readonly log: (line: string) => void
+  /** A daemon dialled that is too old to be understood. */
+  onIncompatible?(workspaceId: WorkspaceId, reason: string): void
   /** A daemon came or went. */
   onChange?(workspaceId: WorkspaceId): void
   /** Pings at this pace; a daemon silent for three of them is gone. */
