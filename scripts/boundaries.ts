@@ -24,7 +24,7 @@ const TABLE: Record<string, readonly string[]> = {
   web: ['wire', 'client'],
   server: ['wire', 'core', 'web', 'store', 'providers', 'toolbox'], // adapters in main.ts only, see below
   bench: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit'],
-  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit'],
+  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server'], // a server that is broken on purpose
 }
 /** Concrete adapters are named by the composition root (and by tests) only. */
 const ADAPTERS = ['store', 'providers', 'toolbox']

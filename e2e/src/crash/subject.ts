@@ -18,6 +18,8 @@ export interface Subject {
   wanted: 'running' | 'stopped'
   /** Follows the events, answers what is asked, says the next thing. Throws nothing: the server may be away. */
   look(options: { feed: boolean; chance: Chance }): Promise<void>
+  /** Resolves when nothing that was begun while it was to run is under way. */
+  quiet(): Promise<void>
   /** Idle, nothing asked, every prompt dealt with, and all that was written has arrived. Else what it waits for. */
   unsettled(): string | null
   phase(): Promise<string | null>
@@ -44,6 +46,7 @@ function subjectOf(world: World, spec: SubjectSpec, id: WorkspaceId): Subject {
   let saying: { promptId: PromptId; text: string } | null = null
   let open: Approval[] = []
   let state = 'none'
+  let looking: Promise<void> = Promise.resolve()
 
   const readEvents = async (): Promise<void> => {
     for (;;) {
@@ -81,15 +84,16 @@ function subjectOf(world: World, spec: SubjectSpec, id: WorkspaceId): Subject {
 
   const subject: Subject = {
     id, spec, wanted: 'running',
-    async look({ feed, chance }) {
-      try {
+    look({ feed, chance }) {
+      // The server may be away, or refuse for now: the next look tries again.
+      looking = (async () => {
         await readEvents()
-        await answer(chance, !feed)
+        if (subject.wanted === 'running') await answer(chance, !feed)
         if (subject.wanted === 'running') await feedNext(feed, chance)
-      } catch {
-        // The server is away, or refuses for now: the next look tries again.
-      }
+      })().catch(() => {})
+      return looking
     },
+    quiet: () => looking,
     unsettled() {
       if (saying !== null) return 'a prompt was not taken yet'
       if (open.length > 0) return `${open.length} questions are open`

@@ -2,14 +2,16 @@
  * A sweep: several workspaces side by side, whose agents count, ask and are prompted, while their server, database,
  * daemons and agents are killed at points drawn from a seed. Then everything is left in peace, and judged.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Workspace, WorkspaceId } from '@berth/wire'
+import { SERVER_FILE } from '@berth/wire/server-file'
 import { eventually, processesOf, serverLog } from '../product.ts'
 import { createChance, type Chance } from './chance.ts'
 import { judge } from './judge.ts'
 import { KILL_KINDS, planCrashes, type Crash, type KillKind } from './plan.ts'
 import { createSubject, type Subject, type SubjectSpec } from './subject.ts'
+import { startTwin } from './twin.ts'
 import { killAll } from './victims.ts'
 import { openWorld, type Fault, type World } from './world.ts'
 
@@ -31,6 +33,8 @@ export interface CrashReport {
   readonly numbers: number
   readonly events: number
   readonly approvals: number
+  /** Second daemons of one machine that were started; only with `late` and `no-fencing`. */
+  readonly twins: number
   /** Empty: the product did what it promises. */
   readonly complaints: readonly string[]
 }
@@ -39,12 +43,14 @@ export interface CrashReport {
 const RUNS_OF_A_LIFE = 100
 const LOOK_MS = 150
 const RECOVERED_WITHIN_MS = 90_000
-const NEWS_WITHIN_MS = 5_000
+const NEWS_WITHIN_MS = 4_000
+/** Events, of all workspaces together. */
+const NEWS = 10
 const SETTLED_WITHIN_MS = 120_000
 const VICTIM_WITHIN_MS = 20_000
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
-  const total = { seed: options.seed, kills: noKills(), numbers: 0, events: 0, approvals: 0, complaints: [] as string[] }
+  const total = { seed: options.seed, kills: noKills(), numbers: 0, events: 0, approvals: 0, twins: 0, complaints: [] as string[] }
   for (let done = 0, life = 0; done < options.runs; done += RUNS_OF_A_LIFE, life++) {
     const runs = Math.min(RUNS_OF_A_LIFE, options.runs - done)
     const report = await oneLife({ ...options, runs, seed: options.seed + life })
@@ -52,6 +58,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     total.numbers += report.numbers
     total.events += report.events
     total.approvals += report.approvals
+    total.twins += report.twins
     total.complaints.push(...report.complaints.map((complaint) => `seed ${options.seed + life}: ${complaint}`))
     options.log?.(`${done + runs} of ${options.runs} runs: ${total.complaints.length} complaints`)
   }
@@ -64,7 +71,8 @@ async function oneLife(options: CrashOptions): Promise<CrashReport> {
   try {
     await world.startServer()
     const subjects = await Promise.all(specsOf(options).map((spec) => createSubject(world, spec)))
-    return await liveThrough({ world, subjects, options, log: options.log ?? (() => {}) })
+    const began = performance.now()
+    return await liveThrough({ world, subjects, options, log: (line) => options.log?.(`${((performance.now() - began) / 1000).toFixed(1)} s  ${line}`) })
   } catch (error) {
     options.log?.(serverLog(world.product.home))
     throw error
@@ -74,7 +82,7 @@ async function oneLife(options: CrashOptions): Promise<CrashReport> {
 }
 
 function specsOf({ seed, subjects = 3, real = 0, delayMs = 30 }: CrashOptions): SubjectSpec[] {
-  const named = (agent: SubjectSpec['agent'], count: number): SubjectSpec[] => Array.from({ length: count }, (_, at) => ({ name: `${agent}-${seed}-${at + 1}`, agent, delayMs, askEvery: 7 + 4 * at }))
+  const named = (agent: SubjectSpec['agent'], count: number): SubjectSpec[] => Array.from({ length: count }, (_, at) => ({ name: `${agent}-${seed}-${at + 1}`, agent, delayMs, askEvery: 9 + 6 * at }))
   return [...named('numbered', subjects), ...named('claude', real)]
 }
 
@@ -84,6 +92,7 @@ async function liveThrough(life: Life): Promise<CrashReport> {
   const { world, subjects, options, log } = life
   const chance = createChance(options.seed ^ 0x5eed)
   const kills = noKills()
+  let twins = 0
   const people = startPeople(life, chance)
   try {
     await eventually(async () => subjects.every((subject) => subject.tail() > 5), 'the workspaces', RECOVERED_WITHIN_MS)
@@ -91,9 +100,10 @@ async function liveThrough(life: Life): Promise<CrashReport> {
       if (crash.afterRecovery) await recovered(life)
       await Bun.sleep(crash.pauseMs)
       people.meanwhile(crash)
+      if (crash.kind === 'daemon' && (options.fault === 'late' || options.fault === 'no-fencing')) twins += await precedeByTwin(life, crash)
       const killed = await strike(world, crash)
       kills[crash.kind] += killed > 0 ? 1 : 0
-      log(`${crash.index + 1}: ${crash.kind} (${killed} processes), then ${crash.meanwhile}`)
+      log(`${crash.index + 1}: ${crash.kind} (${killed} processes), meanwhile ${crash.meanwhile}; ${subjects.map((subject) => subject.tail()).join(' ')} events`)
       if (crash.kind === 'server' || crash.kind === 'everything') {
         await Bun.sleep(crash.awayMs)
         await world.startServer()
@@ -105,9 +115,25 @@ async function liveThrough(life: Life): Promise<CrashReport> {
     complaints.push(...evidence.flatMap(judge))
     complaints.push(...(await deleteAll(life)))
     const sum = (of: (one: (typeof evidence)[number]) => number): number => evidence.reduce((all, one) => all + of(one), 0)
-    return { seed: options.seed, kills, numbers: sum(({ written }) => written.length), events: sum(({ events }) => events.length), approvals: sum(({ approvals }) => approvals.length), complaints }
+    return { seed: options.seed, kills, twins, numbers: sum(({ written }) => written.length), events: sum(({ events }) => events.length), approvals: sum(({ approvals }) => approvals.length), complaints }
   } finally {
     await people.stop()
+  }
+}
+
+/** A twin of a running machine takes its link over; when the daemon that dies next is back, the twin is the older one. */
+async function precedeByTwin({ world, subjects, log }: Life, { victim }: Crash): Promise<number> {
+  const running = subjects.filter(({ wanted }) => wanted === 'running')
+  const subject = running[victim % Math.max(1, running.length)]
+  if (subject === undefined) return 0
+  const linkUrl = (JSON.parse(readFileSync(join(world.product.home, SERVER_FILE), 'utf8')) as { linkUrl: string }).linkUrl
+  try {
+    await startTwin({ machineDir: join(world.product.home, 'workspaces', subject.id, 'machine-g1'), linkUrl, text: 'number 999999' })
+    killAll(world.victims.daemons(world.installation).filter(({ workspaceId }) => workspaceId === subject.id).map(({ pid }) => pid))
+    return 1
+  } catch (error) {
+    log(`no twin: ${String(error)}`)
+    return 0
   }
 }
 
@@ -134,11 +160,12 @@ async function strike(world: World, { kind, victim }: Crash): Promise<number> {
   return eventually(async () => killAll(choose()), `something to kill: ${kind}`, VICTIM_WITHIN_MS)
 }
 
-/** The server answers, and soon some workspace says something new: nobody says so while all wait for a slow restart. */
+/** The server answers, and soon the workspaces say something new; not so while all of them wait for a slow restart. */
 async function recovered({ world, subjects }: Life): Promise<void> {
   await eventually(async () => (await world.product.fetch('/api/v1/health', { signal: AbortSignal.timeout(2000) })).ok, 'the server after a crash', RECOVERED_WITHIN_MS)
-  const before = new Map(subjects.map((subject) => [subject.id, subject.tail()]))
-  await eventually(async () => subjects.some((subject) => subject.wanted === 'running' && subject.tail() > (before.get(subject.id) ?? 0)), 'news', NEWS_WITHIN_MS).catch(() => {})
+  const tails = (): number => subjects.reduce((sum, subject) => sum + subject.tail(), 0)
+  const before = tails()
+  await eventually(async () => tails() > before + NEWS, 'news', NEWS_WITHIN_MS).catch(() => {})
 }
 
 interface People { meanwhile(crash: Crash): void; finish(): Promise<void>; stop(): Promise<void> }
@@ -162,8 +189,9 @@ function startPeople({ world, subjects }: Life, chance: Chance): People {
   })()
   const flip = async (subject: Subject): Promise<void> => {
     const wanted = subject.wanted === 'running' && subjects.filter((one) => one.wanted === 'running').length > 1 ? 'stopped' : 'running'
-    // A message wakes: nobody speaks to a workspace that is being stopped.
+    // A message wakes, and so does an answer: nobody speaks to a workspace from before it is stopped.
     subject.wanted = wanted
+    await subject.quiet()
     await insist(() => world.ask('POST', `/workspaces/${subject.id}/${wanted === 'running' ? 'start' : 'stop'}`, {}))
   }
   const birth = async (name: string): Promise<void> => {
