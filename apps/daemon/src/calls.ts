@@ -33,8 +33,9 @@ export function createCalls(deps: CallDeps): CallHandlers {
   // The link has parsed the parameters: ids are what they say, though the schema's input type calls them strings.
   return {
     'session.prompt': async (prompt) => {
-      if (converger.driver !== null) return converger.driver.prompt({ ...prompt, promptId: prompt.promptId as PromptId })
-      // It stays in the server's assignment until an event says that it was taken.
+      const parsed = { ...prompt, promptId: prompt.promptId as PromptId }
+      if (converger.driver !== null) return converger.driver.prompt(parsed)
+      converger.keepPrompt(parsed)
       return { status: 'held', detail: 'the agent is not running yet' }
     },
     'session.interrupt': async () => converger.driver?.interrupt() ?? { interrupted: false },
@@ -42,8 +43,10 @@ export function createCalls(deps: CallDeps): CallHandlers {
       // The driver is strict about the defaults that the parameters may leave out.
       const decision = { ...answer.decision, scope: answer.decision.scope ?? ('once' as const) }
       const driver = converger.driver
-      if (driver === null) return { status: 'kept' }
-      return driver.decide({ ...answer, approvalId: answer.approvalId as ApprovalId, decision, orphaned: false, ageMs: 0 })
+      const parsed = { ...answer, approvalId: answer.approvalId as ApprovalId, decision, orphaned: false, ageMs: 0 }
+      if (driver !== null) return driver.decide(parsed)
+      converger.keepDecision(parsed)
+      return { status: 'kept' }
     },
     'git.checkpoint': async (request, signal) => deps.tree.checkpoint({ ...request, name: requireName().name }, signal),
     'git.diff': async (request, signal) => {

@@ -8,7 +8,7 @@ import { BerthError } from '@berth/wire/error'
 import { readTar } from './tar.ts'
 import type { TarMember } from './tar.ts'
 
-export const ARCHIVE_LIMITS = { bytes: 64 * 1024 ** 3, members: 2_000_000, pathBytes: 4096 } as const
+export const ARCHIVE_LIMITS = { bytes: 64 * 1024 ** 3, members: 1_000_000, pathBytes: 4096 } as const
 
 export async function extractMain(argv: readonly string[]): Promise<number> {
   const dir = argv[0]
@@ -19,7 +19,7 @@ export async function extractMain(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-export async function extractTar(source: AsyncIterable<Uint8Array>, dir: string): Promise<{ members: number; bytes: number }> {
+export async function extractTar(source: AsyncIterable<Uint8Array>, dir: string, limits: Readonly<Record<'bytes' | 'members', number>> = ARCHIVE_LIMITS): Promise<{ members: number; bytes: number }> {
   const count = { members: 0, bytes: 0 }
   const made = new Set<string>([dir])
   let open: number | null = null
@@ -33,7 +33,7 @@ export async function extractTar(source: AsyncIterable<Uint8Array>, dir: string)
       } else {
         count.members++
         count.bytes += event.member.size
-        if (count.members > ARCHIVE_LIMITS.members || count.bytes > ARCHIVE_LIMITS.bytes) throw new BerthError('too_large', 'the archive is larger than a workspace may begin with')
+        if (count.members > limits.members || count.bytes > limits.bytes) throw new BerthError('too_large', 'the archive is larger than a workspace may begin with')
         open = begin(dir, event.member, made)
       }
     }

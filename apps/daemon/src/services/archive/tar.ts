@@ -77,7 +77,7 @@ function longNames(flag: string, meta: Uint8Array): { path?: string; target?: st
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)]
     if (key === 'path') found.path = value
     if (key === 'linkpath') found.target = value
-    if (key === 'size') found.size = Number(value)
+    if (key === 'size') found.size = sizeIn(value)
     at += length
   }
   return found
@@ -99,7 +99,11 @@ function text(field: Uint8Array): string {
 
 /** Octal, or base 256 with the first bit set. */
 function sizeOf(field: Uint8Array): number {
-  const size = ((field[0] ?? 0) & 0x80) === 0 ? octal(field) : field.subarray(1).reduce((total, byte) => total * 256 + byte, 0)
+  return sizeIn(((field[0] ?? 0) & 0x80) === 0 ? octal(field) : field.subarray(1).reduce((total, byte) => total * 256 + byte, 0))
+}
+
+function sizeIn(value: string | number): number {
+  const size = value === '' ? Number.NaN : Number(value)
   if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('the archive is damaged')
   return size
 }

@@ -7,6 +7,7 @@ const READ_AHEAD_BYTES = 256 * 1024
 export async function serveTcpStream(port: number, stream: ByteStream & { onBytes(): void }): Promise<void> {
   const writer = stream.writable.getWriter()
   let drained = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
   let sending = 0
   const handlers = {
@@ -20,8 +21,8 @@ export async function serveTcpStream(port: number, stream: ByteStream & { onByte
       }, () => socket.terminate())
     },
     drain() { drained.resolve() },
-    end() { writer.close().catch(() => {}) },
-    close() { writer.close().catch(() => {}); drained.resolve(); closed.resolve() },
+    end() { writer.close().catch(() => {}); ended.resolve() },
+    close() { writer.close().catch(() => {}); drained.resolve(); ended.resolve(); closed.resolve() },
     error() {},
   }
   const connected = await connect(port, handlers)
@@ -29,6 +30,8 @@ export async function serveTcpStream(port: number, stream: ByteStream & { onByte
     stream.abort(`nothing listens on port ${port}`)
     return
   }
+  // Whoever read what the server says went away.
+  writer.closed.catch(() => { connected.terminate() })
   try {
     for await (const chunk of stream.readable) {
       stream.onBytes()
@@ -41,6 +44,9 @@ export async function serveTcpStream(port: number, stream: ByteStream & { onByte
         drained = Promise.withResolvers<void>()
       }
     }
+    // Only our half: `end` would drop what the server still says.
+    connected.shutdown()
+    await ended.promise
     connected.end()
     await closed.promise
   } catch {
