@@ -57,7 +57,8 @@ async function receive(git: GitRequest): Promise<Response> {
       return exchange(git, 'git-receive-pack', continued(head, reader))
     }
     const next = await reader.read()
-    if (next.done || head.length + next.value.length > COMMANDS_LIMIT) {
+    // The list alone is limited: one piece of the body may hold the list and megabytes of the pack behind it.
+    if (next.done || head.length > COMMANDS_LIMIT) {
       await reader.cancel().catch(() => {})
       throw new BerthError(next.done ? 'bad_request' : 'too_large', 'the list of refs in the push cannot be used', { hint: 'push fewer refs at once' })
     }
