@@ -55,8 +55,12 @@ export async function git(args: readonly string[], options: GitOptions & { confi
 /** What git says last is what stopped it; progress and advice stand before. */
 export function lastWords(stderr: string): string {
   const lines = clean(stderr).split(/[\n\r]/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('hint:'))
-  const telling = lines.filter((line) => /^(fatal|error|remote|!)/.test(line))
-  return (telling.length > 0 ? telling : lines).slice(-3).join('; ').slice(0, 800) || 'no reason given'
+  // Progress of the other side also begins with `remote:`; what ssh says has no mark at all, and stands before.
+  const telling = lines.filter((line) => /^(fatal|error|remote|!|ssh:|.*(Permission denied|Host key verification))/.test(line) && !/\d+% \(|^(fatal: Could not read from|remote: (Resolving|Counting|Compressing|Enumerating))/.test(line))
+  // What the other side says is the reason, and stands before the list of what was therefore refused.
+  const reasons = telling.filter((line) => /^remote: (error|fatal)/.test(line)).slice(0, 2)
+  const last = (telling.length > 0 ? telling : lines).slice(-3).filter((line) => !reasons.includes(line))
+  return [...reasons, ...last].join('; ').slice(0, 800) || 'no reason given'
 }
 
 function spawnGit(args: readonly string[], options: GitOptions & { env: Record<string, string | undefined> }) {

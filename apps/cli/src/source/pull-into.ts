@@ -38,7 +38,7 @@ export async function pullInto(pull: Pull, signal: AbortSignal): Promise<Pulled>
   // It borrows what the person has already, so that only the work travels.
   await writeFile(join(pull.scratch, 'objects/info/alternates'), `${quotedPath(await objectsOf(options))}\n`)
   const aside = { cwd: pull.scratch, signal }
-  const fetched = await tryGit(['fetch', '--quiet', '--no-tags', '--', remote.url, `+${pull.ref}:refs/heads/work`], { ...aside, config: [...remote.config, ...CHECKS] })
+  const fetched = await tryGit(['fetch', '--quiet', '--update-shallow', '--no-tags', '--', remote.url, `+${pull.ref}:refs/heads/work`], { ...aside, config: [...remote.config, ...CHECKS] })
   if (fetched.code !== 0) throw new BerthError('clone_refused', `the work could not be fetched: ${lastWords(fetched.stderr)}`, { hint: 'see `berth server logs`' })
   const commit = (await git(['rev-parse', 'refs/heads/work^{commit}'], aside)).trim()
   if (!pull.anyRepository) await requireRelated(pull, { cwd, signal })
@@ -48,7 +48,7 @@ export async function pullInto(pull: Pull, signal: AbortSignal): Promise<Pulled>
   const checkedOut = (await git(['worktree', 'list', '--porcelain', '-z'], options)).split('\0').includes(`branch ${ref}`)
   if (checkedOut) throw new BerthError('conflict', `${branch} is checked out; moving it would change your files`, { hint: 'git checkout another branch, then pull again' })
   const previous = (await tryGit(['rev-parse', '--verify', '--quiet', ref], options)).stdout.trim() || null
-  await git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--', pull.scratch, `+refs/heads/work:${ref}`], { ...options, config: CHECKS })
+  await git(['fetch', '--quiet', '--update-shallow', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--', pull.scratch, `+refs/heads/work:${ref}`], { ...options, config: CHECKS })
 
   const base = (await tryGit(['merge-base', 'HEAD', commit], options)).stdout.trim()
   const commits = base ? Number((await git(['rev-list', '--count', `${base}..${commit}`], options)).trim()) : 0

@@ -3,7 +3,7 @@ import { BerthError } from '@berth/wire/error'
 import type { WorkspaceId } from '@berth/wire'
 import { GIT_PATH, HOSTED_REFS } from './hosted.ts'
 import { git, lastWords, tryGit, type GitOptions } from './git.ts'
-import { takeSnapshot, withoutHistory, type Snapshot } from './snapshot.ts'
+import { takeSnapshot, type Snapshot } from './snapshot.ts'
 
 export interface Target { readonly url: string; readonly token: string; readonly id: WorkspaceId }
 
@@ -30,19 +30,18 @@ export async function pushSnapshot(top: string, snapshot: Snapshot, push: { targ
   const { target, signal, onProgress } = push
   const remote = hostedRemote(target)
   const options: GitOptions & { config: readonly (readonly [string, string])[] } = { cwd: top, signal, env: snapshot.env, config: remote.config, ...(onProgress ? { onProgress } : {}) }
-  // Machines cannot fetch from a history that is cut off; the files themselves can always travel.
-  const head = snapshot.shallow ? await withoutHistory({ top, signal }, snapshot.env, snapshot.head) : snapshot.head
-  const wip = snapshot.shallow && snapshot.wip ? await rebased({ top, signal }, snapshot, head) : snapshot.wip
-  const result = await tryGit(['push', '--progress', '--no-verify', '--force', remote.url, `${head}:${HOSTED_REFS.head}`, ...(wip ? [`${wip}:${HOSTED_REFS.wip}`] : [])], options)
-  if (result.code !== 0) throw new BerthError('clone_refused', `the code could not be sent: ${lastWords(result.stderr)}`, { hint: 'see `berth server logs`' })
-  return snapshot.shallow ? ['the clone is shallow; the workspace has the files without the history (`git fetch --unshallow` first would bring it)'] : []
+  const { head, wip } = snapshot
+  const refs = [`${head}:${HOSTED_REFS.head}`, ...(wip ? [`${wip}:${HOSTED_REFS.wip}`] : [])]
+  // The first push of a shallow clone also says where its history ends; git reports on no second ref beside it.
+  for (const together of snapshot.shallow ? refs.map((ref) => [ref]) : [refs]) {
+    const result = await tryGit(['push', '--progress', '--no-verify', '--force', remote.url, ...together], options)
+    if (result.code !== 0) throw new BerthError('clone_refused', `the code could not be sent: ${lastWords(result.stderr)}`, { hint: 'see `berth server logs`' })
+  }
+  return snapshot.shallow ? ['the clone is shallow, and so is the workspace: its history ends where yours does'] : []
 }
 
-async function rebased(work: { top: string; signal: AbortSignal }, snapshot: Snapshot, head: string): Promise<string> {
-  const options = { cwd: work.top, signal: work.signal, env: snapshot.env }
-  const index = (await git(['commit-tree', `${snapshot.wip}^2^{tree}`, '-p', head, '-m', 'index'], options)).trim()
-  return (await git(['commit-tree', `${snapshot.wip}^{tree}`, '-p', head, '-p', index, '-m', 'work in progress'], options)).trim()
-}
+/** Git and ssh say so only in words. */
+const NO_WAY_THERE = /Could not resolve host\w*|Connection (?:refused|timed out|reset)|Failed to connect|Network is unreachable|No route to host/i
 
 /** Fetches what only this machine may fetch, with the person's own access, into a directory of ours. */
 export async function fetchSnapshot(source: { url: string; branch?: string | undefined; scratch: string }, run: { signal: AbortSignal; onProgress?: (line: string) => void }): Promise<Snapshot> {
@@ -51,6 +50,9 @@ export async function fetchSnapshot(source: { url: string; branch?: string | und
   await git(['init', '--quiet', '--bare', '.'], options)
   const wanted = source.branch ?? 'HEAD'
   const fetched = await tryGit(['fetch', '--progress', '--no-tags', '--', source.url, `+${wanted}:refs/heads/source`], options)
+  if (fetched.code !== 0 && NO_WAY_THERE.test(fetched.stderr)) {
+    throw new BerthError('network_unreachable', `the repository cannot be reached: ${fetched.stderr.match(NO_WAY_THERE)?.[0]}`, { hint: 'check the network and the address' })
+  }
   if (fetched.code !== 0) {
     throw new BerthError('clone_refused', `${lastWords(fetched.stderr)}`, { hint: `try \`git ls-remote\` of it here; Berth uses your own access${source.branch ? `, and wants ${source.branch}` : ''}` })
   }

@@ -58,11 +58,6 @@ export async function takeSnapshot(work: Work): Promise<Snapshot> {
   return { head, wip, branch, shallow, kept: trees.kept, notices, env }
 }
 
-/** The same tree without its history, for a server that cannot take a history that is cut off. */
-export function withoutHistory(work: Pick<Work, 'top' | 'signal'>, env: Readonly<Record<string, string>>, like: string): Promise<string> {
-  return commit({ cwd: work.top, signal: work.signal, env }, { tree: `${like}^{tree}`, parents: [], message: 'start (the history was cut off here)' })
-}
-
 async function sideEnv(work: Work, objects: string): Promise<Record<string, string>> {
   const own = join(work.scratch, 'objects')
   await mkdir(own, { recursive: true })

@@ -71,7 +71,9 @@ function tell(timeline: Timeline, body: Readonly<Record<string, unknown>>): void
   const text = (key: string): string | null => (typeof body[key] === 'string' ? body[key] : null)
   const state = text('state')
   if (body['type'] === 'workspace.step' && (state === 'started' || state === 'done' || state === 'failed')) {
-    timeline.step({ key: text('step') ?? '', title: text('title') ?? '', state, durationMs: typeof body['durationMs'] === 'number' ? body['durationMs'] : null, detail: text('detail') })
+    // What went wrong is the error that ends the command; said once is enough.
+    const detail = state === 'failed' ? null : text('detail')
+    timeline.step({ key: text('step') ?? '', title: text('title') ?? '', state, durationMs: typeof body['durationMs'] === 'number' ? body['durationMs'] : null, detail })
   }
   if (body['type'] === 'workspace.notice') timeline.notice(text('message') ?? '', text('hint'))
 }

@@ -3,7 +3,7 @@ import { BerthError, HOSTED_REFS } from '@berth/wire'
 import type { CodeSource } from '@berth/wire'
 import type { AsAgent } from '../../contracts.ts'
 import { createSafeGit, gitRefusal } from './safe-git.ts'
-import type { SafeGit } from './safe-git.ts'
+import type { GitRun, SafeGit } from './safe-git.ts'
 
 /** Keeps what the workspace began with, for diffs, and from being collected. */
 export const SOURCE_REF = 'refs/berth/source'
@@ -48,7 +48,7 @@ async function cloneSource(git: SafeGit, source: Extract<CodeSource, { kind: 'gi
   if (source.commit !== undefined) await git(['fetch', 'origin', source.commit], { config, signal }).catch(() => '')
   const start = source.commit === undefined ? 'HEAD' : `${source.commit}^{commit}`
   await git(['checkout', '-q', '--no-track', '-B', branch, start], { config, signal })
-  return settle(git, await head(git), `cloned ${url}`)
+  return settle(git, await head(git), `cloned ${url}${await bringSubmodules(git, config, signal)}`)
 }
 
 /**
@@ -65,12 +65,24 @@ async function fetchHosted(git: SafeGit, hostedUrl: string, branch: string, sign
     return beginRepository(git, branch, 'an upload without a commit', signal)
   }
   const wanted = [`+${HOSTED_REFS.head}:${SOURCE_REF}`, ...(refs.has(HOSTED_REFS.wip) ? [`+${HOSTED_REFS.wip}:${HOSTED_REFS.wip}`] : [])]
-  await git(['fetch', '-q', '--no-tags', '--no-write-fetch-head', 'berth-hosted', ...wanted], { config, signal })
+  // A shallow clone was sent as it is: without the word, git passes over refs whose history is cut off.
+  await git(['fetch', '-q', '--update-shallow', '--no-tags', '--no-write-fetch-head', 'berth-hosted', ...wanted], { config, signal })
   await git(['checkout', '-q', '--no-track', '-B', branch, SOURCE_REF], { signal })
   if (!refs.has(HOSTED_REFS.wip)) return settle(git, await head(git), 'checked out what was uploaded')
   await applyWip(git, HOSTED_REFS.wip, signal)
   const author = (await git(['log', '-1', '--format=%an%n%ae', HOSTED_REFS.wip])).trim().split('\n')
   return settle(git, (await git(['rev-parse', HOSTED_REFS.wip])).trim(), 'checked out what was uploaded, with the uncommitted changes', { name: author[0] ?? '', email: author[1] ?? '' })
+}
+
+/**
+ * What the tree refers to, as far as this machine may fetch it: a workspace without a submodule is of use, and the agent
+ * can fetch it later. Paths of this machine stay closed, as git has them by default.
+ */
+async function bringSubmodules(git: SafeGit, config: GitRun['config'] & {}, signal: AbortSignal): Promise<string> {
+  const named = await git.attempt(['ls-files', '--error-unmatch', '.gitmodules'])
+  if (named.exitCode !== 0) return ''
+  const result = await git.attempt(['submodule', 'update', '--init', '--recursive', '--jobs', '4'], { config, signal })
+  return result.exitCode === 0 ? ', with its submodules' : `; submodules are missing: ${gitRefusal('submodule', result.stderr).message}`
 }
 
 async function applyWip(git: SafeGit, wip: string, signal: AbortSignal): Promise<void> {
