@@ -24,6 +24,7 @@ export const deadlines = {
   stopSave: 20 * SECOND,
   stopTotal: 30 * SECOND,
   autoStop: 30 * MINUTE,
+  /** Of idle or waiting time. A keep-alive, which a person gave an end, may be longer. */
   idleCap: 12 * HOUR,
   waitingSleep: 2 * HOUR,
   backgroundHold: 2 * HOUR,

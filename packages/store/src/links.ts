@@ -2,7 +2,7 @@
  * Rows are locked in one order everywhere: the stream, the workspace, its machine. A tick that writes a machine and
  * a daemon that reports would otherwise wait for each other.
  */
-import type { LinkStore } from '@berth/core'
+import { lastActivity, type LinkStore } from '@berth/core'
 import { BerthError, type EventBody, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
@@ -70,8 +70,8 @@ export function createLinks(context: StoreContext): LinkStore {
 
     async report(workspaceId, epoch, activity, now) {
       await sql.begin(async (tx) => {
-        const ages = [activity.humanInputAgeMs, activity.turnProgressAgeMs, activity.previewAgeMs].filter((age) => age !== null)
-        const activeAt = ages.length === 0 ? 0 : happenedAt(now, Math.min(...ages))
+        const worked = lastActivity(activity, now)
+        const activeAt = worked === null ? 0 : happenedAt(now, now - worked)
         await tx`
           update workspaces set activity = ${json(tx, activity)}, last_active_at = greatest(last_active_at, ${activeAt})
           where id = ${workspaceId}

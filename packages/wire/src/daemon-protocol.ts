@@ -22,7 +22,7 @@ export const LINK_PATH = '/link/v1'
 export const ENROL_PATH = '/link/v1/enrol'
 export const LINK_MESSAGE_LIMIT = 1024 * 1024
 export const EVENT_BATCH_LIMIT = 64
-/** The daemon reports at least this often; the server pings at the same pace. */
+/** The daemon reports at least this often, unless its welcome says otherwise. */
 export const REPORT_INTERVAL_MS = 60_000
 export const PING_INTERVAL_MS = 15_000
 
@@ -152,6 +152,8 @@ export const ToDaemon = z.discriminatedUnion('type', [
     /** `rotate`: start a journal with a new id and renumber what is not acked. */
     journal: z.discriminatedUnion('do', [z.object({ do: z.literal('continue'), ackedN: z.number().int() }), z.object({ do: z.literal('rotate') })]),
     assignment: Assignment,
+    /** The daemon reports at least this often; absent: each REPORT_INTERVAL_MS. */
+    reportMs: z.number().int().positive().optional(),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   z.object({ type: z.literal('ack'), journalId: z.string(), n: z.number().int() }),

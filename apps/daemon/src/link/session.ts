@@ -35,6 +35,9 @@ export interface Session {
   close(reason: string): void
 }
 
+/** Whatever the server asks for. */
+const SHORTEST_REPORT_MS = 1000
+
 export function startSession(deps: SessionDeps): Session {
   const { context, journal, handlers, timings } = deps
   const ended = Promise.withResolvers<SessionEnd>()
@@ -60,7 +63,7 @@ export function startSession(deps: SessionDeps): Session {
     onClose(code, reason) {
       clearInterval(watch)
       clearTimeout(hurry)
-      clearInterval(reports)
+      reports.stop()
       stopKicks()
       uploader.stop()
       mux.close(reason === '' ? `code ${code}` : reason)
@@ -78,7 +81,7 @@ export function startSession(deps: SessionDeps): Session {
   const stopKicks = journal.onAppend(() => { uploader.kick() })
   const hurry = setTimeout(() => { if (epoch === null) leave(1000, 'no welcome') }, timings.welcomeMs)
   const watch = setInterval(() => { if (performance.now() - heardAt > timings.silenceMs) leave(1000, 'the server fell silent') }, timings.silenceMs / 9)
-  const reports = setInterval(() => { report() }, timings.reportMs)
+  const reports = createPace(() => { report() }, timings.reportMs)
 
   function sendText(text: string): void {
     socket.sendText(text).catch((error: unknown) => { leave(1000, String(error)) })
@@ -111,6 +114,7 @@ export function startSession(deps: SessionDeps): Session {
     epoch = message.epoch
     welcomedAt = performance.now()
     clearTimeout(hurry)
+    if (message.reportMs !== undefined) reports.every(Math.max(message.reportMs, SHORTEST_REPORT_MS))
     deps.onWelcome()
     uploader.begin(message.journal)
     assign(message.assignment)
@@ -132,6 +136,17 @@ export function startSession(deps: SessionDeps): Session {
     openStream: (open, signal) => epoch === null ? Promise.reject(new BerthError('server_unreachable', 'the link is not up yet')) : mux.open(open, signal),
     report,
     close(reason) { socket.close(1000, reason) },
+  }
+}
+
+function createPace(work: () => void, firstMs: number): { every(ms: number): void; stop(): void } {
+  let timer = setInterval(work, firstMs)
+  return {
+    every(ms) {
+      clearInterval(timer)
+      timer = setInterval(work, ms)
+    },
+    stop: () => clearInterval(timer),
   }
 }
 

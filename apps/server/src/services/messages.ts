@@ -1,7 +1,7 @@
 /** What a person says to the agent. It is stored first; delivery is tried at once and otherwise comes with the next assignment. */
 import { BerthError, randomIds } from '@berth/wire'
 import type { PromptId, WorkspaceId } from '@berth/wire'
-import type { Identity } from '@berth/core'
+import type { Identity, WorkspaceRecord } from '@berth/core'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord } from './view.ts'
 import { requireCan, wakeWorkspace } from './workspaces.ts'
@@ -17,13 +17,18 @@ export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId;
   const prompt = { promptId: message.promptId ?? randomIds.prompt(), text: message.text }
   await deps.store.prompts.add(message.id, { ...prompt, by: identity.userName }, deps.clock.now())
   await wakeWorkspace(deps, record, 'a message came')
-  if (!deps.daemons.connected(message.id)) return { promptId: prompt.promptId, status: 'queued', detail: null }
+  if (!deps.daemons.connected(message.id)) return { promptId: prompt.promptId, status: 'queued', detail: whyKept(record) }
   try {
     return { promptId: prompt.promptId, ...(await deps.daemons.call(message.id, 'session.prompt', prompt, { withinMs: DELIVER_WITHIN_MS })) }
   } catch (error) {
     deps.log(`${message.id}: the prompt waits: ${error instanceof Error ? error.message : String(error)}`)
     return { promptId: prompt.promptId, status: 'queued', detail: error instanceof BerthError ? error.message : null }
   }
+}
+
+function whyKept({ workspace }: WorkspaceRecord): string | null {
+  if (workspace.wish.target !== 'stopped' || workspace.wish.by === 'idle') return null
+  return `${workspace.name} was stopped on purpose; start it with \`berth start ${workspace.name}\``
 }
 
 export async function interrupt(deps: ServiceDeps, id: WorkspaceId): Promise<{ interrupted: boolean }> {

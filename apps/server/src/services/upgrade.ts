@@ -3,7 +3,6 @@
  * server carries is changed in place. Once for each toolbox: a machine that refused one keeps what it has.
  */
 import type { Daemons, WorkspaceStore } from '@berth/core'
-import type { Toolbox } from '@berth/toolbox'
 import type { WorkspaceId } from '@berth/wire'
 
 export interface UpgradeDeps {
@@ -45,7 +44,7 @@ export function createUpgrades(deps: UpgradeDeps): Upgrades {
 }
 
 /** Found out once in a server's life, when first asked; a failure is forgotten. */
-export function currentToolbox(toolbox: Pick<Toolbox, 'ensureDaemon'>): () => Promise<string> {
+export function currentToolbox(toolbox: { ensureDaemon(target: undefined, signal: AbortSignal): Promise<{ readonly hash: string }> }): () => Promise<string> {
   let known: Promise<string> | null = null
   return () => (known ??= toolbox.ensureDaemon(undefined, AbortSignal.timeout(ENSURE_WITHIN_MS)).then(({ hash }) => hash, (error: unknown) => {
     known = null

@@ -35,10 +35,13 @@ async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target
   deps.poke(workspace.id)
 }
 
-/** For what needs the machine: a stopped workspace is started, one that runs or starts is left alone. */
+/**
+ * For what needs the machine. Only a stop by idleness is undone without being asked to: what a person, a budget or a
+ * failure stopped stays so, and what came for it is kept.
+ */
 export async function wakeWorkspace(deps: ServiceDeps, record: WorkspaceRecord, reason: string): Promise<void> {
   const { workspace } = record
-  if (workspace.wish.target !== 'stopped' || workspace.wish.by === 'failure') return
+  if (workspace.wish.target !== 'stopped' || workspace.wish.by !== 'idle') return
   await deps.store.setWish(workspace.id, { target: 'running', by: 'user', reason, expectVersion: workspace.wish.version }, deps.clock.now())
   deps.poke(workspace.id)
 }

@@ -5,6 +5,7 @@ import { newMachine } from '../workspace/apply-change.ts'
 import type { WorkspaceRow } from '../workspace/records.ts'
 import { decideIdle, lastActivity, type IdleInput } from './decide-idle.ts'
 import { applyIdle } from './idle-loop.ts'
+import { reportIntervalMs } from './report-interval.ts'
 
 const NOW = 1_800_000_000_000
 const MINUTE = 60_000
@@ -47,10 +48,16 @@ describe('idle', () => {
     expect(check({ input, activity: { agent: 'waiting', waitingSinceAgeMs: 119 * MINUTE } }).verdict).toBe('active')
     expect(check({ input, activity: { agent: 'waiting', waitingSinceAgeMs: 121 * MINUTE } }).verdict).toBe('idle')
   })
-  it('is kept on when asked, at most twelve idle hours', () => {
+  it('is kept on for as long as somebody asked, also beyond the cap', () => {
     const keepAliveUntil = NOW + 100 * HOUR
     expect(kinds({ workspace: { keepAliveUntil, lastActiveAt: NOW - 11 * HOUR } })).toEqual(['keep-alive'])
-    expect(check({ workspace: { keepAliveUntil, lastActiveAt: NOW - 13 * HOUR } }).verdict).toBe('idle')
+    expect(check({ workspace: { keepAliveUntil, lastActiveAt: NOW - 13 * HOUR } })).toMatchObject({ verdict: 'active', stopsAt: keepAliveUntil })
+    expect(check({ workspace: { keepAliveUntil: NOW - 1, lastActiveAt: NOW - 13 * HOUR } }).verdict).toBe('idle')
+  })
+  it('is seen in time by reports that are as frequent as the idle time is short', () => {
+    expect([0, 1, 10_000, MINUTE, 30 * MINUTE, HOUR].map(reportIntervalMs)).toEqual([MINUTE, 5_000, 5_000, 10_000, MINUTE, MINUTE])
+    const short = (upSince: number) => check({ workspace: { autoStopMs: 10_000 }, reportAge: 0, input: { upSince } }).verdict
+    expect([short(NOW - 9_000), short(NOW - 11_000)]).toEqual(['active', 'idle'])
   })
   it('does not cap an agent at work', () => {
     expect(check({ workspace: { lastActiveAt: NOW - 13 * HOUR }, activity: { agent: 'busy', turnProgressAgeMs: 0 } }).verdict).toBe('active')
@@ -63,7 +70,7 @@ describe('idle', () => {
   })
   it('starts counting anew after the server was away', () => {
     expect(check({ input: { upSince: NOW - 5 * MINUTE } }).verdict).toBe('active')
-    expect(check({ input: { upSince: NOW - 20 * 1_000 }, workspace: { autoStopMs: 10_000 } }).verdict).toBe('held')
+    expect(check({ input: { upSince: NOW - 8_000 }, workspace: { autoStopMs: 5_000 } }).verdict).toBe('held')
   })
   it('knows the newest sign of work in a report', () => {
     expect(lastActivity(quiet, NOW)).toBeNull()
@@ -84,21 +91,21 @@ describe('two verdicts in a row', () => {
   it('stop it by idle, with the reason', async () => {
     const { store, id } = open()
     const first = await applyIdle({ store }, store.record(id), look)
-    expect(first).toEqual({ idleVerdicts: 1, stopped: false })
+    expect(first).toMatchObject({ idleVerdicts: 1, stopped: false })
     store.patch(id, { workspace: { idleVerdicts: 1 } })
-    expect(await applyIdle({ store }, store.record(id), look)).toEqual({ idleVerdicts: 0, stopped: true })
+    expect(await applyIdle({ store }, store.record(id), look)).toMatchObject({ idleVerdicts: 0, stopped: true })
     expect(store.record(id).workspace.wish).toMatchObject({ target: 'stopped', by: 'idle', reason: 'idle for 30 minutes' })
   })
   it('come from two reports, not from two looks at one', async () => {
     const { store, id } = open()
     store.patch(id, { workspace: { idleVerdicts: 1 } })
-    expect(await applyIdle({ store }, store.record(id), { ...look, lastTickAt: NOW })).toEqual({ idleVerdicts: 1, stopped: false })
+    expect(await applyIdle({ store }, store.record(id), { ...look, lastTickAt: NOW })).toMatchObject({ idleVerdicts: 1, stopped: false })
   })
   it('lose against activity that came meanwhile', async () => {
     const { store, id } = open()
     const seen = { ...store.record(id), workspace: { ...store.record(id).workspace, idleVerdicts: 1 } }
     store.patch(id, { workspace: { lastActiveAt: NOW + 1 } })
-    expect(await applyIdle({ store }, seen, look)).toEqual({ idleVerdicts: 0, stopped: false })
+    expect(await applyIdle({ store }, seen, look)).toMatchObject({ idleVerdicts: 0, stopped: false })
     expect(store.record(id).workspace.wish.target).toBe('running')
   })
   it('lose against another wish', async () => {

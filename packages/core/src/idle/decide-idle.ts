@@ -8,12 +8,15 @@ import type { IdleReason } from '@berth/wire'
 import type { ActivityReport } from '@berth/wire/daemon'
 import { deadlines } from '../deadlines.ts'
 import type { WorkspaceRow } from '../workspace/records.ts'
+import { reportIntervalMs } from './report-interval.ts'
 
 /** Share of one core below which a machine does nothing worth keeping it on. */
 export const BUSY_CORES = 0.05
 /** Reports that must have come after a gap of the server before its word counts again. */
 const REPORTS_AFTER_GAP = 2
 const STALE_AFTER_MS = 2 * deadlines.daemonReport + deadlines.linkSilent
+
+const UNCAPPED: ReadonlySet<IdleReason['kind']> = new Set(['turn', 'human', 'provisioning', 'keep-alive'])
 
 export interface IdleInput {
   readonly workspace: Pick<WorkspaceRow, 'autoStopMs' | 'keepAliveUntil' | 'activity' | 'lastActiveAt' | 'startedAt' | 'readyAt' | 'wish'>
@@ -38,7 +41,8 @@ export function decideIdle(input: IdleInput): IdleDecision {
   const capAt = Math.max(base, upSince) + deadlines.idleCap
   const reasons = reasonsOf(input, base)
     // The cap counts idle and waiting time: it ends what may hold a machine on without an agent or a person at work.
-    .map((reason) => reason.kind === 'turn' || reason.kind === 'human' || reason.kind === 'provisioning' ? reason : { ...reason, until: Math.min(reason.until, capAt) })
+    // A keep-alive is a person's word with an end of its own, so it may be longer; the store refuses an idle stop then.
+    .map((reason) => UNCAPPED.has(reason.kind) ? reason : { ...reason, until: Math.min(reason.until, capAt) })
     .filter(({ until }) => until > now)
   if (workspace.autoStopMs === 0) return { reasons, verdict: reasons.length > 0 ? 'active' : 'held', stopsAt: null, held: 'automatic stop is off' }
   const { activity } = workspace
@@ -90,6 +94,6 @@ function whyHeld({ workspace, linked, now, upSince }: IdleInput): string | null 
   const { activity } = workspace
   if (!linked) return 'its daemon is not connected'
   if (activity === null || now - activity.at > STALE_AFTER_MS) return 'no recent report from its daemon'
-  if (activity.at < upSince || now - upSince < REPORTS_AFTER_GAP * deadlines.daemonReport) return 'the server was away; two reports are awaited'
+  if (activity.at < upSince || now - upSince < REPORTS_AFTER_GAP * reportIntervalMs(workspace.autoStopMs)) return 'the server was away; two reports are awaited'
   return null
 }

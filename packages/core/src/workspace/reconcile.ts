@@ -125,8 +125,9 @@ async function settled(work: Work, againInMs: number | null): Promise<void> {
   let next = now + againInMs
   let change: Change = linkSteps(record, now, deps)
   if (workspace.wish.target === 'running' && machine !== null && workspace.readyAt !== null) {
-    const { idleVerdicts, stopped } = await applyIdle(deps, record, { now: startedAt, upSince: deps.upSince(), linked: true, lastTickAt: work.lastTickAt })
+    const { idleVerdicts, stopped, lookAt } = await applyIdle(deps, record, { now: startedAt, upSince: deps.upSince(), linked: true, lastTickAt: work.lastTickAt })
     if (idleVerdicts !== workspace.idleVerdicts) change = { ...change, workspace: { ...change.workspace, idleVerdicts } }
+    if (lookAt !== null) next = Math.min(next, Math.max(lookAt, now + deadlines.tickBusy))
     if (stopped) next = now
   }
   await tick.finish(change, next)

@@ -70,3 +70,13 @@ export async function stopOrphan(places: Places, binaries: string, log: (line: s
   }
   if (await recordedPid(places.data) === pid) await rm(join(places.data, 'postmaster.pid'), { force: true })
 }
+
+/** The socket's own lock outlives a kill and a reboot; a process that has its pid by now would keep us out for ever. */
+export async function removeStaleSocketLock(places: Places): Promise<void> {
+  for (const name of await readdir(places.socketDir).catch(() => [])) {
+    if (!name.endsWith('.lock')) continue
+    const path = join(places.socketDir, name)
+    const pid = Number((await readFile(path, 'utf8').catch(() => '')).split('\n')[0])
+    if (!(pid > 0 && await isServerOf(pid, places.data))) await rm(path, { force: true })
+  }
+}

@@ -109,6 +109,7 @@ async function startUntilReady(options: StartOptions): Promise<Child> {
       throw new BerthError('database_unavailable', `the database did not start: ${attempt.lines.join('\n')}`, { hint: 'the lines above are PostgreSQL\'s own; the data is untouched' })
     }
     await stopOrphan(options.places, options.binaries, options.log)
+    await removeStaleSocketLock(options.places)
     await Bun.sleep(LOCK_RACE_PAUSE_MS)
   }
 }
@@ -130,7 +131,7 @@ async function startOnce({ places, binaries, log, durable }: StartOptions) {
   clearTimeout(timer)
   if (isReady && await recordedPid(places.data) === child.pid) return { ready: true as const, child }
   if (isReady) { child.kill('SIGINT'); await child.exited }
-  const lockRace = lines.some((line) => line.includes('postmaster.pid') || line.includes('shared memory block') || line.includes('socket lock file'))
+  const lockRace = lines.some((line) => line.includes('postmaster.pid') || line.includes('shared memory block') || /lock file .* already exists/.test(line))
   return { ready: false as const, lockRace, lines }
 }
 
