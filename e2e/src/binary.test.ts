@@ -14,6 +14,7 @@ import { eventually, processesOf, root, serverLog } from './product.ts'
 /** Parts that are slow to make stay here, named by their content. */
 const CACHE = '/var/tmp/berth-build'
 const NOBODY = 65_534
+const COMMAND_MS = 45_000
 const target = `${process.platform}-${process.arch}`
 const asRoot = process.getuid?.() === 0
 let built = ''
@@ -108,13 +109,19 @@ function putAlone(uid: number | null): Alone {
   for (const made of [dirname(binary), code, userHome]) mkdirSync(made)
   cpSync(join(built, `berth-${target}`), binary)
   writeFileSync(join(code, 'a.txt'), 'a\n')
+  // What a stranger's repository may bring along, and what must not become ours: the binary is made with bun.
+  writeFileSync(join(code, '.env'), 'BERTH_URL=http://127.0.0.1:9\nDATABASE_URL=postgres://127.0.0.1:9/none\n')
+  writeFileSync(join(code, 'bunfig.toml'), 'preload = ["./preload.ts"]\n')
+  writeFileSync(join(code, 'preload.ts'), 'process.exit(3)\n')
   if (uid !== null) Bun.spawnSync(['chown', '-R', `${uid}:${uid}`, dir])
   const drop = uid === null ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(uid), '--clear-groups']
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: userHome, BERTH_HOME: home, BERTH_TOOLBOX: join(dir, 'toolbox'), NO_COLOR: '1' }
   const start: Alone['start'] = (args) => Bun.spawn([...drop, binary, ...args], { cwd: code, env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
   const berth: Alone['berth'] = async (args) => {
     const child = start(args)
+    const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_MS)
     const [out, err, exit] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
+    clearTimeout(timer)
     if (exit !== 0) throw new Error(`berth ${args.join(' ')} ended with ${exit}\n${out}${err}\n${serverLog(home)}`)
     return out
   }
@@ -126,10 +133,10 @@ function putAlone(uid: number | null): Alone {
     },
     processes: () => processesOf(dir),
     async remove() {
-      if (existsSync(join(home, 'server.json'))) {
-        for (const { id } of JSON.parse(await berth(['list', '--json'])) as Workspace[]) await berth(['delete', id, '-y'])
-        await berth(['server', 'stop'])
-      }
+      if (existsSync(join(home, 'server.json'))) await berth(['delete', 'alone', '-y']).catch(() => {})
+      await berth(['server', 'stop']).catch(() => {})
+      // What did not end when it was asked to; these are ours, they name our directory.
+      for (const { pid } of processesOf(dir)) process.kill(pid, 'SIGKILL')
       // The database of root's server may live outside a home that only root can enter.
       const outside = linkAt(join(home, 'postgres'))
       if (outside !== null) rmSync(dirname(outside), { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /** Reads what `scripts/build.ts` put into this binary. */
 import { createWriteStream } from 'node:fs'
-import { access, chmod, lstat, readdir, rename, rm } from 'node:fs/promises'
+import { access, chmod, lstat, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createZstdDecompress } from 'node:zlib'
@@ -17,10 +17,23 @@ export async function readCarried(): Promise<Carried> {
     daemon: async (target) => {
       const found = manifest.daemons[target]
       if (found === undefined) return null
-      // Piece by piece: the server keeps running, and would keep the hundred megabytes.
-      return { hash: found.hash, executable: (path) => pipeline(Bun.file(join(assets, found.file)).stream(), createZstdDecompress(), createWriteStream(path)) }
+      return { hash: found.hash, executable: (path) => unpackFile(join(assets, found.file), path) }
     },
     webAssets: async () => new Map(await Promise.all(manifest.web.map(async ({ path, file, type, immutable }) => [path, { body: await Bun.file(join(assets, file)).bytes(), type, immutable }] as const))),
+  }
+}
+
+/**
+ * Piece by piece: the server keeps running, and would keep the hundred megabytes. On the disk before anybody may take
+ * it for finished: a computer that loses power must not find an empty file under the final name.
+ */
+async function unpackFile(packed: string, path: string): Promise<void> {
+  await pipeline(Bun.file(packed).stream(), createZstdDecompress(), createWriteStream(path))
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 
@@ -35,6 +48,8 @@ async function unpackPostgres({ postgres }: Manifest, below: string): Promise<st
   const partial = `${dir}.new`
   await new Bun.Archive(await Bun.zstdDecompress(await Bun.file(join(assets, postgres.file)).bytes())).extract(partial)
   await makeReadable(partial)
+  // All of them at once, where the system can; for the same reason as above.
+  if (process.platform === 'linux') await Bun.spawn(['sync', '--file-system', partial], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' }).exited
   await rename(partial, dir)
   return dir
 }

@@ -1,6 +1,6 @@
 /** Makes the files a binary carries. What is slow to make is kept in a cache, named by what it is made from. */
 import { createHash } from 'node:crypto'
-import { access, cp, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
+import { access, cp, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, utimes } from 'node:fs/promises'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -53,9 +53,22 @@ async function packDaemons({ target, cache, log, signal }: Packing, assets: stri
     const packed = join(cache, `daemon-${hash}.zst`)
     await once(packed, (path) => compress(join(hostDir, hash, 'berth-daemon'), path))
     await cp(packed, join(assets, file))
+    for (const used of [packed, join(hostDir, hash)]) await utimes(used, new Date(), new Date())
     daemons[each] = { file, hash }
   }
+  await forgetDaemons(cache)
   return daemons
+}
+
+/** Each change of the daemon's code makes new ones; those that no build used for a day are not coming back. */
+async function forgetDaemons(cache: string): Promise<void> {
+  const old = Date.now() - 24 * 60 * 60_000
+  for (const dir of [cache, join(cache, 'toolbox')]) {
+    for (const name of await readdir(dir)) {
+      if (!/^(daemon-[0-9a-f]{16}\.zst|[0-9a-f]{16})$/.test(name)) continue
+      if ((await stat(join(dir, name))).mtimeMs < old) await rm(join(dir, name), { recursive: true, force: true })
+    }
+  }
 }
 
 async function packPostgres(packing: Packing, assets: string): Promise<Manifest['postgres']> {
