@@ -207,13 +207,20 @@ test('what an agent writes stays text', async () => {
   await log(page).getByText('The hostile part is over.').waitFor()
 }, 120_000)
 
-test('the terminal shows the real program, and the way back leads to the stream', async () => {
+test('the terminal shows the real program, and the ways back work', async () => {
   const { page } = first
   await page.getByRole('link', { name: 'Terminal' }).click()
   await page.waitForURL(demo.terminalUrl)
   await screen(page).getByText('The hostile part is over.').first().waitFor()
   await page.goBack()
   await log(page).getByText('The hostile part is over.').waitFor()
+  await page.getByRole('textbox', { name: 'Message to the agent' }).focus()
+  // The first leaves the field, the second the workspace.
+  await page.keyboard.press('Escape')
+  expect(page.url()).toBe(demo.webUrl)
+  await page.keyboard.press('Escape')
+  await page.getByRole('heading', { name: 'Berth' }).waitFor()
+  expect(new URL(page.url()).pathname).toBe('/')
 }, 60_000)
 
 test('two browsers share a terminal, and a reload finds it as it was', async () => {

@@ -8,7 +8,7 @@ html{color-scheme:light dark;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100dvh;padding:24px 16px 14vh;display:grid;align-content:center;justify-items:center;background:var(--ground);color:var(--ink-2);font:400 15px/22px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;text-align:center;-webkit-font-smoothing:antialiased}
 main{width:100%;max-width:352px;display:grid;gap:8px}
 svg{width:48px;height:48px;margin:0 auto 16px;color:var(--ink)}
-h1{margin:0;font-size:22px;line-height:28px;font-weight:600;letter-spacing:-.01em;color:var(--ink);text-wrap:balance}
+h1{margin:0;font-size:20px;line-height:26px;font-weight:600;letter-spacing:-.01em;color:var(--ink);text-wrap:balance}
 p{margin:0;text-wrap:balance}
 .meta{font-size:13px;line-height:18px;color:var(--ink-3)}
 pre{margin:8px 0;padding:12px 16px;border-radius:10px;background:var(--sunken);color:var(--ink);font:400 14px/20px ui-monospace,"SF Mono",Menlo,Consolas,monospace;white-space:pre-wrap;user-select:all}

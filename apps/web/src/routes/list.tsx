@@ -15,7 +15,7 @@ export function ListRoute({ current = null }: { current?: WorkspaceId | null }) 
     <div class="list">
       <header class="brand">
         <svg class="mark" aria-hidden="true"><use href="#mark" /></svg>
-        <h1>Berth</h1>
+        {current === null ? <h1>Berth</h1> : <a href="/" onClick={(event) => { event.preventDefault(); go('/') }}>Berth</a>}
       </header>
       <Group title="Needs you" call items={calling} current={current} />
       <Group title="Under way" items={working} current={current} />
@@ -41,12 +41,8 @@ function Group({ title, items, call = false, current }: { title: string; items: 
 /** The decision is inside the card: no tap to find out what is asked. Beside the open workspace the row is enough. */
 function Entry({ workspace, current }: { workspace: Workspace; current: WorkspaceId | null }) {
   const asked = current === null ? approvals.value.filter((approval) => approval.workspaceId === workspace.id) : []
-  return (
-    <>
-      <Row workspace={workspace} current={current === workspace.id} />
-      {asked.map((approval) => <ApprovalCard key={approval.approvalId} card={{ ask: approval, state: approval.state, behavior: null, by: null }} />)}
-    </>
-  )
+  if (asked.length === 0) return <Row workspace={workspace} current={current === workspace.id} />
+  return <>{asked.map((approval) => <ApprovalCard key={approval.approvalId} card={{ ask: approval, state: approval.state, behavior: null, by: null }} place={{ ...workspace, askedAt: approval.askedAt }} />)}</>
 }
 
 function Row({ workspace, current }: { workspace: Workspace; current: boolean }) {

@@ -92,7 +92,7 @@ function Facts({ workspace, live }: { workspace: Workspace; live: LiveStream }) 
         <span class={workspace.isolation === 'none' ? 'risk' : 'wide'}>{workspace.isolation === 'none' ? 'not isolated' : workspace.isolation}</span>
         {workspace.exposures.length > 0 && <span class="wide">{workspace.exposures.length} {workspace.exposures.length === 1 ? 'key' : 'keys'} in reach</span>}
         <span class="grow" />
-        <span class="viewers" aria-label={`${workspace.viewers} looking`}><Icon name="i-screen" /> {workspace.viewers}</span>
+        <span class="viewers"><Icon name="i-screen" /> {workspace.viewers}<span class="unseen"> looking</span></span>
         <Icon name="i-down" class="fold" />
       </summary>
       <dl>

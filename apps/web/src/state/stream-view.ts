@@ -45,7 +45,7 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
 }
 
 /** Somebody must answer it, however old it is. */
-export function isWaiting(card: Card): card is Card & { kind: 'approval' } {
+export function isWaiting(card: Card): card is Card & { kind: 'approval'; state: 'open' | 'orphaned' } {
   return card.kind === 'approval' && (card.state === 'open' || card.state === 'orphaned')
 }
 

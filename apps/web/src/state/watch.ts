@@ -1,5 +1,7 @@
+import { request } from '@berth/client'
 import type { WorkspaceId } from '@berth/wire'
-import { client } from './session.ts'
+import { API_PREFIX } from '@berth/wire/routes'
+import { client, endpoint } from './session.ts'
 
 /** A viewer that the server refuses or forgot joins again after this long. */
 const REJOIN_MS = 10_000
@@ -15,6 +17,11 @@ export function watch(id: WorkspaceId): () => void {
     while (!signal.aborted) {
       const viewer = await client.joinViewer({ id, client: 'web' }, signal).catch(() => null)
       let known = viewer !== null
+      const leave = () => {
+        // Outlives the page that sends it.
+        if (viewer) request(endpoint, `${API_PREFIX}/viewers/${viewer.viewerId}`, { method: 'DELETE', keepalive: true }).catch(() => null)
+      }
+      addEventListener('pagehide', leave)
       while (viewer && known && !signal.aborted) {
         await pause(viewer.heartbeatMs, signal)
         if (signal.aborted) break
@@ -22,8 +29,8 @@ export function watch(id: WorkspaceId): () => void {
         input = false
         known = await client.heartbeatViewer({ viewerId: viewer.viewerId, input: said }, signal).then(() => true, () => false)
       }
-      // The page is being left, so the signal has fired; this call is for the next reader's count.
-      if (viewer && signal.aborted) await client.leaveViewer({ viewerId: viewer.viewerId }).catch(() => null)
+      removeEventListener('pagehide', leave)
+      if (signal.aborted) leave()
       await pause(REJOIN_MS, signal)
     }
   })()

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { ApprovalAsk, DecidedBy, Decision, WorkspaceId } from '@berth/wire'
-import { attempt, client, go, pathTo, refresh } from '../state/session.ts'
-import { Icon } from './icon.tsx'
+import { attempt, client, go, now, pathTo, refresh } from '../state/session.ts'
+import { ago, Icon } from './icon.tsx'
 import { inert } from './inert.ts'
 import { Command, Prose } from './prose.tsx'
 import { QuestionForm } from './question-form.tsx'
@@ -15,7 +15,7 @@ export interface Asked {
 }
 
 /** The decision stands in the card: what is asked, all of it, deny then allow. `place`: shown outside of its workspace. */
-export function ApprovalCard({ card, place }: { card: Asked; place?: { id: WorkspaceId; name: string; repository: string } }) {
+export function ApprovalCard({ card, place }: { card: Asked; place?: { id: WorkspaceId; name: string; repository: string; askedAt: number } }) {
   const sending = useSignal(false)
   const { ask } = card
   const decide = async (decision: Omit<Decision, 'scope'>) => {
@@ -28,13 +28,19 @@ export function ApprovalCard({ card, place }: { card: Asked; place?: { id: Works
   return (
     <section class="ask" aria-label={`Needs you: ${questionOf(ask)}`}>
       <div class="in">
-        <header>
-          <Icon name="st-needs" />
-          <div class="grow">
+        {place ? (
+          <a class="head" href={pathTo(place.id)} onClick={(event) => { event.preventDefault(); go(pathTo(place.id)) }}>
+            <Icon name="st-needs" />
             <h3>{questionOf(ask)}</h3>
-            {place && <a class="meta" href={pathTo(place.id)} onClick={(event) => { event.preventDefault(); go(pathTo(place.id)) }}>{place.name} · {place.repository}</a>}
-          </div>
-        </header>
+            <span class="meta">{ago(place.askedAt, now.value)}</span>
+            <p class="meta"><b>{place.name}</b> · {place.repository}</p>
+          </a>
+        ) : (
+          <header class="head">
+            <Icon name="st-needs" />
+            <h3>{questionOf(ask)}</h3>
+          </header>
+        )}
         <Content ask={ask} />
         {card.state === 'orphaned' && <p class="meta">The agent stopped while it waited. Your answer wakes it.</p>}
       </div>

@@ -17,5 +17,14 @@ function Inline({ text }: { text: string }) {
 
 /** A command, whole. */
 export function Command({ text }: { text: string }) {
-  return <pre class="cmd" dir="ltr" tabIndex={0}>{revealed(text).map((piece, index) => (piece.odd ? <mark key={index} title="a character that is not seen">{piece.text}</mark> : piece.text))}</pre>
+  return <pre class="cmd" dir="ltr" tabIndex={0}>{revealed(text).map((piece, index) => (piece.odd ? <mark key={index} title="a character that is not seen">{piece.text}</mark> : <Arguments key={index} text={piece.text} />))}</pre>
+}
+
+/** More than anybody reads argument by argument. */
+const ARGUMENTS_LIMIT = 4000
+
+/** Lines break between arguments, not after the hyphens of one. */
+function Arguments({ text }: { text: string }) {
+  if (text.length > ARGUMENTS_LIMIT) return <>{text}</>
+  return <>{text.split(/(\S*-\S+)/).map((part, index) => (index % 2 === 1 ? <span key={index}>{part}</span> : part))}</>
 }

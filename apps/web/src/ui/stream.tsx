@@ -43,25 +43,54 @@ export function Stream({ view, news, children }: { view: StreamView; news: strin
 const drawn = new WeakMap<Card, VNode>()
 
 function rows(cards: readonly Card[]): VNode[] {
+  const { waiting, answered, calls } = sortApprovals(cards)
   // A call whose approval is open is shown by the question alone.
-  const asked = new Set(cards.flatMap((card) => (isWaiting(card) && card.ask.toolCallId !== null ? [card.ask.toolCallId] : [])))
+  const asked = new Set(waiting.map(({ ask }) => ask.toolCallId))
   const list: VNode[] = []
   let steps: (Card & { kind: 'step' })[] = []
   const endSteps = () => {
     if (steps.length > 0) list.push(<Steps key={`steps:${steps[0]?.key}`} steps={steps} />)
     steps = []
   }
+  const add = (card: Exclude<Card, { kind: 'step' }>) => {
+    const row = drawn.get(card) ?? <CardView key={card.key} card={card} />
+    drawn.set(card, row)
+    list.push(row)
+  }
   for (const card of cards) {
-    if (card.kind === 'step') steps.push(card)
-    else if (!(card.kind === 'tool' && asked.has(card.callId)) && !(card.kind === 'prompt' && card.status === 'accepted')) {
-      if (card.kind !== 'prompt') endSteps()
-      const row = drawn.get(card) ?? <CardView key={card.key} card={card} />
-      drawn.set(card, row)
-      list.push(row)
+    if (card.kind === 'step') {
+      steps.push(card)
+      continue
     }
+    if (card.kind === 'prompt' && card.status === 'accepted') continue
+    // What waits to be said stands between the steps of getting ready and does not end them.
+    if (card.kind !== 'prompt') endSteps()
+    if (card.kind === 'approval') {
+      if (!isWaiting(card) && !(card.ask.toolCallId !== null && calls.has(card.ask.toolCallId))) add(card)
+    } else if (card.kind === 'tool') {
+      for (const approval of answered.get(card.callId) ?? []) add(approval)
+      if (!asked.has(card.callId)) add(card)
+    } else add(card)
   }
   endSteps()
+  for (const card of waiting) add(card)
   return list
+}
+
+type ApprovalOf = Card & { kind: 'approval' }
+
+/** An agent asks before the call itself is told: the answer stands with its call, and what is open at the end. */
+function sortApprovals(cards: readonly Card[]): { waiting: ApprovalOf[]; answered: Map<string, ApprovalOf[]>; calls: Set<string> } {
+  const waiting: ApprovalOf[] = []
+  const answered = new Map<string, ApprovalOf[]>()
+  const calls = new Set<string>()
+  for (const card of cards) {
+    if (card.kind === 'tool') calls.add(card.callId)
+    if (card.kind !== 'approval') continue
+    if (isWaiting(card)) waiting.push(card)
+    else if (card.ask.toolCallId !== null) answered.set(card.ask.toolCallId, [...(answered.get(card.ask.toolCallId) ?? []), card])
+  }
+  return { waiting, answered, calls }
 }
 
 function CardView({ card }: { card: Exclude<Card, { kind: 'step' }> }) {
@@ -113,7 +142,7 @@ function Patch({ text }: { text: string }) {
 }
 
 function Delta({ added, removed }: { added: number; removed: number }) {
-  return <span class="delta" aria-label={`${added} added, ${removed} removed`}><span class="plus">+{added}</span><span class="minus">−{removed}</span></span>
+  return <span class="delta" role="img" aria-label={`${added} added, ${removed} removed`}><span class="plus">+{added}</span><span class="minus">−{removed}</span></span>
 }
 
 const OUTCOMES: Record<string, { icon: string; words: string }> = {
