@@ -26,6 +26,8 @@ export interface TestMachine {
   call<M extends DaemonMethod>(method: M, params: DaemonParams<M>): Promise<DaemonResult<M>>
   open(open: StreamOpen): Promise<MuxStream>
   assign(assignment: Partial<Assignment>): void
+  /** From now on nothing that is uploaded is acknowledged. */
+  stopAcking(): void
   closeLink(code: number): void
   connected(hellos?: number): Promise<void>
   runPid(): number
@@ -53,7 +55,7 @@ export async function startMachine(options: { /** Another build of the daemon th
   const supervisor = Bun.spawn(program === undefined ? selfCommand('supervise', '--boot', path) : [program, 'supervise', '--boot', path], { env, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
   const marked = (): number[] => listProcesses().filter((entry) => entry.state !== 'Z' && entry.pid !== process.pid && entry.pid !== supervisor.pid && (carries(entry.pid, `TEST_ROOT=${root}`) || carriesMachine(entry.pid, root))).map((entry) => entry.pid)
   return {
-    root, boot, supervisor, marked, versions: server.versions, events: server.events, event: server.event, call: server.call, open: server.open, assign: server.assign, closeLink: server.closeLink, connected: server.connected,
+    root, boot, supervisor, marked, versions: server.versions, events: server.events, event: server.event, call: server.call, open: server.open, assign: server.assign, stopAcking: server.stopAcking, closeLink: server.closeLink, connected: server.connected,
     get hellos() { return server.hellos() },
     runPid: () => listProcesses().find((entry) => entry.parent === supervisor.pid)?.pid ?? -1,
     async close() {
@@ -82,6 +84,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
   let hellos = 0
   let ackedN = 0
   let rid = 0
+  let acking = true
   let socket: Bun.ServerWebSocket<unknown> | null = null
   let mux: Mux | null = null
   const events: EventBody[] = []
@@ -114,7 +117,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
         // What the daemon sends is what it journaled.
         events.push(entry.body as EventBody)
       }
-      send({ type: 'ack', journalId: message.journalId, n: ackedN })
+      if (acking) send({ type: 'ack', journalId: message.journalId, n: ackedN })
     } else if (message.type === 'result') {
       if (message.ok) calls.get(message.rid)?.resolve(message.value)
       else calls.get(message.rid)?.reject(message.error)
@@ -162,6 +165,7 @@ function startServer(first: Assignment, http: ((request: Request) => Promise<Res
       assignment = { ...assignment, ...over }
       send({ type: 'assign', assignment })
     },
+    stopAcking() { acking = false },
     closeLink: (code: number) => { socket?.close(code, 'test') },
     stop: () => server.stop(true),
   }

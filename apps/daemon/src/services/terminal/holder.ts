@@ -92,7 +92,7 @@ async function askInfo(socket: string): Promise<HolderInfo | null> {
   const answer = Promise.withResolvers<HolderInfo | null>()
   const connection = await connectHolder(socket, { onBytes: () => {}, onJson: (json) => { if (json.say === 'info') answer.resolve(json) }, onClose: () => answer.resolve(null) }).catch(() => null)
   if (connection === null) return null
-  connection.send(encodeJson({ do: 'info' }))
+  void connection.send(encodeJson({ do: 'info' }))
   const info = await answer.promise
   connection.close()
   return info
@@ -134,7 +134,7 @@ function createTerminal(deps: TerminalDeps, at: At): HeldTerminal {
     async kill() {
       const done = Promise.withResolvers<void>()
       const connection = await connectHolder(at.socket, { onBytes: () => {}, onJson: (json) => { if (json.say === 'done') done.resolve() }, onClose: () => done.resolve() }).catch(() => null)
-      connection?.send(encodeJson({ do: 'kill' }))
+      void connection?.send(encodeJson({ do: 'kill' }))
       if (connection !== null) await done.promise
       connection?.close()
       await endMarked(terminalMark(deps, at.terminalId).join('='))
@@ -158,7 +158,7 @@ async function readRing(socket: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   const done = Promise.withResolvers<void>()
   const connection = await connectHolder(socket, { onBytes: (bytes) => { chunks.push(bytes) }, onJson: (json) => { if (json.say === 'done') done.resolve() }, onClose: () => done.resolve() }).catch(() => null)
-  connection?.send(encodeJson({ do: 'ring' }))
+  void connection?.send(encodeJson({ do: 'ring' }))
   if (connection !== null) await done.promise
   connection?.close()
   return Buffer.concat(chunks)

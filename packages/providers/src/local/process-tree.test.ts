@@ -1,0 +1,50 @@
+import { afterEach, expect, test } from 'bun:test'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { isAlive, markedProcesses, OWNER_ENV, signalProcess, sweep } from './process-tree.ts'
+
+const signal = new AbortController().signal
+const started: Bun.Subprocess[] = []
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    child.kill('SIGKILL')
+    await child.exited
+  }
+})
+async function run(env: Record<string, string>, argv = ['sleep', '1000']): Promise<Bun.Subprocess> {
+  const child = Bun.spawn(argv, { env: { PATH: process.env['PATH'] ?? '', ...env }, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
+  started.push(child)
+  while (!(await Bun.file(`/proc/${child.pid}/comm`).text().catch(() => '')).startsWith('sleep')) await Bun.sleep(2)
+  return child
+}
+const lives = async (child: Bun.Subprocess): Promise<boolean> => (await Promise.race([child.exited.then(() => false), Bun.sleep(50).then(() => true)]))
+
+test.skipIf(process.platform !== 'linux')('sweeps a machine\'s processes and nobody who merely resembles them', async () => {
+  const installation = randomBytes(16).toString('hex')
+  const key = `${installation}/ws_aaaabbbbcccc/1`
+  const ours = [await run({ [OWNER_ENV]: key }), await run({ FIRST: 'x', [OWNER_ENV]: key, LAST: 'y' })]
+  const decoys = [
+    await run({ [OWNER_ENV]: `${key}2` }), await run({ [OWNER_ENV]: `${installation}/ws_aaaabbbbcccc/2` }), await run({ [OWNER_ENV]: `${installation}/ws_aaaabbbbcccc` }),
+    await run({ [`X${OWNER_ENV}`]: key }), await run({ NOTE: `${OWNER_ENV}=${key}` }), await run({ NOTE: `\n${OWNER_ENV}=${key}\n` }), await run({ [OWNER_ENV]: '', OTHER: key }),
+    await run({}, ['bash', '-c', 'exec -a "$0" sleep 1000', `${OWNER_ENV}=${key}`]),
+  ]
+  expect((await markedProcesses((value) => value === key)).map(({ pid }) => pid).sort()).toEqual(ours.map(({ pid }) => pid).sort())
+  await sweep(key, signal)
+  for (const child of ours) await child.exited
+  expect(await Promise.all(decoys.map(lives))).toEqual(decoys.map(() => true))
+}, 30_000)
+
+test('a pid alone is nobody: another start or another boot of the host is another process', async () => {
+  const child = await run({})
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+  const file = { pid: child.pid, startTime: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '', bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), startedAt: 0 }
+  expect(isAlive(file)).toBe(true)
+  for (const other of [{ ...file, startTime: String(Number(file.startTime) - 1) }, { ...file, bootId: 'another' }]) {
+    expect(isAlive(other)).toBe(false)
+    signalProcess(other, 'SIGKILL')
+  }
+  expect(await lives(child)).toBe(true)
+  signalProcess(file, 'SIGKILL')
+  await child.exited
+  expect(isAlive(file)).toBe(false)
+}, 30_000)
