@@ -1,5 +1,5 @@
 /** Runs PostgreSQL's programs as the right user, and finds servers that were left behind. */
-import { readFile, readlink, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 import type { Places, UserIds } from './places.ts'

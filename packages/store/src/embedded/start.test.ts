@@ -181,6 +181,7 @@ describe('the built-in database', () => {
     const stranger = Bun.spawn([...prefix(places.runAs, false), 'sleep', '600'], { cwd: '/', stdout: 'ignore', stderr: 'ignore' })
     children.push(stranger)
     await writeFile(join(places.data, 'postmaster.pid'), `${stranger.pid}\n${places.data}\n1\n5432\n${places.socketDir}\n\n`)
+    await writeFile(join(places.socketDir, '.s.PGSQL.5432.lock'), `${stranger.pid}\n${places.data}\n1\n5432\n${places.socketDir}\n\n`)
     const next = await start({ home: dir })
     expect(Number((await readFile(join(places.data, 'postmaster.pid'), 'utf8')).split('\n')[0])).toBe(next.pid)
     expect(stranger.exitCode).toBeNull()

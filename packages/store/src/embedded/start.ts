@@ -13,7 +13,7 @@ import { POSTGRES_MAJOR, postgresBinaries } from './binaries.ts'
 import { reachableBinaries } from './reachable.ts'
 import { takeLock } from './lock.ts'
 import { type Places, preparePlaces, type UserIds } from './places.ts'
-import { childEnv, noRoom, prefix, recordedPid, runTool, saysNoRoom, stopOrphan } from './process.ts'
+import { childEnv, noRoom, prefix, recordedPid, removeStaleSocketLock, runTool, saysNoRoom, stopOrphan } from './process.ts'
 
 export interface EmbeddedOptions {
   readonly home: string
