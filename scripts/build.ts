@@ -36,10 +36,10 @@ async function build(target: ProductTarget, { out, cache }: { out: string; cache
   const partial = join(stage, `berth-${target}`)
   try {
     await mkdir(out, { recursive: true })
-    await packAssets({ target, stage, cache, log: (line) => console.error(line), signal: AbortSignal.timeout(BUILD_WITHIN_MS) })
+    const assets = await packAssets({ target, stage, cache, log: (line) => console.error(line), signal: AbortSignal.timeout(BUILD_WITHIN_MS) })
     const carried = await sizeOf(join(stage, 'assets'))
     // Assets keep their path relative to the working directory, so that is the stage.
-    await run([process.execPath, 'build', ...FLAGS, '--asset', 'assets', `--target=bun-${target}`, '--outfile', partial, join(root, 'scripts/binary/main.ts')], stage)
+    await run([process.execPath, 'build', ...FLAGS, ...assets.flatMap((path) => ['--asset', path]), `--target=bun-${target}`, '--outfile', partial, join(root, 'scripts/binary/main.ts')], stage)
     await chmod(partial, 0o755)
     await moveInto(partial, outfile)
     console.log(`${outfile} ${megabytes((await stat(outfile)).size)} (carries ${megabytes(carried)}) in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)

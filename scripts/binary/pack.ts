@@ -5,6 +5,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
+import { PROGRAMS } from '../../packages/providers/src/local/programs.ts'
 import { createToolbox } from '../../packages/toolbox/src/toolbox.ts'
 import { buildWebAssets } from '../../apps/web/src/assets.ts'
 import { ASSETS, MANIFEST, MIGRATIONS, type Manifest } from './manifest.ts'
@@ -14,7 +15,7 @@ export type ProductTarget = (typeof PRODUCT_TARGETS)[number]
 
 export interface Packing {
   readonly target: ProductTarget
-  /** The directory that gets `assets/`. */
+  /** The directory that gets what `packAssets` names. */
   readonly stage: string
   readonly cache: string
   readonly log: (line: string) => void
@@ -25,12 +26,16 @@ const root = resolve(import.meta.dir, '../..')
 /** Higher levels save a tenth of the size and take twenty times as long. */
 const ZSTD_LEVEL = 10
 
-export async function packAssets(packing: Packing): Promise<void> {
+/** What is to be embedded, relative to the stage: it keeps these paths in the binary's own directory. */
+export async function packAssets(packing: Packing): Promise<string[]> {
   const assets = join(packing.stage, ASSETS)
   await mkdir(assets, { recursive: true })
   await cp(join(root, 'packages/store/migrations'), join(assets, MIGRATIONS), { recursive: true })
   const manifest: Manifest = { postgres: await packPostgres(packing, assets), daemons: await packDaemons(packing, assets), web: await packWeb(assets) }
   await Bun.write(join(assets, MANIFEST), JSON.stringify(manifest))
+  // All code of a binary has one directory, so the programs are found there as they are beside their source.
+  for (const name of PROGRAMS) await cp(join(root, 'packages/providers/src/local', name), join(packing.stage, name))
+  return [ASSETS, ...PROGRAMS]
 }
 
 async function packWeb(assets: string): Promise<Manifest['web']> {

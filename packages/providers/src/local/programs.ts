@@ -1,26 +1,18 @@
 /**
- * The programs that run beside and inside a local machine. They are copied into it as source: the compiled product
- * carries them as files, and runs them by being a plain bun (BUN_BE_BUN).
+ * The programs that run beside and inside a local machine. They are copied into it as source, and a released binary
+ * runs them by being a plain bun (BUN_BE_BUN). It carries them as files where this file's directory is for it: see
+ * `scripts/binary/pack.ts`. They cannot be imports of type `file`, because a bundler takes each file for one thing
+ * only, and some are modules of the server as well.
  */
-/* oxlint-disable import/default -- file imports are paths, and the linter looks for a module */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-// `type: file` makes each import a path, which the type checker does not know of.
-// @ts-expect-error: a path, not a module
-import egress from './egress.ts' with { type: 'file' }
-// @ts-expect-error: a path, not a module
-import host from './machine-host.ts' with { type: 'file' }
-// @ts-expect-error: a path, not a module
-import init from './machine-init.ts' with { type: 'file' }
-// @ts-expect-error: a path, not a module
-import userNamespace from './user-namespace.ts' with { type: 'file' }
 
 export const HOST_PROGRAM = 'machine-host.ts'
 export const INIT_PROGRAM = 'machine-init.ts'
+/** With every file that one of them imports. */
+export const PROGRAMS = [HOST_PROGRAM, INIT_PROGRAM, 'egress.ts', 'user-namespace.ts'] as const
 
 export async function copyPrograms(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true })
-  // The file imports above are strings at run time.
-  const programs: Record<string, string> = { 'egress.ts': egress as unknown as string, [HOST_PROGRAM]: host as unknown as string, [INIT_PROGRAM]: init as unknown as string, 'user-namespace.ts': userNamespace as unknown as string }
-  for (const [name, path] of Object.entries(programs)) await Bun.write(join(dir, name), Bun.file(path))
+  for (const name of PROGRAMS) await Bun.write(join(dir, name), Bun.file(join(import.meta.dir, name)))
 }
