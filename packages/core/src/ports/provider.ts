@@ -65,7 +65,7 @@ export interface Provider {
   logs(owner: Owner, tailBytes: number, signal: AbortSignal): Promise<string>
 }
 
-export type FaultCategory = 'capacity' | 'quota' | 'rate' | 'auth' | 'invalid' | 'conflict' | 'not_found' | 'transient' | 'unsupported' | 'no_space' | 'unknown'
+export type FaultCategory = 'capacity' | 'quota' | 'rate' | 'auth' | 'invalid' | 'conflict' | 'not_found' | 'transient' | 'unsupported' | 'image' | 'no_space' | 'unknown'
 /** A provider's refusal. `committed` says whether the change may have happened: `unknown` means observe before any retry. */
 export class ProviderFault extends Error {
   override readonly name = 'ProviderFault'

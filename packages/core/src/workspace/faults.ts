@@ -18,6 +18,7 @@ const PLAN: Record<FaultCategory, { code: ErrorCode; patience: Patience; hint: s
   not_found: { code: 'not_found', patience: 'never', hint: 'check that the image exists' },
   transient: { code: 'provider_unavailable', patience: 'some', hint: 'check that the provider runs with `berth doctor`' },
   unsupported: { code: 'provider_unsupported', patience: 'never', hint: 'choose another provider with --provider' },
+  image: { code: 'image_unsupported', patience: 'never', hint: 'choose another image with --image' },
   no_space: { code: 'no_space', patience: 'never', hint: 'make room on the disk, then `berth start`' },
   unknown: { code: 'provider_unavailable', patience: 'some', hint: 'see `berth doctor`' },
 }

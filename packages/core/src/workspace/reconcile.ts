@@ -327,11 +327,13 @@ async function afterRefusal(work: Work, step: Step, error: unknown): Promise<voi
   if (!signal.aborted) deps.log(`${workspace.id}: ${step.do}: ${plan.refusal.code}: ${error instanceof Error ? error.message : String(error)}`)
   const worked = workspace.readyAt !== null
   // A start was counted when it was written down; and one that works does not fail because it could not be looked at.
-  const attempts = (machine?.attempts ?? 0) + (step.do === 'ensure' && step.start ? 0 : 1)
+  // Woken before its turn by something else than time: a provider that is away for a second must not use up all tries.
+  const due = machine !== null && machine.retryAt !== null && machine.retryAt > now && step.do === 'observe' ? machine.retryAt : null
+  const attempts = (machine?.attempts ?? 0) + ((step.do === 'ensure' && step.start) || due !== null ? 0 : 1)
   const wanted = workspace.wish.target === 'running'
   const outcome = afterFault(plan, { attempts, mayFail: wanted && !(worked && step.do === 'observe'), worked })
   if (outcome.do === 'fail') return fail(work, outcome.refusal)
-  const retryAt = now + outcome.inMs
+  const retryAt = due ?? now + outcome.inMs
   const change: Change = { workspace: { statusMessage: `${plan.refusal.message}; trying again` } }
   // Below the limit of `decide`: a machine is given up for not staying up, never for a provider that was away.
   const counted = wanted ? Math.min(attempts, MAX_STARTS - 1) : attempts

@@ -66,7 +66,7 @@ describe('docker provider', () => {
     const provider = createDockerProvider({ installation: bench.installation, home: bench.home, log: () => {} })
     const machine = bench.owner()
     cleanups.push(() => provider.destroy(machine, { signal }))
-    expect(await refusalOf(provider.ensure(machine, { ...bench.spec, image }, { signal }))).toMatchObject({ category: 'unsupported' })
+    expect(await refusalOf(provider.ensure(machine, { ...bench.spec, image }, { signal }))).toMatchObject({ category: 'image' })
     expect((await provider.observe(machine, signal)).observed.state).toBe('absent')
     expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
   }, 120_000)

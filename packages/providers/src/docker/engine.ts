@@ -70,7 +70,16 @@ export function createEngine(given: string | undefined, env: Readonly<Record<str
   }
   return {
     address, isUnix: unix !== null, call,
-    json: async <T>(path: string, request: EngineCall, signal: AbortSignal) => (await (await call(path, request, signal)).json()) as T,
+    async json<T>(path: string, request: EngineCall, signal: AbortSignal) {
+      const answer = await call(path, request, signal)
+      try {
+        return (await answer.json()) as T
+      } catch (cause) {
+        signal.throwIfAborted()
+        // It went away in the middle of its answer: what was asked for may have happened.
+        throw new ProviderFault('transient', `the docker engine at ${address} broke off (${request.what})`, { committed: 'unknown', hint: 'is the Docker engine running? `docker info` tells', cause })
+      }
+    },
   }
 }
 

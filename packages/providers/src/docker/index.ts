@@ -211,7 +211,7 @@ async function refuseOtherLibc(engine: Engine, { owner, spec, image }: Container
     if (answer.status !== 404) return
   }
   await destroy(engine, owner, { signal })
-  throw new ProviderFault('unsupported', `the image ${spec.image ?? image.reference} has no GNU C library, which the daemon needs`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
+  throw new ProviderFault('image', `the image ${spec.image ?? image.reference} has no GNU C library, which the daemon needs`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
 }
 
 async function inspect(engine: Engine, owner: Owner, signal: AbortSignal): Promise<ContainerInspect | null> {
