@@ -8,6 +8,7 @@ import { isatty } from 'node:tty'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { selfCommand } from './self.ts'
+import { endFirst } from './services/processes/victim.ts'
 
 export interface LaunchSpec {
   readonly argv: readonly string[]
@@ -32,6 +33,7 @@ export function launchMain(argv: readonly string[]): number {
   // Ours: nobody else writes into the daemon's 0700 directory.
   const spec = JSON.parse(readFileSync(path, 'utf8')) as LaunchSpec
   rmSync(path, { force: true })
+  endFirst('self')
   if (spec.user !== null) drop(spec.user)
   try {
     process.chdir(spec.cwd)

@@ -2,6 +2,7 @@
 import type { BootFile } from '@berth/wire/daemon'
 import { MACHINE_ENV } from '../machine.ts'
 import type { AsAgent } from '../contracts.ts'
+import { endFirst } from './processes/victim.ts'
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** On a machine that is a person's own, only what says how to find and show things is passed on. */
@@ -48,6 +49,7 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
         stdin: options.stdin === undefined ? 'ignore' : new Blob([options.stdin as Uint8Array<ArrayBuffer> | string]),
         stdout: 'pipe', stderr: 'pipe',
       })
+      endFirst(child.pid)
       const onAbort = (): void => killGroup(child.pid)
       options.signal?.addEventListener('abort', onAbort, { once: true })
       try {

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import type { AsAgent, Journal } from '../../contracts.ts'
 import { endTree } from './end.ts'
 import { readProcess } from './table.ts'
+import { endFirst } from './victim.ts'
 
 export interface ServiceSpec { readonly name: string; readonly command: string }
 export interface Services { converge(specs: readonly ServiceSpec[]): void; /** Ends all. */ stop(): Promise<void>; /** Lets go; they live on. */ release(): void; logFile(name: string): string }
@@ -31,6 +32,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     const output = openLog(logFile(service.spec.name))
     try {
       const child = Bun.spawn(argv, { cwd: deps.workDir, env: deps.asAgent.environment(), ...identity, detached: true, stdin: 'ignore', stdout: output, stderr: output })
+      endFirst(child.pid)
       child.unref()
       service.pid = child.pid
       service.startTicks = readProcess(child.pid)?.startTicks ?? 0
