@@ -14,6 +14,7 @@ test.skipIf(process.platform !== 'linux')('what a workspace runs is ended before
         await Bun.sleep(20)
       }
     }
+    await machine.event((body) => body.type === 'workspace.step' && body.step === 'services' && body.state === 'done')
     const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'))
     for (const pid of [machine.supervisor.pid, machine.runPid()]) expect(Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'))).toBe(own)
     for (const name of ['agent', 'web']) expect(await adjustment(name)).toBeGreaterThan(own)
