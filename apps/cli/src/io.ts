@@ -15,6 +15,9 @@ export interface Io {
   /** Colours where stdout (`style`) or stderr (`noteStyle`) is a terminal that wants them. */
   readonly style: Style
   readonly noteStyle: Style
+  /** How wide stdout and stderr are; without end where they are no terminal. */
+  readonly columns: number
+  readonly noteColumns: number
   /** Both ends are a person's: questions may be asked. */
   readonly interactive: boolean
   /** Stderr is a terminal whose lines can be redrawn; else its width is null. */
@@ -35,6 +38,8 @@ export function createIo(): Io {
     note: (text) => void process.stderr.write(`${text}\n`),
     style: wanted && process.stdout.isTTY ? COLOUR : PLAIN,
     noteStyle: wanted && process.stderr.isTTY ? COLOUR : PLAIN,
+    columns: process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY,
+    noteColumns: process.stderr.isTTY ? process.stderr.columns || 80 : Number.POSITIVE_INFINITY,
     interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
     redraw: terminal ? { get columns() { return process.stderr.columns || 80 }, write: (text) => void process.stderr.write(text) } : null,
     async ask(question) {
@@ -54,9 +59,21 @@ export function visibleWidth(text: string): number {
   return Bun.stringWidth(text)
 }
 
-/** Columns as wide as their widest cell, two spaces between them, the last one free. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/** Narrower than this, a column of words is harder to read than one that the terminal breaks. */
+const MINIMUM_COLUMNS = 20
+
+/** Text behind a lead: broken between words to fit, every further line indented to where the first began. */
+export function hang(lead: string, text: string, columns: number): string {
+  const indent = visibleWidth(lead)
+  const left = columns - indent
+  const lines = text.split('\n').flatMap((line) => (visibleWidth(line) <= left || left < MINIMUM_COLUMNS ? [line] : Bun.wrapAnsi(line, left).split('\n')))
+  return lines.map((line, index) => (index === 0 ? lead : ' '.repeat(indent)) + line.trimEnd()).join('\n').trimEnd()
+}
+
+/** Columns as wide as their widest cell, two spaces between them; the last one takes what is left, on several lines if it must. */
+export function table(rows: readonly (readonly string[])[], columns = Number.POSITIVE_INFINITY): string[] {
   const widths: number[] = []
-  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, visibleWidth(cell))))
-  return rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - visibleWidth(cell) + 2))).join('').trimEnd())
+  for (const row of rows) row.slice(0, -1).forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, visibleWidth(cell))))
+  const padded = (cell: string, column: number): string => cell + ' '.repeat((widths[column] ?? 0) - visibleWidth(cell) + 2)
+  return rows.map((row) => hang(row.slice(0, -1).map(padded).join(''), row.at(-1) ?? '', columns))
 }

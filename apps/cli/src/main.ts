@@ -6,7 +6,7 @@ import { VERSION } from '@berth/wire/version'
 import { verbs } from './commands/index.ts'
 import type { Command } from './command.ts'
 import type { Connection, Context } from './context.ts'
-import { createIo, type Io } from './io.ts'
+import { createIo, hang, type Io } from './io.ts'
 
 /** Bash's word for "ended by Ctrl-C". */
 const INTERRUPTED = 130
@@ -75,7 +75,7 @@ async function load(word: string): Promise<Command> {
 
 async function help(io: Io, word: string | undefined): Promise<number> {
   const { commandHelp, overview } = await import('./help.ts')
-  io.out(word === undefined ? await overview(io.style) : commandHelp(io.style, await load(word)))
+  io.out(word === undefined ? await overview(io) : commandHelp(io, await load(word)))
   return 0
 }
 
@@ -85,8 +85,8 @@ async function report(io: Io, failed: { error: unknown; json: boolean }): Promis
   const { clean } = await import('./clean.ts')
   if (error instanceof BerthError) {
     if (json) io.out(JSON.stringify({ error: error.toBody() }))
-    io.note(`${io.noteStyle.red('✗')} ${clean(error.message).trimEnd().replace(/\n/g, '\n  ')}`)
-    if (error.hint) io.note(`  ${io.noteStyle.dim(clean(error.hint))}`)
+    io.note(hang(`${io.noteStyle.red('✗')} `, clean(error.message).trimEnd(), io.noteColumns))
+    if (error.hint) io.note(hang('  ', io.noteStyle.dim(clean(error.hint)), io.noteColumns))
     return exitCode(error.code)
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)

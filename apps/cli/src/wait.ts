@@ -12,6 +12,7 @@ export interface WaitDeps {
 const CHANGES = new Set(['workspace.phase', 'workspace.notice', 'daemon.connected', 'session.started', 'session.state'])
 /** Also without any event, because not every change is announced by one. */
 const LOOK_MS = 2000
+const LOOK_AFTER_END_MS = 150
 const WAIT_MS = 35 * 60_000
 
 export async function waitFor(deps: WaitDeps, from: Workspace, done: (workspace: Workspace) => boolean, watch: { after?: number; timeoutMs?: number; onEvent?(event: StoredEvent): void } = {}): Promise<Workspace> {
@@ -50,6 +51,11 @@ export async function waitFor(deps: WaitDeps, from: Workspace, done: (workspace:
     for await (const event of follow(deps.endpoint, from.id, { after: watch.after ?? workspace.tail, signal: ended })) {
       watch.onEvent?.(event)
       if (CHANGES.has(event.body.type)) look()
+    }
+    // The events of a workspace that is being deleted end before the workspace does.
+    while (!ended.aborted && failure === null) {
+      await lookOnce()
+      if (!ended.aborted) await Bun.sleep(LOOK_AFTER_END_MS)
     }
   } finally {
     clearInterval(timer)

@@ -1,5 +1,6 @@
 import { BerthError } from '@berth/wire/error'
 import { command, one } from '../command.ts'
+import { hang } from '../io.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { workspaceJson } from '../present.ts'
 
@@ -20,8 +21,8 @@ export const deleteCommand = command({
     const { id, name } = await resolveWorkspace(client, word, signal)
     if (!yes) {
       if (!io.interactive) throw new BerthError('bad_request', 'deleting needs a yes', { hint: `berth delete ${name} -y` })
-      io.note(`This deletes ${io.noteStyle.bold(name)} (${id}) with its disk, its terminal and the agent's conversation.`)
-      io.note(io.noteStyle.dim(`What was not pulled is lost; \`berth pull ${name}\` brings it home first.`))
+      io.note(hang('', `This deletes ${io.noteStyle.bold(name)} (${id}) with its disk, its terminal and the agent's conversation.`, io.noteColumns))
+      io.note(hang('', io.noteStyle.dim(`What was not pulled is lost; \`berth pull ${name}\` brings it home first.`), io.noteColumns))
       if (!/^y(es)?$/i.test(await io.ask('Delete it? [y/N] '))) throw new BerthError('cancelled', 'nothing was deleted')
     }
     let workspace = await client.deleteWorkspace({ id }, signal)

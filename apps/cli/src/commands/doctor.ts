@@ -83,7 +83,7 @@ function providerCheck(provider: Output<'listProviders'>[number]): Check {
 
 function show({ io }: Context, checks: readonly Check[], deadlines: Record<string, number>): void {
   const mark = { ok: io.style.green('✓'), note: io.style.dim('○'), bad: io.style.red('✗') }
-  for (const line of table(checks.map(({ name, level, found, hint }) => [`${mark[level]} ${name}`, hint ? `${found}  ${io.style.dim(hint)}` : found]))) io.out(line)
+  for (const line of table(checks.map(({ name, level, found, hint }) => [`${mark[level]} ${name}`, hint ? `${found}  ${io.style.dim(hint)}` : found]), io.columns)) io.out(line)
   const entries = Object.entries(deadlines)
   if (entries.length === 0) return
   io.out(`\n${io.style.bold('Deadlines')}`)

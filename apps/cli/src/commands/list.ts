@@ -1,7 +1,7 @@
 import type { Workspace } from '@berth/wire'
 import { cleanLine } from '../clean.ts'
 import { command, none } from '../command.ts'
-import { table, type Style } from '../io.ts'
+import { table, visibleWidth, type Style } from '../io.ts'
 import { stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
 import { ago } from '../words.ts'
 
@@ -25,11 +25,21 @@ export const list = command({
     if (workspaces.length === 0) return io.note('no workspaces yet; `berth up .` makes one of this directory')
     const sorted = workspaces.toSorted((a, b) => Number(b.needsYou > 0) - Number(a.needsYou > 0))
     const header = ['NAME', 'ID', 'STATUS', 'PROVIDER', 'UPTIME', 'REPOSITORY', 'WEB URL', ...(long ? ['AGENT', 'IMAGE', 'AUTH', 'CREATED', 'TERMINAL'] : [])]
-    const [first = '', ...rows] = table([header, ...sorted.map((workspace) => row(io.style, workspace, long))])
-    io.out(io.style.dim(first))
-    for (const line of rows) io.out(line)
+    const rows = sorted.map((workspace) => row(io.style, workspace, long))
+    const lines = table([header, ...rows])
+    if (lines.every((line) => visibleWidth(line) <= io.columns)) io.out([io.style.dim(lines[0] ?? ''), ...lines.slice(1)].join('\n'))
+    else for (const line of narrow(io.style, header, rows)) io.out(line)
   },
 })
+
+/** In a narrow terminal the addresses and what is longer than a word go below their workspace. */
+function narrow(style: Style, header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const [first = '', ...lines] = table([header, ...rows].map((cells) => cells.slice(0, SHORT_COLUMNS)))
+  const below = (cells: readonly string[]): string[] => table(cells.slice(SHORT_COLUMNS).map((cell, index) => [style.dim(`  ${header[SHORT_COLUMNS + index]?.toLowerCase()}`), cell]))
+  return [style.dim(first), ...lines.flatMap((line, index) => [line, ...below(rows[index] ?? [])])]
+}
+/** Name, id, status, provider, uptime. */
+const SHORT_COLUMNS = 5
 
 function row(style: Style, workspace: Workspace, long: boolean): string[] {
   const now = Date.now()

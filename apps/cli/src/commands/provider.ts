@@ -2,7 +2,7 @@ import { BerthError } from '@berth/wire/error'
 import { cleanLine } from '../clean.ts'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { table } from '../io.ts'
+import { hang, table } from '../io.ts'
 import { settingOptions, settingsFrom, writeSettings, type Settings } from '../provider-settings.ts'
 
 export const provider = command({
@@ -10,8 +10,8 @@ export const provider = command({
   summary: 'List where machines can run, or set one up',
   arguments: '<list | setup <name>>',
   options: settingOptions,
-  notes: 'setup without options looks whether the provider answers. With options it writes <home>/providers/<name>.yaml and\nrestarts the server of this home, so that they count; machines and agents go on.',
-  examples: ['berth provider list', 'berth provider setup docker', 'berth provider setup docker --socket /run/user/1000/docker.sock --image debian:bookworm', 'berth provider setup local --host-port 5432 --allow 10.0.0.5:443'],
+  notes: 'setup without options looks whether the provider answers. With options it writes <home>/providers/<name>.yaml and restarts the server of this home, so that they count; machines and agents go on.',
+  examples: ['berth provider list', 'berth provider setup docker', 'berth provider setup docker --socket /run/user/1000/docker.sock', 'berth provider setup local --host-port 5432 --allow 10.0.0.5:443'],
   parse({ values, positionals }) {
     const [action = 'list', name, ...more] = positionals
     if (more.length > 0) throw new BerthError('bad_request', `one provider at a time; "${more[0]}" is too much`, { hint: 'see `berth provider --help`' })
@@ -27,10 +27,10 @@ async function list({ connect, io, json, signal }: Context): Promise<void> {
   const providers = await client.listProviders(undefined, signal)
   if (json) return io.out(JSON.stringify(providers))
   const rows = providers.map((found) => [io.style.bold(found.name), found.status === 'ready' ? `${io.style.green('✓')} ready` : io.style.dim('○ unavailable'), found.default ? 'default' : '', found.isolation, cleanLine(found.detail, 100)])
-  const [header = '', ...lines] = table([['NAME', 'STATUS', 'DEFAULT', 'ISOLATION', 'DETAIL'], ...rows])
+  const [header = '', ...lines] = table([['NAME', 'STATUS', 'DEFAULT', 'ISOLATION', 'DETAIL'], ...rows], io.columns)
   io.out(io.style.dim(header))
   for (const line of lines) io.out(line)
-  for (const found of providers) if (found.hint) io.note(io.noteStyle.dim(`${found.name}: ${cleanLine(found.hint)}`))
+  for (const found of providers) if (found.hint) io.note(hang(`${io.noteStyle.dim(`${found.name}:`)} `, io.noteStyle.dim(cleanLine(found.hint)), io.noteColumns))
 }
 
 /** Writes what was given, then looks whether the provider answers, and says what is missing. */

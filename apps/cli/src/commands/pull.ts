@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import { command, one } from '../command.ts'
+import { table } from '../io.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { pullInto } from '../source/pull-into.ts'
 
@@ -26,8 +27,7 @@ export const pull = command({
       io.out(`${io.style.green('✓')} ${io.style.bold(result.branch)} ${io.style.dim(`is ${published.commit.slice(0, 10)}`)}${published.from === 'save' ? io.style.dim(', saved before the machine stopped') : ''}`)
       if (result.stat) io.out(result.stat)
       io.out('')
-      io.out(`  git diff HEAD...${result.branch}    ${io.style.dim('look at it')}`)
-      io.out(`  git merge ${result.branch}           ${io.style.dim('take it')}`)
+      for (const line of table([[`  git diff HEAD...${result.branch}`, io.style.dim('look at it')], [`  git merge ${result.branch}`, io.style.dim('take it')]])) io.out(line)
     } finally {
       await rm(scratch, { recursive: true, force: true })
     }

@@ -1,6 +1,6 @@
 /** Steps as they happen: on a terminal the running one is redrawn with its time, elsewhere each line is said once. */
 import { cleanLine } from '../clean.ts'
-import { visibleWidth, type Io } from '../io.ts'
+import { hang, visibleWidth, type Io } from '../io.ts'
 import { duration } from '../words.ts'
 
 export interface Step { readonly key: string; readonly title: string; readonly state: 'pending' | 'started' | 'done' | 'failed'; readonly durationMs: number | null; readonly detail: string | null }
@@ -24,7 +24,7 @@ export function createTimeline(io: Io, now: () => number): Timeline {
 
   const line = (mark: string, title: string, facts: readonly string[]): string => {
     const known = facts.filter((fact) => fact !== '').join('  ')
-    return `${mark} ${title}${known ? `${' '.repeat(Math.max(2, TITLE_COLUMNS - visibleWidth(title)))}${style.dim(known)}` : ''}`
+    return known ? hang(`${mark} ${title}${' '.repeat(Math.max(2, TITLE_COLUMNS - visibleWidth(title)))}`, style.dim(known), io.noteColumns) : `${mark} ${title}`
   }
   const erase = (): void => io.redraw?.write('\r\u001b[2K')
   const draw = (): void => {
@@ -65,8 +65,8 @@ export function createTimeline(io: Io, now: () => number): Timeline {
       if (current) current.detail = cleanLine(detail, 60)
     },
     notice(text, hint) {
-      say(`${style.yellow('⚠')} ${cleanLine(text, 2000)}`)
-      if (hint) say(`  ${style.dim(cleanLine(hint))}`)
+      say(hang(`${style.yellow('⚠')} `, cleanLine(text, 2000), io.noteColumns))
+      if (hint) say(hang('  ', style.dim(cleanLine(hint)), io.noteColumns))
     },
     end() {
       if (timer) clearInterval(timer)
