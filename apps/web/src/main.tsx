@@ -53,8 +53,8 @@ if (root) {
 }
 
 document.addEventListener('keydown', (event) => {
-  // Where a field or the terminal has the keyboard, Escape is theirs.
-  const free = document.activeElement === null || document.activeElement === document.body
+  // In a field or the terminal Escape is theirs.
+  const free = !(event.target instanceof Element && event.target.closest('textarea, input, .terminal'))
   if (event.key === 'Escape' && trouble.value) trouble.value = null
   else if (event.key === 'Escape' && free && route.value.at === 'workspace') go('/')
 })

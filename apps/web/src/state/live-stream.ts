@@ -19,6 +19,8 @@ export interface LiveStream {
 
 /** A page that is not looked at gets no frames. */
 const HIDDEN_FRAME_MS = 500
+/** Servers end every stream now and then; only a longer silence is worth a word. */
+const LOST_AFTER_MS = 1500
 
 export function openLiveStream(id: WorkspaceId): LiveStream {
   const stop = new AbortController()
@@ -40,10 +42,16 @@ export function openLiveStream(id: WorkspaceId): LiveStream {
     if (document.hidden) setTimeout(draw, HIDDEN_FRAME_MS)
     else requestAnimationFrame(draw)
   }
+  let lost: ReturnType<typeof setTimeout> | undefined
+  const onConnection = (state: 'live' | 'retrying') => {
+    if (state === 'retrying') return void (lost ??= setTimeout(() => (connection.value = 'retrying'), LOST_AFTER_MS))
+    clearTimeout(lost)
+    lost = undefined
+    connection.value = 'live'
+  }
   const read = async () => {
     while (!stop.signal.aborted) {
       try {
-        const onConnection = (state: 'live' | 'retrying') => (connection.value = state)
         // The cursor is what was folded or waits to be; `follow` starts at the fold and repeats nothing itself.
         for await (const event of follow(endpoint, id, { after: waiting.at(-1)?.seq ?? view.value.after, signal: stop.signal, onConnection })) take(event)
       } catch (error) {
@@ -54,7 +62,11 @@ export function openLiveStream(id: WorkspaceId): LiveStream {
     }
   }
   void attempt(read)
-  return { view, connection, news, close: () => stop.abort() }
+  const close = () => {
+    clearTimeout(lost)
+    stop.abort()
+  }
+  return { view, connection, news, close }
 }
 
 function announcement(body: EventBody): string | null {

@@ -1,0 +1,47 @@
+import { expect, test } from 'bun:test'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import type { WebAsset } from '@berth/web/assets'
+import { createPageFiles } from './page-files.ts'
+
+const asset = (text: string, immutable = false): WebAsset => ({ body: new TextEncoder().encode(text), type: 'text/html; charset=utf-8', immutable })
+const PAGE = '<!doctype html>'.repeat(50)
+const assets = new Map([['/', asset(PAGE)], ['/assets/main-1.js', asset('script', true)]])
+const files = createPageFiles(async () => assets)
+const bytes = async (response: Response | null) => Buffer.from(await (response ?? new Response()).arrayBuffer())
+
+test('the page stands at every address of its own, a file only where it is', async () => {
+  for (const path of ['/', '/workspaces/ws_0123456789ab', '/workspaces/ws_0123456789ab/terminal']) expect((await bytes(await files(path))).toString()).toBe(PAGE)
+  expect((await files('/assets/main-1.js'))?.headers.get('cache-control')).toContain('immutable')
+  expect((await files('/'))?.headers.get('cache-control')).toBe('no-cache')
+  expect(await files('/assets/main-2.js')).toBeNull()
+})
+
+test('nothing inline is allowed', async () => {
+  const policy = (await files('/'))?.headers.get('content-security-policy') ?? ''
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).not.toContain('unsafe')
+})
+
+test('files are packed as the browser asks, and only then', async () => {
+  const ask = async (accepted: string | null) => {
+    const response = await files('/', accepted)
+    return { encoding: response?.headers.get('content-encoding') ?? null, body: await bytes(response) }
+  }
+  const brotli = await ask('gzip, deflate, br')
+  expect([brotli.encoding, brotliDecompressSync(brotli.body).toString()]).toEqual(['br', PAGE])
+  const gzip = await ask('gzip;q=0.8, br;q=0')
+  expect([gzip.encoding, gunzipSync(gzip.body).toString()]).toEqual(['gzip', PAGE])
+  for (const accepted of [null, '', 'identity', 'gzip;q=0']) expect(await ask(accepted)).toEqual({ encoding: null, body: Buffer.from(PAGE) })
+})
+
+test('a build that failed is tried again', async () => {
+  let calls = 0
+  const flaky = createPageFiles(async () => {
+    calls += 1
+    if (calls === 1) throw new Error('no space')
+    return assets
+  })
+  expect(await flaky('/').catch((error: unknown) => String(error))).toContain('no space')
+  expect((await flaky('/'))?.status).toBe(200)
+  expect(calls).toBe(2)
+})
