@@ -16,7 +16,7 @@ export const cliStart: Bench = {
     const dir = mkdtempSync(join(tmpdir(), 'berth-bench-'))
     try {
       const hello = join(dir, 'hello.ts')
-      writeFileSync(hello, "process.stdout.write('0.1.0\\n')\n")
+      writeFileSync(hello, "console.log('0.1.0')\n")
       const { value, floor, values } = await sideBySide(signal, () => timed(() => run([...BERTH, '--version'])), () => timed(() => run([process.execPath, hello])), STARTS)
       yield { name: 'cli-start', value, unit: 'ms', floor, detail: `berth --version; floor: bun printing a line; ${spread(values, 'ms')}` }
     } finally {

@@ -11,7 +11,7 @@ import type { Result, World } from './measure.ts'
 
 const HELP = `bun run bench -- [options] [name…]
 
-Measures Berth. Without names: everything, one after the other (about 15 minutes).
+Measures Berth. Without names: everything, one after the other (about 20 minutes).
 
   --json   one object a line: {name, value, unit, floor, ratio, goal, pass, detail}
   --list   the names
