@@ -43,11 +43,7 @@ export function createUpgrades(deps: UpgradeDeps): Upgrades {
   }
 }
 
-/** Found out once in a server's life, when first asked; a failure is forgotten. */
-export function currentToolbox(toolbox: { ensureDaemon(target: undefined, signal: AbortSignal): Promise<{ readonly hash: string }> }): () => Promise<string> {
-  let known: Promise<string> | null = null
-  return () => (known ??= toolbox.ensureDaemon(undefined, AbortSignal.timeout(ENSURE_WITHIN_MS)).then(({ hash }) => hash, (error: unknown) => {
-    known = null
-    throw error
-  }))
+/** Asked each time, as for a new machine: from source, the toolbox changes while the server runs. */
+export function currentToolbox(toolbox: Pick<Toolbox, 'ensureDaemon'>): () => Promise<string> {
+  return async () => (await toolbox.ensureDaemon(undefined, AbortSignal.timeout(ENSURE_WITHIN_MS))).hash
 }
