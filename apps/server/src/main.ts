@@ -287,13 +287,16 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
     const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
     const home = values.home ?? defaultHome(process.env)
     const databaseUrl = process.env['DATABASE_URL']
+    const log = createLog(home)
     const server = await serve({
-      home, log: createLog(home),
+      home, log,
       ...(values.listen === undefined ? {} : { listen: values.listen }),
       ...(values.port === undefined ? {} : { port: portOf(values.port) }),
       ...(databaseUrl ? { databaseUrl } : {}),
       ...(carried ? { carried } : {}),
     })
+    // A promise that nobody waited for costs its own request, never the server.
+    process.on('unhandledRejection', (cause) => log(`bug: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`))
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void server.stop())
     await server.stopped
     return 0

@@ -78,6 +78,17 @@ describe('follow', () => {
     expect((await check((_, call) => new Response(sse(pages[call - 1] ?? [])), 3)).seqs).toEqual([1, 2, 3])
   })
 
+  it('ends after the last event of a stream that is closed, and asks no more', async () => {
+    let calls = 0
+    const endpoint = serve(() => {
+      calls++
+      return new Response(`${sse([event(1), event(2)])}event: control\ndata: {"streamNextOffset":"2","streamClosed":true}\n\n`)
+    })
+    const seqs: number[] = []
+    for await (const { seq } of follow(endpoint, WS, { after: 0, signal: new AbortController().signal })) seqs.push(seq)
+    expect({ seqs, calls }).toEqual({ seqs: [1, 2], calls: 1 })
+  })
+
   it('reads events that arrive in pieces', async () => {
     const bytes = new TextEncoder().encode(sse([event(1)]) + sse([{ ...event(2), body: { type: 'é\r' } }]))
     const pieces = new ReadableStream<Uint8Array>({ start(controller) { for (const byte of bytes) controller.enqueue(new Uint8Array([byte])); controller.close() } })

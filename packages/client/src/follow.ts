@@ -1,6 +1,7 @@
 /**
  * Follows the events of a workspace over the Durable Streams route: every event after the cursor exactly once and in
- * order, across lost connections, until the signal fires. The cursor is the seq of the last event that was given out.
+ * order, across lost connections, until the signal fires or the stream is closed (the workspace is deleted and says
+ * nothing more). The cursor is the seq of the last event that was given out.
  */
 import type { StoredEvent, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
@@ -30,6 +31,7 @@ export async function* follow(endpoint: Endpoint, workspaceId: WorkspaceId, opti
   while (!signal.aborted) {
     try {
       for await (const event of connection(endpoint, workspaceId, { ...options, after })) {
+        if (event === 'closed') return
         if (event.seq <= after) continue
         if (event.seq > after + 1 && holes < HOLE_TRIES) {
           holes += 1
@@ -50,7 +52,7 @@ export async function* follow(endpoint: Endpoint, workspaceId: WorkspaceId, opti
   }
 }
 
-async function* connection(endpoint: Endpoint, workspaceId: WorkspaceId, options: FollowOptions): AsyncGenerator<StoredEvent> {
+async function* connection(endpoint: Endpoint, workspaceId: WorkspaceId, options: FollowOptions): AsyncGenerator<StoredEvent | 'closed'> {
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   options.signal.addEventListener('abort', abort)
@@ -66,6 +68,7 @@ async function* connection(endpoint: Endpoint, workspaceId: WorkspaceId, options
     options.onConnection?.('live')
     if (!response.body) return
     for await (const { name, data } of serverSentEvents(response.body, heard)) {
+      if (name === 'control' && (JSON.parse(data) as { streamClosed?: boolean }).streamClosed === true) yield 'closed'
       if (name !== 'data') continue
       const value = JSON.parse(data) as StoredEvent | StoredEvent[]
       yield* Array.isArray(value) ? value : [value]

@@ -60,7 +60,7 @@ function isDatabaseAway(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false
   const { code, syscall } = thrown as { code?: unknown; syscall?: unknown }
   if (typeof code !== 'string') return false
-  return DATABASE_AWAY.test(code) || (syscall === 'connect' && /^E(NOENT|CONNREFUSED|CONNRESET|PIPE)$/.test(code)) || code === 'ECONNRESET'
+  return DATABASE_AWAY.test(code) || (syscall === 'connect' && /^E(NOENT|CONNREFUSED|CONNRESET|PIPE)$/.test(code)) || code === 'ECONNRESET' || code === 'EPIPE'
 }
 
 export function isAbort(thrown: unknown): boolean {

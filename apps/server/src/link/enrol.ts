@@ -1,6 +1,7 @@
 /** A new machine exchanges its boot token for the token of its link. */
-import { BerthError, HTTP_STATUS } from '@berth/wire'
+import { BerthError } from '@berth/wire'
 import { EnrolRequest } from '@berth/wire/daemon'
+import { asBerthError, refusal } from '../http/respond.ts'
 import type { LinkServerDeps } from './link-server.ts'
 
 const BODY_LIMIT = 16 * 1024
@@ -14,9 +15,7 @@ export async function enrol(deps: Pick<LinkServerDeps, 'store' | 'clock' | 'log'
     if (enrolled === null) throw new BerthError('unauthorized', 'this boot token is not known, or was used')
     return Response.json(enrolled)
   } catch (error) {
-    if (!(error instanceof BerthError)) deps.log(`enrol: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    const known = error instanceof BerthError ? error : new BerthError('internal', 'something went wrong on the server')
-    return Response.json(known.toBody(), { status: HTTP_STATUS[known.code] })
+    return refusal(asBerthError(error, deps.log))
   }
 }
 
