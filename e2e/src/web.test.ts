@@ -2,7 +2,7 @@
  * The page in a real Chromium, against a real server with the real Claude Code on `local`: who looks sees what
  * happens, answers it, and types into the same terminal as everybody else.
  */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test as plainTest } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
@@ -12,7 +12,7 @@ import { modelHost, modelUrl, setUpProviders } from './providers.ts'
 import { dirtyRepository } from './repository.ts'
 import { startProduct, type Product } from './product.ts'
 
-const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? '/usr/bin/chromium'
+const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
 /** Without these it asks the network for updates and lists. */
 const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const WAIT_MS = 60_000
@@ -21,6 +21,9 @@ const FIRST_LOAD_LIMIT_BYTES = 50_000
 const HOSTILE_TEXT = 'Look: <script>window.pwned = 1</script><img src=x onerror="window.pwned = 2"> \u001b[31mred\u001b[0m \u202etxet'
 const HOSTILE_COMMAND = 'touch "<img src=x onerror=window.pwned=3>\u202e safe"'
 const LONG_COMMAND = `echo ${Array.from({ length: 60 }, (_, at) => `word-${at}`).join(' ')} > long.txt`
+
+const test = CHROMIUM === null ? plainTest.skip : plainTest
+if (CHROMIUM === null) console.warn('no Chromium here, so the page is not tried: install `chromium`, or set BERTH_CHROMIUM to its path')
 
 let product: Product
 let model: ScriptedModel
@@ -76,6 +79,7 @@ function freePort(): number {
 }
 
 beforeAll(async () => {
+  if (CHROMIUM === null) return
   repository = await dirtyRepository()
   closers.unshift(() => repository.remove())
   model = await startScriptedModel({
@@ -207,11 +211,24 @@ test('what an agent writes stays text', async () => {
   await log(page).getByText('The hostile part is over.').waitFor()
 }, 120_000)
 
+test('a question is answered by one of its choices', async () => {
+  const { page } = first
+  await say(page, 'now [[question]]')
+  await asks(page).getByRole('heading', { name: 'Which database?' }).waitFor()
+  const answer = asks(page).getByRole('button', { name: 'Answer' })
+  expect(await answer.isDisabled()).toBe(true)
+  await asks(page).getByRole('radio', { name: /Postgres/ }).check()
+  await answer.click()
+  await log(page).getByText('Thank you for the answer.').waitFor()
+  const told = await model.waitFor(({ body, selected }) => selected?.name === 'question' && selected.step === 1 && JSON.stringify(body).includes('tool_result'))
+  expect(JSON.stringify(told.body)).toMatch(/Which database\?[^}]{0,20}=[^}]{0,20}Postgres/)
+}, 120_000)
+
 test('the terminal shows the real program, and the ways back work', async () => {
   const { page } = first
   await page.getByRole('link', { name: 'Terminal' }).click()
   await page.waitForURL(demo.terminalUrl)
-  await screen(page).getByText('The hostile part is over.').first().waitFor()
+  await screen(page).getByText('Thank you for the answer.').first().waitFor()
   await page.goBack()
   await log(page).getByText('The hostile part is over.').waitFor()
   await page.getByRole('textbox', { name: 'Message to the agent' }).focus()
