@@ -9,8 +9,6 @@ import { BerthError } from '@berth/wire/error'
 import { VERSION } from '@berth/wire/version'
 import type { Connection, Context } from '../context.ts'
 import { findServer, readToken } from './find.ts'
-import { startServer } from './start.ts'
-import { stopServer } from './stop.ts'
 
 export async function connect(context: Context): Promise<Connection> {
   const remote = await remoteEndpoint(context)
@@ -67,7 +65,7 @@ export async function readYaml(path: string): Promise<Record<string, unknown> | 
 
 async function localServer(context: Context): Promise<string> {
   const found = await findServer(context.home)
-  if (found.kind !== 'running') return (await startServer(context)).url
+  if (found.kind !== 'running') return start(context)
   const order = Bun.semver.order(found.file.version, VERSION)
   if (order === 0) return found.file.url
   if (order > 0) {
@@ -76,6 +74,13 @@ async function localServer(context: Context): Promise<string> {
   }
   // Machines and agents go on while the server is replaced; daemons dial again by themselves.
   context.io.note(context.io.noteStyle.dim(`replacing the server ${found.file.version} by ${VERSION}`))
+  const { stopServer } = await import('./stop.ts')
   await stopServer(context.home)
+  return start(context)
+}
+
+/** Loaded only by the command that has to start one. */
+async function start(context: Context): Promise<string> {
+  const { startServer } = await import('./start.ts')
   return (await startServer(context)).url
 }
