@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { randomIds } from '@berth/wire'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import { API_PREFIX } from '@berth/wire/routes'
+import { LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
 import { contractRoutes } from './http/openapi.ts'
 import { EXTRA_ROUTES } from './http/control.ts'
 import { serve } from './main.ts'
@@ -147,6 +148,23 @@ describe('a workspace', () => {
       expect(JSON.stringify(refused)).not.toContain('secret')
     }
     expect(await b.create({ provider: 'moon' }).catch((error: unknown) => error)).toMatchObject({ code: 'provider_unknown', hint: expect.stringContaining('fake') })
+  })
+
+  it('is refused when its daemon could never be told of it, and so is one message too many', async () => {
+    const value = 'x'.repeat(60 * 1024)
+    const env = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`VALUE_${index}`, value]))
+    expect(await b.create({ name: 'huge', env }).catch((error: unknown) => error)).toMatchObject({ code: 'too_large', hint: expect.any(String) })
+    expect((await b.client.listWorkspaces({})).map(({ name }) => name)).not.toContain('huge')
+    const { VALUE_8: _, VALUE_7: __, ...fewer } = env
+    const made = await b.create({ env: fewer })
+    const text = 'y'.repeat(230 * 1024)
+    await b.client.sendMessage({ id: made.id, text })
+    await b.client.sendMessage({ id: made.id, text })
+    expect(await b.client.sendMessage({ id: made.id, text }).catch((error: unknown) => error)).toMatchObject({ code: 'too_many' })
+    const { assignmentFor } = await import('./services/assignment.ts')
+    const assignment = await assignmentFor({ store: b.server.store, clock: { now: () => Date.now() }, claudeExecutable: null }, made.id)
+    expect(Buffer.byteLength(JSON.stringify(assignment))).toBeLessThan(LINK_MESSAGE_LIMIT)
+    expect(assignment.prompts).toHaveLength(2)
   })
 
   it('keeps a message for an agent that is not there yet', async () => {

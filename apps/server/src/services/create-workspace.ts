@@ -3,6 +3,7 @@ import type { Identity, WorkspaceRecord } from '@berth/core'
 import { BerthError, randomIds } from '@berth/wire'
 import type { CodeSource, Workspace } from '@berth/wire'
 import type { CreateWorkspace } from '@berth/wire/api'
+import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
 import { viewOf } from './view.ts'
 
@@ -12,6 +13,8 @@ const NAME_ATTEMPTS = 1000
 
 export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace, identity: Identity): Promise<Workspace> {
   checkSource(input.source)
+  checkFixedSize(input)
+  if (input.prompt !== undefined) checkWaitingSize([], input.prompt)
   const provider = input.provider ?? (await deps.providers.defaultName())
   await checkProvider(deps, provider, input.acceptNoIsolation)
   const record = await insert(deps, { input, provider, identity })

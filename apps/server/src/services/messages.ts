@@ -2,6 +2,7 @@
 import { BerthError, randomIds } from '@berth/wire'
 import type { PromptId, WorkspaceId } from '@berth/wire'
 import type { Identity, WorkspaceRecord } from '@berth/core'
+import { checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord } from './view.ts'
 import { requireCan, wakeWorkspace } from './workspaces.ts'
@@ -15,6 +16,9 @@ export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId;
   const record = await requireRecord(deps, message.id)
   requireCan(deps, record, 'send')
   const prompt = { promptId: message.promptId ?? randomIds.prompt(), text: message.text }
+  // A repeated request is one that waits already.
+  const waiting = (await deps.store.prompts.pending(message.id)).filter(({ promptId }) => promptId !== prompt.promptId)
+  checkWaitingSize(waiting, prompt.text)
   await deps.store.prompts.add(message.id, { ...prompt, by: identity.userName }, deps.clock.now())
   await wakeWorkspace(deps, record, 'a message came')
   if (!deps.daemons.connected(message.id)) return { promptId: prompt.promptId, status: 'queued', detail: whyKept(record) }

@@ -44,6 +44,6 @@ export function createUpgrades(deps: UpgradeDeps): Upgrades {
 }
 
 /** Asked each time, as for a new machine: from source, the toolbox changes while the server runs. */
-export function currentToolbox(toolbox: Pick<Toolbox, 'ensureDaemon'>): () => Promise<string> {
+export function currentToolbox(toolbox: { ensureDaemon(target: undefined, signal: AbortSignal): Promise<{ readonly hash: string }> }): () => Promise<string> {
   return async () => (await toolbox.ensureDaemon(undefined, AbortSignal.timeout(ENSURE_WITHIN_MS))).hash
 }
