@@ -53,7 +53,8 @@ function judgeApprovals({ approvals, events }: Evidence): string[] {
   }
   for (const { approvalId, state } of approvals) {
     if (!asked.includes(approvalId)) complaints.push(`approval ${approvalId} is listed and was never asked`)
-    if (!FINAL.has(state)) complaints.push(`approval ${approvalId} stays ${state}`)
+    const trail = (): string => events.filter(({ body }) => body.type.startsWith('approval.') && JSON.stringify(body).includes(approvalId)).map(({ seq, body }) => `${seq} ${body.type.replace('approval.', '')}`).join(', ')
+    if (!FINAL.has(state)) complaints.push(`approval ${approvalId} stays ${state}: ${trail()}`)
   }
   return complaints
 }

@@ -26,7 +26,7 @@ export function planCrashes(options: { seed: number; runs: number; kinds?: reado
   return drawn.map((kind, index) => ({
     index, kind,
     afterRecovery: chance.happens(0.6),
-    pauseMs: chance.between(0, 700),
+    pauseMs: chance.between(0, 500),
     awayMs: chance.between(0, 250),
     meanwhile: chance.happens(0.2) ? 'flip' : chance.happens(0.12) ? 'birth' : chance.happens(0.12) ? 'death' : 'nothing',
     victim: chance.int(1 << 30),

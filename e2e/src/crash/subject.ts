@@ -18,12 +18,21 @@ export interface Subject {
   wanted: 'running' | 'stopped'
   /** Follows the events, answers what is asked, says the next thing. Throws nothing: the server may be away. */
   look(options: { feed: boolean; chance: Chance }): Promise<void>
+  /**
+   * Says one thing more, that ends in a question. The answer to a question whose asker died waits for the same
+   * question for an hour; any other one makes it a thing of the past.
+   */
+  askOnceMore(): void
   /** Resolves when nothing that was begun while it was to run is under way. */
   quiet(): Promise<void>
   /** Idle, nothing asked, every prompt dealt with, and all that was written has arrived. Else what it waits for. */
   unsettled(): string | null
   phase(): Promise<string | null>
   evidence(): Promise<Evidence>
+  /** What the agent wrote into its own log so far. */
+  written(): readonly string[]
+  /** The server was taken back in time: what it said before counts no longer. */
+  forget(): void
   /** How far the stream got. */
   tail(): number
 }
@@ -94,6 +103,9 @@ function subjectOf(world: World, spec: SubjectSpec, id: WorkspaceId): Subject {
       return looking
     },
     quiet: () => looking,
+    askOnceMore() {
+      if (spec.agent === 'numbered' && spec.askEvery > 0) saying ??= { promptId: randomIds.prompt(), text: `count ${spec.askEvery}` }
+    },
     unsettled() {
       if (saying !== null) return 'a prompt was not taken yet'
       if (open.length > 0) return `${open.length} questions are open`
@@ -114,6 +126,11 @@ function subjectOf(world: World, spec: SubjectSpec, id: WorkspaceId): Subject {
       if (changed >= 0) throw new Error(`${spec.name}: event ${changed + 1} was read as ${followed[changed]?.id} and is ${events[changed]?.id} now`)
       const approvals = (await world.ask<Approval[]>('GET', `/approvals?workspace=${id}&all=true`)) ?? []
       return { name: spec.name, written: written(), events: [...events], approvals, prompts: taken }
+    },
+    written,
+    forget() {
+      events.length = 0
+      taken.length = 0
     },
     tail: () => events.length,
   }

@@ -43,10 +43,11 @@ export interface CrashReport {
 const RUNS_OF_A_LIFE = 100
 const LOOK_MS = 150
 const RECOVERED_WITHIN_MS = 90_000
-const NEWS_WITHIN_MS = 4_000
+const NEWS_WITHIN_MS = 3_000
 /** Events, of all workspaces together. */
 const NEWS = 10
 const SETTLED_WITHIN_MS = 120_000
+const CALM_LOOKS = 4
 const VICTIM_WITHIN_MS = 20_000
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
@@ -103,7 +104,7 @@ async function liveThrough(life: Life): Promise<CrashReport> {
       if (crash.kind === 'daemon' && (options.fault === 'late' || options.fault === 'no-fencing')) twins += await precedeByTwin(life, crash)
       const killed = await strike(world, crash)
       kills[crash.kind] += killed > 0 ? 1 : 0
-      log(`${crash.index + 1}: ${crash.kind} (${killed} processes), meanwhile ${crash.meanwhile}; ${subjects.map((subject) => subject.tail()).join(' ')} events`)
+      log(`${crash.index + 1}: ${crash.kind} (${killed} processes), meanwhile ${crash.meanwhile}; ${subjects.map((subject) => `${subject.tail()}${subject.wanted === 'stopped' ? ' asleep' : ''}`).join(', ')} events`)
       if (crash.kind === 'server' || crash.kind === 'everything') {
         await Bun.sleep(crash.awayMs)
         await world.startServer()
@@ -187,8 +188,11 @@ function startPeople({ world, subjects }: Life, chance: Chance): People {
       await Bun.sleep(LOOK_MS)
     }
   })()
-  const flip = async (subject: Subject): Promise<void> => {
-    const wanted = subject.wanted === 'running' && subjects.filter((one) => one.wanted === 'running').length > 1 ? 'stopped' : 'running'
+  /** One sleeps at a time: the others have work to do. */
+  const flip = async (next: Subject): Promise<void> => {
+    const asleep = subjects.find(({ wanted }) => wanted === 'stopped')
+    const subject = asleep ?? next
+    const wanted = asleep === undefined && subjects.length > 1 ? 'stopped' : 'running'
     // A message wakes, and so does an answer: nobody speaks to a workspace from before it is stopped.
     subject.wanted = wanted
     await subject.quiet()
@@ -236,18 +240,24 @@ async function settle({ world, subjects, log }: Life): Promise<string[]> {
     await world.ask('POST', `/workspaces/${subject.id}/start`, {})
     subject.wanted = 'running'
   }
+  await allCalm(subjects, complaints)
+  for (const subject of subjects) subject.askOnceMore()
+  await allCalm(subjects, complaints)
+  log(`settled with ${complaints.length} complaints`)
+  return complaints
+}
+
+async function allCalm(subjects: readonly Subject[], complaints: string[]): Promise<void> {
   for (const subject of subjects) {
-    // Twice in a row: a question may be asked between two looks.
+    // Some looks in a row: a question may be asked between two of them.
     let calm = 0
     await eventually(async () => {
       calm = subject.unsettled() === null && (await subject.phase()) === 'running' ? calm + 1 : 0
-      return calm >= 4
+      return calm >= CALM_LOOKS
     }, `${subject.spec.name} settles`, SETTLED_WITHIN_MS).catch((error: unknown) => {
       complaints.push(`${String(error)}: ${subject.unsettled() ?? 'nothing, now'}`)
     })
   }
-  log(`settled with ${complaints.length} complaints`)
-  return complaints
 }
 
 /** Machines and processes that exist are those of live workspaces. */

@@ -1,12 +1,12 @@
 /** A product of its own whose parts may be killed: the sweep is the one who starts its server again. */
-import { mkdirSync, openSync, closeSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { numberedAgentMain } from '@berth/testkit/numbered-agent'
-import { SERVER_LOG_FILE } from '@berth/wire/server-file'
+import { SERVER_FILE, SERVER_LOG_FILE } from '@berth/wire/server-file'
 import { COMMAND, eventually, root, startProduct, type Product } from '../product.ts'
 import { modelUrl } from '../providers.ts'
-import { createVictims, isAlive, type Victims } from './victims.ts'
+import { createVictims, isAlive, killAll, type Victims } from './victims.ts'
 
 /** What is wrong with the server on purpose; each but `late` must turn a sweep red. See `faulty-server.ts`. */
 export type Fault = 'late' | 'no-dedupe' | 'no-fencing'
@@ -28,8 +28,10 @@ export interface World {
 const AGENT = join(import.meta.dir, 'agent/claude')
 const ANSWER_WITHIN_MS = 15_000
 
-export async function openWorld(options: { fault?: Fault }): Promise<World> {
+/** `copyOf`: begins with a copy of that home, made now. */
+export async function openWorld(options: { fault?: Fault; copyOf?: string }): Promise<World> {
   const product = startProduct()
+  if (options.copyOf !== undefined) await copyHome(options.copyOf, product.home)
   const model = await startScriptedModel({ hostname: '127.0.0.1' })
   const { home } = product
   mkdirSync(join(home, 'providers'), { recursive: true })
@@ -78,7 +80,17 @@ export async function openWorld(options: { fault?: Fault }): Promise<World> {
     async close() {
       await startServer().catch(() => {})
       await product.close().finally(() => model.close())
+      // A restored database may not know of a machine that was made after its backup.
+      killAll(victims.marked(installation).map(({ pid }) => pid))
       for (const child of children) if (isAlive(child.pid)) child.kill('SIGKILL')
     },
   }
+}
+
+/** All but what names the first home's own processes. */
+async function copyHome(from: string, to: string): Promise<void> {
+  const copied = Bun.spawn(['sh', '-c', 'cd "$1" && find . -type s -prune -o -print0 | tar --create --null --no-recursion --files-from=- | tar --extract --same-owner --preserve-permissions --directory "$2"', 'copy', from, to], { stderr: 'pipe' })
+  const said = await new Response(copied.stderr).text()
+  if ((await copied.exited) !== 0) throw new Error(`the home was not copied: ${said}`)
+  for (const name of [SERVER_FILE, 'home.lock']) rmSync(join(to, name), { force: true })
 }
