@@ -326,11 +326,12 @@ async function afterRefusal(work: Work, step: Step, error: unknown): Promise<voi
   const plan = planOf(error)
   if (!signal.aborted) deps.log(`${workspace.id}: ${step.do}: ${plan.refusal.code}: ${error instanceof Error ? error.message : String(error)}`)
   const worked = workspace.readyAt !== null
-  // A start was counted when it was written down; and one that works does not fail because it could not be looked at.
-  // Woken before its turn by something else than time: a provider that is away for a second must not use up all tries.
-  const due = machine !== null && machine.retryAt !== null && machine.retryAt > now && step.do === 'observe' ? machine.retryAt : null
-  const attempts = (machine?.attempts ?? 0) + ((step.do === 'ensure' && step.start) || due !== null ? 0 : 1)
+  const due = step.do === 'observe' ? stillToCome(machine, now) : null
+  // A start was counted when it was written down.
+  const counts = due === null && !(step.do === 'ensure' && step.start)
+  const attempts = (machine?.attempts ?? 0) + (counts ? 1 : 0)
   const wanted = workspace.wish.target === 'running'
+  // One that works does not fail because it could not be looked at.
   const outcome = afterFault(plan, { attempts, mayFail: wanted && !(worked && step.do === 'observe'), worked })
   if (outcome.do === 'fail') return fail(work, outcome.refusal)
   const retryAt = due ?? now + outcome.inMs
@@ -338,4 +339,10 @@ async function afterRefusal(work: Work, step: Step, error: unknown): Promise<voi
   // Below the limit of `decide`: a machine is given up for not staying up, never for a provider that was away.
   const counted = wanted ? Math.min(attempts, MAX_STARTS - 1) : attempts
   await tick.finish(machine === null ? change : { ...change, machine: { attempts: counted, retryAt } }, retryAt)
+}
+
+/** Woken before its turn by something else than time: a provider that is away for a second must not use up all tries. */
+function stillToCome(machine: MachineRow | null, now: number): number | null {
+  const retryAt = machine?.retryAt ?? null
+  return retryAt !== null && retryAt > now ? retryAt : null
 }
