@@ -1,0 +1,69 @@
+/**
+ * A server is replaced by a newer one while an agent works: its machine takes the newer daemon in place, and the turn
+ * of the real Claude Code goes on to its end as if nothing had been.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serve } from '@berth/server'
+import type { Server } from '@berth/server'
+import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
+import { createToolbox } from '@berth/toolbox'
+import type { StoredEvent, Workspace } from '@berth/wire'
+import { eventually, root, startProduct, TOOLBOX, type Product } from './product.ts'
+import { modelHost, modelUrl, setUpProviders } from './providers.ts'
+import { dirtyRepository } from './repository.ts'
+
+for (const provider of ['local', 'docker'] as const) {
+  describe(`upgrade on ${provider}`, () => {
+    let product: Product
+    let model: ScriptedModel
+    let repository: Awaited<ReturnType<typeof dirtyRepository>>
+    let newer: Server | null = null
+    const scratch = mkdtempSync(join(tmpdir(), 'berth-newer-'))
+
+    beforeAll(async () => {
+      repository = await dirtyRepository()
+      model = await startScriptedModel({ hostname: modelHost(provider) })
+      product = startProduct()
+      setUpProviders(product.home, model)
+    })
+    afterAll(async () => {
+      await newer?.stop()
+      await product.close()
+      await model.close()
+      repository.remove()
+      rmSync(scratch, { recursive: true, force: true })
+    }, 120_000)
+
+    test('the daemon changes under a running turn', async () => {
+      const workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'tell me [[long 40]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', `up-${provider}`], { cwd: repository.dir })
+      const asksModel = (text: string): boolean => text.includes('tell me [[long 40]]')
+      await model.waitFor((request) => asksModel(JSON.stringify(request.body)))
+      await product.cli(['server', 'stop'])
+
+      const entry = join(scratch, 'main.ts')
+      writeFileSync(entry, `import { main } from ${JSON.stringify(join(root, 'apps/daemon/src/main.ts'))}\nprocess.env.NEWER = 'yes'\nprocess.exit(await main(process.argv.slice(2)))\n`)
+      const toolbox = createToolbox({ dir: TOOLBOX, log: () => {}, daemonEntry: entry })
+      const { hash } = await toolbox.ensureDaemon(undefined, AbortSignal.timeout(120_000))
+      const server = await serve({ home: product.home, port: 0, toolbox })
+      newer = server
+      const events = async (): Promise<StoredEvent[]> => server.store.events.read(workspace.id, 0, 1000)
+      const versions = async (): Promise<string[]> => (await events()).flatMap(({ body }) => (body.type === 'daemon.connected' ? [String(body['version'])] : []))
+      await eventually(async () => (await versions()).at(-1)?.endsWith(`+${hash}`), 'the newer daemon')
+      // The turn was not over when the daemon changed.
+      expect((await events()).some(({ body }) => body.type === 'turn.ended')).toBe(false)
+      await eventually(async () => (await events()).some(({ body }) => body.type === 'turn.ended'), 'the end of the turn', 90_000)
+
+      const types = (await events()).map(({ body }) => body.type as string)
+      for (const once of ['session.started', 'turn.started', 'turn.ended']) expect([once, types.filter((type) => type === once).length]).toEqual([once, 1])
+      const said = (await events()).flatMap(({ body }) => (body.type === 'message' && body['role'] === 'agent' ? [String(body['text'])] : []))
+      expect(said.join('').match(/word/g)?.length).toBe(160)
+      expect((await events()).map(({ seq }) => seq)).toEqual((await events()).map((_, at) => at + 1))
+      // One machine all the time: the older and the newer daemon, and nothing was started anew.
+      expect(new Set(await versions()).size).toBe(2)
+      expect(types.filter((type) => type === 'workspace.notice')).toEqual([])
+    }, 300_000)
+  })
+}
