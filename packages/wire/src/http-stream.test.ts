@@ -91,3 +91,27 @@ test('an asker that goes away aborts the handler', async () => {
   await expect(asking).rejects.toBeInstanceOf(BerthError)
   await aborted.promise
 })
+
+test('a handler that wants no more of the request still gets its whole answer across', async () => {
+  const text = 'x'.repeat(300_000)
+  const link = joined(async (request) => {
+    const reader = request.body?.getReader()
+    await reader?.read()
+    // What a child process does that answers and ends before it saw the end of its input.
+    await reader?.cancel()
+    return new Response(text)
+  })
+  const ending = Promise.withResolvers<void>()
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) { controller.enqueue(new TextEncoder().encode('want')) },
+    async pull(controller) {
+      await ending.promise
+      controller.close()
+    },
+  })
+  const response = await sendHttp(await open(link.daemon), { method: 'POST', path: '/git/git-upload-pack', body })
+  const answer = response.text()
+  ending.resolve()
+  expect((await answer).length).toBe(text.length)
+  await settled(link)
+})

@@ -64,7 +64,8 @@ export async function serveHttp(stream: HttpByteStream, handler: (request: Reque
   // An asker that goes away while the handler works is seen here.
   writer.closed.catch(() => { abort.abort() })
   try {
-    const { head, body } = await readMessage(stream, RequestHead)
+    const { head, body: asked } = await readMessage(stream, RequestHead)
+    const body = keptOpen(asked)
     const url = new URL(`http://link${head.path}`)
     const bodiless = head.method === 'GET' || head.method === 'HEAD'
     const request = new Request(url, { method: head.method, headers: head.headers, signal: abort.signal, ...(bodiless ? {} : { body: body as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: 'half' as const }) })
@@ -171,6 +172,25 @@ function watched(body: ReadableStream<Uint8Array>, over: () => void): ReadableSt
     async cancel(reason) {
       over()
       await reader.cancel(reason)
+    },
+  }, { highWaterMark: 0 })
+}
+
+/**
+ * The same bytes; not wanting the rest of them does not reset the stream, which would take the answer with it. A
+ * program that answers and ends before it saw the end of its input does just that.
+ */
+function keptOpen(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await reader.read()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel() {
+      reader.releaseLock()
+      void drop(body)
     },
   }, { highWaterMark: 0 })
 }
