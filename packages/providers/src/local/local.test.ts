@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Provider } from '@berth/core'
 import { eventually, finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
@@ -89,6 +89,23 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     await eventually(async () => existsSync(join(String(machine.ref['dir']), 'work', 'done')))
     await finish(() => provider.destroy(owner, context))
     expect(await readdir(join(bench.home, 'workspaces'))).toEqual([])
+  }, 60_000)
+
+  it.skipIf(process.getuid?.() !== 0)('starts a machine of before there were two users as the one user its files belong to', async () => {
+    const { bench, provider, owner } = await open(`id -u >> /workspace/who; ${WAIT}`)
+    const machine = await finish(() => provider.ensure(owner, bench.spec, context))
+    const dir = String(machine.ref['dir'])
+    const who = (lines: number) => eventually(async () => {
+      const text = await readFile(join(dir, 'work', 'who'), 'utf8').catch(() => '')
+      return text.split('\n').length > lines && text
+    })
+    await who(1)
+    await finish((poll) => provider.stop(owner, { signal, ...(poll ? { poll } : {}) }))
+    const { agentUid: _, ...record } = JSON.parse(await readFile(join(dir, 'machine.json'), 'utf8')) as { uid: number; agentUid?: number }
+    await writeFile(join(dir, 'machine.json'), JSON.stringify(record))
+    expect(Bun.spawnSync(['chown', '-R', `${record.uid}:${record.uid}`, ...['work', 'home', 'state', 'tmp'].map((name) => join(dir, name))]).exitCode).toBe(0)
+    expect((await finish(() => provider.ensure(owner, bench.spec, context))).observed.state).toBe('running')
+    expect((await who(2)).trim().split('\n').at(-1)).toBe(String(record.uid))
   }, 60_000)
 
   it('refuses an image, and a machine without isolation that nobody accepted', async () => {
