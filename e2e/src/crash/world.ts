@@ -79,7 +79,11 @@ export async function openWorld(options: { fault?: Fault; copyOf?: string }): Pr
     },
     async close() {
       await startServer().catch(() => {})
-      await product.close().finally(() => model.close())
+      try {
+        await product.close()
+      } finally {
+        await model.close()
+      }
       // A restored database may not know of a machine that was made after its backup.
       killAll(victims.marked(installation).map(({ pid }) => pid))
       for (const child of children) if (isAlive(child.pid)) child.kill('SIGKILL')
