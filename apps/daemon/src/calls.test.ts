@@ -55,8 +55,11 @@ test('answers with a refusal when there is no time to save, or the repository ca
   machine = await startMachine({})
   await machine.event(done)
   const refusalOf = (params: { withinMs: number; publish: boolean }): Promise<unknown> => machine?.call('stop.prepare', params).then(() => null, (refusal: unknown) => refusal) ?? Promise.resolve(null)
-  expect(await refusalOf({ withinMs: 1, publish: false })).toMatchObject({ message: expect.any(String) })
-  expect(await refusalOf({ withinMs: 10_000, publish: true })).toMatchObject({ message: expect.any(String) })
+  expect(await refusalOf({ withinMs: 1, publish: false })).toMatchObject({ code: 'timeout', hint: expect.stringContaining('disk') })
+  const refusal = await refusalOf({ withinMs: 10_000, publish: true })
+  expect(refusal).toMatchObject({ code: 'clone_refused', message: expect.stringContaining('the hosted repository') })
+  // The way to it is a secret.
+  expect(JSON.stringify(refusal)).not.toMatch(/127\.0\.0\.1|[0-9a-f]{48}/)
   // Nothing of that keeps it from the next try.
   expect((await machine.call('stop.prepare', { withinMs: 10_000, publish: false })).commit).toMatch(/^[0-9a-f]{40}$/)
 }, 60_000)

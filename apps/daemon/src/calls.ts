@@ -59,7 +59,10 @@ export function createCalls(deps: CallDeps): CallHandlers {
       const until = performance.now() + withinMs
       let commit: string | null = null
       try {
-        if (converger.codeReady) ({ commit } = await deps.tree.checkpoint({ reason: 'before stop', publish, name: requireName().name }, AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, withinMs * SAVE_SHARE))])))
+        const hurry = AbortSignal.timeout(Math.max(1, withinMs * SAVE_SHARE))
+        if (converger.codeReady) ({ commit } = await deps.tree.checkpoint({ reason: 'before stop', publish, name: requireName().name }, AbortSignal.any([signal, hurry])).catch((cause: unknown) => {
+          throw hurry.aborted ? new BerthError('timeout', 'saving the tree took longer than a stop may wait', { cause, hint: 'the tree stays on the disk of the machine' }) : cause
+        }))
       } finally {
         await deps.link().flush(Math.max(0, until - performance.now()))
       }

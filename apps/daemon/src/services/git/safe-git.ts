@@ -62,8 +62,9 @@ const KNOWN_REFUSALS: readonly (readonly [RegExp, 'clone_refused' | 'network_unr
   [/Could not resolve host|Connection (refused|timed out|reset)|Failed to connect|CONNECT tunnel failed|unreachable|Host key verification/i, 'network_unreachable', 'the machine cannot reach that host; check the network and the address'],
 ]
 
+/** Nor the gateway's address, whose path is a secret. */
 export function withoutCredentials(text: string): string {
-  return text.replace(/\/\/[^/@\s]+@/g, '//')
+  return text.replace(/\/\/[^/@\s]+@/g, '//').replace(/http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{48}\/git\b\/?/g, 'the hosted repository')
 }
 
 function lastLines(text: string): string {
