@@ -78,15 +78,32 @@ describe('the stream of events', () => {
     }
   })
 
+  it('begins with the oldest event that is kept', async () => {
+    const made = await b.create()
+    const notice = { type: 'workspace.notice' as const, level: 'info' as const, code: 'x', message: 'x', hint: null }
+    await b.server.store.events.append(made.id, Array.from({ length: 40 }, () => ({ body: notice })), Date.now())
+    await b.server.store.retention.prune({ keepMs: 1e9, viewerMs: 1e9, eventsPerWorkspace: 30 }, Date.now())
+    const kept = (await (await b.fetch(`/api/v1/workspaces/${made.id}/stream?offset=-1`)).json()) as StoredEvent[]
+    expect(kept[0]?.seq).toBeGreaterThan(1)
+    const stop = new AbortController()
+    for await (const { seq } of follow({ url: b.server.url, token: b.server.token }, made.id, { after: 0, signal: stop.signal })) {
+      expect(seq).toBe(kept[0]?.seq ?? 0)
+      break
+    }
+    stop.abort()
+    expect((await b.fetch(`/api/v1/workspaces/${made.id}/stream?offset=1`)).status).toBe(410)
+  })
+
   it('gives our own client every event once, and ends with the workspace', async () => {
     const made = await b.create()
-    const stop = new AbortController()
     const seqs: number[] = []
+    let last: StoredEvent['body'] | null = null
     await b.client.deleteWorkspace({ id: made.id })
-    for await (const event of follow({ url: b.server.url, token: b.server.token }, made.id, { after: 0, signal: stop.signal })) {
+    for await (const event of follow({ url: b.server.url, token: b.server.token }, made.id, { after: 0, signal: new AbortController().signal })) {
       seqs.push(event.seq)
-      if (event.body.type === 'workspace.phase' && event.body['phase'] === 'deleted') stop.abort()
+      last = event.body
     }
+    expect(last).toMatchObject({ type: 'workspace.phase', phase: 'deleted' })
     expect(seqs).toEqual(seqs.map((_, index) => index + 1))
     const closed = await b.fetch(`/api/v1/workspaces/${made.id}/stream?offset=now&live=long-poll`)
     expect([closed.status, closed.headers.get('stream-closed')]).toEqual([204, 'true'])

@@ -82,6 +82,9 @@ export interface Server {
   readonly stopped: Promise<void>
 }
 
+/** Worth a line in the log. */
+const SLOW_STOP_MS = 250
+
 /** What was started, ended in the opposite order; one that does not end does not keep the others. */
 function createClosers(log: (line: string) => void) {
   const closers: { name: string; close(): Promise<void> | void }[] = []
@@ -90,7 +93,10 @@ function createClosers(log: (line: string) => void) {
     async closeAll() {
       for (let next = closers.pop(); next; next = closers.pop()) {
         const { name, close } = next
+        const since = performance.now()
         await Promise.resolve(close()).catch((error: unknown) => log(`stopping ${name}: ${error instanceof Error ? error.message : String(error)}`))
+        const tookMs = Math.round(performance.now() - since)
+        if (tookMs > SLOW_STOP_MS) log(`stopping ${name} took ${tookMs} ms`)
       }
     },
   }
@@ -187,6 +193,7 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('the ticks', () => running.stop())
   closers.add('the listener of appends', store.events.onAppend(poke))
   startReaper(base, providers)
+  startPruner(base)
   await sweepDeleted({ store, repositories, uploads }, [home.repositories, home.uploads])
 
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
@@ -246,6 +253,21 @@ function startReaper({ store, clock, log, closers }: Foundation, providers: Serv
     run: (signal) => reap({ store: store.installation, providers: providers.all(), clock, log }, signal),
   })
   closers.add('the reaper', () => reaper.stop())
+}
+
+/** Above it a workspace loses its oldest events; a busy agent writes some ten thousand a day. */
+const EVENTS_PER_WORKSPACE = 1_000_000
+const FIRST_PRUNE_MS = 5 * 60_000
+function startPruner({ store, clock, log, closers }: Foundation): void {
+  const limits = { keepMs: deadlines.journalKeep, viewerMs: deadlines.viewerForgotten, eventsPerWorkspace: EVENTS_PER_WORKSPACE }
+  const pruner = startPeriodic({
+    name: 'pruning', everyMs: deadlines.pruneInterval, firstAfterMs: FIRST_PRUNE_MS, log,
+    async run() {
+      const { events } = await store.retention.prune(limits, clock.now())
+      if (events > 0) log(`pruning: ${events} old events are gone`)
+    },
+  })
+  closers.add('pruning', () => pruner.stop())
 }
 
 function createEnding({ closers, home, log }: Foundation): Pick<Server, 'stop' | 'stopped'> {

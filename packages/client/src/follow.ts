@@ -33,11 +33,12 @@ export async function* follow(endpoint: Endpoint, workspaceId: WorkspaceId, opti
       for await (const event of connection(endpoint, workspaceId, { ...options, after })) {
         if (event === 'closed') return
         if (event.seq <= after) continue
-        if (event.seq > after + 1 && holes < HOLE_TRIES) {
+        // From the beginning is from the oldest that is kept.
+        if (after > 0 && event.seq > after + 1 && holes < HOLE_TRIES) {
           holes += 1
           throw new BerthError('internal', `event ${after + 1} is missing`)
         }
-        if (event.seq > after + 1) throw new BerthError('cursor_gone', `events ${after + 1} to ${event.seq - 1} are gone`, { hint: 'read again from the beginning' })
+        if (after > 0 && event.seq > after + 1) throw new BerthError('cursor_gone', `events ${after + 1} to ${event.seq - 1} are gone`, { hint: 'read again from the beginning' })
         after = event.seq
         failures = holes = 0
         yield event

@@ -45,5 +45,8 @@ export const deadlines = {
   browserSession: 30 * 24 * HOUR,
   pasteAcknowledged: 3 * SECOND,
   journalKeep: 7 * 24 * HOUR,
+  /** A viewer's row that nobody renewed. */
+  viewerForgotten: 24 * HOUR,
+  pruneInterval: HOUR,
 } as const satisfies Record<string, number>
 export type DeadlineName = keyof typeof deadlines

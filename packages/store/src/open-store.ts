@@ -13,6 +13,7 @@ import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
 import { createPrompts } from './prompts.ts'
+import { createRetention } from './retention.ts'
 import { createTicks } from './ticks.ts'
 import { createViewers } from './viewers.ts'
 import { createWorkspaces } from './workspaces.ts'
@@ -73,6 +74,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     access: createAccess(context, options.ownerName ?? userInfo().username),
     viewers: createViewers(context),
     installation: createInstallation(context),
+    retention: createRetention(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

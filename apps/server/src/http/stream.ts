@@ -35,11 +35,24 @@ export async function serveStream(deps: StreamDeps, workspaceId: WorkspaceId, re
   const live = query.get('live')
   const tail = await deps.store.events.tail(workspaceId)
   if (request.method === 'HEAD') return new Response(null, { headers: { 'content-type': 'application/json', 'stream-next-offset': offsetOf(tail) } })
-  const after = parseOffset(query.get('offset'), tail, live !== null)
+  const after = await fromOldestKept(deps, workspaceId, parseOffset(query.get('offset'), tail, live !== null))
   if (live === null) return catchUp(deps, workspaceId, { after, request })
   if (live === 'long-poll') return longPoll(deps, workspaceId, { after, request, cursor: query.get('cursor') })
   if (live === 'sse') return serverSentEvents(deps, workspaceId, { after, request, cursor: query.get('cursor') })
   throw new BerthError('bad_request', 'live: must be sse or long-poll', { hint: 'correct `live`' })
+}
+
+/** The beginning is the oldest event that is kept; only a cursor in the middle of what is gone is refused. */
+async function fromOldestKept(deps: StreamDeps, id: WorkspaceId, after: number): Promise<number> {
+  if (after > 0) return after
+  try {
+    await deps.store.events.read(id, 0, 1)
+    return 0
+  } catch (error) {
+    const floor = error instanceof BerthError && error.code === 'cursor_gone' ? error.details?.['floor'] : undefined
+    if (typeof floor !== 'number') throw error
+    return floor
+  }
 }
 
 export function offsetOf(seq: number): string {

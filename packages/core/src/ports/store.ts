@@ -136,7 +136,13 @@ export interface InstallationStore {
   databaseNow(): Promise<number>
 }
 
+/** `keepMs`: links and journals of machines that ended, expired sessions. `eventsPerWorkspace`: the oldest above it go. */
+export interface PruneLimits { readonly keepMs: number; readonly viewerMs: number; readonly eventsPerWorkspace: number }
+export interface Pruned { readonly links: number; readonly journals: number; readonly viewers: number; readonly events: number }
+export interface RetentionStore { prune(limits: PruneLimits, now: number): Promise<Pruned> }
+
 export interface Store extends WorkspaceStore {
+  readonly retention: RetentionStore
   readonly events: EventStore
   readonly links: LinkStore
   readonly approvals: ApprovalStore
