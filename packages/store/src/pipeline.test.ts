@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { openTestDatabase } from './testing.ts'
 
-const ROUNDS = 5
+const ROUNDS = 2
 const READS = 3000
 const TRANSACTION_EVERY = 300
 
