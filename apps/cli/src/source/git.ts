@@ -41,9 +41,27 @@ export async function tryGit(args: readonly string[], options: GitOptions & { co
   } catch (cause) {
     throw new BerthError('unsupported', 'git is missing', { hint: 'install git (2.30 or newer)', cause })
   }
-  const [stdout, stderr, code] = await Promise.all([readText(child.stdout), readLines(child.stderr, options.onProgress), child.exited])
+  const ended = Promise.all([readText(child.stdout), readLines(child.stderr, options.onProgress), child.exited])
+  const [stdout, stderr, code] = await orGivenUp(ended, options.signal)
   if (options.signal.aborted) throw new BerthError('cancelled', 'cancelled')
   return { code, stdout, stderr }
+}
+
+/** Git ends when it is told to, but what it started (a transport that still sends) may hold its pipes for long. */
+const GIVE_UP_MS = 1000
+async function orGivenUp<T>(ended: Promise<T>, signal: AbortSignal): Promise<T> {
+  const cancelled = Promise.withResolvers<never>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const onAbort = (): void => { timer = setTimeout(() => cancelled.reject(new BerthError('cancelled', 'cancelled')), GIVE_UP_MS) }
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([ended, cancelled.promise])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+    ended.catch(() => undefined)
+  }
 }
 
 export async function git(args: readonly string[], options: GitOptions & { config?: readonly (readonly [string, string])[] }): Promise<string> {
