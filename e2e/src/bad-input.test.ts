@@ -149,7 +149,7 @@ describe('before a server runs', () => {
   test.if(process.getuid?.() === 0)('no space: for the home', async () => {
     const mount = directory()
     const before = await takeInventory(mount)
-    const { exitCode, error } = await inFullDisk(mount, '2m', { BERTH_HOME: mount }, ['list', '--json'])
+    const { exitCode, error } = await inFullDisk(mount, '2m', { BERTH_HOME: mount }, [['list', '--json']])
     expect([exitCode, error]).toMatchObject([1, { code: 'no_space', message: expect.stringContaining('room'), hint: expect.stringContaining('BERTH_HOME') }])
     expect(await takeInventory(mount)).toEqual(before)
   }, 60_000)
@@ -161,7 +161,7 @@ describe('before a server runs', () => {
     await home.cli(['server', 'stop'])
     const before = await takeInventory(home.home, { beside: [mount] })
     const work = directory()
-    const { exitCode, error } = await inFullDisk(mount, '20m', { BERTH_HOME: home.home, BERTH_TOOLBOX: mount }, ['up', work, ...PLAIN, '--name', 'full', '--json'], [['list', '--json'], ['delete', 'full', '-y'], ['server', 'stop']])
+    const { exitCode, error } = await inFullDisk(mount, '20m', { BERTH_HOME: home.home, BERTH_TOOLBOX: mount }, [['up', work, ...PLAIN, '--name', 'full', '--json'], ['delete', 'full', '-y'], ['server', 'stop']])
     expect([exitCode, error]).toMatchObject([1, { code: 'no_space', hint: expect.stringMatching(/\S/) }])
     expect(await takeInventory(home.home, { beside: [mount] })).toEqual(before)
     expect(readdirSync(mount)).toEqual([])
@@ -174,7 +174,7 @@ async function deleteAll(of: Product): Promise<void> {
 }
 
 /** The CLI, and what it starts, where `mount` is a small disk of its own that nobody else sees; then the words of `after`. */
-async function inFullDisk(mount: string, size: string, env: Record<string, string>, args: readonly string[], after: readonly (readonly string[])[] = []): Promise<{ exitCode: number; error: ErrorBody }> {
+async function inFullDisk(mount: string, size: string, env: Record<string, string>, [args, ...after]: readonly [readonly string[], ...(readonly string[])[]]): Promise<{ exitCode: number; error: ErrorBody }> {
   expect(existsSync(mount)).toBe(true)
   const quote = (words: readonly string[]): string => words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
   const script = [`mount -t tmpfs -o size=${size},mode=0711 tmpfs ${quote([mount])} || exit 99`, `${quote([...COMMAND, ...args])}`, 'code=$?', ...after.map((words) => `${quote([...COMMAND, ...words])} >/dev/null`), 'exit $code'].join('\n')
