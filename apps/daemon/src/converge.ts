@@ -70,7 +70,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
       // A workspace without its agent is still a machine with the code and a shell: it comes up, and says so.
       const refusal = asBerthError(cause)
       context.log(`agent: ${describe(cause)}`)
-      context.journal.append({ type: 'workspace.notice', level: 'error', code: refusal.code, message: `the agent did not start: ${refusal.message}`, hint: refusal.hint ?? 'see `berth logs --source agent`, then stop and start the workspace' })
+      context.journal.append({ type: 'workspace.notice', level: 'error', code: refusal.code, message: `the agent did not start: ${refusal.message}`, hint: refusal.hint ?? 'see `berth logs <workspace> agent`, then stop and start the workspace' })
       return `no agent: ${refusal.message}`
     }
   }

@@ -131,7 +131,7 @@ function decideStart(record: WorkspaceRecord, machine: MachineRow, now: number):
   if (machine.poll !== null || observed.state === 'creating' || observed.state === 'starting') return { do: 'ensure', start: false }
   if (machine.attempts >= MAX_STARTS) {
     const detail = observed.state === 'failed' ? observed.detail : observed.state === 'stopped' ? observed.detail ?? `exit code ${observed.exitCode ?? 'unknown'}` : 'it is gone'
-    return { do: 'fail', refusal: { code: 'provider_unavailable', message: `the machine does not stay up: ${detail}`, hint: 'see what it wrote with `berth logs --source machine`' } }
+    return { do: 'fail', refusal: { code: 'provider_unavailable', message: `the machine does not stay up: ${detail}`, hint: 'see what it wrote with `berth logs <workspace> machine`' } }
   }
   return { do: 'ensure', start: true }
 }
@@ -162,7 +162,7 @@ function overdueRefusal(record: WorkspaceRecord, machine: MachineRow, at: { now:
   const { wish, readyAt } = record.workspace
   const elapsed = (since: number) => now - Math.max(since, context.upSince)
   if (readyAt === null && elapsed(wish.at) > deadlines.provision) {
-    return { code: 'timeout', message: `the workspace was not ready ${deadlines.provision / 60_000} minutes after it was asked for`, hint: 'see `berth logs`, then `berth start`' }
+    return { code: 'timeout', message: `the workspace was not ready ${deadlines.provision / 60_000} minutes after it was asked for`, hint: 'see `berth logs <workspace>`, then `berth start <workspace>`' }
   }
   if (isLinked(machine, now, context)) return null
   const link = linkState(machine, now)
@@ -183,7 +183,7 @@ function overdueDial(record: WorkspaceRecord, machine: MachineRow, at: { fresh: 
   }
   const upAt = at.fresh && observed.state === 'running' && startedAt !== null && startedAt >= ensuringSince ? startedAt : null
   if (upAt === null || at.elapsed(Math.max(upAt, wish.at)) <= deadlines.dialHome) return null
-  return { code: 'daemon_unreachable', message: `the machine runs, but its daemon did not call home within ${deadlines.dialHome / 60_000} minutes`, hint: 'see what it wrote with `berth logs --source machine`' }
+  return { code: 'daemon_unreachable', message: `the machine runs, but its daemon did not call home within ${deadlines.dialHome / 60_000} minutes`, hint: 'see what it wrote with `berth logs <workspace> machine`' }
 }
 
 function isLinked(machine: MachineRow, now: number, context: DecideContext): boolean {

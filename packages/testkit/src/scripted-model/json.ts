@@ -19,7 +19,7 @@ export function schemaNames(schema: unknown): { properties: string[]; required: 
 export const sseData = (data: unknown, event?: string): string => `${event === undefined ? '' : `event: ${event}\n`}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
 /** Cuts a text into about `pieces` parts, never inside a surrogate pair. */
 export function cut(text: string, pieces: number): string[] {
-  const points = [...text]
+  const points = Array.from(text)
   const size = Math.max(1, Math.ceil(points.length / Math.max(1, pieces)))
   const parts: string[] = []
   for (let at = 0; at < points.length; at += size) parts.push(points.slice(at, at + size).join(''))
