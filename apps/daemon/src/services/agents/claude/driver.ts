@@ -171,7 +171,14 @@ function createSession(deps: DriverDeps, place: Place) {
     heardOf(transcript) { turnEnd.progressed(); if (transcript !== null) tail.follow(transcript) },
     sessionStarted: lifecycle.sessionStarted,
     prompted(text) { turnEnd.prompted(); injector.heard(text); working() },
-    async toolStarts(call) { await injector.quiet(); working(); if (call !== null) turns.toolStarts(call) },
+    async toolStarts(call) {
+      const run = program.run.id
+      await injector.quiet()
+      // Its program may have died meanwhile: the next one is not at work because of it.
+      if (program.run.id !== run) return
+      working()
+      if (call !== null) turns.toolStarts(call)
+    },
     asks: (ask, signal) => permissions.handle(ask, turns.callOf({ tool: ask.payload.tool_name ?? '', input: ask.payload.tool_input ?? {} }), signal),
     stopped(payload) { turnEnd.stopped(payload); looking.in(0) },
   }
