@@ -7,9 +7,12 @@ const { values } = parseArgs({
   options: { runs: { type: 'string', default: '60' }, seed: { type: 'string' }, real: { type: 'string', default: '1' }, json: { type: 'boolean', default: false } },
 })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000))
+const stop = new AbortController()
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 say(`seed ${seed}`)
-const report = await runCrashes({ runs: Number(values.runs), seed, real: Number(values.real), log: say })
+// What was started is ended by the sweep itself; ended half way, it would leave a product behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { say(`${signal}: the sweep ends after the crash that is under way`); stop.abort() })
+const report = await runCrashes({ runs: Number(values.runs), seed, real: Number(values.real), log: say, signal: stop.signal })
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`)
 else {
   const kills = Object.entries(report.kills).map(([kind, count]) => `${kind} ${count}`).join(', ')

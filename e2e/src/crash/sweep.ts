@@ -26,6 +26,8 @@ export interface CrashOptions {
   readonly delayMs?: number
   readonly fault?: Fault
   readonly log?: (line: string) => void
+  /** Ends it after the crash that is under way; what stands by then is settled and judged. */
+  readonly signal?: AbortSignal
 }
 export interface CrashReport {
   readonly seed: number
@@ -52,7 +54,7 @@ const VICTIM_WITHIN_MS = 20_000
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const total = { seed: options.seed, kills: noKills(), numbers: 0, events: 0, approvals: 0, twins: 0, complaints: [] as string[] }
-  for (let done = 0, life = 0; done < options.runs; done += RUNS_OF_A_LIFE, life++) {
+  for (let done = 0, life = 0; done < options.runs && options.signal?.aborted !== true; done += RUNS_OF_A_LIFE, life++) {
     const runs = Math.min(RUNS_OF_A_LIFE, options.runs - done)
     const report = await oneLife({ ...options, runs, seed: options.seed + life })
     for (const kind of KILL_KINDS) total.kills[kind] += report.kills[kind]
@@ -98,6 +100,7 @@ async function liveThrough(life: Life): Promise<CrashReport> {
   try {
     await eventually(async () => subjects.every((subject) => subject.tail() > 5), 'the workspaces', RECOVERED_WITHIN_MS)
     for (const crash of planCrashes(options)) {
+      if (options.signal?.aborted === true) break
       if (crash.afterRecovery) await recovered(life)
       await Bun.sleep(crash.pauseMs)
       people.meanwhile(crash)
