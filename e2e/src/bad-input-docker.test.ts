@@ -44,6 +44,7 @@ function startGate(path: string) {
   return {
     get alive() { return server !== null },
     get passed() { return passed },
+    restart() { passed = 0 },
     async up(limit = Number.POSITIVE_INFINITY) {
       left = limit
       passed = 0
@@ -76,11 +77,15 @@ describe('docker gone in mid-create', () => {
     mkdirSync(join(product.home, 'providers'), { recursive: true })
     mkdirSync(join(product.home, 'code'))
     writeFileSync(join(product.home, 'providers/docker.yaml'), `baseImage: host-usr\nsocket: ${join(product.home, 'engine.sock')}\n`)
-    // The image is there afterwards, and it is known how much an engine says while a machine is made.
-    await up('first')
-    await eventually(async () => (await read('first'))?.phase === 'running', 'the first workspace', 120_000)
-    whole = gate.passed
-    await remove('first')
+    // The first one makes the image; the second shows how much an engine says while a machine is made.
+    for (const name of ['first', 'second']) {
+      await gate.up()
+      gate.restart()
+      await up(name)
+      await eventually(async () => (await read(name))?.phase === 'running', 'the workspace', 120_000)
+      whole = gate.passed
+      await remove(name)
+    }
   }, 240_000)
   afterAll(async () => {
     await gate.up()
