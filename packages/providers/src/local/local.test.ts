@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Provider } from '@berth/core'
 import { eventually, finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
@@ -58,6 +59,19 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     expect(await processesOf(bench)).toEqual([])
     expect(await readdir(join(bench.home, 'workspaces'))).toEqual([])
     expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
+  }, 60_000)
+
+  it('shows a path of the host that was given, also one below /tmp, and keeps it as it is', async () => {
+    const given = await mkdtemp(join(tmpdir(), 'berth-given-'))
+    try {
+      await chmod(given, 0o755)
+      await writeFile(join(given, 'word'), 'from the host', { mode: 0o644 })
+      const { bench, provider, owner } = await open(`{ cat ${given}/word; touch ${given}/mine 2>/dev/null && echo written; } > /workspace/report.part; mv /workspace/report.part /workspace/report; ${WAIT}`, { readOnlyPaths: [given] })
+      const machine = await finish(() => provider.ensure(owner, bench.spec, context))
+      expect(await eventually(async () => readFile(join(String(machine.ref['dir']), 'work/report'), 'utf8').catch(() => null))).toBe('from the host')
+    } finally {
+      await rm(given, { recursive: true })
+    }
   }, 60_000)
 
   it('goes on without the server that started it', async () => {

@@ -47,7 +47,7 @@ export function sandboxArgv(spec: SandboxSpec): string[] {
   const own = (name: string): string => join(spec.dir, name)
   return [
     'bwrap', ...NAMESPACES, ...asWhom(spec.identity), '--hostname', spec.hostname,
-    ...systemView(spec.readOnlyPaths), ...PARENTS.flatMap((path) => ['--perms', '0755', '--dir', path]),
+    ...systemView(), ...PARENTS.flatMap((path) => ['--perms', '0755', '--dir', path]),
     '--ro-bind', own('etc/passwd'), '/etc/passwd', '--ro-bind', own('etc/group'), '/etc/group', '--ro-bind', own('etc/hosts'), '/etc/hosts',
     '--bind', own('work'), INSIDE.work, '--bind', own('home'), INSIDE.home, '--bind', own('state'), INSIDE.state,
     '--bind', own('tmp'), '/tmp', '--symlink', '../tmp', '/var/tmp',
@@ -55,6 +55,8 @@ export function sandboxArgv(spec: SandboxSpec): string[] {
     '--ro-bind', own('sock'), join(INSIDE.host, 'sock'), '--ro-bind', own('programs'), join(INSIDE.host, 'programs'),
     '--ro-bind', process.execPath, join(INSIDE.host, 'bun'),
     '--ro-bind', spec.toolboxDir, INSIDE.toolbox,
+    // Last, so that nothing above covers them: a path below /tmp stands in the machine's own /tmp.
+    ...spec.readOnlyPaths.flatMap((path) => [...parentsOf(path).flatMap((parent) => ['--perms', '0755', '--dir', parent]), '--ro-bind-try', path, path]),
     '--remount-ro', '/', '--remount-ro', '/run', '--chdir', '/', '--',
     ...dropTo(spec.identity, spec.pids), ...spec.command,
   ]
@@ -62,7 +64,7 @@ export function sandboxArgv(spec: SandboxSpec): string[] {
 
 /** The same namespaces and drops as a machine, and a program that does nothing. */
 export function probeArgv(identity: Identity): string[] {
-  return ['bwrap', ...NAMESPACES, ...asWhom(identity), ...systemView([]), '--remount-ro', '/', '--', ...dropTo(identity, 64), 'true']
+  return ['bwrap', ...NAMESPACES, ...asWhom(identity), ...systemView(), '--remount-ro', '/', '--', ...dropTo(identity, 64), 'true']
 }
 
 /** What the daemon, root of its own user namespace, needs to hand files and processes to the agent and to end them. */
@@ -86,7 +88,7 @@ function dropTo(identity: Identity, pids: number): string[] {
   return ['prlimit', '--core=0', `--nproc=${pids}`, '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', `--bounding-set=${bounding}`, '--no-new-privs', '--']
 }
 
-function systemView(readOnlyPaths: readonly string[]): string[] {
+function systemView(): string[] {
   const argv = ['--ro-bind', '/usr', '/usr']
   for (const path of ROOT_ENTRIES) {
     const found = lstatSync(path, { throwIfNoEntry: false })
@@ -95,7 +97,6 @@ function systemView(readOnlyPaths: readonly string[]): string[] {
   }
   argv.push('--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm', '--perms', '0755', '--tmpfs', '/run', '--perms', '0755', '--dir', '/etc')
   for (const name of ETC) argv.push('--ro-bind-try', `/etc/${name}`, `/etc/${name}`)
-  for (const path of readOnlyPaths) argv.push(...parentsOf(path).flatMap((parent) => ['--perms', '0755', '--dir', parent]), '--ro-bind-try', path, path)
   return argv
 }
 

@@ -11,7 +11,7 @@ import { createHolderTerminals } from './holder.ts'
 import { createTmuxTerminals, findTmux } from './tmux.ts'
 
 const DROP = process.getuid?.() === 0 ? { uid: 65534, gid: 65534, name: 'nobody' } : null
-const WAIT_MS = 15_000
+const WAIT_MS = 30_000
 type Keeper = (dir: string, machineBoot: string) => Terminals & { close(): void }
 const tmux = findTmux()
 const KEEPERS: [string, Keeper][] = [
@@ -144,16 +144,17 @@ describe.each(KEEPERS)('a terminal kept by %s', (_, keep) => {
   }, 30_000)
 
   test('a viewer that does not read neither stops the program nor fills memory, and catches up', async () => {
-    const terminal = await start(`echo ready; read -r line; head -c 60000000 /dev/zero | tr '\\0' 'x' | fold -w 79; touch ${work}/flooded; echo after-the-flood; exec cat`)
+    const terminal = await start(`echo ready; read -r line; head -c 120000000 /dev/zero | tr '\\0' 'x' | fold -w 79; touch ${work}/flooded; echo after-the-flood; exec cat`)
     const gate = Promise.withResolvers<void>()
     const stalled = await look(terminal, { hold: gate.promise })
     const reader = await look(terminal)
     await reader.sees('ready')
-    const before = process.memoryUsage().rss
+    const before = settledRss()
     await reader.write('go\r')
     await reader.sees('after-the-flood')
     expect(await Bun.file(`${work}/flooded`).exists()).toBe(true)
-    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024)
+    // Kept whole, the flood would be far above this; garbage of the reader itself is not what is asked about.
+    expect(settledRss() - before).toBeLessThan(80 * 1024 * 1024)
     gate.resolve()
     await stalled.sees('after-the-flood')
   }, 60_000)
@@ -177,6 +178,11 @@ describe.each(KEEPERS)('a terminal kept by %s', (_, keep) => {
     expect(Bun.spawnSync(['grep', '-rl', 'hunter2', dir]).stdout.toString()).toBe('')
   })
 })
+
+function settledRss(): number {
+  Bun.gc(true)
+  return process.memoryUsage().rss
+}
 
 interface Look { cols?: number; rows?: number; mode?: 'control' | 'watch'; hold?: Promise<void> }
 interface Looker { sees(what: string | RegExp): Promise<void>; text(): string; write(text: string): Promise<void>; resize: TerminalViewer['resize']; detach: TerminalViewer['detach']; readonly exit: Promise<number | null> }
