@@ -64,7 +64,7 @@ export function createMemoryStore(installationId: string): MemoryStore {
       if (expectVersion !== undefined && expectVersion !== workspace.wish.version) return null
       if (unlessActiveSince !== undefined && workspace.lastActiveAt > unlessActiveSince) return null
       const wish = { target, by, reason, version: workspace.wish.version + 1, at: now }
-      row.record = { ...row.record, workspace: { ...workspace, wish } }
+      row.record = { ...row.record, workspace: { ...workspace, wish, ...(target === 'running' ? { failure: null } : {}) } }
       Object.assign(row, { nextTickAt: now, woken: true })
       return wish
     },

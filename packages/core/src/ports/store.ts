@@ -11,8 +11,11 @@ export interface Claim { readonly workspaceId: WorkspaceId; readonly fence: numb
 
 /** Fields a tick may change; absent = as it was. */
 export interface TickChange {
-  /** `steps` are upserted by their `step`, so that what the daemon uploaded since the tick began stays. */
-  readonly workspace?: Partial<Pick<WorkspaceRow, 'reported' | 'failure' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved'>>
+  /**
+   * `failure` is set, never cleared: a tick under way may not have seen it yet. A wish to run clears it.
+   * `steps` are upserted by their `step`, so that what the daemon uploaded since the tick began stays.
+   */
+  readonly workspace?: { readonly failure?: NonNullable<WorkspaceRow['failure']> } & Partial<Pick<WorkspaceRow, 'reported' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved'>>
   /** Applied to the active generation (after `workspace.generation` of the same change), which is made when it does not exist. */
   readonly machine?: Partial<Omit<MachineRow, 'workspaceId' | 'generation' | 'provider' | 'createdAt'>>
   /** Compare-and-set on the wish's version; the change is refused when somebody wished otherwise meanwhile. */

@@ -152,7 +152,7 @@ async function ensure(work: Work, start: boolean): Promise<void> {
     const underThisWish = before.machine !== null && before.machine.stoppingSince === null && (before.machine.ensuringSince ?? 0) >= before.workspace.wish.at
     const attempts = underThisWish ? (before.machine?.attempts ?? 0) + 1 : 1
     const saved = await tick.save({
-      workspace: { failure: null, statusMessage: null, idleVerdicts: 0, steps },
+      workspace: { statusMessage: null, idleVerdicts: 0, steps },
       machine: { ensuringSince: Math.max(now, before.workspace.wish.at), stoppingSince: null, saveState: 'none', poll: null, attempts, retryAt: null },
     })
     if (!saved) return
@@ -299,7 +299,7 @@ async function settle(work: Work, as: 'running' | 'stopped' | 'deleted'): Promis
       const lasting = now - (record.machine?.linkedAt ?? now) >= deadlines.dialHome
       const steps = stepChange(record, [['machine', 'done', null]], now)
       await tick.finish({
-        workspace: { failure: null, steps, ...(begun ? {} : { startedAt: Math.max(now, since) }) },
+        workspace: { steps, ...(begun ? {} : { startedAt: Math.max(now, since) }) },
         machine: { ensuringSince: since, stoppingSince: null, poll: null, saveState: 'none', ...(lasting ? { attempts: 0, retryAt: null } : {}) },
       }, now)
     }
