@@ -13,10 +13,13 @@ import { eventually, startProduct, type Product } from './product.ts'
 
 const ENGINE = '/var/run/docker.sock'
 
-/** Passes everything on until `limit` bytes went back; then it is as if the engine had been killed. */
+interface Cut { /** After so many bytes of answers. */ readonly bytes?: number; /** When this is asked, before the engine hears it. */ readonly request?: string }
+
+/** Passes everything on until the cut; then it is as if the engine had been killed. */
 function startGate(path: string) {
   const open = new Set<Socket>()
   let left = Number.POSITIVE_INFINITY
+  let request: string | null = null
   let passed = 0
   let server: Server | null = null
   const die = (): void => {
@@ -32,7 +35,10 @@ function startGate(path: string) {
       socket.on('error', () => {})
       socket.on('close', () => { open.delete(socket); client.destroy(); engine.destroy() })
     }
-    client.pipe(engine)
+    client.on('data', (data: Buffer) => {
+      if (request !== null && data.includes(request)) die()
+      else engine.write(data)
+    })
     engine.on('data', (data: Buffer) => {
       passed += data.length
       left -= data.length
@@ -44,9 +50,9 @@ function startGate(path: string) {
   return {
     get alive() { return server !== null },
     get passed() { return passed },
-    restart() { passed = 0 },
-    async up(limit = Number.POSITIVE_INFINITY) {
-      left = limit
+    async up(cut: Cut = {}) {
+      left = cut.bytes ?? Number.POSITIVE_INFINITY
+      request = cut.request ?? null
       passed = 0
       if (server !== null) return
       rmSync(path, { force: true })
@@ -80,7 +86,6 @@ describe('docker gone in mid-create', () => {
     // The first one makes the image; the second shows how much an engine says while a machine is made.
     for (const name of ['first', 'second']) {
       await gate.up()
-      gate.restart()
       await up(name)
       await eventually(async () => (await read(name))?.phase === 'running', 'the workspace', 120_000)
       whole = gate.passed
@@ -97,7 +102,7 @@ describe('docker gone in mid-create', () => {
     test(`cut after ${share * 100} % of the engine's words, back a moment later: the machine is made once`, async () => {
       const before = await takeInventory(product.home)
       const name = `cut-${share * 100}`
-      await gate.up(Math.round(whole * share))
+      await gate.up({ bytes: Math.round(whole * share) })
       await up(name)
       await eventually(async () => !gate.alive, 'the cut')
       await gate.up()
@@ -112,8 +117,8 @@ describe('docker gone in mid-create', () => {
 
   test('cut, and it stays away: the workspace fails and says so, a delete waits for the engine and then leaves nothing', async () => {
     const before = await takeInventory(product.home)
-    // Early, so that no container runs yet: one that does goes on without its engine.
-    await gate.up(Math.round(whole * 0.2))
+    // No container runs yet: one that does goes on without its engine.
+    await gate.up({ request: '/containers/create' })
     await up('away')
     await eventually(async () => !gate.alive, 'the cut')
     const failed = await eventually(async () => { const now = await read('away'); return now?.phase === 'failed' ? now : null }, 'the failure', 120_000)
