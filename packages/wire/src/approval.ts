@@ -50,5 +50,7 @@ export const Approval = ApprovalAsk.extend({
   decision: Decision.nullable(),
   decidedBy: DecidedBy.nullable(),
   appliedAt: z.number().nullable(),
+  /** What to notice before saying yes: a hint, not a boundary. Absent from an older server. */
+  risk: z.object({ level: z.enum(['low', 'notice', 'high']), text: z.string().nullable() }).optional(),
 })
 export type Approval = z.infer<typeof Approval>

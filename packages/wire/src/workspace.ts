@@ -102,6 +102,12 @@ export const Workspace = z.object({
   /** Approvals and questions that wait for a person. */
   needsYou: z.number().int(),
   viewers: z.number().int(),
+  /** What the agent does now: the open call's verb and object, in people's words. Absent from an older server. */
+  work: z.object({ verb: z.string(), object: z.string(), since: z.number() }).nullable().optional(),
+  /** Of the session so far. Cost in millionths of a dollar, null where the agent does not say. */
+  usage: z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().int().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() }).optional(),
+  /** What the last turn left to review; null: nothing, or not known. */
+  changes: z.object({ files: z.number().int(), added: z.number().int(), removed: z.number().int() }).nullable().optional(),
   generation: z.number().int(),
   daemonVersion: z.string().nullable(),
   steps: z.array(ProvisionStep),
