@@ -104,6 +104,12 @@ export const workspaces = pgTable('workspaces', {
   /** What the newest `workspace.phase` event said. */
   reported: jsonb('reported'),
   saved: jsonb('saved'),
+  // Projections of the session's events, for the list.
+  usage: jsonb('usage'),
+  work: jsonb('work'),
+  changes: jsonb('changes'),
+  /** False: the workspace is not shown on the web. */
+  web: boolean('web').notNull().default(true),
   createdAt: time('created_at').notNull(),
   updatedAt: time('updated_at').notNull(),
   deletedAt: time('deleted_at'),
@@ -264,3 +270,100 @@ export const sightings = pgTable('sightings', {
   firstAt: time('first_at').notNull(),
   lastAt: time('last_at').notNull(),
 })
+
+/** What people accepted so far, one row a workspace. */
+export const reviews = pgTable('reviews', {
+  workspaceId: text('workspace_id').primaryKey().references(() => workspaces.id),
+  reviewedTree: text('reviewed_tree').notNull(),
+  updatedAt: time('updated_at').notNull(),
+})
+
+/** `hunkId` '' marks a file that has no hunks. */
+export const reviewMarks = pgTable('review_marks', {
+  workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  path: text('path').notNull(),
+  hunkId: text('hunk_id').notNull(),
+  mark: text('mark').notNull(),
+  reason: text('reason'),
+  /** The hunk as a patch of its own, so that it can still be taken out, and told, when it has moved. */
+  patch: text('patch'),
+  by: text('by').notNull(),
+  at: time('at').notNull(),
+  appliedAt: time('applied_at'),
+  toldAt: time('told_at'),
+}, (table) => [primaryKey({ columns: [table.workspaceId, table.path, table.hunkId] })])
+
+export const reviewComments = pgTable('review_comments', {
+  id: text('id').primaryKey(),
+  workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  path: text('path').notNull(),
+  side: text('side').notNull(),
+  line: integer('line').notNull(),
+  quote: text('quote').notNull(),
+  text: text('text').notNull(),
+  by: text('by').notNull(),
+  at: time('at').notNull(),
+  sentAt: time('sent_at'),
+}, (table) => [index('review_comments_workspace').on(table.workspaceId, table.at)])
+
+export const userSettings = pgTable('user_settings', {
+  userId: text('user_id').primaryKey().references(() => users.id),
+  settings: jsonb('settings').notNull(),
+  /** Tokens of channels, under the master key with the user's id as associated data. */
+  sealed: text('sealed'),
+  updatedAt: time('updated_at').notNull(),
+})
+
+export const pushDevices = pgTable('push_devices', {
+  id: text('id').primaryKey(),
+  userId: text('user_id').notNull().references(() => users.id),
+  name: text('name').notNull(),
+  /** SHA-256 of the endpoint: adding a device again replaces its row. */
+  endpointHash: text('endpoint_hash').notNull(),
+  /** Endpoint and keys, sealed: whoever has them can write to the device. */
+  sealed: text('sealed').notNull(),
+  addedAt: time('added_at').notNull(),
+  lastSentAt: time('last_sent_at'),
+  failing: text('failing'),
+}, (table) => [uniqueIndex('push_devices_endpoint').on(table.userId, table.endpointHash)])
+
+/** One answer to one request, once. */
+export const decisionTokens = pgTable('decision_tokens', {
+  hash: text('hash').primaryKey(),
+  approvalId: text('approval_id').notNull().references(() => approvals.id),
+  contentHash: text('content_hash').notNull(),
+  userId: text('user_id').notNull().references(() => users.id),
+  behavior: text('behavior').notNull(),
+  createdAt: time('created_at').notNull(),
+  usedAt: time('used_at'),
+}, (table) => [index('decision_tokens_approval').on(table.approvalId)])
+
+/** What is to be told, one row for each channel; kept until it was sent or given up. */
+export const notifications = pgTable('notifications', {
+  id: text('id').primaryKey(),
+  /** The same thing is told once to one channel. */
+  key: text('key').notNull(),
+  userId: text('user_id').notNull().references(() => users.id),
+  channel: text('channel').notNull(),
+  message: jsonb('message').notNull(),
+  dueAt: time('due_at').notNull(),
+  attempts: integer('attempts').notNull().default(0),
+  sentAt: time('sent_at'),
+  gaveUp: text('gave_up'),
+  createdAt: time('created_at').notNull(),
+}, (table) => [uniqueIndex('notifications_key').on(table.userId, table.channel, table.key), index('notifications_due').on(table.dueAt).where(sql`${table.sentAt} is null and ${table.gaveUp} is null`)])
+
+/** Keys that the server made for itself (web push), sealed under the master key. */
+export const serverKeys = pgTable('server_keys', {
+  name: text('name').primaryKey(),
+  publicKey: text('public_key').notNull(),
+  sealed: text('sealed').notNull(),
+  createdAt: time('created_at').notNull(),
+})
+
+export const repositories = pgTable('repositories', {
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  url: text('url').notNull(),
+  label: text('label').notNull(),
+  lastUsedAt: time('last_used_at').notNull(),
+}, (table) => [primaryKey({ columns: [table.orgId, table.url] }), index('repositories_used').on(table.orgId, table.lastUsedAt)])
