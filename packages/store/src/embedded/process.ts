@@ -54,21 +54,41 @@ export async function isServerOf(pid: number, data: string): Promise<boolean> {
   return (await new Response(ps.stdout).text()).includes(data)
 }
 
+/** A database that is killed while it recovers from a crash may never hear that it is to stop. */
+const ORPHAN_GRACE_MS = 10_000
+const ORPHAN_LOOK_MS = 20
+
 /**
  * Stops a server that a killed parent left on this data. The caller holds the lock, so it is nobody's.
  * A pid file whose process is something else is removed: PostgreSQL would take it for a running server.
  */
-export async function stopOrphan(places: Places, binaries: string, log: (line: string) => void): Promise<void> {
+export async function stopOrphan(places: Places, log: (line: string) => void, graceMs = ORPHAN_GRACE_MS): Promise<void> {
   const pid = await recordedPid(places.data)
   if (pid === null) return
   if (await isServerOf(pid, places.data)) {
     log(`stopping the database that an earlier server left behind (pid ${pid})`)
-    // It may end by itself in this moment; the start that follows is the judge.
-    await runTool(places, [join(binaries, 'bin', 'pg_ctl'), 'stop', '--pgdata', places.data, '--mode', 'fast', '--timeout', '30', '--silent'])
-      .catch((error: unknown) => log(`pg_ctl stop: ${String(error)}`))
+    // Fast (ends sessions, writes everything), then at once (recovers at the next start), then by force. It may end
+    // by itself in any moment; the start that follows is the judge.
+    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+      if (await endsAfter(signal, { pid, data: places.data, graceMs })) return
+      log(`the database did not end within ${graceMs / 1000} s of ${signal}`)
+    }
     return
   }
   if (await recordedPid(places.data) === pid) await rm(join(places.data, 'postmaster.pid'), { force: true })
+}
+
+async function endsAfter(signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL', { pid, data, graceMs }: { pid: number; data: string; graceMs: number }): Promise<boolean> {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ESRCH') throw error
+  }
+  for (const until = performance.now() + graceMs; performance.now() < until;) {
+    if (!(await isServerOf(pid, data))) return true
+    await Bun.sleep(ORPHAN_LOOK_MS)
+  }
+  return false
 }
 
 /** The socket's own lock outlives a kill and a reboot; a process that has its pid by now would keep us out for ever. */

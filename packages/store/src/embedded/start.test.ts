@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { connect, type DatabaseAddress } from '../address.ts'
 import { refusal } from '../store-fixtures.ts'
 import { postgresBinaries } from './binaries.ts'
-import { childEnv, prefix, recordedPid } from './process.ts'
+import { childEnv, isServerOf, prefix, recordedPid, stopOrphan } from './process.ts'
 import { preparePlaces } from './places.ts'
 import { type Embedded, type EmbeddedOptions, startEmbedded } from './start.ts'
 
@@ -75,6 +75,18 @@ async function serverProcess(dir: string) {
     return Math.max(...[...text.matchAll(/^row (\d+)$/gm)].map((match) => Number(match[1])))
   }
   return { child, until, rest }
+}
+
+/** A database that no server of ours is the parent of. */
+async function startOrphan(dir: string): Promise<Bun.Subprocess> {
+  const places = await preparePlaces(dir)
+  const orphan = Bun.spawn([...prefix(places.runAs, false), join(postgresBinaries(), 'bin', 'postgres'), '-D', places.data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${places.socketDir}`],
+    { cwd: '/', env: childEnv(), stdout: 'ignore', stderr: 'pipe' })
+  children.push(orphan)
+  const lines = orphan.stderr.pipeThrough(new TextDecoderStream()).getReader()
+  for (let text = ''; !text.includes('ready to accept connections');) text += (await lines.read()).value ?? ''
+  void lines.cancel()
+  return orphan
 }
 
 describe('the built-in database', () => {
@@ -160,17 +172,23 @@ describe('the built-in database', () => {
     const dir = await home()
     const first = await start({ home: dir })
     await first.stop()
-    const places = await preparePlaces(dir)
-    const orphan = Bun.spawn([...prefix(places.runAs, false), join(postgresBinaries(), 'bin', 'postgres'), '-D', places.data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${places.socketDir}`],
-      { cwd: '/', env: childEnv(), stdout: 'ignore', stderr: 'pipe' })
-    children.push(orphan)
-    const lines = orphan.stderr.pipeThrough(new TextDecoderStream()).getReader()
-    for (let text = ''; !text.includes('ready to accept connections');) text += (await lines.read()).value ?? ''
-    void lines.cancel()
+    const orphan = await startOrphan(dir)
     const next = await start({ home: dir })
     await orphan.exited
     expect(next.pid).not.toBe(orphan.pid)
     expect(await recordedPid(data(dir))).toBe(next.pid)
+  }, 60_000)
+
+  it('ends an orphan that hears nothing any more', async () => {
+    const dir = await home()
+    await (await start({ home: dir })).stop()
+    const orphan = await startOrphan(dir)
+    orphan.kill('SIGSTOP')
+    const said: string[] = []
+    await stopOrphan(await preparePlaces(dir), (line) => { said.push(line) }, 300)
+    expect(said.slice(1)).toEqual(['SIGINT', 'SIGQUIT'].map((signal) => `the database did not end within 0.3 s of ${signal}`))
+    expect(await isServerOf(orphan.pid, data(dir))).toBe(false)
+    expect((await start({ home: dir })).existed).toBe(true)
   }, 60_000)
 
   it('takes no other process for its own because it has the old pid', async () => {

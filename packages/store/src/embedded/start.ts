@@ -62,7 +62,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   try {
     const binaries = await reachableBinaries(await binariesFor(options, places), places.runAs)
     const existed = await ensureData(places, binaries, options.durable ?? true)
-    await stopOrphan(places, binaries, log)
+    await stopOrphan(places, log)
     const child = await startUntilReady({ places, binaries, log, durable: options.durable ?? true })
     return supervise({ child, places, existed, release, log, signal: options.signal })
   } catch (error) {
@@ -108,7 +108,7 @@ async function startUntilReady(options: StartOptions): Promise<Child> {
     if (!attempt.lockRace || performance.now() > giveUpAt) {
       throw new BerthError('database_unavailable', `the database did not start: ${attempt.lines.join('\n')}`, { hint: 'the lines above are PostgreSQL\'s own; the data is untouched' })
     }
-    await stopOrphan(options.places, options.binaries, options.log)
+    await stopOrphan(options.places, options.log)
     await removeStaleSocketLock(options.places)
     await Bun.sleep(LOCK_RACE_PAUSE_MS)
   }
