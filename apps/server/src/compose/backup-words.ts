@@ -10,6 +10,7 @@ import type { BackupSummary, DatabaseAddress, EmbeddedOptions, Sql } from '@bert
 import { BerthError, VERSION } from '@berth/wire'
 import type { Carried } from './carried.ts'
 import { readConfig } from './config.ts'
+import { requireExternalDatabase } from './external-database.ts'
 import { backupsDir, defaultHome, lockHome, prepareHome } from './home.ts'
 
 export const BACKUP_WORDS = ['backup', 'restore'] as const
@@ -105,7 +106,10 @@ async function keepWhatIsThere(sql: Sql, home: string): Promise<string> {
 
 /** The database as it is now: a running server's, an external one, or ours started for a moment. */
 async function withDatabase<T>(words: Words, work: (sql: Sql) => Promise<T>): Promise<T> {
-  if (words.databaseUrl !== undefined) return connected({ kind: 'url', url: words.databaseUrl }, work)
+  if (words.databaseUrl !== undefined) {
+    await requireExternalDatabase(words.databaseUrl)
+    return connected({ kind: 'url', url: words.databaseUrl }, work)
+  }
   const { address, exists } = await findEmbedded(words.home)
   if (!exists) throw new BerthError('not_found', `there is nothing to back up in ${words.home}`, { hint: 'set BERTH_HOME to the home of the server' })
   const unlock = lockUnlessRunning(words.home)
@@ -130,6 +134,7 @@ function lockUnlessRunning(home: string): (() => void) | null {
 async function withOwnDatabase<T>(words: Words, work: (address: DatabaseAddress, sql: Sql) => Promise<T>): Promise<T> {
   const { databaseUrl, home, carried } = words
   if (databaseUrl !== undefined) {
+    await requireExternalDatabase(databaseUrl)
     const address: DatabaseAddress = { kind: 'url', url: databaseUrl }
     return connected(address, (sql) => work(address, sql))
   }

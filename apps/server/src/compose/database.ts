@@ -5,6 +5,7 @@
  */
 import { startEmbedded } from '@berth/store'
 import type { DatabaseAddress, Embedded, EmbeddedOptions } from '@berth/store'
+import { requireExternalDatabase } from './external-database.ts'
 
 export interface RunningDatabase {
   readonly kind: 'embedded' | 'external'
@@ -20,7 +21,10 @@ const LONGEST_RESTART_MS = 10_000
 export async function startDatabase(options: { home: string; url: string | null; log: (line: string) => void; binaries?: EmbeddedOptions['binaries'] }): Promise<RunningDatabase> {
   const { home, url, log, binaries } = options
   const start = () => startEmbedded({ home, log, ...(binaries === undefined ? {} : { binaries }) })
-  if (url !== null) return { kind: 'external', address: { kind: 'url', url }, pid: () => null, stop: async () => {} }
+  if (url !== null) {
+    await requireExternalDatabase(url)
+    return { kind: 'external', address: { kind: 'url', url }, pid: () => null, stop: async () => {} }
+  }
   let stopped = false
   let embedded: Embedded = await start()
   let restarting: Promise<void> = Promise.resolve()
