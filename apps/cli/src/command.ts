@@ -61,7 +61,7 @@ export function command<const O extends Options, I>(spec: CommandSpec<O, I>): Co
       const json = values['json'] === true
       if (values['help'] === true) return { json, help: true, run: async () => undefined }
       // `split` checked every value against the same table that `Values<O>` is made from.
-      const input = spec.parse({ values: values as Values<O>, positionals })
+      const input = withHint(spec.name, () => spec.parse({ values: values as Values<O>, positionals }))
       return { json, help: false, run: (context) => spec.run(context, input) }
     },
   }
@@ -73,8 +73,18 @@ function split(name: string, options: Options, argv: readonly string[]): { value
   try {
     return parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: true })
   } catch (cause) {
-    const said = cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : ''
+    const said = cause instanceof Error ? (cause.message.split(/\.(?:\s|$)/)[0] ?? '') : ''
     throw new BerthError('bad_request', said.charAt(0).toLowerCase() + said.slice(1), { hint: `see \`berth ${name} --help\``, cause })
+  }
+}
+
+/** Whoever asked wrongly is told where the right words are, if nothing better is known. */
+function withHint<I>(name: string, parse: () => I): I {
+  try {
+    return parse()
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.hint !== undefined) throw error
+    throw new BerthError(error.code, error.message, { hint: `see \`berth ${name} --help\``, cause: error })
   }
 }
 
@@ -87,7 +97,11 @@ export function one(positionals: readonly string[], what: string, name: string):
 }
 
 export function none(positionals: readonly string[], name: string): void {
-  if (positionals.length > 0) throw new BerthError('bad_request', `"${positionals[0]}" is not expected here`, { hint: `see \`berth ${name} --help\`` })
+  atMost(0, positionals, name)
+}
+
+export function atMost(count: number, positionals: readonly string[], name: string): void {
+  if (positionals.length > count) throw new BerthError('bad_request', `"${positionals[count]}" is not expected here`, { hint: `see \`berth ${name} --help\`` })
 }
 
 export function integer(text: string | undefined, option: string): number | undefined {

@@ -75,6 +75,35 @@ describe('berth', () => {
     }
   }, 20_000)
 
+  it('refuses words that are too many or of the wrong kind, and always says what to do', async () => {
+    const cases: string[][] = [
+      ['server', 'status', 'x'], ['approvals', 'a', 'b'], ['logs', 'demo', 'agent', 'x'], ['web', 'a', 'b'], ['serve', 'x'], ['keep-alive', 'demo', '--for', '9d'],
+      ['events', 'demo', '--after', '-1'], ['events', 'demo', '--after', '1e5'], ['up', '.', '--cpus', '0'], ['up', '.', '--env', '1A=2'], ['--json', 'list'],
+    ]
+    for (const args of cases) {
+      const { out, err, code } = await berth([...args, '--json'])
+      const { error } = JSON.parse(out) as { error: { code: string; message: string; hint?: string } }
+      expect([args, code, error]).toEqual([args, 2, { code: 'bad_request', message: expect.stringMatching(/^.*[^.]$/), hint: expect.stringMatching(/\S/) }])
+      expect(err.trim().split('\n')).toHaveLength(2)
+    }
+  }, 20_000)
+
+  it('says as JSON too why a home, a backup or a database cannot be used', async () => {
+    const own = { BERTH_URL: '', BERTH_TOKEN: '', HOME: home, BERTH_HOME: join(home, 'own') }
+    const cases: [string[], Record<string, string>, number, string][] = [
+      [['list'], { BERTH_HOME: '/proc/none' }, 2, 'config_invalid'], [['list'], { BERTH_HOME: '/etc/passwd' }, 2, 'config_invalid'],
+      [['restore', '/nowhere/at/all'], {}, 3, 'not_found'], [['backup', '/nowhere/at/all'], {}, 3, 'not_found'],
+      [['backup', join(home, 'x')], { DATABASE_URL: 'postgres://u:hush@127.0.0.1:1/none' }, 5, 'database_unavailable'],
+    ]
+    for (const [args, env, code, name] of cases) {
+      const { out, err, code: exit } = await berth([...args, '--json'], { ...own, ...env })
+      const { error } = JSON.parse(out) as { error: { code: string } }
+      expect([args, exit, error]).toMatchObject([args, code, { code: name, hint: expect.stringMatching(/\S/) }])
+      expect(err).toStartWith('✗ ')
+      expect(out + err).not.toMatch(/hush|    at /)
+    }
+  }, 20_000)
+
   it('deletes nothing without a yes', async () => {
     asked.length = 0
     expect((await berth(['delete', 'demo'])).code).toBe(2)

@@ -19,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const io = createIo()
   // Before anything is parsed, so that a wrong argument is answered in the form that was asked for.
-  const json = rest.includes('--json')
+  const json = argv.includes('--json')
   try {
     if (word === 'help' || word === '--help' || word === '-h') return await help(io, rest[0])
     const verb = await load(word)
@@ -69,6 +69,7 @@ async function run(io: Io, prepared: ReturnType<Command['prepare']>): Promise<nu
 async function load(word: string): Promise<Command> {
   const verb = verbs[word]
   if (verb) return verb()
+  if (word.startsWith('-')) throw new BerthError('bad_request', `"${word}" stands before the command`, { hint: `berth <command> ${word}; \`berth help\` lists the commands` })
   const near = Object.keys(verbs).filter((name) => name.startsWith(word.slice(0, 2)))
   throw new BerthError('bad_request', `there is no command "${word}"`, { hint: near.length > 0 ? `did you mean ${near.join(' or ')}? \`berth help\` lists them all` : '`berth help` lists them all' })
 }
@@ -78,6 +79,8 @@ async function help(io: Io, word: string | undefined): Promise<number> {
   io.out(word === undefined ? await overview(io) : commandHelp(io, await load(word)))
   return 0
 }
+
+const REPORT = 'this is a mistake in Berth; please report it with the lines above'
 
 /** People read stderr; a program that asked for JSON gets one value on stdout whichever way it went. */
 async function report(io: Io, failed: { error: unknown; json: boolean }): Promise<number> {
@@ -90,9 +93,9 @@ async function report(io: Io, failed: { error: unknown; json: boolean }): Promis
     return exitCode(error.code)
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  if (json) io.out(JSON.stringify({ error: { code: 'internal', message: error instanceof Error ? error.message : String(error) } }))
+  if (json) io.out(JSON.stringify({ error: { code: 'internal', message: error instanceof Error ? error.message : String(error), hint: REPORT } }))
   io.note(`${io.noteStyle.red('✗')} ${clean(text)}`)
-  io.note(`  ${io.noteStyle.dim('this is a mistake in Berth; please report it with the lines above')}`)
+  io.note(`  ${io.noteStyle.dim(REPORT)}`)
   return 1
 }
 

@@ -1,6 +1,6 @@
 import type { Approval } from '@berth/wire'
 import { cleanLine } from '../clean.ts'
-import { command } from '../command.ts'
+import { atMost, command } from '../command.ts'
 import { askLines } from '../present.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { ago, plural } from '../words.ts'
@@ -11,7 +11,10 @@ export const approvals = command({
   arguments: '[workspace]',
   options: { all: { type: 'boolean', short: 'a', help: 'answered ones too' } },
   examples: ['berth approvals', 'berth approvals demo --json'],
-  parse: ({ values, positionals }) => ({ word: positionals[0], all: values.all ?? false }),
+  parse({ values, positionals }) {
+    atMost(1, positionals, 'approvals')
+    return { word: positionals[0], all: values.all ?? false }
+  },
   async run({ connect, io, json, signal }, { word, all }) {
     const { client } = await connect()
     const workspace = word === undefined ? undefined : (await resolveWorkspace(client, word, signal)).id

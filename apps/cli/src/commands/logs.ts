@@ -1,6 +1,6 @@
 import { clean } from '../clean.ts'
 import { BerthError } from '@berth/wire/error'
-import { command } from '../command.ts'
+import { atMost, command } from '../command.ts'
 import { resolveWorkspace } from '../resolve.ts'
 
 export const logs = command({
@@ -11,6 +11,7 @@ export const logs = command({
   examples: ['berth logs demo', 'berth logs demo agent'],
   parse({ positionals }) {
     const [word, source = 'setup'] = positionals
+    atMost(2, positionals, 'logs')
     if (!word) throw new BerthError('bad_request', 'which workspace?', { hint: 'berth logs <workspace> [source]' })
     return { word, source }
   },

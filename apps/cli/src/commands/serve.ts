@@ -1,8 +1,9 @@
 /** The server's own verbs: the CLI links no server, so it runs them as a child of the same program. */
 import { BerthError } from '@berth/wire/error'
-import { command, one } from '../command.ts'
+import { command, none, one } from '../command.ts'
 import type { Context } from '../context.ts'
 import { selfServer } from '../self.ts'
+import { lastWords } from '../server-process/last-words.ts'
 
 export const serve = command({
   name: 'serve',
@@ -13,7 +14,10 @@ export const serve = command({
   },
   notes: 'The CLI starts one in the background by itself; this is for services and for other addresses.\nDATABASE_URL names a PostgreSQL to use instead of the built-in one.',
   examples: ['berth serve', 'berth serve --port 8080'],
-  parse: ({ values }) => [...(values.listen === undefined ? [] : ['--listen', values.listen]), ...(values.port === undefined ? [] : ['--port', values.port])],
+  parse({ values, positionals }) {
+    none(positionals, 'serve')
+    return [...(values.listen === undefined ? [] : ['--listen', values.listen]), ...(values.port === undefined ? [] : ['--port', values.port])]
+  },
   run: (context, args) => runServerRole(context, ['serve', ...args]),
 })
 
@@ -24,7 +28,7 @@ export const backup = command({
   examples: ['berth backup berth-2026-11.backup'],
   notes: 'Machines and their disks are not in it, and the master key is not either: keep that elsewhere.',
   parse: ({ positionals }) => ({ file: one(positionals, 'file', 'backup') }),
-  run: (context, { file }) => runServerRole(context, ['backup', file, ...(context.json ? ['--json'] : [])]),
+  run: (context, { file }) => runServerWord(context, ['backup', file, ...(context.json ? ['--json'] : [])]),
 })
 
 export const restore = command({
@@ -43,17 +47,35 @@ export const restore = command({
       if (!context.io.interactive) throw new BerthError('bad_request', 'replacing needs a yes', { hint: `berth restore ${file} --replace -y` })
       if (!/^y(es)?$/i.test(await context.io.ask('Replace everything the server knows? [y/N] '))) throw new BerthError('cancelled', 'nothing was changed')
     }
-    await runServerRole(context, ['restore', file, ...(replace ? ['--replace'] : []), ...(context.json ? ['--json'] : [])])
+    await runServerWord(context, ['restore', file, ...(replace ? ['--replace'] : []), ...(context.json ? ['--json'] : [])])
   },
 })
 
 async function runServerRole(context: Context, words: readonly string[]): Promise<void> {
-  const child = Bun.spawn(selfServer(words), { cwd: context.cwd, env: { ...process.env, BERTH_HOME: context.home }, stdio: ['inherit', 'inherit', 'inherit'] })
+  const child = startRole(context, words, 'inherit')
+  context.exitWith(await ended(context, child))
+}
+
+/** A word that ends: what it refuses is said as any other verb says it. */
+async function runServerWord(context: Context, words: readonly string[]): Promise<void> {
+  const child = startRole(context, words, 'pipe')
+  const said = new Response(child.stderr).text()
+  const code = await ended(context, child)
+  const text = await said
+  if (code === 0) return text === '' ? undefined : context.io.note(text.trimEnd())
+  throw lastWords(text) ?? new BerthError('internal', text.trim() || `${words[0]} ended with code ${code}`, { hint: 'see `berth server logs` and `berth doctor`' })
+}
+
+function startRole<Stderr extends 'inherit' | 'pipe'>(context: Context, words: readonly string[], stderr: Stderr) {
+  return Bun.spawn(selfServer(words), { cwd: context.cwd, env: { ...process.env, BERTH_HOME: context.home }, stdin: 'inherit', stdout: 'inherit', stderr })
+}
+
+async function ended(context: Context, child: Pick<Bun.Subprocess, 'kill' | 'exited'>): Promise<number> {
   // On a terminal Ctrl-C reaches both; a signal sent to us alone must reach the server too. It may come twice.
   const pass = (): void => child.kill('SIGTERM')
   context.signal.addEventListener('abort', pass)
   try {
-    context.exitWith(await child.exited)
+    return await child.exited
   } finally {
     context.signal.removeEventListener('abort', pass)
   }

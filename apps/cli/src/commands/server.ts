@@ -4,7 +4,7 @@ import { createClient } from '@berth/client'
 import { BerthError } from '@berth/wire/error'
 import { SERVER_LOG_FILE } from '@berth/wire/server-file'
 import { clean } from '../clean.ts'
-import { command } from '../command.ts'
+import { atMost, command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { table } from '../io.ts'
 import { remoteEndpoint } from '../server-process/connect.ts'
@@ -35,6 +35,7 @@ export const server = command({
   notes: 'stop ends the server and its database; machines and agents go on.',
   examples: ['berth server status', 'berth server stop', 'berth server logs'],
   parse({ positionals }) {
+    atMost(1, positionals, 'server')
     const action = Object.keys(ACTIONS).find((name): name is Action => name === (positionals[0] ?? 'status'))
     if (!action) throw new BerthError('bad_request', `the server cannot "${positionals[0]}"`, { hint: `one of ${Object.keys(ACTIONS).join(', ')}` })
     return { action }

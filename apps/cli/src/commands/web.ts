@@ -1,4 +1,4 @@
-import { command } from '../command.ts'
+import { atMost, command } from '../command.ts'
 import { openInBrowser } from '../open-in-browser.ts'
 import { resolveWorkspace } from '../resolve.ts'
 
@@ -8,7 +8,10 @@ export const web = command({
   arguments: '[workspace]',
   options: { 'no-open': { type: 'boolean', help: 'only print the one-time link' } },
   examples: ['berth web', 'berth web demo', 'berth web demo --no-open'],
-  parse: ({ values, positionals }) => ({ word: positionals[0], open: values['no-open'] !== true }),
+  parse({ values, positionals }) {
+    atMost(1, positionals, 'web')
+    return { word: positionals[0], open: values['no-open'] !== true }
+  },
   async run(context, { word, open }) {
     const { io, json, signal } = context
     const { client } = await context.connect()

@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, readlink, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { BerthError, ERROR_CODES } from '@berth/wire/error'
+import { BerthError } from '@berth/wire/error'
 import { SERVER_LOG_FILE, type ServerFile } from '@berth/wire/server-file'
 import { clean } from '../clean.ts'
 import type { Context } from '../context.ts'
 import { selfServer } from '../self.ts'
 import { findServer, isAlive } from './find.ts'
+import { lastWords } from './last-words.ts'
 
 /** The first start unpacks and initialises a database, on a slow disk too. */
 const READY_MS = 90_000
@@ -16,7 +17,7 @@ const LOOK_MS = 40
 const LOG_TAIL_LINES = 12
 
 export async function startServer(context: Context): Promise<ServerFile> {
-  await mkdir(context.home, { recursive: true, mode: 0o700 })
+  await mkdir(context.home, { recursive: true, mode: 0o700 }).catch((cause: unknown) => { throw unusableHome(context.home, cause) })
   const deadline = Date.now() + READY_MS
   const release = await takeLock(join(context.home, 'start.lock'), { deadline, signal: context.signal })
   try {
@@ -30,9 +31,8 @@ export async function startServer(context: Context): Promise<ServerFile> {
 
 async function launch(context: Context, deadline: number): Promise<ServerFile> {
   const logPath = join(context.home, SERVER_LOG_FILE)
-  await mkdir(dirname(logPath), { recursive: true, mode: 0o700 })
   const logStart = await stat(logPath).then(({ size }) => size, () => 0)
-  const log = openSync(logPath, 'a', 0o600)
+  const log = await mkdir(dirname(logPath), { recursive: true, mode: 0o700 }).then(() => openSync(logPath, 'a', 0o600)).catch((cause: unknown) => { throw unusableHome(dirname(logPath), cause) })
   const [program = '', ...args] = selfServer(['serve'])
   // Its own session and no terminal: closing this one must not end it. The home as its directory keeps no other busy.
   const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: context.home, env: { ...process.env, BERTH_HOME: context.home } })
@@ -56,17 +56,13 @@ async function launch(context: Context, deadline: number): Promise<ServerFile> {
   }
 }
 
-/** A server that refuses to start says why as its last words: `berth: what [code]`, and then perhaps `hint: …`. */
-function lastWords(text: string): BerthError | null {
-  const lines = text.split('\n').map((line) => line.trim())
-  const first = lines.findLastIndex((line) => line.startsWith('berth: '))
-  const last = lines.findIndex((line, index) => index >= first && / \[[a-z_]+\]$/.test(line))
-  if (first < 0 || last < 0) return null
-  const [, message = '', word = ''] = lines.slice(first, last + 1).join('\n').match(/^berth: ([\s\S]*) \[([a-z_]+)\]$/) ?? []
-  const hint = lines[last + 1]?.match(/^hint: (.*)$/)?.[1]
-  const code = ERROR_CODES.find((known) => known === word)
-  // `internal` says nothing to a person; the log's end says more.
-  return code === undefined || code === 'internal' ? null : new BerthError(code, message, hint === undefined ? {} : { hint })
+const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '')
+
+function unusableHome(path: string, cause: unknown): BerthError {
+  const code = codeOf(cause)
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new BerthError('no_space', `there is no room for ${path}`, { hint: 'free some space, or set BERTH_HOME to another directory', cause })
+  const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'is not a directory' : code === 'EACCES' || code === 'EPERM' || code === 'EROFS' ? 'is not writable' : `cannot be used (${code || String(cause)})`
+  return new BerthError('config_invalid', `${path} ${why}`, { hint: 'make it a directory that you may write, or set BERTH_HOME to another one', cause })
 }
 
 /** A link whose target is the holder's pid: made atomically, and a dead holder can be told from a living one. */
@@ -77,7 +73,7 @@ async function takeLock(path: string, limits: { deadline: number; signal: AbortS
       return () => rm(path, { force: true })
     } catch (cause) {
       const holder = Number(await readlink(path).catch(() => ''))
-      if (!holder && !(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw new BerthError('config_invalid', `cannot write in ${dirname(path)}`, { hint: 'make it writable, or set BERTH_HOME to another directory', cause })
+      if (!holder && codeOf(cause) !== 'EEXIST') throw unusableHome(dirname(path), cause)
       if (holder && !isAlive(holder)) await rm(path, { force: true })
       if (Date.now() > limits.deadline) throw new BerthError('server_unreachable', `another berth (pid ${holder}) is still starting the server`, { hint: `wait for it, or remove ${path}` })
       await wait(limits.signal)

@@ -29,7 +29,7 @@ export async function admit(choice: { env: readonly string[]; copyCredentials: b
   for (const entry of choice.env) {
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
-    if (!NAME.test(name)) throw new BerthError('bad_request', `--env ${at < 0 ? 'takes NAME or NAME=value' : `: "${name}" is no name of a variable`}`, { hint: '--env ANTHROPIC_API_KEY takes the value from your environment' })
+    if (!NAME.test(name)) throw new BerthError('bad_request', at < 0 ? '--env takes NAME or NAME=value' : `--env: "${name}" is no name of a variable`, { hint: '--env ANTHROPIC_API_KEY takes the value from your environment' })
     const value = at < 0 ? world.env[name] : entry.slice(at + 1)
     if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give --env ${name}=value` })
     env[name] = value
