@@ -9,8 +9,10 @@ import { createDetachKeys } from './detach-keys.ts'
 interface Attach { readonly client: Client; readonly endpoint: Endpoint & { token: string }; readonly id: WorkspaceId; readonly name: string; readonly terminalId: string; readonly mode: 'control' | 'watch' }
 type Ending = { why: 'detached' } | { why: 'exited'; code: number | null } | { why: 'lost'; reason: string }
 
-/** Everything a full-screen program may have switched on: mouse, paste, keys, other screen, colours, hidden cursor. */
-const RESTORE = '\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[?1004l\u001b[?2004l\u001b[<u\u001b[>4m\u001b[?1049l\u001b[?25h\u001b[0m'
+/** Everything a full-screen program may have switched on: mouse, paste, keys, scroll region, no wrapping, other screen, colours, hidden cursor. */
+const RESTORE = '\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[?1004l\u001b[?2004l\u001b[?1l\u001b>\u001b[<u\u001b[>4m\u001b[r\u001b[?6l\u001b[?7h\u001b(B\u001b[?1049l\u001b[?25h\u001b[0m'
+/** Below everything that was painted, wherever that left the cursor. */
+const LAST_ROW = '\u001b[9999;1H\r\n'
 
 /** The exit code of the program in the terminal; null when we left or it has none. */
 export async function attachTerminal(context: Context, attach: Attach): Promise<number | null> {
@@ -26,7 +28,11 @@ export async function attachTerminal(context: Context, attach: Attach): Promise<
   // The first paint covers the line above; the title stays.
   process.stdout.write(`\u001b]2;${attach.name} · Ctrl-] d leaves\u0007`)
   const socket = open(attach, stdout.columns, stdout.rows)
+  let restored = false
+  // Once: leaving the other screen twice would move the cursor back to where it was before.
   const restore = (): void => {
+    if (restored) return
+    restored = true
     if (stdin.isTTY) stdin.setRawMode(false)
     stdout.write(RESTORE)
   }
@@ -36,7 +42,7 @@ export async function attachTerminal(context: Context, attach: Attach): Promise<
   try {
     const ending = await bridge(context, { socket, mode: attach.mode, onTyped: () => (typed = true) })
     restore()
-    stdout.write('\r\n')
+    stdout.write(LAST_ROW)
     return report(context, attach, ending)
   } finally {
     process.off('exit', restore)
