@@ -5,7 +5,13 @@ import { BerthError } from '@berth/wire/error'
 import { command, one } from '../command.ts'
 import { table } from '../io.ts'
 import { resolveWorkspace } from '../resolve.ts'
-import { pullInto } from '../source/pull-into.ts'
+import { pullInto, type Pulled } from '../source/pull-into.ts'
+
+/** Without a common history there is nothing to merge with. */
+function nextSteps({ base, branch }: Pulled): [string, string][] {
+  if (base === null) return [[`git log ${branch}`, 'look at it'], [`git switch ${branch}`, 'take it']]
+  return [[`git diff HEAD...${branch}`, 'look at it'], [`git merge ${branch}`, 'take it']]
+}
 
 export const pull = command({
   name: 'pull',
@@ -26,8 +32,9 @@ export const pull = command({
       if (json) return io.out(JSON.stringify({ id, name, branch: result.branch, commit: published.commit, previous: result.previous, commits: result.commits, from: published.from, repository: result.repository }))
       io.out(`${io.style.green('✓')} ${io.style.bold(result.branch)} ${io.style.dim(`is ${published.commit.slice(0, 10)}`)}${published.from === 'save' ? io.style.dim(', saved before the machine stopped') : ''}`)
       if (result.stat) io.out(result.stat)
+      if (result.base !== null && result.stat === '') return io.out('Nothing differs from where it began.')
       io.out('')
-      for (const line of table([[`  git diff HEAD...${result.branch}`, io.style.dim('look at it')], [`  git merge ${result.branch}`, io.style.dim('take it')]])) io.out(line)
+      for (const line of table(nextSteps(result).map(([words, what]) => [`  ${words}`, io.style.dim(what)]))) io.out(line)
     } finally {
       await rm(scratch, { recursive: true, force: true })
     }

@@ -1,6 +1,10 @@
+import type { Workspace } from '@berth/wire'
 import { command, one } from '../command.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { workspaceJson } from '../present.ts'
+
+/** Nothing is left to stop. */
+const OFF: readonly Workspace['phase'][] = ['stopped', 'sleeping', 'failed', 'deleted']
 
 export const stop = command({
   name: 'stop',
@@ -16,9 +20,9 @@ export const stop = command({
     let workspace = await client.stopWorkspace({ id }, context.signal)
     if (wait) {
       const { waitFor } = await import('../wait.ts')
-      workspace = await waitFor({ client, endpoint, signal: context.signal }, workspace, ({ phase }) => ['stopped', 'sleeping', 'failed', 'deleted'].includes(phase))
+      workspace = await waitFor({ client, endpoint, signal: context.signal }, workspace, ({ phase }) => OFF.includes(phase))
     }
     if (context.json) return context.io.out(JSON.stringify(workspaceJson(workspace)))
-    context.io.out(`${wait ? 'Stopped' : 'Stopping'} ${workspace.name}. Its disk is kept; \`berth start ${workspace.name}\` brings it back.`)
+    context.io.out(`${OFF.includes(workspace.phase) ? 'Stopped' : 'Stopping'} ${workspace.name}. Its disk is kept; \`berth start ${workspace.name}\` brings it back.`)
   },
 })

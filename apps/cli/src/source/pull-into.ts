@@ -21,7 +21,7 @@ interface Pull {
   readonly commit: string
   readonly target: Target
 }
-export interface Pulled { readonly branch: string; readonly previous: string | null; readonly commits: number; readonly stat: string; readonly repository: string }
+export interface Pulled { readonly branch: string; readonly previous: string | null; /** Null: the repository has no history in common with the work. */ readonly base: string | null; readonly commits: number; readonly stat: string; readonly repository: string }
 
 /** What tells a bad object from an unusual one that old histories hold. */
 const CHECKS = [['fetch.fsckObjects', 'true'], ['transfer.fsckObjects', 'true'], ['fetch.fsck.zeroPaddedFilemode', 'ignore'], ['fetch.fsck.badTimezone', 'ignore'], ['fetch.fsck.missingSpaceBeforeDate', 'ignore']] as const
@@ -53,7 +53,7 @@ export async function pullInto(pull: Pull, signal: AbortSignal): Promise<Pulled>
   const base = (await tryGit(['merge-base', 'HEAD', commit], options)).stdout.trim()
   const commits = base ? Number((await git(['rev-list', '--count', `${base}..${commit}`], options)).trim()) : 0
   const stat = base ? clean(await git(['diff', '--no-ext-diff', '--no-textconv', '--stat=80', base, commit], options)).trimEnd() : ''
-  return { branch, previous, commits, stat, repository: cwd }
+  return { branch, previous, base: base || null, commits, stat, repository: cwd }
 }
 
 /** The same repository: the one that was sent, or one that has the work's first commit. */

@@ -50,7 +50,7 @@ async function watch({ signal }: Context, { client, endpoint }: Connection, prog
   const workspace = await waitFor({ client, endpoint, signal }, progress.workspace, done, { after: progress.after, onEvent, ...(progress.timeoutMs === undefined ? {} : { timeoutMs: progress.timeoutMs }) })
   // What was written between the last event we got and the look that ended the wait.
   if (seen < workspace.tail) for (const event of (await client.listEvents({ id: workspace.id, after: seen }, signal)).events) onEvent(event)
-  if (workspace.agentState === 'error') timeline.notice(`the agent did not start${agentDetail ? `: ${agentDetail}` : ''}`, `berth logs ${workspace.name} agent; \`berth attach ${workspace.name}\` shows its terminal`)
+  if (workspace.agentState === 'error') timeline.notice(`the agent cannot work yet${agentDetail ? `: ${agentDetail}` : ''}`, `\`berth attach ${workspace.name}\` shows its terminal, \`berth logs ${workspace.name} agent\` its output`)
   return workspace
 }
 
