@@ -47,10 +47,16 @@ function fromContract(error: ORPCError<string, unknown>, log: Log): BerthError {
 function invalidInput(error: ValidationError): BerthError {
   const issues = error.issues.map((issue) => ({
     field: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.') || 'body',
-    message: issue.message,
+    message: wordsOf(issue),
   }))
   const first = issues[0] ?? { field: 'body', message: 'not valid' }
   return new BerthError('bad_request', `${first.field}: ${first.message}`, { hint: `correct \`${first.field}\``, details: { issues: issues.slice(0, 20) } })
+}
+
+/** The schema's own words are for programmers; this one is what people run into. */
+function wordsOf(issue: ValidationError['issues'][number]): string {
+  const { code, origin, maximum } = issue as { code?: unknown; origin?: unknown; maximum?: unknown }
+  return code === 'too_big' && origin === 'string' ? `longer than ${String(maximum)} characters` : issue.message
 }
 
 const DATABASE_AWAY = /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|57P0[1-3]|08...|53300)$/
