@@ -30,7 +30,7 @@ export function createClient(endpoint: Endpoint): Client {
     client[name] = async (input: Record<string, unknown> = {}, signal?: AbortSignal) => {
       const { path: filled, rest } = fill(path, input)
       const query = method === 'GET' && Object.keys(rest).length > 0 ? `?${new URLSearchParams(rest as Record<string, string>)}` : ''
-      const init: RequestInit = method === 'POST' ? { method, body: JSON.stringify(rest), headers: { 'content-type': 'application/json' } } : { method }
+      const init: RequestInit = method === 'POST' || method === 'PATCH' ? { method, body: JSON.stringify(rest), headers: { 'content-type': 'application/json' } } : { method }
       const response = await request(endpoint, API_PREFIX + filled + query, { ...init, signal: signal ?? null })
       return response.json()
     }
