@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ProviderFault } from '@berth/core'
 import { denials, layPrey } from '../testing/hostile.ts'
-import { openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
+import { finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
 import { createEngine, faultOf } from './engine.ts'
 import { createDockerProvider, demultiplex } from './index.ts'
 import { machineName } from './names.ts'
@@ -19,7 +19,7 @@ afterEach(async () => {
 })
 
 /** An engine that answers what a test says; the real one cannot be made to fail on demand. */
-async function fakeEngine(answer: (method: string, path: string) => Response | Promise<Response>) {
+async function fakeEngine(answer: (method: string, path: string, request: Request) => Response | Promise<Response>) {
   const dir = await mkdtemp('/tmp/berth-engine-')
   const socket = join(dir, 'docker.sock')
   const calls: string[] = []
@@ -28,7 +28,7 @@ async function fakeEngine(answer: (method: string, path: string) => Response | P
     fetch(request) {
       const path = new URL(request.url).pathname.replace(/^\/v1\.\d+/, '')
       calls.push(`${request.method} ${path}`)
-      return path === '/version' ? Response.json({ ApiVersion: '1.41' }) : answer(request.method, path)
+      return path === '/version' ? Response.json({ ApiVersion: '1.41' }) : answer(request.method, path, request)
     },
   })
   cleanups.push(async () => { await server.stop(true); await rm(dir, { recursive: true, force: true }) })
@@ -69,6 +69,32 @@ describe('docker provider', () => {
     expect(await refusalOf(provider.ensure(machine, { ...bench.spec, image }, { signal }))).toMatchObject({ category: 'image' })
     expect((await provider.observe(machine, signal)).observed.state).toBe('absent')
     expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
+  }, 120_000)
+
+  it.skipIf(skipped)('goes on with a container that has no network: of a call that failed, or that was pruned while it was stopped', async () => {
+    const bench = await openBench(WAIT)
+    cleanups.push(bench.close)
+    await mkdir(dirname(bench.spec.boot.link.unixSocket ?? ''), { recursive: true, mode: 0o700 })
+    const real = createEngine(undefined)
+    const options = { installation: bench.installation, home: bench.home, log: () => {}, baseImage: 'host-usr' } as const
+    const provider = createDockerProvider(options)
+    const machine = bench.owner()
+    cleanups.push(() => provider.destroy(machine, { signal }))
+    // The real engine, which cannot make networks just now.
+    const { socket } = await fakeEngine(async (method, path, request) => {
+      if (path === '/networks/create') return refuse(500, 'no address pool is free')
+      const body = method === 'GET' || method === 'HEAD' ? {} : { body: new Uint8Array(await request.arrayBuffer()), contentType: request.headers.get('content-type') ?? '' }
+      return real.call(path, { method: method as 'GET', query: Object.fromEntries(new URL(request.url).searchParams), ...body, accept: [404, 409], what: 'forwarding' }, signal)
+    })
+    expect(await refusalOf(createDockerProvider({ ...options, socket }).ensure(machine, bench.spec, { signal }))).toMatchObject({ name: 'ProviderFault', category: 'unknown' })
+    expect((await provider.observe(machine, signal)).observed.state).toBe('stopped')
+    await finish(() => provider.ensure(machine, bench.spec, { signal }))
+    expect((await provider.observe(machine, signal)).observed.state).toBe('running')
+
+    await provider.stop(machine, { signal })
+    await real.call(`/networks/${machineName(machine)}`, { method: 'DELETE', what: 'pruning' }, signal).then((answer) => answer.text())
+    await finish(() => provider.ensure(machine, bench.spec, { signal }))
+    expect((await provider.observe(machine, signal)).observed.state).toBe('running')
   }, 120_000)
 
   it('says that the engine is away, and concludes nothing from it', async () => {

@@ -24,6 +24,7 @@ export interface ContainerInspect {
   readonly Id: string
   readonly Config: { readonly Labels: Labels }
   readonly State: ContainerState
+  readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, { readonly NetworkID?: string }>> | null }
 }
 
 const SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
@@ -77,26 +78,35 @@ async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: Call
   const { engine } = deps
   const { signal } = context
   refuseSpec(deps, owner, spec)
-  const found = await inspect(engine, owner, signal)
+  const [found, engineIsHere] = await together([inspect(engine, owner, signal), sharesOurKernel(engine, signal)])
   if (found !== null) {
     refuseForeign(found, owner)
     if (observedFrom(found.State).state === 'running') return { done: true, value: machineOf(owner, found) }
     if (found.State.Status === 'removing') return { done: false, poll: {}, afterMs: 500, detail: 'the container of before is being removed' }
   }
-  const engineIsHere = await sharesOurKernel(engine, signal)
   if (!engineIsHere && !(await seesOurFiles(engine, signal))) {
     throw new ProviderFault('unsupported', 'the docker engine is on another computer, which has no toolbox', { hint: 'use an engine on this computer, or a server beside the engine' })
   }
   const image = found === null ? await waitForImage(deps, { wanted: spec.image ?? deps.options.defaultImage ?? null, engineIsHere }, context) : null
   if (image !== null && 'detail' in image) return { done: false, poll: {}, afterMs: 1000, detail: image.detail }
   const plan: ContainerPlan = { owner, spec, image: image ?? { reference: '', hostPaths: [] }, engineIsHere }
-  const link = linkUrl(plan)
-  if (link === null) throw new ProviderFault('invalid', 'the server offers no address that a container could dial', { hint: 'start the server with its link socket or a public url' })
-  if (found === null) await create(engine, plan, context)
-  await start(engine, { plan, link, fresh: found === null }, context)
+  await prepare(engine, { plan, link: linkOf(plan), found }, context)
+  await start(engine, owner, context)
   const now = await inspect(engine, owner, signal)
   if (now === null) throw new ProviderFault('transient', 'the container was removed while it started', { committed: 'unknown', hint: 'try again' })
   return { done: true, value: machineOf(owner, now) }
+}
+
+function linkOf(plan: ContainerPlan): string {
+  const link = linkUrl(plan)
+  if (link !== null) return link
+  throw new ProviderFault('invalid', 'the server offers no address that a container could dial', { hint: 'start the server with its link socket or a public url' })
+}
+
+/** Waits for all, also when one fails: nothing is still under way when the machine's next turn comes. */
+async function together<T extends readonly Promise<unknown>[] | []>(work: T): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
 }
 
 function refuseSpec(deps: Deps, owner: Owner, spec: MachineSpec): void {
@@ -160,21 +170,47 @@ async function waitForImage(deps: Deps, { wanted, engineIsHere }: { wanted: stri
   }
 }
 
-async function create(engine: Engine, plan: ContainerPlan, { signal, log }: CallContext): Promise<void> {
-  const { owner, spec } = plan
+/**
+ * All that a start needs. The engine takes long to make a network and to put files into a container, and a container
+ * needs its network only when it starts: so both happen at once.
+ */
+async function prepare(engine: Engine, { plan, link, found }: { plan: ContainerPlan; link: string; found: ContainerInspect | null }, { signal, log }: CallContext): Promise<void> {
+  const { owner } = plan
+  const createdAt = found === null ? Date.now() : createdAtIn(found.Config.Labels)
+  const Labels = labelsOf(owner, createdAt)
+  if (found === null) {
+    await refuseEmptyToolbox(plan)
+    await together(VOLUMES.map((kind) => ensureVolume(engine, { owner, Name: volumeName(owner, kind), Labels }, signal)))
+  }
+  const fill = async (): Promise<boolean> => {
+    if (found === null) {
+      log?.(`creating a container from ${plan.image.reference}`)
+      await create(engine, { plan, createdAt }, signal)
+    }
+    // One that never started may be ours of before a crash, and still empty.
+    const fresh = found === null || found.State.Status === 'created'
+    if (fresh && !(await hasOurLibc(engine, owner, signal))) return false
+    const boot = await engine.call(`/containers/${machineName(owner)}/archive`, { method: 'PUT', query: { path: '/' }, body: bootArchive(plan, link, fresh), contentType: 'application/x-tar', what: 'putting the boot file into the container' }, signal)
+    await boot.body?.cancel()
+    return true
+  }
+  const [loads, network] = await together([fill(), ensureNetwork(engine, { owner, Labels }, signal)])
+  if (found !== null && found.State.Status !== 'created' && networkIdOf(found, owner) !== network) await reconnect(engine, owner, signal)
+  if (loads) return
+  await destroy(engine, owner, { signal })
+  throw new ProviderFault('image', `the image ${plan.spec.image ?? plan.image.reference} has no GNU C library, which the daemon needs`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
+}
+
+async function refuseEmptyToolbox({ spec }: ContainerPlan): Promise<void> {
   await access(join(spec.boot.toolbox.hostDir, spec.boot.toolbox.hash, 'berth-daemon')).catch((cause: unknown) => {
     throw new ProviderFault('invalid', `the toolbox has no daemon in ${spec.boot.toolbox.hostDir}`, { hint: 'start the server again: it builds its toolbox', cause })
   })
-  const createdAt = Date.now()
-  const Labels = labelsOf(owner, createdAt)
-  for (const kind of VOLUMES) {
-    const Name = volumeName(owner, kind)
-    const volume = await engine.json<{ Labels: Labels }>('/volumes/create', { method: 'POST', json: { Name, Labels }, what: `making the volume ${Name}` }, signal)
-    if (!sameOwner(ownerIn(volume.Labels), owner)) throw new ProviderFault('conflict', `a volume named ${Name} belongs to somebody else`, { hint: 'remove that volume by hand' })
-  }
-  await ensureNetwork(engine, owner, Labels, signal)
-  log?.(`creating a container from ${plan.image.reference}`)
+}
+
+async function create(engine: Engine, { plan, createdAt }: { plan: ContainerPlan; createdAt: number }, signal: AbortSignal): Promise<void> {
+  const { owner } = plan
   const answer = await engine.call('/containers/create', { method: 'POST', query: { name: machineName(owner) }, json: createBody(plan, createdAt), what: 'creating the container', accept: [409] }, signal)
+  await answer.body?.cancel()
   if (answer.status !== 409) return
   // Somebody was faster under this name; whether it was us (another call, before a crash) only its labels say.
   const there = await inspect(engine, owner, signal)
@@ -182,36 +218,53 @@ async function create(engine: Engine, plan: ContainerPlan, { signal, log }: Call
   refuseForeign(there, owner)
 }
 
-async function ensureNetwork(engine: Engine, owner: Owner, Labels: Record<string, string>, signal: AbortSignal): Promise<void> {
-  const Name = machineName(owner)
-  const answer = await engine.call('/networks/create', { method: 'POST', json: { Name, CheckDuplicate: true, Labels, Driver: 'bridge' }, what: `making the network ${Name}`, accept: [409] }, signal)
-  await answer.body?.cancel()
-  if (answer.status !== 409) return
-  const there = await engine.json<{ Labels: Labels }>(`/networks/${Name}`, { what: `looking at the network ${Name}` }, signal)
-  if (!sameOwner(ownerIn(there.Labels), owner)) throw new ProviderFault('conflict', `a network named ${Name} belongs to somebody else`, { hint: 'remove that network by hand' })
+interface Part { readonly owner: Owner; readonly Labels: Record<string, string> }
+
+async function ensureVolume(engine: Engine, { owner, Name, Labels }: Part & { readonly Name: string }, signal: AbortSignal): Promise<void> {
+  const volume = await engine.json<{ Labels: Labels }>('/volumes/create', { method: 'POST', json: { Name, Labels }, what: `making the volume ${Name}` }, signal)
+  if (!sameOwner(ownerIn(volume.Labels), owner)) throw new ProviderFault('conflict', `a volume named ${Name} belongs to somebody else`, { hint: 'remove that volume by hand' })
 }
 
-async function start(engine: Engine, { plan, link, fresh }: { plan: ContainerPlan; link: string; fresh: boolean }, { signal, log }: CallContext): Promise<void> {
-  const name = machineName(plan.owner)
-  if (fresh) await refuseOtherLibc(engine, plan, signal)
-  const boot = await engine.call(`/containers/${name}/archive`, { method: 'PUT', query: { path: '/' }, body: bootArchive(plan, link, fresh), contentType: 'application/x-tar', what: 'putting the boot file into the container' }, signal)
-  await boot.body?.cancel()
+async function ensureNetwork(engine: Engine, { owner, Labels }: Part, signal: AbortSignal): Promise<string> {
+  const Name = machineName(owner)
+  const answer = await engine.call('/networks/create', { method: 'POST', json: { Name, CheckDuplicate: true, Labels, Driver: 'bridge' }, what: `making the network ${Name}`, accept: [409] }, signal)
+  if (answer.status !== 409) return ((await answer.json()) as { Id: string }).Id
+  await answer.body?.cancel()
+  const there = await engine.json<{ Id: string; Labels: Labels }>(`/networks/${Name}`, { what: `looking at the network ${Name}` }, signal)
+  if (!sameOwner(ownerIn(there.Labels), owner)) throw new ProviderFault('conflict', `a network named ${Name} belongs to somebody else`, { hint: 'remove that network by hand' })
+  return there.Id
+}
+
+/** A container that has run knows its network by the id, which changes when a pruned network is made again. */
+const networkIdOf = (found: ContainerInspect, owner: Owner): string | undefined => found.NetworkSettings?.Networks?.[machineName(owner)]?.NetworkID
+
+async function reconnect(engine: Engine, owner: Owner, signal: AbortSignal): Promise<void> {
+  const name = machineName(owner)
+  for (const verb of ['disconnect', 'connect'] as const) {
+    const json = { Container: name, ...(verb === 'disconnect' ? { Force: true } : {}) }
+    // Not connected is as good as disconnected.
+    const accept = verb === 'disconnect' ? [403, 404, 409, 500] : []
+    const answer = await engine.call(`/networks/${name}/${verb}`, { method: 'POST', json, accept, what: 'connecting the container with its network' }, signal)
+    await answer.body?.cancel()
+  }
+}
+
+async function start(engine: Engine, owner: Owner, { signal, log }: CallContext): Promise<void> {
   log?.('starting the container')
   // 304: it runs already.
-  const answer = await engine.call(`/containers/${name}/start`, { method: 'POST', what: 'starting the container', accept: [304] }, signal)
+  const answer = await engine.call(`/containers/${machineName(owner)}/start`, { method: 'POST', what: 'starting the container', accept: [304] }, signal)
   await answer.body?.cancel()
 }
 
 const GLIBC_LOADERS = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'] as const
 
 /** Asked before the start: under the engine's init a daemon that cannot be loaded is only an exit code. */
-async function refuseOtherLibc(engine: Engine, { owner, spec, image }: ContainerPlan, signal: AbortSignal): Promise<void> {
+async function hasOurLibc(engine: Engine, owner: Owner, signal: AbortSignal): Promise<boolean> {
   for (const path of GLIBC_LOADERS) {
     const answer = await engine.call(`/containers/${machineName(owner)}/archive`, { method: 'HEAD', query: { path }, what: 'looking for the C library', accept: [404] }, signal)
-    if (answer.status !== 404) return
+    if (answer.status !== 404) return true
   }
-  await destroy(engine, owner, { signal })
-  throw new ProviderFault('image', `the image ${spec.image ?? image.reference} has no GNU C library, which the daemon needs`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
+  return false
 }
 
 async function inspect(engine: Engine, owner: Owner, signal: AbortSignal): Promise<ContainerInspect | null> {
