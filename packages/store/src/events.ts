@@ -52,6 +52,15 @@ export async function createEventStore({ sql, ids, log }: StoreContext, address:
       return row.tail
     },
 
+    async ofTypes(workspaceId, types, { after, since = 0, limit, newest = false }) {
+      const bounded = Math.max(1, Math.min(limit, PAGE_LIMIT))
+      const wanted = sql`workspace_id = ${workspaceId} and seq > ${after} and at >= ${since} and body ->> 'type' = any(${[...types]})`
+      const rows = newest
+        ? (await sql`select workspace_id, seq, id, at, source, body from events where ${wanted} order by seq desc limit ${bounded}`).toReversed()
+        : await sql`select workspace_id, seq, id, at, source, body from events where ${wanted} order by seq limit ${bounded}`
+      return rows.map((row) => readable(row))
+    },
+
     onAppend(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

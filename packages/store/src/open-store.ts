@@ -12,8 +12,11 @@ import { createEventStore } from './events.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
+import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
 import { createPrompts } from './prompts.ts'
+import { createRepositoryStore } from './repositories.ts'
 import { createRetention } from './retention.ts'
+import { createSettings } from './settings.ts'
 import { createTicks } from './ticks.ts'
 import { createViewers } from './viewers.ts'
 import { createWorkspaces } from './workspaces.ts'
@@ -75,6 +78,12 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     viewers: createViewers(context),
     installation: createInstallation(context),
     retention: createRetention(context),
+    settings: createSettings(context),
+    devices: createDevices(context),
+    notifications: createNotifications(context),
+    decisionTokens: createDecisionTokens(context),
+    serverKeys: createServerKeys(context),
+    repositories: createRepositoryStore(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

@@ -5,6 +5,7 @@
 import type { Approval, ApprovalId, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
+import type { DecisionTokenStore, NotificationStore, PushDeviceStore, RepositoryStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
 
 /** Claimed for one tick. Writes with a fence that is no longer the newest change nothing and say so. */
 export interface Claim { readonly workspaceId: WorkspaceId; readonly fence: number }
@@ -67,6 +68,8 @@ export interface EventStore {
   /** Ascending, `seq > after`. Throws `cursor_gone` when `after` is below the floor. */
   read(workspaceId: WorkspaceId, after: number, limit: number): Promise<StoredEvent[]>
   tail(workspaceId: WorkspaceId): Promise<number>
+  /** Of these types only, ascending, `seq > after`; what was dropped is passed over. With `newest`: the last `limit` of them. */
+  ofTypes(workspaceId: WorkspaceId, types: readonly string[], options: { after: number; since?: number; limit: number; newest?: boolean }): Promise<StoredEvent[]>
   /** Called with the workspace of each append on any server; returns the remover. */
   onAppend(listener: (workspaceId: WorkspaceId) => void): () => void
 }
@@ -153,5 +156,11 @@ export interface Store extends WorkspaceStore {
   readonly access: AccessStore
   readonly viewers: ViewerStore
   readonly installation: InstallationStore
+  readonly settings: SettingsStore
+  readonly devices: PushDeviceStore
+  readonly notifications: NotificationStore
+  readonly decisionTokens: DecisionTokenStore
+  readonly serverKeys: ServerKeyStore
+  readonly repositories: RepositoryStore
   close(): Promise<void>
 }

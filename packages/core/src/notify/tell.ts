@@ -1,0 +1,64 @@
+/** What is told to whom when something happened. Pure: the outbox writes what comes out, the same every time. */
+import type { Approval, UserId, WorkspaceId } from '@berth/wire'
+import type { NotifyReason, NotifySettings } from '@berth/wire/settings'
+import { riskOf } from '../approval/risk.ts'
+import type { Channel, KeptMessage, NewNotification } from '../ports/notify-store.ts'
+import { quietUntil } from './quiet.ts'
+
+export type Asked = Pick<Approval, 'approvalId' | 'kind' | 'tool' | 'title' | 'input' | 'cwd' | 'askedAt'>
+export type Happening =
+  | { readonly kind: 'asked'; readonly approval: Asked }
+  | { readonly kind: 'turn-done' | 'failed' | 'stopped'; /** Of the event: told once. */ readonly id: string; readonly at: number; readonly detail: string | null }
+
+export interface Listener {
+  readonly userId: UserId
+  readonly settings: NotifySettings
+  readonly channels: readonly { readonly channel: Channel; readonly since: number }[]
+  /** They look at this workspace now. Counts for everything but questions. */
+  readonly present: boolean
+}
+
+export const askKey = (approvalId: string): string => `ask:${approvalId}`
+export const reminderKey = (approvalId: string): string => `remind:${approvalId}`
+const TITLE_LIMIT = 120
+const BODY_LIMIT = 500
+
+export function tell(happening: Happening, workspace: { readonly id: WorkspaceId; readonly name: string }, listener: Listener, now: number): NewNotification[] {
+  const { userId, channels, settings } = listener
+  if (happening.kind === 'asked') {
+    const { approval } = happening
+    return channels.flatMap(({ channel }) => [
+      ...(settings.reasons['needs-you'] ? [{ userId, channel, key: askKey(approval.approvalId), message: messageOf('needs-you', happening, workspace), dueAt: heldUntil(settings, now) }] : []),
+      ...(settings.reasons.reminder && settings.reminderMs > 0
+        ? [{ userId, channel, key: reminderKey(approval.approvalId), message: messageOf('reminder', happening, workspace), dueAt: heldUntil(settings, approval.askedAt + settings.reminderMs) }]
+        : []),
+    ])
+  }
+  if (!settings.reasons[happening.kind] || listener.present) return []
+  return channels.flatMap(({ channel, since }) =>
+    happening.at < since ? [] : [{ userId, channel, key: `event:${happening.id}`, message: messageOf(happening.kind, happening, workspace), dueAt: heldUntil(settings, now) }])
+}
+
+function heldUntil(settings: NotifySettings, at: number): number {
+  return quietUntil(settings.quiet, at) ?? at
+}
+
+const TITLES: Record<NotifyReason, string> = { 'needs-you': 'needs you', reminder: 'still waits for you', 'turn-done': 'is done', failed: 'failed', stopped: 'stopped' }
+const KIND_TITLES = { permission: 'needs you', question: 'asks', plan: 'has a plan' } as const
+
+function messageOf(reason: NotifyReason, happening: Happening, workspace: { readonly id: WorkspaceId; readonly name: string }): KeptMessage {
+  const asked = happening.kind === 'asked' ? happening.approval : null
+  const words = reason === 'needs-you' && asked !== null ? KIND_TITLES[asked.kind] : TITLES[reason]
+  const shared = { reason, title: cut(`${workspace.name} ${words}`, TITLE_LIMIT), workspaceId: workspace.id, withdraw: false, url: `/workspaces/${workspace.id}` }
+  if (happening.kind !== 'asked') return { ...shared, body: cut(happening.detail ?? '', BODY_LIMIT), approvalId: null, tag: `${happening.kind === 'turn-done' ? 'turn' : 'state'}:${workspace.id}` }
+  const { approval } = happening
+  const risk = riskOf(approval.tool, approval.input, approval.cwd).text
+  return { ...shared, body: `${cut(approval.title, risk === null ? BODY_LIMIT : BODY_LIMIT - risk.length - 3)}${risk === null ? '' : ` (${risk})`}`, approvalId: approval.approvalId, tag: askKey(approval.approvalId), url: `${shared.url}?approval=${approval.approvalId}` }
+}
+
+/** One line without what steers a screen; never half a character. */
+function cut(text: string, limit: number): string {
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim()
+  if (line.length <= limit) return line
+  return `${line.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…`
+}
