@@ -23,6 +23,7 @@ beforeAll(async () => {
         const after = Number(searchParams.get('after'))
         return Response.json({ events: [1, 2, 3].filter((seq) => seq > after).slice(0, 2).map(event), tail: 3 })
       }
+      if (pathname.endsWith('/logs')) return Response.json({ text: 'x'.repeat(1_000_000) })
       if (request.method === 'DELETE') return Response.json({ ...workspace, phase: 'deleted' })
       return Response.json({ code: 'not_found', message: 'gone' }, { status: 404 })
     },
@@ -47,6 +48,14 @@ describe('berth', () => {
     expect(Object.keys(first ?? {}).slice(0, 6)).toEqual(['id', 'name', 'phase', 'provider', 'webUrl', 'terminalUrl'])
     const { out, code } = await berth(['list'])
     expect([code, out.includes('● working'), out.includes('\u001b')]).toEqual([0, true, false])
+  })
+
+  it('ends only when its reader has everything', async () => {
+    const whole = (await berth(['logs', 'demo', '--json'])).out
+    const main = join(import.meta.dir, 'main.ts')
+    const child = Bun.spawn(['sh', '-c', `'${process.execPath}' '${main}' logs demo --json | wc -c`], { env: { PATH: process.env['PATH'] ?? '', BERTH_HOME: home, BERTH_URL: `http://127.0.0.1:${server.port}`, BERTH_TOKEN: 't0k' }, stdout: 'pipe' })
+    expect(Number(await new Response(child.stdout).text())).toBe(whole.length)
+    expect(whole.length).toBeGreaterThan(1_000_000)
   })
 
   it('reads events page by page after a cursor, and takes hostile bytes out of what people see', async () => {

@@ -106,8 +106,9 @@ export async function runProcess(): Promise<void> {
   // A reader that went away (`berth list | head -1`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0) })
   process.exitCode = await main(process.argv.slice(2))
-  // Sockets that are kept open for the next request must not keep the shell waiting.
-  process.stdout.write('', () => process.exit())
+  // Sockets that are kept open for the next request must not keep the shell waiting. A slow reader of a pipe must: only
+  // the end of the stream comes after everything that was written to it.
+  process.stdout.end(() => process.exit())
 }
 
 if (import.meta.main) void runProcess()
