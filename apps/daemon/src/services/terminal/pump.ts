@@ -19,6 +19,8 @@ export function createPump(deps: {
   let running: Promise<void> | null = null
 
   const run = async (): Promise<void> => {
+    // Never done before `running` holds it.
+    await Promise.resolve()
     for (;;) {
       const next = queue.shift()
       if (next === undefined || closed) break

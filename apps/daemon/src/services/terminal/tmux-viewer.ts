@@ -27,6 +27,8 @@ export function attachTmux(deps: { command: TmuxCommand; terminalId: string; exi
       let client: Bun.Subprocess | null = null
       let size = { cols: viewer.cols, rows: viewer.rows }
       let closed = false
+      // What is typed before the client has set its terminal up, it throws away.
+      let painted = Promise.withResolvers<void>()
 
       const pump = createPump({
         onBytes: viewer.onBytes,
@@ -42,13 +44,16 @@ export function attachTmux(deps: { command: TmuxCommand; terminalId: string; exi
       }
       const startClient = (): void => {
         if (closed) return
+        painted = Promise.withResolvers<void>()
+        const { resolve: paintedOnce } = painted
         const flags = viewer.mode === 'watch' ? ['-f', 'ignore-size'] : []
         const started: Bun.Subprocess = Bun.spawn(command.clientArgv(['attach-session', ...flags, '-t', `=${terminalId}`]), {
           cwd: '/', env: command.env,
-          terminal: { cols: size.cols, rows: size.rows, data: (_, bytes) => { if (client === started || client === null) pump.push(bytes) } },
+          terminal: { cols: size.cols, rows: size.rows, data: (_, bytes) => { paintedOnce(); if (client === started || client === null) pump.push(bytes) } },
         })
         client = started
         started.exited.then(async () => {
+          paintedOnce()
           if (client !== started || closed) return
           handle.end(await deps.exitCode())
         }).catch(() => {})
@@ -76,7 +81,8 @@ export function attachTmux(deps: { command: TmuxCommand; terminalId: string; exi
         async write(bytes) {
           if (closed || client === null) return
           lastInputAt = performance.now()
-          client.terminal?.write(bytes as Uint8Array<ArrayBuffer>)
+          await painted.promise
+          client?.terminal?.write(bytes as Uint8Array<ArrayBuffer>)
         },
         async resize(cols, rows) {
           size = { cols, rows }

@@ -1,6 +1,7 @@
 /** Terminals kept by tmux: one server of ours on a private socket, one session for each terminal. */
 import type { Terminal, Terminals } from '../../contracts.ts'
 import { endMarked, endTree } from '../processes/end.ts'
+import { readProcess } from '../processes/table.ts'
 import { pasteText } from './paste.ts'
 import { checkTerminalId, DEFAULT_SIZE, HISTORY_LINES, launchArgv, LOG_LIMIT_BYTES, socketPath, terminalMark } from './spec.ts'
 import type { TerminalDeps, TerminalSpec } from './spec.ts'
@@ -10,6 +11,9 @@ import { attachTmux } from './tmux-viewer.ts'
 import type { TmuxViewers } from './tmux-viewer.ts'
 
 const DIED = 'berth-died'
+const STATUS_TRIES = 40
+const STATUS_PAUSE_MS = 25
+const UNREAPED_LOOK_MS = 500
 const SETTINGS: readonly (readonly string[])[] = [
   ['set', '-g', 'exit-empty', 'off'], ['set', '-g', 'remain-on-exit', 'on'], ['set', '-g', 'remain-on-exit-format', ''],
   ['set', '-g', 'window-size', 'latest'], ['set', '-g', 'status', 'off'], ['set', '-g', 'history-limit', String(HISTORY_LINES * 5)],
@@ -20,7 +24,8 @@ const SETTINGS: readonly (readonly string[])[] = [
   ['set-hook', '-g', 'pane-died', `wait-for -S ${DIED}`],
 ]
 
-interface Known { readonly terminal: Terminal; readonly viewers: TmuxViewers; title: string; endedSeen: boolean }
+interface Pane { readonly pid: number; readonly server: number }
+interface Known { readonly terminal: Terminal; readonly viewers: TmuxViewers; title: string; endedSeen: boolean; readonly pane: Promise<Pane | null> }
 
 export function createTmuxTerminals(deps: TerminalDeps & { readonly tmux: string }): Terminals & { close(): void } {
   const command = createTmuxCommand({ program: deps.tmux, socket: socketPath(deps.stateDir, 'tmux.sock'), machineBoot: deps.machineBoot })
@@ -49,11 +54,16 @@ export function createTmuxTerminals(deps: TerminalDeps & { readonly tmux: string
     }
     watching = false
   }
+  // tmux 3.3 sometimes misses that a program ended and leaves it unreaped; it is told again.
+  const reaper = setInterval(() => {
+    for (const entry of known.values()) if (!entry.endedSeen) void entry.pane.then(remindOfDead)
+  }, UNREAPED_LOOK_MS)
+  reaper.unref()
   const remember = (terminalId: string, title: string): Known => {
     const there = known.get(terminalId)
     if (there !== undefined) return there
     const viewers: TmuxViewers = attachTmux({ command, terminalId, exitCode: async () => (await readExit(command, terminalId))?.code ?? null })
-    const entry: Known = { terminal: createTerminal({ deps, command, terminalId, title, viewers, forget: () => { known.delete(terminalId) } }), viewers, title, endedSeen: false }
+    const entry: Known = { terminal: createTerminal({ deps, command, terminalId, title, viewers, forget: () => { known.delete(terminalId) } }), viewers, title, endedSeen: false, pane: readPids(command, terminalId) }
     known.set(terminalId, entry)
     watch().catch((cause: unknown) => { deps.log(`terminals: ${String(cause)}`) })
     return entry
@@ -87,6 +97,7 @@ export function createTmuxTerminals(deps: TerminalDeps & { readonly tmux: string
     },
     close() {
       stop.abort()
+      clearInterval(reaper)
       for (const entry of known.values()) entry.viewers.closeAll()
     },
   }
@@ -105,12 +116,35 @@ async function startSession(deps: TerminalDeps, command: TmuxCommand, spec: Term
 
 /** Null while the program runs. A session that is gone has ended somehow. */
 async function readExit(command: TmuxCommand, terminalId: string): Promise<{ code: number | null } | null> {
+  // The terminal closes a moment before tmux hears how the program ended.
+  for (let tries = 1; ; tries++) {
+    const ended = await readPane(command, terminalId)
+    if (ended === null || ended.told || tries === STATUS_TRIES) return ended === null ? null : { code: ended.code }
+    await Bun.sleep(STATUS_PAUSE_MS)
+  }
+}
+
+async function readPane(command: TmuxCommand, terminalId: string): Promise<{ code: number | null; told: boolean } | null> {
   const pane = await command.attempt(['list-panes', '-t', `=${terminalId}:`, '-F', '#{pane_dead} #{pane_dead_status} #{pane_dead_signal}'])
-  if (pane.exitCode !== 0) return { code: null }
+  if (pane.exitCode !== 0) return { code: null, told: true }
   const [dead, status = '', killedBy = ''] = pane.stdout.split('\n')[0]?.split(' ') ?? []
   if (dead !== '1') return null
-  if (status !== '') return { code: Number(status) }
-  return { code: killedBy === '' ? null : 128 + Number(killedBy) }
+  if (status !== '') return { code: Number(status), told: true }
+  return killedBy === '' ? { code: null, told: false } : { code: 128 + Number(killedBy), told: true }
+}
+
+async function readPids(command: TmuxCommand, terminalId: string): Promise<Pane | null> {
+  const shown = await command.attempt(['display-message', '-p', '-t', `=${terminalId}:`, '#{pane_pid} #{pid}']).catch(() => null)
+  const [pid = 0, server = 0] = shown?.exitCode === 0 ? shown.stdout.trim().split(' ').map(Number) : []
+  return pid > 1 && server > 1 ? { pid, server } : null
+}
+
+function remindOfDead(pane: Pane | null): void {
+  const found = pane === null ? null : readProcess(pane.pid)
+  if (found?.state !== 'Z' || found.parent !== pane?.server) return
+  try {
+    process.kill(found.parent, 'SIGCHLD')
+  } catch { /* it ended meanwhile */ }
 }
 
 function createTerminal(at: { deps: TerminalDeps; command: TmuxCommand; terminalId: string; title: string; viewers: TmuxViewers; forget: () => void }): Terminal {
