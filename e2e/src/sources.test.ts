@@ -8,7 +8,7 @@ import type { Workspace } from '@berth/wire'
 import { startGitServer, sshCommand, type GitServer } from './git-server.ts'
 import { setUpProviders } from './providers.ts'
 import { git } from './repository.ts'
-import { startProduct, type CliResult, type Product } from './product.ts'
+import { eventually, startProduct, type CliResult, type Product } from './product.ts'
 
 let product: Product
 let server: GitServer
@@ -152,4 +152,32 @@ describe('a directory', () => {
     await product.cli(['pull', 'unborn'], { cwd: dir })
     expect(await git(dir, 'show', 'berth/unborn:first.txt')).toBe('first\n')
   }, 30_000)
+})
+
+describe('the difference', () => {
+  interface Diff { readonly patch: string; readonly truncated: boolean; readonly stat: { path: string; added: number; removed: number }[] }
+  const started = async (name: string, source: string, command: string): Promise<Diff> => {
+    await product.cli(['up', source, '--provider', 'local', '--agent', 'plain', '--command', `${command}; touch written; exec cat`, '--name', name, '--no-open'])
+    return eventually(async () => { const now = await product.json<Diff>(['diff', name]); return now.stat.some(({ path }) => path === 'written') && now }, 'what the command writes')
+  }
+
+  test('that is larger than a message of the link is cut, and its files are counted, running and stopped', async () => {
+    for (const [name, command] of [['large', 'seq 200000 > large.txt'], ['escaped', `head -c 200000 /dev/zero | tr '\\000' '\\001' > large.txt; echo >> large.txt; seq 199999 >> large.txt`]] as const) {
+      const running = await started(name, join(root, 'origin'), command)
+      expect(running.truncated).toBe(true)
+      expect(running.stat.find(({ path }) => path === 'large.txt')).toEqual({ path: 'large.txt', added: 200_000, removed: 0 })
+      expect((await product.cli(['diff', name, '--stat'])).stderr).toContain(`berth pull ${name}`)
+    }
+    await product.cli(['stop', 'large', '--wait'])
+    expect((await product.json<Diff>(['diff', 'large'])).stat.find(({ path }) => path === 'large.txt')).toEqual({ path: 'large.txt', added: 200_000, removed: 0 })
+  }, 60_000)
+
+  test('of a stopped machine that cloned by itself says what to do instead', async () => {
+    await started('cloned', server.url('origin'), 'echo work > work.txt')
+    await product.cli(['stop', 'cloned', '--wait'])
+    const { stderr } = await product.cli(['diff', 'cloned'], { exit: 1 })
+    expect(stderr).toContain('berth pull cloned')
+    await product.cli(['pull', 'cloned'], { cwd: join(root, 'origin') })
+    expect(await git(join(root, 'origin'), 'show', 'berth/cloned:work.txt')).toBe('work\n')
+  }, 60_000)
 })

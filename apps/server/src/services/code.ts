@@ -13,6 +13,9 @@ const CALL_WITHIN_MS = 15_000
 const PUBLISH_WITHIN_MS = 120_000
 const DIFF_LIMIT_BYTES = 4 * 1024 * 1024
 const LOG_TAIL_BYTES = 256 * 1024
+/** What a machine answers is one message of the link, as JSON, in which a byte may take six: less is asked for until it fits. */
+const PATCH_BYTES = [512 * 1024, 64 * 1024, 0] as const
+const TAIL_BYTES = [LOG_TAIL_BYTES, 128 * 1024, 16 * 1024] as const
 
 export interface Published { readonly ref: string; readonly commit: string; readonly branch: string; readonly from: 'machine' | 'save' }
 
@@ -32,9 +35,10 @@ export async function publish(deps: ServiceDeps, id: WorkspaceId): Promise<Publi
 
 export async function diff(deps: ServiceDeps, id: WorkspaceId): Promise<DaemonResult<'git.diff'>> {
   const record = await requireRecord(deps, id)
-  if (reachable(deps, record)) return deps.daemons.call(id, 'git.diff', { against: 'source', limitBytes: DIFF_LIMIT_BYTES }, { withinMs: CALL_WITHIN_MS })
+  if (reachable(deps, record)) return inOneMessage(PATCH_BYTES, (limitBytes) => deps.daemons.call(id, 'git.diff', { against: 'source', limitBytes }, { withinMs: CALL_WITHIN_MS }))
   const [from, to] = await Promise.all([deps.repositories.resolve(id, HOSTED_REFS.head), deps.repositories.resolve(id, HOSTED_REFS.save)])
-  if (from === null || to === null) throw nothingSaved(record)
+  if (to === null) throw nothingSaved(record)
+  if (from === null) throw beginningUnknown(record)
   return deps.repositories.diff(id, { from, to }, DIFF_LIMIT_BYTES)
 }
 
@@ -42,10 +46,24 @@ function nothingSaved({ workspace }: WorkspaceRecord): BerthError {
   return new BerthError('workspace_not_running', `${workspace.name} does not run and nothing of it was saved`, { hint: `start it with \`berth start ${workspace.name}\`` })
 }
 
+async function inOneMessage<T>([first, ...less]: readonly number[], ask: (limitBytes: number) => Promise<T>): Promise<T> {
+  try {
+    return await ask(first ?? 0)
+  } catch (error) {
+    if (less.length === 0 || !(error instanceof BerthError) || error.code !== 'too_large') throw error
+    return inOneMessage(less, ask)
+  }
+}
+
+/** Code that the machine itself cloned: only it knows which commit it began with. */
+function beginningUnknown({ workspace }: WorkspaceRecord): BerthError {
+  return new BerthError('workspace_not_running', `${workspace.name} does not run, and only its machine knows what its code began with`, { hint: `\`berth pull ${workspace.name}\` brings the saved work; or start it with \`berth start ${workspace.name}\`` })
+}
+
 /** `machine` is what the provider kept of the first process; all else is the daemon's to read. */
 export async function logs(deps: ServiceDeps, id: WorkspaceId, source: string): Promise<{ text: string }> {
   const record = await requireRecord(deps, id)
-  if (source !== 'machine' && reachable(deps, record)) return deps.daemons.call(id, 'logs.read', { source, tailBytes: LOG_TAIL_BYTES }, { withinMs: CALL_WITHIN_MS })
+  if (source !== 'machine' && reachable(deps, record)) return inOneMessage(TAIL_BYTES, (tailBytes) => deps.daemons.call(id, 'logs.read', { source, tailBytes }, { withinMs: CALL_WITHIN_MS }))
   const { generation, provider } = record.workspace
   if (generation === 0) return { text: '' }
   const { id: installation } = await deps.store.installation.installation()
