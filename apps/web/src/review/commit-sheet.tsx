@@ -1,0 +1,79 @@
+import { useId } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import type { Workspace } from '@berth/wire'
+import { Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { rooms } from '../rooms/calls.ts'
+import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
+import { RefusalLine } from '../rooms/refusal-line.tsx'
+import { Sheet } from '../rooms/sheet.tsx'
+import { Delta } from '../rooms/shown.tsx'
+import { count } from '../rooms/words.ts'
+
+/** Longer first lines are cut by most tools that list commits. */
+const SUBJECT_LETTERS = 72
+
+/** With the message suggested: quick is one more tap. `onReview` is given where the review is not open yet. */
+export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspace: Workspace; onClose: () => void; onReview?: () => void; onDone?: (words: string) => void }) {
+  const suggestion = useLoaded(workspace.id, async (signal) => {
+    const suggested = await rooms.suggestCommit({ id: workspace.id }, signal)
+    if (message.value === '') message.value = suggested.message
+    return suggested
+  })
+  const message = useSignal('')
+  const reviewedOnly = useSignal(false)
+  const push = useSignal(false)
+  const acting = useSignal(false)
+  const refusal = useSignal<Refusal | null>(null)
+  const done = useSignal<string | null>(null)
+  const field = useId()
+  const known = suggestion.value.value
+  const nothing = known !== null && known.files === 0
+  const commit = async () => {
+    if (acting.value || done.value !== null || message.value.trim() === '') return
+    acting.value = true
+    try {
+      const made = await rooms.commit({ id: workspace.id, message: message.value, reviewedOnly: reviewedOnly.value, push: push.value })
+      const words = `Committed ${made.commit.slice(0, 7)} on ${made.branch}${made.pushed ? ', pushed' : ''}`
+      refusal.value = null
+      if (made.detail !== null || onDone === undefined) done.value = [words, made.detail].filter(Boolean).join('. ')
+      else onClose()
+      onDone?.(words)
+    } catch (error) {
+      refusal.value = refusalOf(error)
+    } finally {
+      acting.value = false
+    }
+  }
+  const subject = message.value.split('\n')[0]?.length ?? 0
+  if (done.value !== null) return <Sheet title="Committed" onClose={onClose} foot={<button type="button" class="btn main" onClick={onClose}>Done</button>}><p class="outcome"><Icon name="i-check" />{inert(done.value)}</p></Sheet>
+  return (
+    <Sheet
+      title="Commit" onClose={onClose} onSubmit={() => void commit()}
+      foot={<>
+        {onReview && <button type="button" class="btn" onClick={onReview}>Review first</button>}
+        <button type="submit" class="btn main" disabled={known === null || nothing || acting.value || message.value.trim() === ''}>{acting.value ? 'One moment' : push.value ? 'Commit and push' : known ? `Commit ${count(known.files, 'file')}` : 'Commit'}</button>
+      </>}
+    >
+      {known && (
+        <p class="meta about facts-row"><span><Icon name="i-branch" />{inert(known.branch ?? 'no branch')}</span><span>{count(known.files, 'file')} <Delta added={known.added} removed={known.removed} /></span></p>
+      )}
+      {nothing && <p class="meta about">There is nothing to commit: the tree is as the last commit left it.</p>}
+      {suggestion.loading.value && known === null && <p class="meta about" role="status">Reading the changes to suggest a message</p>}
+      <RefusalLine refusal={suggestion.refusal.value} onRetry={suggestion.reload} />
+      <label class="field" for={field}>
+        <span>Message {subject > SUBJECT_LETTERS && <small>first line: {subject} of {SUBJECT_LETTERS} letters</small>}</span>
+        <textarea id={field} rows={5} maxLength={16_000} value={message.value} onInput={(event) => (message.value = event.currentTarget.value)} />
+      </label>
+      <label class="check-row">
+        <input type="checkbox" checked={reviewedOnly.value} onChange={(event) => (reviewedOnly.value = event.currentTarget.checked)} />
+        <span>Only what was accepted<small>The rest stays in the files, uncommitted</small></span>
+      </label>
+      <label class="check-row">
+        <input type="checkbox" checked={push.value} disabled={known !== null && !known.canPush} onChange={(event) => (push.value = event.currentTarget.checked)} />
+        <span>Push afterwards<small>{known?.whyNot ? inert(known.whyNot) : known?.branch ? `To ${inert(known.branch)} where the code came from` : 'To where the code came from'}</small></span>
+      </label>
+      <RefusalLine refusal={refusal.value} />
+    </Sheet>
+  )
+}

@@ -1,0 +1,42 @@
+import { useId } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import type { Review } from '@berth/wire/review'
+import { Icon } from '../ui/icon.tsx'
+import { count } from '../rooms/words.ts'
+import { unsentOf, unsentWords } from './place.ts'
+import { openUnits, type ReviewRoom } from './review-state.ts'
+
+/** The last page of a review: what becomes of it. */
+export function EndCard({ room, review, off, onCommit, onOpen }: { room: ReviewRoom; review: Review; off: boolean; onCommit: () => void; onOpen: () => void }) {
+  const note = useSignal('')
+  const field = useId()
+  const unsent = unsentWords(unsentOf(review))
+  const open = openUnits(review).length
+  const send = async () => {
+    if (await room.send(note.value)) note.value = ''
+  }
+  return (
+    <section class="end-card" aria-label="The end of the review">
+      <header>
+        <Icon name={open > 0 ? 'st-ready' : 'i-check'} class={open > 0 ? 's-ready' : 'plus'} />
+        <h3>{open > 0 ? `${count(open, 'change')} still open` : 'Everything is decided'}</h3>
+        {open > 0 && <button type="button" class="btn quiet" onClick={onOpen}>Show the next</button>}
+      </header>
+      {unsent !== '' && (
+        <form onSubmit={(event) => { event.preventDefault(); void send() }}>
+          <label class="field" for={field}>
+            <span>Anything else for the agent? <small>optional</small></span>
+            <textarea id={field} rows={2} maxLength={8000} disabled={off} value={note.value} onInput={(event) => (note.value = event.currentTarget.value)} />
+          </label>
+          <button type="submit" class="btn main" disabled={off || room.acting.value}><Icon name="i-send" />Send {unsent} to the agent</button>
+          {review.busy && <p class="meta">A turn runs; it reads this when the turn ends.</p>}
+        </form>
+      )}
+      <div class="end-acts">
+        <button type="button" class={`btn ${unsent === '' ? 'main' : ''}`} disabled={off} onClick={onCommit}><Icon name="i-branch" />Commit …</button>
+        <button type="button" class="btn" disabled aria-describedby={`${field}-pr`}>Open PR</button>
+        <p class="meta" id={`${field}-pr`}>Pull requests come later; commit and push work now.</p>
+      </div>
+    </section>
+  )
+}

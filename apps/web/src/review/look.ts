@@ -1,0 +1,31 @@
+/** How a person likes to read diffs, kept on this device. */
+import { effect, signal } from '@preact/signals'
+import { FONT_PX } from './gestures.ts'
+
+export interface Look { readonly columns: 'fits' | 'one' | 'two'; readonly wrap: boolean; /** Null: the page's own size. */ readonly fontPx: number | null }
+
+const KEY = 'berth-diff-look'
+const DEFAULT: Look = { columns: 'fits', wrap: true, fontPx: null }
+
+function read(): Look {
+  try {
+    const known = JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Look>
+    const { columns, wrap, fontPx } = known
+    return {
+      columns: columns === 'one' || columns === 'two' ? columns : DEFAULT.columns,
+      wrap: typeof wrap === 'boolean' ? wrap : DEFAULT.wrap,
+      fontPx: typeof fontPx === 'number' && fontPx >= FONT_PX.least && fontPx <= FONT_PX.most ? fontPx : null,
+    }
+  } catch {
+    return DEFAULT
+  }
+}
+
+export const look = signal<Look>(read())
+effect(() => {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(look.value))
+  } catch {
+    // A browser that keeps nothing shows the default next time.
+  }
+})

@@ -1,0 +1,65 @@
+/** What stands above and below the changes: how far one is, and what the thumb can do. */
+import type { Review, ReviewFile } from '@berth/wire/review'
+import { Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { Delta } from '../rooms/shown.tsx'
+import { count } from '../rooms/words.ts'
+import type { Decider } from './decider.ts'
+import { totalsOf, unitsOf, unitsOfFile, unsentOf, unsentWords, type Unit } from './place.ts'
+import type { ReviewRoom } from './review-state.ts'
+import { linesOf } from './rows.ts'
+
+/** More marks than this are a pattern, not a count. */
+const BARS = 40
+
+export function Progress({ room, review, off, onMenu, onCheckpoints }: { room: ReviewRoom; review: Review; off: boolean; onMenu: () => void; onCheckpoints: () => void }) {
+  const { decided, total } = review.progress
+  return (
+    <header class="progress">
+      <div class="progress-line">
+        <h2>{count(review.files.length, 'file')} <Delta {...totalsOf(review.files)} /></h2>
+        <p>{total === 0 ? 'nothing to decide' : <><b>{decided} of {total}</b> decided</>}</p>
+        <button type="button" class="icon" aria-label="Take the last decision back" disabled={off || !room.canUndo.value} onClick={room.undo}><Icon name="i-undo" /></button>
+        <button type="button" class="icon only-wide" aria-label="Checkpoints" onClick={onCheckpoints}><Icon name="i-history" /></button>
+        <button type="button" class="icon" aria-label="More about the review" onClick={onMenu}><Icon name="i-more" /></button>
+      </div>
+      {total > 0 && <Bars units={unitsOf(review)} room={room} />}
+    </header>
+  )
+}
+
+const CLASS = { open: '', accepted: 'ok', queued: 'no', rejected: 'no' } as const
+
+/** The words beside it say the same; here it is a picture. */
+function Bars({ units, room }: { units: readonly Unit[]; room: ReviewRoom }) {
+  const { path, hunkId } = room.place.value
+  const now = (unit: Unit) => unit.path === path && unit.hunkId === hunkId
+  if (units.length <= BARS) return <div class="bars" aria-hidden="true">{units.map((unit, at) => <i key={at} class={`${CLASS[unit.mark]} ${now(unit) ? 'now' : ''}`} />)}</div>
+  const share = (kind: string) => units.filter((unit) => CLASS[unit.mark] === kind).length
+  return <div class="bars" aria-hidden="true">{(['ok', 'no', ''] as const).map((kind) => share(kind) > 0 && <i key={kind} class={kind} style={{ flexGrow: share(kind) }} />)}</div>
+}
+
+export function Dock({ room, review, file, off, act, onCommit }: { room: ReviewRoom; review: Review; file: ReviewFile | null; off: boolean; act: Decider; onCommit: () => void }) {
+  const unit = file ? unitsOfFile(file).find((candidate) => candidate.hunkId === room.place.value.hunkId) : undefined
+  const hunk = file?.hunks.find((candidate) => candidate.hunkId === unit?.hunkId)
+  const unsent = unsentWords(unsentOf(review), ', ')
+  const said = room.said.value
+  const closed = off || room.acting.value || unit === undefined
+  return (
+    <footer class="review-dock">
+      <p class="review-said" role="status">
+        {said ? <><span>{inert(said.text)}</span>{said.undo && <button type="button" class="btn quiet" onClick={said.undo}>Undo</button>}</> : (
+          <><span>{hunk ? linesOf(hunk) : file ? 'The whole file' : ''}</span>{unsent !== '' && <span>Not told yet: {unsent}</span>}</>
+        )}
+      </p>
+      {unit && (
+        <div class="review-acts">
+          <button type="button" class="btn danger" disabled={closed || unit.mark === 'rejected' || unit.mark === 'queued'} onClick={act.reject}><Icon name="i-x" />Reject<kbd>R</kbd></button>
+          <button type="button" class="btn" disabled={closed || hunk === undefined} onClick={act.comment}><Icon name="i-comment" />Comment<kbd>C</kbd></button>
+          <button type="button" class="btn main" disabled={closed} onClick={act.accept}><Icon name={unit.mark === 'accepted' ? 'i-next' : 'i-check'} />{unit.mark === 'accepted' ? 'Next' : 'Accept'}<kbd>A</kbd></button>
+          <button type="button" class="btn only-wide commit" disabled={off} onClick={onCommit}>Commit …</button>
+        </div>
+      )}
+    </footer>
+  )
+}

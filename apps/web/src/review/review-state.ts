@@ -1,0 +1,172 @@
+/** One open review: what was read, where one is, and what a person does with it. */
+import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
+import type { WorkspaceId } from '@berth/wire'
+import type { Review, ReviewComment } from '@berth/wire/review'
+import { rooms } from '../rooms/calls.ts'
+import { keep, kept } from '../rooms/keep.ts'
+import { refusalOf, type Refusal } from '../rooms/loaded.ts'
+import { signedOut } from '../state/session.ts'
+import { AT_END, goneWords, nextOpen, settle, unitsOf, type Place, type Unit } from './place.ts'
+
+const UNDO_MS = 5000
+/** Of one request; the rest follows in the next. */
+const MARKS_AT_ONCE = 5000
+
+export interface Said { readonly text: string; readonly undo: (() => void) | null }
+export type Mark = 'open' | 'accepted' | 'rejected'
+export interface ReviewRoom {
+  readonly review: ReadonlySignal<Review | null>
+  /** When what is shown was read, while it cannot be read anew; null when it is what the server says now. */
+  readonly asOf: ReadonlySignal<number | null>
+  readonly refusal: Signal<Refusal | null>
+  readonly loading: ReadonlySignal<boolean>
+  readonly acting: ReadonlySignal<boolean>
+  readonly place: Signal<Place>
+  readonly said: Signal<Said | null>
+  /** Can be taken back by the header's arrow. */
+  readonly canUndo: ReadonlySignal<boolean>
+  read(): Promise<void>
+  loadHuge(path: string): Promise<void>
+  mark(units: readonly Pick<Unit, 'path' | 'hunkId'>[], mark: Mark, rest: { reason?: string; words: string }): Promise<boolean>
+  undo(): void
+  edit(at: { path: string; hunkId: string }, text: string): Promise<boolean>
+  comment(at: Pick<ReviewComment, 'path' | 'side' | 'line' | 'quote'>, text: string): Promise<boolean>
+  uncomment(commentId: string): Promise<boolean>
+  send(note: string): Promise<boolean>
+  say(text: string, undo?: () => void): void
+  close(): void
+}
+
+export function openReview(id: WorkspaceId): ReviewRoom {
+  const review = signal<Review | null>(null)
+  const asOf = signal<number | null>(null)
+  const refusal = signal<Refusal | null>(null)
+  const loading = signal(true)
+  const acting = signal(false)
+  const place = signal<Place>(AT_END)
+  const said = signal<Said | null>(null)
+  const canUndo = signal(false)
+  const past: { units: readonly Pick<Unit, 'path' | 'hunkId'>[]; words: string }[] = []
+  const stop = new AbortController()
+  let begun = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+  /** Huge files that were asked for stay open over a fresh reading. */
+  const opened = new Map<string, Review['files'][number]>()
+
+  const show = (next: Review) => {
+    const files = next.files.map((file) => (file.huge && file.hunks.length === 0 ? (opened.get(file.path) ?? file) : file))
+    review.value = { ...next, files }
+    place.value = settle(review.value, place.value, begun)
+    begun = true
+  }
+  const fresh = (next: Review) => {
+    show(next)
+    asOf.value = null
+    void keep(`review:${id}`, next)
+  }
+  const say = (text: string, undo?: () => void) => {
+    said.value = { text, undo: undo ?? null }
+    clearTimeout(timer)
+    timer = setTimeout(() => (said.value = null), UNDO_MS)
+  }
+  const act = async (work: () => Promise<unknown>): Promise<boolean> => {
+    if (acting.value) return false
+    acting.value = true
+    try {
+      await work()
+      refusal.value = null
+      return true
+    } catch (error) {
+      refusal.value = refusalOf(error)
+      if (refusal.value.code === 'unauthorized') signedOut.value = true
+      return false
+    } finally {
+      acting.value = false
+    }
+  }
+  const read = async () => {
+    try {
+      const next = await rooms.getReview({ id }, stop.signal)
+      // What a person is just doing answers with a newer one.
+      if (!acting.value) fresh(next)
+      refusal.value = null
+    } catch (error) {
+      if (stop.signal.aborted) return
+      refusal.value = refusalOf(error)
+      if (refusal.value.code === 'unauthorized') signedOut.value = true
+      const last = await kept<Review>(`review:${id}`)
+      if (last && review.value === null) show(last.value)
+      if (asOf.value === null) asOf.value = last?.at ?? Date.now()
+    } finally {
+      loading.value = false
+    }
+  }
+  const send = async (units: readonly Pick<Unit, 'path' | 'hunkId'>[], mark: Mark, reason?: string): Promise<string[]> => {
+    const gone: string[] = []
+    for (let at = 0; at < units.length; at += MARKS_AT_ONCE) {
+      const marks = units.slice(at, at + MARKS_AT_ONCE).map(({ path, hunkId }) => ({ path, mark, ...(hunkId === null ? {} : { hunkId }), ...(reason ? { reason } : {}) }))
+      const answer = await rooms.markHunks({ id, tree: review.value?.tree ?? '', marks })
+      fresh(answer.review)
+      gone.push(...answer.gone)
+    }
+    return gone
+  }
+  const undo = () => {
+    const last = past.pop()
+    if (!last) return
+    canUndo.value = past.length > 0
+    void act(async () => {
+      await send(last.units, 'open')
+      const [first] = last.units
+      if (first) place.value = { path: first.path, hunkId: first.hunkId }
+      say(`Taken back: ${last.words}`)
+    })
+  }
+  return {
+    review, asOf, refusal, loading, acting, place, said, canUndo, read, undo, say,
+    async loadHuge(path) {
+      await act(async () => {
+        const file = (await rooms.getReview({ id, only: path })).files.find((candidate) => candidate.path === path)
+        if (!file || !review.value) return
+        opened.set(path, file)
+        show(review.value)
+      })
+    },
+    mark: (units, mark, { reason, words }) => act(async () => {
+      const gone = goneWords(await send(units, mark, reason))
+      if (gone) return say(gone)
+      if (mark === 'open') return say(words)
+      past.push({ units, words })
+      canUndo.value = true
+      say(words, undo)
+      // A single decision leads to the next one; a whole file or turn may have left nothing open.
+      if (review.value) place.value = nextOpen(review.value, place.value)
+    }),
+    edit: (at, text) => act(async () => {
+      if (!review.value) return
+      fresh(await rooms.editHunk({ id, tree: review.value.tree, path: at.path, hunkId: at.hunkId, text }))
+      say('Your version stands, and is accepted')
+    }),
+    comment: (at, text) => act(async () => {
+      await rooms.addComment({ id, path: at.path, side: at.side, line: at.line, quote: at.quote, text })
+      fresh(await rooms.getReview({ id }))
+    }),
+    uncomment: (commentId) => act(async () => {
+      await rooms.removeComment({ id, commentId })
+      fresh(await rooms.getReview({ id }))
+    }),
+    send: (note) => act(async () => {
+      const answer = await rooms.sendReview({ id, ...(note.trim() === '' ? {} : { note: note.trim() }) })
+      fresh(await rooms.getReview({ id }))
+      say(answer.sent === 0 ? 'There was nothing to tell' : `Told the agent: ${answer.sent} ${answer.sent === 1 ? 'remark' : 'remarks'}`)
+    }),
+    close() {
+      stop.abort()
+      clearTimeout(timer)
+    },
+  }
+}
+
+export function openUnits(review: Review, path?: string): Unit[] {
+  return unitsOf(review).filter((unit) => unit.mark === 'open' && (path === undefined || unit.path === path))
+}

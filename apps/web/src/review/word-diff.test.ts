@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'bun:test'
+import { wordDiff } from './word-diff.ts'
+
+function check(removed: string[], added: string[]): { removed: string[]; added: string[] } {
+  const marks = wordDiff(removed, added)
+  const cut = (lines: string[], ranges: { from: number; to: number }[][]) => ranges.flatMap((list, line) => list.map(({ from, to }) => (lines[line] ?? '').slice(from, to)))
+  return { removed: cut(removed, marks.removed), added: cut(added, marks.added) }
+}
+
+describe('wordDiff', () => {
+  it('marks the words that changed', () => {
+    expect(check(['  return round(net(line))'], ['  return roundHalfEven(net(line))'])).toEqual({ removed: ['round'], added: ['roundHalfEven'] })
+  })
+
+  it('joins neighbours into one mark', () => {
+    expect(check(['keep old thing here'], ['keep a new word here'])).toEqual({ removed: ['old thing'], added: ['a new word'] })
+  })
+
+  it('follows a line that was broken in two', () => {
+    expect(check(['sum(a, b) + tail'], ['const x = sum(a, b)', 'return x + tail'])).toEqual({ removed: [], added: ['const x =', 'return x'] })
+  })
+
+  it('leaves a wholly new line to its sign', () => {
+    expect(check(['keep this one = 1'], ['// a remark', 'keep this one = 2'])).toEqual({ removed: ['1'], added: ['2'] })
+  })
+
+  it('marks nothing in blocks that have nothing in common', () => {
+    expect(check(['alpha beta gamma'], ['one two three'])).toEqual({ removed: [], added: [] })
+  })
+
+  it('marks nothing in blocks too large to compare', () => {
+    const many = (word: string) => Array.from({ length: 1000 }, (_, at) => `${word} ${at}`)
+    expect(check(many('a'), many('b'))).toEqual({ removed: [], added: [] })
+  })
+})
