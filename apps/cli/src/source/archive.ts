@@ -1,8 +1,9 @@
 /** A plain directory as tar + zstd, streamed: what a .gitignore names, .git and node_modules stay at home. */
-import { lstat } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { createZstdCompress } from 'node:zlib'
 import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { BerthError } from '@berth/wire/error'
 import { request, type Endpoint } from '@berth/client'
 import type { WorkspaceId } from '@berth/wire'
@@ -18,6 +19,7 @@ export interface Listing {
   /** Directories that are repositories of their own. */
   readonly nested: readonly string[]
 }
+const SIZED_AT_ONCE = 1000
 const ALWAYS_HOME = ['node_modules/', '.git/', '.DS_Store']
 
 export async function listDirectory(path: string, work: { scratch: string; include: readonly string[]; signal: AbortSignal }): Promise<Listing> {
@@ -29,9 +31,27 @@ export async function listDirectory(path: string, work: { scratch: string; inclu
   const found = (await git([...args, '--exclude-standard', ...ALWAYS_HOME.map((pattern) => `--exclude=${pattern}`)], { cwd: path, signal })).split('\0').filter(Boolean)
   const named = work.include.length === 0 ? [] : (await git([...args, '--', ...work.include], { cwd: path, signal, env: { GIT_LITERAL_PATHSPECS: '1' } })).split('\0').filter(Boolean)
   const { sent, kept } = splitSecrets([...new Set([...found, ...named])].filter((name) => !name.endsWith('/')), work.include)
+  return { path, files: sent, sizeBytes: await sizeOf(path, sent, signal), kept, nested: found.filter((name) => name.endsWith('/')) }
+}
+
+/** Asked at once, fifty thousand files take a tenth of the time that as many awaited answers do; between batches a ^C is heard. */
+async function sizeOf(path: string, files: readonly string[], signal: AbortSignal): Promise<number> {
   let sizeBytes = 0
-  for (const name of sent) sizeBytes += (await lstat(join(path, name)).catch(() => null))?.size ?? 0
-  return { path, files: sent, sizeBytes, kept, nested: found.filter((name) => name.endsWith('/')) }
+  for (let next = 0; next < files.length; next += SIZED_AT_ONCE) {
+    if (next > 0) await setImmediate()
+    if (signal.aborted) throw new BerthError('cancelled', 'cancelled')
+    for (const name of files.slice(next, next + SIZED_AT_ONCE)) sizeBytes += sizeOrNothing(`${path}/${name}`)
+  }
+  return sizeBytes
+}
+
+/** What vanished, or may not be looked at, counts as nothing; tar will tell. */
+function sizeOrNothing(file: string): number {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false })?.size ?? 0
+  } catch {
+    return 0
+  }
 }
 
 export async function sendArchive(listing: Listing, send: { endpoint: Endpoint; id: WorkspaceId; signal: AbortSignal; onSent(bytes: number): void }): Promise<number> {

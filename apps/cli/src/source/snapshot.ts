@@ -85,10 +85,11 @@ async function writeTrees(work: Work, options: GitOptions, index: string): Promi
   const nested = untracked.filter((path) => path.endsWith('/'))
   const { sent, kept } = splitSecrets(untracked.filter((path) => !path.endsWith('/')), work.include)
   await git(['add', '--update', '--', ':/'], options)
+  // Paths, not patterns: a pattern is held against every file of the index. What vanished meanwhile is passed over.
+  if (sent.length > 0) await git(['update-index', '--add', '--remove', '-z', '--stdin'], { ...options, input: sent.join('\0') })
   // Names go in whole, so that one like `:(glob)*` or `-f` is a name and nothing else. Ones asked for may be ignored ones.
   const named = work.include.filter((path) => !path.startsWith('/') && !path.split('/').includes('..'))
   const addLiteral = { ...options, env: { ...options.env, GIT_LITERAL_PATHSPECS: '1' } }
-  if (sent.length > 0) await git(['add', '--pathspec-from-file=-', '--pathspec-file-nul'], { ...addLiteral, input: sent.join('\0') })
   if (named.length > 0) await git(['add', '--force', '--pathspec-from-file=-', '--pathspec-file-nul'], { ...addLiteral, input: named.join('\0') })
   const worktree = (await git(['write-tree'], options)).trim()
   const submodules = (await git(['ls-files', '--stage', '-z'], options)).split('\0').filter((line) => line.startsWith('160000 ')).length
