@@ -43,6 +43,7 @@ const WORDS: Words = {
   service: (_, body) => `service ${cleanLine(body.name)} ${body.state}${body.exitCode === null ? '' : ` (${body.exitCode})`}`,
   terminal: (style, body) => style.dim(`terminal ${cleanLine(body.title)} ${body.state}`),
   checkpoint: (style, body) => style.dim(`saved ${body.commit.slice(0, 10)}: ${body.files} files (${cleanLine(body.reason)})`),
+  'review.changed': (style, body) => (body.detail === null ? null : `${style.dim('review')} ${cleanLine(body.detail)} ${style.dim(`by ${cleanLine(body.by)}`)}`),
   gap: (style, body) => `${style.yellow('⚠')} events ${body.from} to ${body.to} are missing${rest(style, body.why)}`,
 }
 

@@ -16,6 +16,7 @@ import { createDecisionTokens, createDevices, createNotifications, createServerK
 import { createPrompts } from './prompts.ts'
 import { createRepositoryStore } from './repositories.ts'
 import { createRetention } from './retention.ts'
+import { createReviews } from './reviews.ts'
 import { createSettings } from './settings.ts'
 import { createTicks } from './ticks.ts'
 import { createViewers } from './viewers.ts'
@@ -84,6 +85,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     decisionTokens: createDecisionTokens(context),
     serverKeys: createServerKeys(context),
     repositories: createRepositoryStore(context),
+    reviews: createReviews(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

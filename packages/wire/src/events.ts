@@ -54,6 +54,8 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   body('service', { name: z.string(), state: z.enum(['started', 'exited', 'restarting']), exitCode: z.number().int().nullable() }),
   body('terminal', { terminalId: z.string(), title: z.string(), state: z.enum(['open', 'closed']) }),
   body('checkpoint', { commit: z.string(), ref: z.string(), reason: z.string(), files: z.number().int() }),
+  /** Marks, comments or the reviewed tree are others now: whoever shows the review reads it again. */
+  body('review.changed', { by: z.string().max(200), what: z.enum(['marks', 'edit', 'comment', 'applied', 'sent', 'commit', 'rewind']), detail: z.string().max(2000).nullable() }),
   /** Something is missing here and cannot be filled. Said aloud, never silently skipped. */
   body('gap', { from: z.number().int(), to: z.number().int(), why: z.string() }),
 ])

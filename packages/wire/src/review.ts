@@ -38,6 +38,7 @@ export const Hunk = z.object({
 export type Hunk = z.infer<typeof Hunk>
 
 export const ReviewFile = z.object({
+  /** Bytes that are no UTF-8 are written `\xNN`, as `pathText` does. */
   path: Path,
   /** Renamed or copied from. */
   oldPath: Path.nullable(),
@@ -84,6 +85,7 @@ export const MarkRequest = z.object({
   tree: z.string(),
   marks: z.array(z.object({ path: Path, /** Absent: the whole file. */ hunkId: z.string().max(64).optional(), mark: z.enum(['open', 'accepted', 'rejected']), reason: z.string().max(4000).optional() })).min(1).max(5000),
 })
+export type MarkRequest = z.infer<typeof MarkRequest>
 export const Checkpoint = z.object({ commit: z.string(), reason: z.string(), at: z.number(), files: z.number().int(), turn: z.number().int().nullable() })
 export type Checkpoint = z.infer<typeof Checkpoint>
 
@@ -92,11 +94,17 @@ export const reviewApi = {
   getReview: oc.route({ method: 'GET', path: '/workspaces/{id}/review', summary: 'What changed since the last review', ...tag }).input(ById.extend({ only: Path.optional() })).output(Review),
   /** Accept, reject with a reason, or take a mark back. `gone`: hunks that are no longer in the tree. */
   markHunks: oc.route({ method: 'POST', path: '/workspaces/{id}/review/marks', summary: 'Accept or reject hunks, files, or all', ...tag }).input(ById.extend(MarkRequest.shape)).output(z.object({ review: Review, gone: z.array(z.string()) })),
-  /** Replaces the added lines of a hunk by what a person wrote; the hunk that results is accepted. */
+  /**
+   * Replaces the new lines of a hunk, from its first changed line to its last with the context between them, by what a
+   * person wrote; the hunk that results is accepted. `text` is whole lines. Refused while a turn runs.
+   */
   editHunk: oc.route({ method: 'POST', path: '/workspaces/{id}/review/edit', summary: 'Edit a hunk by hand', ...tag }).input(ById.extend({ tree: z.string(), path: Path, hunkId: z.string().max(64), text: Text })).output(Review),
   addComment: oc.route({ method: 'POST', path: '/workspaces/{id}/review/comments', summary: 'Comment on a line', ...tag }).input(ById.extend({ path: Path, side: z.enum(['old', 'new']), line: z.number().int().min(1), quote: z.string().max(2000), text: z.string().min(1).max(8000) })).output(ReviewComment),
   removeComment: oc.route({ method: 'DELETE', path: '/workspaces/{id}/review/comments/{commentId}', summary: 'Take a comment back that was not sent', ...tag }).input(ById.extend({ commentId: z.string().max(64) })).output(z.object({ removed: z.boolean() })),
-  /** One message to the agent with every rejection and comment it was not told. */
+  /**
+   * One message to the agent with every rejection and comment it was not told. Rejections that wait for the end of a turn
+   * hold it back: it goes when they are out of the tree, and `promptId` is null now.
+   */
   sendReview: oc.route({ method: 'POST', path: '/workspaces/{id}/review/send', summary: 'Tell the agent', ...tag }).input(ById.extend({ note: z.string().max(8000).optional() })).output(z.object({ promptId: z.string().nullable(), text: z.string(), sent: z.number().int() })),
 
   suggestCommit: oc.route({ method: 'GET', path: '/workspaces/{id}/commit', summary: 'What a commit would hold, with a message', ...tag }).input(ById).output(z.object({ message: z.string(), files: z.number().int(), added: z.number().int(), removed: z.number().int(), branch: z.string().nullable(), canPush: z.boolean(), whyNot: z.string().nullable() })),
@@ -106,16 +114,4 @@ export const reviewApi = {
   rewind: oc.route({ method: 'POST', path: '/workspaces/{id}/rewind', summary: 'Go back to a checkpoint', ...tag }).input(ById.extend({ commit: z.string().regex(/^[0-9a-f]{7,64}$/), conversation: z.boolean().default(false) })).output(z.object({ before: z.string(), files: z.number().int(), conversation: z.enum(['kept', 'rewound', 'unsupported']) })),
 }
 
-const tree = z.string().regex(/^[0-9a-f]{40,64}$/)
-/** Spread into `daemonMethods`. Repeating one changes nothing more. */
-export const reviewMethods = {
-  /** Writes the worktree as a tree (side index), mirrors nothing. `against` null: since the source. */
-  'review.read': { params: z.object({ against: tree.nullable(), only: Path.optional(), limitBytes: z.number().int().max(16 * 1024 * 1024) }), result: z.object({ base: tree, tree, patch: z.string(), raw: z.string(), truncated: z.boolean() }) },
-  /** The reviewed tree with these patches on it: a tree through a side index, never the person's index. */
-  'review.advance': { params: z.object({ from: tree, patch: z.string().max(4 * 1024 * 1024) }), result: z.object({ tree }) },
-  /** Puts a patch on the worktree (reverse for a rejection), all or nothing, after a checkpoint. Refuses with `conflict` what does not fit. */
-  'review.apply': { params: z.object({ key: z.string().max(64), patch: z.string().max(4 * 1024 * 1024), reverse: z.boolean() }), result: z.object({ applied: z.boolean(), checkpoint: z.string().nullable() }) },
-  'git.commit': { params: z.object({ key: z.string().max(64), message: z.string(), /** Commit this tree instead of the worktree's. */ tree: tree.nullable(), push: z.boolean() }), result: z.object({ commit: z.string(), branch: z.string(), pushed: z.boolean(), detail: z.string().nullable() }) },
-  'git.checkpoints': { params: z.object({ limit: z.number().int().max(500) }), result: z.array(z.object({ commit: z.string(), reason: z.string(), at: z.number(), files: z.number().int() })) },
-  'git.rewind': { params: z.object({ key: z.string().max(64), commit: z.string() }), result: z.object({ before: z.string(), files: z.number().int() }) },
-} as const
+export { PATCH_LIMIT_BYTES, reviewMethods, TreeEntry, TreeMove } from './review-methods.ts'

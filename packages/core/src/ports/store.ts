@@ -4,6 +4,7 @@
  */
 import type { Approval, ApprovalId, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
+import type { ReviewStore } from './review-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
 import type { DecisionTokenStore, NotificationStore, PushDeviceStore, RepositoryStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
 
@@ -162,5 +163,6 @@ export interface Store extends WorkspaceStore {
   readonly decisionTokens: DecisionTokenStore
   readonly serverKeys: ServerKeyStore
   readonly repositories: RepositoryStore
+  readonly reviews: ReviewStore
   close(): Promise<void>
 }

@@ -1,0 +1,67 @@
+/** What marks mean for the two trees: decided here, done by the server. */
+import type { MarkRequest } from '@berth/wire/review'
+import { isWhole } from './change.ts'
+import type { ChangedFile, ChangedHunk, Changes, Piece } from './change.ts'
+
+export interface Decided {
+  readonly path: string
+  /** '' is a file without hunks. */
+  readonly hunkId: string
+  readonly mark: 'accepted' | 'queued' | 'rejected'
+  readonly reason: string | null
+  readonly piece: Piece
+  readonly by: string
+  readonly at: number
+  readonly appliedAt: number | null
+  readonly toldAt: number | null
+}
+export type Mark = MarkRequest['marks'][number]
+
+export interface Unit { readonly path: string; readonly hunkId: string; readonly piece: Piece; readonly reason: string | null; /** The whole file, however many hunks it has. */ readonly wholly: boolean }
+export interface MarkPlan {
+  readonly accept: readonly Unit[]
+  readonly reject: readonly Unit[]
+  /** Decided before, taken back now. */
+  readonly reopen: readonly Decided[]
+  readonly gone: readonly string[]
+}
+
+/** `unchanged`: whether a file is still as it was in the tree that the person looked at; asked for whole files only. */
+export function planMarks(input: { changes: Changes; decided: readonly Decided[]; marks: readonly Mark[]; unchanged: (file: ChangedFile) => boolean }): MarkPlan {
+  const files = new Map(input.changes.files.map((file) => [file.path, file]))
+  const plan = { accept: new Map<string, Unit>(), reject: new Map<string, Unit>(), reopen: new Map<string, Decided>(), gone: [] as string[] }
+  for (const mark of input.marks) {
+    const file = files.get(mark.path)
+    const before = input.decided.filter((one) => one.path === mark.path && (mark.hunkId === undefined || one.hunkId === mark.hunkId))
+    if (mark.mark === 'open') {
+      for (const one of before) plan.reopen.set(keyOf(one), one)
+      if (before.length === 0 && unitsOf(file, mark).length === 0) plan.gone.push(mark.hunkId ?? mark.path)
+      continue
+    }
+    const units = mark.hunkId === undefined && file !== undefined && !input.unchanged(file) ? [] : unitsOf(file, mark)
+    for (const unit of units) {
+      plan.accept.delete(keyOf(unit))
+      plan.reject.delete(keyOf(unit))
+      plan[mark.mark === 'accepted' ? 'accept' : 'reject'].set(keyOf(unit), unit)
+    }
+    if (units.length === 0 && !before.some((one) => one.mark === mark.mark)) plan.gone.push(mark.hunkId ?? mark.path)
+  }
+  return { accept: [...plan.accept.values()], reject: [...plan.reject.values()], reopen: [...plan.reopen.values()], gone: plan.gone }
+}
+
+export const keyOf = ({ path, hunkId }: { path: string; hunkId: string }): string => `${path}\0${hunkId}`
+
+/** Each part of a file that has a mark of its own. */
+export function partsOf(file: ChangedFile): { hunkId: string; hunk: ChangedHunk | null }[] {
+  if (file.hunks.length === 0) return [{ hunkId: '', hunk: null }]
+  const parts = file.hunks.map((hunk) => ({ hunkId: hunk.hunkId, hunk }))
+  return isWhole(file) ? parts.slice(0, 1) : parts
+}
+
+function unitsOf(file: ChangedFile | undefined, mark: Mark): Unit[] {
+  if (file === undefined) return []
+  const { hunks: _hunks, ...rest } = file
+  const reason = mark.reason ?? null
+  return partsOf(file).filter((part) => mark.hunkId === undefined || part.hunkId === mark.hunkId)
+    .map(({ hunkId, hunk }) => ({ path: file.path, hunkId, reason, piece: { file: rest, hunk }, wholly: mark.hunkId === undefined || isWhole(file) || hunk === null }))
+}
