@@ -9,7 +9,7 @@ import type { Isolation } from '@berth/wire'
 import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { asFault } from '../world-fault.ts'
-import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeEmptyParents, removeMachine, plainRootReaches, scan, uidsOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
+import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeDebrisOf, removeEmptyParents, removeMachine, plainRootReaches, scan, uidsOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
 import { isAlive, markedProcesses, signalProcess, sweep } from './process-tree.ts'
 import { checkSandbox, twoUsersWork } from './probe.ts'
 import { startMachine } from './start.ts'
@@ -157,6 +157,7 @@ async function destroy(home: string, owner: Owner, { signal }: CallContext): Pro
   }
   await sweep(ownerKey(owner), signal)
   if (found !== null) await removeMachine(found.dir)
+  await removeDebrisOf(home, owner)
   await removeEmptyParents(home, owner)
   return { done: true, value: null }
 }

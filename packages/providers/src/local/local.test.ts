@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Provider } from '@berth/core'
@@ -128,6 +128,14 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     const bare = createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {}, sandbox: 'none' })
     expect(await refusalOf(bare.ensure(owner, bench.spec, context))).toMatchObject({ category: 'unsupported' })
     expect(await provider.observe(owner, signal)).toMatchObject({ observed: { state: 'absent' } })
+  })
+
+  it('finishes a removal that a crash cut short when it is destroyed again', async () => {
+    const { bench, provider, owner } = await open(WAIT)
+    const left = join(bench.home, 'workspaces', owner.workspaceId, `.removing-${owner.generation}-0123456789ab`)
+    await mkdir(join(left, 'work'), { recursive: true })
+    await finish(() => provider.destroy(owner, context))
+    expect(await readdir(join(bench.home, 'workspaces'))).toEqual([])
   })
 })
 

@@ -177,3 +177,9 @@ export async function scan(home: string, installation: string): Promise<{ machin
   }
   return { machines, debris }
 }
+
+/** What a crash left of this machine's making or removing; whoever destroys the machine means that too. */
+export async function removeDebrisOf(home: string, owner: Owner): Promise<void> {
+  const { debris } = await scan(home, owner.installation)
+  for (const { path, workspaceId, generation } of debris) if (workspaceId === owner.workspaceId && generation === owner.generation) await removeDebris(path)
+}
