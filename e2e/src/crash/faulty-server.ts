@@ -2,8 +2,9 @@
  * A server that breaks one promise on purpose, so that a sweep can be seen to notice. It is the product's own server
  * around a store that is wrong in one place; the product itself has no such switch.
  *
- * `late`        nothing is broken: what a twin's daemon says reaches the database only after a newer link was opened
- * `no-dedupe`   an entry that is sent again is stored again
+ * `late`        nothing is broken: what a twin's daemon says reaches the database only after a newer link was opened,
+ *               and a daemon hears late that its entries are stored, so that one which dies sends them again
+ * `no-dedupe`   as `late`, and an entry that is sent again is stored again
  * `no-fencing`  as `late`, and old epochs may write
  */
 import { serve } from '@berth/server'
@@ -12,6 +13,9 @@ import { randomIds } from '@berth/wire'
 import { TWIN_BOOT } from './twin.ts'
 
 type Upload = Parameters<LinkStore['upload']>[0]
+
+/** Longer than a sweep in full flow takes from a number's arrival to the kill, which therefore comes before the answer. */
+const ANSWER_LATE_MS = 700
 
 function withoutDedupe(links: LinkStore): LinkStore {
   const storedUpTo = new Map<string, number>()
@@ -59,9 +63,20 @@ function withLateTwins(links: LinkStore, options: { fencing: boolean }): LinkSto
   }
 }
 
+function withLateAnswers(links: LinkStore): LinkStore {
+  return {
+    ...links,
+    async upload(batch, now) {
+      const outcome = await links.upload(batch, now)
+      await Bun.sleep(ANSWER_LATE_MS)
+      return outcome
+    },
+  }
+}
+
 function broken(store: Store, fault: string): Store {
-  if (fault === 'no-dedupe') return { ...store, links: withoutDedupe(store.links) }
-  return { ...store, links: withLateTwins(store.links, { fencing: fault !== 'no-fencing' }) }
+  const links = withLateTwins(store.links, { fencing: fault !== 'no-fencing' })
+  return { ...store, links: withLateAnswers(fault === 'no-dedupe' ? withoutDedupe(links) : links) }
 }
 
 if (import.meta.main) {

@@ -21,8 +21,16 @@ export function judge(evidence: Evidence): string[] {
   return [...judgeNumbers(evidence), ...judgeStream(evidence), ...judgeApprovals(evidence), ...judgePrompts(evidence)].map((complaint) => `${evidence.name}: ${complaint}`)
 }
 
-function judgeNumbers({ written, events }: Evidence): string[] {
+/** As far as both got: more may still be written, and more may still arrive. */
+export function judgeSoFar({ name, written, events }: Pick<Evidence, 'name' | 'written' | 'events'>): string[] {
   const kept = countedIn(events)
+  const far = Math.min(written.length, kept.length)
+  return differences(written.slice(0, far), kept.slice(0, far)).map((complaint) => `${name}: ${complaint}`)
+}
+
+const judgeNumbers = ({ written, events }: Evidence): string[] => differences(written, countedIn(events))
+
+function differences(written: readonly string[], kept: readonly string[]): string[] {
   const at = written.findIndex((text, index) => kept[index] !== text)
   const from = at >= 0 ? at : kept.length === written.length ? -1 : written.length
   if (from < 0) return []

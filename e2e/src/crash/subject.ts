@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomIds, type Approval, type PromptId, type StoredEvent, type Workspace, type WorkspaceId } from '@berth/wire'
 import type { Chance } from './chance.ts'
-import type { Evidence } from './judge.ts'
+import { countedIn, judgeSoFar, type Evidence } from './judge.ts'
 import type { World } from './world.ts'
 
 export interface SubjectSpec {
@@ -29,12 +29,16 @@ export interface Subject {
   unsettled(): string | null
   phase(): Promise<string | null>
   evidence(): Promise<Evidence>
+  /** What can no longer come right: numbers that arrived, and are not those that the agent wrote. */
+  contradictions(): string[]
   /** What the agent wrote into its own log so far. */
   written(): readonly string[]
   /** The server was taken back in time: what it said before counts no longer. */
   forget(): void
   /** How far the stream got. */
   tail(): number
+  /** How many numbers arrived. */
+  counted(): number
 }
 
 const PAGE = 1000
@@ -127,12 +131,14 @@ function subjectOf(world: World, spec: SubjectSpec, id: WorkspaceId): Subject {
       const approvals = (await world.ask<Approval[]>('GET', `/approvals?workspace=${id}&all=true`)) ?? []
       return { name: spec.name, written: written(), events: [...events], approvals, prompts: taken }
     },
+    contradictions: () => (spec.agent === 'numbered' ? judgeSoFar({ name: spec.name, written: written(), events }) : []),
     written,
     forget() {
       events.length = 0
       taken.length = 0
     },
     tail: () => events.length,
+    counted: () => countedIn(events).length,
   }
   return subject
 }

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { numberedAgentMain } from '@berth/testkit/numbered-agent'
 import { SERVER_FILE, SERVER_LOG_FILE } from '@berth/wire/server-file'
-import { COMMAND, eventually, root, startProduct, type Product } from '../product.ts'
+import { COMMAND, root, startProduct, type Product } from '../product.ts'
 import { modelUrl } from '../providers.ts'
+import { until } from './life.ts'
 import { createVictims, isAlive, killAll, type Victims } from './victims.ts'
 
 /** What is wrong with the server on purpose; each but `late` must turn a sweep red. See `faulty-server.ts`. */
@@ -19,7 +20,7 @@ export interface World {
   /** Of the installation; known once the server was ready the first time. */
   readonly installation: string
   /** Resolves when the server is ready; one that is already there is kept. */
-  startServer(): Promise<void>
+  startServer(signal?: AbortSignal): Promise<void>
   /** JSON over the API. Throws when the server is away or refuses; `null` when it answers 404. */
   ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T | null>
   close(): Promise<void>
@@ -58,9 +59,9 @@ export async function openWorld(options: { fault?: Fault; copyOf?: string }): Pr
     installation = ((await response.json()) as { installation: string }).installation
     return true
   }
-  const startServer = async (): Promise<void> => {
+  const startServer = async (signal?: AbortSignal): Promise<void> => {
     let child: Bun.Subprocess | null = null
-    await eventually(async () => {
+    await until(signal, async () => {
       if (victims.server().length > 0 && (await ready())) return true
       // A service manager would start it again when it ends before it is ready; so do we.
       if (child === null || child.exitCode !== null || child.signalCode !== null) child = spawnServer()
