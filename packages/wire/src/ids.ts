@@ -3,10 +3,7 @@
  * cannot be passed for another.
  */
 import { z } from 'zod'
-
-/** Crockford's alphabet in lower case: no i, l, o, u, so an id can be read aloud and typed. */
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
-const LENGTH = 12
+import { ID_ALPHABET as ALPHABET, ID_LENGTH as LENGTH } from './id-alphabet.ts'
 
 const id = <const P extends string>(prefix: P) =>
   z.string().regex(new RegExp(`^${prefix}_[${ALPHABET}]{${LENGTH}}$`), `expected an id like ${prefix}_…`)

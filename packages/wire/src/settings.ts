@@ -25,7 +25,7 @@ export const Settings = z.object({
   notify: NotifySettings,
 })
 export type Settings = z.infer<typeof Settings>
-export const DEFAULT_PHRASES = ['Looks good, continue', 'Run the tests', 'Stop and wait'] as const
+export { DEFAULT_PHRASES } from './phrases.ts'
 
 /** What a notification holds. `decide`: one-time tokens, each for one answer to one request with this content. */
 export const NotifyMessage = z.object({
