@@ -18,6 +18,7 @@ export interface GitRequest {
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
 const COMMANDS_LIMIT = 1024 * 1024
+const BY_GIT = 'only git itself speaks to a hosted repository; `berth pull` uses it'
 const NO_CACHE = 'no-cache, max-age=0, must-revalidate'
 
 export async function serveGit(git: GitRequest): Promise<Response> {
@@ -29,10 +30,10 @@ export async function serveGit(git: GitRequest): Promise<Response> {
   }
   if (request.method === 'POST' && (path === '/git-upload-pack' || path === '/git-receive-pack')) {
     const service: Service = path === '/git-upload-pack' ? 'git-upload-pack' : 'git-receive-pack'
-    if (request.headers.get('content-type') !== `application/x-${service}-request`) throw new BerthError('bad_request', 'not a git request')
+    if (request.headers.get('content-type') !== `application/x-${service}-request`) throw new BerthError('bad_request', 'not a git request', { hint: BY_GIT })
     return service === 'git-upload-pack' ? exchange(git, service, bodyOf(request)) : receive(git)
   }
-  throw new BerthError('not_found', 'no such path in a hosted repository')
+  throw new BerthError('not_found', 'no such path in a hosted repository', { hint: BY_GIT })
 }
 
 async function advertise(git: GitRequest, service: Service): Promise<Response> {
@@ -56,7 +57,7 @@ async function receive(git: GitRequest): Promise<Response> {
       }
       return exchange(git, 'git-receive-pack', continued(head, reader))
     }
-    const next = await reader.read()
+    const next = await reader.read().catch((cause: unknown) => { throw new BerthError('bad_request', 'the push ended early or is not what it says it is', { hint: 'push again', cause }) })
     // The list alone is limited: one piece of the body may hold the list and megabytes of the pack behind it.
     if (next.done || head.length > COMMANDS_LIMIT) {
       await reader.cancel().catch(() => {})
@@ -70,7 +71,7 @@ function understand(head: Uint8Array): ReturnType<typeof parsePushHead> {
   try {
     return parsePushHead(head)
   } catch (cause) {
-    throw new BerthError('bad_request', 'not a git push', { cause })
+    throw new BerthError('bad_request', 'not a git push', { hint: BY_GIT, cause })
   }
 }
 
@@ -118,7 +119,7 @@ function bodyOf(request: Request): ReadableStream<Uint8Array> {
   const body = request.body ?? new Blob([]).stream()
   const encoding = request.headers.get('content-encoding')
   if (encoding === null || encoding === 'identity') return body
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new BerthError('bad_request', `content-encoding ${encoding} is not understood`)
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new BerthError('bad_request', `content-encoding ${encoding} is not understood`, { hint: BY_GIT })
   // The platform's types of the two sides differ in the buffer they name, not in what flows.
   return body.pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>)
 }

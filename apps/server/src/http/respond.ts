@@ -32,8 +32,10 @@ export function asBerthError(thrown: unknown, log: Log): BerthError {
   if (thrown instanceof BerthError) return thrown
   if (thrown instanceof ORPCError) return fromContract(thrown, log)
   if (isDatabaseAway(thrown)) return new BerthError('database_unavailable', 'the database does not answer now', { hint: 'try again in a moment; see `berth server logs`', cause: thrown })
+  if (thrown instanceof URIError) return new BerthError('bad_request', 'the address holds a broken % sequence', { hint: 'encode it as UTF-8', cause: thrown })
+  if (isUnstorable(thrown)) return new BerthError('bad_request', 'a text holds characters that cannot be kept, such as a zero byte', { hint: 'leave them out', cause: thrown })
   if (isAbort(thrown)) return new BerthError('cancelled', 'the request was cancelled')
-  log(`bug: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`)
+  log(`bug: ${wholeOf(thrown)}`)
   return new BerthError('internal', 'something went wrong inside the server', { hint: 'see `berth server logs`' })
 }
 
@@ -67,6 +69,19 @@ function isDatabaseAway(thrown: unknown): boolean {
   const { code, syscall } = thrown as { code?: unknown; syscall?: unknown }
   if (typeof code !== 'string') return false
   return DATABASE_AWAY.test(code) || (syscall === 'connect' && /^E(NOENT|CONNREFUSED|CONNRESET|PIPE)$/.test(code)) || code === 'ECONNRESET' || code === 'EPIPE'
+}
+
+/** PostgreSQL keeps every text but those with a zero character. */
+function isUnstorable(thrown: unknown): boolean {
+  const code = thrown instanceof Error ? (thrown as { code?: unknown }).code : null
+  return code === '22P05' || code === '22021'
+}
+
+/** With the errors that one error stands for. */
+function wholeOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const parts = thrown instanceof AggregateError ? thrown.errors.map((part) => `\n  ${String(part)}`).join('') : ''
+  return `${thrown.stack ?? thrown.message}${parts}`
 }
 
 export function isAbort(thrown: unknown): boolean {
