@@ -14,6 +14,11 @@ export const DEFAULT_PORT = 7420
 /** Tried one after the other when nobody chose a port. */
 const PORTS_TRIED = 20
 
+/** Who has not shown a credential may not hold connections open, and so not use them up. */
+const STRANGER_IDLE_S = 30
+/** Answered to anybody. */
+const OPEN_PATHS = /^(\/sign-in|.*\/health)$/
+
 export interface ControlListener extends Listener {
   readonly loopback: boolean
   /** Where programs on this host reach it. */
@@ -27,6 +32,8 @@ export function listenForPeople(options: { hostname: string | undefined; port: n
   let handle: ControlFetch | null = null
   const open = (port: number) => listen<Attachment>({
     hostname, port,
+    idleSeconds: STRANGER_IDLE_S,
+    mayIdle: (request, response) => response.status !== 401 && response.status !== 403 && !OPEN_PATHS.test(new URL(request.url).pathname),
     fetch: (request, server) => handle?.(request, server) ?? secured(refusal(new BerthError('server_unreachable', 'the server is starting', { hint: 'try again in a moment' }))),
     websocket: {
       // What a stalled viewer may hold; `attach.ts` stops far below.

@@ -1,6 +1,6 @@
 /**
  * The only caller of `Bun.serve`. Its default idle timeout cuts a pending GET and a stalled stream after seconds,
- * so it is off here, and every handler brings limits of its own.
+ * so it is off for a request that is being answered, and every handler brings limits of its own.
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { BerthError } from '@berth/wire'
@@ -15,6 +15,10 @@ export interface ListenOptions<SocketData> {
   readonly unix?: string
   readonly fetch: (request: Request, server: Server<SocketData>) => Response | undefined | Promise<Response | undefined>
   readonly websocket?: WebSocketHandler<SocketData>
+  /** A connection that says nothing whole for so long is closed. Absent: never. */
+  readonly idleSeconds?: number
+  /** Whether who made the request may keep the connection for as long as they like. Absent: they may. */
+  readonly mayIdle?: (request: Request, response: Response) => boolean
   /** Largest request body accepted at all; handlers set lower ones. */
   readonly maxBodyBytes?: number
 }
@@ -39,8 +43,19 @@ const NO_SOCKETS: WebSocketHandler<never> = { message: (socket) => socket.close(
 export function listen<SocketData = undefined>(options: ListenOptions<SocketData>): Listener {
   const sockets = options.websocket ?? (NO_SOCKETS as WebSocketHandler<SocketData>)
   const websocket: WebSocketHandler<SocketData> = { maxPayloadLength: WEBSOCKET_MESSAGE_LIMIT, perMessageDeflate: false, ...sockets, idleTimeout: sockets.idleTimeout ?? 0 }
-  const shared = { fetch: options.fetch, websocket, idleTimeout: 0, maxRequestBodySize: options.maxBodyBytes ?? DEFAULT_MAX_BODY }
+  const shared = { fetch: patient(options), websocket, idleTimeout: options.idleSeconds ?? 0, maxRequestBodySize: options.maxBodyBytes ?? DEFAULT_MAX_BODY }
   return options.unix === undefined ? onPort(options, shared) : onSocket(options.unix, shared)
+}
+
+/** The limit is off while a request is answered; afterwards it counts again for those who may not idle. */
+function patient<SocketData>({ fetch, idleSeconds, mayIdle }: ListenOptions<SocketData>): ListenOptions<SocketData>['fetch'] {
+  if (idleSeconds === undefined) return fetch
+  return async (request, server) => {
+    server.timeout(request, 0)
+    const response = await fetch(request, server)
+    if (response !== undefined && mayIdle?.(request, response) === false) server.timeout(request, idleSeconds)
+    return response
+  }
 }
 
 type Shared<SocketData> = Pick<ListenOptions<SocketData>, 'fetch'> & { websocket: WebSocketHandler<SocketData>; idleTimeout: number; maxRequestBodySize: number }
