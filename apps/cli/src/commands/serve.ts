@@ -3,6 +3,7 @@ import { BerthError } from '@berth/wire/error'
 import { command, none, one } from '../command.ts'
 import type { Context } from '../context.ts'
 import { selfServer } from '../self.ts'
+import { serverEnvironment } from '../server-process/environment.ts'
 import { lastWords } from '../server-process/last-words.ts'
 
 export const serve = command({
@@ -67,7 +68,7 @@ async function runServerWord(context: Context, words: readonly string[]): Promis
 }
 
 function startRole<Stderr extends 'inherit' | 'pipe'>(context: Context, words: readonly string[], stderr: Stderr) {
-  return Bun.spawn(selfServer(words), { cwd: context.cwd, env: { ...process.env, BERTH_HOME: context.home }, stdin: 'inherit', stdout: 'inherit', stderr })
+  return Bun.spawn(selfServer(words), { cwd: context.cwd, env: serverEnvironment(context.home, process.env), stdin: 'inherit', stdout: 'inherit', stderr })
 }
 
 async function ended(context: Context, child: Pick<Bun.Subprocess, 'kill' | 'exited'>): Promise<number> {

@@ -8,6 +8,7 @@ import { SERVER_LOG_FILE, type ServerFile } from '@berth/wire/server-file'
 import { clean } from '../clean.ts'
 import type { Context } from '../context.ts'
 import { selfServer } from '../self.ts'
+import { serverEnvironment } from './environment.ts'
 import { findServer, isAlive } from './find.ts'
 import { lastWords } from './last-words.ts'
 
@@ -35,7 +36,7 @@ async function launch(context: Context, deadline: number): Promise<ServerFile> {
   const log = await mkdir(dirname(logPath), { recursive: true, mode: 0o700 }).then(() => openSync(logPath, 'a', 0o600)).catch((cause: unknown) => { throw unusableHome(dirname(logPath), cause) })
   const [program = '', ...args] = selfServer(['serve'])
   // Its own session and no terminal: closing this one must not end it. The home as its directory keeps no other busy.
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: context.home, env: { ...process.env, BERTH_HOME: context.home } })
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: context.home, env: serverEnvironment(context.home, process.env) })
   closeSync(log)
   let ended: string | null = null
   child.once('error', (error) => (ended = error.message))
