@@ -4,7 +4,7 @@ import type { Hunk, Review } from '@berth/wire/review'
 import { count } from '../rooms/words.ts'
 import type { LineAt } from './diff.tsx'
 import type { HunkChoice, ReviewChoice } from './choice-sheets.tsx'
-import { addedText, AT_END, nextOpen, stepFile, stepHunk, unitsOfFile, type Unit } from './place.ts'
+import { newText, AT_END, nextOpen, stepFile, stepHunk, unitsOfFile, type Unit } from './place.ts'
 import { openUnits, type ReviewRoom } from './review-state.ts'
 import { linesOf } from './rows.ts'
 
@@ -78,7 +78,7 @@ export function decider({ room, open, off }: { room: ReviewRoom; open: Signal<Op
       room.place.value = { path, hunkId: hunk.hunkId }
       const unit: Unit = { path, hunkId: hunk.hunkId, mark: hunk.mark, reason: hunk.reason }
       switch (choice) {
-        case 'copy': return void navigator.clipboard?.writeText(addedText(hunk)).then(() => room.say('Copied'), () => room.say('The browser does not allow copying here'))
+        case 'copy': return void navigator.clipboard?.writeText(newText(hunk)).then(() => room.say('Copied'), () => room.say('The browser does not allow copying here'))
         case 'reopen': return void room.mark([unit], 'open', { words: `Open again: ${linesOf(hunk).toLowerCase()}` })
         case 'accept': return decider.accept()
         case 'reject': return decider.reject()

@@ -35,7 +35,7 @@ export function Diff({ hunk, language, two, wrap, comments, onLine, onUncomment 
                 <Line row={right} number={right?.after ?? null} onTap={tap} />
               </div>
               {notes(left === right ? null : left)}
-              {notes(right)}
+              <div class="right-notes">{notes(right)}</div>
             </div>
           ))
           : shown.map((row, at) => (

@@ -5,17 +5,23 @@ import { sizeWords } from '../rooms/words.ts'
 
 /** What a diff does not show by itself, in words: where it came from, what kind of thing it is, how it is stored. */
 export function factsOf(file: ReviewFile): string[] {
-  const facts: string[] = []
-  if (file.status === 'added') facts.push('New file')
-  if (file.status === 'deleted') facts.push('Deleted')
-  if (file.status === 'conflict') facts.push('Merge conflict: both sides stand in the file')
-  if (file.status === 'type-changed') facts.push('Changed its kind')
-  if (file.kind === 'binary') facts.push(`Binary${sizes(file)}`)
-  if (file.kind === 'submodule') facts.push(`Submodule${file.before || file.after ? `: ${(file.before ?? 'none').slice(0, 10)} → ${(file.after ?? 'none').slice(0, 10)}` : ''}`)
-  if (file.kind === 'symlink') facts.push('Symbolic link: the line is where it points')
-  if (file.oldMode !== null && file.newMode !== null && file.oldMode !== file.newMode) facts.push(modeWords(file.oldMode, file.newMode))
-  if (file.crlf) facts.push('Lines end with CR LF')
-  return facts
+  const facts = [STATUS[file.status], kindWords(file), modeWords(file), file.crlf ? 'Lines end with CR LF' : null]
+  return facts.filter((fact) => fact !== null)
+}
+
+const STATUS: Record<ReviewFile['status'], string | null> = {
+  added: 'New file', deleted: 'Deleted', conflict: 'Merge conflict: both sides stand in the file', 'type-changed': 'Changed its kind',
+  modified: null, renamed: null, copied: null,
+}
+
+function kindWords(file: ReviewFile): string | null {
+  const short = (commit: string | null) => commit?.slice(0, 10) ?? 'none'
+  switch (file.kind) {
+    case 'text': return null
+    case 'binary': return `Binary${sizes(file)}`
+    case 'submodule': return file.before || file.after ? `Submodule: ${short(file.before)} → ${short(file.after)}` : 'Submodule'
+    case 'symlink': return 'Symbolic link: the line is where it points'
+  }
 }
 
 export function FileFacts({ file }: { file: ReviewFile }) {
@@ -48,8 +54,9 @@ function sizes({ before, after }: ReviewFile): string {
 
 const MODES: Record<string, string> = { '100644': 'a plain file', '100755': 'executable', '120000': 'a symbolic link', '160000': 'a submodule' }
 
-function modeWords(before: string, after: string): string {
-  if (before === '100644' && after === '100755') return 'Now executable'
-  if (before === '100755' && after === '100644') return 'No longer executable'
-  return `Was ${MODES[before] ?? `mode ${before}`}, now ${MODES[after] ?? `mode ${after}`}`
+function modeWords({ oldMode, newMode }: ReviewFile): string | null {
+  if (oldMode === null || newMode === null || oldMode === newMode) return null
+  if (oldMode === '100644' && newMode === '100755') return 'Now executable'
+  if (oldMode === '100755' && newMode === '100644') return 'No longer executable'
+  return `Was ${MODES[oldMode] ?? `mode ${oldMode}`}, now ${MODES[newMode] ?? `mode ${newMode}`}`
 }

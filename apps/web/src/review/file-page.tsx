@@ -40,7 +40,7 @@ export function FilePage(props: FilePageProps) {
         {file ? <Hunks {...props} file={file} /> : <EndCard room={room} review={review} off={off} onCommit={() => (open.value = { sheet: 'commit' })} onOpen={() => (room.place.value = nextOpen(review, AT_END))} />}
         {file && (
           <button type="button" class="next-file" onClick={() => (room.place.value = next ? toFile(review, index + 1) : stepFile(review, room.place.value, 1))}>
-            <span>{next ? <>Next: <PathName path={next.path} />{next.hunks.length > 0 && `, ${count(next.hunks.length, 'hunk')}`}</> : 'Finish the review'}</span>
+            <span>{next ? <>Next: <PathName path={next.path} />{next.hunks.length > 0 && `· ${count(next.hunks.length, 'hunk')}`}</> : 'Finish the review'}</span>
             <Icon name="i-next" />
           </button>
         )}

@@ -44,7 +44,7 @@ export function HunkCard({ hunk, current, language, two, wrap, comments, onFocus
 export const MARKS: Record<HunkMark, { word: string; tone: string; icon: string }> = {
   open: { word: 'open', tone: '', icon: '' },
   accepted: { word: 'Accepted', tone: 'ok', icon: 'i-check' },
-  queued: { word: 'Rejected, waits for the turn’s end', tone: 'no', icon: 'i-x' },
+  queued: { word: 'Rejected, waits for turn end', tone: 'no', icon: 'i-x' },
   rejected: { word: 'Rejected', tone: 'no', icon: 'i-x' },
 }
 

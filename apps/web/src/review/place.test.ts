@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'bun:test'
 import type { Hunk, HunkMark, Review, ReviewFile } from '@berth/wire/review'
-import { AT_END, goneWords, nextOpen, settle, stepFile, stepHunk, toFile, unsentOf, unsentWords, type Place } from './place.ts'
+import { AT_END, goneWords, newText, nextOpen, settle, stepFile, stepHunk, toFile, unsentOf, unsentWords, type Place } from './place.ts'
 
 const hunk = (hunkId: string, mark: HunkMark = 'open'): Hunk => ({ hunkId, oldStart: 1, oldLines: 1, newStart: 1, newLines: 1, section: '', lines: [], mark, reason: null })
 const file = (path: string, hunks: Hunk[], mark: HunkMark = 'open'): ReviewFile => ({ path, oldPath: null, status: 'modified', kind: 'text', oldMode: null, newMode: null, before: null, after: null, added: 1, removed: 1, crlf: false, huge: false, hunks, mark, reason: null })
@@ -50,4 +50,9 @@ it('counts what the agent was not told', () => {
 
 it('says what was not done because it is gone', () => {
   expect([goneWords([]), goneWords(['a']), goneWords(['a', 'b'])]).toEqual([null, 'This change is no longer in the tree; nothing was done with it.', '2 changes are no longer in the tree; nothing was done with them.'])
+})
+
+it('gives the new side between the first and the last change to edit', () => {
+  expect(newText({ lines: [' a', '-b', '+c\r', ' d', '+e', '\\ No newline at end of file', ' f'] })).toBe('c\nd\ne')
+  expect(newText({ lines: [' a', '-b', ' c'] })).toBe('')
 })

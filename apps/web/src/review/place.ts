@@ -81,6 +81,9 @@ export function goneWords(gone: readonly string[]): string | null {
   return gone.length === 1 ? 'This change is no longer in the tree; nothing was done with it.' : `${gone.length} changes are no longer in the tree; nothing was done with them.`
 }
 
-export function addedText(hunk: Hunk): string {
-  return hunk.lines.filter((line) => line.startsWith('+')).map((line) => line.slice(1)).join('\n')
+/** The new side between the first and the last changed line: what editing by hand replaces, and what copying takes. */
+export function newText({ lines }: Pick<Hunk, 'lines'>): string {
+  const changed = (line: string) => line.startsWith('+') || line.startsWith('-')
+  const core = lines.slice(lines.findIndex(changed), lines.findLastIndex(changed) + 1)
+  return core.filter((line) => line.startsWith('+') || line.startsWith(' ')).map((line) => line.slice(1).replace(/\r$/, '')).join('\n')
 }

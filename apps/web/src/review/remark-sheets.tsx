@@ -6,7 +6,7 @@ import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
 import { PathName, Shown } from '../rooms/shown.tsx'
 import { lineAt, type LineAt } from './diff.tsx'
-import { addedText } from './place.ts'
+import { newText } from './place.ts'
 import type { ReviewRoom } from './review-state.ts'
 import { linesOf, rowsOf } from './rows.ts'
 
@@ -65,7 +65,7 @@ export function RejectSheet({ room, title, detail, onReject, onClose }: { room: 
 
 export function EditSheet({ room, path, hunk, onClose }: SheetOf) {
   const field = useId()
-  const text = useSignal(addedText(hunk))
+  const text = useSignal(newText(hunk))
   const removed = hunk.lines.filter((line) => line.startsWith('-'))
   const save = async () => {
     if (await room.edit({ path, hunkId: hunk.hunkId }, text.value)) onClose()
@@ -77,7 +77,7 @@ export function EditSheet({ room, path, hunk, onClose }: SheetOf) {
         <details class="before"><summary>What stood here before</summary><pre class="quote"><Shown text={removed.map((line) => line.slice(1)).join('\n')} /></pre></details>
       )}
       <label class="field" for={field}>
-        <span>The added lines <small>yours replace the agent’s, and are accepted</small></span>
+        <span>The new lines <small>yours replace the agent’s, and are accepted</small></span>
         <textarea id={field} class="code-field" rows={Math.min(18, Math.max(5, text.value.split('\n').length + 1))} maxLength={60_000} spellcheck={false} autocapitalize="off" autocomplete="off" autofocus value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
       </label>
       <RefusalLine refusal={room.refusal.value} />

@@ -12,9 +12,9 @@ describe('rowsOf', () => {
   })
 
   it('colours and marks without losing a character', () => {
-    const [removed, added] = rowsOf(hunk(["-return f('x') // old", "+return g('x') // new"]), 'script')
-    expect([textOf(removed ?? null), textOf(added ?? null)]).toEqual(["return f('x') // old", "return g('x') // new"])
-    expect([changedOf(removed), changedOf(added)]).toEqual([['f', 'old'], ['g', 'new']])
+    const [removed, added] = rowsOf(hunk(["-return first('x') // old", "+return other('x') // new"]), 'script')
+    expect([textOf(removed ?? null), textOf(added ?? null)]).toEqual(["return first('x') // old", "return other('x') // new"])
+    expect([changedOf(removed), changedOf(added)]).toEqual([['first', 'old'], ['other', 'new']])
     expect(added?.pieces[0]).toEqual({ text: 'return', voice: 'k', changed: false })
   })
 

@@ -16,8 +16,8 @@ describe('wordDiff', () => {
     expect(check(['keep old thing here'], ['keep a new word here'])).toEqual({ removed: ['old thing'], added: ['a new word'] })
   })
 
-  it('follows a line that was broken in two', () => {
-    expect(check(['sum(a, b) + tail'], ['const x = sum(a, b)', 'return x + tail'])).toEqual({ removed: [], added: ['const x =', 'return x'] })
+  it('compares lines that are alike, wherever they stand in the blocks', () => {
+    expect(check(['const total = sum(a, b)', 'return total'], ['// why', 'const total = sum(a, c)', 'log(1)', 'return total'])).toEqual({ removed: ['b'], added: ['c'] })
   })
 
   it('leaves a wholly new line to its sign', () => {

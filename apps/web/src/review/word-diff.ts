@@ -1,34 +1,76 @@
 /**
- * Which words changed between a removed and an added block. Marks are given only where the blocks are alike: in two
- * unrelated blocks every word would be marked, which says nothing.
+ * Which words changed between a removed and an added block. Lines are paired first, and only lines that are alike are
+ * compared: in two unrelated lines every word would be marked, which says nothing.
  */
 export interface Range { readonly from: number; readonly to: number }
 /** One list of ranges per line. */
 export interface WordMarks { readonly removed: Range[][]; readonly added: Range[][] }
 
-/** Cells of the comparison's table; beyond it a block is too large to be read word by word anyway. */
-const CELLS_LIMIT = 400_000
-/** Share of the smaller block's letters that must be common. */
-const ALIKE = 0.3
+/** Pairs of lines compared; beyond it a block is too large to be read word by word anyway. */
+const PAIRS_LIMIT = 2500
+/** Cells of one comparison's table. */
+const CELLS_LIMIT = 40_000
+/** Share of the smaller line's letters that must be common. */
+const ALIKE = 0.4
 
-interface Word { readonly text: string; readonly line: number; readonly from: number }
+interface Word { readonly text: string; readonly from: number }
 
 export function wordDiff(removed: readonly string[], added: readonly string[]): WordMarks {
-  const none: WordMarks = { removed: removed.map(() => []), added: added.map(() => []) }
-  const [before, after] = [wordsOf(removed), wordsOf(added)]
-  if (before.length === 0 || after.length === 0 || before.length * after.length > CELLS_LIMIT) return none
-  const common = longestCommon(before, after)
-  const letters = (list: readonly Word[]) => list.reduce((sum, word) => sum + (/\w/.test(word.text) ? word.text.length : 0), 0)
-  const kept = letters(common.map(([at]) => before[at]).filter((word) => word !== undefined))
-  if (kept < ALIKE * Math.min(letters(before), letters(after))) return none
-  return {
-    removed: marksOf(before, new Set(common.map(([at]) => at)), removed),
-    added: marksOf(after, new Set(common.map(([, at]) => at)), added),
+  const marks: WordMarks = { removed: removed.map(() => []), added: added.map(() => []) }
+  if (removed.length * added.length > PAIRS_LIMIT) return marks
+  const [before, after] = [removed.map(wordsOf), added.map(wordsOf)]
+  for (const [row, column] of pairLines(before, after)) {
+    const [old, now] = [before[row] ?? [], after[column] ?? []]
+    const common = longestCommon(old, now)
+    marks.removed[row] = rangesOf(old, new Set(common.map(([at]) => at)), removed[row] ?? '')
+    marks.added[column] = rangesOf(now, new Set(common.map(([, at]) => at)), added[column] ?? '')
   }
+  return marks
 }
 
-function wordsOf(lines: readonly string[]): Word[] {
-  return lines.flatMap((text, line) => [...text.matchAll(/[\p{L}\p{N}_$]+|[^\s\p{L}\p{N}_$]/gu)].map((match) => ({ text: match[0], line, from: match.index })))
+function wordsOf(text: string): Word[] {
+  return [...text.matchAll(/[\p{L}\p{N}_$]+|[^\s\p{L}\p{N}_$]/gu)].map((match) => ({ text: match[0], from: match.index }))
+}
+
+function letters(words: Iterable<string>): number {
+  let sum = 0
+  for (const word of words) if (/[\p{L}\p{N}]/u.test(word)) sum += word.length
+  return sum
+}
+
+/** 0 to 1 by the letters of the words both have, in whatever order. */
+function alike(before: readonly Word[], after: readonly Word[]): number {
+  const left = new Map<string, number>()
+  for (const { text } of before) left.set(text, (left.get(text) ?? 0) + 1)
+  const common = after.flatMap(({ text }) => {
+    const count = left.get(text) ?? 0
+    left.set(text, count - 1)
+    return count > 0 ? [text] : []
+  })
+  const least = Math.min(letters(before.map((word) => word.text)), letters(after.map((word) => word.text)))
+  return least === 0 ? 0 : letters(common) / least
+}
+
+/** In order, so that the whole is as alike as can be. */
+function pairLines(before: readonly Word[][], after: readonly Word[][]): [number, number][] {
+  const width = after.length + 1
+  const score = before.map((old) => after.map((now) => {
+    const value = alike(old, now)
+    return value >= ALIKE && old.length * now.length <= CELLS_LIMIT ? value : 0
+  }))
+  const best = new Float64Array((before.length + 1) * width)
+  const cell = (row: number, column: number) => best[row * width + column] ?? 0
+  for (let row = before.length - 1; row >= 0; row -= 1)
+    for (let column = after.length - 1; column >= 0; column -= 1)
+      best[row * width + column] = Math.max(cell(row + 1, column), cell(row, column + 1), (score[row]?.[column] ?? 0) + cell(row + 1, column + 1))
+  const pairs: [number, number][] = []
+  for (let row = 0, column = 0; row < before.length && column < after.length; ) {
+    const here = score[row]?.[column] ?? 0
+    if (here > 0 && cell(row, column) === here + cell(row + 1, column + 1)) pairs.push([row++, column++])
+    else if (cell(row + 1, column) >= cell(row, column + 1)) row += 1
+    else column += 1
+  }
+  return pairs
 }
 
 /** Pairs of indices of the longest common subsequence, in order. */
@@ -48,18 +90,15 @@ function longestCommon(before: readonly Word[], after: readonly Word[]): [number
   return pairs
 }
 
-/** Neighbours become one range; a line without a common word is new as a whole, and its sign says that. */
-function marksOf(words: readonly Word[], common: ReadonlySet<number>, lines: readonly string[]): Range[][] {
-  const marks: Range[][] = lines.map(() => [])
-  const known = new Set([...common].flatMap((at) => (words[at] ? [words[at].line] : [])))
+/** Neighbours become one range. */
+function rangesOf(words: readonly Word[], common: ReadonlySet<number>, text: string): Range[] {
+  const ranges: Range[] = []
   words.forEach((word, at) => {
-    const list = marks[word.line]
-    if (common.has(at) || !list || !known.has(word.line)) return
-    const last = list.at(-1)
+    if (common.has(at)) return
+    const last = ranges.at(-1)
     const to = word.from + word.text.length
-    const text = lines[word.line] ?? ''
-    if (last && !common.has(at - 1) && text.slice(last.to, word.from).trim() === '') list[list.length - 1] = { from: last.from, to }
-    else list.push({ from: word.from, to })
+    if (last && !common.has(at - 1) && text.slice(last.to, word.from).trim() === '') ranges[ranges.length - 1] = { from: last.from, to }
+    else ranges.push({ from: word.from, to })
   })
-  return marks
+  return ranges
 }
