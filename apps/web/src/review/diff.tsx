@@ -65,7 +65,7 @@ function Line({ row, number, onTap }: { row: Row | null; number: number | null; 
         {row.sign !== ' ' && <span class="unseen">{WORDS[row.sign]}: </span>}
         {row.pieces.map((piece, at) => <PieceOf key={at} text={piece.text} voice={piece.voice} changed={piece.changed} />)}
         {row.cutBy > 0 && <Aside>… {row.cutBy.toLocaleString()} more characters</Aside>}
-        {row.oddEnd && <Aside>CR LF</Aside>}
+        {row.oddEnd && <Aside>{row.oddEnd}</Aside>}
         {row.noNewline && <Aside>no line end</Aside>}
       </span>
     </div>

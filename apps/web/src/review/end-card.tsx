@@ -28,7 +28,7 @@ export function EndCard({ room, review, off, onCommit, onOpen }: { room: ReviewR
             <span>Anything else for the agent? <small>optional</small></span>
             <textarea id={field} rows={2} maxLength={8000} disabled={off} value={note.value} onInput={(event) => (note.value = event.currentTarget.value)} />
           </label>
-          <button type="submit" class="btn main" disabled={off || room.acting.value}><Icon name="i-send" />Send {unsent} to the agent</button>
+          <button type="submit" class="btn main send" disabled={off || room.acting.value}><Icon name="i-send" />Send {unsent} to the agent</button>
           {review.busy && <p class="meta">A turn runs; it reads this when the turn ends.</p>}
         </form>
       )}

@@ -45,8 +45,6 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   const acting = signal(false)
   const place = signal<Place>(AT_END)
   const said = signal<Said | null>(null)
-  const canUndo = signal(false)
-  const past: { units: readonly Pick<Unit, 'path' | 'hunkId'>[]; words: string }[] = []
   const stop = new AbortController()
   let begun = false
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -101,6 +99,30 @@ export function openReview(id: WorkspaceId): ReviewRoom {
       loading.value = false
     }
   }
+  return {
+    review, asOf, refusal, loading, acting, place, said, read, say,
+    async loadHuge(path) {
+      await act(async () => {
+        const file = (await rooms.getReview({ id, only: path })).files.find((candidate) => candidate.path === path)
+        if (!file || !review.value) return
+        opened.set(path, file)
+        show(review.value)
+      })
+    },
+    ...marking({ id, review, place, act, fresh, say }),
+    ...remarks({ id, review, act, fresh, say }),
+    close() {
+      stop.abort()
+      clearTimeout(timer)
+    },
+  }
+}
+
+interface MarkDeps extends RemarkDeps { place: Signal<Place>; say(text: string, undo?: () => void): void }
+
+function marking({ id, review, place, act, fresh, say }: MarkDeps): Pick<ReviewRoom, 'mark' | 'undo' | 'canUndo'> {
+  const canUndo = signal(false)
+  const past: { units: readonly Pick<Unit, 'path' | 'hunkId'>[]; words: string }[] = []
   const send = async (units: readonly Pick<Unit, 'path' | 'hunkId'>[], mark: Mark, reason?: string): Promise<string[]> => {
     const gone: string[] = []
     for (let at = 0; at < units.length; at += MARKS_AT_ONCE) {
@@ -123,15 +145,7 @@ export function openReview(id: WorkspaceId): ReviewRoom {
     })
   }
   return {
-    review, asOf, refusal, loading, acting, place, said, canUndo, read, undo, say,
-    async loadHuge(path) {
-      await act(async () => {
-        const file = (await rooms.getReview({ id, only: path })).files.find((candidate) => candidate.path === path)
-        if (!file || !review.value) return
-        opened.set(path, file)
-        show(review.value)
-      })
-    },
+    canUndo, undo,
     mark: (units, mark, { reason, words }) => act(async () => {
       const gone = goneWords(await send(units, mark, reason))
       if (gone) return say(gone)
@@ -142,6 +156,13 @@ export function openReview(id: WorkspaceId): ReviewRoom {
       // A single decision leads to the next one; a whole file or turn may have left nothing open.
       if (review.value) place.value = nextOpen(review.value, place.value)
     }),
+  }
+}
+
+interface RemarkDeps { id: WorkspaceId; review: ReadonlySignal<Review | null>; act(work: () => Promise<unknown>): Promise<boolean>; fresh(review: Review): void; say(text: string): void }
+
+function remarks({ id, review, act, fresh, say }: RemarkDeps): Pick<ReviewRoom, 'edit' | 'comment' | 'uncomment' | 'send'> {
+  return {
     edit: (at, text) => act(async () => {
       if (!review.value) return
       fresh(await rooms.editHunk({ id, tree: review.value.tree, path: at.path, hunkId: at.hunkId, text }))
@@ -160,10 +181,6 @@ export function openReview(id: WorkspaceId): ReviewRoom {
       fresh(await rooms.getReview({ id }))
       say(answer.sent === 0 ? 'There was nothing to tell' : `Told the agent: ${answer.sent} ${answer.sent === 1 ? 'remark' : 'remarks'}`)
     }),
-    close() {
-      stop.abort()
-      clearTimeout(timer)
-    },
   }
 }
 

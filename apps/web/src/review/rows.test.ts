@@ -28,9 +28,11 @@ describe('rowsOf', () => {
     expect(rows.map((row) => row.noNewline)).toEqual([true, false])
   })
 
-  it('says a CR only where lines differ in it', () => {
-    expect(rowsOf(hunk([' a\r', '+b\r']), null).map((row) => [textOf(row), row.oddEnd])).toEqual([['a', false], ['b', false]])
-    expect(rowsOf(hunk(['-a\r', '+a']), null).map((row) => [textOf(row), row.oddEnd])).toEqual([['a', true], ['a', false]])
+  it('says how a line ends only where most end otherwise', () => {
+    const ends = (lines: string[]) => rowsOf(hunk(lines), null).map((row) => [textOf(row), row.oddEnd])
+    expect(ends([' a\r', '+b\r'])).toEqual([['a', null], ['b', null]])
+    expect(ends(['-a\r', '+a'])).toEqual([['a', 'CR LF'], ['a', null]])
+    expect(ends([' a\r', ' b\r', '+c'])).toEqual([['a', null], ['b', null], ['c', 'LF']])
   })
 
   it('cuts a line that nobody reads, and says by how much', () => {

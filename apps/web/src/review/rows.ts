@@ -11,8 +11,8 @@ export interface Row {
   readonly pieces: readonly Piece[]
   /** Characters that are not shown: a line of ten megabytes is not read. */
   readonly cutBy: number
-  /** The line ends with CR LF where its neighbours of the hunk do not. */
-  readonly oddEnd: boolean
+  /** How the line ends, where most of the hunk's lines end otherwise. */
+  readonly oddEnd: 'CR LF' | 'LF' | null
   /** The file ends here without a line end. */
   readonly noNewline: boolean
 }
@@ -26,7 +26,7 @@ export function rowsOf(hunk: Pick<Hunk, 'lines' | 'oldStart' | 'newStart'>, lang
   const texts = lines.map((line) => line.text.slice(0, LINE_SHOWN))
   const voices = coloured(lines, texts, language)
   const marks = marked(lines, texts)
-  const mixed = new Set(lines.map((line) => line.cr)).size > 1
+  const mostlyCr = lines.filter((line) => line.cr).length * 2 > lines.length
   let [before, after] = [hunk.oldStart, hunk.newStart]
   return lines.map((line, at) => ({
     sign: line.sign,
@@ -34,7 +34,7 @@ export function rowsOf(hunk: Pick<Hunk, 'lines' | 'oldStart' | 'newStart'>, lang
     after: line.sign === '-' ? null : after++,
     pieces: piecesOf(voices[at] ?? [], marks[at] ?? []),
     cutBy: line.text.length - (texts[at]?.length ?? 0),
-    oddEnd: mixed && line.cr,
+    oddEnd: line.cr === mostlyCr || line.noNewline ? null : line.cr ? 'CR LF' : 'LF',
     noNewline: line.noNewline,
   }))
 }

@@ -17,6 +17,7 @@ export function PathName({ path }: { path: string }) {
 }
 
 export function Delta({ added, removed }: { added: number; removed: number }) {
+  if (added === 0 && removed === 0) return null
   return (
     <span class="delta">
       <span class="plus">+{added}</span>
