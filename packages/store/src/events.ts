@@ -3,6 +3,7 @@ import { BerthError, StoredEvent, type WorkspaceId } from '@berth/wire'
 import type { DatabaseAddress } from './address.ts'
 import type { StoreContext } from './context.ts'
 import { listenTo } from './listen.ts'
+import { shareReads } from './shared-read.ts'
 import { appendEvents, EVENTS_CHANNEL } from './streams.ts'
 
 const PAGE_LIMIT = 1000
@@ -33,7 +34,7 @@ export async function createEventStore({ sql, ids, log }: StoreContext, address:
       return sql.begin((tx) => appendEvents(tx, workspaceId, added.map(({ id, body }) => ({ id: id ?? ids.event(), at: now, source: 'server', body }))))
     },
 
-    async read(workspaceId, after, limit) {
+    read: shareReads(async (workspaceId, after, limit) => {
       const rows = await sql`
         select workspace_id, seq, id, at, source, body from events
         where workspace_id = ${workspaceId} and seq > ${after} order by seq limit ${Math.max(1, Math.min(limit, PAGE_LIMIT))}`
@@ -44,7 +45,7 @@ export async function createEventStore({ sql, ids, log }: StoreContext, address:
         throw new BerthError('cursor_gone', `events up to ${stream.floor} are no longer kept`, { hint: `read on from ${stream.floor}`, details: { floor: stream.floor } })
       }
       return rows.map((row) => readable(row))
-    },
+    }),
 
     async tail(workspaceId) {
       const [row] = await sql<{ tail: number }[]>`select tail from streams where workspace_id = ${workspaceId}`
