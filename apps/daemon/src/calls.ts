@@ -6,6 +6,7 @@ import type { ApprovalId, PromptId } from '@berth/wire'
 import type { CallHandlers, DaemonContext, Link, Terminals } from './contracts.ts'
 import type { Converger } from './converge.ts'
 import type { GitTree } from './services/git/tree.ts'
+import type { ReviewService } from './services/review/index.ts'
 import { safeName } from './services/processes/services.ts'
 import { usableToolbox } from './upgrade.ts'
 
@@ -14,6 +15,7 @@ export interface CallDeps {
   readonly converger: Converger
   readonly terminals: Terminals
   readonly tree: GitTree
+  readonly review: ReviewService
   readonly link: () => Pick<Link, 'flush'>
   readonly bootPath: string
   /** Exits so that the supervisor goes on with another toolbox. */
@@ -53,6 +55,7 @@ export function createCalls(deps: CallDeps): CallHandlers {
       requireName()
       return deps.tree.diff(request, signal)
     },
+    ...deps.review.calls(requireName),
     'terminal.list': async () => (await deps.terminals.list()).map(({ terminalId, title, backend, viewers }) => ({ terminalId, title, backend, viewers: viewers() })),
     'logs.read': async ({ source, tailBytes }) => ({ text: await readLogs(deps, source, tailBytes ?? 64 * 1024) }),
     'stop.prepare': async ({ withinMs, publish }, signal) => {

@@ -54,7 +54,7 @@ export interface AsAgent {
   environment(extra?: Record<string, string>): Record<string, string>
   /** argv prefix and spawn options that drop to the agent's uid and gid. */
   command(argv: readonly string[]): { argv: string[]; uid?: number; gid?: number }
-  run(argv: readonly string[], options: { cwd?: string; env?: Record<string, string>; stdin?: string | Uint8Array; signal?: AbortSignal; limitBytes?: number }): Promise<{ exitCode: number; stdout: string; stderr: string }>
+  run(argv: readonly string[], options: { cwd?: string; env?: Record<string, string>; stdin?: string | Uint8Array; signal?: AbortSignal; limitBytes?: number; /** Output as it is, one character a byte. */ bytes?: boolean }): Promise<{ exitCode: number; stdout: string; stderr: string }>
 }
 
 /** One terminal, whatever keeps it (tmux or our holder). Both outlive the daemon. */

@@ -19,6 +19,7 @@ import { createAsAgent } from './services/as-agent.ts'
 import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createGitTree } from './services/git/tree.ts'
+import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createServices } from './services/processes/services.ts'
 import { carries, listProcesses } from './services/processes/table.ts'
@@ -78,8 +79,9 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   }
   let gateway: Gateway | null = null
   const hostedUrl = async (): Promise<string> => (gateway ??= openGateway({ openStream })).gitUrl
+  const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, log })
   const converger: Converger = createConverger({
-    context, asAgent, terminals, services, changed: reportSoon,
+    context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, changed: reportSoon,
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
@@ -101,7 +103,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     handlers: {
       onAssignment,
       calls: createCalls({
-        context, converger, terminals, tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
+        context, converger, terminals, review, tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
         link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
         bootPath: options.path,
         upgrade: (toolboxDir) => {
@@ -118,6 +120,8 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     async close() {
       await link?.flush(FLUSH_AT_END_MS)
       stop.abort()
+      // What changes files goes on by itself; waiting keeps its answer, for as long as an end may take.
+      await Promise.race([review.settled(), Bun.sleep(FLUSH_AT_END_MS)])
       await converger.driver?.release()
       services.release()
       terminals.close()

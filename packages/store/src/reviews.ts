@@ -78,8 +78,8 @@ export function createReviews({ sql, ids, log }: StoreContext): ReviewStore {
     }),
 
     addComment: (workspaceId, comment, now) => inStream(workspaceId, async (tx) => {
-      const [{ count = 0 } = {}] = await tx<{ count: number }[]>`select count(*)::int as count from review_comments where workspace_id = ${workspaceId} and sent_at is null`
-      if (count >= COMMENTS_LIMIT / 2) throw new BerthError('too_many', `${count} comments wait to be sent already`, { hint: 'send them first' })
+      const waiting = (await tx`select id from review_comments where workspace_id = ${workspaceId} and sent_at is null limit ${COMMENTS_LIMIT}`).length
+      if (waiting >= COMMENTS_LIMIT / 2) throw new BerthError('too_many', `${waiting} comments wait to be sent already`, { hint: 'send them first' })
       const { commentId, sent: _sent, path, quote, text, by, ...rest } = comment
       await tx`insert into review_comments ${tx({ id: commentId, workspaceId, ...rest, path: cleanText(path), quote: cleanText(quote), text: cleanText(text), by: cleanText(by) })}`
       // Old ones that were sent make room.
@@ -144,12 +144,16 @@ async function putMark(tx: Transaction, workspaceId: WorkspaceId, { piece, path,
 
 async function trim(tx: Transaction, workspaceId: WorkspaceId, { put }: ReviewChange): Promise<void> {
   if (put === undefined || put.length === 0) return
-  const [{ count = 0 } = {}] = await tx<{ count: number }[]>`select count(*)::int as count from review_marks where workspace_id = ${workspaceId}`
+  const count = await marksOf(tx, workspaceId)
   if (count <= MARKS_LIMIT) return
   await tx`
     delete from review_marks where (workspace_id, path, hunk_id) in (
       select workspace_id, path, hunk_id from review_marks where workspace_id = ${workspaceId} and mark = 'accepted' order by at limit ${count - MARKS_LIMIT})`
-  const [{ left = 0 } = {}] = await tx<{ left: number }[]>`select count(*)::int as left from review_marks where workspace_id = ${workspaceId}`
-  if (left > MARKS_LIMIT) throw new BerthError('too_many', `more than ${MARKS_LIMIT} rejections wait`, { hint: 'send them to the agent first' })
+  if (await marksOf(tx, workspaceId) > MARKS_LIMIT) throw new BerthError('too_many', `more than ${MARKS_LIMIT} rejections wait`, { hint: 'send them to the agent first' })
 }
 
+
+async function marksOf(tx: Transaction, workspaceId: WorkspaceId): Promise<number> {
+  const [row] = await tx<{ count: number }[]>`select count(*)::int as count from review_marks where workspace_id = ${workspaceId}`
+  return row?.count ?? 0
+}

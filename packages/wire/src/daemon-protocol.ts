@@ -15,6 +15,8 @@
 import { z } from 'zod'
 import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
+import { LiveItem } from './live.ts'
+import { reviewMethods } from './review-methods.ts'
 import { AgentKind, AgentState, ApprovalMode, CodeSource, Isolation } from './workspace.ts'
 
 export const LINK_PATH = '/link/v1'
@@ -22,6 +24,8 @@ export const LINK_PATH = '/link/v1'
 export const ENROL_PATH = '/link/v1/enrol'
 export const LINK_MESSAGE_LIMIT = 1024 * 1024
 export const EVENT_BATCH_LIMIT = 64
+/** Of one `live` message; more than so much is not of this moment. */
+export const LIVE_ITEMS_LIMIT = 64
 /** The daemon reports at least this often, unless its welcome says otherwise. */
 export const REPORT_INTERVAL_MS = 60_000
 export const PING_INTERVAL_MS = 15_000
@@ -136,6 +140,8 @@ export type Hello = z.infer<typeof Hello>
 export const FromDaemon = z.discriminatedUnion('type', [
   Hello,
   z.object({ type: z.literal('events'), epoch: z.number().int(), journalId: z.string(), entries: z.array(JournalEntry).min(1).max(EVENT_BATCH_LIMIT) }),
+  /** Text as it is written: never journaled, never answered, left out when the link is slow. An older server ignores it. */
+  z.object({ type: z.literal('live'), epoch: z.number().int(), items: z.array(LiveItem).min(1).max(LIVE_ITEMS_LIMIT) }),
   z.object({ type: z.literal('report'), epoch: z.number().int(), activity: ActivityReport }),
   // A union of its own: two options of one type are refused by zod, at the first message parsed.
   z.discriminatedUnion('ok', [
@@ -168,6 +174,7 @@ export type ToDaemon = z.infer<typeof ToDaemon>
 const none = z.object({})
 /** Calls from the server. Every one may be repeated: a call whose answer was lost is sent again. */
 export const daemonMethods = {
+  ...reviewMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
   'session.interrupt': { params: none, result: z.object({ interrupted: z.boolean() }) },

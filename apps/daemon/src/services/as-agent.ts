@@ -54,7 +54,7 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
       options.signal?.addEventListener('abort', onAbort, { once: true })
       try {
         const limit = options.limitBytes ?? OUTPUT_LIMIT_BYTES
-        const [stdout, stderr, exitCode] = await Promise.all([readLimited(child.stdout, limit), readLimited(child.stderr, limit), child.exited])
+        const [stdout, stderr, exitCode] = await Promise.all([readLimited(child.stdout, limit, options.bytes), readLimited(child.stderr, limit), child.exited])
         options.signal?.throwIfAborted()
         return { exitCode, stdout, stderr }
       } finally {
@@ -75,7 +75,7 @@ function inherited(env: Readonly<Record<string, string | undefined>>, isolation:
 }
 
 /** Reads to the end and keeps the first `limit` bytes, so that the writer is never blocked by a full pipe. */
-async function readLimited(stream: ReadableStream<Uint8Array>, limit: number): Promise<string> {
+async function readLimited(stream: ReadableStream<Uint8Array>, limit: number, bytes = false): Promise<string> {
   const chunks: Uint8Array[] = []
   let kept = 0
   for await (const chunk of stream) {
@@ -83,7 +83,8 @@ async function readLimited(stream: ReadableStream<Uint8Array>, limit: number): P
     chunks.push(chunk.subarray(0, limit - kept))
     kept += Math.min(chunk.length, limit - kept)
   }
-  return new TextDecoder().decode(Buffer.concat(chunks))
+  const all = Buffer.concat(chunks)
+  return bytes ? all.toString('latin1') : new TextDecoder().decode(all)
 }
 
 export function killGroup(leader: number): void {

@@ -19,19 +19,25 @@ export function reviewMessage({ rejected, comments, note }: ReviewMessage): stri
     room -= part.length
   }
   if (rejected.length > 0) add('I reviewed your changes. These are rejected: they are already taken out of the files, so read a file again before you edit it, and do not put them back as they were.')
-  for (const [index, { piece, path, reason }] of rejected.entries()) {
-    const where = piece.hunk === null ? `${inline(path)}, the whole file` : `${inline(path)}, ${linesOf(piece.hunk)}`
-    add(`${index + 1}. ${where}${reason === null || reason.trim() === '' ? '' : `: ${harmless(reason).trim()}`}`)
-    const shown = piece.hunk === null ? '' : fenced(piece.hunk)
+  for (const [index, one] of rejected.entries()) {
+    add(`${index + 1}. ${rejection(one)}`)
+    const shown = one.piece.hunk === null ? '' : fenced(one.piece.hunk)
     if (shown !== '' && shown.length <= room) add(shown)
   }
   if (comments.length > 0) add(rejected.length > 0 ? 'Comments:' : 'Comments on your changes:')
-  for (const [index, { path, line, side, quote, text }] of comments.entries()) {
-    const quoted = quote.trim() === '' ? '' : ` (${inline(quote.trim().slice(0, 200))})`
-    add(`${rejected.length + index + 1}. ${inline(path)}, line ${line}${side === 'old' ? ' before the change' : ''}${quoted}: ${harmless(text).trim()}`)
-  }
+  for (const [index, comment] of comments.entries()) add(`${rejected.length + index + 1}. ${remark(comment)}`)
   if (note !== null && note.trim() !== '') add(harmless(note).trim())
   return parts.join('\n\n')
+}
+
+function rejection({ piece, path, reason }: Decided): string {
+  const where = piece.hunk === null ? `${inline(path)}, the whole file` : `${inline(path)}, ${linesOf(piece.hunk)}`
+  return `${where}${reason === null || reason.trim() === '' ? '' : `: ${harmless(reason).trim()}`}`
+}
+
+function remark({ path, line, side, quote, text }: ReviewComment): string {
+  const quoted = quote.trim() === '' ? '' : ` (${inline(quote.trim().slice(0, 200))})`
+  return `${inline(path)}, line ${line}${side === 'old' ? ' before the change' : ''}${quoted}: ${harmless(text).trim()}`
 }
 
 function linesOf({ newStart, newLines, oldStart, oldLines }: ChangedHunk): string {

@@ -42,27 +42,35 @@ function isShown(file: ChangedFile | undefined, one: Decided): boolean {
 const hunksAt = (path: string, file: ChangedFile | undefined, past: readonly Decided[]): ChangedHunk[] =>
   [...(file?.hunks ?? []), ...past.filter((one) => one.path === path).flatMap(({ piece }) => piece.hunk ?? [])]
 
+type Marked = { mark: HunkMark; reason: string | null }
+
 function fileView({ file, marks, past }: { file: ChangedFile | null; marks: ReadonlyMap<string, Decided>; past: readonly Decided[] }): ReviewFile | null {
   const about = file ?? past[0]?.piece.file
   if (about === undefined) return null
-  const markOf = (hunkId: string): { mark: HunkMark; reason: string | null } => {
+  const markOf = (hunkId: string): Marked => {
     const found = marks.get(keyOf({ path: about.path, hunkId }))
     return found === undefined ? { mark: 'open', reason: null } : { mark: found.mark, reason: found.reason }
   }
-  const first = file === null ? undefined : partsOf(file)[0]?.hunkId
+  // The parts of a file that is decided whole share the mark of its first.
+  const first = file !== null && isWhole(file) ? partsOf(file)[0]?.hunkId : undefined
   const hunks = [
-    ...(file?.hunks ?? []).map((hunk) => hunkView(hunk, markOf(file !== null && isWhole(file) ? (first ?? hunk.hunkId) : hunk.hunkId))),
+    ...(file?.hunks ?? []).map((hunk) => hunkView(hunk, markOf(first ?? hunk.hunkId))),
     ...past.flatMap(({ piece, mark, reason }) => (piece.hunk === null ? [] : [hunkView(piece.hunk, { mark, reason })])),
   ].sort((a, b) => a.newStart - b.newStart)
-  const whole = past.find(({ hunkId }) => hunkId === '')
-  const own: { mark: HunkMark; reason: string | null } = file === null ? { mark: whole?.mark ?? past[0]?.mark ?? 'open', reason: whole?.reason ?? null } : markOf('')
   return {
     path: about.path, oldPath: about.oldPath, status: about.status, kind: about.kind,
     oldMode: about.from?.mode ?? null, newMode: about.to?.mode ?? null, before: about.before, after: about.after,
-    added: about.added, removed: about.removed, huge: about.huge, hunks, ...own,
-    crlf: hunks.some(({ lines }) => lines.some((line) => (line[0] === '+' || line[0] === ' ') && line.endsWith('\r'))),
+    added: about.added, removed: about.removed, huge: about.huge, hunks, crlf: hunks.some(hasCrlf),
+    ...(file === null ? pastMark(past) : markOf('')),
   }
 }
+
+function pastMark(past: readonly Decided[]): Marked {
+  const one = past.find(({ hunkId }) => hunkId === '') ?? past[0]
+  return one === undefined ? { mark: 'open', reason: null } : { mark: one.mark, reason: one.reason }
+}
+
+const hasCrlf = ({ lines }: Hunk): boolean => lines.some((line) => (line[0] === '+' || line[0] === ' ') && line.endsWith('\r'))
 
 function hunkView({ hunkId, oldStart, oldLines, newStart, newLines, section, lines }: ChangedHunk, marked: { mark: HunkMark; reason: string | null }): Hunk {
   return { hunkId, oldStart, oldLines, newStart, newLines, section: textOf(section), lines: lines.map(textOf), ...marked }

@@ -17,6 +17,8 @@ export interface GitRun {
   readonly env?: Record<string, string>
   readonly stdin?: string | Uint8Array
   readonly limitBytes?: number
+  /** Output as it is, one character a byte. */
+  readonly bytes?: boolean
   readonly signal?: AbortSignal
 }
 export interface SafeGit {
@@ -37,6 +39,7 @@ export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.limitBytes === undefined ? {} : { limitBytes: options.limitBytes }),
+    ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
   })
   const run = async (args: readonly string[], options?: GitRun): Promise<string> => {
     const result = await attempt(args, options)

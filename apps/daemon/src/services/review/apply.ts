@@ -1,0 +1,46 @@
+/** Puts a change on the worktree: all of it, or nothing. */
+import type { DaemonResult } from '@berth/wire/daemon'
+import { BerthError } from '@berth/wire/error'
+import type { TreeMove } from '@berth/wire/review-methods'
+import { join } from 'node:path'
+import { createSafeGit } from '../git/safe-git.ts'
+import { keepCheckpoint } from './checkpoints.ts'
+import type { Deps } from './checkpoints.ts'
+import { changeTree, switchWorktree, withSnapshot } from './side-index.ts'
+import type { TreeChange } from './side-index.ts'
+
+const GITLINK = '160000'
+
+/** `meant` is told the tree before any file is touched: a repeated call finds that it was done. */
+export async function applyChange(deps: Deps, change: TreeChange, meant: { was: string | null; willBe(tree: string): void }): Promise<DaemonResult<'review.apply'>> {
+  return withSnapshot(deps, async (snapshot) => {
+    if (meant.was !== null && meant.was === snapshot.tree) return { applied: true, checkpoint: null }
+    const to = await changeTree(deps, snapshot.tree, change)
+    const checkpoint = await keepCheckpoint(deps, snapshot, change.reverse || change.moves.length > 0 ? 'before a rejection' : 'before an edit')
+    meant.willBe(to)
+    const back = await moveSubmodules(deps, change.moves)
+    try {
+      await switchWorktree(deps.git, snapshot, to)
+    } catch (cause) {
+      await back()
+      throw cause
+    }
+    return { applied: true, checkpoint }
+  })
+}
+
+/** A submodule is another repository, which git does not check out with the tree. Returns what undoes it. */
+async function moveSubmodules({ asAgent, git }: Deps, moves: readonly TreeMove[]): Promise<() => Promise<void>> {
+  const links = moves.filter(({ from, to }) => from?.mode === GITLINK || to?.mode === GITLINK)
+  const done: (() => Promise<unknown>)[] = []
+  const back = async (): Promise<void> => { for (const undo of done.toReversed()) await undo() }
+  for (const { path, from, to } of links) {
+    const inside = createSafeGit(asAgent, join(git.dir, path))
+    if (from?.mode !== GITLINK || to?.mode !== GITLINK || (await inside.attempt(['checkout', '-q', '--detach', to.oid])).exitCode !== 0) {
+      await back()
+      throw new BerthError('conflict', `the submodule ${path.slice(0, 200)} cannot be put back here`, { hint: 'ask the agent to do it' })
+    }
+    done.push(() => inside.attempt(['checkout', '-q', '--detach', from.oid]))
+  }
+  return back
+}

@@ -1,0 +1,96 @@
+/** The worktree as a tree, and trees made of trees, each through an index of our own: the person's is only read. */
+import { randomBytes } from 'node:crypto'
+import { BerthError } from '@berth/wire/error'
+import type { Bytes } from '@berth/wire/git-bytes'
+import { pathBytes } from '@berth/wire/git-bytes'
+import type { TreeMove } from '@berth/wire/review-methods'
+import type { AsAgent } from '../../contracts.ts'
+import { gitRefusal } from '../git/safe-git.ts'
+import type { SafeGit } from '../git/safe-git.ts'
+
+const LIST_LIMIT_BYTES = 64 * 1024 * 1024
+
+export interface Snapshot {
+  readonly tree: string
+  /** Holds `tree` with the times of the worktree's files. */
+  readonly index: string
+}
+
+/** Untracked files are part of it, ignored ones are not. `work` has the index while it runs. */
+export async function withSnapshot<T>(deps: { asAgent: AsAgent; git: SafeGit; signal: AbortSignal }, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  const { asAgent, git, signal } = deps
+  return withSideIndex(deps, async (index, own) => {
+    const env = { GIT_INDEX_FILE: index }
+    // A copy keeps the stat data, which saves reading every file again.
+    const copied = await asAgent.run(['cp', own, index], { signal })
+    if (copied.exitCode !== 0) await git(['read-tree', '--empty'], { env, signal })
+    await clearFlags(git, env, signal)
+    const added = await git.attempt(['add', '-A', '--ignore-errors', '--', '.'], { env, signal })
+    // 1: some file cannot be read or added; the rest is.
+    if (added.exitCode > 1) throw gitRefusal('add', added.stderr)
+    return work({ tree: (await git(['write-tree'], { env, signal })).trim(), index })
+  })
+}
+
+export async function withSideIndex<T>({ asAgent, git }: { asAgent: AsAgent; git: SafeGit }, work: (index: string, own: string) => Promise<T>): Promise<T> {
+  const own = (await git(['rev-parse', '--path-format=absolute', '--git-path', 'index'])).trim()
+  const index = `${own}.berth-${randomBytes(6).toString('hex')}`
+  try {
+    return await work(index, own)
+  } finally {
+    await asAgent.run(['rm', '-f', index, `${index}.lock`], {})
+  }
+}
+
+/** A file that is flagged as unchanged would not be looked at. */
+async function clearFlags(git: SafeGit, env: Record<string, string>, signal: AbortSignal): Promise<void> {
+  const listed = await git(['ls-files', '-v', '-z'], { env, signal, bytes: true, limitBytes: LIST_LIMIT_BYTES })
+  const flagged = listed.split('\0').filter((line) => /^[a-z] /.test(line)).map((line) => line.slice(2))
+  if (flagged.length > 0) await git(['update-index', '-z', '--no-assume-unchanged', '--stdin'], { env, signal, stdin: Buffer.from(`${flagged.join('\0')}\0`, 'latin1') })
+}
+
+export interface TreeChange { readonly patch: Bytes; readonly reverse: boolean; readonly moves: readonly TreeMove[] }
+
+/** The tree with the change on it. Throws `conflict` when any part of it does not fit. */
+export async function changeTree(deps: { asAgent: AsAgent; git: SafeGit; signal: AbortSignal }, from: string, change: TreeChange): Promise<string> {
+  const { git, signal } = deps
+  return withSideIndex(deps, async (index) => {
+    const env = { GIT_INDEX_FILE: index }
+    const read = await git.attempt(['read-tree', from], { env, signal })
+    if (read.exitCode !== 0) throw new BerthError('not_found', 'that tree is not in the repository of the workspace any more', { hint: 'read the review again' })
+    if (change.patch !== '') {
+      const applied = await git.attempt(['apply', '--cached', '--whitespace=nowarn', ...(change.reverse ? ['-R'] : []), '-'], { env, signal, stdin: Buffer.from(change.patch, 'latin1') })
+      if (applied.exitCode !== 0) throw doesNotFit()
+    }
+    if (change.moves.length > 0) await move(git, { env, from, moves: change.moves, signal })
+    return (await git(['write-tree'], { env, signal })).trim()
+  })
+}
+
+async function move(git: SafeGit, { env, from, moves, signal }: { env: Record<string, string>; from: string; moves: readonly TreeMove[]; signal: AbortSignal }): Promise<void> {
+  const wanted = new Map(moves.map((one) => [pathBytes(one.path), one]))
+  const listed = await git(['ls-tree', '-r', '-z', '--full-tree', from], { signal, bytes: true, limitBytes: LIST_LIMIT_BYTES })
+  const present = new Map<Bytes, string>()
+  for (const line of listed.split('\0')) {
+    const [, mode = '', oid = '', path = ''] = /^([0-7]{6}) [a-z]+ ([0-9a-f]+)\t([\s\S]+)$/.exec(line) ?? []
+    if (wanted.has(path)) present.set(path, `${mode} ${oid}`)
+  }
+  for (const [path, { from: expected }] of wanted) if (present.get(path) !== (expected === null ? undefined : `${expected.mode} ${expected.oid}`)) throw doesNotFit()
+  const zero = '0'.repeat(from.length)
+  // What goes, goes first: a file may take the place of a directory.
+  const lines = [...wanted].sort(([, a], [, b]) => Number(a.to !== null) - Number(b.to !== null))
+    .map(([path, { to }]) => (to === null ? `0 ${zero}\t${path}\0` : `${to.mode} ${to.oid}\t${path}\0`))
+  await git(['update-index', '-z', '--replace', '--index-info'], { env, signal, stdin: Buffer.from(lines.join(''), 'latin1') })
+}
+
+/** From the tree of the snapshot to another: all files that differ, or none. */
+export async function switchWorktree(git: SafeGit, snapshot: Snapshot, to: string): Promise<void> {
+  if (snapshot.tree === to) return
+  // No signal: cut off in the middle it would leave half of it.
+  const switched = await git.attempt(['read-tree', '-m', '-u', '--no-recurse-submodules', snapshot.tree, to], { env: { GIT_INDEX_FILE: snapshot.index } })
+  if (switched.exitCode !== 0) throw new BerthError('conflict', 'files changed in this very moment, so nothing was touched', { hint: 'try again' })
+}
+
+function doesNotFit(): BerthError {
+  return new BerthError('conflict', 'the files changed since, and it no longer fits', { hint: 'read the review again' })
+}
