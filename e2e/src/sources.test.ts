@@ -172,6 +172,15 @@ describe('the difference', () => {
     expect((await product.json<Diff>(['diff', 'large'])).stat.find(({ path }) => path === 'large.txt')).toEqual({ path: 'large.txt', added: 200_000, removed: 0 })
   }, 60_000)
 
+  test('is told, and terminals are listed, by a server that was just started over machines that run', async () => {
+    await started('over', join(root, 'origin'), 'true')
+    for (const args of [['diff', 'over', '--json'], ['attach', 'over', '--json'], ['pull', 'over', '--json'], ['logs', 'over', 'agent', '--json']]) {
+      await product.cli(['server', 'stop'])
+      const { stdout } = await product.cli(args, { cwd: join(root, 'origin') })
+      expect([args, stdout]).toEqual([args, expect.not.stringContaining('"from":"save"')])
+    }
+  }, 60_000)
+
   test('of a stopped machine that cloned by itself says what to do instead', async () => {
     await started('cloned', server.url('origin'), 'echo work > work.txt')
     await product.cli(['stop', 'cloned', '--wait'])

@@ -23,7 +23,7 @@ export async function publish(deps: ServiceDeps, id: WorkspaceId): Promise<Publi
   const record = await requireRecord(deps, id)
   requireCan(deps, record, 'pull')
   const branch = `berth/${record.workspace.name}`
-  if (reachable(deps, record)) {
+  if (await reachable(deps, record)) {
     const { commit, ref } = await deps.daemons.call(id, 'git.checkpoint', { reason: 'publish', publish: true }, { withinMs: PUBLISH_WITHIN_MS })
     if (commit === null) throw new BerthError('unsupported', `${record.workspace.name} has no git tree to publish`, { hint: 'make one in the workspace with `git init`' })
     return { ref: ref ?? HOSTED_REFS.save, commit, branch, from: 'machine' }
@@ -35,7 +35,7 @@ export async function publish(deps: ServiceDeps, id: WorkspaceId): Promise<Publi
 
 export async function diff(deps: ServiceDeps, id: WorkspaceId): Promise<DaemonResult<'git.diff'>> {
   const record = await requireRecord(deps, id)
-  if (reachable(deps, record)) return inOneMessage(PATCH_BYTES, (limitBytes) => deps.daemons.call(id, 'git.diff', { against: 'source', limitBytes }, { withinMs: CALL_WITHIN_MS }))
+  if (await reachable(deps, record)) return inOneMessage(PATCH_BYTES, (limitBytes) => deps.daemons.call(id, 'git.diff', { against: 'source', limitBytes }, { withinMs: CALL_WITHIN_MS }))
   const [from, to] = await Promise.all([deps.repositories.resolve(id, HOSTED_REFS.head), deps.repositories.resolve(id, HOSTED_REFS.save)])
   if (to === null) throw nothingSaved(record)
   if (from === null) throw beginningUnknown(record)
@@ -43,7 +43,7 @@ export async function diff(deps: ServiceDeps, id: WorkspaceId): Promise<DaemonRe
 }
 
 function nothingSaved({ workspace }: WorkspaceRecord): BerthError {
-  return new BerthError('workspace_not_running', `${workspace.name} does not run and nothing of it was saved`, { hint: `start it with \`berth start ${workspace.name}\`` })
+  return new BerthError('workspace_not_running', `the machine of ${workspace.name} does not answer, and nothing of it was saved`, { hint: `start it with \`berth start ${workspace.name}\`` })
 }
 
 async function inOneMessage<T>([first, ...less]: readonly number[], ask: (limitBytes: number) => Promise<T>): Promise<T> {
@@ -63,7 +63,7 @@ function beginningUnknown({ workspace }: WorkspaceRecord): BerthError {
 /** `machine` is what the provider kept of the first process; all else is the daemon's to read. */
 export async function logs(deps: ServiceDeps, id: WorkspaceId, source: string): Promise<{ text: string }> {
   const record = await requireRecord(deps, id)
-  if (source !== 'machine' && reachable(deps, record)) return inOneMessage(TAIL_BYTES, (tailBytes) => deps.daemons.call(id, 'logs.read', { source, tailBytes }, { withinMs: CALL_WITHIN_MS }))
+  if (source !== 'machine' && (await reachable(deps, record))) return inOneMessage(TAIL_BYTES, (tailBytes) => deps.daemons.call(id, 'logs.read', { source, tailBytes }, { withinMs: CALL_WITHIN_MS }))
   const { generation, provider } = record.workspace
   if (generation === 0) return { text: '' }
   const { id: installation } = await deps.store.installation.installation()
@@ -72,10 +72,23 @@ export async function logs(deps: ServiceDeps, id: WorkspaceId, source: string): 
 }
 
 export async function listTerminals(deps: ServiceDeps, id: WorkspaceId): Promise<DaemonResult<'terminal.list'>> {
-  requireCan(deps, await requireRecord(deps, id), 'attach')
+  const record = await requireRecord(deps, id)
+  requireCan(deps, record, 'attach')
+  await reachable(deps, record)
   return deps.daemons.call(id, 'terminal.list', {}, { withinMs: CALL_WITHIN_MS })
 }
 
-function reachable(deps: ServiceDeps, record: WorkspaceRecord): boolean {
-  return deps.daemons.connected(record.workspace.id) && workspaceCan('attach', phaseOf(record, deps.clock.now()).phase)
+/** Daemons of a server that was just replaced dial again within moments; their machines run all the while. */
+const LINK_WITHIN_MS = 10_000
+const LINK_LOOK_MS = 100
+
+export async function reachable(deps: ServiceDeps, record: WorkspaceRecord): Promise<boolean> {
+  const { id } = record.workspace
+  const end = performance.now() + LINK_WITHIN_MS
+  for (let now = record; workspaceCan('attach', phaseOf(now, deps.clock.now()).phase); now = await requireRecord(deps, id)) {
+    if (deps.daemons.connected(id)) return true
+    if (performance.now() > end) return false
+    await Bun.sleep(LINK_LOOK_MS)
+  }
+  return false
 }

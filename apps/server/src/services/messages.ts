@@ -3,6 +3,7 @@ import { BerthError, randomIds } from '@berth/wire'
 import type { PromptId, WorkspaceId } from '@berth/wire'
 import type { Identity, WorkspaceRecord } from '@berth/core'
 import { checkWaitingSize } from './assignment-size.ts'
+import { reachable } from './code.ts'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord } from './view.ts'
 import { requireCan, wakeWorkspace } from './workspaces.ts'
@@ -12,7 +13,7 @@ export interface Sent { readonly promptId: PromptId; readonly status: 'queued' |
 /** A person waits for the answer; the daemon goes on with the prompt in any case. */
 const DELIVER_WITHIN_MS = 10_000
 
-export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId; text: string; promptId: PromptId | undefined }, identity: Identity): Promise<Sent> {
+export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId; text: string; promptId: PromptId | undefined }, identity: Pick<Identity, 'userName'>): Promise<Sent> {
   const record = await requireRecord(deps, message.id)
   requireCan(deps, record, 'send')
   const prompt = { promptId: message.promptId ?? randomIds.prompt(), text: message.text }
@@ -36,6 +37,8 @@ function whyKept({ workspace }: WorkspaceRecord): string | null {
 }
 
 export async function interrupt(deps: ServiceDeps, id: WorkspaceId): Promise<{ interrupted: boolean }> {
-  requireCan(deps, await requireRecord(deps, id), 'interrupt')
+  const record = await requireRecord(deps, id)
+  requireCan(deps, record, 'interrupt')
+  await reachable(deps, record)
   return deps.daemons.call(id, 'session.interrupt', {}, { withinMs: DELIVER_WITHIN_MS })
 }
