@@ -78,8 +78,8 @@ export async function listTerminals(deps: ServiceDeps, id: WorkspaceId): Promise
   return deps.daemons.call(id, 'terminal.list', {}, { withinMs: CALL_WITHIN_MS })
 }
 
-/** Daemons of a server that was just replaced dial again within moments; their machines run all the while. */
-const LINK_WITHIN_MS = 10_000
+/** Daemons of a server that was just replaced dial again within their longest backoff; their machines run all the while. */
+const LINK_WITHIN_MS = 20_000
 const LINK_LOOK_MS = 100
 
 export async function reachable(deps: ServiceDeps, record: WorkspaceRecord): Promise<boolean> {
