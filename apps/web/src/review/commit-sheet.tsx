@@ -28,7 +28,6 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
   const done = useSignal<string | null>(null)
   const field = useId()
   const known = suggestion.value.value
-  const nothing = known !== null && known.files === 0
   const commit = async () => {
     if (acting.value || done.value !== null || message.value.trim() === '') return
     acting.value = true
@@ -45,6 +44,7 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
       acting.value = false
     }
   }
+  const off = known === null || known.files === 0 || acting.value || message.value.trim() === ''
   const subject = message.value.split('\n')[0]?.length ?? 0
   if (done.value !== null) return <Sheet title="Committed" onClose={onClose} foot={<button type="button" class="btn main" onClick={onClose}>Done</button>}><p class="outcome"><Icon name="i-check" />{inert(done.value)}</p></Sheet>
   return (
@@ -52,14 +52,10 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
       title="Commit" onClose={onClose} onSubmit={() => void commit()}
       foot={<>
         {onReview && <button type="button" class="btn" onClick={onReview}>Review first</button>}
-        <button type="submit" class="btn main" disabled={known === null || nothing || acting.value || message.value.trim() === ''}>{acting.value ? 'One moment' : push.value ? 'Commit and push' : known ? `Commit ${count(known.files, 'file')}` : 'Commit'}</button>
+        <button type="submit" class="btn main" disabled={off}>{acting.value ? 'One moment' : commitWord(known, push.value)}</button>
       </>}
     >
-      {known && (
-        <p class="meta about facts-row"><span><Icon name="i-branch" />{inert(known.branch ?? 'no branch')}</span><span>{count(known.files, 'file')} <Delta added={known.added} removed={known.removed} /></span></p>
-      )}
-      {nothing && <p class="meta about">There is nothing to commit: the tree is as the last commit left it.</p>}
-      {suggestion.loading.value && known === null && <p class="meta about" role="status">Reading the changes to suggest a message</p>}
+      <About known={known} loading={suggestion.loading.value} />
       <RefusalLine refusal={suggestion.refusal.value} onRetry={suggestion.reload} />
       <label class="field" for={field}>
         <span>Message {subject > SUBJECT_LETTERS && <small>first line: {subject} of {SUBJECT_LETTERS} letters</small>}</span>
@@ -71,9 +67,27 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
       </label>
       <label class="check-row">
         <input type="checkbox" checked={push.value} disabled={known !== null && !known.canPush} onChange={(event) => (push.value = event.currentTarget.checked)} />
-        <span>Push afterwards<small>{known?.whyNot ? inert(known.whyNot) : known?.branch ? `To ${inert(known.branch)} where the code came from` : 'To where the code came from'}</small></span>
+        <span>Push afterwards<small>{pushWords(known)}</small></span>
       </label>
       <RefusalLine refusal={refusal.value} />
     </Sheet>
   )
+}
+
+type Suggested = Awaited<ReturnType<typeof rooms.suggestCommit>>
+
+function About({ known, loading }: { known: Suggested | null; loading: boolean }) {
+  if (known === null) return loading ? <p class="meta about" role="status">Reading the changes to suggest a message</p> : null
+  if (known.files === 0) return <p class="meta about">There is nothing to commit: the tree is as the last commit left it.</p>
+  return <p class="meta about facts-row"><span><Icon name="i-branch" />{inert(known.branch ?? 'no branch')}</span><span>{count(known.files, 'file')} <Delta added={known.added} removed={known.removed} /></span></p>
+}
+
+function commitWord(known: Suggested | null, push: boolean): string {
+  if (push) return 'Commit and push'
+  return known ? `Commit ${count(known.files, 'file')}` : 'Commit'
+}
+
+function pushWords(known: Suggested | null): string {
+  if (known?.whyNot) return inert(known.whyNot)
+  return known?.branch ? `To ${inert(known.branch)} where the code came from` : 'To where the code came from'
 }
