@@ -46,8 +46,12 @@ import { createProviderRegistry } from './services/providers.ts'
 import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 
 export interface ServeOptions {
+import { viewOf } from './services/view.ts'
+import { listWorkspaces } from './services/workspaces.ts'
   readonly home: string
   /** Address of the control listener; default loopback. */
+import { createSocketRoom } from './socket/socket-room.ts'
+import type { SocketRoom } from './socket/socket-room.ts'
   readonly listen?: string
   /** Absent: 7420 or the next free one. 0: any. */
   readonly port?: number
@@ -82,6 +86,7 @@ export interface Server {
   readonly stopped: Promise<void>
 }
 
+  readonly pages: Pick<SocketRoom, 'live' | 'isCardOnFocusedScreen'>
 /** Worth a line in the log. */
 const SLOW_STOP_MS = 250
 
@@ -174,6 +179,7 @@ async function assemble(base: Foundation): Promise<Server> {
     linkHttp: createLinkHttp({ store, repositories, uploads, log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
+  let socketRoom: SocketRoom | null = null
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
     // A daemon that came or went is what the workspace's next step waits for.
     onChange(id) {
@@ -183,6 +189,7 @@ async function assemble(base: Foundation): Promise<Server> {
   })
   const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
+    onLive: (id, items) => socketRoom?.live(id, items),
   const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
   closers.add('the link listener', () => machines.stop())
   closers.add('the links', () => link.drain())
@@ -200,23 +207,29 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('the control listener', () => people.stop())
   const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null })
   const services: ServiceDeps = {
-    store, clock, daemons: link.daemons, providers, repositories, uploads, poke, log,
+    store, clock, daemons: link.daemons, providers, repositories, uploads, log,
+    poke(id) {
+      poke()
+      socketRoom?.changed(id)
+    },
     autoStopMs: config.autoStopMinutes === undefined ? deadlines.autoStop : config.autoStopMinutes * 60_000,
     pageUrl: hosts.pageUrl,
     upSince: () => running.upSince(),
   }
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, hosts,
+    ...services, hosts, socketRoom: pages,
     pageFile: createPageFiles(options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets())),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
     // The answer to the request goes first.
     requestStop: () => void setTimeout(() => void ending.stop(), 50),
   }))
+  const pages = openSocketRoom(base, services)
+  socketRoom = pages
   await announce(base, people, { machines, startedAt })
   return {
     url: people.localUrl, pageUrl: hosts.pageUrl, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
-    token: base.token, store, daemons: link.daemons, databasePid: () => base.database.pid(), ...ending,
+    token: base.token, store, daemons: link.daemons, pages, databasePid: () => base.database.pid(), ...ending,
   }
 }
 
@@ -254,6 +267,19 @@ function startReaper({ store, clock, log, closers }: Foundation, providers: Serv
   })
   closers.add('the reaper', () => reaper.stop())
 }
+function openSocketRoom({ store, clock, log, closers }: Foundation, services: ServiceDeps): SocketRoom {
+  const room = createSocketRoom({
+    store, clock, log,
+    list: () => listWorkspaces(services, { deleted: false }),
+    async view(id, needsYou) {
+      const record = await store.getWorkspace(id)
+      return record === null ? null : viewOf(services, record, needsYou)
+    },
+  })
+  closers.add('the pages', () => room.drain())
+  return room
+}
+
 
 /** Above it a workspace loses its oldest events; a busy agent writes some ten thousand a day. */
 const EVENTS_PER_WORKSPACE = 1_000_000

@@ -3,6 +3,7 @@
  * Only health and signing in are for anybody.
  */
 import { BerthError, WorkspaceId } from '@berth/wire'
+import { Presence, SOCKET_PATH } from '@berth/wire/live'
 import { API_PREFIX } from '@berth/wire/routes'
 import type { Server } from 'bun'
 import type { ServiceDeps } from '../services/deps.ts'
@@ -10,10 +11,11 @@ import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
 import { createApi } from './api.ts'
+import type { SocketRoom } from '../socket/socket-room.ts'
 import type { ApiDeps } from './api.ts'
 import { openAttachment } from './attach.ts'
 import type { Attachment } from './attach.ts'
-import { callerOf } from './credentials.ts'
+import { callerOf, tokenOf } from './credentials.ts'
 import type { Caller } from './credentials.ts'
 import { onPageHost } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
@@ -27,6 +29,7 @@ export interface ControlDeps extends ApiDeps {
   readonly hosts: Hosts
   readonly pageFile: PageFiles
 }
+  readonly socketRoom: Pick<SocketRoom, 'attachment'>
 
 /** `undefined`: the connection became a socket. */
 export type ControlFetch = (request: Request, server: Server<Attachment>) => Promise<Response | undefined>
@@ -39,6 +42,7 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: '/workspaces/{id}' },
   { method: 'GET', path: `${API_PREFIX}/openapi.json` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
+  { method: 'GET', path: SOCKET_PATH },
   { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
@@ -73,6 +77,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|terminals/([^/]+)/attach)$`).exec(url.pathname)
+  if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'))) ?? nothingThere(request, url)
@@ -109,6 +114,17 @@ async function besideContract({ deps, request, url, server }: Routed, at: { id: 
 
 async function putArchive(deps: ServiceDeps, id: WorkspaceId, request: Request): Promise<Response> {
   if (request.method !== 'PUT') throw new BerthError('bad_request', 'an archive is put', { hint: 'use PUT' })
+/** One for a page; what it carries is in `socket/`. */
+function pageSocket({ deps, request, url, server }: Routed, caller: Caller): Response | undefined {
+  if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'this is a WebSocket', { hint: 'connect to it with one' })
+  const token = tokenOf(request) ?? ''
+  const client = Presence.shape.client.catch('web').parse(url.searchParams.get('client') ?? 'web')
+  const valid = async () => (await deps.store.access.authenticate(token, deps.clock.now())) !== null
+  const attachment = deps.socketRoom.attachment({ identity: caller, client, valid })
+  if (server.upgrade(request, { data: attachment })) return undefined
+  throw new BerthError('bad_request', 'the connection could not become a WebSocket')
+}
+
   const { workspace } = await requireRecord(deps, id)
   if (workspace.source.kind !== 'archive') throw new BerthError('conflict', `${workspace.name} does not come from an archive`)
   if (workspace.sourceReady || workspace.wish.target === 'deleted') throw new BerthError('conflict', 'the upload is complete already')

@@ -14,6 +14,11 @@ export function cookieName(https: boolean): string {
   return https ? '__Host-berth' : 'berth_session'
 }
 
+/** What a request came with, for connections that outlive it: the token may be revoked meanwhile. A secret. */
+export function tokenOf(request: Request): string | null {
+  return tokenInHeader(request, false) ?? tokenInCookie(request)
+}
+
 export async function callerOf(deps: CredentialDeps, request: Request, accept: { basic: boolean }): Promise<Caller> {
   const header = tokenInHeader(request, accept.basic)
   const cookie = header === null ? tokenInCookie(request) : null

@@ -26,7 +26,7 @@ const OFFSET_DIGITS = 16
 /** The protocol's cursor: which interval of this length it is, always past the client's. */
 const CURSOR_INTERVAL_MS = 20_000
 
-interface Read { readonly events: StoredEvent[]; readonly next: number; readonly atTail: boolean; readonly closed: boolean }
+export interface Read { readonly events: StoredEvent[]; readonly next: number; readonly atTail: boolean; readonly closed: boolean }
 
 export async function serveStream(deps: StreamDeps, workspaceId: WorkspaceId, request: Request): Promise<Response> {
   if (request.method !== 'GET' && request.method !== 'HEAD') throw new BerthError('bad_request', 'this stream is only read', { hint: 'GET with ?offset=' })
@@ -43,7 +43,7 @@ export async function serveStream(deps: StreamDeps, workspaceId: WorkspaceId, re
 }
 
 /** The beginning is the oldest event that is kept; only a cursor in the middle of what is gone is refused. */
-async function fromOldestKept(deps: StreamDeps, id: WorkspaceId, after: number): Promise<number> {
+export async function fromOldestKept(deps: StreamDeps, id: WorkspaceId, after: number): Promise<number> {
   if (after > 0) return after
   try {
     await deps.store.events.read(id, 0, 1)
@@ -67,7 +67,8 @@ function parseOffset(text: string | null, tail: number, needed: boolean): number
   return Number(text)
 }
 
-async function readPage(deps: StreamDeps, id: WorkspaceId, after: number): Promise<Read> {
+/** What the page's socket reads too: there is no second way. */
+export async function readPage(deps: StreamDeps, id: WorkspaceId, after: number): Promise<Read> {
   const events = await deps.store.events.read(id, after, PAGE)
   const next = events.at(-1)?.seq ?? after
   const atTail = events.length < PAGE

@@ -72,6 +72,7 @@ export function createConversation(deps: ConversationDeps): { onText(text: strin
     const outcome = await store.links.upload({ workspaceId, epoch, journalId, entries }, clock.now())
     if (outcome.kind === 'fenced') close(LINK_CLOSE.fenced, 'a newer link writes')
     else send(replyTo(journalId, outcome))
+    if (outcome.kind === 'stored' && entries.some(({ body }) => body.type === 'turn.ended')) deps.onTurnEnded?.(workspaceId)
   }
 
   return {
@@ -83,6 +84,7 @@ export function createConversation(deps: ConversationDeps): { onText(text: strin
       switch (message.type) {
         case 'events': return inbox.add(text.length, () => upload(message))
         case 'report': return inbox.add(text.length, () => store.links.report(workspaceId, state.epoch, { ...message.activity, at: clock.now() }, clock.now()))
+        case 'live': return message.epoch === state.epoch ? deps.onLive?.(workspaceId, message.items) : undefined
         case 'result': return deps.calls.onResult(message)
         case 'pong': case 'unknown': return
       }
@@ -104,6 +106,7 @@ function replyTo(journalId: string, outcome: Exclude<UploadOutcome, { kind: 'fen
   }
 }
 
+/** `live` is not among them: an item of a new kind is left out, the link stays. */
 const KNOWN = new Set(['hello', 'events', 'report', 'result', 'pong'])
 
 function parse(text: string): FromDaemon | 'garbage' {

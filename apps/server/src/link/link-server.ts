@@ -6,6 +6,7 @@ import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { ENROL_PATH, LINK_CLOSE, LINK_MESSAGE_LIMIT, LINK_PATH, PING_INTERVAL_MS } from '@berth/wire/daemon'
 import type { Assignment } from '@berth/wire/daemon'
+import type { LiveItem } from '@berth/wire/live'
 import type { Clock, Daemons, LinkStore } from '@berth/core'
 import type { Server, ServerWebSocket, WebSocketHandler } from 'bun'
 import { createDaemonLink } from './daemon-link.ts'
@@ -27,6 +28,10 @@ export interface LinkServerDeps {
   onIncompatible?(workspaceId: WorkspaceId, reason: string): void
   /** A daemon came or went. */
   onChange?(workspaceId: WorkspaceId): void
+  /** Text as it is written. */
+  onLive?(workspaceId: WorkspaceId, items: readonly LiveItem[]): void
+  /** What it changed can be looked at. */
+  onTurnEnded?(workspaceId: WorkspaceId): void
   /** Pings at this pace; a daemon silent for three of them is gone. */
   readonly pingMs?: number
 }

@@ -1,0 +1,156 @@
+/**
+ * The list, and each workspace and question of it again when it has changed. One worker reads for all pages, one thing
+ * after the other, so that what is sent later was read later. It looks only at what it was told of, and as often as
+ * somebody can see it.
+ */
+import type { Approval, ApprovalId, Workspace, WorkspaceId } from '@berth/wire'
+import type { ToPage } from '@berth/wire/live'
+import { createBell } from '../loops/bell.ts'
+import type { Outlet } from './outlet.ts'
+
+export interface ListingDeps {
+  list(): Promise<Workspace[]>
+  /** Null: there is none of that name. */
+  view(id: WorkspaceId, needsYou: number): Promise<Workspace | null>
+  /** Those that wait. */
+  waiting(id: WorkspaceId | null): Promise<Approval[]>
+  approval(id: ApprovalId): Promise<Approval | null>
+  /** The pages that show this workspace. */
+  audience(id: WorkspaceId): readonly Outlet[]
+  readonly log: (line: string) => void
+}
+export interface Listing {
+  /** Sends the whole list to this page as soon as may be. */
+  send(outlet: Outlet): void
+  changed(id: WorkspaceId): void
+  /** What changes by time alone: why a machine is still on, and until when. */
+  lookAgain(): void
+  forget(outlet: Outlet): void
+  stop(): Promise<void>
+}
+
+/** Faster than a person sees; slower than an agent writes. */
+const PACE_MS = 100
+const AFTER_ERROR_MS = 1000
+const IDLE_MS = 60_000
+/** Read at once; the rest is next. */
+const BATCH = 32
+
+export function createListing(deps: ListingDeps): Listing {
+  const bell = createBell()
+  const dirty = new Set<WorkspaceId>()
+  const wanting = new Set<Outlet>()
+  /** As it was sent last. */
+  const sent = new Map<WorkspaceId, { readonly json: string; readonly awake: boolean }>()
+  let stopped = false
+
+  const tell = (id: WorkspaceId, message: ToPage): void => {
+    const text = JSON.stringify(message)
+    for (const outlet of deps.audience(id)) outlet.sendText(text)
+  }
+
+  const questions = createQuestions(deps, tell)
+
+  async function whole(): Promise<void> {
+    const outlets = [...wanting]
+    wanting.clear()
+    try {
+      const [workspaces, approvals] = await Promise.all([deps.list(), deps.waiting(null)])
+      const text = JSON.stringify({ type: 'list', workspaces, approvals } satisfies ToPage)
+      // Other pages may not have these yet as they are now: the next look tells everybody.
+      for (const workspace of workspaces) if (!sent.has(workspace.id)) sent.set(workspace.id, { json: '', awake: isAwake(workspace) })
+      questions.known(approvals)
+      for (const outlet of outlets) outlet.sendText(text)
+    } catch (error) {
+      for (const outlet of outlets) wanting.add(outlet)
+      throw error
+    }
+  }
+
+  async function one(id: WorkspaceId): Promise<void> {
+    if (deps.audience(id).length === 0) {
+      sent.delete(id)
+      return
+    }
+    const waiting = await deps.waiting(id)
+    const workspace = await deps.view(id, waiting.length)
+    if (workspace === null) return
+    const json = JSON.stringify(workspace)
+    if (sent.get(id)?.json !== json) tell(id, { type: 'workspace', workspace })
+    sent.set(id, { json, awake: isAwake(workspace) })
+    if (workspace.phase === 'deleted') sent.delete(id)
+    await questions.look(id, waiting)
+  }
+
+  async function changes(): Promise<void> {
+    const ids = [...dirty].slice(0, BATCH)
+    for (const id of ids) dirty.delete(id)
+    try {
+      await Promise.all(ids.map(one))
+    } catch (error) {
+      for (const id of ids) dirty.add(id)
+      throw error
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      await bell.wait(dirty.size > 0 || wanting.size > 0 ? 0 : IDLE_MS)
+      if (stopped) return
+      try {
+        if (wanting.size > 0) await whole()
+        if (dirty.size > 0) await changes()
+        await Bun.sleep(PACE_MS)
+      } catch (error) {
+        deps.log(`socket: the list: ${error instanceof Error ? error.message : String(error)}`)
+        await Bun.sleep(AFTER_ERROR_MS)
+      }
+    }
+  }
+  const running = run()
+
+  return {
+    send(outlet) {
+      wanting.add(outlet)
+      bell.ring()
+    },
+    changed(id) {
+      if (dirty.has(id) || deps.audience(id).length === 0) return
+      dirty.add(id)
+      bell.ring()
+    },
+    lookAgain() {
+      for (const [id, { awake }] of sent) if (awake) dirty.add(id)
+      if (dirty.size > 0) bell.ring()
+    },
+    forget: (outlet) => void wanting.delete(outlet),
+    async stop() {
+      stopped = true
+      bell.ring()
+      await running
+    },
+  }
+}
+
+/** Questions that are not over, as they were sent last. */
+function createQuestions(deps: Pick<ListingDeps, 'approval'>, tell: (id: WorkspaceId, message: ToPage) => void) {
+  const open = new Map<ApprovalId, { readonly workspaceId: WorkspaceId; readonly json: string }>()
+  return {
+    known(approvals: readonly Approval[]): void {
+      for (const { approvalId, workspaceId } of approvals) if (!open.has(approvalId)) open.set(approvalId, { workspaceId, json: '' })
+    },
+    async look(id: WorkspaceId, waiting: readonly Approval[]): Promise<void> {
+      const stillOpen = new Set(waiting.map(({ approvalId }) => approvalId))
+      const left = [...open].filter(([approvalId, { workspaceId }]) => workspaceId === id && !stillOpen.has(approvalId)).map(([approvalId]) => approvalId)
+      const answered = (await Promise.all(left.map((approvalId) => deps.approval(approvalId)))).filter((approval) => approval !== null)
+      for (const approval of [...waiting, ...answered]) {
+        const json = JSON.stringify(approval)
+        if (open.get(approval.approvalId)?.json !== json) tell(id, { type: 'approval', approval })
+        if (approval.state === 'applied' || approval.state === 'superseded') open.delete(approval.approvalId)
+        else open.set(approval.approvalId, { workspaceId: id, json })
+      }
+    },
+  }
+}
+
+const isAwake = ({ phase }: Workspace): boolean => phase !== 'stopped' && phase !== 'sleeping' && phase !== 'failed'
