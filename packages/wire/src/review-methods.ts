@@ -46,7 +46,7 @@ export const reviewMethods = {
   /** The reviewed tree with this on it: a tree through a side index, never the person's index. */
   'review.advance': { params: z.object({ from: tree, patch: Packed, moves: Moves }), result: z.object({ tree }) },
   /** Puts a patch and moves on the worktree (reverse for a rejection), all or nothing, after a checkpoint. Refuses with `conflict` what does not fit. */
-  'review.apply': { params: z.object({ key: z.string().max(64), patch: Packed, reverse: z.boolean(), moves: Moves }), result: z.object({ applied: z.boolean(), checkpoint: z.string().nullable() }) },
+  'review.apply': { params: z.object({ key: z.string().max(64), patch: Packed, reverse: z.boolean(), moves: Moves, /** Touch nothing: `applied` says whether the tree is already as it would be. */ check: z.boolean().default(false) }), result: z.object({ applied: z.boolean(), checkpoint: z.string().nullable() }) },
   'git.commit': { params: z.object({ key: z.string().max(64), message: z.string(), /** Commit this tree instead of the worktree's. */ tree: tree.nullable(), push: z.boolean() }), result: z.object({ commit: z.string(), branch: z.string(), pushed: z.boolean(), detail: z.string().nullable() }) },
   'git.checkpoints': { params: z.object({ limit: z.number().int().max(500) }), result: z.array(z.object({ commit: z.string(), reason: z.string(), at: z.number(), files: z.number().int() })) },
   'git.rewind': { params: z.object({ key: z.string().max(64), commit: z.string().regex(/^[0-9a-f]{7,64}$/) }), result: z.object({ before: z.string(), files: z.number().int() }) },

@@ -38,7 +38,9 @@ export function planMarks(input: { changes: Changes; decided: readonly Decided[]
       if (before.length === 0 && unitsOf(file, mark).length === 0) plan.gone.push(mark.hunkId ?? mark.path)
       continue
     }
-    const units = mark.hunkId === undefined && file !== undefined && !input.unchanged(file) ? [] : unitsOf(file, mark)
+    // A whole file is decided only as it was seen; a hunk is known by its content.
+    const stale = mark.hunkId === undefined && file !== undefined && !input.unchanged(file)
+    const units = stale ? [] : unitsOf(file, mark)
     for (const unit of units) {
       plan.accept.delete(keyOf(unit))
       plan.reject.delete(keyOf(unit))
@@ -58,10 +60,19 @@ export function partsOf(file: ChangedFile): { hunkId: string; hunk: ChangedHunk 
   return isWhole(file) ? parts.slice(0, 1) : parts
 }
 
+/** What a file that is rejected whole has besides its hunks: its new name or mode. */
+function shellOf(file: ChangedFile, mark: Mark): Unit[] {
+  if (mark.hunkId !== undefined || isWhole(file) || file.hunks.length === 0) return []
+  if (file.status !== 'renamed' && file.from?.mode === file.to?.mode) return []
+  const { hunks: _hunks, ...rest } = file
+  return [{ path: file.path, hunkId: '', reason: mark.reason ?? null, piece: { file: rest, hunk: null }, wholly: true }]
+}
+
 function unitsOf(file: ChangedFile | undefined, mark: Mark): Unit[] {
   if (file === undefined) return []
   const { hunks: _hunks, ...rest } = file
   const reason = mark.reason ?? null
-  return partsOf(file).filter((part) => mark.hunkId === undefined || part.hunkId === mark.hunkId)
+  const units = partsOf(file).filter((part) => mark.hunkId === undefined || part.hunkId === mark.hunkId)
     .map(({ hunkId, hunk }) => ({ path: file.path, hunkId, reason, piece: { file: rest, hunk }, wholly: mark.hunkId === undefined || isWhole(file) || hunk === null }))
+  return mark.mark === 'rejected' ? [...units, ...shellOf(file, mark)] : units
 }

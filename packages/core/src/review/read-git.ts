@@ -57,6 +57,14 @@ export function readChanges(answer: GitAnswer, hash: HashBytes): Changes {
   return { files, omitted }
 }
 
+/** Names and counts alone. */
+export function listChanges(answer: Pick<GitAnswer, 'raw' | 'stat'>): { path: string; added: number; removed: number }[] {
+  const stats = readStat(answer.stat)
+  const raws = readRaw(answer.raw)
+  if (stats.length !== raws.length) throw garbled('its counts are not of its files')
+  return raws.map(({ path }, index) => ({ path: pathText(path), added: stats[index]?.added ?? 0, removed: stats[index]?.removed ?? 0 }))
+}
+
 function fileOf(raw: Raw, facts: { counts: { added: number; removed: number } | null; huge: boolean; sections: readonly Bytes[]; sizes: Readonly<Record<string, number>>; conflict: boolean; hash: HashBytes }): ChangedFile {
   const kind = kindOf(raw, facts.counts === null)
   const status = facts.conflict ? 'conflict' : statusOf(raw)
