@@ -10,13 +10,14 @@ export function workspaceJson(workspace: Workspace): Record<string, unknown> {
   return { id, name, phase, provider, webUrl, terminalUrl, ...rest }
 }
 
-export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'
+export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'agent error' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'
 
 export function stateOf(workspace: Pick<Workspace, 'phase' | 'needsYou' | 'agentState'>): State {
   const state = STATES[workspace.phase]
   if (workspace.needsYou > 0 && (state === 'idle' || state === 'asleep')) return 'needs you'
   if (state !== 'idle') return state
-  if (workspace.agentState === 'error') return 'failed'
+  // The machine runs, and `berth attach` shows what its agent wants: a login, often.
+  if (workspace.agentState === 'error') return 'agent error'
   return workspace.agentState === 'busy' ? 'working' : workspace.agentState === 'starting' ? 'starting' : 'idle'
 }
 
@@ -25,13 +26,13 @@ const STATES: Record<Workspace['phase'], State> = {
   queued: 'starting', provisioning: 'starting', starting: 'starting', running: 'idle', recovery: 'idle', unreachable: 'offline', stopping: 'stopping',
   sleeping: 'asleep', stopped: 'stopped', failed: 'failed', deleting: 'stopping', deleted: 'deleted',
 }
-const SHAPE: Record<State, string> = { starting: '◌', working: '●', 'needs you': '■', idle: '○', stopping: '◌', asleep: '☾', stopped: '☾', failed: '✗', offline: '⊘', deleted: '·' }
+const SHAPE: Record<State, string> = { starting: '◌', working: '●', 'needs you': '■', idle: '○', stopping: '◌', asleep: '☾', stopped: '☾', 'agent error': '✗', failed: '✗', offline: '⊘', deleted: '·' }
 
 export function stateWord(style: Style, state: State): string {
   const text = `${SHAPE[state]} ${state}`
   if (state === 'needs you') return style.yellow(text)
   if (state === 'working') return style.blue(text)
-  if (state === 'failed') return style.red(text)
+  if (state === 'failed' || state === 'agent error') return style.red(text)
   return state === 'idle' ? text : style.dim(text)
 }
 
