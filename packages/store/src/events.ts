@@ -39,10 +39,14 @@ export async function createEventStore({ sql, ids, log }: StoreContext, address:
         select workspace_id, seq, id, at, source, body from events
         where workspace_id = ${workspaceId} and seq > ${after} order by seq limit ${Math.max(1, Math.min(limit, PAGE_LIMIT))}`
       // Read after the page: a prefix dropped between the two is seen here.
-      const [stream] = await sql<{ floor: number }[]>`select floor from streams where workspace_id = ${workspaceId}`
+      const [stream] = await sql<{ floor: number; tail: number }[]>`select floor, tail from streams where workspace_id = ${workspaceId}`
       if (stream === undefined) throw new BerthError('not_found', `there is no workspace ${workspaceId}`)
       if (after < stream.floor) {
         throw new BerthError('cursor_gone', `events up to ${stream.floor} are no longer kept`, { hint: `read on from ${stream.floor}`, details: { floor: stream.floor } })
+      }
+      // Whoever waited here for the stream to pass this place would never see what came before it.
+      if (after > stream.tail) {
+        throw new BerthError('cursor_gone', `the stream ends at ${stream.tail}, before ${after}`, { hint: 'the server was restored from a backup: read again from the beginning', details: { floor: stream.floor } })
       }
       return rows.map((row) => readable(row))
     }),

@@ -240,6 +240,13 @@ describe('events', () => {
     remove()
   })
 
+  it('says that a reader is further than the stream goes, which a restored one may be', async () => {
+    const { id } = await aLinkedWorkspace(db.store, NOW)
+    const tail = await db.store.events.tail(id)
+    expect(await db.store.events.read(id, tail, 10)).toEqual([])
+    expect(await refusal(db.store.events.read(id, tail + 1, 10))).toMatchObject({ code: 'cursor_gone' })
+  })
+
   it('says that a prefix is gone, and calls an unreadable row a gap', async () => {
     const { id, say } = await aLinkedWorkspace(db.store, NOW)
     await say({ type: 'port', port: 1, state: 'open', process: null }, { type: 'port', port: 2, state: 'open', process: null })

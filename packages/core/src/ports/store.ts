@@ -66,7 +66,7 @@ export interface WorkspaceStore {
 export interface EventStore {
   /** Server events. Seqs are given in order, in one transaction with the stream's counter row. */
   append(workspaceId: WorkspaceId, events: readonly { id?: EventId; body: EventBody }[], now: number): Promise<StoredEvent[]>
-  /** Ascending, `seq > after`. Throws `cursor_gone` when `after` is below the floor. */
+  /** Ascending, `seq > after`. Throws `cursor_gone` when `after` is below the floor, or above the tail: the store was restored. */
   read(workspaceId: WorkspaceId, after: number, limit: number): Promise<StoredEvent[]>
   tail(workspaceId: WorkspaceId): Promise<number>
   /** Of these types only, ascending, `seq > after`; what was dropped is passed over. With `newest`: the last `limit` of them. */
