@@ -2,6 +2,7 @@ import type { InstallationStore } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { Sql } from './address.ts'
 import type { StoreContext } from './context.ts'
+import { releaseCopies } from './held-copy.ts'
 import { MIN_SERVER_VERSION } from './migrate.ts'
 import { parseAll, parseMachine } from './rows.ts'
 
@@ -22,7 +23,10 @@ export function createInstallation({ sql, log }: StoreContext): InstallationStor
     },
     async holdReaper(reason) { await sql`update installation set reaper_held = ${reason}` },
     async releaseReaper() {
-      return (await sql`update installation set reaper_held = null where reaper_held is not null returning id`).length > 0
+      return sql.begin(async (tx) => {
+        await releaseCopies(tx)
+        return (await tx`update installation set reaper_held = null where reaper_held is not null returning id`).length > 0
+      })
     },
     async machines() {
       const rows = await sql`select * from machines where ended_at is null order by workspace_id, generation`

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 import type { DatabaseAddress } from '../address.ts'
 import { POSTGRES_MAJOR, postgresBinaries } from './binaries.ts'
+import { copiedFrom, holdCopy, rememberPlace } from './copied-home.ts'
 import { reachableBinaries } from './reachable.ts'
 import { takeLock } from './lock.ts'
 import { type Places, preparePlaces, type UserIds } from './places.ts'
@@ -64,11 +65,24 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const existed = await ensureData(places, binaries, options.durable ?? true)
     await stopOrphan(places, log)
     const child = await startUntilReady({ places, binaries, log, durable: options.durable ?? true })
+    await settlePlace(places, log).catch(async (error: unknown) => {
+      await endChild(child)
+      throw error
+    })
     return supervise({ child, places, existed, release, log, signal: options.signal })
   } catch (error) {
     release()
     throw error
   }
+}
+
+async function settlePlace(places: Places, log: (line: string) => void): Promise<void> {
+  const from = await copiedFrom(places)
+  if (from !== null) {
+    log(`this home was copied from ${from}: the machines it names are left alone until \`berth server release-reaper\``)
+    await holdCopy(socketAddress(places.socketDir), from)
+  }
+  await rememberPlace(places)
 }
 
 async function binariesFor({ binaries }: EmbeddedOptions, { root }: Places): Promise<string> {
