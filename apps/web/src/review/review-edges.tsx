@@ -39,27 +39,34 @@ function Bars({ units, room }: { units: readonly Unit[]; room: ReviewRoom }) {
   return <div class="bars" aria-hidden="true">{(['ok', 'no', ''] as const).map((kind) => share(kind) > 0 && <i key={kind} class={kind} style={{ flexGrow: share(kind) }} />)}</div>
 }
 
-export function Dock({ room, review, file, off, act, onCommit }: { room: ReviewRoom; review: Review; file: ReviewFile | null; off: boolean; act: Decider; onCommit: () => void }) {
+interface DockProps { room: ReviewRoom; review: Review; file: ReviewFile | null; off: boolean; act: Decider; onCommit: () => void }
+
+export function Dock({ room, review, file, off, act, onCommit }: DockProps) {
   const unit = file ? unitsOfFile(file).find((candidate) => candidate.hunkId === room.place.value.hunkId) : undefined
-  const hunk = file?.hunks.find((candidate) => candidate.hunkId === unit?.hunkId)
-  const unsent = unsentWords(unsentOf(review), ', ')
-  const said = room.said.value
-  const closed = off || room.acting.value || unit === undefined
+  const hunk = file?.hunks.find((candidate) => candidate.hunkId === unit?.hunkId) ?? null
   return (
     <footer class="review-dock">
-      <p class="review-said" role="status">
-        {said ? <><span>{inert(said.text)}</span>{said.undo && <button type="button" class="btn quiet" onClick={said.undo}>Undo</button>}</> : (
-          <><span>{hunk ? linesOf(hunk) : file ? 'The whole file' : ''}</span>{unsent !== '' && <span>Not told yet: {unsent}</span>}</>
-        )}
-      </p>
-      {unit && (
-        <div class="review-acts">
-          <button type="button" class="btn danger" disabled={closed || unit.mark === 'rejected' || unit.mark === 'queued'} onClick={act.reject}><Icon name="i-x" />Reject<kbd>R</kbd></button>
-          <button type="button" class="btn" disabled={closed || hunk === undefined} onClick={act.comment}><Icon name="i-comment" />Comment<kbd>C</kbd></button>
-          <button type="button" class="btn main" disabled={closed} onClick={act.accept}><Icon name={unit.mark === 'accepted' ? 'i-next' : 'i-check'} />{unit.mark === 'accepted' ? 'Next' : 'Accept'}<kbd>A</kbd></button>
-          <button type="button" class="btn only-wide commit" disabled={off} onClick={onCommit}>Commit …</button>
-        </div>
-      )}
+      <p class="review-said" role="status"><Saying room={room} review={review} at={hunk ? linesOf(hunk) : file ? 'The whole file' : ''} /></p>
+      {unit && <Acts unit={unit} commentable={hunk !== null} closed={off || room.acting.value} act={act} onCommit={onCommit} />}
     </footer>
+  )
+}
+
+function Saying({ room, review, at }: { room: ReviewRoom; review: Review; at: string }) {
+  const said = room.said.value
+  if (said) return <><span>{inert(said.text)}</span>{said.undo && <button type="button" class="btn quiet" onClick={said.undo}>Undo</button>}</>
+  const unsent = unsentWords(unsentOf(review), ', ')
+  return <><span>{at}</span>{unsent !== '' && <span>Not told yet: {unsent}</span>}</>
+}
+
+function Acts({ unit, commentable, closed, act, onCommit }: { unit: Unit; commentable: boolean; closed: boolean; act: Decider; onCommit: () => void }) {
+  const accepted = unit.mark === 'accepted'
+  return (
+    <div class="review-acts">
+      <button type="button" class="btn danger" disabled={closed || unit.mark === 'rejected' || unit.mark === 'queued'} onClick={act.reject}><Icon name="i-x" />Reject<kbd>R</kbd></button>
+      <button type="button" class="btn" disabled={closed || !commentable} onClick={act.comment}><Icon name="i-comment" />Comment<kbd>C</kbd></button>
+      <button type="button" class="btn main" disabled={closed} onClick={act.accept}><Icon name={accepted ? 'i-next' : 'i-check'} />{accepted ? 'Next' : 'Accept'}<kbd>A</kbd></button>
+      <button type="button" class="btn only-wide commit" disabled={closed} onClick={onCommit}>Commit …</button>
+    </div>
   )
 }

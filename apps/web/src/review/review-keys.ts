@@ -12,18 +12,21 @@ export function listenToKeys(act: Decider, around: () => Around): () => void {
     '[': () => act.file(-1), k: () => act.file(-1), ArrowLeft: () => act.file(-1),
   }
   document.addEventListener('keydown', (event) => {
-    const { pane, asked, sheet } = around()
-    if (sheet || pane === null || event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return
-    const at = event.target instanceof Element ? event.target : null
-    if (at?.closest('textarea, input, select, [contenteditable], .terminal, dialog, [role="tablist"]')) return
-    const inside = at !== null && pane.contains(at)
-    // Elsewhere on the page n answers the question, and arrows scroll.
-    if (!inside && ((asked && event.key === 'n') || event.key.startsWith('Arrow'))) return
-    if (at?.closest('.diff.scrolls') && event.key.startsWith('Arrow')) return
     const work = keys[event.key]
-    if (!work) return
+    if (!work || !meant(event, around())) return
     event.preventDefault()
     work()
   }, { signal: stop.signal })
   return () => stop.abort()
+}
+
+/** Whether a key is for the review, and not for a field, another room or the question that waits. */
+function meant(event: KeyboardEvent, { pane, asked, sheet }: Around): boolean {
+  if (sheet || pane === null || event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return false
+  const at = event.target instanceof Element ? event.target : null
+  if (at?.closest('textarea, input, select, [contenteditable], .terminal, dialog, [role="tablist"]')) return false
+  const arrow = event.key.startsWith('Arrow')
+  if (at !== null && pane.contains(at)) return !(arrow && at.closest('.diff.scrolls'))
+  // Elsewhere on the page n answers the question, and arrows scroll.
+  return !arrow && !(asked && event.key === 'n')
 }
