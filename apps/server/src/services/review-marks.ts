@@ -25,13 +25,11 @@ export async function markHunks(deps: ServiceDeps, context: MarkContext, request
 
   let reviewed = state.reviewed
   const drop: Decided[] = []
-  for (const one of plan.reopen) {
-    const next = await takeBack(deps, state, { one, reviewed })
-    if (next === null) gone.push(one.hunkId === '' ? one.path : one.hunkId)
-    else {
-      drop.push(one)
-      reviewed = next
-    }
+  for (const rows of together(plan.reopen)) {
+    const back = await takeBack(deps, state, { rows, reviewed })
+    reviewed = back.reviewed
+    drop.push(...back.done)
+    gone.push(...rows.filter((one) => !back.done.includes(one)).map(({ path, hunkId }) => (hunkId === '' ? path : hunkId)))
   }
   if (plan.accept.length > 0) reviewed = await advance(deps, id, reviewed, changeOf(plan.accept))
   const changed = await deps.store.reviews.change(id, {
@@ -65,25 +63,41 @@ async function advance(deps: ServiceDeps, id: WorkspaceId, from: string, { patch
 
 const isConflict = (error: unknown): boolean => error instanceof BerthError && error.code === 'conflict'
 
-/** The reviewed tree afterwards; null: what was decided cannot be undone any more. */
-async function takeBack(deps: ServiceDeps, state: Reading, { one, reviewed }: { one: Decided; reviewed: string }): Promise<string | null> {
-  const { id } = state.record.workspace
-  const { piece } = one
-  const whole = piece.hunk === null || isWhole(piece.file)
-  try {
-    switch (one.mark) {
-      case 'queued': return reviewed
-      case 'accepted': return await advance(deps, id, reviewed, piece.hunk === null || whole ? { patch: '', moves: backwards(movesOf(piece)) } : { patch: patchOf([inverted({ ...piece, hunk: piece.hunk })], 'reviewed'), moves: [] })
-      case 'rejected': {
-        requireIdle(state, 'what was rejected can be put back when it ended')
-        await applyForward(deps, id, whole ? { patch: '', moves: movesOf(piece) } : { patch: patchOf([piece], 'worktree'), moves: [] })
-        return reviewed
-      }
+/** Of one file and one mark. */
+function together(rows: readonly Decided[]): Decided[][] {
+  return [...Map.groupBy(rows, ({ path, mark }) => `${mark} ${path}`).values()]
+}
+
+/** All rows of a file at once, else each by itself; those that cannot be undone any more are left. */
+async function takeBack(deps: ServiceDeps, state: Reading, { rows, reviewed }: { rows: readonly Decided[]; reviewed: string }): Promise<{ reviewed: string; done: readonly Decided[] }> {
+  const [first] = rows
+  if (first === undefined || first.mark === 'queued') return { reviewed, done: rows }
+  if (first.mark === 'rejected') requireIdle(state, 'what was rejected can be put back when it ended')
+  const whole = rows.find(({ piece }) => piece.hunk === null || isWhole(piece.file))
+  const tries = whole !== undefined ? [{ rows, pieces: [whole.piece] }] : [{ rows, pieces: rows.map(({ piece }) => piece) }, ...(rows.length > 1 ? rows.map((one) => ({ rows: [one], pieces: [one.piece] })) : [])]
+  const done = new Set<Decided>()
+  let tree = reviewed
+  for (const attempt of tries) {
+    if (attempt.rows.every((one) => done.has(one))) continue
+    try {
+      tree = await undo(deps, state, { pieces: attempt.pieces, mark: first.mark, reviewed: tree, whole: whole !== undefined })
+      for (const one of attempt.rows) done.add(one)
+    } catch (error) {
+      if (!isConflict(error)) throw error
     }
-  } catch (error) {
-    if (isConflict(error)) return null
-    throw error
   }
+  return { reviewed: tree, done: [...done] }
+}
+
+async function undo(deps: ServiceDeps, state: Reading, { pieces, mark, reviewed, whole }: { pieces: readonly Piece[]; mark: 'accepted' | 'rejected'; reviewed: string; whole: boolean }): Promise<string> {
+  const { id } = state.record.workspace
+  const moves = whole ? pieces.flatMap(movesOf) : []
+  if (mark === 'accepted') {
+    const patch = whole ? '' : patchOf(pieces.flatMap((piece) => (piece.hunk === null ? [] : [inverted({ ...piece, hunk: piece.hunk })])), 'reviewed')
+    return advance(deps, id, reviewed, { patch, moves: backwards(moves) })
+  }
+  await applyForward(deps, id, { patch: whole ? '' : patchOf(pieces, 'worktree'), moves })
+  return reviewed
 }
 
 async function applyForward(deps: ServiceDeps, id: WorkspaceId, { patch, moves }: Change): Promise<void> {

@@ -9,7 +9,8 @@ const SWEEP_EVERY_MS = 30_000
 const PAGE = 500
 
 export interface TurnEnds {
-  watch(id: WorkspaceId): void
+  /** From this event on. */
+  watch(id: WorkspaceId, after: number): void
   stop(): Promise<void>
 }
 
@@ -81,8 +82,8 @@ export function createTurnEnds(deps: ServiceDeps, on: { ended(id: WorkspaceId): 
     },
   })
   return {
-    watch(id) {
-      if (!waiting.has(id)) waiting.set(id, null)
+    watch(id, after) {
+      if ((waiting.get(id) ?? null) === null) waiting.set(id, after)
       soon(id)
     },
     async stop() {

@@ -61,8 +61,10 @@ export function createReviews(deps: ServiceDeps): Reviews {
   return {
     get: read,
     mark: (id, request, by) => alone(id, async () => {
+      // A turn that ends from here on is seen, however short the next one is.
+      const after = await deps.store.events.tail(id)
       const answer = await markHunks(deps, context(id, by), request)
-      if (answer.review.files.some((file) => file.mark === 'queued' || file.hunks.some(({ mark }) => mark === 'queued'))) turnEnds.watch(id)
+      if (answer.review.files.some((file) => file.mark === 'queued' || file.hunks.some(({ mark }) => mark === 'queued'))) turnEnds.watch(id, after)
       return answer
     }),
     edit: (id, edit, by) => alone(id, () => editByHand(deps, context(id, by), edit)),
@@ -79,7 +81,7 @@ export function createReviews(deps: ServiceDeps): Reviews {
       const queued = decided.filter(({ mark }) => mark === 'queued')
       if (queued.length === 0) return tell(deps, id, { note, by })
       await deps.store.reviews.wishSend(id, { note, by }, deps.clock.now())
-      turnEnds.watch(id)
+      turnEnds.watch(id, await deps.store.events.tail(id))
       const rejected = decided.filter(({ mark }) => mark !== 'accepted')
       const waiting = comments.filter(({ sent }) => !sent)
       requireCan(deps, record, 'send')

@@ -11,7 +11,8 @@ const MESSAGE_CHARACTERS = 48_000
 
 export interface ReviewMessage { readonly rejected: readonly Decided[]; readonly comments: readonly ReviewComment[]; readonly note: string | null }
 
-export function reviewMessage({ rejected, comments, note }: ReviewMessage): string {
+export function reviewMessage({ rejected: unsorted, comments, note }: ReviewMessage): string {
+  const rejected = [...unsorted].sort((a, b) => (a.path === b.path ? (a.piece.hunk?.newStart ?? 0) - (b.piece.hunk?.newStart ?? 0) : a.path < b.path ? -1 : 1))
   const parts: string[] = []
   let room = MESSAGE_CHARACTERS
   const add = (part: string): void => {

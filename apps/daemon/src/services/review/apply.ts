@@ -29,6 +29,16 @@ export async function applyChange(deps: Deps, change: TreeChange, meant: { was: 
   })
 }
 
+/** The other way round it fits: so it is done already. */
+export async function checkChange(deps: Deps, { patch, reverse, moves }: TreeChange): Promise<DaemonResult<'review.apply'>> {
+  const back = { patch, reverse: !reverse, moves: moves.map(({ path, from, to }) => ({ path, from: to, to: from })) }
+  const applied = await withSnapshot(deps, (snapshot) => changeTree(deps, snapshot.tree, back).then(() => true, (cause: unknown) => {
+    if (cause instanceof BerthError && cause.code === 'conflict') return false
+    throw cause
+  }))
+  return { applied, checkpoint: null }
+}
+
 /** A submodule is another repository, which git does not check out with the tree. Returns what undoes it. */
 async function moveSubmodules({ asAgent, git }: Deps, moves: readonly TreeMove[]): Promise<() => Promise<void>> {
   const links = moves.filter(({ from, to }) => from?.mode === GITLINK || to?.mode === GITLINK)

@@ -4,7 +4,7 @@ import { unpack } from '@berth/wire/git-bytes'
 import { PATCH_LIMIT_BYTES } from '@berth/wire/review-methods'
 import type { reviewMethods } from '@berth/wire/review-methods'
 import type { AsAgent, CallHandlers, Journal } from '../../contracts.ts'
-import { applyChange } from './apply.ts'
+import { applyChange, checkChange } from './apply.ts'
 import { keepCheckpoint, listCheckpoints, rewind } from './checkpoints.ts'
 import type { Deps } from './checkpoints.ts'
 import { commitTree } from './commit.ts'
@@ -76,8 +76,9 @@ export function createReview(deps: ReviewDeps): ReviewService {
           return { tree }
         })
       },
-      'review.apply': async ({ key, patch, reverse, moves }) => {
+      'review.apply': async ({ key, patch, reverse, moves, check }) => {
         const unpacked = await unpack(patch, PATCH_LIMIT_BYTES)
+        if (check) return onTree((tools) => checkChange(tools, { patch: unpacked, reverse, moves: moves ?? [] }))
         return once(key, () => onTree((tools) => applyChange(tools, { patch: unpacked, reverse, moves: moves ?? [] }, intention(journal, key))))
       },
       'git.commit': ({ key, ...request }) => once(key, () => onTree((tools) => commitTree(tools, request, { url: deps.hostedUrl, name: named().name }))),
