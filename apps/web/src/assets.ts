@@ -1,52 +1,94 @@
 /**
  * The page's files as the server sends them. From source they are bundled at the first request; a released binary
  * carries them prebuilt (`scripts/build.ts` calls `buildWebAssets` and embeds what it gives).
+ *
+ * `/shell` is the page without content: the server puts its drawing where the two marks are (`page-files.ts`).
  */
 import { join } from 'node:path'
 
 export interface WebAsset { readonly body: Uint8Array<ArrayBuffer>; readonly type: string; /** Content-hashed names never change. */ readonly immutable: boolean }
-/** path (`/`, `/assets/main-<hash>.js`) → file */
+/** path (`/shell`, `/assets/main-<hash>.js`) → file */
 export type WebAssets = ReadonlyMap<string, WebAsset>
 
-const TYPES: Record<string, string> = { '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.html': 'text/html; charset=utf-8' }
+export const SHELL_PATH = '/shell'
+/** Where the drawing and what the script begins with go. */
+export const APP_MARK = '<!--app-->'
+export const BOOT_MARK = '<!--boot-->'
+
+const TYPES: Record<string, string> = { '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.html': 'text/html; charset=utf-8', '.webmanifest': 'application/manifest+json', '.png': 'image/png' }
+/** Kept out of the cache for offline use: only good with a connection. */
+const LARGE_BYTES = 150 * 1024
+const tsconfig = join(import.meta.dir, '../../../tsconfig.json')
+const source = (path: string) => Bun.file(join(import.meta.dir, path))
 
 export async function buildWebAssets(): Promise<WebAssets> {
   const built = await Bun.build({
     entrypoints: [join(import.meta.dir, 'main.tsx')],
-    target: 'browser',
-    format: 'esm',
-    splitting: true,
-    minify: true,
+    target: 'browser', format: 'esm', splitting: true, minify: true, publicPath: '/', tsconfig,
     naming: { entry: 'assets/main-[hash].[ext]', chunk: 'assets/[name]-[hash].[ext]', asset: 'assets/[name]-[hash].[ext]' },
-    publicPath: '/',
-    tsconfig: join(import.meta.dir, '../../../tsconfig.json'),
+    define: { 'process.env.NODE_ENV': '"production"' },
   })
   const assets = new Map<string, WebAsset>()
   let script = ''
   for (const output of built.outputs) {
     const path = `/${output.path.replace(/^\.?\//, '')}`
     if (output.kind === 'entry-point' && path.endsWith('.js')) script = path
-    assets.set(path, await asset(output, path))
+    assets.set(path, { body: new Uint8Array(await output.arrayBuffer()), type: typeOf(path), immutable: true })
   }
-  const styles = await Promise.all(['tokens', 'app'].map((name) => Bun.file(join(import.meta.dir, `style/${name}.css`)).text()))
-  const css = styles.join('\n')
-  const cssPath = `/assets/app-${Bun.hash(css).toString(36)}.css`
-  assets.set(cssPath, text(css, '.css', true))
-  const icons = await Bun.file(join(import.meta.dir, 'style/icons.svg')).text()
-  assets.set('/', text(page({ script, css: cssPath, icons }), '.html', false))
+  for (const name of ['icon-192.png', 'icon-512.png', 'icon.svg']) assets.set(`/${name}`, { body: new Uint8Array(await source(`style/${name}`).arrayBuffer()), type: typeOf(name), immutable: false })
+  assets.set('/manifest.webmanifest', text(MANIFEST, '.webmanifest'))
+  const icons = await source('style/icons.svg').text()
+  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), css: await style(), icons }), '.html'))
+  assets.set('/sw.js', text(await serviceWorker(assets), '.js'))
   return assets
 }
 
-async function asset(output: Blob, path: string): Promise<WebAsset> {
-  return { body: new Uint8Array(await output.arrayBuffer()), type: TYPES[path.slice(path.lastIndexOf('.'))] ?? 'application/octet-stream', immutable: true }
+const typeOf = (path: string) => TYPES[path.slice(path.lastIndexOf('.'))] ?? 'application/octet-stream'
+const text = (content: string, extension: string): WebAsset => ({ body: new TextEncoder().encode(content), type: typeOf(extension), immutable: false })
+
+/** What the entry needs before it runs: asked for at once, not one after another. */
+function staticImports(assets: WebAssets, entry: string): string[] {
+  const found = new Set<string>()
+  const look = (path: string) => {
+    const asset = assets.get(path)
+    if (!asset) return
+    for (const [, name = ''] of new TextDecoder().decode(asset.body).matchAll(/(?:from|import)\s*"(\/assets\/[^"]+\.js)"/g)) {
+      if (found.has(name) || name === entry) continue
+      found.add(name)
+      look(name)
+    }
+  }
+  look(entry)
+  return [...found]
 }
 
-function text(content: string, extension: string, immutable: boolean): WebAsset {
-  return { body: new TextEncoder().encode(content), type: TYPES[extension] ?? 'text/plain', immutable }
+async function style(): Promise<string> {
+  const built = await Bun.build({ entrypoints: ['tokens', 'app', 'session', 'sheets'].map((name) => join(import.meta.dir, `style/${name}.css`)), minify: true, naming: '[name].[ext]' })
+  const order = ['tokens', 'app', 'session', 'sheets']
+  const parts = await Promise.all(built.outputs.map(async (output) => ({ at: order.findIndex((name) => output.path.endsWith(`${name}.css`)), css: await output.text() })))
+  return parts.sort((a, b) => a.at - b.at).map(({ css }) => css.trim()).join('')
 }
 
-/** The icons stand in the page, so that `<use href="#…">` takes the page's colours. */
-function page(at: { script: string; css: string; icons: string }): string {
+async function serviceWorker(assets: WebAssets): Promise<string> {
+  const files = [...assets].filter(([path, { body }]) => path !== SHELL_PATH && body.length < LARGE_BYTES).map(([path]) => path)
+  const shell = assets.get(SHELL_PATH)?.body ?? new Uint8Array()
+  const version = Bun.hash(`${files.join()} ${Bun.hash(shell)}`).toString(36)
+  const built = await Bun.build({
+    entrypoints: [join(import.meta.dir, 'sw.ts')], target: 'browser', format: 'iife', minify: true, tsconfig,
+    define: { SHELL_VERSION: JSON.stringify(version), SHELL_FILES: JSON.stringify(files) },
+  })
+  return (await built.outputs[0]?.text()) ?? ''
+}
+
+const MANIFEST = JSON.stringify({
+  name: 'Berth', short_name: 'Berth', id: '/', start_url: '/', scope: '/', display: 'standalone', background_color: '#fbfbfa', theme_color: '#fbfbfa',
+  description: 'Every coding agent gets a machine of its own.',
+  icons: [{ src: '/icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' }, { src: '/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any maskable' }, { src: '/icon.svg', sizes: 'any', type: 'image/svg+xml' }],
+  shortcuts: [{ name: 'New workspace', url: '/new' }],
+})
+
+/** The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing. */
+function page(at: { script: string; preloads: readonly string[]; css: string; icons: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -57,14 +99,16 @@ function page(at: { script: string; css: string; icons: string }): string {
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>Berth</title>
-<link rel="stylesheet" href="${at.css}">
-<link rel="icon" href="data:,">
+<style>${at.css}</style>
 <script type="module" src="${at.script}"></script>
+${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="apple-touch-icon" href="/icon-192.png">
 </head>
 <body>
 <div hidden>${at.icons.replace(/<!--.*?-->|\n\s*/gs, '')}</div>
-<div id="app"><p class="loading">Loading</p></div>
-<noscript>Berth needs JavaScript.</noscript>
+<div id="app">${APP_MARK}</div>
+${BOOT_MARK}<noscript><p class="noscript">Scripts are blocked: you see how it stood when this page was loaded. Answers need <code>berth approve</code>, or scripts.</p></noscript>
 </body>
 </html>
 `

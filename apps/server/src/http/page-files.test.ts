@@ -1,11 +1,14 @@
 import { expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { WebAsset } from '@berth/web/assets'
 import { createPageFiles } from './page-files.ts'
 
 const asset = (text: string, immutable = false): WebAsset => ({ body: new TextEncoder().encode(text), type: 'text/html; charset=utf-8', immutable })
-const PAGE = '<!doctype html>'.repeat(50)
-const assets = new Map([['/', asset(PAGE)], ['/assets/main-1.js', asset('script', true)]])
+const filler = '<!doctype html>'.repeat(50)
+const shell = (app: string, boot: string) => `${filler}<style>a{}</style><div id="app">${app}</div>${boot}<p>end</p>`
+const PAGE = shell('', '')
+const assets = new Map([['/shell', asset(shell('<!--app-->', '<!--boot-->'))], ['/assets/main-1.js', asset('script', true)]])
 const files = createPageFiles(async () => assets)
 const bytes = async (response: Response | null) => Buffer.from(await (response ?? new Response()).arrayBuffer())
 
@@ -16,10 +19,23 @@ test('the page stands at every address of its own, a file only where it is', asy
   expect(await files('/assets/main-2.js')).toBeNull()
 })
 
-test('nothing inline is allowed', async () => {
+test('nothing inline is allowed but the one style, by its hash', async () => {
   const policy = (await files('/'))?.headers.get('content-security-policy') ?? ''
   expect(policy).toContain("default-src 'none'")
   expect(policy).not.toContain('unsafe')
+  expect(policy).toContain(`'sha256-${createHash('sha256').update('a{}').digest('base64')}'`)
+})
+
+test('the first drawing stands in the page, and no file gets one', async () => {
+  const asked: string[] = []
+  const painted = createPageFiles(async () => assets, async (path) => {
+    asked.push(path)
+    return { html: '<p>drawn</p>', boot: '<script type="application/json">{}</script>' }
+  })
+  expect((await bytes(await painted('/workspaces/ws_0123456789ab'))).toString()).toBe(shell('<p>drawn</p>', '<script type="application/json">{}</script>'))
+  await painted('/assets/main-1.js')
+  await painted('/favicon.ico')
+  expect(asked).toEqual(['/workspaces/ws_0123456789ab'])
 })
 
 test('files are packed as the browser asks, and only then', async () => {

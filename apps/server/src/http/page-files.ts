@@ -1,50 +1,76 @@
-/** The page's files. They are made at the first request, so that a server nobody looks at never pays for them. */
+/**
+ * The page's files, and the page itself with its first drawing in it. They are made at the first request, so that a
+ * server nobody looks at never pays for them.
+ */
+import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
+import { APP_MARK, BOOT_MARK, SHELL_PATH } from '@berth/web/assets'
 import type { WebAsset, WebAssets } from '@berth/web/assets'
 
-/**
- * Nothing inline, nothing from elsewhere. xterm's style elements stay empty, which the one hash allows; what it
- * writes to them goes through adopted sheets (`apps/web/src/ui/inline-free-styles.ts`).
- */
-const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
-const PAGE_POLICY = [
-  "default-src 'none'", "script-src 'self'", `style-src 'self' ${EMPTY_STYLE}`, "img-src 'self' data:", "connect-src 'self'",
-  "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
-].join('; ')
+/** What stands in the page before its script runs; null: nothing, the script draws all of it. */
+export type FirstPaint = (path: string) => Promise<{ readonly html: string; readonly boot: string } | null>
 
 /** `path` and the request's Accept-Encoding; null when this path is none of the page's. */
 export type PageFiles = (path: string, acceptEncoding?: string | null) => Promise<Response | null>
 
-export function createPageFiles(load: () => Promise<WebAssets>): PageFiles {
-  let loading: Promise<WebAssets> | null = null
+/**
+ * Nothing from elsewhere, and inline only the one style whose hash is named. xterm's style elements stay empty, which
+ * another hash allows; what it writes to them goes through adopted sheets. The worker's policy names one script.
+ */
+const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+const policyWith = (style: string) => [
+  "default-src 'none'", "script-src 'self'", `style-src 'self' ${EMPTY_STYLE} ${style}`, "img-src 'self' data: blob:", "connect-src 'self'", "worker-src 'self'", "manifest-src 'self'",
+  "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'", 'trusted-types berth-worker',
+].join('; ')
+
+interface Loaded { readonly assets: WebAssets; /** Around the drawing, and around what the script begins with. */ readonly shell: readonly [string, string, string] | null; readonly policy: string }
+
+export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPaint = async () => null): PageFiles {
+  let loading: Promise<Loaded> | null = null
   const packed = new WeakMap<WebAsset, Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>>()
   return async (path, acceptEncoding = null) => {
     // One that failed is tried again.
-    loading ??= load().catch((error: unknown) => {
+    loading ??= load().then(prepared).catch((error: unknown) => {
       loading = null
       throw error
     })
-    const assets = await loading
-    // The page has addresses of its own; anything that looks like a file is one or nothing.
-    const asset = assets.get(path) ?? (path.split('/').at(-1)?.includes('.') ? undefined : assets.get('/'))
-    if (!asset) return null
+    const { assets, shell, policy } = await loading
     const encoding = chooseEncoding(acceptEncoding)
-    if (encoding === null) return answer(asset, asset.body, null)
+    const asset = path === '/' ? undefined : assets.get(path)
+    // The page has addresses of its own; anything that looks like a file is one or nothing.
+    if (!asset && (path.split('/').at(-1)?.includes('.') || shell === null)) return null
+    if (!asset || shell === null) return answer({ body: await drawn(shell ?? ['', '', ''], await paint(path), encoding), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
+    const cache = asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache'
+    if (encoding === null) return answer({ body: asset.body, type: asset.type, cache, policy, encoding })
     const known = packed.get(asset) ?? new Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>()
     packed.set(asset, known)
-    const body = known.get(encoding) ?? compress[encoding](asset.body)
+    const body = known.get(encoding) ?? best[encoding](asset.body)
     known.set(encoding, body)
-    return answer(asset, await body, encoding)
+    return answer({ body: await body, type: asset.type, cache, policy, encoding })
   }
 }
 
-type Encoding = 'br' | 'gzip'
-/** Each file is packed once per process, so the slow levels are affordable. */
-const compress: Record<Encoding, (body: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>> = {
-  br: async (body) => new Uint8Array(await promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: body.length } })),
-  gzip: async (body) => new Uint8Array(await promisify(gzip)(body, { level: 9 })),
+async function drawn(shell: readonly [string, string, string], first: Awaited<ReturnType<FirstPaint>>, encoding: Encoding | null): Promise<Uint8Array<ArrayBuffer>> {
+  const page = new TextEncoder().encode(shell[0] + (first?.html ?? '') + shell[1] + (first?.boot ?? '') + shell[2])
+  return encoding === null ? page : quick[encoding](page)
 }
+
+function prepared(assets: WebAssets): Loaded {
+  const page = new TextDecoder().decode(assets.get(SHELL_PATH)?.body)
+  const [head, rest = ''] = page.split(APP_MARK)
+  const [middle = '', tail = ''] = rest.split(BOOT_MARK)
+  const style = /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? ''
+  return { assets, shell: page === '' ? null : [head ?? '', middle, tail], policy: policyWith(`'sha256-${createHash('sha256').update(style).digest('base64')}'`) }
+}
+
+type Encoding = 'br' | 'gzip'
+type Compress = (body: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>
+const brotli = (quality: number): Compress => async (body) => new Uint8Array(await promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT, [constants.BROTLI_PARAM_SIZE_HINT]: body.length } }))
+const zip = (level: number): Compress => async (body) => new Uint8Array(await promisify(gzip)(body, { level }))
+/** Files are packed once per process, so the slow levels are affordable; a page is packed for one reader. */
+const best: Record<Encoding, Compress> = { br: brotli(11), gzip: zip(9) }
+const quick: Record<Encoding, Compress> = { br: brotli(6), gzip: zip(6) }
 
 function chooseEncoding(accepted: string | null): Encoding | null {
   const offers = new Map((accepted ?? '').toLowerCase().split(',').map((offer) => {
@@ -54,14 +80,11 @@ function chooseEncoding(accepted: string | null): Encoding | null {
   return (['br', 'gzip'] as const).find((name) => (offers.get(name) ?? 0) > 0) ?? null
 }
 
-function answer(asset: WebAsset, body: Uint8Array<ArrayBuffer>, encoding: Encoding | null): Response {
-  return new Response(body, {
+function answer(file: { body: Uint8Array<ArrayBuffer>; type: string; cache: string; policy: string; encoding: Encoding | null }): Response {
+  return new Response(file.body, {
     headers: {
-      'content-type': asset.type,
-      'cache-control': asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache',
-      'content-security-policy': PAGE_POLICY,
-      vary: 'accept-encoding',
-      ...(encoding === null ? {} : { 'content-encoding': encoding }),
+      'content-type': file.type, 'cache-control': file.cache, 'content-security-policy': file.policy, vary: 'accept-encoding',
+      ...(file.encoding === null ? {} : { 'content-encoding': file.encoding }),
     },
   })
 }

@@ -1,4 +1,7 @@
-/** What the page knows: who it talks to, the list, what waits for a person, the route, and the last refusal. */
+/**
+ * What the page knows: who it talks to, the list, what waits for a person, the route, and the last refusal. Also drawn
+ * on the server (`render.tsx`), so nothing here touches the browser before it is asked to.
+ */
 import { signal } from '@preact/signals'
 import { createClient } from '@berth/client'
 import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
@@ -8,32 +11,51 @@ import { BerthError } from '@berth/wire/error'
 export const endpoint = { url: '' }
 export const client = createClient(endpoint)
 
-export const workspaces = signal<Workspace[] | null>(null)
+export const workspaces = signal<readonly Workspace[] | null>(null)
+/** Open ones, oldest first. */
 export const approvals = signal<readonly Approval[]>([])
 export const signedOut = signal(false)
 /** What was refused to a person; stays until they send it away or something else works. */
 export const trouble = signal<{ message: string; hint: string | null } | null>(null)
-/** When the list was last read, while the server does not answer; null when it does. */
+/** Since when nothing is heard from the server, once that is worth a word; null while all is well. */
 export const offlineSince = signal<number | null>(null)
-export const now = signal(Date.now())
+export const now = signal(0)
 
-export type Route = { at: 'list' } | { at: 'workspace'; id: WorkspaceId; pane: 'stream' | 'terminal' } | { at: 'nowhere' }
-export const route = signal<Route>(parseRoute(location.pathname))
+export const PANES = ['chat', 'status', 'changes', 'terminal', 'preview', 'files', 'cost'] as const
+export type Pane = (typeof PANES)[number]
+export type Route = { at: 'list' } | { at: 'workspace'; id: WorkspaceId; pane: Pane } | { at: 'settings' } | { at: 'new' } | { at: 'grid' } | { at: 'nowhere' }
+export const route = signal<Route>({ at: 'list' })
 
-/** The server prints these paths as `webUrl` and `terminalUrl`. */
+/** The server prints the first two as `webUrl` and `terminalUrl`. */
 export function parseRoute(path: string): Route {
-  const match = path.match(/^\/workspaces\/(ws_[0-9a-z]+)(\/terminal)?\/?$/)
-  if (match) return { at: 'workspace', id: match[1] as WorkspaceId, pane: match[2] ? 'terminal' : 'stream' }
-  return path === '/' || /^\/workspaces\/?$/.test(path) ? { at: 'list' } : { at: 'nowhere' }
+  const match = /^\/workspaces\/(ws_[0-9a-z]+)(?:\/([a-z]+))?\/?$/.exec(path)
+  const pane = PANES.find((name) => name === (match?.[2] ?? 'chat'))
+  // Only an address the server itself checks; a wrong id is answered with "does not exist".
+  if (match && pane) return { at: 'workspace', id: match[1] as WorkspaceId, pane }
+  if (path === '/' || /^\/workspaces\/?$/.test(path)) return { at: 'list' }
+  const place = (['settings', 'new', 'grid'] as const).find((name) => path === `/${name}`)
+  return place ? { at: place } : { at: 'nowhere' }
 }
 
-export function pathTo(id: WorkspaceId, pane: 'stream' | 'terminal' = 'stream'): string {
-  return pane === 'terminal' ? `/workspaces/${id}/terminal` : `/workspaces/${id}`
+export function pathTo(id: WorkspaceId, pane: Pane = 'chat'): string {
+  return pane === 'chat' ? `/workspaces/${id}` : `/workspaces/${id}/${pane}`
 }
 
 export function go(path: string): void {
   if (path !== location.pathname) history.pushState(null, '', path)
   route.value = parseRoute(path)
+}
+
+/** For links: the page goes there without loading anew; another tab or window is the browser's business. */
+export function linkTo(path: string): { href: string; onClick: (event: MouseEvent) => void } {
+  return {
+    href: path,
+    onClick(event) {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+      event.preventDefault()
+      go(path)
+    },
+  }
 }
 
 /** Runs a call for a person: a refusal is shown, a lost sign-in shows the way back in. */
@@ -48,43 +70,31 @@ export async function attempt<T>(work: () => Promise<T>): Promise<T | null> {
   }
 }
 
-function refused(error: unknown): void {
+export function refused(error: unknown): void {
   if (!(error instanceof BerthError)) trouble.value = { message: String(error), hint: null }
   else if (error.code === 'unauthorized') signedOut.value = true
   else if (error.code !== 'cancelled') trouble.value = { message: error.message, hint: error.hint ?? null }
 }
 
-let readAt = Date.now()
-
-/** Reads the list in the background; a server that is away is a state of the page, not a refusal. */
-export async function refresh(): Promise<void> {
-  try {
-    const list = await client.listWorkspaces({})
-    approvals.value = list.some((workspace) => workspace.needsYou > 0) ? await client.listApprovals({}) : []
-    workspaces.value = list
-    readAt = Date.now()
-    offlineSince.value = null
-  } catch (error) {
-    if (error instanceof BerthError && error.code === 'unauthorized') signedOut.value = true
-    else offlineSince.value = readAt
-  }
+export function workspaceOf(id: WorkspaceId): Workspace | undefined {
+  return workspaces.value?.find((candidate) => candidate.id === id)
 }
 
-/** A page in the background asks less often. */
-export function keepFresh(): void {
-  const LIST_MS = 2000
-  const HIDDEN_LIST_MS = 10_000
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const tick = async () => {
-    clearTimeout(timer)
-    now.value = Date.now()
-    if (!signedOut.value) await refresh()
-    clearTimeout(timer)
-    timer = setTimeout(() => void tick(), document.hidden ? HIDDEN_LIST_MS : LIST_MS)
-  }
-  void tick()
-  document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) void tick()
-  })
-  addEventListener('popstate', () => (route.value = parseRoute(location.pathname)))
+/** One changed, or is new: newest first, as the server lists them. */
+export function putWorkspace(workspace: Workspace): void {
+  const list = workspaces.value ?? []
+  const gone = workspace.phase === 'deleted'
+  const others = list.filter(({ id }) => id !== workspace.id)
+  if (gone) workspaces.value = others
+  else workspaces.value = others.length === list.length ? [workspace, ...list] : list.map((known) => (known.id === workspace.id ? workspace : known))
+}
+
+export function isOpen({ state }: Pick<Approval, 'state'>): boolean {
+  return state === 'open' || state === 'orphaned'
+}
+
+/** One was asked or answered. */
+export function putApproval(approval: Approval): void {
+  const others = approvals.value.filter(({ approvalId }) => approvalId !== approval.approvalId)
+  approvals.value = isOpen(approval) ? [...others, approval].sort((a, b) => a.askedAt - b.askedAt) : others
 }

@@ -1,33 +1,56 @@
 /** Folds a workspace's events into what the page shows. Pure: the same events always give the same cards. */
 import type { ApprovalAsk, DecidedBy, EventBody, FileDiff, StoredEvent } from '@berth/wire'
+import { readTests, type TestCount } from './test-count.ts'
 
 export type Card =
-  | { kind: 'said'; key: string; at: number; who: 'user' | 'agent' | 'thought' | 'system'; text: string }
+  | { kind: 'said'; key: string; at: number; seq: number; who: 'user' | 'agent' | 'thought' | 'system'; text: string; cut: boolean }
   | { kind: 'prompt'; key: string; at: number; text: string; status: string }
-  | { kind: 'tool'; key: string; at: number; name: string; title: string; command: string | null; callId: string; status: string; output: string | null; diffs: readonly FileDiff[]; durationMs: number | null }
-  | { kind: 'approval'; key: string; at: number; ask: ApprovalAsk; state: 'open' | 'decided' | 'applied' | 'orphaned' | 'superseded'; behavior: 'allow' | 'deny' | null; by: DecidedBy | null }
+  | ToolCard
+  | { kind: 'approval'; key: string; at: number; ask: ApprovalAsk; state: 'open' | 'decided' | 'applied' | 'orphaned' | 'superseded'; behavior: 'allow' | 'deny' | null; by: DecidedBy | null; edited: boolean; message: string | null }
   | { kind: 'step'; key: string; at: number; title: string; state: string; durationMs: number | null; detail: string | null }
-  | { kind: 'turn'; key: string; at: number; outcome: string; durationMs: number | null; files: number; added: number; removed: number }
+  | TurnCard
   | { kind: 'notice'; key: string; at: number; tone: 'info' | 'warning' | 'error'; text: string; hint: string | null }
+export interface ToolCard {
+  kind: 'tool'; key: string; at: number; seq: number; callId: string; name: string; title: string; command: string | null; path: string | null; status: string
+  output: string | null; diffs: readonly FileDiff[]; durationMs: number | null; tests: TestCount | null; /** The page was given less than what is stored under `seq`. */ cut: boolean
+}
+export interface TurnCard {
+  kind: 'turn'; key: string; at: number; outcome: string; message: string | null; durationMs: number | null
+  files: number; added: number; removed: number; tests: TestCount | null; tokens: number; costMicros: number | null
+}
+export interface PlanEntry { readonly text: string; readonly status: 'pending' | 'in_progress' | 'completed' }
 
 export interface StreamView {
   readonly cards: readonly Card[]
   readonly byKey: ReadonlyMap<string, number>
   readonly after: number
+  /** The agent's own list of what it will do; empty when it has none. */
+  readonly plan: readonly PlanEntry[]
+  /** Since the last turn's end. */
+  readonly spent: { readonly tokens: number; readonly costMicros: number | null }
+  readonly turnStartedAt: number | null
 }
-export const emptyView: StreamView = { cards: [], byKey: new Map(), after: 0 }
+export const emptyView: StreamView = { cards: [], byKey: new Map(), after: 0, plan: [], spent: { tokens: 0, costMicros: null }, turnStartedAt: null }
 
 /** Only this many cards are kept; older ones are read again from the server when asked for. */
-export const CARD_LIMIT = 400
+export const CARD_LIMIT = 2000
 
 export function fold(view: StreamView, events: readonly StoredEvent[]): StreamView {
   let cards = [...view.cards]
   let byKey = new Map(view.byKey)
-  let after = view.after
+  let { after, plan, spent, turnStartedAt } = view
   for (const event of events) {
     if (event.seq <= after) continue
     after = event.seq
-    const change = cardOf(event.body as EventBody, event)
+    const body = event.body as EventBody
+    if (body.type === 'plan') plan = body.entries
+    if (body.type === 'turn.started') turnStartedAt = event.at
+    if (body.type === 'usage') spent = { tokens: spent.tokens + body.inputTokens + body.outputTokens, costMicros: body.costMicros === null ? spent.costMicros : (spent.costMicros ?? 0) + body.costMicros }
+    const change = cardOf(body, event, spent)
+    if (body.type === 'turn.ended') {
+      spent = emptyView.spent
+      turnStartedAt = null
+    }
     if (!change) continue
     const at = byKey.get(change.key)
     const before = at === undefined ? undefined : cards[at]
@@ -41,7 +64,7 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     cards = cards.filter((card, index) => index >= cut || isWaiting(card))
     byKey = new Map(cards.map((card, index) => [card.key, index]))
   }
-  return { cards, byKey, after }
+  return { cards, byKey, after, plan, spent, turnStartedAt }
 }
 
 /** Somebody must answer it, however old it is. */
@@ -52,26 +75,26 @@ export function isWaiting(card: Card): card is Card & { kind: 'approval'; state:
 type Change = { key: string; make: (before: Card | undefined, cards: readonly Card[]) => Card | null }
 const put = (card: Card): Change => ({ key: card.key, make: () => card })
 
-function cardOf(body: EventBody, { seq, at }: StoredEvent): Change | null {
+function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['spent']): Change | null {
   switch (body.type) {
     case 'message':
-      return put({ kind: 'said', key: `m:${body.messageId}`, at, who: body.role, text: body.text })
+      return put({ kind: 'said', key: `m:${body.messageId}`, at, seq, who: body.role, text: body.text, cut: isCut(body) })
     case 'prompt':
       return put({ kind: 'prompt', key: `p:${body.promptId}`, at, text: body.text, status: body.status })
     case 'tool':
-      return onTool(body, at)
+      return onTool(body, seq, at)
     case 'workspace.step':
       return put({ kind: 'step', key: `s:${body.step}`, at, title: body.title, state: body.state, durationMs: body.durationMs, detail: body.detail })
     case 'turn.ended':
-      return { key: `u:${seq}`, make: (_, cards) => ({ kind: 'turn', key: `u:${seq}`, at, outcome: body.outcome, durationMs: body.durationMs, ...changesOfTurn(cards) }) }
+      return { key: `u:${seq}`, make: (_, cards) => ({ kind: 'turn', key: `u:${seq}`, at, outcome: body.outcome, message: body.message, durationMs: body.durationMs, ...changesOfTurn(cards), ...spent }) }
     case 'workspace.notice':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: body.level, text: body.message, hint: body.hint })
     case 'gap':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: 'warning', text: `Events ${body.from} to ${body.to} are missing: ${body.why}`, hint: null })
     case 'approval.asked':
-      return { key: `a:${body.ask.approvalId}`, make: (before) => before ?? { kind: 'approval', key: `a:${body.ask.approvalId}`, at, ask: body.ask, state: 'open', behavior: null, by: null } }
+      return { key: `a:${body.ask.approvalId}`, make: (before) => before ?? { kind: 'approval', key: `a:${body.ask.approvalId}`, at, ask: body.ask, state: 'open', behavior: null, by: null, edited: false, message: null } }
     case 'approval.decided':
-      return onApproval(body.approvalId, (card) => ({ ...card, state: 'decided', behavior: body.decision.behavior, by: body.by }))
+      return onApproval(body.approvalId, (card) => ({ ...card, state: 'decided', behavior: body.decision.behavior, by: body.by, edited: body.decision.updatedInput !== undefined && card.ask.kind === 'permission', message: body.decision.message ?? null }))
     case 'approval.applied':
       return onApproval(body.approvalId, (card) => ({ ...card, state: 'applied', behavior: body.behavior, by: card.by ?? { who: 'someone', via: body.via, at } }))
     case 'approval.orphaned':
@@ -84,42 +107,53 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent): Change | null {
   }
 }
 
+/** The server marks what it shortened for the first paint. */
+function isCut(body: EventBody): boolean {
+  return (body as { cut?: boolean }).cut === true
+}
+
 /** A later event replaces the fields that it carries. */
-function onTool(body: EventBody & { type: 'tool' }, at: number): Change {
+function onTool(body: EventBody & { type: 'tool' }, seq: number, at: number): Change {
   const key = `t:${body.toolCallId}`
-  const { name, title, status } = body
-  const command = body.input?.['command']
   return {
     key,
     make(before) {
-      const known = before?.kind === 'tool' ? before : { at, command: null, output: null, diffs: [], durationMs: null }
+      const known = before?.kind === 'tool' ? before : { at, name: '', title: '', command: null, path: null, output: null, diffs: [], durationMs: null, tests: null }
       return {
-        kind: 'tool', key, at: known.at, callId: body.toolCallId, name, title, status,
-        command: typeof command === 'string' ? command : known.command, output: body.output ?? known.output,
+        kind: 'tool', key, at: known.at, seq, callId: body.toolCallId, name: body.name || known.name, title: body.title || known.title, status: body.status,
+        command: textOf(body.input, 'command') ?? known.command, path: textOf(body.input, 'file_path', 'notebook_path', 'path', 'pattern') ?? known.path, output: body.output ?? known.output,
         diffs: body.diffs.length > 0 ? body.diffs : known.diffs, durationMs: body.durationMs ?? known.durationMs,
+        tests: body.output === null ? known.tests : readTests(body.output), cut: isCut(body),
       }
     },
   }
+}
+
+function textOf(input: Readonly<Record<string, unknown>> | null, ...names: string[]): string | null {
+  const value = names.map((name) => input?.[name]).find((found) => typeof found === 'string')
+  return typeof value === 'string' ? value : null
 }
 
 function onApproval(id: string, change: (card: Card & { kind: 'approval' }) => Card): Change {
   return { key: `a:${id}`, make: (before) => (before?.kind === 'approval' ? change(before) : null) }
 }
 
-/** What the calls since the last turn's end changed. */
-function changesOfTurn(cards: readonly Card[]): { files: number; added: number; removed: number } {
+/** What the calls since the last turn's end changed, and what their last run of tests said. */
+function changesOfTurn(cards: readonly Card[]): Pick<TurnCard, 'files' | 'added' | 'removed' | 'tests'> {
   const files = new Set<string>()
   let added = 0
   let removed = 0
+  let tests: TestCount | null = null
   for (let index = cards.length - 1; index >= 0; index--) {
     const card = cards[index]
     if (!card || card.kind === 'turn') break
     if (card.kind !== 'tool') continue
+    tests ??= card.tests
     for (const diff of card.diffs) {
       files.add(diff.path)
       added += diff.added
       removed += diff.removed
     }
   }
-  return { files: files.size, added, removed }
+  return { files: files.size, added, removed, tests }
 }

@@ -37,3 +37,18 @@ export function revealed(text: string): Piece[] {
 function spelled(character: string): string {
   return `⟨U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`
 }
+
+/** One line of output longer than this says nothing to a reader, and costs the browser seconds to lay out. */
+export const LINE_LIMIT = 2000
+/** Of one piece of text on the page. */
+const TEXT_LIMIT = 200_000
+
+/** The last lines of a text, each cut to a length that can be laid out; how many were left out before them. */
+export function shortened(text: string, lines: number): { shown: string; hidden: number } {
+  const tail = text.length > TEXT_LIMIT ? text.slice(-TEXT_LIMIT) : text
+  const all = tail.replace(/\n$/, '').split('\n')
+  const hidden = Math.max(0, all.length - lines)
+  const shown = all.slice(hidden).map((line) => (line.length > LINE_LIMIT ? `${line.slice(0, LINE_LIMIT)} … ${line.length - LINE_LIMIT} more characters` : line))
+  if (tail.length < text.length && hidden === 0) shown.unshift(`… ${text.length - tail.length} characters before`)
+  return { shown: shown.join('\n'), hidden }
+}

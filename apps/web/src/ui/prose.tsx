@@ -1,18 +1,53 @@
-import { inert, revealed } from './inert.ts'
+/** What somebody said, and commands. Of Markdown only what helps reading is drawn; the rest stays as it was written. Links stay text: where they lead is read, not clicked. */
+import type { ComponentChild, VNode } from 'preact'
+import { inert, revealed, shortened } from './inert.ts'
 
-/** What somebody said. Of Markdown only code is shown as such; everything else is read as it was written. */
 export function Prose({ text, class: name }: { text: string; class: string }) {
   return (
     <div class={name} dir="auto">
-      {inert(text).split(/^```[^\n]*\n?/m).map((part, index) => (index % 2 === 1 ? <pre key={index} class="out" dir="ltr" tabIndex={0}>{part.replace(/\n$/, '')}</pre> : <Inline key={index} text={part} />))}
+      {inert(text).split(/^```[^\n]*\n?/m).map((part, index) => (index % 2 === 1 ? <pre key={index} class="out" dir="ltr" tabIndex={0}>{shortened(part, Infinity).shown}</pre> : <Blocks key={index} text={part} />))}
     </div>
   )
 }
 
-function Inline({ text }: { text: string }) {
-  const trimmed = text.replace(/^\n+|\n+$/g, '')
-  if (trimmed === '') return null
-  return <p>{trimmed.split(/`([^`\n]+)`/).map((part, index) => (index % 2 === 1 ? <code key={index} dir="ltr">{part}</code> : part))}</p>
+const ITEM = /^\s*(?:[-*•]|\d{1,3}[.)])\s+/
+function Blocks({ text }: { text: string }) {
+  const blocks: VNode[] = []
+  for (const block of text.split(/\n{2,}/)) {
+    const lines = block.split('\n').filter((line) => line.trim() !== '')
+    let from = 0
+    for (let at = 0; at <= lines.length; at++) {
+      const kind = kindOf(lines[at])
+      if (at > 0 && at < lines.length && kind === kindOf(lines[at - 1]) && kind !== 'head') continue
+      if (at > from) blocks.push(blockOf(lines.slice(from, at), blocks.length))
+      from = at
+    }
+  }
+  return <>{blocks}</>
+}
+
+function kindOf(line: string | undefined): 'item' | 'head' | 'text' | 'table' | null {
+  if (line === undefined) return null
+  if (/^#{1,6} /.test(line)) return 'head'
+  if (/^\s*\|.*\|\s*$/.test(line)) return 'table'
+  return ITEM.test(line) ? 'item' : 'text'
+}
+
+function blockOf(lines: readonly string[], key: number): VNode {
+  const first = lines[0] ?? ''
+  switch (kindOf(first)) {
+    case 'head': return <p key={key}><b>{inline(first.replace(/^#+ /, ''))}</b></p>
+    case 'table': return <pre key={key} class="out" dir="ltr" tabIndex={0}>{lines.join('\n')}</pre>
+    case 'item': return <ul key={key}>{lines.map((line, index) => <li key={index} class={/^\s*\d/.test(line) ? 'numbered' : ''}>{/^\s*(\d+[.)])/.exec(line)?.[1]} {inline(line.replace(ITEM, ''))}</li>)}</ul>
+    default: return <p key={key}>{inline(shortened(lines.join('\n'), Infinity).shown)}</p>
+  }
+}
+
+function inline(text: string): ComponentChild {
+  return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part, index) => {
+    if (index % 2 === 0) return part
+    return part.startsWith('`') ? <code key={index} dir="ltr">{part.slice(1, -1)}</code> : <b key={index}>{part.slice(2, -2)}</b>
+  })
 }
 
 /** A command, whole. */

@@ -1,25 +1,41 @@
 /** The words for what agents do: verb and icon of a call, the question of an approval. */
 import type { ApprovalAsk } from '@berth/wire'
 
-const TOOLS: Record<string, { verb: string; icon: string }> = {
-  Bash: { verb: 'Run', icon: 'i-run' },
-  Read: { verb: 'Read', icon: 'i-read' },
-  Grep: { verb: 'Search', icon: 'i-search' },
-  Glob: { verb: 'Find', icon: 'i-search' },
-  Edit: { verb: 'Edit', icon: 'i-edit' },
-  MultiEdit: { verb: 'Edit', icon: 'i-edit' },
-  Write: { verb: 'Write', icon: 'i-edit' },
-  WebFetch: { verb: 'Fetch', icon: 'i-globe' },
-  WebSearch: { verb: 'Search', icon: 'i-globe' },
+interface Words { readonly verb: string; readonly doing: string; readonly icon: string }
+const words = (verb: string, doing: string, icon: string): Words => ({ verb, doing, icon })
+const TOOLS: Record<string, Words> = {
+  Bash: words('Run', 'Running', 'i-run'),
+  Read: words('Read', 'Reading', 'i-read'),
+  Grep: words('Search', 'Searching', 'i-search'),
+  Glob: words('Find', 'Finding', 'i-search'),
+  LS: words('List', 'Listing', 'i-read'),
+  Edit: words('Edit', 'Editing', 'i-edit'),
+  MultiEdit: words('Edit', 'Editing', 'i-edit'),
+  NotebookEdit: words('Edit', 'Editing', 'i-edit'),
+  Write: words('Write', 'Writing', 'i-edit'),
+  WebFetch: words('Fetch', 'Fetching', 'i-globe'),
+  WebSearch: words('Search', 'Searching', 'i-globe'),
+  Task: words('Delegate', 'Delegating', 'i-branch'),
+  AskUserQuestion: words('Ask', 'Asking', 'i-comment'),
+  ExitPlanMode: words('Plan', 'Planning', 'i-check'),
 }
 
-export function toolWords(name: string): { verb: string; icon: string } {
-  return Object.hasOwn(TOOLS, name) ? (TOOLS[name] ?? { verb: name, icon: 'i-run' }) : { verb: name, icon: 'i-run' }
+export function toolWords(name: string): Words {
+  return (Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined) ?? words(name, name, 'i-run')
+}
+
+/** Calls that only look; a row of them is one row. */
+export function onlyLooks(name: string): boolean {
+  return name === 'Read' || name === 'Grep' || name === 'Glob' || name === 'LS'
 }
 
 /** Titles come as `Tool: object`; the verb stands apart. */
 export function objectOf(name: string, title: string): string {
-  return title.startsWith(`${name}: `) ? title.slice(name.length + 2) : title === name ? '' : title
+  if (title.startsWith(`${name}: `)) return title.slice(name.length + 2)
+  const { verb } = toolWords(name)
+  const lower = title.toLowerCase()
+  for (const word of [verb.toLowerCase(), name.toLowerCase()]) if (lower.startsWith(`${word} `) || lower.startsWith(`${word}: `)) return title.slice(word.length + 1).trim()
+  return lower === name.toLowerCase() ? '' : title
 }
 
 /** A question that a person can answer. */
@@ -28,7 +44,7 @@ export function questionOf(ask: Pick<ApprovalAsk, 'tool' | 'kind' | 'title' | 'i
   if (ask.kind === 'question') return ask.title
   if (typeof ask.input['command'] === 'string') return 'Run this command?'
   const path = pathOf(ask)
-  return path === null ? `${ask.title}?` : `${toolWords(ask.tool).verb} ${path}?`
+  return path === null ? `${ask.title.charAt(0).toUpperCase()}${ask.title.slice(1)}?` : `${toolWords(ask.tool).verb} ${path}?`
 }
 
 export function pathOf({ input, cwd }: Pick<ApprovalAsk, 'input' | 'cwd'>): string | null {

@@ -1,19 +1,27 @@
 import { useSignal } from '@preact/signals'
 import type { ApprovalAsk, Decision } from '@berth/wire'
-import { inert } from './inert.ts'
+import { inert } from '../ui/inert.ts'
 
 interface Question { question: string; multiSelect: boolean; options: { label: string; description: string }[] }
+interface FormProps { readonly ask: Pick<ApprovalAsk, 'approvalId' | 'input'>; readonly off: boolean; answer(decision: Decision): Promise<void> }
 
-/** The agent's own choices; an answer travels as the tool's input, with `answers` by question. */
-export function QuestionForm({ ask, sending, decide }: { ask: ApprovalAsk; sending: boolean; decide: (decision: Omit<Decision, 'scope'>) => Promise<void> }) {
+/** The agent's own choices, or words of one's own; an answer travels as the tool's input, with `answers` by question. */
+export function QuestionForm({ ask, off, answer }: FormProps) {
   const questions = readQuestions(ask.input)
   const answers = useSignal<Record<string, string[]>>({})
+  const own = useSignal<Record<string, string>>({})
   const choose = ({ question, multiSelect }: Question, label: string, chosen: boolean) => {
     const before = multiSelect ? (answers.value[question] ?? []).filter((other) => other !== label) : []
     answers.value = { ...answers.value, [question]: chosen ? [...before, label] : before }
+    if (!multiSelect) own.value = { ...own.value, [question]: '' }
   }
-  const complete = questions.every(({ question }) => (answers.value[question] ?? []).length > 0)
-  const send = () => decide({ behavior: 'allow', updatedInput: { ...ask.input, answers: Object.fromEntries(Object.entries(answers.value).map(([question, labels]) => [question, labels.join(', ')])) } })
+  const write = ({ question, multiSelect }: Question, text: string) => {
+    own.value = { ...own.value, [question]: text }
+    if (!multiSelect && text.trim() !== '') answers.value = { ...answers.value, [question]: [] }
+  }
+  const given = (question: string) => [...(answers.value[question] ?? []), own.value[question]?.trim() ?? ''].filter((text) => text !== '')
+  const complete = questions.length > 0 && questions.every(({ question }) => given(question).length > 0)
+  const send = () => answer({ behavior: 'allow', scope: 'once', updatedInput: { ...ask.input, answers: Object.fromEntries(questions.map(({ question }) => [question, given(question).join(', ')])) } })
   return (
     <form onSubmit={(event) => { event.preventDefault(); if (complete) void send() }}>
       {questions.map((question, index) => (
@@ -21,15 +29,16 @@ export function QuestionForm({ ask, sending, decide }: { ask: ApprovalAsk; sendi
           <legend class={questions.length === 1 ? 'unseen' : ''}>{inert(question.question)}</legend>
           {question.options.map(({ label, description }) => (
             <label key={label}>
-              <input type={question.multiSelect ? 'checkbox' : 'radio'} name={`${ask.approvalId}-${index}`} onChange={(event) => choose(question, label, event.currentTarget.checked)} />
+              <input type={question.multiSelect ? 'checkbox' : 'radio'} name={`${ask.approvalId}-${index}`} checked={(answers.value[question.question] ?? []).includes(label)} onChange={(event) => choose(question, label, event.currentTarget.checked)} />
               <span>{inert(label)}{description !== '' && <span class="meta">{inert(description)}</span>}</span>
             </label>
           ))}
+          <input class="own" type="text" aria-label="An answer of your own" placeholder="Something else…" maxLength={2000} value={own.value[question.question] ?? ''} onInput={(event) => write(question, event.currentTarget.value)} />
         </fieldset>
       ))}
       <div class="acts">
-        <button type="button" class="deny" disabled={sending} onClick={() => void decide({ behavior: 'deny' })}>Decline</button>
-        <button type="submit" class="allow" disabled={sending || !complete}>Answer</button>
+        <button type="button" class="deny" disabled={off} onClick={() => void answer({ behavior: 'deny', scope: 'once' })}>Decline</button>
+        <button type="submit" class="allow" disabled={off || !complete}>Answer</button>
       </div>
     </form>
   )

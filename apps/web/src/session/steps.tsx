@@ -1,6 +1,6 @@
 import type { Card } from '../state/stream-view.ts'
-import { duration, Icon } from './icon.tsx'
-import { inert } from './inert.ts'
+import { duration, Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
 
 type Step = Card & { kind: 'step' }
 

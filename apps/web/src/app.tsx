@@ -1,0 +1,104 @@
+/** One layout, folded: a phone shows one pane, a tablet two, a desktop three. Drawn by the server first, then by the browser. */
+import type { ComponentType } from 'preact'
+import { Inbox, Stale } from './inbox/inbox.tsx'
+import { Session } from './session/session.tsx'
+import { wide } from './shell/detail.tsx'
+import { Lazy } from './shell/lazy.tsx'
+import { MenuSheet } from './shell/menu.tsx'
+import { sheet, type SheetName } from './shell/sheets.ts'
+import { Toasts } from './shell/toast.tsx'
+import { linkTo, route, signedOut, trouble } from './state/session.ts'
+import { Icon } from './ui/icon.tsx'
+
+export function App() {
+  if (signedOut.value) return <SignedOut />
+  const at = route.value
+  return (
+    <>
+      <a class="skip" href="#main">To the content</a>
+      <div class="notices"><Stale /><Trouble /></div>
+      <div class={`panes at-${at.at}`} id="main" tabIndex={-1}>
+        {at.at === 'nowhere' ? <Nowhere /> : (
+          <>
+            {at.at !== 'list' || wide.value ? <nav class="beside" aria-label="Workspaces"><Inbox beside current={at.at === 'workspace' ? at.id : null} /></nav> : <div class="beside" />}
+            <Place />
+          </>
+        )}
+      </div>
+      <Toasts />
+      <MenuSheet />
+      <Sheets />
+    </>
+  )
+}
+
+const grid = async () => (await import('./shell/grid.tsx')).Grid
+
+function Place() {
+  const at = route.value
+  switch (at.at) {
+    case 'workspace': return <Session key={at.id} id={at.id} pane={at.pane} />
+    case 'settings': case 'new': return <Nowhere />
+    case 'grid': return <main class="alone"><Lazy load={grid} props={{}} name="The tiles" /></main>
+    case 'list': case 'nowhere': return <Home />
+  }
+}
+
+function Home() {
+  return (
+    <main class="alone" aria-label="Inbox">
+      <Inbox />
+      {wide.value && <Lazy load={grid} props={{}} name="The tiles" />}
+      <nav class="home-bar" aria-label="More">
+        <a class="btn main" {...linkTo('/new')}><Icon name="i-plus" />New<span class="unseen"> workspace</span></a>
+        <a class="btn" {...linkTo('/grid')}>Tiles</a>
+        <a class="btn" {...linkTo('/settings')}>Settings</a>
+      </nav>
+    </main>
+  )
+}
+
+const SHEETS: Record<SheetName, () => Promise<ComponentType>> = {
+  palette: async () => (await import('./shell/palette.tsx')).Palette,
+  keys: async () => (await import('./shell/small-sheets.tsx')).KeysSheet,
+  qr: async () => (await import('./shell/qr-sheet.tsx')).QrSheet,
+  connect: async () => (await import('./shell/small-sheets.tsx')).ConnectSheet,
+  delete: async () => (await import('./shell/small-sheets.tsx')).DeleteSheet,
+}
+
+function Sheets() {
+  const shown = sheet.value
+  return shown ? <Lazy key={shown.name} load={SHEETS[shown.name]} props={{}} name="The dialog" /> : null
+}
+
+function Trouble() {
+  if (!trouble.value) return null
+  return (
+    <p class="trouble" role="alert">
+      <span class="grow"><b>{trouble.value.message}</b> {trouble.value.hint}</span>
+      <button type="button" class="btn quiet" onClick={() => (trouble.value = null)}>Dismiss</button>
+    </p>
+  )
+}
+
+function Nowhere() {
+  return (
+    <main class="empty">
+      <h1>There is nothing at this address</h1>
+      <a class="btn" {...linkTo('/')}>All workspaces</a>
+    </main>
+  )
+}
+
+/** The session ended while the page was open. A fresh load gets the same words from the server. */
+function SignedOut() {
+  return (
+    <main class="empty">
+      <svg class="mark big" aria-hidden="true"><use href="#mark" /></svg>
+      <h1>This browser is not signed in</h1>
+      <p>On the machine that runs the server:</p>
+      <pre class="cmd" tabIndex={0}>berth web</pre>
+      <p class="meta">It opens a link that signs one browser in, once.</p>
+    </main>
+  )
+}

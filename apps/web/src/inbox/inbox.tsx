@@ -1,0 +1,120 @@
+/** Who needs me comes first, the decision inside the card; then what works, what is ready, what rests. */
+import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
+import { approvals, go, linkTo, now, offlineSince, pathTo, workspaces } from '../state/session.ts'
+import { decide } from '../state/decide.ts'
+import { DecisionCard } from '../session/decision.tsx'
+import { canPause, pause, wake } from '../shell/actions.ts'
+import { lazySheet } from '../shell/sheets.ts'
+import { sayThenDo } from '../shell/toast.tsx'
+import { Icon, money, stateOf, timeOf, type StateName } from '../ui/icon.tsx'
+import { questionOf } from '../ui/tool-words.ts'
+import { Row } from './row.tsx'
+import { Swipe } from './swipe.tsx'
+
+const GROUPS: readonly (readonly [title: string, states: readonly StateName[]])[] = [
+  ['Working', ['working', 'starting']], ['Ready to review', ['ready']], ['Resting', ['idle', 'sleeping', 'failed', 'offline']],
+]
+
+/** In the order of the inbox: the keyboard walks it. */
+export function ordered(list: readonly Workspace[]): Workspace[] {
+  const rank = (workspace: Workspace) => {
+    const { name } = stateOf(workspace)
+    return name === 'needs' ? -1 : GROUPS.findIndex(([, states]) => states.includes(name))
+  }
+  return [...list].sort((a, b) => rank(a) - rank(b) || b.lastActiveAt - a.lastActiveAt)
+}
+
+/** `current`: shown beside that workspace, where a row is enough. */
+export function Inbox({ current = null, beside = false }: { current?: WorkspaceId | null; beside?: boolean }) {
+  const list = workspaces.value
+  if (!list) return <div class="skeleton" role="status" aria-label="The list is being loaded"><i /><i /><i /></div>
+  if (list.length === 0 && !beside) return <Empty />
+  const calling = ordered(list.filter((workspace) => stateOf(workspace).name === 'needs'))
+  return (
+    <div class="list">
+      <Head beside={beside} list={list} />
+      <div class="rows">
+        {calling.length > 0 && (
+          <section aria-label="Needs you">
+            <h2 class="group call">{beside ? 'Needs you' : calling.length === 1 ? '1 needs you' : `${calling.length} need you`}{beside && <span>{calling.length}</span>}</h2>
+            {beside ? calling.map((workspace) => <Row key={workspace.id} workspace={workspace} current={current === workspace.id} />) : calling.map((workspace) => <Calling key={workspace.id} workspace={workspace} />)}
+          </section>
+        )}
+        {GROUPS.map(([title, states]) => {
+          const items = ordered(list.filter((workspace) => states.includes(stateOf(workspace).name)))
+          return items.length === 0 ? null : (
+            <section key={title} aria-label={title} class="group-rows">
+              <h2 class="group">{title}<span>{items.length}</span></h2>
+              {items.map((workspace) => <SwipeRow key={workspace.id} workspace={workspace} current={current === workspace.id} beside={beside} />)}
+            </section>
+          )
+        })}
+      </div>
+      {beside && <Foot list={list} />}
+    </div>
+  )
+}
+
+function Head({ beside, list }: { beside: boolean; list: readonly Workspace[] }) {
+  const spent = list.reduce((sum, { usage }) => sum + (usage?.costMicros ?? 0), 0)
+  return (
+    <header class="brand">
+      {beside ? <a class="home" aria-label="Berth, all workspaces" {...linkTo('/')}><svg class="mark" aria-hidden="true"><use href="#mark" /></svg><svg class="word" aria-hidden="true"><use href="#word" /></svg></a> : <><svg class="mark" aria-hidden="true"><use href="#mark" /></svg><h1>Inbox</h1></>}
+      <span class="grow" />
+      {!beside && spent > 0 && <span class="meta">{money(spent)} so far</span>}
+      <button type="button" class="icon" aria-label="Search and commands" onClick={() => lazySheet('palette')}><Icon name="i-search" /></button>
+      {beside && <a class="icon" aria-label="New workspace" {...linkTo('/new')}><Icon name="i-plus" /></a>}
+    </header>
+  )
+}
+
+function Foot({ list }: { list: readonly Workspace[] }) {
+  const awake = list.filter(canPause).length
+  return (
+    <footer class="foot meta">
+      <span class="grow">{awake} awake</span>
+      <a {...linkTo('/grid')}>Tiles</a>
+      <a {...linkTo('/settings')}>Settings</a>
+    </footer>
+  )
+}
+
+/** Several questions of one workspace are a stack: one is on top. */
+function Calling({ workspace }: { workspace: Workspace }) {
+  const asked = approvals.value.filter((approval) => approval.workspaceId === workspace.id)
+  const [first] = asked
+  if (!first) return <Row workspace={workspace} current={false} />
+  const card = <DecisionCard key={first.approvalId} ask={first} place={workspace} of={asked.length > 1 ? `1 of ${asked.length}` : undefined} />
+  return first.kind === 'permission' && first.risk?.level !== 'high' ? <SwipeAsk approval={first}>{card}</SwipeAsk> : card
+}
+
+/** A swipe is quick, so it waits for five seconds before it is said. */
+function SwipeAsk({ approval, children }: { approval: Approval; children: preact.ComponentChildren }) {
+  const answer = (behavior: 'allow' | 'deny') => sayThenDo(`${behavior === 'allow' ? 'Allowing' : 'Denying'}: ${questionOf(approval)}`, () => void decide(approval.approvalId, { behavior, scope: 'once' }))
+  return <Swipe off={offlineSince.value !== null} right={{ label: 'Allow once', run: () => answer('allow') }} left={{ label: 'Deny', run: () => answer('deny') }}>{children}</Swipe>
+}
+
+function SwipeRow({ workspace, current, beside }: { workspace: Workspace; current: boolean; beside: boolean }) {
+  const row = <Row workspace={workspace} current={current} />
+  if (beside) return row
+  const { name } = stateOf(workspace)
+  const right = name === 'ready' ? { label: 'Review', run: () => go(pathTo(workspace.id, 'changes')) } : name === 'sleeping' ? { label: 'Wake', run: () => void wake(workspace) } : { label: 'Open', run: () => go(pathTo(workspace.id)) }
+  return <Swipe off={offlineSince.value !== null} right={right} left={canPause(workspace) ? { label: 'Pause', run: () => void pause(workspace) } : null}>{row}</Swipe>
+}
+
+function Empty() {
+  return (
+    <div class="empty">
+      <svg class="mark big" aria-hidden="true"><use href="#mark" /></svg>
+      <h1>No workspace yet</h1>
+      <p>In a repository, run:</p>
+      <pre class="cmd" tabIndex={0}>berth up . --prompt "fix the failing test"</pre>
+      <p class="meta">It appears here by itself.</p>
+      <a class="btn main" {...linkTo('/new')}>New workspace</a>
+    </div>
+  )
+}
+
+export function Stale() {
+  return offlineSince.value === null ? null : <p class="offline" role="status"><Icon name="st-offline" />The server is not heard. You see it as of {timeOf(offlineSince.value)}{now.value - offlineSince.value > 3600_000 ? `, ${new Date(offlineSince.value).toLocaleDateString()}` : ''}.</p>
+}

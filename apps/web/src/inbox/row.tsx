@@ -1,0 +1,59 @@
+/** State, name, place and one number, in that order. */
+import type { Workspace } from '@berth/wire'
+import { approvals, linkTo, now, pathTo } from '../state/session.ts'
+import { askLine } from '../session/decision.tsx'
+import { canPause, pause, wake } from '../shell/actions.ts'
+import { ago, Delta, duration, elapsed, Icon, plural, stateOf, type StateName } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+
+export function Row({ workspace, current }: { workspace: Workspace; current: boolean }) {
+  const { icon, tone, name } = stateOf(workspace)
+  return (
+    <div class="item-row">
+      <a class="item" aria-current={current ? 'page' : undefined} data-workspace={workspace.id} {...linkTo(pathTo(workspace.id))}>
+        <Icon name={icon} class={tone} />
+        <h3 title={workspace.name}>{workspace.name}</h3>
+        <span class="side"><Side workspace={workspace} /></span>
+        <p class={name === 'failed' ? 'cause' : ''}><Second workspace={workspace} /></p>
+        {workspace.changes && (name === 'working' || name === 'ready') && <Delta added={workspace.changes.added} removed={workspace.changes.removed} />}
+      </a>
+      <Twin workspace={workspace} />
+    </div>
+  )
+}
+
+/** What a swipe does, for who does not swipe. */
+function Twin({ workspace }: { workspace: Workspace }) {
+  const { name } = stateOf(workspace)
+  if (canPause(workspace)) return <button type="button" class="icon twin" aria-label={`Pause ${workspace.name}`} onClick={() => void pause(workspace)}><Icon name="st-sleeping" /></button>
+  if (name === 'sleeping' || name === 'failed') return <button type="button" class="icon twin" aria-label={`${name === 'failed' ? 'Try again' : 'Wake'} ${workspace.name}`} onClick={() => void wake(workspace)}><Icon name="i-moor" /></button>
+  return null
+}
+
+function Side({ workspace }: { workspace: Workspace }) {
+  const { name } = stateOf(workspace)
+  if (name === 'working' && workspace.work) return <>{elapsed(now.value - workspace.work.since)}</>
+  if (name === 'starting' && workspace.startedAt !== null) return <>{elapsed(now.value - workspace.startedAt)}</>
+  const asked = approvals.value.find(({ workspaceId }) => workspaceId === workspace.id)
+  return <>{ago(asked?.askedAt ?? workspace.lastActiveAt, now.value)}</>
+}
+
+function Second({ workspace }: { workspace: Workspace }) {
+  const { name, word, tone } = stateOf(workspace)
+  const place = ` · ${inert(workspace.repository)}`
+  if (name === 'needs') {
+    const asked = approvals.value.find(({ workspaceId }) => workspaceId === workspace.id)
+    return <>{asked ? inert(askLine(asked)) : <b class={tone}>{word}</b>}</>
+  }
+  if (name === 'failed') return <><b class={tone}>{word}</b>{workspace.error ? `, ${inert(workspace.error.message)}` : ''}</>
+  if (name === 'working' && workspace.work) return <><b>{workspace.work.verb} {inert(workspace.work.object)}</b>{place}</>
+  if (name === 'ready' && workspace.changes) return <><b>{plural(workspace.changes.files, 'file')}</b>{place}</>
+  return <><b class={tone}>{word}</b>{more(workspace, name)}{place}</>
+}
+
+function more({ steps, idle: { stopsAt } }: Workspace, name: StateName): string {
+  if (name === 'sleeping') return ', $0.00/h'
+  if (name === 'idle') return stopsAt !== null && stopsAt > now.value ? `, sleeps in ${duration(stopsAt - now.value)}` : ''
+  const step = name === 'starting' ? steps.findIndex(({ state }) => state === 'started') : -1
+  return step < 0 ? '' : `, ${(steps[step]?.title ?? '').toLowerCase()}, step ${step + 1} of ${steps.length}`
+}

@@ -1,0 +1,58 @@
+/**
+ * What was seen, kept in this browser for reading without a connection: the list, and the last events of the sessions
+ * that were opened. Bounded; a browser that keeps nothing (private mode, full disk) only loses the convenience.
+ */
+import type { Approval, StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
+
+const DATABASE = 'berth'
+const STORE = 'kept'
+export const SESSIONS_LIMIT = 30
+export const EVENTS_LIMIT = 200
+/** Of one session, as JSON. */
+const SESSION_BYTES = 512 * 1024
+
+export interface KeptList { readonly at: number; readonly workspaces: readonly Workspace[]; readonly approvals: readonly Approval[] }
+export interface KeptSession { readonly at: number; readonly events: readonly StoredEvent[]; readonly after: number }
+
+export async function keepList(list: KeptList): Promise<void> {
+  await write('list', list)
+}
+export const readList = () => read<KeptList>('list')
+export const readSession = (id: WorkspaceId) => read<KeptSession>(`session ${id}`)
+
+export async function keepSession(id: WorkspaceId, session: KeptSession): Promise<void> {
+  let events = session.events.slice(-EVENTS_LIMIT)
+  while (events.length > 1 && JSON.stringify(events).length > SESSION_BYTES) events = events.slice(Math.ceil(events.length / 2))
+  await write(`session ${id}`, { ...session, events })
+  const order = [...((await read<string[]>('order')) ?? []).filter((other) => other !== id), id]
+  await write('order', order.slice(-SESSIONS_LIMIT))
+  for (const gone of order.slice(0, -SESSIONS_LIMIT)) await run('readwrite', (store) => store.delete(`session ${gone}`))
+}
+
+async function write(key: string, value: unknown): Promise<void> {
+  await run('readwrite', (store) => store.put(value, key))
+}
+
+async function read<T>(key: string): Promise<T | null> {
+  return ((await run('readonly', (store) => store.get(key))) as T | undefined) ?? null
+}
+
+let opening: Promise<IDBDatabase> | null = null
+function open(): Promise<IDBDatabase> {
+  opening ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1)
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE)
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error ?? new Error('the browser keeps nothing'))
+  })
+  return opening
+}
+
+async function run(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<unknown> {
+  const database = await open()
+  return new Promise((resolve, reject) => {
+    const request = work(database.transaction(STORE, mode).objectStore(STORE))
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error ?? new Error('the browser keeps nothing'))
+  })
+}

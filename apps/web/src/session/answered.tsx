@@ -1,0 +1,35 @@
+import type { Card } from '../state/stream-view.ts'
+import { Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { pathOf, toolWords } from '../ui/tool-words.ts'
+import { AskContent } from './ask-content.tsx'
+
+type Asked = Card & { kind: 'approval' }
+
+/** One row on the line, as the calls beside it; what was asked unfolds. */
+export function Answered({ card }: { card: Asked }) {
+  const denied = card.behavior === 'deny'
+  const { verb } = toolWords(card.ask.tool)
+  const { command } = card.ask.input
+  const what = typeof command === 'string' ? command : card.ask.kind === 'permission' ? `${verb} ${pathOf(card.ask) ?? ''}` : card.ask.title
+  return (
+    <details class={`tool answered ${denied ? 'failed' : ''}`}>
+      <summary>
+        <Icon name={card.state === 'superseded' ? 'i-undo' : denied ? 'i-x' : 'i-check'} />
+        <b>{verdict(card)}</b>
+        <span class="obj">{inert(what)}</span>
+        <span class="result">{card.state === 'decided' ? 'on its way to the agent' : card.edited ? 'edited' : ''}</span>
+      </summary>
+      <div class="unfolded">
+        {card.message && <p class="meta">{inert(card.message)}</p>}
+        <AskContent ask={card.ask} />
+      </div>
+    </details>
+  )
+}
+
+function verdict({ state, behavior, by }: Asked): string {
+  if (state === 'superseded') return 'Asked again below'
+  const word = behavior === 'deny' ? 'Denied' : 'Allowed'
+  return by ? `${word} by ${by.who} on ${by.via}` : word
+}

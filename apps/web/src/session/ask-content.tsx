@@ -1,0 +1,23 @@
+/** What is asked, all of it. */
+import type { ApprovalAsk } from '@berth/wire'
+import { Command, Prose } from '../ui/prose.tsx'
+import { pathOf } from '../ui/tool-words.ts'
+
+export function AskContent({ ask }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'> }) {
+  const { command, plan, content, old_string: before, new_string: after } = ask.input
+  if (ask.kind === 'question') return null
+  if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
+  if (typeof command === 'string') return <Command text={command} />
+  if (typeof before === 'string' && typeof after === 'string') return <Replacement before={before} after={after} />
+  if (typeof content === 'string' && pathOf(ask) !== null) return <div class="diff"><div class="a"><Command text={content} /></div></div>
+  return <Command text={JSON.stringify(ask.input, null, 2)} />
+}
+
+function Replacement({ before, after }: { before: string; after: string }) {
+  return (
+    <div class="diff">
+      {before !== '' && <div class="d"><Command text={before} /></div>}
+      {after !== '' && <div class="a"><Command text={after} /></div>}
+    </div>
+  )
+}

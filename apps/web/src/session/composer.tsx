@@ -1,0 +1,133 @@
+/** What a person says to the agent. The keyboard comes only when the field is tapped. */
+import { signal, useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
+import type { ComponentType } from 'preact'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { workspaceCan } from '@berth/wire/workspace-can'
+import { speak, outbox, takeBack } from '../state/outbox.ts'
+import { phrases } from '../state/phrases.ts'
+import { attempt, client } from '../state/session.ts'
+import type { Stream } from '../state/stream.ts'
+import { suggest } from '../state/suggest.ts'
+import { Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import type { HelpProps } from './composer-help.tsx'
+
+/** What is not yet said, by workspace: it stays while the page is open, whatever else is looked at. */
+const drafts = signal<Readonly<Record<string, string>>>({})
+const MESSAGE_LIMIT = 256 * 1024
+
+/** For other rooms: a file, lines of it, or output to talk about. */
+export function mention(id: WorkspaceId, text: string): void {
+  const before = drafts.value[id] ?? ''
+  drafts.value = { ...drafts.value, [id]: before === '' || /\s$/.test(before) ? before + text : `${before} ${text}` }
+}
+
+const help = signal<ComponentType<HelpProps> | null>(null)
+/** Search of files and commands, and uploads: loaded when the first sign of them is typed. */
+async function loadHelp(): Promise<void> {
+  help.value ??= (await import('./composer-help.tsx')).ComposerHelp
+}
+
+export function Composer({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  const { id } = workspace
+  const field = useRef<HTMLTextAreaElement>(null)
+  const sending = useSignal(false)
+  const dropped = useSignal<readonly File[]>([])
+  const text = drafts.value[id] ?? ''
+  const set = (value: string) => (drafts.value = { ...drafts.value, [id]: value.slice(0, MESSAGE_LIMIT) })
+  const can = workspaceCan('send', workspace.phase)
+  const busy = workspace.agentState === 'busy' || workspace.agentState === 'waiting'
+  const say = async (said: string) => {
+    if (said.trim() === '' || sending.value || !can) return
+    sending.value = true
+    // The text stays in the field when it was not taken.
+    if (await speak(id, said.trim())) if ((drafts.peek()[id] ?? '').trim() === said.trim()) set('')
+    sending.value = false
+  }
+  const steer = async () => {
+    await attempt(() => client.interrupt({ id }))
+    await say(drafts.peek()[id] ?? '')
+  }
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLTextAreaElement }) => {
+    if (event.key === 'Escape') event.currentTarget.blur()
+    if (event.defaultPrevented || event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return
+    event.preventDefault()
+    void (busy && (event.metaKey || event.ctrlKey) ? steer() : say(text))
+  }
+  const attach = (files: Iterable<File>) => {
+    dropped.value = [...dropped.value, ...files]
+    void loadHelp()
+  }
+  const onInput = (value: string) => {
+    set(value)
+    if (/(^|\s)@\S*$|^\/\S*$/.test(value)) void loadHelp()
+  }
+  const Help = help.value
+  return (
+    <form
+      class="composer-form" onSubmit={(event) => { event.preventDefault(); void say(text) }}
+      onDragOver={(event) => event.preventDefault()} onDrop={(event) => { event.preventDefault(); attach(event.dataTransfer?.files ?? []) }}
+    >
+      <Waiting id={id} edit={(said) => { set(said); field.current?.focus() }} />
+      {can && <Chips stream={stream} busy={busy} say={(said) => void say(said)} />}
+      {Help && <Help workspaceId={id} text={text} set={set} field={field} files={dropped.value} taken={() => (dropped.value = [])} />}
+      <div class={`composer ${can ? '' : 'off'}`}>
+        <Attach off={!can} take={attach} />
+        <textarea
+          ref={field} rows={1} aria-label="Message to the agent" placeholder={placeholder(workspace, can, busy)} disabled={!can} value={text} enterkeyhint="send"
+          onInput={(event) => onInput(event.currentTarget.value)} onKeyDown={onKeyDown}
+          onPaste={(event) => { const files = event.clipboardData?.files; if (files && files.length > 0) { event.preventDefault(); attach(files) } }}
+        />
+        {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <button type="button" class="btn quiet steer" title="Stop the turn and say this now" onClick={() => void steer()}>Steer</button>}
+        {busy && text.trim() === '' && workspaceCan('interrupt', workspace.phase)
+          ? <button type="button" class="icon go" aria-label="Stop the turn" onClick={() => void attempt(() => client.interrupt({ id }))}><Icon name="i-stop" /></button>
+          : <button type="submit" class="icon go" disabled={!can || sending.value || text.trim() === ''} aria-label={busy ? 'Queue' : 'Send'}><Icon name="i-send" /></button>}
+      </div>
+    </form>
+  )
+}
+
+function Attach({ off, take }: { off: boolean; take(files: Iterable<File>): void }) {
+  return (
+    <label class={`icon attach ${off ? 'off' : ''}`}>
+      <span class="unseen">Attach images or files</span>
+      <Icon name="i-plus" />
+      <input type="file" multiple class="unseen" disabled={off} onChange={(event) => { take(event.currentTarget.files ?? []); event.currentTarget.value = '' }} />
+    </label>
+  )
+}
+
+/** Suggested by the last turn first, then the person's own. */
+function Chips({ stream, busy, say }: { stream: Stream; busy: boolean; say(text: string): void }) {
+  const replies = busy ? [] : suggest(stream.view.value)
+  const own = phrases.value.filter((phrase) => !replies.some((reply) => reply.toLowerCase() === phrase.toLowerCase()))
+  return (
+    <div class="chips" role="group" aria-label="Quick replies">
+      {replies.map((reply) => <button key={reply} type="button" class="chip suggested" onClick={() => say(reply)}>{inert(reply)}</button>)}
+      {own.map((phrase) => <button key={phrase} type="button" class="chip" onClick={() => say(phrase)}>{phrase}</button>)}
+    </div>
+  )
+}
+
+/** Written without a connection: seen, and taken back until it is sent. */
+function Waiting({ id, edit }: { id: WorkspaceId; edit(text: string): void }) {
+  const mine = outbox.value.filter(({ workspaceId }) => workspaceId === id)
+  if (mine.length === 0) return null
+  return (
+    <ul class="outbox" aria-label="Waiting for the connection">
+      {mine.map(({ promptId, text }) => (
+        <li key={promptId}>
+          <span class="grow">{text}<span class="meta"> is sent when the server is heard again</span></span>
+          <button type="button" class="btn quiet" onClick={() => { const back = takeBack(promptId); if (back) edit(back.text) }}>Undo</button>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function placeholder(workspace: Workspace, can: boolean, busy: boolean): string {
+  if (!can) return workspace.phase === 'failed' ? 'Not possible: the workspace failed' : `Not possible while ${workspace.phase}`
+  if (busy) return 'Queue or steer…'
+  return workspace.phase === 'sleeping' || workspace.phase === 'stopped' ? 'Tell the agent; it wakes' : 'Tell the agent…'
+}

@@ -1,0 +1,130 @@
+/** Cards into rows: what belongs together stands together, and what is asked stands at the end. */
+import type { VNode } from 'preact'
+import type { Workspace } from '@berth/wire'
+import { isWaiting, type Card, type StreamView, type ToolCard, type TurnCard } from '../state/stream-view.ts'
+import type { Stream } from '../state/stream.ts'
+import { inert } from '../ui/inert.ts'
+import { Prose } from '../ui/prose.tsx'
+import { onlyLooks } from '../ui/tool-words.ts'
+import { Answered } from './answered.tsx'
+import { Steps } from './steps.tsx'
+import { Looks, ToolLine } from './tool-line.tsx'
+import { TurnEnd } from './turn-end.tsx'
+
+type ApprovalOf = Card & { kind: 'approval' }
+
+export type Row =
+  | { readonly kind: 'steps'; readonly key: string; readonly steps: (Card & { kind: 'step' })[] }
+  | { readonly kind: 'looks'; readonly key: string; readonly cards: ToolCard[] }
+  | { readonly kind: 'turn'; readonly key: string; readonly card: TurnCard; readonly headline: string | null; readonly number: number | null }
+  | { readonly kind: 'card'; readonly key: string; readonly card: Exclude<Card, { kind: 'step' | 'turn' }> }
+
+/** Pure. `whole`: nothing older exists, so that turns can be counted. */
+export function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
+  const { asked, answered, calls } = sortApprovals(cards)
+  const rows: Row[] = []
+  let turns = 0
+  const add = (card: Card) => {
+    const last = rows.at(-1)
+    if (card.kind === 'step') {
+      if (last?.kind === 'steps') last.steps.push(card)
+      else rows.push({ kind: 'steps', key: `steps:${card.key}`, steps: [card] })
+    } else if (card.kind === 'tool' && onlyLooks(card.name) && card.status === 'completed') {
+      if (last?.kind === 'looks') last.cards.push(card)
+      else rows.push({ kind: 'looks', key: `looks:${card.key}`, cards: [card] })
+    } else if (card.kind === 'turn') {
+      turns += 1
+      const headline = headlineOf(card, last)
+      if (headline !== null) rows.pop()
+      rows.push({ kind: 'turn', key: card.key, card, headline, number: whole ? turns : null })
+    } else rows.push({ kind: 'card', key: card.key, card })
+  }
+  for (const card of cards) {
+    if (card.kind === 'prompt' && card.status === 'accepted') continue
+    if (card.kind === 'approval') {
+      // A waiting one stands in the dock; an answered one with its call.
+      if (!isWaiting(card) && !(card.ask.toolCallId !== null && calls.has(card.ask.toolCallId))) add(card)
+    } else if (card.kind === 'tool') {
+      for (const approval of answered.get(card.callId) ?? []) add(approval)
+      if (!asked.has(card.callId)) add(card)
+    } else add(card)
+  }
+  return rows
+}
+
+const HEADLINE_LIMIT = 110
+/** A last word that is one short line is the headline of its turn. */
+function headlineOf(turn: TurnCard, last: Row | undefined): string | null {
+  if (turn.outcome !== 'done' || last?.kind !== 'card' || last.card.kind !== 'said' || last.card.who !== 'agent') return null
+  const text = last.card.text.trim()
+  return text.length <= HEADLINE_LIMIT && !/[\n`*#]/.test(text) ? text : null
+}
+
+/** An agent asks before the call itself is told: the answer stands with its call. A call that is asked about is not shown yet. */
+function sortApprovals(cards: readonly Card[]): { asked: Set<string | null>; answered: Map<string, ApprovalOf[]>; calls: Set<string> } {
+  const asked = new Set<string | null>()
+  const answered = new Map<string, ApprovalOf[]>()
+  const calls = new Set<string>()
+  for (const card of cards) {
+    if (card.kind === 'tool') calls.add(card.callId)
+    if (card.kind !== 'approval') continue
+    if (isWaiting(card)) asked.add(card.ask.toolCallId)
+    else if (card.ask.toolCallId !== null) answered.set(card.ask.toolCallId, [...(answered.get(card.ask.toolCallId) ?? []), card])
+  }
+  return { asked, answered, calls }
+}
+
+/** Cards are replaced when they change, so a row of the same objects need not be drawn again. */
+const drawn = new WeakMap<object, { row: string; node: VNode }>()
+
+export function drawRows({ view, workspace, stream, shown }: { view: StreamView; workspace: Workspace; stream: Stream; shown: number }): { nodes: VNode[]; hidden: number } {
+  const rows = rowsOf(view.cards, !stream.hasOlder.value)
+  const hidden = Math.max(0, rows.length - shown)
+  const writing = stream.writing.value
+  const nodes = rows.slice(hidden).map((row) => {
+    const [subject, sign] = identityOf(row)
+    const live = row.kind === 'card' && row.card.kind === 'tool' ? writing.get(row.card.callId) : undefined
+    const known = drawn.get(subject)
+    if (known && known.row === sign && !live) return known.node
+    const node = drawRow(row, { workspace, writing: live })
+    if (!live) drawn.set(subject, { row: sign, node })
+    return node
+  })
+  return { nodes, hidden }
+}
+
+/** The object that changes when the row does, and what else it is drawn from. */
+function identityOf(row: Row): [object, string] {
+  switch (row.kind) {
+    case 'steps': return [row.steps.at(-1) ?? row, `${row.key} ${row.steps.map(({ state, detail }) => `${state}${detail ?? ''}`).join()}`]
+    case 'looks': return [row.cards.at(-1) ?? row, `${row.key} ${row.cards.length}`]
+    case 'turn': return [row.card, `${row.headline} ${row.number}`]
+    case 'card': return [row.card, row.key]
+  }
+}
+
+function drawRow(row: Row, { workspace, writing }: { workspace: Workspace; writing: Parameters<typeof ToolLine>[0]['writing'] }): VNode {
+  switch (row.kind) {
+    case 'steps': return <Steps key={row.key} steps={row.steps} />
+    case 'looks': return <Looks key={row.key} cards={row.cards} />
+    case 'turn': return <TurnEnd key={row.key} card={row.card} headline={row.headline} number={row.number} workspaceId={workspace.id} />
+    case 'card': return <CardView key={row.key} card={row.card} workspace={workspace} writing={writing} />
+  }
+}
+
+function CardView({ card, workspace, writing }: { card: (Row & { kind: 'card' })['card']; workspace: Workspace; writing: Parameters<typeof ToolLine>[0]['writing'] }) {
+  switch (card.kind) {
+    case 'said':
+      return <Prose text={card.text} class={card.who === 'user' ? 'said' : card.who === 'agent' ? 'text' : 'text dim'} />
+    case 'prompt':
+      return <div class="said pending" dir="auto"><p>{inert(card.text)}</p><span class="meta">{PROMPT_WORDS[card.status] ?? card.status}</span></div>
+    case 'tool':
+      return <ToolLine card={card} writing={writing} workspaceId={workspace.id} />
+    case 'approval':
+      return <Answered card={card} />
+    case 'notice':
+      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {card.hint}</p>
+  }
+}
+
+const PROMPT_WORDS: Record<string, string> = { queued: 'waits for the agent', sent: 'on its way', ambiguous: 'maybe not received; look before you send it again', refused: 'not taken' }

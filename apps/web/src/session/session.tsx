@@ -1,0 +1,125 @@
+/** One workspace: what happened, what is asked, what one says; and beside it (or instead, on a phone) its rooms. */
+import { useEffect } from 'preact/hooks'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { sayFocus, sayPlace, streamOf, watchStream } from '../state/live.ts'
+import { approvals, linkTo, now, offlineSince, pathTo, workspaceOf, workspaces, type Pane } from '../state/session.ts'
+import type { Stream } from '../state/stream.ts'
+import { isWaiting } from '../state/stream-view.ts'
+import { Detail } from '../shell/detail.tsx'
+import { Skeleton } from '../shell/lazy.tsx'
+import { openMenu } from '../shell/menu.tsx'
+import { actionsOf } from '../shell/actions.ts'
+import { BottomBar } from '../shell/bottom-bar.tsx'
+import { count, duration, elapsed, Icon, money, StateBadge, stateOf } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { Composer } from './composer.tsx'
+import { DecisionCard, type Asked } from './decision.tsx'
+import { Plan, StreamPane } from './stream-pane.tsx'
+
+export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
+  const workspace = workspaceOf(id)
+  useEffect(() => watchStream(id, pane), [id])
+  useEffect(() => sayPlace(id, pane), [pane])
+  useEffect(() => {
+    if (workspace) document.title = `${workspace.needsYou > 0 ? '(!) ' : ''}${workspace.name} · Berth`
+    return () => (document.title = 'Berth')
+  }, [workspace?.name, workspace?.needsYou])
+  if (!workspace) return <main class="session">{workspaces.value ? <Gone /> : <Skeleton name="The workspace" />}</main>
+  const stream = streamOf(id)
+  return (
+    <main class={`session pane-${pane}`} aria-label={workspace.name}>
+      <Top workspace={workspace} />
+      <Strip workspace={workspace} stream={stream} />
+      <section class="chat" aria-label="Conversation">
+        <StreamPane workspace={workspace} stream={stream} />
+        <Dock workspace={workspace} stream={stream} />
+      </section>
+      <Detail workspace={workspace} pane={pane} />
+      <BottomBar workspace={workspace} pane={pane} />
+    </main>
+  )
+}
+
+function Top({ workspace }: { workspace: Workspace }) {
+  return (
+    <header class="top">
+      <a class="icon back" aria-label="All workspaces" {...linkTo('/')}><Icon name="i-back" /></a>
+      <div class="grow">
+        <h1 title={workspace.name}>{workspace.name}</h1>
+        <p class="meta" title={workspace.repository}>{inert(workspace.repository)}{workspace.branch ? ` · ${inert(workspace.branch)}` : ''}</p>
+      </div>
+      <button type="button" class="icon" aria-label="Actions" aria-haspopup="dialog" onClick={() => openMenu(workspace.name, actionsOf(workspace))}><Icon name="i-more" /></button>
+    </header>
+  )
+}
+
+/** The same strip on every session: state, time, money, context, who looks. */
+function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  const { usage, idle, viewers } = workspace
+  const { name } = stateOf(workspace)
+  const tokens = usage ? usage.inputTokens + usage.outputTokens : stream.view.value.spent.tokens
+  return (
+    <a class="strip" aria-label="Status" {...linkTo(pathTo(workspace.id, 'status'))}>
+      {offlineSince.value === null ? <StateBadge of={workspace} /> : <span class="state s-offline"><Icon name="st-offline" />Offline</span>}
+      <Time workspace={workspace} stream={stream} />
+      {name === 'sleeping' && <span>$0.00/h</span>}
+      {typeof usage?.costMicros === 'number' ? <span>{money(usage.costMicros)}</span> : tokens > 0 && <span>{count(tokens)} tokens</span>}
+      {typeof usage?.contextPercent === 'number' && <span>{Math.round(usage.contextPercent)} % context</span>}
+      {workspace.isolation === 'none' && <span class="risk">not isolated</span>}
+      {name === 'idle' && idle.stopsAt !== null && idle.stopsAt > now.value && <span class="wide">sleeps in {duration(idle.stopsAt - now.value)}</span>}
+      <span class="grow" />
+      <span class="viewers" title="Who looks"><Icon name="i-screen" />{viewers}<span class="unseen"> looking</span></span>
+    </a>
+  )
+}
+
+function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  const since = workspace.work?.since ?? stream.view.value.turnStartedAt
+  return workspace.agentState === 'busy' && since !== null ? <span>{elapsed(now.value - since)}</span> : null
+}
+
+/** What waits for a person stands where the thumb is; with none, one speaks here. */
+function Dock({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  const waiting = waitingOf(workspace.id, stream)
+  const [first] = waiting
+  const firstId = first?.approvalId ?? null
+  useEffect(() => {
+    sayFocus(firstId)
+    const again = () => sayFocus(firstId)
+    addEventListener('focus', again)
+    addEventListener('blur', again)
+    return () => {
+      removeEventListener('focus', again)
+      removeEventListener('blur', again)
+      sayFocus(null)
+    }
+  }, [firstId])
+  return (
+    <div class={`dock ${first ? 'asking' : ''}`}>
+      {first ? <DecisionCard key={first.approvalId} ask={first} of={waiting.length > 1 ? `1 of ${waiting.length}` : undefined} /> : <Plan entries={stream.view.value.plan} />}
+      <Composer workspace={workspace} stream={stream} />
+    </div>
+  )
+}
+
+/** From the list, which knows the risk, and from the stream, which may be a moment ahead; what the stream saw answered is gone. */
+export function waitingOf(id: WorkspaceId, stream: Stream): Asked[] {
+  const { cards, byKey } = stream.view.value
+  const listed = approvals.value.filter(({ workspaceId, approvalId }) => {
+    const card = cards[byKey.get(`a:${approvalId}`) ?? -1]
+    return workspaceId === id && (card === undefined || isWaiting(card))
+  })
+  const known = new Set(listed.map(({ approvalId }) => approvalId))
+  const ahead = cards.filter(isWaiting).filter(({ ask }) => !known.has(ask.approvalId)).map(({ ask, state, at }): Asked => ({ ...ask, workspaceId: id, state, askedAt: at }))
+  return [...listed, ...ahead]
+}
+
+function Gone() {
+  return (
+    <div class="empty">
+      <h1>This workspace does not exist</h1>
+      <p>It was deleted, or the address is not complete.</p>
+      <a class="btn" {...linkTo('/')}>All workspaces</a>
+    </div>
+  )
+}

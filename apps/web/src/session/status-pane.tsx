@@ -1,0 +1,128 @@
+/** What a workspace is, costs and waits for: the phone's Status, and the Cost tab of a wide screen. */
+import { useEffect } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import type { ComponentChild } from 'preact'
+import type { Workspace } from '@berth/wire'
+import { presence, streamOf } from '../state/live.ts'
+import { attempt, client, now, offlineSince } from '../state/session.ts'
+import type { Card } from '../state/stream-view.ts'
+import { ago, count, duration, Icon, money, plural, StateBadge, stateOf, timeOf } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { lazySheet } from '../shell/sheets.ts'
+import { canPause, pause, wake } from '../shell/actions.ts'
+import { Steps } from './steps.tsx'
+
+export function StatusPane({ workspace }: { workspace: Workspace }) {
+  const stream = streamOf(workspace.id)
+  const { cards, plan } = stream.view.value
+  const turns = cards.filter((card) => card.kind === 'turn')
+  return (
+    <div class="status">
+      <header class="status-head">
+        <StateBadge of={workspace} />
+        <p>{whyOf(workspace)}</p>
+        <div class="row">
+          {canPause(workspace) ? <button type="button" class="btn" onClick={() => void pause(workspace)}>Pause</button> : <button type="button" class="btn main" onClick={() => void wake(workspace)}>Wake</button>}
+          <button type="button" class="btn" onClick={() => lazySheet('qr', workspace)}>Open on a phone</button>
+        </div>
+      </header>
+      <Cost workspace={workspace} turns={turns} />
+      {plan.length > 0 && <Part title="Plan"><ol class="plan-list">{plan.map(({ text, status }, index) => <li key={index} class={status}><Icon name={status === 'completed' ? 'i-check' : status === 'in_progress' ? 'st-working' : 'st-idle'} /><span>{inert(text)}<span class="unseen">, {status.replace('_', ' ')}</span></span></li>)}</ol></Part>}
+      <Viewers workspace={workspace} />
+      <Part title="Machine">
+        <dl class="facts">
+          <Fact name="Code" value={`${workspace.repository}${workspace.branch ? `, ${workspace.branch}` : ''}`} />
+          <Fact name="Where" value={[workspace.provider, workspace.isolation === 'none' ? 'the agent runs with your rights' : workspace.isolation, workspace.image].filter(Boolean).join(', ')} />
+          <Fact name="Agent" value={`${workspace.agent}, approvals: ${workspace.approvalMode}`} />
+          {workspace.exposures.map(({ name, warning }) => <Fact key={name} name={name} value={warning} />)}
+          <Fact name="Status" value={workspace.statusMessage ?? ''} />
+          <Fact name="Started" value={workspace.startedAt === null ? '' : ago(workspace.startedAt, now.value)} />
+        </dl>
+      </Part>
+      <Boot workspace={workspace} />
+    </div>
+  )
+}
+
+/** Why it is still on, or why it stopped. */
+function whyOf(workspace: Workspace): string {
+  if (offlineSince.value !== null) return `As of ${timeOf(offlineSince.value)}; the server is not heard.`
+  const { reasons, stopsAt } = workspace.idle
+  const { name } = stateOf(workspace)
+  if (name === 'sleeping') return `Asleep${workspace.wish.reason ? `: ${workspace.wish.reason}` : workspace.wish.by === 'idle' ? ' because nothing happened' : workspace.wish.by === 'user' ? ' because somebody paused it' : ''}. $0.00 an hour. A message wakes it.`
+  if (workspace.error) return workspace.error.message
+  if (reasons.length > 0) return `Stays on: ${reasons.map(({ detail }) => detail).join('; ')}.`
+  if (stopsAt !== null && stopsAt > now.value) return `Sleeps in ${duration(stopsAt - now.value)} unless something happens.`
+  return workspace.idle.autoStopMs === 0 ? 'Stays on until somebody pauses it.' : ''
+}
+
+function Part({ title, children }: { title: string; children: ComponentChild }) {
+  return <section class="part" aria-label={title}><h2>{title}</h2>{children}</section>
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return value === '' ? null : <div><dt>{name}</dt><dd>{inert(value)}</dd></div>
+}
+
+function Cost({ workspace, turns }: { workspace: Workspace; turns: (Card & { kind: 'turn' })[] }) {
+  const { usage } = workspace
+  if (!usage && turns.length === 0) return null
+  const most = Math.max(1, ...turns.map((turn) => turn.tokens))
+  return (
+    <Part title="Cost">
+      {usage && (
+        <div class="sums">
+          {usage.costMicros !== null && <p><b>{money(usage.costMicros)}</b>so far</p>}
+          <p><b>{count(usage.inputTokens)}</b>tokens read</p>
+          <p><b>{count(usage.outputTokens)}</b>tokens written</p>
+          {usage.contextPercent !== null && <p><b>{Math.round(usage.contextPercent)} %</b>of the context</p>}
+        </div>
+      )}
+      {usage?.model && <p class="meta">{inert(usage.model)}</p>}
+      {turns.length > 0 && (
+        <table class="turns">
+          <thead><tr><th>Turn</th><th>Took</th><th>Files</th><th>{typeof usage?.costMicros === 'number' ? 'Cost' : 'Tokens'}</th></tr></thead>
+          <tbody>
+            {turns.slice(-20).map((turn) => (
+              <tr key={turn.key}>
+                <td>{timeOf(turn.at)}</td><td>{duration(turn.durationMs)}</td><td>{turn.files || ''}</td>
+                <td><meter min={0} max={most} value={turn.tokens} aria-hidden="true" />{turn.costMicros !== null ? money(turn.costMicros) : count(turn.tokens)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Part>
+  )
+}
+
+function Viewers({ workspace }: { workspace: Workspace }) {
+  const who = presence.value.get(workspace.id) ?? []
+  if (who.length === 0) return null
+  return (
+    <Part title={`${plural(who.length, 'viewer')} now`}>
+      <ul class="people">{who.map(({ viewerId, who: name, client: by, at }) => <li key={viewerId}><span class="face" aria-hidden="true">{name.charAt(0).toUpperCase()}</span>{inert(name)} <span class="meta">on {by}{at ? `, ${at}` : ''}</span></li>)}</ul>
+    </Part>
+  )
+}
+
+/** Each step of getting ready with its time, and what the machine said. */
+function Boot({ workspace }: { workspace: Workspace }) {
+  const log = useSignal<string | null>(null)
+  const open = useSignal(false)
+  useEffect(() => {
+    if (!open.value || log.value !== null) return
+    void attempt(() => client.logs({ id: workspace.id, source: 'setup' })).then((answer) => (log.value = answer?.text ?? ''))
+  }, [open.value])
+  if (workspace.steps.length === 0) return null
+  const steps = workspace.steps.map((step) => ({ kind: 'step' as const, key: `s:${step.step}`, at: step.startedAt ?? 0, title: step.title, state: step.state, durationMs: step.durationMs, detail: step.detail }))
+  return (
+    <Part title="Start">
+      <Steps steps={steps} />
+      <details class="log" onToggle={(event) => (open.value = event.currentTarget.open)}>
+        <summary class="btn quiet">Boot log</summary>
+        <pre class="out" tabIndex={0}>{log.value === null ? 'Reading…' : inert(log.value) || 'It says nothing.'}</pre>
+      </details>
+    </Part>
+  )
+}

@@ -1,0 +1,121 @@
+/** Everything is tied to one line; the newest stands at the bottom and stays in sight while the reader is there. */
+import { useSignal } from '@preact/signals'
+import { useLayoutEffect, useRef } from 'preact/hooks'
+import type { Workspace } from '@berth/wire'
+import { attempt, client, now } from '../state/session.ts'
+import type { Stream } from '../state/stream.ts'
+import type { PlanEntry } from '../state/stream-view.ts'
+import { elapsed, Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { Prose } from '../ui/prose.tsx'
+import { drawRows } from './rows.tsx'
+
+/** Rows on the page at first, and how many more each time the reader goes up. */
+export const WINDOW = 80
+const MORE = 50
+/** So near to an end counts as being there. */
+const NEAR_PX = 80
+
+export function StreamPane({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  const box = useRef<HTMLDivElement>(null)
+  const atEnd = useSignal(true)
+  const shown = useSignal(WINDOW)
+  const view = stream.view.value
+  const writing = stream.writing.value
+  const { nodes, hidden } = drawRows({ view, workspace, stream, shown: shown.value })
+  const older = hidden > 0 || stream.hasOlder.value
+  /** How far from the end the reader was, so that what is put above moves nothing under them. */
+  const fromEnd = useRef<number | null>(null)
+  const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight)
+  useLayoutEffect(() => {
+    const element = box.current
+    if (!element) return
+    if (fromEnd.current !== null) {
+      element.scrollTop = element.scrollHeight - fromEnd.current
+      fromEnd.current = null
+    } else if (atEnd.peek()) toEnd()
+  }, [nodes.length, view, writing, shown.value])
+  useLayoutEffect(() => {
+    // The dock below grows and shrinks; the end stays the end.
+    const observer = new ResizeObserver(() => { if (atEnd.peek()) toEnd() })
+    if (box.current) observer.observe(box.current)
+    return () => observer.disconnect()
+  }, [])
+  const goUp = async () => {
+    const element = box.current
+    if (!older || !element) return
+    if (hidden < MORE && stream.hasOlder.value) await stream.readOlder()
+    fromEnd.current = element.scrollHeight - element.scrollTop
+    shown.value += MORE
+  }
+  const onScroll = () => {
+    const element = box.current
+    if (!element) return
+    atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
+    if (atEnd.value && shown.peek() > WINDOW * 3) shown.value = WINDOW
+    if (element.scrollTop < NEAR_PX && fromEnd.current === null) void goUp()
+  }
+  return (
+    <div class="scrolled">
+      {/* The log itself is silent: every changed card would be read out. What matters is said by the status line. */}
+      <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="What happened">
+        <div class="stream">
+          {older && <button type="button" class="btn quiet older" onClick={() => void goUp()}>Earlier</button>}
+          {nodes}
+          <Writings stream={stream} />
+          {workspace.error && <Failure workspace={workspace} />}
+          <Thinking workspace={workspace} stream={stream} />
+        </div>
+      </div>
+      <p class="unseen" role="status">{inert(stream.news.value)}</p>
+      {!atEnd.value && <button type="button" class="btn jump" onClick={toEnd}><Icon name="i-down" /> Latest</button>}
+    </div>
+  )
+}
+
+/** Text as it is written, until the message itself is here. */
+function Writings({ stream }: { stream: Stream }) {
+  return <>{[...stream.writing.value].map(([key, { kind, text }]) => (kind === 'output' ? null : <Prose key={key} text={text} class={`text writing ${kind === 'thought' ? 'dim' : ''}`} />))}</>
+}
+
+/** Between calls something must say that work goes on. */
+function Thinking({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  const { cards, turnStartedAt } = stream.view.value
+  const last = cards.at(-1)
+  if (workspace.agentState !== 'busy' || stream.writing.value.size > 0 || last?.kind === 'turn' || (last?.kind === 'tool' && last.status === 'running')) return null
+  return <p class="tool live thinking"><Icon name="st-working" /><b>Thinking</b><Since at={turnStartedAt} /></p>
+}
+
+function Since({ at }: { at: number | null }) {
+  return at === null ? null : <span class="result">{elapsed(now.value - at)}</span>
+}
+
+/** The agent's list, above where one speaks: what it does now, and how far it is. */
+export function Plan({ entries }: { entries: readonly PlanEntry[] }) {
+  const done = entries.filter(({ status }) => status === 'completed').length
+  if (entries.length === 0 || done === entries.length) return null
+  const current = entries.find(({ status }) => status === 'in_progress') ?? entries.find(({ status }) => status === 'pending')
+  return (
+    <details class="plan-strip">
+      <summary>
+        <span class="meta">{done} of {entries.length}</span>
+        <span class="grow cut">{inert(current?.text ?? '')}</span>
+        <Icon name="i-down" class="fold" />
+      </summary>
+      <ol>{entries.map(({ text, status }, index) => <li key={index} class={status}><Icon name={status === 'completed' ? 'i-check' : status === 'in_progress' ? 'st-working' : 'st-idle'} /><span>{inert(text)}<span class="unseen">, {status.replace('_', ' ')}</span></span></li>)}</ol>
+    </details>
+  )
+}
+
+function Failure({ workspace }: { workspace: Workspace }) {
+  const retry = () => void attempt(() => client.startWorkspace({ id: workspace.id }))
+  const step = workspace.steps.find((candidate) => candidate.step === workspace.step)
+  return (
+    <section class="failure" aria-label="Why it failed">
+      <h3><Icon name="i-x" /> {step ? `Failed: ${step.title.toLowerCase()}` : 'Failed'}</h3>
+      <pre class="out" tabIndex={0}>{inert(workspace.error?.message ?? '')}</pre>
+      {workspace.error?.hint && <p>{workspace.error.hint}</p>}
+      {workspace.phase === 'failed' && <button type="button" class="btn" onClick={retry}>Try again</button>}
+    </section>
+  )
+}

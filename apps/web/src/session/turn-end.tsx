@@ -1,0 +1,35 @@
+import type { WorkspaceId } from '@berth/wire'
+import { linkTo, pathTo } from '../state/session.ts'
+import type { TurnCard } from '../state/stream-view.ts'
+import { count, Delta, duration, Icon, money, plural, timeOf } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+
+const OUTCOMES: Record<string, { icon: string; words: string }> = {
+  done: { icon: 'i-check', words: 'Turn done' },
+  interrupted: { icon: 'i-stop', words: 'Interrupted' },
+  error: { icon: 'i-x', words: 'Ended with an error' },
+}
+
+/** Closes the line: what the turn came to, and the way to its changes. */
+export function TurnEnd({ card, headline, number, workspaceId }: { card: TurnCard; headline: string | null; number: number | null; workspaceId: WorkspaceId }) {
+  const { icon, words } = OUTCOMES[card.outcome] ?? { icon: 'i-stop', words: card.outcome }
+  return (
+    <article class={`turn ${card.outcome}`} aria-label={words}>
+      <div class="hd">
+        <h3 dir="auto">{headline === null ? <><Icon name={icon} />{words}</> : inert(headline)}</h3>
+        {card.message && card.outcome === 'error' && <p class="cause">{inert(card.message)}</p>}
+        <p class="facts-row">
+          {headline !== null && <span class="done"><Icon name={icon} />{words}</span>}
+          {card.files > 0 && <span>{plural(card.files, 'file')} <Delta added={card.added} removed={card.removed} /></span>}
+          {card.tests && (card.tests.failed > 0 ? <span class="minus"><Icon name="i-x" />{card.tests.failed} of {card.tests.passed + card.tests.failed} failed</span> : <span class="plus"><Icon name="i-check" />{card.tests.passed} passed</span>)}
+          {card.durationMs !== null && <span>{duration(card.durationMs)}</span>}
+          {card.costMicros !== null ? <span>{money(card.costMicros)}</span> : card.tokens > 0 ? <span>{count(card.tokens)} tokens</span> : null}
+        </p>
+      </div>
+      <div class="ft">
+        <span>{number === null ? '' : `Turn ${number}, `}<time dateTime={new Date(card.at).toISOString()}>{timeOf(card.at)}</time></span>
+        {card.files > 0 && <a {...linkTo(pathTo(workspaceId, 'changes'))}>Review {plural(card.files, 'file')} <Icon name="i-next" /></a>}
+      </div>
+    </article>
+  )
+}

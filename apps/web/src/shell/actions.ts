@@ -1,0 +1,69 @@
+/** What can be done with a workspace as a whole: behind the bar's long presses, and all of it in one menu. */
+import type { Workspace } from '@berth/wire'
+import { workspaceCan } from '@berth/wire/workspace-can'
+import { attempt, client, go, pathTo, putWorkspace, workspaces } from '../state/session.ts'
+import { stateOf } from '../ui/icon.tsx'
+import { lazySheet } from './sheets.ts'
+import type { Action } from './menu.tsx'
+import { say } from './toast.tsx'
+
+const change = (work: () => Promise<Workspace>) => attempt(work).then((workspace) => {
+  if (workspace) putWorkspace(workspace)
+  return workspace
+})
+
+export function canPause({ wish, phase }: Workspace): boolean {
+  return wish.target === 'running' && workspaceCan('stop', phase) && phase !== 'failed'
+}
+
+/** Saves the work and stops the machine; five seconds to think again. */
+export async function pause(workspace: Workspace): Promise<void> {
+  if (await change(() => client.stopWorkspace({ id: workspace.id }))) say(`${workspace.name} is being put to sleep`, () => void wake(workspace))
+}
+
+export async function wake(workspace: Workspace): Promise<void> {
+  await change(() => client.startWorkspace({ id: workspace.id }))
+}
+
+function pauseAll(): void {
+  const awake = (workspaces.value ?? []).filter(canPause)
+  void Promise.all(awake.map((workspace) => change(() => client.stopWorkspace({ id: workspace.id })))).then(() => say(`${awake.length} put to sleep`, () => { for (const workspace of awake) void wake(workspace) }))
+}
+
+async function quickCommit(workspace: Workspace): Promise<void> {
+  const { quickCommit: commit } = await import('./quick-commit.ts')
+  await attempt(() => commit(workspace.id))
+}
+
+export function pauseActions(workspace: Workspace): Action[] {
+  const busy = stateOf(workspace).name === 'working' || workspace.agentState === 'waiting'
+  return [
+    { label: 'Stop the turn', icon: 'i-stop', off: !busy || !workspaceCan('interrupt', workspace.phase), run: () => void attempt(() => client.interrupt({ id: workspace.id })) },
+    canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
+    { label: 'Pause all', icon: 'st-sleeping', off: !(workspaces.value ?? []).some(canPause), run: pauseAll },
+  ]
+}
+
+export function commitActions(workspace: Workspace): Action[] {
+  const off = !workspaceCan('diff', workspace.phase)
+  return [
+    { label: 'Quick commit', icon: 'i-check', off, run: () => void quickCommit(workspace) },
+    { label: 'Review & commit', icon: 'st-ready', run: () => go(pathTo(workspace.id, 'changes')) },
+  ]
+}
+
+export function terminalActions(workspace: Workspace): Action[] {
+  return [
+    { label: 'Run a command', icon: 'i-run', run: () => go(pathTo(workspace.id, 'terminal')) },
+    { label: 'How to connect', icon: 'i-screen', detail: 'attach, SSH', run: () => lazySheet('connect', workspace) },
+  ]
+}
+
+export function actionsOf(workspace: Workspace): Action[] {
+  return [
+    ...pauseActions(workspace), ...commitActions(workspace), ...terminalActions(workspace),
+    { label: 'Open on a phone', icon: 'i-screen', detail: 'QR code', run: () => lazySheet('qr', workspace) },
+    { label: 'Keep awake for 2 h', icon: 'i-history', off: !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
+    { label: 'Delete', icon: 'i-x', danger: true, run: () => lazySheet('delete', workspace) },
+  ]
+}

@@ -1,0 +1,26 @@
+/** A dialog in the middle, a sheet on a phone. The browser's modal holds the focus and gives it back. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { Icon } from '../ui/icon.tsx'
+import { sheet } from './sheets.ts'
+
+export function closeSheet(): void {
+  sheet.value = null
+}
+
+export function Dialog({ title, class: name = '', children }: { title: string; class?: string; children: ComponentChildren }) {
+  const box = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    const before = document.activeElement
+    box.current?.showModal()
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
+  }, [])
+  return (
+    <dialog ref={box} class={`dialog ${name}`} aria-label={title} onClose={closeSheet} onClick={(event) => { if (event.target === box.current) closeSheet() }} onKeyDown={(event) => event.stopPropagation()}>
+      <header class="dialog-head"><h2 class="grow">{title}</h2><button type="button" class="icon" aria-label="Close" onClick={closeSheet}><Icon name="i-x" /></button></header>
+      {children}
+    </dialog>
+  )
+}

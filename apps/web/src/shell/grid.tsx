@@ -1,0 +1,50 @@
+/** Many workspaces at once: the state and the last lines of each, live. */
+import { useEffect } from 'preact/hooks'
+import type { Workspace } from '@berth/wire'
+import { WATCH_TILES } from './tiles-limit.ts'
+import { ordered } from '../inbox/inbox.tsx'
+import { streamOf, watchStream } from '../state/live.ts'
+import { linkTo, pathTo, workspaces } from '../state/session.ts'
+import type { Card } from '../state/stream-view.ts'
+import { Delta, StateBadge, stateOf } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { objectOf, toolWords } from '../ui/tool-words.ts'
+import { shortPath } from '../session/tool-line.tsx'
+
+const LINES = 5
+const TILE_EVENTS = 40
+
+export function Grid() {
+  const list = ordered(workspaces.value ?? []).slice(0, WATCH_TILES)
+  if (list.length === 0) return <div class="empty"><p>No workspace yet.</p></div>
+  return <section class="grid" aria-label="Live tiles">{list.map((workspace) => <Tile key={workspace.id} workspace={workspace} />)}</section>
+}
+
+function Tile({ workspace }: { workspace: Workspace }) {
+  const stream = streamOf(workspace.id)
+  useEffect(() => {
+    // A tile shows the end; what came before is not worth its bytes.
+    return watchStream(workspace.id, 'grid', TILE_EVENTS)
+  }, [workspace.id])
+  const lines = stream.view.value.cards.map(lineOf).filter((line) => line !== '').slice(-LINES)
+  const { name } = stateOf(workspace)
+  return (
+    <a class={`tile ${name}`} {...linkTo(pathTo(workspace.id))}>
+      <header><h3 class="grow cut">{workspace.name}</h3><StateBadge of={workspace} /></header>
+      <div class="tile-lines">{lines.map((line, index) => <p key={index} class="cut">{line}</p>)}</div>
+      <footer class="meta"><span class="grow cut">{inert(workspace.repository)}</span>{workspace.changes && <Delta added={workspace.changes.added} removed={workspace.changes.removed} />}</footer>
+    </a>
+  )
+}
+
+function lineOf(card: Card): string {
+  switch (card.kind) {
+    case 'said': return inert(card.text).trim().split('\n')[0] ?? ''
+    case 'tool': return `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
+    case 'turn': return card.outcome === 'done' ? 'Turn done' : card.outcome
+    case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(card.ask.title)}`
+    case 'step': return `${card.title}: ${card.state}`
+    case 'notice': return inert(card.text)
+    case 'prompt': return ''
+  }
+}

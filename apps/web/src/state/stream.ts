@@ -1,0 +1,164 @@
+/**
+ * One workspace's events as they come, drawn at most once per frame: a replay of thousands costs as many drawings as
+ * it takes frames to arrive, not as many as there are events.
+ */
+import { signal, type ReadonlySignal } from '@preact/signals'
+import type { EventBody, StoredEvent, WorkspaceId } from '@berth/wire'
+import type { LiveItem } from '@berth/wire/live'
+import { client } from './session.ts'
+import { emptyView, fold, type StreamView } from './stream-view.ts'
+
+export interface Stream {
+  readonly id: WorkspaceId
+  readonly view: ReadonlySignal<StreamView>
+  /** Text and output as they are written, by the id of the message or call they belong to. */
+  readonly writing: ReadonlySignal<ReadonlyMap<string, Writing>>
+  /** The latest thing worth saying aloud. */
+  readonly news: ReadonlySignal<string>
+  /** Older ones are stored and not here. */
+  readonly hasOlder: ReadonlySignal<boolean>
+  /** The seq after which nothing was taken yet. */
+  cursor(): number
+  take(events: readonly StoredEvent[]): void
+  live(items: readonly LiveItem[]): void
+  restart(floor: number): void
+  /** Only what comes after it is read; the rest when somebody goes up. */
+  startAt(seq: number): void
+  /** What the page was given with itself: the events end at `after`, and begin somewhere. */
+  begin(events: readonly StoredEvent[], after: number): void
+  readOlder(): Promise<void>
+  events(): readonly StoredEvent[]
+  close(): void
+}
+export interface Writing { readonly kind: 'agent' | 'thought' | 'output'; readonly text: string }
+
+/** A page that is not looked at gets no frames. */
+const HIDDEN_FRAME_MS = 500
+/** Events kept to be folded again when older ones are put before them. */
+const KEPT_LIMIT = 4000
+const OLDER_PAGE = 250
+/** Of text that is being written: more than anybody reads before the message itself comes. */
+const WRITING_LIMIT = 64 * 1024
+
+export function createStream(id: WorkspaceId): Stream {
+  const view = signal<StreamView>(emptyView)
+  const writing = signal<ReadonlyMap<string, Writing>>(new Map())
+  const news = signal('')
+  const hasOlder = signal(false)
+  const openedAt = Date.now()
+  let kept: StoredEvent[] = []
+  let after = 0
+  let closed = false
+  let waiting: StoredEvent[] = []
+  let items: LiveItem[] = []
+  let armed = false
+  let reading: Promise<void> | null = null
+  const draw = () => {
+    armed = false
+    if (closed) return
+    const events = waiting
+    waiting = []
+    if (events.length > 0) {
+      kept = kept.concat(events)
+      if (kept.length > KEPT_LIMIT) {
+        kept = kept.slice(-KEPT_LIMIT)
+        hasOlder.value = true
+      }
+      view.value = fold(view.value, events)
+      const said = events.findLast((event) => event.at > openedAt && announcement(event.body as EventBody) !== null)
+      if (said) news.value = announcement(said.body as EventBody) ?? ''
+    }
+    writing.value = write(writing.value, items, events)
+    items = []
+  }
+  const arm = () => {
+    if (armed) return
+    armed = true
+    if (document.hidden) setTimeout(draw, HIDDEN_FRAME_MS)
+    else requestAnimationFrame(draw)
+  }
+  return {
+    id, view, writing, news, hasOlder,
+    cursor: () => after,
+    events: () => kept,
+    take(events) {
+      for (const event of events) {
+        if (event.seq <= after) continue
+        // The first that comes says where the kept ones begin.
+        if (kept.length === 0 && waiting.length === 0 && event.seq > 1) hasOlder.value = true
+        after = event.seq
+        waiting.push(event)
+      }
+      if (waiting.length > 0) arm()
+    },
+    live(more) {
+      items.push(...more)
+      arm()
+    },
+    restart(floor) {
+      kept = []
+      waiting = []
+      after = floor
+      view.value = emptyView
+    },
+    startAt(seq) {
+      after = seq
+      hasOlder.value = seq > 0
+    },
+    begin(events, at) {
+      kept = [...events]
+      after = at
+      view.value = fold(emptyView, events)
+      hasOlder.value = (events[0]?.seq ?? 1) > 1
+    },
+    readOlder() {
+      const first = kept[0]?.seq ?? after + 1
+      if (first <= 1) hasOlder.value = false
+      if (!hasOlder.value) return Promise.resolve()
+      reading ??= older(id, first).then((events) => {
+        hasOlder.value = (events[0]?.seq ?? 1) > 1 && events.length > 0
+        kept = [...events, ...kept]
+        view.value = fold(emptyView, kept)
+      }, () => undefined).finally(() => (reading = null))
+      return reading
+    },
+    close: () => (closed = true),
+  }
+}
+
+async function older(id: WorkspaceId, before: number): Promise<StoredEvent[]> {
+  const { events } = await client.listEvents({ id, after: Math.max(0, before - 1 - OLDER_PAGE), limit: OLDER_PAGE })
+  return events.filter(({ seq }) => seq < before)
+}
+
+/** A part that does not follow what is here was missed: then the message itself is waited for. */
+function write(before: ReadonlyMap<string, Writing>, items: readonly LiveItem[], events: readonly StoredEvent[]): ReadonlyMap<string, Writing> {
+  if (items.length === 0 && before.size === 0) return before
+  const next = new Map(before)
+  for (const item of items) append(next, item)
+  for (const { body } of events) finish(next, body as EventBody)
+  return next
+}
+
+function append(writing: Map<string, Writing>, item: LiveItem): void {
+  const key = item.kind === 'text' ? item.messageId : item.toolCallId
+  const known = writing.get(key)?.text ?? ''
+  if (item.at > known.length || item.at > WRITING_LIMIT) return
+  writing.set(key, { kind: item.kind === 'text' ? item.role : 'output', text: known.slice(0, item.at) + item.append })
+}
+
+/** What is stored takes the place of what was written. */
+function finish(writing: Map<string, Writing>, body: EventBody): void {
+  if (body.type === 'message') writing.delete(body.messageId)
+  if (body.type === 'tool' && body.status !== 'running' && body.status !== 'pending') writing.delete(body.toolCallId)
+  if (body.type === 'turn.ended') writing.clear()
+}
+
+function announcement(body: EventBody): string | null {
+  switch (body.type) {
+    case 'approval.asked': return `Needs you: ${body.ask.title}`
+    case 'approval.decided': return `${body.decision.behavior === 'allow' ? 'Allowed' : 'Denied'} by ${body.by.who}`
+    case 'turn.ended': return body.outcome === 'done' ? 'Turn done' : body.outcome === 'interrupted' ? 'Turn interrupted' : 'Turn ended with an error'
+    default: return null
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The page's service worker: the shell for starting without a connection, the last answers about changes for reading
+ * them there, and notifications with their answers. Plain script, no imports but types: it is one file.
+ */
+import type { NotifyMessage } from '@berth/wire/settings'
+
+/** Filled in by the build: a name that changes with the files, and the files. */
+declare const SHELL_VERSION: string
+declare const SHELL_FILES: readonly string[]
+
+interface Extendable extends Event { waitUntil(work: Promise<unknown>): void }
+interface Fetching extends Extendable { readonly request: Request; respondWith(answer: Promise<Response>): void }
+interface Pushed extends Extendable { readonly data: { json(): unknown } | null }
+interface Clicked extends Extendable { readonly action: string; readonly notification: Notification & { readonly data: NotifyMessage } }
+interface WindowClient { readonly url: string; focus(): Promise<unknown>; navigate(url: string): Promise<unknown> }
+interface Worker {
+  addEventListener(name: 'install' | 'activate', listener: (event: Extendable) => void): void
+  addEventListener(name: 'fetch', listener: (event: Fetching) => void): void
+  addEventListener(name: 'push', listener: (event: Pushed) => void): void
+  addEventListener(name: 'notificationclick', listener: (event: Clicked) => void): void
+  skipWaiting(): Promise<void>
+  readonly location: Location
+  readonly clients: { claim(): Promise<void>; matchAll(options: { type: 'window'; includeUncontrolled: boolean }): Promise<WindowClient[]>; openWindow(url: string): Promise<unknown> }
+  readonly registration: { showNotification(title: string, options: NotificationOptions & { actions?: { action: string; title: string }[]; renotify?: boolean }): Promise<void>; getNotifications(filter: { tag: string }): Promise<Notification[]> }
+}
+// The library of the page's types describes windows; this is what a worker has.
+const worker = self as unknown as Worker
+
+const SHELL = `berth-shell-${SHELL_VERSION}`
+const SEEN = 'berth-seen'
+/** Answers about changes and files, the oldest go first. */
+const SEEN_LIMIT = 60
+const SEEN_PATHS = /^\/api\/v1\/workspaces\/[^/]+\/(?:review|diff|files|files\/content|checkpoints|ports)$/
+const SHELL_PAGE = '/shell'
+const DECISION_PATH = '/api/v1/push/decision'
+
+worker.addEventListener('install', (event) => event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll([...SHELL_FILES, SHELL_PAGE])).then(() => worker.skipWaiting())))
+
+worker.addEventListener('activate', (event) => event.waitUntil((async () => {
+  for (const name of await caches.keys()) if (name.startsWith('berth-shell-') && name !== SHELL) await caches.delete(name)
+  await worker.clients.claim()
+})()))
+
+worker.addEventListener('fetch', (event) => {
+  const { request } = event
+  const url = new URL(request.url)
+  if (request.method !== 'GET' || url.origin !== worker.location.origin) return
+  if (request.mode === 'navigate' && !url.pathname.startsWith('/api/') && !url.pathname.startsWith('/sign-in')) event.respondWith(fetch(request).catch(async () => (await caches.match(SHELL_PAGE)) ?? Response.error()))
+  else if (url.pathname.startsWith('/assets/')) event.respondWith(caches.match(request).then((cached) => cached ?? fetch(request)))
+  else if (SEEN_PATHS.test(url.pathname)) event.respondWith(seen(request))
+})
+
+/** The network's answer, kept; without a network the one that was kept. */
+async function seen(request: Request): Promise<Response> {
+  const cache = await caches.open(SEEN)
+  try {
+    const response = await fetch(request)
+    if (response.ok) {
+      await cache.put(request, response.clone())
+      const keys = await cache.keys()
+      for (const old of keys.slice(0, Math.max(0, keys.length - SEEN_LIMIT))) await cache.delete(old)
+    }
+    return response
+  } catch (error) {
+    const kept = await cache.match(request)
+    if (kept) return kept
+    throw error
+  }
+}
+
+worker.addEventListener('push', (event) => {
+  // The server wrote and sealed it.
+  const message = event.data?.json() as NotifyMessage | undefined
+  if (message) event.waitUntil(message.withdraw ? withdraw(message.tag) : show(message))
+})
+
+async function withdraw(tag: string): Promise<void> {
+  for (const notification of await worker.registration.getNotifications({ tag })) notification.close()
+}
+
+async function show(message: NotifyMessage): Promise<void> {
+  const actions = message.decide ? [{ action: 'deny', title: 'Deny' }, { action: 'allow', title: 'Allow' }] : []
+  await worker.registration.showNotification(message.title, {
+    body: message.body, tag: message.tag, data: message, icon: '/icon-192.png', badge: '/icon-192.png',
+    renotify: message.reason === 'needs-you' || message.reason === 'reminder', requireInteraction: message.reason === 'needs-you', actions,
+  })
+}
+
+worker.addEventListener('notificationclick', (event) => {
+  const { action, notification } = event
+  notification.close()
+  const { decide, url } = notification.data
+  const token = action === 'allow' ? decide?.allow : action === 'deny' ? decide?.deny : undefined
+  event.waitUntil(token === undefined ? look(url) : answer(token, notification.data))
+})
+
+/** An answer that was not taken must not look as if it was. */
+async function answer(token: string, { url, tag }: NotifyMessage): Promise<void> {
+  const response = await fetch(DECISION_PATH, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) }).catch(() => null)
+  if (response?.ok) return
+  await worker.registration.showNotification(response?.status === 409 ? 'Answered already' : 'Not answered', { body: response === null ? 'The server was not reached. Open Berth to answer.' : 'Open Berth to see what happened.', tag, data: { url, decide: null }, icon: '/icon-192.png' })
+}
+
+async function look(path: string): Promise<void> {
+  const url = new URL(path, worker.location.origin).href
+  const open = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  const here = open.find((client) => client.url === url) ?? open[0]
+  if (!here) return void (await worker.clients.openWindow(url))
+  await here.focus()
+  if (here.url !== url) await here.navigate(url).catch(() => worker.clients.openWindow(url))
+}

@@ -1,2 +1,0 @@
-/** Moved; kept until the import is switched. */
-export { AgentTerminal, TerminalPane } from '../terminal/terminal-pane.tsx'
