@@ -40,9 +40,12 @@ import { startPeriodic } from './loops/periodic.ts'
 import { forgetFiles, sweepDeleted } from './loops/sweep-deleted.ts'
 import { startTickLoop } from './loops/tick-loop.ts'
 import type { TickLoop } from './loops/tick-loop.ts'
+import { startNotifying } from './notify/index.ts'
+import type { Notifying, NotifyDeps } from './notify/index.ts'
 import { assignmentFor } from './services/assignment.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createProviderRegistry } from './services/providers.ts'
+import { createBranches } from './services/repositories.ts'
 import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 
 export interface ServeOptions {
@@ -55,6 +58,10 @@ import type { SocketRoom } from './socket/socket-room.ts'
   readonly listen?: string
   /** Absent: 7420 or the next free one. 0: any. */
   readonly port?: number
+  /** Where people reach this server, before what config.yaml says. */
+  readonly publicUrl?: string
+  /** Before what config.yaml says. */
+  readonly notify?: ServerConfig['notify']
   /** Absent: the built-in database. */
   readonly databaseUrl?: string
   readonly log?: (line: string) => void
@@ -135,7 +142,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 async function foundation(options: ServeOptions, log: (line: string) => void, closers: Closers): Promise<Foundation> {
   const { carried } = options
   const home = await prepareHome(options.home)
-  const config = await readConfig(home.dir)
+  const config = { ...await readConfig(home.dir), ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }), ...(options.notify === undefined ? {} : { notify: options.notify }) }
   closers.add('the lock', lockHome(home.dir))
   const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log, ...(carried ? { binaries: carried.postgres } : {}) })
   closers.add('the database', () => database.stop())
@@ -216,9 +223,10 @@ async function assemble(base: Foundation): Promise<Server> {
     pageUrl: hosts.pageUrl,
     upSince: () => running.upSince(),
   }
+  const notifying = startNotifications(base, hosts.pageUrl, (approvalId, userId) => socketRoom?.isCardOnFocusedScreen(approvalId, userId) ?? false)
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, hosts, socketRoom: pages,
+    ...services, hosts, socketRoom: pages, notifying, branches: createBranches(),
     pageFile: createPageFiles(options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets())),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
     // The answer to the request goes first.
@@ -257,6 +265,12 @@ function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkL
     },
   })
   return loop
+}
+
+function startNotifications({ store, clock, config, log, closers }: Foundation, pageUrl: string, isCardOnFocusedScreen: NotifyDeps['isCardOnFocusedScreen']): Notifying {
+  const notifying = startNotifying({ store, clock, log, pageUrl, isCardOnFocusedScreen, allowPrivate: config.notify?.allowPrivate ?? false, contact: config.notify?.contact ?? null })
+  closers.add('notifications', () => notifying.stop())
+  return notifying
 }
 
 const FIRST_REAP_MS = 60_000

@@ -64,10 +64,10 @@ export function createDevices({ sql, masterKey, random }: StoreContext): PushDev
 export function createNotifications({ sql, random, log }: StoreContext): NotificationStore {
   const newId = () => randomId('ntf', random)
   const insert = async (tx: Queries, row: NewNotification, now: number): Promise<boolean> => {
-    const { key, userId, channel, message, dueAt } = row
+    const { key, userId, channel, message, dueAt, gaveUp = null } = row
     return (await tx`
-      insert into notifications (id, key, user_id, channel, message, due_at, created_at)
-      values (${newId()}, ${key}, ${userId}, ${channel}, ${json(tx, message)}, ${dueAt}, ${now})
+      insert into notifications (id, key, user_id, channel, message, due_at, gave_up, created_at)
+      values (${newId()}, ${key}, ${userId}, ${channel}, ${json(tx, message)}, ${dueAt}, ${gaveUp}, ${now})
       on conflict (user_id, channel, key) do nothing returning id`).length > 0
   }
   const withdraw = (tx: Queries, { key, userId, channel, message }: Pick<NewNotification, 'key' | 'userId' | 'channel' | 'message'>, now: number) =>

@@ -48,7 +48,7 @@ export function createSettings({ sql, masterKey, random }: StoreContext): Settin
 
 export function ownSettings(row: Row | undefined, open: (sealed: string) => string): OwnSettings {
   const { since, ...settings } = Kept.parse(row?.settings ?? {})
-  const secrets = row?.sealed == null ? NO_SECRETS : Secrets.parse(JSON.parse(open(row.sealed)))
+  const secrets = row === undefined || row.sealed === null ? NO_SECRETS : Secrets.parse(JSON.parse(open(row.sealed)))
   const { ntfy, webhook } = settings.notify
   return {
     settings: { ...settings, notify: {

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { Approval, Decision } from './approval.ts'
 import { StoredEvent } from './events.ts'
 import { ApprovalId, PromptId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
+import { settingsApi } from './settings.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
 
 const tag = (name: string) => ({ tags: [name] })
@@ -50,6 +51,7 @@ export const ServerInfo = z.object({
 export type ServerInfo = z.infer<typeof ServerInfo>
 
 export const api = {
+  ...settingsApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),

@@ -1,6 +1,14 @@
 /** Generated from `api.ts` by `bun scripts/generate.ts`: name → method and path below the API prefix. No run-time dependencies. */
 export const API_PREFIX = '/api/v1'
 export const routes = {
+  getSettings: 'GET /settings',
+  changeSettings: 'PATCH /settings',
+  pushKey: 'GET /push/key',
+  listPushDevices: 'GET /push/devices',
+  addPushDevice: 'POST /push/devices',
+  removePushDevice: 'DELETE /push/devices/{deviceId}',
+  testNotification: 'POST /push/test',
+  listRepositories: 'GET /repositories',
   health: 'GET /health',
   server: 'GET /server',
   stopServer: 'POST /server/stop',

@@ -9,6 +9,8 @@ export const ServerConfig = z.strictObject({
   port: z.number().int().min(0).max(65535).optional(),
   /** Where people reach this server through a proxy that does TLS. */
   publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** `allowPrivate`: channels may lead into private networks (an ntfy at home). `contact`: whom a push service may write to. */
+  notify: z.strictObject({ allowPrivate: z.boolean().optional(), contact: z.string().regex(/^(mailto:|https:\/\/)\S+$/).optional() }).optional(),
   /** Where machines elsewhere reach the link listener. */
   linkUrl: z.url({ protocol: /^https?$/ }).optional(),
   linkPort: z.number().int().min(0).max(65535).optional(),

@@ -11,20 +11,23 @@ import { diff, listTerminals, logs, publish } from '../services/code.ts'
 import { createWorkspace } from '../services/create-workspace.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { interrupt, sendMessage } from '../services/messages.ts'
+import { rememberRepository } from '../services/repositories.ts'
 import { requireRecord, viewById } from '../services/view.ts'
 import { keepAlive, listWorkspaces, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
+import { settingsRouter } from './api-settings.ts'
+import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
 import type { Caller } from './credentials.ts'
 import { asBerthError, refusal } from './respond.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
 
-export interface ApiDeps extends ServiceDeps {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
 }
 
-interface ApiContext {
+export interface ApiContext {
   /** Null only where anybody may ask. */
   readonly caller: Caller | null
   /** What the procedure threw, before oRPC makes its own kind of error of it. */
@@ -77,6 +80,7 @@ function routerOf(deps: ApiDeps) {
   })
   const now = () => deps.clock.now()
   return os.router({
+    ...settingsRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: signedIn.server.handler(() => deps.serverInfo()),
     stopServer: signedIn.stopServer.handler(() => {
@@ -94,7 +98,11 @@ function routerOf(deps: ApiDeps) {
     listTokens: signedIn.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
     revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => ({ revoked: await deps.store.access.revokeToken(input.id, context.caller.userId) })),
 
-    createWorkspace: signedIn.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
+    createWorkspace: signedIn.createWorkspace.handler(async ({ input, context }) => {
+      const made = await createWorkspace(deps, input, context.caller)
+      await rememberRepository(deps, context.caller.orgId, input.source)
+      return made
+    }),
     listWorkspaces: signedIn.listWorkspaces.handler(({ input }) => listWorkspaces(deps, { deleted: input.deleted === 'true' })),
     getWorkspace: signedIn.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
     startWorkspace: signedIn.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),

@@ -5,13 +5,15 @@
 import { BerthError, WorkspaceId } from '@berth/wire'
 import { Presence, SOCKET_PATH } from '@berth/wire/live'
 import { API_PREFIX } from '@berth/wire/routes'
+import { PUSH_DECISION_PATH } from '@berth/wire/settings'
 import type { Server } from 'bun'
 import type { ServiceDeps } from '../services/deps.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
-import { createApi } from './api.ts'
+import { decideByToken } from '../notify/decision.ts'
 import type { SocketRoom } from '../socket/socket-room.ts'
+import { createApi } from './api.ts'
 import type { ApiDeps } from './api.ts'
 import { openAttachment } from './attach.ts'
 import type { Attachment } from './attach.ts'
@@ -28,8 +30,8 @@ import { serveStream } from './stream.ts'
 export interface ControlDeps extends ApiDeps {
   readonly hosts: Hosts
   readonly pageFile: PageFiles
-}
   readonly socketRoom: Pick<SocketRoom, 'attachment'>
+}
 
 /** `undefined`: the connection became a socket. */
 export type ControlFetch = (request: Request, server: Server<Attachment>) => Promise<Response | undefined>
@@ -41,8 +43,8 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: '/' },
   { method: 'GET', path: '/workspaces/{id}' },
   { method: 'GET', path: `${API_PREFIX}/openapi.json` },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'GET', path: SOCKET_PATH },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
@@ -73,11 +75,12 @@ async function route(at: Routed): Promise<Response | undefined> {
   const { deps, api, request, url } = at
   if (HEALTH_PATHS.includes(url.pathname)) return health(at)
   if (url.pathname === SIGN_IN_PATH) return signIn({ access: deps.store.access, clock: deps.clock, hosts: deps.hosts }, request)
+  if (url.pathname === PUSH_DECISION_PATH) return decideByToken(deps, request)
   const git = /^\/git\/([^/]+)(\/.*)$/.exec(url.pathname)
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
+  if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|terminals/([^/]+)/attach)$`).exec(url.pathname)
-  if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'))) ?? nothingThere(request, url)
@@ -112,8 +115,6 @@ async function besideContract({ deps, request, url, server }: Routed, at: { id: 
   throw new BerthError('bad_request', 'the connection could not become a WebSocket')
 }
 
-async function putArchive(deps: ServiceDeps, id: WorkspaceId, request: Request): Promise<Response> {
-  if (request.method !== 'PUT') throw new BerthError('bad_request', 'an archive is put', { hint: 'use PUT' })
 /** One for a page; what it carries is in `socket/`. */
 function pageSocket({ deps, request, url, server }: Routed, caller: Caller): Response | undefined {
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'this is a WebSocket', { hint: 'connect to it with one' })
@@ -125,6 +126,8 @@ function pageSocket({ deps, request, url, server }: Routed, caller: Caller): Res
   throw new BerthError('bad_request', 'the connection could not become a WebSocket')
 }
 
+async function putArchive(deps: ServiceDeps, id: WorkspaceId, request: Request): Promise<Response> {
+  if (request.method !== 'PUT') throw new BerthError('bad_request', 'an archive is put', { hint: 'use PUT' })
   const { workspace } = await requireRecord(deps, id)
   if (workspace.source.kind !== 'archive') throw new BerthError('conflict', `${workspace.name} does not come from an archive`)
   if (workspace.sourceReady || workspace.wish.target === 'deleted') throw new BerthError('conflict', 'the upload is complete already')

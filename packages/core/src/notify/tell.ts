@@ -34,9 +34,10 @@ export function tell(happening: Happening, workspace: { readonly id: WorkspaceId
         : []),
     ])
   }
-  if (!settings.reasons[happening.kind] || listener.present) return []
+  const { kind, id, at } = happening
+  const gaveUp = !settings.reasons[kind] ? 'switched off' : listener.present ? 'somebody was looking' : null
   return channels.flatMap(({ channel, since }) =>
-    happening.at < since ? [] : [{ userId, channel, key: `event:${happening.id}`, message: messageOf(happening.kind, happening, workspace), dueAt: heldUntil(settings, now) }])
+    at < since ? [] : [{ userId, channel, key: `event:${id}`, message: messageOf(kind, happening, workspace), dueAt: heldUntil(settings, now), ...(gaveUp === null ? {} : { gaveUp }) }])
 }
 
 function heldUntil(settings: NotifySettings, at: number): number {

@@ -40,6 +40,8 @@ export interface NewNotification {
   readonly channel: Channel
   readonly message: KeptMessage
   readonly dueAt: number
+  /** Not to be told, and why: the row only keeps it from being told later. */
+  readonly gaveUp?: string
 }
 export interface ClaimedNotification extends NewNotification { readonly id: string; readonly attempts: number; readonly createdAt: number }
 export type SendOutcome =

@@ -1,0 +1,91 @@
+/** Repositories to choose from: those workspaces were made of, with the branches that can be had without waiting long. */
+import type { Clock, Identity, Store } from '@berth/core'
+import type { CodeSource } from '@berth/wire'
+
+export interface RepositoryDeps { readonly store: Pick<Store, 'repositories'>; readonly clock: Clock; readonly log: (line: string) => void }
+export interface ListedRepository { readonly url: string; readonly label: string; readonly branches: string[]; readonly lastUsedAt: number }
+
+const LISTED = 30
+/** Of so many the branches are looked up; the others are chosen by name first. */
+const LOOKED_UP = 5
+const BRANCHES = 200
+const LOOK_WITHIN_MS = 4000
+const ANSWER_LIMIT_BYTES = 512 * 1024
+const REMEMBER_MS = 60_000
+const REMEMBERED = 200
+
+export async function rememberRepository(deps: RepositoryDeps, orgId: Identity['orgId'], source: CodeSource): Promise<void> {
+  const repository = repositoryOf(source)
+  if (repository === null) return
+  // Only for the form of the next one: no reason to refuse this one.
+  await deps.store.repositories.used(orgId, repository, deps.clock.now()).catch((error: unknown) => deps.log(`repositories: ${String(error)}`))
+}
+
+/** Without what a person may have written into the address: a password is never kept. */
+export function repositoryOf(source: CodeSource): { url: string; label: string } | null {
+  if (source.kind === 'empty' || source.kind === 'archive') return null
+  const text = source.kind === 'git' ? source.url : source.label
+  const url = URL.parse(text)
+  if (url === null || url.host === '') return { url: text, label: lastPart(text) }
+  url.password = ''
+  if (url.protocol.startsWith('http')) url.username = ''
+  return { url: url.href, label: url.pathname.replace(/^\/+|\.git$|\/+$/g, '') || url.host }
+}
+
+const lastPart = (path: string): string => path.replace(/\/+$/, '').split(/[/:]/).at(-1)?.replace(/\.git$/, '') ?? path
+
+export interface Branches { of(url: string): Promise<string[]> }
+
+export async function listRepositories(deps: RepositoryDeps & { branches: Branches }, orgId: Identity['orgId'], query: string): Promise<ListedRepository[]> {
+  const found = await deps.store.repositories.list(orgId, query.trim(), LISTED)
+  return Promise.all(found.map(async ({ url, label, lastUsedAt }, index) => ({ url, label, lastUsedAt, branches: index < LOOKED_UP ? await deps.branches.of(url) : [] })))
+}
+
+/** What git says of an address, asked at most once a minute. None where it does not say so in time. */
+export function createBranches(): Branches {
+  const remembered = new Map<string, { at: number; branches: Promise<string[]> }>()
+  return {
+    of(url) {
+      const known = remembered.get(url)
+      // Only a cache: the monotonic clock suffices.
+      if (known && performance.now() - known.at < REMEMBER_MS) return known.branches
+      if (remembered.size >= REMEMBERED) remembered.clear()
+      const branches = lookUp(url).catch(() => [])
+      remembered.set(url, { at: performance.now(), branches })
+      return branches
+    },
+  }
+}
+
+async function lookUp(url: string): Promise<string[]> {
+  // An option is no address, and git would take it for one of its own.
+  if (url.startsWith('-')) return []
+  const child = Bun.spawn(['git', 'ls-remote', '--heads', '--quiet', '--', url], {
+    cwd: '/', stdin: 'ignore', stdout: 'pipe', stderr: 'ignore', timeout: LOOK_WITHIN_MS, killSignal: 'SIGKILL',
+    env: {
+      PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C.UTF-8',
+      GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_ALLOW_PROTOCOL: 'https:http:ssh:file', GIT_CONFIG_NOSYSTEM: '1',
+      GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3',
+      GIT_CONFIG_COUNT: '3', GIT_CONFIG_KEY_0: 'core.fsmonitor', GIT_CONFIG_VALUE_0: 'false', GIT_CONFIG_KEY_1: 'http.followRedirects', GIT_CONFIG_VALUE_1: 'false', GIT_CONFIG_KEY_2: 'core.hooksPath', GIT_CONFIG_VALUE_2: '/dev/null',
+    },
+  })
+  const text = await firstText(child.stdout)
+  child.kill('SIGKILL')
+  await child.exited
+  return branchesIn(text)
+}
+
+export function branchesIn(text: string): string[] {
+  return text.split('\n').slice(0, -1).flatMap((line) => /^[0-9a-f]{40,64}\trefs\/heads\/(\S.*)$/.exec(line)?.[1] ?? []).slice(0, BRANCHES)
+}
+
+async function firstText(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size >= ANSWER_LIMIT_BYTES) break
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
