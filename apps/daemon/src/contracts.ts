@@ -37,12 +37,19 @@ export interface LinkHandlers {
   /** The server said this machine is not wanted: end everything. */
   onRejected(): void
 }
+/** Text of this moment as the agent's channel gives it, in order. The stored event says it again, whole. */
+export type LivePiece = { readonly sessionId: SessionId; readonly append: string; /** Nothing follows. */ readonly last: boolean } & (
+  | { readonly kind: 'text'; readonly messageId: string; readonly role: 'agent' | 'thought' }
+  | { readonly kind: 'output'; readonly toolCallId: string }
+)
 export interface Link {
   readonly connected: boolean
   /** Opens a stream to the server; rejects when not connected. */
   openStream(open: StreamOpen, signal?: AbortSignal): Promise<ByteStream>
   /** Sends a report now rather than at the next minute (agent state changed). */
   reportSoon(): void
+  /** Shown to whoever looks now; never waits, never fails. */
+  live(piece: LivePiece): void
   /** Resolves when everything journaled so far is acked, or after `withinMs`. */
   flush(withinMs: number): Promise<boolean>
   close(): Promise<void>
@@ -112,5 +119,9 @@ export interface DriverDeps {
   readonly terminals: Terminals
   /** Called when state or activity changed. */
   readonly changed: () => void
+  /** Text as the agent writes it. Absent: nobody takes it. */
+  readonly live?: (piece: LivePiece) => void
+  /** A port of our own on the machine's loopback: not one of the workspace's. */
+  readonly reservePort?: (port: number) => void
 }
 export type CreateDriver = (deps: DriverDeps) => AgentDriver

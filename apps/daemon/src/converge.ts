@@ -9,7 +9,7 @@ import { BerthError } from '@berth/wire/error'
 import { STEP_TITLES } from '@berth/wire/steps'
 import type { StepName } from '@berth/wire/steps'
 import type { Assignment } from '@berth/wire/daemon'
-import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, Terminals } from './contracts.ts'
+import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, DriverDeps, Terminals } from './contracts.ts'
 import { prepareAgentUser } from './services/agent-user.ts'
 import { createSafeGit } from './services/git/safe-git.ts'
 import { bringSource, SOURCE_REF } from './services/git/source.ts'
@@ -25,6 +25,8 @@ export interface ConvergeDeps {
   readonly source: Pick<SourceDeps, 'hostedUrl' | 'unpackArchive'>
   readonly driverFor: (kind: Assignment['agent']['kind']) => CreateDriver | Promise<CreateDriver>
   readonly changed: () => void
+  readonly live?: DriverDeps['live']
+  readonly reservePort?: DriverDeps['reservePort']
 }
 type Prompt = Parameters<AgentDriver['prompt']>[0]
 type Answer = Parameters<AgentDriver['decide']>[0]
@@ -62,7 +64,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
     if (driver !== null) return 'already running'
     try {
       const create = await deps.driverFor(assignment.agent.kind)
-      const created = create({ context, assignment, asAgent: deps.asAgent, terminals: deps.terminals, changed: deps.changed })
+      const created = create({ context, assignment, asAgent: deps.asAgent, terminals: deps.terminals, changed: deps.changed, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}) })
       await created.start(context.signal)
       driver = created
       return created.name

@@ -78,10 +78,12 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     return link.openStream(open, signal)
   }
   let gateway: Gateway | null = null
+  const reserved = new Set<number>()
   const hostedUrl = async (): Promise<string> => (gateway ??= openGateway({ openStream })).gitUrl
   const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, log })
   const converger: Converger = createConverger({
     context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, changed: reportSoon,
+    live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port),
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
@@ -91,7 +93,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const isOurs = (entry: { pid: number }): boolean => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`))
   const load = createMachineLoad({ ownCgroup: whole && boot.isolation !== 'sandbox', isOurs })
   const ports = watchPorts({
-    journal, changed: reportSoon, ignore: () => [...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
+    journal, changed: reportSoon, ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
   const onAssignment = (assignment: Assignment): void => converger.apply(assignment)

@@ -37,6 +37,8 @@ export interface UploadJournal extends Journal {
   /** A new journal id; entries from `from` on are renumbered from 1, behind a `gap` event when given. */
   rotate(options: { from: number; gap?: { from: number; to: number; why: string } }): void
   onAppend(listener: () => void): () => void
+  /** What `mask` was told so far. Secret. */
+  readonly secrets: ReadonlySet<string>
   close(): void
 }
 
@@ -140,6 +142,7 @@ export function openJournal(options: JournalOptions): UploadJournal {
         appended = true
       })
     },
+    secrets,
     onAppend(listener) { listeners.add(listener); return () => { listeners.delete(listener) } },
     close() { db.close() },
   }

@@ -6,6 +6,7 @@ import type { Hello } from '@berth/wire/daemon'
 import type { DaemonContext, Link, LinkHandlers } from '../contracts.ts'
 import type { UploadJournal } from '../journal/journal.ts'
 import { parseLinkUrl } from './address.ts'
+import { createLiveText } from './live-text.ts'
 import { startSession } from './session.ts'
 import type { Session, SessionEnd } from './session.ts'
 import { backoffMs, LINK_TIMINGS } from './timings.ts'
@@ -35,6 +36,7 @@ export function createLink(deps: LinkDeps): Link {
   const progress = new Set<() => void>()
   let session: Session | null = null
   let soon: ReturnType<typeof setTimeout> | null = null
+  const liveText = createLiveText({ secrets: journal.secrets, send: (items) => session?.live(items) })
   journal.mask([context.boot.bootToken])
 
   async function attempt(): Promise<SessionEnd> {
@@ -105,23 +107,27 @@ export function createLink(deps: LinkDeps): Link {
     reportSoon() {
       soon ??= setTimeout(() => { soon = null; session?.report() }, timings.reportSoonMs)
     },
-    flush(withinMs) {
-      const target = { id: journal.id, n: journal.lastN }
-      const done = (): boolean => journal.ackedN >= (journal.id === target.id ? target.n : journal.lastN)
-      if (done()) return Promise.resolve(true)
-      return new Promise((resolve) => {
-        const settle = (value: boolean): void => { clearTimeout(timer); progress.delete(look); resolve(value) }
-        const look = (): void => { if (done()) settle(true) }
-        const timer = setTimeout(() => { settle(false) }, withinMs)
-        progress.add(look)
-      })
-    },
+    live: liveText.add,
+    flush: (withinMs) => acked(journal, progress, withinMs),
     async close() {
       stop.abort()
+      liveText.close()
       if (soon !== null) clearTimeout(soon)
       await running
     },
   }
+}
+
+function acked(journal: UploadJournal, progress: Set<() => void>, withinMs: number): Promise<boolean> {
+  const target = { id: journal.id, n: journal.lastN }
+  const done = (): boolean => journal.ackedN >= (journal.id === target.id ? target.n : journal.lastN)
+  if (done()) return Promise.resolve(true)
+  return new Promise((resolve) => {
+    const settle = (value: boolean): void => { clearTimeout(timer); progress.delete(look); resolve(value) }
+    const look = (): void => { if (done()) settle(true) }
+    const timer = setTimeout(() => { settle(false) }, withinMs)
+    progress.add(look)
+  })
 }
 
 /** How long until the next attempt, and how many in a row have failed by then. */

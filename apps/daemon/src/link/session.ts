@@ -2,6 +2,7 @@
 import { BerthError, PROTOCOL_VERSION, VERSION } from '@berth/wire'
 import { LINK_CLOSE, LINK_MESSAGE_LIMIT, StreamOpen, ToDaemon } from '@berth/wire/daemon'
 import type { FromDaemon, Hello } from '@berth/wire/daemon'
+import type { LiveItem } from '@berth/wire/live'
 import { createMux } from '@berth/wire/mux'
 import type { Mux } from '@berth/wire/mux'
 import type { ByteStream, DaemonContext, LinkHandlers } from '../contracts.ts'
@@ -32,9 +33,13 @@ export interface Session {
   readonly ended: Promise<SessionEnd>
   openStream(open: StreamOpen, signal?: AbortSignal): Promise<ByteStream>
   report(): void
+  /** Now or never: nothing waits for it. */
+  live(items: LiveItem[]): void
   close(reason: string): void
 }
 
+/** Above it text of the moment would come late, and hold up what is not of the moment. */
+const LIVE_WATER = 64 * 1024
 /** Whatever the server asks for. */
 const SHORTEST_REPORT_MS = 1000
 
@@ -123,11 +128,7 @@ export function startSession(deps: SessionDeps): Session {
 
   function assign(assignment: Parameters<LinkHandlers['onAssignment']>[0]): void {
     journal.mask(Object.values(assignment.env))
-    try {
-      handlers.onAssignment(assignment)
-    } catch (error) {
-      context.log(`assignment: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    }
+    try { handlers.onAssignment(assignment) } catch (error) { context.log(`assignment: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) }
   }
 
   return {
@@ -135,6 +136,7 @@ export function startSession(deps: SessionDeps): Session {
     ended: ended.promise,
     openStream: (open, signal) => epoch === null ? Promise.reject(new BerthError('server_unreachable', 'the link is not up yet')) : mux.open(open, signal),
     report,
+    live(items) { if (epoch !== null && socket.bufferedAmount <= LIVE_WATER) send({ type: 'live', epoch, items }) },
     close(reason) { socket.close(1000, reason) },
   }
 }
