@@ -31,6 +31,7 @@ import { createRepositories } from './git-hosting/repositories.ts'
 import { createUploads } from './git-hosting/uploads.ts'
 import { createControl } from './http/control.ts'
 import { createHosts } from './http/hosts.ts'
+import { createFirstPaint } from './http/first-paint.ts'
 import { createPageFiles } from './http/page-files.ts'
 import { createLinkServer } from './link/link-server.ts'
 import type { LinkServer } from './link/link-server.ts'
@@ -227,7 +228,10 @@ async function assemble(base: Foundation): Promise<Server> {
   const ending = createEnding(base)
   people.serve(createControl({
     ...services, hosts, socketRoom: pages, notifying, branches: createBranches(),
-    pageFile: createPageFiles(options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets())),
+    pageFile: createPageFiles(
+      options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
+      createFirstPaint({ store, clock, log, listWorkspaces: () => listWorkspaces(services, { deleted: false }) }),
+    ),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
     // The answer to the request goes first.
     requestStop: () => void setTimeout(() => void ending.stop(), 50),
