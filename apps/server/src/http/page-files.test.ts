@@ -15,7 +15,7 @@ const bytes = async (response: Response | null) => Buffer.from(await (response ?
 test('the page stands at every address of its own, a file only where it is', async () => {
   for (const path of ['/', '/workspaces/ws_0123456789ab', '/workspaces/ws_0123456789ab/terminal']) expect((await bytes(await files(path))).toString()).toBe(PAGE)
   expect((await files('/assets/main-1.js'))?.headers.get('cache-control')).toContain('immutable')
-  expect((await files('/'))?.headers.get('cache-control')).toBe('no-cache')
+  expect((await files('/'))?.headers.get('cache-control')).toBe('private, no-cache')
   expect(await files('/assets/main-2.js')).toBeNull()
 })
 
