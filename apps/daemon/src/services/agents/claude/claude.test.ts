@@ -1,5 +1,6 @@
 /** The real Claude Code, in a real terminal, as an unprivileged user, with the scripted model behind it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, setDefaultTimeout } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { openBench, type AgentBench } from '../testing/agent-bench.ts'
 import { claudeExecutable } from '../testing/claude-executable.ts'
@@ -185,6 +186,23 @@ describe('claude-tui', () => {
     expect(JSON.stringify(last?.body['messages'])).toContain('[[say one]]')
   })
 
+  it('begins anew when the program was killed before it wrote what was said', async () => {
+    const it = await claude()
+    void it.prompt('[[say one]]').result
+    await it.waitFor('turn.ended')
+    const [transcript = ''] = new Bun.Glob('.claude/projects/*/*.jsonl').scanSync({ cwd: it.homeDir, absolute: true, dot: true })
+    const said = readFileSync(transcript, 'utf8').split('\n').filter((line) => line !== '')
+    const settings = said.filter((line) => !/"type":"(user|assistant)"/.test(line))
+    expect(settings.length).toBeGreaterThan(0)
+    expect(settings.length).toBeLessThan(said.length)
+    process.kill(it.terminals.pid('agent'), 'SIGKILL')
+    writeFileSync(transcript, settings.map((line) => `${line}\n`).join(''))
+    const from = it.events.length
+    expect((await it.waitFor('session.started', () => true, from)).resumed).toBe(false)
+    void it.prompt('[[say two]]').result
+    await it.waitFor('message', (body) => body.role === 'agent' && body.text === 'two')
+  })
+
   it('interrupts a turn and is idle after it', async () => {
     const it = await claude()
     void it.prompt('[[long 60]]').result
@@ -252,5 +270,5 @@ describe('claude-tui', () => {
     expect(ambiguous).toBeLessThanOrEqual(Math.ceil(chats / 100))
     process.stdout.write(`chat races: ${asked} dialogs (${allowed} allowed), ${chats} messages, ${reached} reached the model, ${accepted} accepted, ${ambiguous} ambiguous, ${ran.length - allowed} accidental approvals\n`)
     // `BERTH_CHAT_RACES=1000` takes fifteen to twenty minutes.
-  }, 1_800_000)
+  }, 3_600_000)
 })

@@ -1,5 +1,6 @@
 /** The program in its terminal: started new, resumed, or found alive after the daemon was away. */
 import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DriverDeps, Terminal } from '../../../contracts.ts'
 import { selfCommand } from '../../../self.ts'
@@ -42,8 +43,10 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     const old = await terminals.get(AGENT_TERMINAL)
     if (old !== null) await old.kill()
     terminal = null
-    save({ id: randomUUID(), machineBoot: context.machineBoot, resumed: hasConversation(place.files, tail.path), ready: false })
+    const transcript = tail.path ?? transcriptOf(place)
+    save({ id: randomUUID(), machineBoot: context.machineBoot, resumed: hasConversation(place.files, transcript), ready: false })
     entered()
+    if (!run.resumed && transcript !== null) await deps.asAgent.run(['rm', '-f', '--', transcript], {})
     const settingsPath = await prepare(deps, run)
     const argv = claudeArgv({ boot, agent: assignment.agent, settingsPath, sessionUuid: place.sessionUuid, resume: run.resumed })
     const opened = await terminals.open({ terminalId: AGENT_TERMINAL, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
@@ -72,7 +75,20 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
   }
 }
 
-/** `--resume` refuses a conversation in which nobody has said anything yet. */
+/** Where the program keeps the conversation, if its hook never came to say it. */
+function transcriptOf({ configDir, sessionUuid }: Place): string | null {
+  const projects = join(configDir, 'projects')
+  try {
+    return readdirSync(projects).map((name) => join(projects, name, `${sessionUuid}.jsonl`)).find((path) => existsSync(path)) ?? null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * `--resume` refuses a conversation in which nobody has said anything yet, and `--session-id` one that has a file. A
+ * program that was killed before it wrote what was said leaves such a file, of settings only: it has to go.
+ */
 function hasConversation(files: AgentFiles, transcript: string | null): boolean {
   return transcript !== null && /"type":"(user|assistant)"/.test(files.readFrom(transcript, 0, SEED_LIMIT)?.bytes.toString('utf8') ?? '')
 }
