@@ -1,7 +1,7 @@
 import { expect, it } from 'bun:test'
 import { pixelsOf } from './pixels.ts'
 
-const bytes = (...parts: (string | number[])[]) => Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? [...part].map((letter) => letter.charCodeAt(0)) : part)))
+const bytes = (...parts: (string | number[])[]) => Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? Array.from(part, (letter) => letter.charCodeAt(0)) : part)))
 
 it('reads the size an image says it has', () => {
   expect(pixelsOf(bytes([0x89], 'PNG\r\n\u001a\n', [0, 0, 0, 13], 'IHDR', [0, 1, 0x86, 0xa0], [0, 1, 0x86, 0xa0]))).toBe(100_000 * 100_000)

@@ -7,7 +7,7 @@ export const PIXELS_SHOWN = 40_000_000
 /** Null: not of a kind whose size is known here, which is as good as too large. */
 export function pixelsOf(bytes: Uint8Array): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const says = (at: number, text: string) => [...text].every((letter, index) => bytes[at + index] === letter.charCodeAt(0))
+  const says = (at: number, text: string) => Array.from(text).every((letter, index) => bytes[at + index] === letter.charCodeAt(0))
   try {
     if (says(1, 'PNG')) return view.getUint32(16) * view.getUint32(20)
     if (says(0, 'GIF8')) return view.getUint16(6, true) * view.getUint16(8, true)
