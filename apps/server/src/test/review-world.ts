@@ -22,7 +22,7 @@ export interface ReviewWorld {
   readonly calls: { method: string; params: unknown }[]
   readonly logged: string[]
   /** Stands between the server and the daemon: throw, or answer something else. */
-  meddle: ((method: DaemonMethod, params: unknown) => unknown) | null
+  meddle: ((method: DaemonMethod, params: unknown) => Promise<unknown> | undefined) | null
   say(...bodies: EventBody[]): Promise<unknown>
   turn(state: 'busy' | 'idle'): Promise<void>
   /** The server ends and another one begins. */

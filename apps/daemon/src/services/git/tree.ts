@@ -84,8 +84,9 @@ async function writeTrees(asAgent: AsAgent, git: SafeGit, signal: AbortSignal): 
   const env = { GIT_INDEX_FILE: side }
   try {
     const index = await git.attempt(['write-tree'], { signal })
-    // A copy keeps the stat data, which saves reading every file again.
-    const copied = await asAgent.run(['cp', own, side], { signal })
+    // A copy keeps the stat data, which saves reading every file again. With the index's own time: git looks closer at
+    // files that are no older than it, and an edit within the same second would be missed otherwise.
+    const copied = await asAgent.run(['cp', '-p', own, side], { signal })
     if (copied.exitCode !== 0) await git(['read-tree', EMPTY_TREE], { env, signal })
     await git(['add', '-A', '--', '.'], { env, signal })
     return { tree: (await git(['write-tree'], { env, signal })).trim(), indexTree: index.exitCode === 0 ? index.stdout.trim() : null }

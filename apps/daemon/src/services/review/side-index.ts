@@ -21,8 +21,9 @@ export async function withSnapshot<T>(deps: { asAgent: AsAgent; git: SafeGit; si
   const { asAgent, git, signal } = deps
   return withSideIndex(deps, async (index, own) => {
     const env = { GIT_INDEX_FILE: index }
-    // A copy keeps the stat data, which saves reading every file again.
-    const copied = await asAgent.run(['cp', own, index], { signal })
+    // A copy keeps the stat data, which saves reading every file again. With the index's own time: git looks closer at
+    // files that are no older than it, and an edit within the same second would be missed otherwise.
+    const copied = await asAgent.run(['cp', '-p', own, index], { signal })
     if (copied.exitCode !== 0) await git(['read-tree', '--empty'], { env, signal })
     await clearFlags(git, env, signal)
     const added = await git.attempt(['add', '-A', '--ignore-errors', '--', '.'], { env, signal })

@@ -161,6 +161,11 @@ function createTerminal(at: { deps: TerminalDeps; command: TmuxCommand; terminal
     key: async (name) => { await command(['send-keys', '-t', target, name]) },
     write: (bytes) => viaBuffer(bytes, '-r'),
     snapshot: async () => (await command(['capture-pane', '-p', '-t', target])).replace(/\n+$/, '\n'),
+    async picture() {
+      const [ansi, size] = await Promise.all([command(['capture-pane', '-e', '-p', '-t', target]), command(['display-message', '-p', '-t', target, '#{pane_width} #{pane_height}'])])
+      const [cols = DEFAULT_SIZE.cols, rows = DEFAULT_SIZE.rows] = size.trim().split(' ').map(Number)
+      return { ansi: ansi.replace(/\n$/, ''), cols, rows }
+    },
     exited: () => readExit(command, terminalId),
     attach: (viewer) => viewers.attach(viewer),
     viewers: () => viewers.count(),

@@ -11,10 +11,12 @@ import { createAgentFiles } from '../agent-file.ts'
 import { startHookServer, type HookServer } from '../hook-server.ts'
 import { createApprovalBook } from './approval-book.ts'
 import { createCondition } from './condition.ts'
+import { openDisplayDoor, type DisplayDoor } from './display-door.ts'
 import { createHookHandler, type HookMeanings } from './hook-events.ts'
 import { createInjector } from './injector.ts'
 import { claudeEnvironment, configDirOf, hasLogin, PINNED_VERSION, sessionUuidOf } from './launch.ts'
 import { createLifecycle } from './lifecycle.ts'
+import { createLiveMessages } from './live-messages.ts'
 import { createLooking } from './looking.ts'
 import { createPermissions } from './permissions.ts'
 import { createProgram, type Place } from './program.ts'
@@ -35,7 +37,9 @@ export const createClaudeDriver: CreateDriver = (deps) => createClaudeDriverWith
 
 export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions): AgentDriver {
   const { boot, log } = deps.context
-  const session = createSession(deps, placeOf(deps, options))
+  let door: DisplayDoor | null = null
+  const place = placeOf(deps, options, () => door?.url ?? null)
+  const session = createSession(deps, place)
   const { program, lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, leave } = session
   let hooks: HookServer | null = null
   return {
@@ -43,6 +47,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
     sessionId: deps.assignment.agent.sessionId,
     async start(signal) {
       signal.throwIfAborted()
+      door = openDoor(deps, place, session.displayed)
       // Taken over before hooks are let in: those of the living run must find it.
       const adopted = await lifecycle.takeOver()
       hooks = await startHookServer({ path: join(boot.runDir, 'hook.sock'), owner: boot.agentUser, handle: createHookHandler(session.hookMeanings), log })
@@ -73,18 +78,29 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       leave()
       await program.terminal?.kill()
       lifecycle.endAll('the agent was stopped before it got an answer')
-      await hooks?.close()
+      await Promise.all([hooks?.close(), door?.close()])
       condition.enter('exited', 'stopped')
     },
     async release() {
       leave()
-      await hooks?.close()
+      await Promise.all([hooks?.close(), door?.close()])
       await looking.settled()
     },
   }
 }
 
-function placeOf({ context: { boot }, assignment, asAgent }: DriverDeps, { hookCommand }: ClaudeOptions): Place {
+/** Without anybody to look there is nothing to listen for, and without a port the agent works all the same. */
+function openDoor({ context: { journal, log }, assignment, live, reservePort }: DriverDeps, { sessionUuid }: Place, displayed: Parameters<typeof openDisplayDoor>[0]['displayed']): DisplayDoor | null {
+  if (live === undefined) return null
+  try {
+    return openDisplayDoor({ journal, name: `display.${assignment.agent.sessionId}`, sessionUuid, reservePort, displayed })
+  } catch (error) {
+    log(`claude: its text is shown late: ${String(error)}`)
+    return null
+  }
+}
+
+function placeOf({ context: { boot }, assignment, asAgent }: DriverDeps, { hookCommand }: ClaudeOptions, displayUrl: Place['displayUrl']): Place {
   const configDir = configDirOf(boot, asAgent.environment(assignment.env))
   return {
     files: createAgentFiles(boot.agentUser?.uid ?? null),
@@ -92,6 +108,7 @@ function placeOf({ context: { boot }, assignment, asAgent }: DriverDeps, { hookC
     sessionUuid: sessionUuidOf(assignment.agent.sessionId),
     environment: claudeEnvironment({ assignment, configDir, asRoot: boot.agentUser === null && process.getuid?.() === 0 }),
     hookCommand,
+    displayUrl,
   }
 }
 
@@ -107,6 +124,7 @@ function createSession(deps: DriverDeps, place: Place) {
   const turnEnd = createTurnEnd({ turns, now })
   const book = createApprovalBook({ journal, sessionId, now })
   const answers = createTerminalAnswers(now)
+  const liveMessages = createLiveMessages({ sessionId, now, live: deps.live ?? (() => {}) })
 
   const condition = createCondition({
     journal, sessionId, now,
@@ -133,7 +151,8 @@ function createSession(deps: DriverDeps, place: Place) {
   const readTranscript = (): void => {
     // What is decided from a line is done when the lines are stored.
     const afterwards: (() => void)[] = []
-    const read = tail.poll((fact) => {
+    const read = tail.poll((found) => {
+      const fact = liveMessages.named(found)
       turns.onFact(fact)
       if (fact.kind === 'prompt') injector.heard(fact.text)
       if (fact.kind === 'tool-ended') afterwards.push(() => { permissions.toolEnded(fact.toolUseId, fact.outcome) })
@@ -182,5 +201,5 @@ function createSession(deps: DriverDeps, place: Place) {
     asks: (ask, signal) => permissions.handle(ask, turns.callOf({ tool: ask.payload.tool_name ?? '', input: ask.payload.tool_input ?? {} }), signal),
     stopped(payload) { turnEnd.stopped(payload); looking.in(0) },
   }
-  return { program, lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, hookMeanings, wake, look: () => status.look(), leave() { gone.abort(); looking.close() } }
+  return { program, lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, hookMeanings, displayed: liveMessages.displayed, wake, look: () => status.look(), leave() { gone.abort(); looking.close() } }
 }

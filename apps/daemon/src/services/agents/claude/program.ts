@@ -25,7 +25,7 @@ export interface Program {
   /** Its terminal has ended; nothing is to be typed into it. */
   drop(): void
 }
-export interface Place { readonly files: AgentFiles; readonly configDir: string; readonly sessionUuid: string; readonly environment: Record<string, string>; readonly hookCommand: readonly string[] | undefined }
+export interface Place { readonly files: AgentFiles; readonly configDir: string; readonly sessionUuid: string; readonly environment: Record<string, string>; readonly hookCommand: readonly string[] | undefined; readonly displayUrl: () => string | null }
 
 export function createProgram(deps: DriverDeps & { place: Place; tail: TranscriptTail }): Program {
   const { context, assignment, terminals, place, tail } = deps
@@ -97,7 +97,7 @@ function hasConversation(files: AgentFiles, transcript: string | null): boolean 
 async function prepare({ context: { boot }, assignment, asAgent, place }: DriverDeps & { place: Place }, run: Run): Promise<string> {
   const skipsQuestions = assignment.agent.approvalMode === 'skip'
   const settingsPath = join(boot.runDir, `claude-hooks-${place.sessionUuid}.json`)
-  writeHookSettings(settingsPath, { hookCommand: place.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id, skipsQuestions })
+  writeHookSettings(settingsPath, { hookCommand: place.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id, skipsQuestions, displayUrl: place.displayUrl() })
   const seedPath = join(place.configDir, '.claude.json')
   const seed = seeded(place.files.read(seedPath, SEED_LIMIT), { workDir: boot.workDir, apiKey: place.environment['ANTHROPIC_API_KEY'] ?? null, skipsQuestions })
   await writeAsAgent(asAgent, seedPath, seed)

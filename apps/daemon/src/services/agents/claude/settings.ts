@@ -7,17 +7,20 @@ import type { AsAgent } from '../../../contracts.ts'
 /** A person may answer after a vacation (deadlines.hookTimeout); the agent counts in seconds. */
 const PERMISSION_TIMEOUT_S = 30 * 24 * 3600
 const EVENT_TIMEOUT_S = 60
+/** The line is on the screen already; nothing is to wait for us. */
+const DISPLAY_TIMEOUT_S = 2
 const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'SessionEnd'] as const
 
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 /** Written by the daemon's user and only readable for the agent, which runs with `--settings <path>`. */
-export function writeHookSettings(path: string, options: { hookCommand: readonly string[]; socketPath: string; run: string; skipsQuestions: boolean }): void {
+export function writeHookSettings(path: string, options: { hookCommand: readonly string[]; socketPath: string; run: string; skipsQuestions: boolean; /** Where it says what it displays; null: nobody asks. */ displayUrl?: string | null }): void {
   const command = (kind: string): string => [...options.hookCommand, kind, '--socket', options.socketPath, '--run', options.run].map(quote).join(' ')
   const hook = (kind: string, timeout: number): unknown => [{ hooks: [{ type: 'command', command: command(kind), timeout }] }]
   const hooks = Object.fromEntries([
     ...EVENTS.map((event) => [event, hook('event', EVENT_TIMEOUT_S)] as const),
     ['PermissionRequest', hook('permission', PERMISSION_TIMEOUT_S)] as const,
+    ...((options.displayUrl ?? null) === null ? [] : [['MessageDisplay', [{ hooks: [{ type: 'http', url: options.displayUrl, timeout: DISPLAY_TIMEOUT_S }] }]] as const]),
   ])
   mkdirSync(dirname(path), { recursive: true })
   const temporary = `${path}.new`
