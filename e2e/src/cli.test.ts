@@ -156,6 +156,29 @@ describe('up', () => {
   }, 60_000)
 })
 
+describe('up without an audience', () => {
+  test('goes on when nobody reads its progress', async () => {
+    const words = [...COMMAND, 'up', repository.dir, '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--name', 'unheard', '--no-open', '-y', '--json'].map((word) => `'${word}'`).join(' ')
+    const child = Bun.spawn(['sh', '-c', `exec 3>&1; { ${words} 2>&1 >&3; echo "code $?" >&3; } | head -c 1 >/dev/null`], { cwd: product.home, env: product.env, stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
+    const [result = '', code] = (await new Response(child.stdout).text()).trim().split('\n')
+    expect(code).toBe('code 0')
+    expect(JSON.parse(result)).toMatchObject({ name: 'unheard', phase: 'running' })
+  }, 60_000)
+
+  test('that is interrupted while it waits says that the workspace goes on', async () => {
+    const child = Bun.spawn([...COMMAND, 'up', repository.dir, '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--name', 'left', '--no-open', '-y'], { cwd: product.home, env: product.env, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
+    let said = ''
+    let pressed = false
+    for await (const chunk of child.stderr) {
+      said += Buffer.from(chunk).toString()
+      if (!pressed && said.includes('● Make the machine')) { pressed = true; child.kill('SIGINT') }
+    }
+    expect(await child.exited).toBe(130)
+    expect(said).toContain('left goes on by itself')
+    await eventually(async () => (await read('left'))?.phase === 'running', 'the workspace')
+  }, 60_000)
+})
+
 describe('completion', () => {
   test('works in a real bash', async () => {
     const { stdout } = await product.cli(['completion', 'bash'])

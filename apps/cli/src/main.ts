@@ -105,6 +105,8 @@ export async function runProcess(): Promise<void> {
   if (isVersion(process.argv[2])) return console.log(VERSION)
   // A reader that went away (`berth list | head -1`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0) })
+  // Nobody reads the progress any more; the work goes on.
+  process.stderr.on('error', () => undefined)
   process.exitCode = await main(process.argv.slice(2))
   // Sockets that are kept open for the next request must not keep the shell waiting. A slow reader of a pipe must: only
   // the end of the stream comes after everything that was written to it.

@@ -6,6 +6,6 @@ describe('the state of a workspace', () => {
     expect(stateOf({ phase: 'running', needsYou: 0, agentState: 'error' })).toBe('agent error')
     expect(stateOf({ phase: 'failed', needsYou: 0, agentState: 'error' })).toBe('failed')
     expect(stateOf({ phase: 'running', needsYou: 1, agentState: 'busy' })).toBe('needs you')
-    expect(stateOf({ phase: 'stopped', needsYou: 1, agentState: 'busy' })).toBe('needs you')
+    expect(stateOf({ phase: 'sleeping', needsYou: 1, agentState: 'busy' })).toBe('needs you')
   })
 })

@@ -23,6 +23,9 @@ export async function showProgress(context: Context, connection: Connection, pro
   let { workspace } = progress
   try {
     if (progress.wait) workspace = await watch(context, connection, { ...progress, timeline })
+  } catch (error) {
+    if (context.signal.aborted) timeline.notice(`${workspace.name} goes on by itself`, `\`berth events ${workspace.name}\` shows how, \`berth delete ${workspace.name}\` removes it`)
+    throw error
   } finally {
     timeline.end()
   }
