@@ -43,19 +43,20 @@ import { startTickLoop } from './loops/tick-loop.ts'
 import type { TickLoop } from './loops/tick-loop.ts'
 import { startNotifying } from './notify/index.ts'
 import type { Notifying, NotifyDeps } from './notify/index.ts'
+import { createBranches } from './services/repositories.ts'
 import { assignmentFor } from './services/assignment.ts'
 import type { ServiceDeps } from './services/deps.ts'
-import { createProviderRegistry } from './services/providers.ts'
-import { createBranches } from './services/repositories.ts'
-import { createUpgrades, currentToolbox } from './services/upgrade.ts'
-
-export interface ServeOptions {
+import { createReviews } from './services/review.ts'
 import { viewOf } from './services/view.ts'
 import { listWorkspaces } from './services/workspaces.ts'
-  readonly home: string
-  /** Address of the control listener; default loopback. */
+import { createProviderRegistry } from './services/providers.ts'
+import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 import { createSocketRoom } from './socket/socket-room.ts'
 import type { SocketRoom } from './socket/socket-room.ts'
+
+export interface ServeOptions {
+  readonly home: string
+  /** Address of the control listener; default loopback. */
   readonly listen?: string
   /** Absent: 7420 or the next free one. 0: any. */
   readonly port?: number
@@ -86,6 +87,7 @@ export interface Server {
   readonly token: string
   readonly store: Store
   readonly daemons: Daemons
+  readonly pages: Pick<SocketRoom, 'live' | 'isCardOnFocusedScreen'>
   /** The built-in database's process. */
   databasePid(): number | null
   /** Machines go on. May be called twice. */
@@ -94,7 +96,6 @@ export interface Server {
   readonly stopped: Promise<void>
 }
 
-  readonly pages: Pick<SocketRoom, 'live' | 'isCardOnFocusedScreen'>
 /** Worth a line in the log. */
 const SLOW_STOP_MS = 250
 
@@ -179,6 +180,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }), config.provider ?? null)
 
   let ticks: TickLoop | null = null
+  let socketRoom: SocketRoom | null = null
   const poke = () => ticks?.poke()
   const link = createLinkServer({
     store, clock, serverId, log,
@@ -187,8 +189,8 @@ async function assemble(base: Foundation): Promise<Server> {
     linkHttp: createLinkHttp({ store, repositories, uploads, log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
-  let socketRoom: SocketRoom | null = null
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
+    onLive: (id, items) => socketRoom?.live(id, items),
     // A daemon that came or went is what the workspace's next step waits for.
     onChange(id) {
       store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`))
@@ -197,7 +199,6 @@ async function assemble(base: Foundation): Promise<Server> {
   })
   const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
-    onLive: (id, items) => socketRoom?.live(id, items),
   const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
   closers.add('the link listener', () => machines.stop())
   closers.add('the links', () => link.drain())
@@ -225,9 +226,13 @@ async function assemble(base: Foundation): Promise<Server> {
     upSince: () => running.upSince(),
   }
   const notifying = startNotifications(base, hosts.pageUrl, (approvalId, userId) => socketRoom?.isCardOnFocusedScreen(approvalId, userId) ?? false)
+  const pages = openSocketRoom(base, services)
+  socketRoom = pages
+  const reviews = createReviews(services)
+  closers.add('the reviews', () => reviews.stop())
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, hosts, socketRoom: pages, notifying, branches: createBranches(),
+    ...services, hosts, reviews, socketRoom: pages, notifying, branches: createBranches(),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: () => listWorkspaces(services, { deleted: false }) }),
@@ -236,8 +241,6 @@ async function assemble(base: Foundation): Promise<Server> {
     // The answer to the request goes first.
     requestStop: () => void setTimeout(() => void ending.stop(), 50),
   }))
-  const pages = openSocketRoom(base, services)
-  socketRoom = pages
   await announce(base, people, { machines, startedAt })
   return {
     url: people.localUrl, pageUrl: hosts.pageUrl, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
@@ -277,14 +280,6 @@ function startNotifications({ store, clock, config, log, closers }: Foundation, 
   return notifying
 }
 
-const FIRST_REAP_MS = 60_000
-function startReaper({ store, clock, log, closers }: Foundation, providers: ServiceDeps['providers']): void {
-  const reaper = startPeriodic({
-    name: 'reaper', everyMs: deadlines.reaperInterval, firstAfterMs: FIRST_REAP_MS, log,
-    run: (signal) => reap({ store: store.installation, providers: providers.all(), clock, log }, signal),
-  })
-  closers.add('the reaper', () => reaper.stop())
-}
 function openSocketRoom({ store, clock, log, closers }: Foundation, services: ServiceDeps): SocketRoom {
   const room = createSocketRoom({
     store, clock, log,
@@ -298,6 +293,14 @@ function openSocketRoom({ store, clock, log, closers }: Foundation, services: Se
   return room
 }
 
+const FIRST_REAP_MS = 60_000
+function startReaper({ store, clock, log, closers }: Foundation, providers: ServiceDeps['providers']): void {
+  const reaper = startPeriodic({
+    name: 'reaper', everyMs: deadlines.reaperInterval, firstAfterMs: FIRST_REAP_MS, log,
+    run: (signal) => reap({ store: store.installation, providers: providers.all(), clock, log }, signal),
+  })
+  closers.add('the reaper', () => reaper.stop())
+}
 
 /** Above it a workspace loses its oldest events; a busy agent writes some ten thousand a day. */
 const EVENTS_PER_WORKSPACE = 1_000_000

@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { Approval, Decision } from './approval.ts'
 import { StoredEvent } from './events.ts'
 import { ApprovalId, PromptId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
+import { reviewApi } from './review.ts'
+import { filesApi } from './files.ts'
 import { settingsApi } from './settings.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
 
@@ -51,6 +53,8 @@ export const ServerInfo = z.object({
 export type ServerInfo = z.infer<typeof ServerInfo>
 
 export const api = {
+  ...reviewApi,
+  ...filesApi,
   ...settingsApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),

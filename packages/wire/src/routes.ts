@@ -1,6 +1,21 @@
 /** Generated from `api.ts` by `bun scripts/generate.ts`: name → method and path below the API prefix. No run-time dependencies. */
 export const API_PREFIX = '/api/v1'
 export const routes = {
+  getReview: 'GET /workspaces/{id}/review',
+  markHunks: 'POST /workspaces/{id}/review/marks',
+  editHunk: 'POST /workspaces/{id}/review/edit',
+  addComment: 'POST /workspaces/{id}/review/comments',
+  removeComment: 'DELETE /workspaces/{id}/review/comments/{commentId}',
+  sendReview: 'POST /workspaces/{id}/review/send',
+  suggestCommit: 'GET /workspaces/{id}/commit',
+  commit: 'POST /workspaces/{id}/commit',
+  listCheckpoints: 'GET /workspaces/{id}/checkpoints',
+  rewind: 'POST /workspaces/{id}/rewind',
+  listFiles: 'GET /workspaces/{id}/files',
+  readFile: 'GET /workspaces/{id}/files/content',
+  listPorts: 'GET /workspaces/{id}/ports',
+  listCommands: 'GET /workspaces/{id}/commands',
+  terminalSnapshot: 'GET /workspaces/{id}/terminals/{terminalId}/snapshot',
   getSettings: 'GET /settings',
   changeSettings: 'PATCH /settings',
   pushKey: 'GET /push/key',

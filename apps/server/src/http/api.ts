@@ -14,6 +14,9 @@ import { interrupt, sendMessage } from '../services/messages.ts'
 import { rememberRepository } from '../services/repositories.ts'
 import { requireRecord, viewById } from '../services/view.ts'
 import { keepAlive, listWorkspaces, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
+import { reviewRouter } from './api-review.ts'
+import type { ReviewApiDeps } from './api-review.ts'
+import { filesRouter } from './api-files.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
@@ -21,7 +24,7 @@ import type { Caller } from './credentials.ts'
 import { asBerthError, refusal } from './respond.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
@@ -80,7 +83,9 @@ function routerOf(deps: ApiDeps) {
   })
   const now = () => deps.clock.now()
   return os.router({
+    ...filesRouter(deps),
     ...settingsRouter(deps),
+    ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: signedIn.server.handler(() => deps.serverInfo()),
     stopServer: signedIn.stopServer.handler(() => {
