@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomIds, type AgentKind, type AgentState, type ApprovalAsk, type EventBody, type PromptId } from '@berth/wire'
 import type { Assignment, BootFile } from '@berth/wire/daemon'
-import type { AgentDriver, DaemonContext } from '../../../contracts.ts'
+import type { AgentDriver, DaemonContext, DriverDeps } from '../../../contracts.ts'
 import { openJournal } from '../../../journal/journal.ts'
 import { createAsAgent } from '../../as-agent.ts'
 import { driverFor } from '../index.ts'
@@ -38,7 +38,7 @@ export interface AgentBench {
   close(): Promise<void>
 }
 
-export async function openBench(options: { kind?: AgentKind; env?: Record<string, string>; executable?: string | null; command?: string | null; approvalMode?: 'ask' | 'auto' | 'skip'; toolboxDir?: string; keeper?: 'tmux' | 'holder' | 'test' }): Promise<AgentBench> {
+export async function openBench(options: { kind?: AgentKind; env?: Record<string, string>; executable?: string | null; command?: string | null; approvalMode?: 'ask' | 'auto' | 'skip'; toolboxDir?: string; keeper?: 'tmux' | 'holder' | 'test'; live?: DriverDeps['live'] }): Promise<AgentBench> {
   const root = mkdtempSync(join(tmpdir(), 'berth-agents-'))
   chmodSync(root, 0o755)
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY, name: 'nobody' } : null
@@ -73,7 +73,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
     journal = opened
     const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => assignment.env })
     const context: DaemonContext = { boot, journal: opened, machineBoot, log: (line) => { lines.push(line) }, signal: new AbortController().signal }
-    driver = driverFor(assignment.agent.kind)({ context, assignment, asAgent, terminals, changed: () => {} })
+    driver = driverFor(assignment.agent.kind)({ context, assignment, asAgent, terminals, changed: () => {}, ...(options.live ? { live: options.live } : {}) })
     opened.onAppend(() => { collect() })
     await driver.start(new AbortController().signal)
   }
