@@ -45,8 +45,15 @@ export function createIo(): Io {
     async ask(question) {
       const { createInterface } = await import('node:readline/promises')
       const lines = createInterface({ input: process.stdin, output: process.stderr })
+      // Ctrl-D is no answer; Ctrl-C ends the command as it does anywhere else, only that the terminal is in raw mode here.
+      const closed = Promise.withResolvers<string>()
+      lines.once('close', () => closed.resolve(''))
+      lines.once('SIGINT', () => {
+        process.emit('SIGINT')
+        lines.close()
+      })
       try {
-        return (await lines.question(question)).trim()
+        return (await Promise.race([lines.question(question), closed.promise])).trim()
       } finally {
         lines.close()
       }

@@ -119,6 +119,23 @@ describe('berth', () => {
     expect(asked.some((line) => line.startsWith('DELETE'))).toBe(false)
   })
 
+  it('takes Ctrl-C and Ctrl-D at a question for a no', async () => {
+    for (const [key, code] of [['\u0003', 130], ['\u0004', 1], ['n\r', 1]] as const) {
+      let text = ''
+      asked.length = 0
+      const child = Bun.spawn([process.execPath, join(import.meta.dir, 'main.ts'), 'delete', 'demo'], {
+        env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', BERTH_HOME: home, BERTH_URL: `http://127.0.0.1:${server.port}`, BERTH_TOKEN: 't0k' },
+        terminal: { cols: 80, rows: 24, data: (terminal, bytes) => {
+          text += Buffer.from(bytes).toString()
+          if (text.includes('[y/N]')) { text = text.replace('[y/N]', ''); terminal.write(key) }
+        } },
+      })
+      expect([key, await child.exited]).toEqual([key, code])
+      expect(text).not.toContain('mistake')
+      expect(asked.some((line) => line.startsWith('DELETE'))).toBe(false)
+    }
+  }, 20_000)
+
   it('has help with examples for every verb', async () => {
     const { verbs } = await import('./commands/index.ts')
     for (const [name, load] of Object.entries(verbs)) {
