@@ -1,7 +1,7 @@
 import type { Workspace } from '@berth/wire'
 import { cleanLine } from '../clean.ts'
 import { command, none } from '../command.ts'
-import { table, visibleWidth, type Style } from '../io.ts'
+import { table, visibleWidth, type Io, type Style } from '../io.ts'
 import { stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
 import { ago } from '../words.ts'
 
@@ -28,17 +28,20 @@ export const list = command({
     const rows = sorted.map((workspace) => row(io.style, workspace, long))
     const lines = table([header, ...rows])
     if (lines.every((line) => visibleWidth(line) <= io.columns)) io.out([io.style.dim(lines[0] ?? ''), ...lines.slice(1)].join('\n'))
-    else for (const line of narrow(io.style, header, rows)) io.out(line)
+    else for (const line of narrow(io, header, rows)) io.out(line)
   },
 })
 
 /** In a narrow terminal the addresses and what is longer than a word go below their workspace. */
-function narrow(style: Style, header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const [first = '', ...lines] = table([header, ...rows].map((cells) => cells.slice(0, SHORT_COLUMNS)))
-  const below = (cells: readonly string[]): string[] => table(cells.slice(SHORT_COLUMNS).map((cell, index) => [style.dim(`  ${header[SHORT_COLUMNS + index]?.toLowerCase()}`), cell]))
+function narrow({ style, columns }: Pick<Io, 'style' | 'columns'>, header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const short = (count: number): string[] => table([header, ...rows].map((cells) => cells.slice(0, count)))
+  let beside = SHORT_COLUMNS
+  while (beside > 1 && short(beside).some((line) => visibleWidth(line) > columns)) beside--
+  const [first = '', ...lines] = short(beside)
+  const below = (cells: readonly string[]): string[] => table(cells.slice(beside).map((cell, index) => [style.dim(`  ${header[beside + index]?.toLowerCase()}`), cell]))
   return [style.dim(first), ...lines.flatMap((line, index) => [line, ...below(rows[index] ?? [])])]
 }
-/** Name, id, status, provider, uptime. */
+/** Name, id, status, provider, uptime; fewer where these do not fit. */
 const SHORT_COLUMNS = 5
 
 function row(style: Style, workspace: Workspace, long: boolean): string[] {
