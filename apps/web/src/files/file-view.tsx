@@ -2,8 +2,8 @@ import { useMemo } from 'preact/hooks'
 import { useSignal, type Signal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { FileContent } from '@berth/wire/files'
+import { client } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
-import { rooms } from '../rooms/calls.ts'
 import { highlight, languageOf } from '../rooms/highlight.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
@@ -18,7 +18,7 @@ const LINE_SHOWN = 2000
 
 /** One file, to read. Numbers choose lines to say something about. */
 export function FileView({ workspace, path, onBack }: { workspace: Workspace; path: string; onBack: () => void }) {
-  const file = useLoaded(`${workspace.id} ${path}`, (signal) => rooms.readFile({ id: workspace.id, path }, signal))
+  const file = useLoaded(`${workspace.id} ${path}`, (signal) => client.readFile({ id: workspace.id, path }, signal))
   const picked = useSignal<Picked | null>(null)
   const wrap = useSignal(true)
   const said = useSignal(false)

@@ -3,9 +3,9 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 import { useSignal, type Signal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { FileEntry } from '@berth/wire/files'
+import { client } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
-import { rooms } from '../rooms/calls.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { PathName, Shown } from '../rooms/shown.tsx'
@@ -79,7 +79,7 @@ function Crumbs({ dir }: { dir: Signal<string> }) {
 
 function Entries({ workspace, dir, query, onFile }: { workspace: Workspace; dir: Signal<string>; query: string; onFile: (path: string) => void }) {
   const found = query !== ''
-  const list = useLoaded(`${workspace.id} ${found ? `?${query}` : dir.value}`, (signal) => rooms.listFiles({ id: workspace.id, ...(found ? { query } : { dir: dir.value }), limit: ENTRIES }, signal))
+  const list = useLoaded(`${workspace.id} ${found ? `?${query}` : dir.value}`, (signal) => client.listFiles({ id: workspace.id, ...(found ? { query } : { dir: dir.value }), limit: ENTRIES }, signal))
   const entries = list.value.value?.entries ?? []
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0

@@ -1,9 +1,8 @@
 import type { Workspace } from '@berth/wire'
-import { now } from '../state/session.ts'
+import { client, now } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
-import { rooms } from '../rooms/calls.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
@@ -17,7 +16,7 @@ const LOOK_AGAIN_MS = 5000
 
 /** What listens in the workspace. */
 export function PreviewsPane({ workspace }: { workspace: Workspace }) {
-  const ports = useLoaded(workspace.id, (signal) => rooms.listPorts({ id: workspace.id }, signal))
+  const ports = useLoaded(workspace.id, (signal) => client.listPorts({ id: workspace.id }, signal))
   useEffect(() => {
     const timer = setInterval(() => {
       if (!document.hidden) ports.reload()

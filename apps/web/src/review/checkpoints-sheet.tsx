@@ -1,10 +1,9 @@
 import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Checkpoint } from '@berth/wire/review'
-import { now } from '../state/session.ts'
+import { client, now } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { rooms } from '../rooms/calls.ts'
 import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
@@ -14,7 +13,7 @@ const CONVERSATION = { kept: 'The conversation is as it was.', rewound: 'The con
 
 /** States of the files that can be gone back to. `onRewound` gets the words and the way back. */
 export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { workspace: Workspace; off: boolean; onClose: () => void; onRewound: (words: string, undo: () => void) => void }) {
-  const list = useLoaded(workspace.id, (signal) => rooms.listCheckpoints({ id: workspace.id }, signal))
+  const list = useLoaded(workspace.id, (signal) => client.listCheckpoints({ id: workspace.id }, signal))
   const chosen = useSignal<Checkpoint | null>(null)
   const conversation = useSignal(false)
   const acting = useSignal(false)
@@ -24,8 +23,8 @@ export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { works
     if (to === null || acting.value) return
     acting.value = true
     try {
-      const done = await rooms.rewind({ id: workspace.id, commit: to.commit, conversation: conversation.value })
-      const undo = () => void rooms.rewind({ id: workspace.id, commit: done.before, conversation: false }).then(() => onRewound('Back to where you were', () => {}), (error: unknown) => (refusal.value = refusalOf(error)))
+      const done = await client.rewind({ id: workspace.id, commit: to.commit, conversation: conversation.value })
+      const undo = () => void client.rewind({ id: workspace.id, commit: done.before, conversation: false }).then(() => onRewound('Back to where you were', () => {}), (error: unknown) => (refusal.value = refusalOf(error)))
       onRewound(`${count(done.files, 'file')} went back to ${when(to.at, now.value)}. ${CONVERSATION[done.conversation]}`, undo)
       onClose()
     } catch (error) {

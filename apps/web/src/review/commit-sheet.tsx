@@ -1,9 +1,9 @@
 import { useId } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
+import { client } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { rooms } from '../rooms/calls.ts'
 import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
@@ -16,7 +16,7 @@ const SUBJECT_LETTERS = 72
 /** With the message suggested: quick is one more tap. `onReview` is given where the review is not open yet. */
 export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspace: Workspace; onClose: () => void; onReview?: () => void; onDone?: (words: string) => void }) {
   const suggestion = useLoaded(workspace.id, async (signal) => {
-    const suggested = await rooms.suggestCommit({ id: workspace.id }, signal)
+    const suggested = await client.suggestCommit({ id: workspace.id }, signal)
     if (message.value === '') message.value = suggested.message
     return suggested
   })
@@ -32,7 +32,7 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
     if (acting.value || done.value !== null || message.value.trim() === '') return
     acting.value = true
     try {
-      const made = await rooms.commit({ id: workspace.id, message: message.value, reviewedOnly: reviewedOnly.value, push: push.value })
+      const made = await client.commit({ id: workspace.id, message: message.value, reviewedOnly: reviewedOnly.value, push: push.value })
       const words = `Committed ${made.commit.slice(0, 7)} on ${made.branch}${made.pushed ? ', pushed' : ''}`
       refusal.value = null
       if (made.detail !== null || onDone === undefined) done.value = [words, made.detail].filter(Boolean).join('. ')
@@ -74,7 +74,7 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
   )
 }
 
-type Suggested = Awaited<ReturnType<typeof rooms.suggestCommit>>
+type Suggested = Awaited<ReturnType<typeof client.suggestCommit>>
 
 function About({ known, loading }: { known: Suggested | null; loading: boolean }) {
   if (known === null) return loading ? <p class="meta about" role="status">Reading the changes to suggest a message</p> : null

@@ -2,10 +2,9 @@
 import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import type { WorkspaceId } from '@berth/wire'
 import type { Review, ReviewComment } from '@berth/wire/review'
-import { rooms } from '../rooms/calls.ts'
 import { keep, kept } from '../rooms/keep.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
-import { signedOut } from '../state/session.ts'
+import { client, signedOut } from '../state/session.ts'
 import { AT_END, goneWords, nextOpen, settle, unitsOf, type Place, type Unit } from './place.ts'
 
 const UNDO_MS = 5000
@@ -84,7 +83,7 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   }
   const read = async () => {
     try {
-      const next = await rooms.getReview({ id }, stop.signal)
+      const next = await client.getReview({ id }, stop.signal)
       // What a person is just doing answers with a newer one.
       if (!acting.value) fresh(next)
       refusal.value = null
@@ -103,7 +102,7 @@ export function openReview(id: WorkspaceId): ReviewRoom {
     review, asOf, refusal, loading, acting, place, said, read, say,
     async loadHuge(path) {
       await act(async () => {
-        const file = (await rooms.getReview({ id, only: path })).files.find((candidate) => candidate.path === path)
+        const file = (await client.getReview({ id, only: path })).files.find((candidate) => candidate.path === path)
         if (!file || !review.value) return
         opened.set(path, file)
         show(review.value)
@@ -127,7 +126,7 @@ function marking({ id, review, place, act, fresh, say }: MarkDeps): Pick<ReviewR
     const gone: string[] = []
     for (let at = 0; at < units.length; at += MARKS_AT_ONCE) {
       const marks = units.slice(at, at + MARKS_AT_ONCE).map(({ path, hunkId }) => ({ path, mark, ...(hunkId === null ? {} : { hunkId }), ...(reason ? { reason } : {}) }))
-      const answer = await rooms.markHunks({ id, tree: review.value?.tree ?? '', marks })
+      const answer = await client.markHunks({ id, tree: review.value?.tree ?? '', marks })
       fresh(answer.review)
       gone.push(...answer.gone)
     }
@@ -165,20 +164,20 @@ function remarks({ id, review, act, fresh, say }: RemarkDeps): Pick<ReviewRoom, 
   return {
     edit: (at, text) => act(async () => {
       if (!review.value) return
-      fresh(await rooms.editHunk({ id, tree: review.value.tree, path: at.path, hunkId: at.hunkId, text }))
+      fresh(await client.editHunk({ id, tree: review.value.tree, path: at.path, hunkId: at.hunkId, text }))
       say('Your version stands, and is accepted')
     }),
     comment: (at, text) => act(async () => {
-      await rooms.addComment({ id, path: at.path, side: at.side, line: at.line, quote: at.quote, text })
-      fresh(await rooms.getReview({ id }))
+      await client.addComment({ id, path: at.path, side: at.side, line: at.line, quote: at.quote, text })
+      fresh(await client.getReview({ id }))
     }),
     uncomment: (commentId) => act(async () => {
-      await rooms.removeComment({ id, commentId })
-      fresh(await rooms.getReview({ id }))
+      await client.removeComment({ id, commentId })
+      fresh(await client.getReview({ id }))
     }),
     send: (note) => act(async () => {
-      const answer = await rooms.sendReview({ id, ...(note.trim() === '' ? {} : { note: note.trim() }) })
-      fresh(await rooms.getReview({ id }))
+      const answer = await client.sendReview({ id, ...(note.trim() === '' ? {} : { note: note.trim() }) })
+      fresh(await client.getReview({ id }))
       say(answer.sent === 0 ? 'There was nothing to tell' : `Told the agent: ${answer.sent} ${answer.sent === 1 ? 'remark' : 'remarks'}`)
     }),
   }

@@ -1,10 +1,9 @@
 import { useId } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { NotifyReason, NotifySettings } from '@berth/wire/settings'
-import { now } from '../state/session.ts'
+import { client, now } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { rooms } from '../rooms/calls.ts'
 import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
@@ -26,11 +25,11 @@ const MINUTE_MS = 60_000
 const EVENING = { fromMinute: 22 * 60, toMinute: 7 * 60 }
 
 export function NotifyPart({ room, notify }: { room: SettingsRoom; notify: NotifySettings }) {
-  const devices = useLoaded('devices', (signal) => rooms.listPushDevices(undefined, signal))
+  const devices = useLoaded('devices', (signal) => client.listPushDevices(undefined, signal))
   const change = (next: Partial<NotifySettings>) => void room.change({ notify: next })
   const remove = async (deviceId: string) => {
     try {
-      await rooms.removePushDevice({ deviceId })
+      await client.removePushDevice({ deviceId })
       devices.reload()
     } catch (error) {
       room.refusal.value = refusalOf(error)
@@ -90,7 +89,7 @@ function Quiet({ quiet, onChange }: { quiet: NotifySettings['quiet']; onChange: 
   )
 }
 
-type Result = Awaited<ReturnType<typeof rooms.testNotification>>[number]
+type Result = Awaited<ReturnType<typeof client.testNotification>>[number]
 
 function Test() {
   const results = useSignal<readonly Result[] | null>(null)
@@ -101,7 +100,7 @@ function Test() {
     acting.value = true
     refusal.value = null
     try {
-      results.value = await rooms.testNotification({})
+      results.value = await client.testNotification({})
     } catch (error) {
       refusal.value = refusalOf(error)
     } finally {

@@ -1,10 +1,10 @@
 import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import type { Settings } from '@berth/wire/settings'
-import { rooms } from '../rooms/calls.ts'
+import { client } from '../state/session.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
 import type { Saving } from './parts.tsx'
 
-type Change = Parameters<typeof rooms.changeSettings>[0]
+type Change = Parameters<typeof client.changeSettings>[0]
 export interface SettingsRoom {
   readonly settings: ReadonlySignal<Settings | null>
   readonly refusal: Signal<Refusal | null>
@@ -22,7 +22,7 @@ export function openSettings(): SettingsRoom {
     settings, refusal, saving,
     async read() {
       try {
-        settings.value = await rooms.getSettings()
+        settings.value = await client.getSettings()
         refusal.value = null
       } catch (error) {
         refusal.value = refusalOf(error)
@@ -33,7 +33,7 @@ export function openSettings(): SettingsRoom {
       if (before) settings.value = { phrases: change.phrases ?? before.phrases, notify: { ...before.notify, ...withoutGaps(change.notify ?? {}) } }
       saving.value = 'saving'
       try {
-        settings.value = await rooms.changeSettings(change)
+        settings.value = await client.changeSettings(change)
         refusal.value = null
         saving.value = 'saved'
         return true

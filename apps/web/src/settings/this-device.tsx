@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { PushDevice } from '@berth/wire/settings'
-import { rooms } from '../rooms/calls.ts'
+import { client } from '../state/session.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Switch } from './parts.tsx'
@@ -46,17 +46,17 @@ async function tell(): Promise<string | null> {
   if ((await Notification.requestPermission()) !== 'granted') throw new Error('The browser did not allow notifications.')
   const worker = await Promise.race([navigator.serviceWorker.ready, new Promise<null>((resolve) => setTimeout(() => resolve(null), WORKER_MS))])
   if (worker === null) throw new Error('The part of Berth that receives notifications is not installed in this browser. Load the page again, then try once more.')
-  const { publicKey } = await rooms.pushKey()
+  const { publicKey } = await client.pushKey()
   const subscription = (await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: keyBytes(publicKey) })).toJSON()
   const { endpoint, keys } = subscription
   if (endpoint === undefined || keys?.['p256dh'] === undefined || keys['auth'] === undefined) throw new Error('The browser gave no address to send to.')
-  const device = await rooms.addPushDevice({ name: deviceName(navigator.userAgent), subscription: { endpoint, keys: { p256dh: keys['p256dh'], auth: keys['auth'] } } })
+  const device = await client.addPushDevice({ name: deviceName(navigator.userAgent), subscription: { endpoint, keys: { p256dh: keys['p256dh'], auth: keys['auth'] } } })
   localStorage.setItem(DEVICE_KEY, device.id)
   return device.id
 }
 
 async function tellNoMore(id: string | null): Promise<null> {
-  if (id !== null) await rooms.removePushDevice({ deviceId: id })
+  if (id !== null) await client.removePushDevice({ deviceId: id })
   const worker = await navigator.serviceWorker?.getRegistration()
   await (await worker?.pushManager.getSubscription())?.unsubscribe()
   localStorage.removeItem(DEVICE_KEY)

@@ -10,7 +10,6 @@ import { workspaceCan } from '@berth/wire/workspace-can'
 import { attempt, client, offlineSince } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
-import { rooms } from '../rooms/calls.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Keys } from './keys.tsx'
@@ -74,7 +73,7 @@ function useScreen({ workspace, terminalId, can, screen, refusal, viewers, onOld
     const look = async () => {
       try {
         if (!document.hidden) {
-          const next = await rooms.terminalSnapshot({ id: workspace.id, terminalId }, stop.signal)
+          const next = await client.terminalSnapshot({ id: workspace.id, terminalId }, stop.signal)
           if (next.ansi !== screen.value?.ansi || next.cols !== screen.value.cols || next.rows !== screen.value.rows) screen.value = next
           const known = await client.listTerminals({ id: workspace.id }, stop.signal)
           viewers.value = known.find((terminal) => terminal.terminalId === terminalId)?.viewers ?? 0

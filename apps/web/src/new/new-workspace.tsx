@@ -1,0 +1,159 @@
+/** A machine for an agent, from a repository and a sentence. A sheet under the thumb, a dialog at a desk. */
+import type { ComponentChildren } from 'preact'
+import { useId, useMemo } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import type { ProviderInfo } from '@berth/wire/api'
+import { client, go, offlineSince, pathTo } from '../state/session.ts'
+import { Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
+import { adoptStyle } from '../rooms/adopt-style.ts'
+import { refusalOf, useLoaded } from '../rooms/loaded.ts'
+import { RefusalLine } from '../rooms/refusal-line.tsx'
+import { Sheet } from '../rooms/sheet.tsx'
+import { EMPTY_FORM, fieldOf, newKey, readForm, SIZES, SLEEPS, type Form, type SizeName, type SleepName, type Wrong } from './form.ts'
+import { RepositoryField } from './repository-field.tsx'
+import css from './new-workspace.css' with { type: 'text' }
+
+adoptStyle(css)
+
+interface Part { form: Form; wrong: Wrong; set: (change: Partial<Form>) => void }
+
+export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
+  const form = useSignal<Form>(EMPTY_FORM)
+  const wrong = useSignal<Wrong>({})
+  const acting = useSignal(false)
+  const branches = useSignal<readonly string[]>([])
+  // One key for one intention: a repeated request after a lost answer makes no second workspace.
+  const key = useMemo(newKey, [])
+  const providers = useLoaded('providers', (signal) => client.listProviders(undefined, signal))
+  const chosen = chosenProvider(providers.value.value, form.value.provider)
+  const set = (change: Partial<Form>) => {
+    form.value = { ...form.value, ...change }
+    wrong.value = Object.fromEntries(Object.entries(wrong.value).filter(([field]) => field !== 'all' && !(field in change)))
+  }
+  const create = async () => {
+    const read = readForm(form.value, { isolation: chosen?.isolation ?? null, idempotencyKey: key })
+    if ('wrong' in read) {
+      wrong.value = read.wrong
+      return
+    }
+    if (acting.value) return
+    acting.value = true
+    try {
+      const workspace = await client.createWorkspace(read.request)
+      onClose()
+      go(pathTo(workspace.id))
+    } catch (error) {
+      const { code, message, hint } = refusalOf(error)
+      wrong.value = { [fieldOf(code)]: [message, hint].filter(Boolean).join('; ') }
+    } finally {
+      acting.value = false
+    }
+  }
+  const part: Part = { form: form.value, wrong: wrong.value, set }
+  const off = offlineSince.value !== null
+  return (
+    <Sheet
+      wide title="New workspace" onClose={onClose} onSubmit={() => void create()}
+      foot={<><p class="meta new-note">{off ? 'The server does not answer; this waits.' : 'No long-lived credential of yours enters the machine.'}</p><button type="button" class="btn new-cancel" onClick={onClose}>Cancel</button><button type="submit" class="btn main" disabled={acting.value || off}>{acting.value ? 'Starting' : form.value.agent === 'plain' ? 'Start' : 'Start task'}</button></>}
+    >
+      <div class="new-form">
+        <RepositoryField value={form.value.repository} disabled={form.value.empty} wrong={wrong.value.repository} onInput={(repository) => set({ repository })} onPick={(repository) => { set({ repository: repository.url }); branches.value = repository.branches }} />
+        <label class="check-row small"><input type="checkbox" checked={form.value.empty} onChange={(event) => set({ empty: event.currentTarget.checked })} /><span>Begin with an empty tree</span></label>
+        <Task {...part} />
+        <Where {...part} branches={branches.value} providers={providers.value.value} chosen={chosen} />
+        <RefusalLine refusal={providers.refusal.value} onRetry={providers.reload} />
+        <Options legend="Size" name="size" value={form.value.size} options={SIZES} wrong={wrong.value.size} onChange={(size) => set({ size: size as SizeName })} />
+        <Options legend="When nothing happens" name="sleep" value={form.value.sleep} options={SLEEPS} wrong={undefined} onChange={(sleep) => set({ sleep: sleep as SleepName })} />
+        <More {...part} />
+        {wrong.value.all && <RefusalLine refusal={{ code: '', message: wrong.value.all, hint: null }} />}
+      </div>
+    </Sheet>
+  )
+}
+
+function chosenProvider(list: readonly ProviderInfo[] | null, name: string): ProviderInfo | null {
+  return list?.find((provider) => (name === '' ? provider.default : provider.name === name)) ?? null
+}
+
+function Task({ form, wrong, set }: Part) {
+  if (form.agent === 'plain')
+    return <Labelled label="Command" wrong={wrong.command}>{(aria) => <input {...aria} class="code-field" autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={8192} placeholder="npm run dev" value={form.command} onInput={(event) => set({ command: event.currentTarget.value })} />}</Labelled>
+  return <Labelled label="Task" note="optional; you can say it later" wrong={wrong.prompt}>{(aria) => <textarea {...aria} rows={3} maxLength={200_000} placeholder="What needs doing?" value={form.prompt} onInput={(event) => set({ prompt: event.currentTarget.value })} />}</Labelled>
+}
+
+function Where({ form, wrong, set, branches, providers, chosen }: Part & { branches: readonly string[]; providers: readonly ProviderInfo[] | null; chosen: ProviderInfo | null }) {
+  const list = useId()
+  return (
+    <>
+      <div class="three">
+        <Labelled label="Branch from" wrong={wrong.branch}>{(aria) => <input {...aria} list={list} disabled={form.empty} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={255} placeholder="its default" value={form.branch} onInput={(event) => set({ branch: event.currentTarget.value })} />}</Labelled>
+        <datalist id={list}>{branches.map((branch) => <option key={branch} value={branch} />)}</datalist>
+        <Labelled label="Agent" wrong={undefined}>{(aria) => <select {...aria} value={form.agent} onChange={(event) => set({ agent: event.currentTarget.value === 'plain' ? 'plain' : 'claude' })}><option value="claude">Claude Code</option><option value="plain">A command</option></select>}</Labelled>
+        <Labelled label="Where" wrong={wrong.provider}>{(aria) => (
+          <select {...aria} value={chosen?.name ?? ''} disabled={providers === null} onChange={(event) => set({ provider: event.currentTarget.value, acceptNoIsolation: false })}>
+            {providers?.map((provider) => <option key={provider.name} value={provider.name} disabled={provider.status !== 'ready'}>{provider.name}{provider.status === 'ready' ? '' : ', not ready'}</option>)}
+          </select>
+        )}</Labelled>
+      </div>
+      {chosen && <p class="meta provider-line"><Icon name={chosen.status === 'ready' ? 'i-check' : 'st-failed'} class={chosen.status === 'ready' ? 'plus' : 'minus'} />{inert([chosen.detail, chosen.hint, ISOLATION[chosen.isolation]].filter(Boolean).join('. '))}</p>}
+      {providers?.filter((provider) => provider.status !== 'ready' && provider !== chosen).map((provider) => <p key={provider.name} class="meta provider-line"><Icon name="st-offline" />{inert(`${provider.name}: ${[provider.detail, provider.hint].filter(Boolean).join('. ')}`)}</p>)}
+      {chosen?.isolation === 'none' && (
+        <div>
+          <label class="check-row risk"><input type="checkbox" aria-invalid={wrong.acceptNoIsolation !== undefined} checked={form.acceptNoIsolation} onChange={(event) => set({ acceptNoIsolation: event.currentTarget.checked })} /><span>The agent runs with my own rights<small>Nothing stands between it and this machine’s files and network</small></span></label>
+          {wrong.acceptNoIsolation && <p class="wrong" role="alert">{wrong.acceptNoIsolation}</p>}
+        </div>
+      )}
+    </>
+  )
+}
+
+const ISOLATION: Record<string, string> = { container: 'In a container', sandbox: 'In a sandbox', vm: 'In a virtual machine', none: 'Not isolated' }
+
+function More({ form, wrong, set }: Part) {
+  return (
+    <details class="more" open={wrong.name !== undefined || wrong.image !== undefined}>
+      <summary><span>Image <b>{form.image || 'the provider’s'}</b></span><span>Approvals <b>{APPROVALS[form.approvals]}</b></span><span class="change">Change</span></summary>
+      <div class="three">
+        <Labelled label="Name" wrong={wrong.name}>{(aria) => <input {...aria} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={39} placeholder="after the repository" value={form.name} onInput={(event) => set({ name: event.currentTarget.value })} />}</Labelled>
+        <Labelled label="Image" wrong={wrong.image}>{(aria) => <input {...aria} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={512} placeholder="the provider’s" value={form.image} onInput={(event) => set({ image: event.currentTarget.value })} />}</Labelled>
+        <Labelled label="Approvals" wrong={undefined}>{(aria) => (
+          <select {...aria} value={form.approvals} onChange={(event) => { const { value } = event.currentTarget; set({ approvals: value === 'auto' || value === 'skip' ? value : 'ask' }) }}>
+            <option value="ask">{APPROVALS.ask}</option><option value="auto">{APPROVALS.auto}</option><option value="skip">{APPROVALS.skip}</option>
+          </select>
+        )}</Labelled>
+      </div>
+    </details>
+  )
+}
+
+const APPROVALS: Record<Form['approvals'], string> = { ask: 'ask me', auto: 'the agent’s own', skip: 'no questions' }
+
+type Aria = { id: string; 'aria-invalid': boolean; 'aria-describedby': string | undefined }
+
+function Labelled({ label, note, wrong, children }: { label: string; note?: string; wrong: string | undefined; children: (aria: Aria) => ComponentChildren }) {
+  const [field, says] = [useId(), useId()]
+  return (
+    <div class="field">
+      <label for={field}>{label} {note && <small>{note}</small>}</label>
+      {children({ id: field, 'aria-invalid': wrong !== undefined, 'aria-describedby': wrong ? says : undefined })}
+      {wrong && <p class="wrong" id={says} role="alert">{wrong}</p>}
+    </div>
+  )
+}
+
+interface OptionsProps { legend: string; name: string; value: string; options: Record<string, { label: string; note: string }>; wrong: string | undefined; onChange: (value: string) => void }
+
+function Options({ legend, name, value, options, wrong, onChange }: OptionsProps) {
+  return (
+    <fieldset class="pick">
+      <legend>{legend}</legend>
+      <div>
+        {Object.entries(options).map(([key, { label, note }]) => (
+          <label key={key} class="opt"><input type="radio" name={name} value={key} checked={key === value} onChange={() => onChange(key)} /><span>{label}<small>{note}</small></span></label>
+        ))}
+      </div>
+      {wrong && <p class="wrong" role="alert">{wrong}</p>}
+    </fieldset>
+  )
+}
