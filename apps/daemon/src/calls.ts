@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import type { Assignment } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
 import type { ApprovalId, PromptId } from '@berth/wire'
-import type { CallHandlers, DaemonContext, Link, Terminals } from './contracts.ts'
+import type { AsAgent, CallHandlers, DaemonContext, Link, Terminals } from './contracts.ts'
 import type { Converger } from './converge.ts'
 import type { GitTree } from './services/git/tree.ts'
+import { listCommands } from './services/files/commands.ts'
+import type { Files } from './services/files/files.ts'
 import type { ReviewService } from './services/review/index.ts'
 import { safeName } from './services/processes/services.ts'
 import { usableToolbox } from './upgrade.ts'
@@ -16,6 +18,8 @@ export interface CallDeps {
   readonly terminals: Terminals
   readonly tree: GitTree
   readonly review: ReviewService
+  readonly files: Files
+  readonly asAgent: AsAgent
   readonly link: () => Pick<Link, 'flush'>
   readonly bootPath: string
   /** Exits so that the supervisor goes on with another toolbox. */
@@ -56,6 +60,20 @@ export function createCalls(deps: CallDeps): CallHandlers {
       return deps.tree.diff(request, signal)
     },
     ...deps.review.calls(requireName),
+    'files.list': async (request, signal) => {
+      requireName()
+      return deps.files.list(request, signal)
+    },
+    'files.read': async (request, signal) => {
+      requireName()
+      return deps.files.read(request, signal)
+    },
+    'agent.commands': (_, signal) => listCommands({ asAgent: deps.asAgent, workDir: context.boot.workDir, homeDir: context.boot.homeDir, agent: converger.assignment?.agent.kind ?? 'plain' }, signal),
+    'terminal.snapshot': async ({ terminalId }) => {
+      const terminal = await deps.terminals.get(terminalId)
+      if (terminal === null) throw new BerthError('not_found', `no terminal ${terminalId}`, { hint: 'the agent may not be running' })
+      return terminal.picture()
+    },
     'terminal.list': async () => (await deps.terminals.list()).map(({ terminalId, title, backend, viewers }) => ({ terminalId, title, backend, viewers: viewers() })),
     'logs.read': async ({ source, tailBytes }) => ({ text: await readLogs(deps, source, tailBytes ?? 64 * 1024) }),
     'stop.prepare': async ({ withinMs, publish }, signal) => {

@@ -76,6 +76,8 @@ export interface Terminal {
   write(bytes: Uint8Array): Promise<void>
   /** The visible screen as text, without colours. */
   snapshot(): Promise<string>
+  /** The visible screen with its colours as ANSI text; nobody is attached. Of a holder's terminal: the last bytes it wrote. */
+  picture(): Promise<{ ansi: string; cols: number; rows: number }>
   /** Null while the program runs. */
   exited(): Promise<{ code: number | null } | null>
   /** A viewer: first paint, then live bytes. `watch` viewers never size it. */

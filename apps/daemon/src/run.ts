@@ -18,6 +18,7 @@ import type { MachineLoad } from './services/activity/machine-load.ts'
 import { createAsAgent } from './services/as-agent.ts'
 import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
+import { createFiles } from './services/files/files.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { socketInodes, watchPorts } from './services/ports/ports.ts'
@@ -105,7 +106,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     handlers: {
       onAssignment,
       calls: createCalls({
-        context, converger, terminals, review, tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
+        context, converger, terminals, review, asAgent, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
         link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
         bootPath: options.path,
         upgrade: (toolboxDir) => {
@@ -113,7 +114,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
           setTimeout(() => options.end(RUN_EXIT.upgrade), UPGRADE_AFTER_MS)
         },
       }),
-      onStream: createStreams({ terminals, asAgent, workDir: boot.workDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
+      onStream: createStreams({ terminals, asAgent, workDir: boot.workDir, homeDir: boot.homeDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
       activity: () => activity({ converger, load, ports: ports.list(), lastAt }),
       onRejected: () => options.end(RUN_EXIT.rejected),
     },

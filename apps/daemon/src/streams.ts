@@ -2,6 +2,7 @@
 import { BerthError } from '@berth/wire/error'
 import type { StreamOpen } from '@berth/wire/daemon'
 import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
+import { serveUploadStream } from './services/files/upload.ts'
 import { serveTcpStream } from './services/ports/tcp.ts'
 import { serveTerminalStream } from './services/terminal/stream.ts'
 
@@ -11,6 +12,7 @@ export interface StreamDeps {
   readonly terminals: Terminals
   readonly asAgent: AsAgent
   readonly workDir: string
+  readonly homeDir: string
   readonly humanInput: () => void
   readonly previewTraffic: () => void
   readonly log: (line: string) => void
@@ -21,6 +23,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Byte
     switch (open.service) {
       case 'terminal': return serveTerminalStream(await terminalOf(deps, open.terminalId), open, { ...stream, onInput: deps.humanInput })
       case 'tcp': return serveTcpStream(open.port, { ...stream, onBytes: deps.previewTraffic })
+      case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
       case 'http': return stream.abort('this machine serves no http')
     }
   }

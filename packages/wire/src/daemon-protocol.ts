@@ -16,6 +16,7 @@ import { z } from 'zod'
 import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
 import { LiveItem } from './live.ts'
+import { filesMethods } from './files-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { AgentKind, AgentState, ApprovalMode, CodeSource, Isolation } from './workspace.ts'
 
@@ -174,6 +175,7 @@ export type ToDaemon = z.infer<typeof ToDaemon>
 const none = z.object({})
 /** Calls from the server. Every one may be repeated: a call whose answer was lost is sent again. */
 export const daemonMethods = {
+  ...filesMethods,
   ...reviewMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
@@ -202,6 +204,8 @@ export const StreamOpen = z.discriminatedUnion('service', [
   // server → daemon
   /** `control` viewers size the terminal; `watch` viewers do not. Frames as in `terminal-frames.ts`. */
   z.object({ service: z.literal('terminal'), terminalId: z.string(), cols: z.number().int().min(1).max(1000), rows: z.number().int().min(1).max(1000), mode: z.enum(['control', 'watch']) }),
+  /** Bytes of one file that a person gave, put below UPLOAD_DIR under that name; then UploadReply as JSON comes back. */
+  z.object({ service: z.literal('upload'), name: z.string().min(1).max(200) }),
   z.object({ service: z.literal('tcp'), port: z.number().int().min(1).max(65535) }),
   // daemon → server: one HTTP exchange as in `http-stream.ts`; paths are below /git/ or /source/
   z.object({ service: z.literal('http') }),

@@ -1,21 +1,15 @@
 /** The tree of a workspace for people who look: find, read, put in. Read as the agent's user, never outside the tree. */
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
+import { FileContent, FileEntry } from './files-methods.ts'
 import { WorkspaceId } from './ids.ts'
+
+export { FileContent, FileEntry, filesMethods, READ_LIMIT_BYTES, UPLOAD_DIR, UPLOAD_LIMIT_BYTES } from './files-methods.ts'
 
 const tag = { tags: ['files'] }
 const ById = z.object({ id: WorkspaceId })
 const Path = z.string().min(1).max(4096)
 
-export const READ_LIMIT_BYTES = 1024 * 1024
-export const UPLOAD_LIMIT_BYTES = 32 * 1024 * 1024
-/** Where things dropped into the chat go, below the home: not part of the code. */
-export const UPLOAD_DIR = '.berth/uploads'
-
-export const FileEntry = z.object({ path: Path, kind: z.enum(['file', 'directory', 'symlink', 'submodule']), sizeBytes: z.number().int().nullable(), change: z.enum(['added', 'modified', 'deleted', 'untracked']).nullable() })
-export type FileEntry = z.infer<typeof FileEntry>
-export const FileContent = z.object({ path: Path, sizeBytes: z.number().int(), binary: z.boolean(), truncated: z.boolean(), /** Of a binary file: empty, but for images of a known type (`imageType`), base64. */ text: z.string(), imageType: z.string().nullable() })
-export type FileContent = z.infer<typeof FileContent>
 export const ListeningPort = z.object({ port: z.number().int(), process: z.string().nullable(), since: z.number(), url: z.string().nullable() })
 
 /** Spread into `api`. */
@@ -32,11 +26,3 @@ export const filesApi = {
 }
 /** PUT, the bytes; `?name=` the file's own name. → {path} inside the workspace, absolute. */
 export const UPLOAD_PATH = (id: WorkspaceId) => `/api/v1/workspaces/${id}/uploads`
-
-/** Spread into `daemonMethods`. */
-export const filesMethods = {
-  'files.list': { params: z.object({ dir: z.string().max(4096), query: z.string().max(200).nullable(), limit: z.number().int().max(1000) }), result: z.object({ entries: z.array(FileEntry), truncated: z.boolean() }) },
-  'files.read': { params: z.object({ path: Path, limitBytes: z.number().int().max(READ_LIMIT_BYTES) }), result: FileContent },
-  'agent.commands': { params: z.object({}), result: z.array(z.object({ name: z.string(), description: z.string(), from: z.enum(['agent', 'project', 'user']) })) },
-  'terminal.snapshot': { params: z.object({ terminalId: z.string().max(64) }), result: z.object({ ansi: z.string(), cols: z.number().int(), rows: z.number().int() }) },
-} as const

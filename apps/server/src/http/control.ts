@@ -8,6 +8,7 @@ import { API_PREFIX } from '@berth/wire/routes'
 import { PUSH_DECISION_PATH } from '@berth/wire/settings'
 import type { Server } from 'bun'
 import type { ServiceDeps } from '../services/deps.ts'
+import { upload } from '../services/files.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
@@ -48,6 +49,7 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
+  { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads` },
   { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack' },
   { method: 'GET', path: '/git/{id}/info/refs?service=git-receive-pack' },
   { method: 'POST', path: '/git/{id}/git-upload-pack' },
@@ -80,7 +82,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
   if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
-  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|terminals/([^/]+)/attach)$`).exec(url.pathname)
+  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'))) ?? nothingThere(request, url)
@@ -106,6 +108,7 @@ async function hostedGit(deps: ServiceDeps, at: { id: WorkspaceId; path: string;
 
 async function besideContract({ deps, request, url, server }: Routed, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
   if (at.what === 'stream') return serveStream(deps, at.id, request)
+  if (at.what === 'uploads') return upload(deps, at.id, request)
   if (at.what === 'archive') return putArchive(deps, at.id, request)
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'a terminal is attached by WebSocket', { hint: 'use `berth attach`' })
   requireCan(deps, await requireRecord(deps, at.id), 'attach')

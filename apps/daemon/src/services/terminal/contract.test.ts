@@ -103,6 +103,9 @@ describe.each(KEEPERS)('a terminal kept by %s', (_, keep) => {
     await first.write('both\r')
     await Promise.all([first.sees('both'), second.sees('both')])
     expect(await terminal.snapshot()).toContain('line-60-end')
+    const picture = await terminal.picture()
+    expect(picture.ansi).toContain('line-60-end')
+    expect([picture.cols, picture.rows].every((cells) => cells > 1)).toBe(true)
     expect(terminal.viewers()).toBe(2)
   })
 

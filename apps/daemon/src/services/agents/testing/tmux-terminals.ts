@@ -31,6 +31,7 @@ export function createTmuxTerminals(options: { dir: string; user: { uid: number;
     key: (name) => { log.push(`key ${name}`); tmux(['send-keys', '-t', terminalId, name]); return Promise.resolve() },
     write: (bytes) => { tmux(['send-keys', '-l', '-t', terminalId, Buffer.from(bytes).toString()]); return Promise.resolve() },
     snapshot: () => Promise.resolve(tmux(['capture-pane', '-p', '-t', terminalId]).out),
+    picture: () => Promise.resolve({ ansi: tmux(['capture-pane', '-e', '-p', '-t', terminalId]).out, cols: 120, rows: 32 }),
     exited: () => {
       const [dead, status] = tmux(['display-message', '-p', '-t', terminalId, '#{pane_dead} #{pane_dead_status}']).out.split(' ')
       if (dead === '0') return Promise.resolve(null)
