@@ -7,7 +7,7 @@ import { Lazy } from './shell/lazy.tsx'
 import { MenuSheet } from './shell/menu.tsx'
 import { sheet, type SheetName } from './shell/sheets.ts'
 import { Toasts } from './shell/toast.tsx'
-import { linkTo, route, signedOut, trouble } from './state/session.ts'
+import { go, linkTo, route, signedOut, trouble } from './state/session.ts'
 import { Icon } from './ui/icon.tsx'
 
 export function App() {
@@ -33,15 +33,23 @@ export function App() {
 }
 
 const grid = async () => (await import('./shell/grid.tsx')).Grid
+const settings = async () => (await import('./settings/settings-page.tsx')).SettingsPage
+const newWorkspace = async () => (await import('./new/new-workspace.tsx')).NewWorkspaceSheet
 
 function Place() {
   const at = route.value
   switch (at.at) {
     case 'workspace': return <Session key={at.id} id={at.id} pane={at.pane} />
-    case 'settings': case 'new': return <Nowhere />
+    case 'settings': return <Lazy load={settings} props={{}} name="The settings" />
+    case 'new': return <><Home /><Lazy load={newWorkspace} props={{ onClose: leaveNew }} name="The form" /></>
     case 'grid': return <main class="alone"><Lazy load={grid} props={{}} name="The tiles" /></main>
     case 'list': case 'nowhere': return <Home />
   }
+}
+
+/** The form closes before it goes to what it made; only leaving it goes home. */
+function leaveNew(): void {
+  if (route.value.at === 'new') go('/')
 }
 
 function Home() {

@@ -57,7 +57,7 @@ function requestOf(form: Form, repository: string, idempotencyKey: string): Requ
 
 /** What git takes: an address with a scheme, `user@host:path`, or a path of the server's machine. */
 function isAddress(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\/[^\s/]+\/\S/i.test(text) || /^[^\s/@]+@[^\s/:]+:\S+$/.test(text) || text.startsWith('/')
+  return /^(?:file:\/\/|[a-z][a-z0-9+.-]*:\/\/[^\s/]+)\/\S/i.test(text) || /^[^\s/@]+@[^\s/:]+:\S+$/.test(text) || text.startsWith('/')
 }
 
 /** The field a refusal of the server is about. */

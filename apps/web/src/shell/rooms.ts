@@ -12,6 +12,6 @@ export const ROOMS: Record<Pane, Room> = {
   cost: status,
   changes: async () => (await import('../review/review-pane.tsx')).ReviewPane,
   terminal: async () => (await import('../terminal/terminal-pane.tsx')).AgentTerminal,
-  preview: async () => (await import('../session/preview-pane.tsx')).PreviewPane,
-  files: async () => (await import('../session/preview-pane.tsx')).PreviewPane,
+  preview: async () => (await import('../files/previews-pane.tsx')).PreviewsPane,
+  files: async () => (await import('../files/files-pane.tsx')).FilesPane,
 }
