@@ -23,7 +23,8 @@ const HIDDEN = new Set(['.git'])
 export async function lookMain(): Promise<number> {
   // Written by the daemon, which parsed it.
   const question = JSON.parse(await Bun.stdin.text()) as Question
-  process.stdout.write(JSON.stringify(answer(question)))
+  // Waited for: what a pipe has not taken when we exit is lost.
+  await Bun.write(Bun.stdout, JSON.stringify(answer(question)))
   return 0
 }
 
