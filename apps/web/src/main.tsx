@@ -15,6 +15,9 @@ const LATER_MS = 4000
 function start(): void {
   const root = document.getElementById('app')
   if (!root) return
+  // Chosen in the settings of this device.
+  const theme = localStorage.getItem('berth-theme')
+  if (theme === 'light' || theme === 'dark') document.documentElement.dataset['theme'] = theme
   route.value = parseRoute(location.pathname)
   now.value = Date.now()
   openOutbox()

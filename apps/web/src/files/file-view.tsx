@@ -2,7 +2,8 @@ import { useMemo } from 'preact/hooks'
 import { useSignal, type Signal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { FileContent } from '@berth/wire/files'
-import { client } from '../state/session.ts'
+import { wide } from '../shell/detail.tsx'
+import { client, linkTo, pathTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { highlight, languageOf } from '../rooms/highlight.ts'
 import { useLoaded } from '../rooms/loaded.ts'
@@ -24,7 +25,7 @@ export function FileView({ workspace, path, onBack }: { workspace: Workspace; pa
   const said = useSignal(false)
   const content = file.value.value
   const tell = () => {
-    mention({ path, ...picked.value })
+    mention(workspace.id, { path, ...picked.value })
     said.value = true
   }
   return (
@@ -38,7 +39,8 @@ export function FileView({ workspace, path, onBack }: { workspace: Workspace; pa
       {content ? <Content content={content} picked={picked} wrap={wrap.value} onPick={() => (said.value = false)} /> : <div class="grow" />}
       <footer>
         <p class="meta" role="status">{said.value ? 'Put into your message' : picked.value ? linesWords(picked.value) : content && !content.binary ? 'Tap a number to choose lines' : ''}</p>
-        {picked.value && <button type="button" class="btn quiet" onClick={() => (picked.value = null)}>Clear</button>}
+        {said.value && !wide.value && <a class="btn quiet" {...linkTo(pathTo(workspace.id))}>To the chat</a>}
+        {picked.value && !said.value && <button type="button" class="btn quiet" onClick={() => (picked.value = null)}>Clear</button>}
         <button type="button" class="btn main" onClick={tell}><Icon name="i-comment" />Mention in chat</button>
       </footer>
     </section>

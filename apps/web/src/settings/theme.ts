@@ -1,4 +1,4 @@
-/** Light, dark, or as the system has it; of this device. `boot.ts` sets it before the first drawing. */
+/** Light, dark, or as the system has it; of this device. `main.tsx` sets it before the first drawing. */
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
 export const THEME_KEY = 'berth-theme'
