@@ -45,6 +45,7 @@ import { startNotifying } from './notify/index.ts'
 import type { Notifying, NotifyDeps } from './notify/index.ts'
 import { createBranches } from './services/repositories.ts'
 import { assignmentFor } from './services/assignment.ts'
+import { createChanges } from './services/changes.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createReviews } from './services/review.ts'
 import { viewOf } from './services/view.ts'
@@ -191,12 +192,14 @@ async function assemble(base: Foundation): Promise<Server> {
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
     onLive: (id, items) => socketRoom?.live(id, items),
+    onTurnEnded: (id) => changes.turnEnded(id),
     // A daemon that came or went is what the workspace's next step waits for.
     onChange(id) {
       store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`))
       upgrades.look(id).catch((error: unknown) => log(`${id}: its daemon stays as it is: ${error instanceof Error ? error.message : String(error)}`))
     },
   })
+  const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
   const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
@@ -334,12 +337,12 @@ async function announce(base: Foundation, people: ControlListener, { machines, s
   base.log(`ready on ${people.localUrl} (${base.database.kind} database)`)
 }
 
-async function serverInfo({ store, clock, database, home, installation }: Foundation, now: { url: string; startedAt: number; daemons: number }): Promise<ServerInfo> {
+async function serverInfo({ store, clock, config, database, home, installation }: Foundation, now: { url: string; startedAt: number; daemons: number }): Promise<ServerInfo> {
   const [workspaces, viewers, { reaperHeld }] = await Promise.all([
     store.listWorkspaces({ deleted: false }), store.viewers.total(clock.now() - deadlines.viewerGone), store.installation.installation(),
   ])
   return {
-    version: VERSION, pid: process.pid, startedAt: now.startedAt, installation, home: home.dir, url: now.url, database: database.kind,
+    version: VERSION, pid: process.pid, startedAt: now.startedAt, installation, home: home.dir, url: now.url, database: database.kind, publicUrl: config.publicUrl ?? null,
     workspaces: workspaces.length, viewers, daemons: now.daemons, memoryBytes: process.memoryUsage.rss(), deadlines, reaperHeld,
   }
 }
@@ -353,7 +356,7 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
       return 0
     }
     const args = argv[0] === 'serve' ? argv.slice(1) : [...argv]
-    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' } } })
+    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' }, public: { type: 'string' } } })
     const home = values.home ?? defaultHome(process.env)
     const databaseUrl = process.env['DATABASE_URL']
     const log = createLog(home)
@@ -361,6 +364,7 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
       home, log,
       ...(values.listen === undefined ? {} : { listen: values.listen }),
       ...(values.port === undefined ? {} : { port: portOf(values.port) }),
+      ...(values.public === undefined ? {} : { publicUrl: publicUrlOf(values.public) }),
       ...(databaseUrl ? { databaseUrl } : {}),
       ...(carried ? { carried } : {}),
     })
@@ -374,6 +378,14 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
     process.stderr.write(`berth: ${known.message} [${known.code}]\n${known.hint ? `hint: ${known.hint}\n` : ''}`)
     return exitCode(known.code)
   }
+}
+
+function publicUrlOf(text: string): string {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') {
+    throw new BerthError('bad_request', `--public ${text} is not the address of a host`, { hint: 'give it as https://berth.example.org, without a path' })
+  }
+  return url.origin
 }
 
 function portOf(text: string): number {

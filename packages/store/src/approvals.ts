@@ -1,4 +1,4 @@
-import type { ApprovalStore } from '@berth/core'
+import { riskOf, type ApprovalStore } from '@berth/core'
 import { Approval, BerthError, type EventBody } from '@berth/wire'
 import { z } from 'zod'
 import type { StoreContext } from './context.ts'
@@ -10,7 +10,7 @@ const LIST_LIMIT = 500
 const Row = Approval.omit({ approvalId: true }).extend({ id: Approval.shape.approvalId, orphaned: z.boolean() })
 function parse(row: unknown): Approval & { orphaned: boolean } {
   const { id, ...rest } = Row.parse(row)
-  return { approvalId: id, ...rest }
+  return { approvalId: id, ...rest, risk: riskOf(rest.tool, rest.input, rest.cwd) }
 }
 function withoutFlag({ orphaned: _orphaned, ...approval }: Approval & { orphaned: boolean }): Approval { return approval }
 

@@ -1,8 +1,9 @@
 /** What a daemon's events change in the rows beside the log. An unknown or malformed body changes nothing. */
+import { callsAfter, usageAfter } from '@berth/core'
 import { ERROR_CODES, type ErrorCode, type EventBody, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import { cleanText, json } from './json.ts'
-import { storedSteps } from './rows.ts'
+import { storedCalls, storedSteps, storedUsage } from './rows.ts'
 import type { NewEvent } from './streams.ts'
 import { markFailed } from './workspaces.ts'
 
@@ -23,9 +24,10 @@ const active: Project<unknown> = (tx, workspaceId, _body, { at }) =>
 
 const projections = {
   'message': active,
-  'tool': active,
+  'tool': toolMoved,
+  'usage': used,
   'turn.started': active,
-  'turn.ended': active,
+  'turn.ended': turnEnded,
   'approval.asked': asked,
   'approval.applied': applied,
   'approval.orphaned': orphaned,
@@ -82,7 +84,28 @@ async function promptMoved(tx: Transaction, workspaceId: WorkspaceId, { promptId
 }
 
 async function sessionState(tx: Transaction, workspaceId: WorkspaceId, { sessionId, state }: Body<'session.state'>): Promise<void> {
-  await tx`update workspaces set agent_state = ${state} where id = ${workspaceId} and session_id = ${sessionId}`
+  const working = state === 'busy' || state === 'waiting'
+  await tx`update workspaces set agent_state = ${state}, work = case when ${working} then work else null end where id = ${workspaceId} and session_id = ${sessionId}`
+}
+
+async function toolMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'tool'>, { at }: At): Promise<void> {
+  const [row] = await tx<{ work: unknown; sessionId: string }[]>`select work, session_id from workspaces where id = ${workspaceId} for no key update`
+  if (row === undefined) return
+  const open = storedCalls(row.work)
+  const calls = row.sessionId === body.sessionId ? callsAfter(open, body, at) : open
+  await tx`update workspaces set work = ${calls.length === 0 ? null : json(tx, calls)}, last_active_at = greatest(last_active_at, ${at}) where id = ${workspaceId}`
+}
+
+async function turnEnded(tx: Transaction, workspaceId: WorkspaceId, { sessionId }: Body<'turn.ended'>, { at }: At): Promise<void> {
+  await tx`
+    update workspaces set last_active_at = greatest(last_active_at, ${at}), work = case when session_id = ${sessionId} then null else work end
+    where id = ${workspaceId}`
+}
+
+async function used(tx: Transaction, workspaceId: WorkspaceId, body: Body<'usage'>): Promise<void> {
+  const [row] = await tx<{ usage: unknown; sessionId: string }[]>`select usage, session_id from workspaces where id = ${workspaceId} for no key update`
+  if (row === undefined || row.sessionId !== body.sessionId) return
+  await tx`update workspaces set usage = ${json(tx, usageAfter(storedUsage(row.usage), body))} where id = ${workspaceId}`
 }
 
 async function stepMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'workspace.step'>, { at, now }: At): Promise<void> {

@@ -1,5 +1,5 @@
 /** Rows as they come out of the database, checked once here. */
-import type { MachineRow, WorkspaceRow } from '@berth/core'
+import type { MachineRow, OpenCall, UsageSum, WorkspaceRow } from '@berth/core'
 import {
   AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
 } from '@berth/wire'
@@ -8,6 +8,9 @@ import { z } from 'zod'
 
 const time = z.number()
 const Failure = z.object({ code: z.string(), message: z.string(), hint: z.string().nullable(), at: time })
+
+const OpenCall = z.object({ toolCallId: z.string(), verb: z.string(), object: z.string(), since: time })
+const UsageSum = z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() })
 
 const Workspace = z.object({
   id: WorkspaceId, orgId: OrgId, creatorId: UserId, name: z.string(), repository: z.string(), branch: z.string().nullable(),
@@ -21,6 +24,9 @@ const Workspace = z.object({
   // Only compared with the present phase: one that cannot be read is announced again.
   reported: z.object({ phase: WorkspacePhase, step: z.string().nullable(), reason: z.string().nullable(), statusMessage: z.string().nullable() }).nullable().catch(null),
   saved: z.object({ commit: z.string(), ref: z.string(), at: time }).nullable(),
+  // Rebuilt as they happen: unreadable ones count as none.
+  work: z.array(OpenCall).nullable().catch(null), usage: UsageSum.nullable().catch(null),
+  changes: z.object({ files: z.number(), added: z.number(), removed: z.number() }).nullable().catch(null),
   createdAt: time, updatedAt: time, deletedAt: time.nullable(),
   wishTarget: Wish.shape.target, wishBy: Wish.shape.by, wishVersion: z.number().int(), wishReason: z.string().nullable(), wishAt: time,
 })
@@ -32,6 +38,9 @@ export function parseWorkspace(row: unknown): WorkspaceRow {
 
 /** Steps are rebuilt as they happen: unreadable ones count as none. */
 export const storedSteps = (value: unknown): ProvisionStep[] => ProvisionStep.array().catch([]).parse(value)
+
+export const storedCalls = (value: unknown): OpenCall[] => z.array(OpenCall).catch([]).parse(value)
+export const storedUsage = (value: unknown): UsageSum | null => UsageSum.nullable().catch(null).parse(value)
 
 const Observed = z.discriminatedUnion('state', [
   z.object({ state: z.enum(['absent', 'creating', 'starting', 'stopping', 'deleting']) }),

@@ -83,6 +83,9 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
     async setSourceReady(id, now) {
       await sql`update workspaces set source_ready = true, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
     },
+    async setChanges(id, changes, now) {
+      await sql`update workspaces set changes = ${changes === null || changes === undefined ? null : json(sql, changes)}, updated_at = ${now} where id = ${id}`
+    },
     async setKeepAlive(id, until, now) {
       await sql`update workspaces set keep_alive_until = ${until}, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
     },

@@ -65,3 +65,11 @@ it('only the owner answers, and only what makes sense', () => {
   expect(() => checkDecision({ ...open, state: 'superseded' }, { behavior: 'allow', scope: 'once' })).toThrow('asked again')
   expect(() => checkDecision(open, { behavior: 'deny', scope: 'once', updatedInput: {} })).toThrow('denial')
 })
+
+describe('risk of a command that was written to be slow to judge', () => {
+  for (const unit of ['git push ', 'git \t push -', 'curl wget ', 'git  ', 'dd ', 'find ', 'rm -a ', '| '])
+    it(`of many ${JSON.stringify(unit)} is known as fast as of one`, () => {
+      // Two hundred times the text; a judgement that grows with its cube would take an hour.
+      expect(['low', 'notice', 'high']).toContain(riskOf('Bash', { command: unit.repeat(6000) }, null).level)
+    }, 2000)
+})

@@ -27,7 +27,7 @@ export interface TickChange {
   readonly nextTickAt: number
 }
 
-export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish'> {
+export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish' | 'work' | 'usage' | 'changes'> {
   /** Encrypted by the store under the installation's master key. */
   readonly secrets: { readonly env: Record<string, string>; readonly homeFiles: readonly { path: string; contentBase64: string }[] }
   readonly prompt: { readonly promptId: PromptId; readonly text: string } | null
@@ -48,6 +48,8 @@ export interface WorkspaceStore {
   /** CAS when `expectVersion` is given; null when it no longer holds. Idle re-checks activity in the same transaction. */
   setWish(id: WorkspaceId, wish: { target: WishTarget; by: WishBy; reason: string | null; expectVersion?: number; unlessActiveSince?: number }, now: number): Promise<Wish | null>
   setSourceReady(id: WorkspaceId, now: number): Promise<void>
+  /** What a turn left to review. Announced by nobody: it follows from the turn's end. */
+  setChanges(id: WorkspaceId, changes: WorkspaceRow['changes'], now: number): Promise<void>
   setKeepAlive(id: WorkspaceId, until: number | null, now: number): Promise<void>
   failWorkspace(id: WorkspaceId, failure: { code: string; message: string; hint: string | null }, now: number): Promise<void>
   secrets(id: WorkspaceId): Promise<NewWorkspace['secrets']>

@@ -76,12 +76,23 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
     agent: workspace.agent, approvalMode: workspace.approvalMode, agentState: workspace.agentState, sessionId: workspace.sessionId,
     exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
+    ...sessionFacts(workspace, phase),
     daemonVersion: machine?.daemonVersion ?? null, steps: [...workspace.steps],
     idle: phase === 'running'
       ? { autoStopMs: workspace.autoStopMs, reasons: [...idle.reasons], stopsAt: idle.stopsAt }
       : { autoStopMs: workspace.autoStopMs, reasons: [], stopsAt: null },
     createdAt: workspace.createdAt, updatedAt: workspace.updatedAt, startedAt: workspace.startedAt, lastActiveAt: workspace.lastActiveAt,
     webUrl, terminalUrl, tail,
+  }
+}
+
+/** A call of a machine that does not run is over, whether anybody said so or not. */
+function sessionFacts({ work, usage, changes }: WorkspaceRow, phase: WorkspacePhase): Pick<Workspace, 'work' | 'usage' | 'changes'> {
+  const call = phase === 'running' || phase === 'unreachable' ? work?.at(-1) : undefined
+  return {
+    work: call === undefined ? null : { verb: call.verb, object: call.object, since: call.since },
+    ...(usage === null || usage === undefined ? {} : { usage }),
+    changes: changes ?? null,
   }
 }
 

@@ -6,6 +6,7 @@ import type {
   AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
 } from '@berth/wire'
 import type { MachineRef, Observed } from '../ports/provider.ts'
+import type { OpenCall, UsageSum } from './session-facts.ts'
 
 export interface WorkspaceRow {
   readonly id: WorkspaceId
@@ -46,6 +47,11 @@ export interface WorkspaceRow {
   /** What the newest `workspace.phase` event said. A phase also changes by time or by the link, so the next tick announces the difference. */
   readonly reported?: ReportedPhase | null
   readonly saved: { readonly commit: string; readonly ref: string; readonly at: number } | null
+  /** Calls of the agent that run, oldest first. */
+  readonly work?: readonly OpenCall[] | null
+  readonly usage?: UsageSum | null
+  /** What the last turn left to review; null: nothing, or not known. */
+  readonly changes?: { readonly files: number; readonly added: number; readonly removed: number } | null
   readonly createdAt: number
   readonly updatedAt: number
   readonly deletedAt: number | null

@@ -4,6 +4,7 @@
  */
 import type { EventBody, SessionId } from '@berth/wire'
 import { z } from 'zod'
+import { contextPercentOf, costMicrosOf } from './prices.ts'
 
 const OUTPUT_LIMIT = 8 * 1024
 const PATCH_LIMIT = 12 * 1024
@@ -102,8 +103,9 @@ const Plan = z.object({ todos: z.array(z.object({ content: z.string(), status: z
 function usageFacts(line: Line, sessionId: SessionId): Fact[] {
   const usage = line.message.usage
   if (usage === undefined || line.message.id === undefined) return []
-  const inputTokens = (usage.input_tokens ?? 0) + (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0)
-  const body: EventBody = { type: 'usage', sessionId, inputTokens, outputTokens: usage.output_tokens ?? 0, model: line.message.model ?? null, costMicros: null, contextPercent: null }
+  const used = { input: usage.input_tokens ?? 0, output: usage.output_tokens ?? 0, cacheRead: usage.cache_read_input_tokens ?? 0, cacheWrite: usage.cache_creation_input_tokens ?? 0 }
+  const model = line.message.model ?? null
+  const body: EventBody = { type: 'usage', sessionId, inputTokens: used.input + used.cacheRead + used.cacheWrite, outputTokens: used.output, model, costMicros: costMicrosOf(model, used), contextPercent: contextPercentOf(used) }
   return [{ kind: 'event', key: `usage.${line.message.id}`, body }]
 }
 
