@@ -38,7 +38,7 @@ export async function buildWebAssets(): Promise<WebAssets> {
   for (const name of ['icon-192.png', 'icon-512.png', 'icon.svg']) assets.set(`/${name}`, { body: new Uint8Array(await source(`style/${name}`).arrayBuffer()), type: typeOf(name), immutable: false })
   assets.set('/manifest.webmanifest', text(MANIFEST, '.webmanifest'))
   const icons = await source('style/icons.svg').text()
-  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), css: await style(), icons }), '.html'))
+  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), css: await style(), icons, icon: (await source('style/icon.svg').text()).trim() }), '.html'))
   assets.set('/sw.js', text(await serviceWorker(assets), '.js'))
   return assets
 }
@@ -63,8 +63,8 @@ function staticImports(assets: WebAssets, entry: string): string[] {
 }
 
 async function style(): Promise<string> {
-  const built = await Bun.build({ entrypoints: ['tokens', 'app', 'session', 'sheets'].map((name) => join(import.meta.dir, `style/${name}.css`)), minify: true, naming: '[name].[ext]' })
-  const order = ['tokens', 'app', 'session', 'sheets']
+  const built = await Bun.build({ entrypoints: ['tokens', 'app', 'session'].map((name) => join(import.meta.dir, `style/${name}.css`)), minify: true, naming: '[name].[ext]' })
+  const order = ['tokens', 'app', 'session']
   const parts = await Promise.all(built.outputs.map(async (output) => ({ at: order.findIndex((name) => output.path.endsWith(`${name}.css`)), css: await output.text() })))
   return parts.sort((a, b) => a.at - b.at).map(({ css }) => css.trim()).join('')
 }
@@ -88,7 +88,7 @@ const MANIFEST = JSON.stringify({
 })
 
 /** The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing. */
-function page(at: { script: string; preloads: readonly string[]; css: string; icons: string }): string {
+function page(at: { script: string; preloads: readonly string[]; css: string; icons: string; icon: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -102,7 +102,7 @@ function page(at: { script: string; preloads: readonly string[]; css: string; ic
 <style>${at.css}</style>
 <script type="module" src="${at.script}"></script>
 ${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(at.icon).replaceAll('%20', ' ').replaceAll('%3D', '=').replaceAll('%2F', '/').replaceAll('%3A', ':')}">
 <link rel="apple-touch-icon" href="/icon-192.png">
 </head>
 <body>

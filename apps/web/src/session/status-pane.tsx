@@ -1,4 +1,5 @@
 /** What a workspace is, costs and waits for: the phone's Status, and the Cost tab of a wide screen. */
+import '../shell/late-style.ts'
 import { useEffect } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { ComponentChild } from 'preact'

@@ -1,4 +1,5 @@
 /** Many workspaces at once: the state and the last lines of each, live. */
+import './late-style.ts'
 import { useEffect } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
 import { WATCH_TILES } from './tiles-limit.ts'

@@ -25,7 +25,7 @@ export function MenuSheet() {
   if (!shown) return null
   const close = () => (menu.value = null)
   return (
-    <dialog ref={box} class="menu" aria-label={shown.title} onClose={close} onClick={(event) => { if (event.target === box.current) close() }} onKeyDown={arrows}>
+    <dialog ref={box} class="menu" aria-label={shown.title} onClose={() => { if (menu.peek() === shown) close() }} onClick={(event) => { if (event.target === box.current) close() }} onKeyDown={arrows}>
       <p class="meta" aria-hidden="true">{shown.title}</p>
       {shown.actions.map(({ label, icon, detail, danger, off, run }) => (
         <button key={label} type="button" class={danger ? 'danger' : ''} disabled={off} onClick={() => { close(); run() }}>

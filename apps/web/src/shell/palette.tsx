@@ -10,13 +10,14 @@ import { Icon, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { actionsOf } from './actions.ts'
 import { closeSheet } from './dialog.tsx'
-import { lazySheet } from './sheets.ts'
+import { lazySheet, sheet } from './sheets.ts'
 
 interface Entry { readonly group: string; readonly icon: string; readonly label: string; readonly detail: string; readonly keys?: readonly string[]; readonly tone?: string; run(): void }
 const LIMIT = 24
 
 export function Palette() {
   const box = useRef<HTMLDialogElement>(null)
+  const mine = useRef(sheet.peek())
   const text = useSignal('')
   const at = useSignal(0)
   const files = useSignal<readonly Entry[]>([])
@@ -54,7 +55,7 @@ export function Palette() {
     box.current?.querySelector(`#pi-${at.value}`)?.scrollIntoView({ block: 'nearest' })
   }
   return (
-    <dialog ref={box} class="dialog palette" aria-label="Search and commands" onClose={closeSheet} onClick={(event) => { if (event.target === box.current) closeSheet() }} onKeyDown={onKeyDown}>
+    <dialog ref={box} class="dialog palette" aria-label="Search and commands" onClose={() => { if (sheet.peek() === mine.current) closeSheet() }} onClick={(event) => { if (event.target === box.current) closeSheet() }} onKeyDown={onKeyDown}>
       <label class="palette-field">
         <Icon name="i-search" />
         <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-list" aria-activedescendant={entries.length > 0 ? `pi-${chosen}` : undefined} aria-label="Search and commands" placeholder="A command, a workspace, a file" autocomplete="off" spellcheck={false} value={text.value} onInput={(event) => { text.value = event.currentTarget.value; at.value = 0 }} />
