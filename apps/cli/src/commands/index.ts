@@ -17,6 +17,9 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import('./logs.ts')).logs,
   pull: async () => (await import('./pull.ts')).pull,
   diff: async () => (await import('./diff.ts')).diff,
+  review: async () => (await import('./review.ts')).review,
+  checkpoints: async () => (await import('./checkpoints.ts')).checkpoints,
+  rewind: async () => (await import('./rewind.ts')).rewind,
   stop: async () => (await import('./stop.ts')).stop,
   down: async () => (await import('./stop.ts')).stop,
   delete: async () => (await import('./delete.ts')).deleteCommand,
@@ -37,6 +40,6 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'delete', 'keep-alive']],
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'web', 'events', 'logs']],
-  ['The work', ['diff', 'pull']],
+  ['The work', ['review', 'diff', 'pull', 'checkpoints', 'rewind']],
   ['Setup', ['provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]
