@@ -361,10 +361,7 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
     const databaseUrl = process.env['DATABASE_URL']
     const log = createLog(home)
     const server = await serve({
-      home, log,
-      ...(values.listen === undefined ? {} : { listen: values.listen }),
-      ...(values.port === undefined ? {} : { port: portOf(values.port) }),
-      ...(values.public === undefined ? {} : { publicUrl: publicUrlOf(values.public) }),
+      home, log, ...addressOf(values),
       ...(databaseUrl ? { databaseUrl } : {}),
       ...(carried ? { carried } : {}),
     })
@@ -377,6 +374,14 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
     const known = error instanceof BerthError ? error : new BerthError('internal', error instanceof Error ? (error.stack ?? error.message) : String(error))
     process.stderr.write(`berth: ${known.message} [${known.code}]\n${known.hint ? `hint: ${known.hint}\n` : ''}`)
     return exitCode(known.code)
+  }
+}
+
+function addressOf(values: { listen?: string; port?: string; public?: string }): Pick<ServeOptions, 'listen' | 'port' | 'publicUrl'> {
+  return {
+    ...(values.listen === undefined ? {} : { listen: values.listen }),
+    ...(values.port === undefined ? {} : { port: portOf(values.port) }),
+    ...(values.public === undefined ? {} : { publicUrl: publicUrlOf(values.public) }),
   }
 }
 

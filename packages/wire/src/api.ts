@@ -48,6 +48,8 @@ export type ProviderInfo = z.infer<typeof ProviderInfo>
 export const ServerInfo = z.object({
   version: z.string(), pid: z.number().int(), startedAt: z.number(), installation: z.string(), home: z.string(), url: z.string(),
   database: z.enum(['embedded', 'external']), workspaces: z.number().int(), viewers: z.number().int(), daemons: z.number().int(),
+  /** Where people reach it from elsewhere. Null: nowhere. Absent from an older server. */
+  publicUrl: z.string().nullable().optional(),
   memoryBytes: z.number().int(), deadlines: z.record(z.string(), z.number()), reaperHeld: z.string().nullable(),
 })
 export type ServerInfo = z.infer<typeof ServerInfo>

@@ -2,6 +2,7 @@
 import { BerthError } from '@berth/wire/error'
 import { command, none, one } from '../command.ts'
 import type { Context } from '../context.ts'
+import { showPublicLink } from '../phone-link.ts'
 import { selfServer } from '../self.ts'
 import { serverEnvironment } from '../server-process/environment.ts'
 import { lastWords } from '../server-process/last-words.ts'
@@ -12,14 +13,26 @@ export const serve = command({
   options: {
     listen: { type: 'string', value: 'address', help: 'address to listen on (default 127.0.0.1)' },
     port: { type: 'string', value: 'port', help: 'port (default 7420 or the next free one)' },
+    public: { type: 'string', value: 'url', help: 'where a tunnel or proxy of yours makes it reachable, for your phone' },
   },
   notes: 'The CLI starts one in the background by itself; this is for services and for other addresses.\nDATABASE_URL names a PostgreSQL to use instead of the built-in one.',
-  examples: ['berth serve', 'berth serve --port 8080'],
+  examples: ['berth serve', 'berth serve --port 8080', 'berth serve --public https://berth.example.org'],
   parse({ values, positionals }) {
     none(positionals, 'serve')
-    return [...(values.listen === undefined ? [] : ['--listen', values.listen]), ...(values.port === undefined ? [] : ['--port', values.port])]
+    const { listen, port } = values
+    const args = [...(listen === undefined ? [] : ['--listen', listen]), ...(port === undefined ? [] : ['--port', port]), ...(values.public === undefined ? [] : ['--public', values.public])]
+    return { args, isPublic: values.public !== undefined }
   },
-  run: (context, args) => runServerRole(context, ['serve', ...args]),
+  async run(context, { args, isPublic }) {
+    const child = startRole(context, ['serve', ...args], 'inherit')
+    const over = new AbortController()
+    // Into a log it does not go: whoever reads the link is signed in by it.
+    const shown = isPublic && context.io.redraw !== null ? showPublicLink(context, AbortSignal.any([context.signal, over.signal])) : Promise.resolve()
+    const code = await ended(context, child)
+    over.abort()
+    await shown
+    context.exitWith(code)
+  },
 })
 
 export const backup = command({
@@ -51,11 +64,6 @@ export const restore = command({
     await runServerWord(context, ['restore', file, ...(replace ? ['--replace'] : []), ...(context.json ? ['--json'] : [])])
   },
 })
-
-async function runServerRole(context: Context, words: readonly string[]): Promise<void> {
-  const child = startRole(context, words, 'inherit')
-  context.exitWith(await ended(context, child))
-}
 
 /** A word that ends: what it refuses is said as any other verb says it. */
 async function runServerWord(context: Context, words: readonly string[]): Promise<void> {

@@ -61,6 +61,7 @@ export function createControl(deps: ControlDeps): ControlFetch {
   return async (request, server) => {
     const url = new URL(request.url)
     try {
+      if (deps.hosts.isPublicHttps(request)) request.headers.set('x-forwarded-proto', 'https')
       if (!deps.hosts.known(request)) throw new BerthError('forbidden', 'this server does not answer to that host name', { hint: `open ${deps.hosts.pageUrl}` })
       const response = await route({ deps, api, request, url, server })
       return response === undefined ? undefined : secured(response)

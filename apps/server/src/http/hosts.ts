@@ -13,6 +13,8 @@ export interface Hosts {
   known(request: Request): boolean
   /** May a session cookie be set here? */
   mayHoldCookie(request: Request): boolean
+  /** Asked by the public name, whose page is https: whatever the proxy in front forgot to say. */
+  isPublicHttps(request: Request): boolean
   /** Where a person's browser goes, without a path. */
   readonly pageUrl: string
 }
@@ -28,6 +30,7 @@ export function createHosts(options: { loopback: boolean; port: number; publicUr
       // Somebody chose to listen on a real address: its own name is what there is.
       return !options.loopback && !LOOPBACK_NAMES.includes(name)
     },
+    isPublicHttps: (request) => publicHost !== null && nameOf(request) === publicHost && options.publicUrl?.startsWith('https:') === true,
     pageUrl: options.publicUrl?.replace(/\/$/, '') ?? `http://${PAGE_HOST}:${options.port}`,
   }
 }
