@@ -34,8 +34,16 @@ export function startPeople({ world, subjects, options }: Life, chance: Chance):
     }
   })()
   let flips: Promise<void> = Promise.resolve()
-  /** One sleeps at a time: the others have work to do. Each is heard before the next one asks, else the last one heard would not be the last one meant. */
-  const flip = (next: Subject): Promise<void> => (flips = flips.catch(() => {}).then(() => flipOnce(next)))
+  /** Each is heard before the next one asks: else the last one heard would not be the last one meant. */
+  const flip = (next: Subject): Promise<void> => {
+    const earlier = flips
+    flips = (async () => {
+      await earlier.catch(() => {})
+      await flipOnce(next)
+    })()
+    return flips
+  }
+  /** One sleeps at a time: the others have work to do. */
   const flipOnce = async (next: Subject): Promise<void> => {
     const asleep = subjects.find(({ wanted }) => wanted === 'stopped')
     const subject = asleep ?? next
