@@ -19,7 +19,7 @@ if ! current; then
   if [ ! -x "$tools/bun" ]; then
     command -v npm >/dev/null || die "npm is missing" "install Node.js 20 or newer with npm"
     say "fetching bun $version (once, about 100 MB)"
-    npm install --prefix "$tools" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error "bun@$version" >&2 || die "npm could not install bun@$version" "check the network and the npm registry, then run it again"
+    npm install --prefix "$tools" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error "bun@$version" >&2 || die "npm could not install bun@$version" "check the network and the npm registry, then run it again"
     for bun in "$tools"/node_modules/@oven/*/bin/bun; do
       if "$bun" --version >/dev/null 2>&1; then ln -sfn "${bun#"$tools"/}" "$tools/bun"; break; fi
     done

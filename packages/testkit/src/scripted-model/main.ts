@@ -1,11 +1,22 @@
-/** `bun run scripted-model [--port N] [--log FILE]`: the scripted model by hand, until interrupted. */
+/** `bun run scripted-model [--port N] [--hostname ADDRESS] [--log FILE]`: the scripted model by hand, until interrupted. */
 import { parseArgs } from 'node:util'
 import { builtInScenarios } from './built-in.ts'
 import { startScriptedModel } from './server.ts'
 
-const { values } = parseArgs({ options: { port: { type: 'string' }, log: { type: 'string' } } })
+const USAGE = `usage: bun run scripted-model [--port N] [--hostname ADDRESS] [--log FILE]
+
+  --port      a free one by default
+  --hostname  127.0.0.1 by default; machines of docker reach the address of docker0, often 172.17.0.1
+  --log       each request, one JSON object a line
+`
+const { values } = readOptions()
+if (values.help === true) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 const model = await startScriptedModel({
   ...(values.port === undefined ? {} : { port: Number(values.port) }),
+  ...(values.hostname === undefined ? {} : { hostname: values.hostname }),
   ...(values.log === undefined ? {} : { logFile: values.log }),
 })
 process.stdout.write(`${model.url}
@@ -33,3 +44,12 @@ await new Promise<void>((resolve) => {
   process.once('SIGTERM', () => { resolve() })
 })
 await model.close()
+
+function readOptions() {
+  try {
+    return parseArgs({ options: { port: { type: 'string' }, hostname: { type: 'string' }, log: { type: 'string' }, help: { type: 'boolean', short: 'h' } } })
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}

@@ -110,6 +110,11 @@ describe('small rules', () => {
     const facts = factsOf(JSON.stringify({ type: 'assistant', uuid: 'u', message: { id: 'm', content: [{ type: 'tool_use', id: 't', name: 'TodoWrite', input: { todos: [{ content: 'a', status: 'pending' }] } }] } }), session)
     expect(facts.flatMap((fact) => (fact.kind === 'event' ? [fact.key] : []))).toEqual(['u.0', 'u.0.plan'])
   })
+  it.each([['a\nb\n', 2], ['a\nb', 2], ['\n', 1]])('counts the lines of a new file: %j', (content, added) => {
+    const line = { type: 'user', uuid: 'u', message: { content: [{ type: 'tool_result', tool_use_id: 't', content: 'done' }] }, toolUseResult: { filePath: 'new.txt', content, originalFile: null, structuredPatch: [] } }
+    const facts = factsOf(JSON.stringify(line), SessionId.parse('ses_000000000000'))
+    expect(facts.flatMap((fact) => (fact.kind === 'event' && fact.body.type === 'tool' ? fact.body.diffs.map((diff) => diff.added) : []))).toEqual([added])
+  })
 })
 
 describe('the plain driver', () => {

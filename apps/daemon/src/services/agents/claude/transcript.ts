@@ -113,13 +113,15 @@ const Result = z.looseObject({
   filePath: z.string().optional(), content: z.string().optional(), originalFile: z.string().nullable().optional(), durationMs: z.number().optional(),
   structuredPatch: z.array(z.looseObject({ oldStart: z.number(), oldLines: z.number(), newStart: z.number(), newLines: z.number(), lines: z.array(z.string()) })).optional(),
 })
+/** A line's end ends a line; it does not begin another. */
+const linesOf = (text: string): string[] => (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n')
 type ToolEvent = Extract<EventBody, { type: 'tool' }>
 function resultOf(value: unknown): Pick<ToolEvent, 'name' | 'diffs' | 'durationMs'> {
   const parsed = Result.safeParse(value)
   if (!parsed.success || parsed.data.filePath === undefined) return { name: '', diffs: [], durationMs: parsed.data?.durationMs ?? null }
   const { filePath, structuredPatch, content, originalFile } = parsed.data
   const lines = (structuredPatch ?? []).flatMap((hunk) => [`@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`, ...hunk.lines])
-  const created = lines.length === 0 && originalFile === null && content !== undefined ? content.split('\n').map((line) => `+${line}`) : []
+  const created = lines.length === 0 && originalFile === null && content !== undefined ? linesOf(content).map((line) => `+${line}`) : []
   const all = [...lines, ...created]
   if (all.length === 0) return { name: '', diffs: [], durationMs: null }
   const patch = all.join('\n')
