@@ -37,7 +37,7 @@ function start(): void {
   listenToKeys()
   startLive()
   addEventListener('pagehide', flush)
-  setTimeout(() => void import('./offline/later.ts').then(({ later }) => later(given === undefined)), LATER_MS)
+  setTimeout(() => void import('./offline/later.ts').then(({ later }) => later(given === undefined)), given === undefined ? 0 : LATER_MS)
 }
 
 start()

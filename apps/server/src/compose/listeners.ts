@@ -40,6 +40,8 @@ export function listenForPeople(options: { hostname: string | undefined; port: n
       backpressureLimit: 16 * 1024 * 1024,
       closeOnBackpressureLimit: true,
       sendPings: true,
+      // For the page's list and events; who sends says which messages are worth it, terminals' never are.
+      perMessageDeflate: true,
       idleTimeout: 120,
       open: (socket) => socket.data.opened(socket),
       message: (socket, message) => socket.data.message(socket, message),

@@ -6,7 +6,7 @@ import type { ToPage } from '@berth/wire/live'
 
 /** Of the web server's socket, what is used here. */
 export interface PageSocket {
-  sendText(text: string): number
+  sendText(text: string, compress?: boolean): number
   getBufferedAmount(): number
   close(code: number, reason: string): void
 }
@@ -27,12 +27,14 @@ export interface Outlet {
 const HIGH_WATER = 512 * 1024
 /** Above it, text of the moment is late already. */
 const LIVE_WATER = 64 * 1024
+/** Shorter ones gain nothing from being packed, and are wanted at once. */
+const PACK_FROM = 700
 
 export function createOutlet(socket: PageSocket): Outlet {
   let over = false
   let drained = Promise.withResolvers<void>()
   const sendText = (text: string): void => {
-    if (!over) socket.sendText(text)
+    if (!over) socket.sendText(text, text.length >= PACK_FROM)
   }
   return {
     async room() {

@@ -64,7 +64,7 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
       <Time workspace={workspace} stream={stream} />
       {name === 'sleeping' && <span>$0.00/h</span>}
       {typeof usage?.costMicros === 'number' ? <span>{money(usage.costMicros)}</span> : tokens > 0 && <span>{count(tokens)} tokens</span>}
-      {typeof usage?.contextPercent === 'number' && <span>{Math.round(usage.contextPercent)} % context</span>}
+      {typeof usage?.contextPercent === 'number' && usage.contextPercent >= 1 && <span>{Math.round(usage.contextPercent)} % context</span>}
       {workspace.isolation === 'none' && <span class="risk">not isolated</span>}
       {name === 'idle' && idle.stopsAt !== null && idle.stopsAt > now.value && <span class="wide">sleeps in {duration(idle.stopsAt - now.value)}</span>}
       <span class="grow" />

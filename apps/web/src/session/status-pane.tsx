@@ -76,7 +76,7 @@ function Cost({ workspace, turns }: { workspace: Workspace; turns: (Card & { kin
           {usage.costMicros !== null && <p><b>{money(usage.costMicros)}</b>so far</p>}
           <p><b>{count(usage.inputTokens)}</b>tokens read</p>
           <p><b>{count(usage.outputTokens)}</b>tokens written</p>
-          {usage.contextPercent !== null && <p><b>{Math.round(usage.contextPercent)} %</b>of the context</p>}
+          {usage.contextPercent !== null && usage.contextPercent >= 1 && <p><b>{Math.round(usage.contextPercent)} %</b>of the context</p>}
         </div>
       )}
       {usage?.model && <p class="meta">{inert(usage.model)}</p>}

@@ -36,9 +36,9 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     } else if (atEnd.peek()) toEnd()
   }, [nodes.length, view, writing, shown.value])
   useLayoutEffect(() => {
-    // The dock below grows and shrinks; the end stays the end.
+    // The dock below grows and shrinks, and rows get their true height when they are seen; the end stays the end.
     const observer = new ResizeObserver(() => { if (atEnd.peek()) toEnd() })
-    if (box.current) observer.observe(box.current)
+    for (const element of [box.current, box.current?.firstElementChild]) if (element) observer.observe(element)
     return () => observer.disconnect()
   }, [])
   const goUp = async () => {

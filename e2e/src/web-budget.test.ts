@@ -1,0 +1,96 @@
+/**
+ * What a phone pays for a session page: every byte that crosses the wire with a cold cache, from the address to the
+ * answer of the first tap, by the browser's own count (CDP encoded lengths), and where they went.
+ */
+import { afterAll, beforeAll, expect, test as plainTest } from 'bun:test'
+import { deflateRawSync } from 'node:zlib'
+import { chromium, type Browser } from 'playwright-core'
+import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
+import type { Workspace } from '@berth/wire'
+import { modelHost, modelUrl, setUpProviders } from './providers.ts'
+import { startProduct, type Product, eventually } from './product.ts'
+import { dirtyRepository } from './repository.ts'
+
+const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
+const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+export const BUDGET_BYTES = 50_000
+/** Enough that the first drawing holds as many as it ever does. */
+const EVENTS = 80
+const CALLS = 30
+
+const test = CHROMIUM === null ? plainTest.skip : plainTest
+let product: Product
+let model: ScriptedModel
+let repository: Awaited<ReturnType<typeof dirtyRepository>>
+let browser: Browser
+let long: Workspace
+const closers: (() => Promise<unknown> | void)[] = []
+
+beforeAll(async () => {
+  if (CHROMIUM === null) return
+  repository = await dirtyRepository()
+  closers.unshift(() => repository.remove())
+  const call = (at: number) => [{ text: `Step ${at}: looking at what module ${at} does before it is changed, because its callers are many.` }, { tool: 'bash', input: { command: `printf 'module ${at}: %s lines\\n' ${at * 37}; seq 1 ${at}` } }]
+  model = await startScriptedModel({ hostname: modelHost('local'), scenarios: { many: () => [...Array.from({ length: CALLS }, (_, at) => call(at + 1)), [{ text: 'All modules were looked at.' }]] } })
+  closers.unshift(() => model.close())
+  product = startProduct({ USER: 'ada' })
+  closers.unshift(() => product.close())
+  setUpProviders(product.home, model)
+  long = await product.json<Workspace>(['up', '.', '--provider', 'local', '--approvals', 'skip', '--prompt', 'please do [[many]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', 'long'], { cwd: repository.dir })
+  await eventually(async () => ((await (await product.fetch(`/api/v1/workspaces/${long.id}/events?after=${EVENTS}&limit=1000`)).json()) as { events: { body: { text?: string } }[] }).events.some(({ body }) => body.text === 'All modules were looked at.'), 'the last word is said', 150_000)
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET })
+  closers.unshift(() => browser.close())
+}, 300_000)
+
+afterAll(async () => {
+  for (const close of closers) await Promise.resolve(close()).catch((error: unknown) => console.error(error))
+}, 120_000)
+
+test('a session page costs at most 50,000 bytes until it answers a tap', async () => {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
+  const page = await context.newPage()
+  await page.goto((await product.cli(['web', '--no-open'])).stdout.trim())
+  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
+  await page.getByRole('heading', { name: 'Inbox' }).waitFor()
+  await page.goto('about:blank')
+  const session = await context.newCDPSession(page)
+  await session.send('Network.enable')
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true })
+  await session.send('Network.setBypassServiceWorker', { bypass: true })
+  const urls = new Map<string, string>()
+  const costs: { path: string; bytes: number }[] = []
+  let packed = false
+  let frames = 0
+  let strangers = 0
+  session.on('Network.responseReceived', ({ requestId, response }) => urls.set(requestId, response.url))
+  session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => void costs.push({ path: new URL(urls.get(requestId) ?? 'about:unknown').pathname, bytes: encodedDataLength }))
+  session.on('Network.requestWillBeSent', ({ request }) => { if (!request.url.startsWith('data:') && new URL(request.url).origin !== new URL(long.webUrl).origin) strangers += 1 })
+  // The browser shows frames unpacked; packed as the extension packs them, each by itself, they are at most so large.
+  session.on('Network.webSocketHandshakeResponseReceived', ({ response }) => (packed = /permessage-deflate/.test(response.headersText ?? JSON.stringify(response.headers))))
+  session.on('Network.webSocketFrameReceived', ({ response: { payloadData } }) => (frames += 4 + (packed && payloadData.length >= 700 ? deflateRawSync(payloadData).length : payloadData.length)))
+  await page.goto(long.webUrl)
+  await page.getByText('All modules were looked at.').waitFor()
+  await page.getByRole('button', { name: 'Actions' }).tap()
+  await page.getByRole('dialog').getByText('Pause all').waitFor()
+  const loaded = costs.reduce((sum, { bytes }) => sum + bytes, 0)
+  console.log([...costs.map(({ path, bytes }) => `${String(bytes).padStart(7)}  ${path}`), `${String(frames).padStart(7)}  the socket, until then${packed ? ', packed' : ''}`, `${String(loaded + frames).padStart(7)}  together, of ${BUDGET_BYTES}`].join('\n'))
+  expect(await page.getByRole('log').locator('.tool').count()).toBeGreaterThan(15)
+  expect(strangers).toBe(0)
+  expect(loaded).toBeGreaterThan(10_000)
+  expect(loaded + frames).toBeLessThanOrEqual(BUDGET_BYTES)
+  await context.close()
+}, 120_000)
+
+test('with scripts blocked the page is a readable status page', async () => {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, javaScriptEnabled: false })
+  const page = await context.newPage()
+  await page.goto((await product.cli(['web', '--no-open'])).stdout.trim())
+  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
+  await page.getByRole('heading', { name: 'Inbox' }).waitFor()
+  expect(await page.locator('main').innerText()).toContain('long')
+  await page.goto(long.webUrl)
+  expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('long')
+  expect(await page.getByRole('log').innerText()).toContain('All modules were looked at.')
+  expect(await page.locator('.noscript').innerText()).toContain('Scripts are blocked')
+  await context.close()
+}, 60_000)
