@@ -3,7 +3,7 @@
  * numbered; those of later issues are named where they will stand.
  *
  *   1 up · 2 the daemon dials out · 3 the prompt reaches the model with zero viewers · 4 an approval is asked
- *   5 answered by a second client · 6 a file is changed · 7 (hunk reviewed) · 8 (pushed through the gateway)
+ *   5 answered by a second client · 6 a file is changed · 7 a hunk is reviewed · 8 (pushed through the gateway)
  *   9 the work comes back by pull · 10 (preview) · 11 idle stops it · 12 start resumes the same conversation
  *   13 delete leaves nothing · 14 server stop leaves no process
  */
@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
+import type { Review } from '@berth/wire/review'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { dockerInventory, modelHost, modelUrl, setUpProviders } from './providers.ts'
 import { dirtyRepository, git } from './repository.ts'
@@ -72,6 +73,18 @@ for (const provider of ['local', 'docker'] as const) {
         expect(mine).toEqual(['approval.asked', 'approval.decided', 'approval.applied'])
       }
     }, 180_000)
+
+    test('7: a hunk is rejected and put back, and the rest accepted', async () => {
+      const seen = await product.json<Review>(['review', workspace.id])
+      const hunk = seen.files.find(({ path }) => path === 'hello.txt')?.hunks[0]
+      expect(hunk).toMatchObject({ mark: 'open', lines: ['+alpha', '+gamma'] })
+      const rejected = await product.json<Review & { gone: string[] }>(['review', workspace.id, '--reject', hunk?.hunkId ?? '', '--reason', 'not yet'])
+      expect(rejected).toMatchObject({ gone: [], unsent: 1 })
+      expect((await product.cli(['diff', workspace.id])).stdout).not.toContain('hello.txt')
+      expect(await product.json<Review>(['review', workspace.id, '--open', hunk?.hunkId ?? ''])).toMatchObject({ gone: [], unsent: 0, tree: seen.tree })
+      const accepted = await product.json<Review>(['review', workspace.id, '--accept', 'all'])
+      expect(accepted.reviewed).toBe(seen.tree)
+    }, 60_000)
 
     test('6, 9: the change comes back by pull, and the original tree is untouched', async () => {
       const before = await git(repository.dir, 'status', '--porcelain=v1', '-z')
