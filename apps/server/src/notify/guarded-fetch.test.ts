@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'bun:test'
 import { createGuardedFetch, checkedUrl, isPrivate } from './guarded-fetch.ts'
-import { startReceiver } from './test/push-service.ts'
-import type { Receiver } from './test/push-service.ts'
+import { startReceiver } from '@berth/testkit/push-service'
+import type { Receiver } from '@berth/testkit/push-service'
 
 let receiver: Receiver
 beforeAll(() => { receiver = startReceiver() })

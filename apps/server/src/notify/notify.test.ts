@@ -5,8 +5,8 @@ import type { ApprovalId, EventBody, Workspace } from '@berth/wire'
 import { NotifyMessage, PUSH_DECISION_PATH } from '@berth/wire/settings'
 import { startHarness } from '../test/harness.ts'
 import type { Harness } from '../test/harness.ts'
-import { decryptPush, makeSubscription, startReceiver, verifyVapid } from './test/push-service.ts'
-import type { Arrived, Device, Receiver } from './test/push-service.ts'
+import { decryptPush, makeSubscription, startReceiver, verifyVapid } from '@berth/testkit/push-service'
+import type { Arrived, Device, Receiver } from '@berth/testkit/push-service'
 
 setDefaultTimeout(30_000)
 

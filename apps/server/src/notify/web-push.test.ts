@@ -1,6 +1,6 @@
 import { expect, it } from 'bun:test'
 import { encryptPush, makeVapidKeys, PAYLOAD_LIMIT_BYTES, subscriptionKeys, vapidAuthorization } from './web-push.ts'
-import { decryptPush, makeSubscription, verifyVapid } from './test/push-service.ts'
+import { decryptPush, makeSubscription, verifyVapid } from '@berth/testkit/push-service'
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64url'))
 
