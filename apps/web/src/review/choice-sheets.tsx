@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { Icon } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
 import { count } from '../rooms/words.ts'
 import { Sheet } from '../rooms/sheet.tsx'
 import { Delta, PathName } from '../rooms/shown.tsx'
@@ -92,7 +93,7 @@ export function FilesSheet({ review, path, onChoose, onClose }: { review: Review
           const units = unitsOfFile(file)
           const decided = units.filter((unit) => unit.mark !== 'open').length
           return (
-            <button key={file.path} type="button" class="choice file-choice" aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
+            <button key={file.path} type="button" class="choice file-choice" aria-label={`${inert(file.path)}, ${decided} of ${units.length} decided`} aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
               <PathName path={file.path} />
               <Delta added={file.added} removed={file.removed} />
               <small>{file.huge && file.hunks.length === 0 ? 'large, loads on tap' : `${decided} of ${units.length} decided`}</small>

@@ -24,8 +24,9 @@ export function Diff({ hunk, language, two, wrap, comments, onLine, onUncomment 
   const shown = all ? rows : rows.slice(0, ROWS_SHOWN)
   const tap = (row: Row) => onLine?.(lineAt(row))
   const notes = (row: Row | null) => comments.filter((comment) => row !== null && (comment.side === 'new' ? row.after : row.before) === comment.line && (row.sign !== ' ' || comment.side === 'new')).map((comment) => <Note key={comment.commentId} comment={comment} onRemove={onUncomment} />)
+  const digits = String(Math.max(hunk.oldStart + hunk.oldLines, hunk.newStart + hunk.newLines)).length
   return (
-    <div class={`diff ${two ? 'two' : ''} ${wrap ? '' : 'scrolls'}`} tabIndex={wrap ? undefined : 0} role={wrap ? undefined : 'group'} aria-label={wrap ? undefined : 'Changed lines'}>
+    <div style={{ '--digits': digits }} class={`diff ${two ? 'two' : ''} ${wrap ? '' : 'scrolls'}`} tabIndex={wrap ? undefined : 0} role={wrap ? undefined : 'group'} aria-label={wrap ? undefined : 'Changed lines'}>
       <div class="rows">
         {two
           ? pairsOf(shown).map(({ left, right }, at) => (
