@@ -106,7 +106,7 @@ ${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join(
 <link rel="apple-touch-icon" href="/icon-192.png">
 </head>
 <body>
-<div hidden>${at.icons.replace(/<!--.*?-->|\n\s*/gs, '')}</div>
+<div hidden>${at.icons.replace(/<!--.*?-->|\n\s*|<g id="lines">|<\/g>(?=\s*<\/svg>)| fill="none"(?= id=)/gs, '')}</div>
 <div id="app">${APP_MARK}</div>
 ${BOOT_MARK}<noscript><p class="noscript">Scripts are blocked: you see how it stood when this page was loaded. Answers need <code>berth approve</code>, or scripts.</p></noscript>
 </body>

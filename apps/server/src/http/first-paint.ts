@@ -54,7 +54,7 @@ async function lastEvents(events: FirstPaintDeps['store']['events'], id: Workspa
   const read = await readFrom(events, id, Math.max(0, tail - PAINT_EVENTS))
   const kept: StoredEvent[] = []
   let bytes = 0
-  for (const event of read.toReversed()) {
+  for (const event of read.filter(({ body }) => DRAWN.includes(body.type)).toReversed()) {
     const short = shortened(event)
     bytes += JSON.stringify(short).length
     if (bytes > EVENTS_BYTES && kept.length > 0) break
@@ -74,9 +74,16 @@ async function readFrom(events: FirstPaintDeps['store']['events'], id: Workspace
   }
 }
 
+/** What the page draws from; of others it only counts the seq. */
+const DRAWN = ['message', 'prompt', 'tool', 'plan', 'usage', 'gap', 'turn.started', 'turn.ended', 'workspace.step', 'workspace.notice', 'approval.asked', 'approval.decided', 'approval.applied', 'approval.orphaned', 'approval.superseded']
+
 /** The same event with less in it, and `cut` where the rest can be asked for. */
-export function shortened(event: StoredEvent): StoredEvent {
-  const { body } = event
+export function shortened(stored: StoredEvent): StoredEvent {
+  // Names that nothing on the page reads are random, so they would not pack.
+  const { sessionId: _session, turnId: _turn, ...body } = stored.body
+  const { id: _id, workspaceId: _workspace, ...rest } = stored
+  // What is left out is what the drawing does not ask for.
+  const event = { ...rest, body } as StoredEvent
   if (body.type === 'message' || body.type === 'prompt') {
     const text = String(body['text'])
     return text.length <= TEXT_LIMIT ? event : { ...event, body: { ...body, text: `${text.slice(0, TEXT_LIMIT)}…`, cut: true } }

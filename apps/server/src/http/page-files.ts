@@ -24,6 +24,9 @@ const policyWith = (style: string) => [
   "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'", 'trusted-types berth-worker',
 ].join('; ')
 
+/** What a browser may open as a page of its own. */
+const OPENED = /^(?:text\/html|image\/svg)/
+
 interface Loaded { readonly assets: WebAssets; /** Around the drawing, and around what the script begins with. */ readonly shell: readonly [string, string, string] | null; readonly policy: string }
 
 export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPaint = async () => null): PageFiles {
@@ -42,12 +45,14 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
     if (!asset && (path.split('/').at(-1)?.includes('.') || shell === null)) return null
     if (!asset || shell === null) return answer({ body: await drawn(shell ?? ['', '', ''], await paint(path), encoding), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
     const cache = asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache'
-    if (encoding === null) return answer({ body: asset.body, type: asset.type, cache, policy, encoding })
+    return answer({ body: encoding === null ? asset.body : await packedOnce(asset, encoding), type: asset.type, cache, policy: OPENED.test(asset.type) ? policy : null, encoding })
+  }
+  function packedOnce(asset: WebAsset, encoding: Encoding): Promise<Uint8Array<ArrayBuffer>> {
     const known = packed.get(asset) ?? new Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>()
     packed.set(asset, known)
     const body = known.get(encoding) ?? best[encoding](asset.body)
     known.set(encoding, body)
-    return answer({ body: await body, type: asset.type, cache, policy, encoding })
+    return body
   }
 }
 
@@ -80,10 +85,11 @@ function chooseEncoding(accepted: string | null): Encoding | null {
   return (['br', 'gzip'] as const).find((name) => (offers.get(name) ?? 0) > 0) ?? null
 }
 
-function answer(file: { body: Uint8Array<ArrayBuffer>; type: string; cache: string; policy: string; encoding: Encoding | null }): Response {
+function answer(file: { body: Uint8Array<ArrayBuffer>; type: string; cache: string; /** Of what a browser opens as a page. */ policy: string | null; encoding: Encoding | null }): Response {
   return new Response(file.body, {
     headers: {
-      'content-type': file.type, 'cache-control': file.cache, 'content-security-policy': file.policy, vary: 'accept-encoding',
+      'content-type': file.type, 'cache-control': file.cache, vary: 'accept-encoding',
+      ...(file.policy === null ? {} : { 'content-security-policy': file.policy }),
       ...(file.encoding === null ? {} : { 'content-encoding': file.encoding }),
     },
   })
