@@ -20,6 +20,10 @@ describe('wordDiff', () => {
     expect(check(['const total = sum(a, b)', 'return total'], ['// why', 'const total = sum(a, c)', 'log(1)', 'return total'])).toEqual({ removed: ['b'], added: ['c'] })
   })
 
+  it('pairs a line with the one most like it, not with the nearest', () => {
+    expect(check(['const share = Math.round(total / parts)'], ['const share = Math.floor(total / parts)', 'const left = total - share * parts'])).toEqual({ removed: ['round'], added: ['floor'] })
+  })
+
   it('leaves a wholly new line to its sign', () => {
     expect(check(['keep this one = 1'], ['// a remark', 'keep this one = 2'])).toEqual({ removed: ['1'], added: ['2'] })
   })

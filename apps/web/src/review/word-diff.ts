@@ -10,7 +10,7 @@ export interface WordMarks { readonly removed: Range[][]; readonly added: Range[
 const PAIRS_LIMIT = 2500
 /** Cells of one comparison's table. */
 const CELLS_LIMIT = 40_000
-/** Share of the smaller line's letters that must be common. */
+/** Share of both lines' letters that must be common. */
 const ALIKE = 0.4
 
 interface Word { readonly text: string; readonly from: number }
@@ -47,8 +47,8 @@ function alike(before: readonly Word[], after: readonly Word[]): number {
     left.set(text, count - 1)
     return count > 0 ? [text] : []
   })
-  const least = Math.min(letters(before.map((word) => word.text)), letters(after.map((word) => word.text)))
-  return least === 0 ? 0 : letters(common) / least
+  const both = letters(before.map((word) => word.text)) + letters(after.map((word) => word.text))
+  return both === 0 ? 0 : (2 * letters(common)) / both
 }
 
 /** In order, so that the whole is as alike as can be. */
