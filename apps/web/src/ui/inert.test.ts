@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { inert, revealed } from './inert.ts'
+import { inert, LINE_LIMIT, revealed, shortened } from './inert.ts'
 
 test('terminal sequences are dropped from output, also when they are cut', () => {
   expect(inert('\u001b[1;31mred\u001b[0m \u001b]0;title\u0007plain \u001b]8;;http://x\u001b\\link \u001b[3')).toBe('red plain link ')
@@ -17,4 +17,14 @@ test('a command shows everything that is in it', () => {
   expect(revealed(command).map(({ text }) => text).join('')).toBe('rm ⟨U+202E⟩-rf⟨U+200B⟩ /⟨U+001B⟩[8m\n\techo⟨U+3164⟩')
   expect(revealed('git push --force')).toEqual([{ odd: false, text: 'git push --force' }])
   expect(revealed('')).toEqual([])
+})
+
+test('a line of ten million characters is cut, and the end of long output is shown', () => {
+  const { shown, hidden } = shortened(`first\n${'x'.repeat(10_000_000)}\nlast`, 2)
+  expect(shown.length).toBeLessThan(LINE_LIMIT + 200)
+  expect(shown).toEndWith('\nlast')
+  expect(shown).toContain('more characters')
+  expect(hidden).toBeGreaterThanOrEqual(0)
+  expect(shortened('a\nb\nc\n', 2)).toEqual({ shown: 'b\nc', hidden: 1 })
+  expect(shortened('a\nb', Infinity)).toEqual({ shown: 'a\nb', hidden: 0 })
 })
