@@ -44,7 +44,7 @@ function openScreen(): Screen {
     constructor(to: string) {
       super(to, { headers: { authorization: `Bearer ${token}` } } as unknown as string[])
     }
-  }
+  } as unknown as typeof WebSocket
   const socket = createPageSocket({
     url: `${url.replace(/^http/, 'ws')}${SOCKET_PATH}`, onState: () => {},
     on: (message) => { if (message.type === 'live') for (const live of message.items) hear({ live }); else hear({ other: message }) },
