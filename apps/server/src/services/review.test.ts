@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { BerthError } from '@berth/wire'
+import { pack } from '@berth/wire/git-bytes'
 import type { Review, ReviewFile } from '@berth/wire/review'
 import { startReviewWorld } from '../test/review-world.ts'
 import type { ReviewWorld } from '../test/review-world.ts'
@@ -307,4 +309,48 @@ test('rewinds the files, untracked ones too, and back again', async () => {
   expect((await w.reviews.checkpoints(w.id)).at(-1)).toMatchObject({ reason: 'what the workspace began with' })
   await w.turn('busy')
   expect(await w.reviews.rewind(w.id, { commit: rewound.before, conversation: false, by: 'pat' }).catch((error: unknown) => error)).toMatchObject({ code: 'workspace_busy' })
+})
+
+test('a daemon that lies is refused, and the server goes on', async () => {
+  threeEdits()
+  const honest = await w.bench.calls['review.read']({ against: null, limitBytes: 100_000 }, w.bench.signal)
+  const bomb = await pack('\0'.repeat(40_000_000))
+  for (const lie of [{ raw: 'garbage' }, { raw: bomb }, { patch: bomb }, { stat: await pack('1\t1\tx\0'.repeat(10)) }, { patch: await pack('diff --git a/x b/x\n@@ -1,9 +1,9 @@\n') }, { patch: '' }, { tree: 'x' }, { total: -1 }]) {
+    w.meddle = (method) => (method === 'review.read' ? Promise.resolve({ ...honest, ...lie }) : undefined)
+    const refused: unknown = await read().catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(Error)
+  }
+  w.meddle = null
+  expect((await read()).files).toHaveLength(1)
+})
+
+test('a daemon that does not know reviews, or whose directory is no repository, is said so', async () => {
+  w.meddle = (method) => Promise.reject(new BerthError('unsupported', `this daemon does not know ${method}`, { hint: 'stop and start the workspace to get a newer one' }))
+  expect(await read().catch((error: unknown) => error)).toMatchObject({ code: 'unsupported', hint: 'stop and start the workspace to get a newer one' })
+  w.meddle = null
+  await w.bench.sh('rm -rf .git')
+  expect(await read().catch((error: unknown) => error)).toMatchObject({ code: 'unsupported', message: expect.stringContaining('not a git repository') })
+})
+
+test('where the reviewed tree was collected, the review begins anew', async () => {
+  threeEdits()
+  await mark([{ path: 'a.txt', mark: 'accepted' }])
+  put('b.txt', 'later\n')
+  await w.bench.sh('git update-ref -d refs/berth/reviewed; git for-each-ref --format="delete %(refname)" refs/berth/checkpoints | git update-ref --stdin; git gc -q --prune=now')
+  const review = await read()
+  expect(review.files.filter(({ hunks }) => hunks.some((hunk) => hunk.mark === 'open')).map(({ path }) => path)).toEqual(['a.txt', 'b.txt'])
+  expect((await mark(review.files.map(({ path }) => ({ path, mark: 'accepted' as const })))).review).toMatchObject({ reviewed: review.tree })
+})
+
+test('two people who decide at the same moment both get what they decided', async () => {
+  threeEdits()
+  const review = await read()
+  const [first, second, third] = file(review, 'a.txt').hunks.map(({ hunkId }) => hunkId)
+  const decide = (hunkId: string | undefined, to: 'accepted' | 'rejected', by: string) => w.reviews.mark(w.id, { tree: review.tree, marks: [{ path: 'a.txt', hunkId: hunkId ?? '', mark: to }] }, by)
+  const answers = await Promise.all([decide(first, 'accepted', 'pat'), decide(second, 'rejected', 'ana'), decide(third, 'accepted', 'ana')])
+  expect(answers.flatMap(({ gone }) => gone)).toEqual([])
+  expect(file(await read(), 'a.txt').hunks.map((hunk) => hunk.mark)).toEqual(['accepted', 'rejected', 'accepted'])
+  const sent = await Promise.all([w.reviews.send(w.id, null, 'pat'), w.reviews.send(w.id, null, 'ana')])
+  expect(sent.map((one) => one.sent).toSorted()).toEqual([0, 1])
+  expect(prompts()).toHaveLength(1)
 })
