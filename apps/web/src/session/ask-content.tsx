@@ -9,13 +9,13 @@ export function AskContent({ ask }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 
   if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
   if (typeof command === 'string') return <Command text={command} />
   if (typeof before === 'string' && typeof after === 'string') return <Replacement before={before} after={after} />
-  if (typeof content === 'string' && pathOf(ask) !== null) return <div class="diff"><div class="a"><Command text={content} /></div></div>
+  if (typeof content === 'string' && pathOf(ask) !== null) return <div class="ask-diff"><div class="a"><Command text={content} /></div></div>
   return <Command text={JSON.stringify(ask.input, null, 2)} />
 }
 
 function Replacement({ before, after }: { before: string; after: string }) {
   return (
-    <div class="diff">
+    <div class="ask-diff">
       {before !== '' && <div class="d"><Command text={before} /></div>}
       {after !== '' && <div class="a"><Command text={after} /></div>}
     </div>
