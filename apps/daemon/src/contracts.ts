@@ -76,7 +76,7 @@ export interface Terminal {
   write(bytes: Uint8Array): Promise<void>
   /** The visible screen as text, without colours. */
   snapshot(): Promise<string>
-  /** The visible screen with its colours as ANSI text; nobody is attached. Of a holder's terminal: the last bytes it wrote. */
+  /** The visible screen with its colours as ANSI text; nobody is attached. */
   picture(): Promise<{ ansi: string; cols: number; rows: number }>
   /** Null while the program runs. */
   exited(): Promise<{ code: number | null } | null>

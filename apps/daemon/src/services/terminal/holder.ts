@@ -14,14 +14,11 @@ import type { HolderInfo } from './holder-frames.ts'
 import type { HolderSpec } from './holder-process.ts'
 import { pasteText } from './paste.ts'
 import { createPump } from './pump.ts'
-import { renderScreen } from './screen.ts'
+import { renderPicture, renderScreen } from './screen.ts'
 import { checkTerminalId, DEFAULT_SIZE, launchArgv, socketPath, terminalMark } from './spec.ts'
 import type { TerminalDeps, TerminalSpec } from './spec.ts'
 
 const READY_MS = 10_000
-/** Enough for what is on a screen; escapes take six times the room as JSON. */
-const PICTURE_LIMIT_BYTES = 96 * 1024
-const LINE_FEED = 10
 const KEYS = { Enter: '\r', Escape: '\u001b', 'C-c': '\u0003' } as const
 
 export function createHolderTerminals(deps: TerminalDeps): Terminals & { close(): void } {
@@ -128,10 +125,8 @@ function createTerminal(deps: TerminalDeps, at: At): HeldTerminal {
     },
     async picture() {
       const [size, ring] = await Promise.all([info(), readRing(at.socket)])
-      const tail = ring.subarray(Math.max(0, ring.length - PICTURE_LIMIT_BYTES))
-      // From the beginning of a line, when older bytes are left out.
-      const whole = tail.length === ring.length ? tail : tail.subarray(tail.indexOf(LINE_FEED) + 1)
-      return { ansi: new TextDecoder().decode(whole), cols: size?.cols ?? DEFAULT_SIZE.cols, rows: size?.rows ?? DEFAULT_SIZE.rows }
+      const { cols, rows } = { cols: size?.cols ?? DEFAULT_SIZE.cols, rows: size?.rows ?? DEFAULT_SIZE.rows }
+      return { ansi: renderPicture(ring, { cols, rows }), cols, rows }
     },
     async exited() {
       const state = await info()

@@ -1,7 +1,9 @@
 /**
- * What a program's bytes leave on the screen, as text without colours. A small model of a VT: enough for a picture
- * that a person or a test reads, not a terminal. Only the holder needs it; tmux has its own.
+ * What a program's bytes leave on the screen, as text, with colours or without. A small model of a VT: enough for a
+ * picture that a person or a test reads, not a terminal. Only the holder needs it; tmux has its own.
  */
+import { createLook, lineWithLooks, plainOf, withLook } from './screen-look.ts'
+
 interface Size { readonly cols: number; readonly rows: number }
 interface Screen { cells: string[][]; row: number; col: number; top: number; bottom: number; saved: { row: number; col: number } }
 
@@ -11,14 +13,22 @@ export function renderScreen(bytes: Uint8Array, size: Size): string {
   return vt.text()
 }
 
+/** The same with its colours: lines of text with SGR sequences and nothing that moves. */
+export function renderPicture(bytes: Uint8Array, size: Size): string {
+  const vt = createVt(size)
+  vt.feed(new TextDecoder().decode(bytes))
+  return vt.picture()
+}
+
 function blank(size: Size): Screen {
   return { cells: Array.from({ length: size.rows }, () => emptyLine(size)), row: 0, col: 0, top: 0, bottom: size.rows - 1, saved: { row: 0, col: 0 } }
 }
 const emptyLine = (size: Size): string[] => Array<string>(size.cols).fill(' ')
 const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value))
 
-function createVt(size: Size): { feed(text: string): void; text(): string } {
+function createVt(size: Size): { feed(text: string): void; text(): string; picture(): string } {
   let screen = blank(size)
+  const look = createLook()
   let main: Screen | null = null
   const scroll = (lines: number): void => {
     for (let count = 0; count < Math.min(Math.abs(lines), size.rows); count++) {
@@ -41,7 +51,7 @@ function createVt(size: Size): { feed(text: string): void; text(): string } {
       lineFeed()
     }
     const line = screen.cells[screen.row]
-    if (line !== undefined) line[screen.col] = character
+    if (line !== undefined) line[screen.col] = withLook(look.codes(), character)
     screen.col++
     if (isWide(character) && screen.col < size.cols) {
       if (line !== undefined) line[screen.col] = ''
@@ -64,7 +74,10 @@ function createVt(size: Size): { feed(text: string): void; text(): string } {
     }
   }
   const escape = (final: string): void => {
-    if (final === 'c') screen = blank(size)
+    if (final === 'c') {
+      screen = blank(size)
+      look.take([0])
+    }
     if (final === 'D') lineFeed()
     if (final === 'E') { screen.col = 0; lineFeed() }
     if (final === 'M') { if (screen.row === screen.top) scroll(-1); else screen.row = Math.max(0, screen.row - 1) }
@@ -74,7 +87,8 @@ function createVt(size: Size): { feed(text: string): void; text(): string } {
   const csi = (mark: string, parameters: readonly number[], final: string): void => {
     if (mark === '?') {
       if ((final === 'h' || final === 'l') && parameters.some((mode) => mode === 47 || mode === 1047 || mode === 1049)) alternate(final === 'h')
-    } else if (mark === '') applyCsi(screen, { size, parameters, final, scroll })
+    } else if (mark === '' && final === 'm') look.take(parameters)
+    else if (mark === '') applyCsi(screen, { size, parameters, final, scroll })
   }
   return {
     feed(text) {
@@ -88,7 +102,8 @@ function createVt(size: Size): { feed(text: string): void; text(): string } {
         else if (short !== undefined) escape(short)
       }
     },
-    text: () => `${screen.cells.map((line) => line.join('').trimEnd()).join('\n').trimEnd()}\n`,
+    text: () => `${screen.cells.map((line) => line.map(plainOf).join('').trimEnd()).join('\n').trimEnd()}\n`,
+    picture: () => screen.cells.map(lineWithLooks).join('\n').replace(/\n+$/, ''),
   }
 }
 
