@@ -4,6 +4,7 @@ import { streamOf } from '../state/live.ts'
 import { sendAll } from '../state/outbox.ts'
 import { readPhrases } from '../state/phrases.ts'
 import { approvals, offlineSince, route, workspaces } from '../state/session.ts'
+import { say } from '../shell/toast.tsx'
 import { begin } from '../begin.ts'
 import { keepList, keepSession, readList, readSession } from './cache.ts'
 
@@ -11,6 +12,7 @@ const KEEP_MS = 2000
 
 export function later(withoutServer: boolean): void {
   void readPhrases()
+  offerInstall()
   void register()
   if (withoutServer) void fromCache().catch(() => undefined)
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -41,6 +43,24 @@ export async function fromCache(): Promise<void> {
   if (workspaces.value !== null) return
   offlineSince.value = list.at
   begin({ now: Date.now(), workspaces: list.workspaces, approvals: list.approvals, stream: at.at === 'workspace' && session ? { id: at.id, events: session.events, after: session.after } : null })
+}
+
+const OFFERED = 'berth.install-offered'
+interface InstallEvent extends Event { prompt(): Promise<unknown> }
+
+/** Once a device: the browser says that this page could be an app. */
+function offerInstall(): void {
+  addEventListener('beforeinstallprompt', (event) => {
+    event.preventDefault()
+    try {
+      if (localStorage.getItem(OFFERED) !== null) return
+      localStorage.setItem(OFFERED, String(Date.now()))
+    } catch {
+      return
+    }
+    // Chromium's own event; only it sends one of this name.
+    say('Berth can stand on the home screen of this device', () => void (event as InstallEvent).prompt(), 'Install')
+  })
 }
 
 async function register(): Promise<void> {

@@ -2,14 +2,14 @@
 import { signal } from '@preact/signals'
 
 export const UNDO_MS = 5000
-interface Toast { readonly text: string; readonly undo: (() => void) | null }
+interface Toast { readonly text: string; readonly undo: (() => void) | null; readonly label?: string }
 export const toast = signal<Toast | null>(null)
 let timer: ReturnType<typeof setTimeout> | undefined
 let pending: (() => void) | null = null
 
-export function say(text: string, undo: (() => void) | null = null): void {
+export function say(text: string, undo: (() => void) | null = null, label = 'Undo'): void {
   flush()
-  toast.value = { text, undo }
+  toast.value = { text, undo, label }
   clearTimeout(timer)
   timer = setTimeout(() => (toast.value = null), UNDO_MS)
 }
@@ -47,7 +47,7 @@ export function Toasts() {
   }
   return (
     <div class="toasts" role="status">
-      {shown && <p class="toast"><span class="grow">{shown.text}</span>{shown.undo && <button type="button" class="btn quiet" onClick={undo}>Undo</button>}</p>}
+      {shown && <p class="toast"><span class="grow">{shown.text}</span>{shown.undo && <button type="button" class="btn quiet" onClick={undo}>{shown.label ?? 'Undo'}</button>}</p>}
     </div>
   )
 }

@@ -6,6 +6,7 @@ import { API_PREFIX } from '@berth/wire/routes'
 import type { ApprovalId, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
+import { sayAnswered } from './decide.ts'
 import { approvals, endpoint, isOpen, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, workspaceOf, workspaces } from './session.ts'
 import { createStream, type Stream } from './stream.ts'
 
@@ -111,7 +112,9 @@ function take(message: Parameters<PageSocketOptions['on']>[0]): void {
       fresh.value = true
       return
     case 'workspace': return putWorkspace(message.workspace)
-    case 'approval': return putApproval(message.approval)
+    case 'approval':
+      sayAnswered(message.approval)
+      return putApproval(message.approval)
     case 'live': return streams.get(message.workspaceId)?.stream.live(message.items)
     case 'cursor-gone': {
       const entry = streams.get(message.workspaceId)
