@@ -20,6 +20,7 @@ export const deadlines = {
   dialHome,
   /** From the wish to the agent started: clone, image build and upload included. */
   provision,
+  /** Between two signs of the code that a person sends. */
   uploadIdle: 10 * MINUTE,
   stopSave: 20 * SECOND,
   stopTotal: 30 * SECOND,

@@ -99,6 +99,13 @@ export function createNotifications({ sql, random, log }: StoreContext): Notific
       })
     },
 
+    async toldSince(workspaceId, since) {
+      const [row] = await sql<{ most: number }[]>`
+        select coalesce(max(told), 0)::int as most from
+          (select count(*) as told from notifications where created_at >= ${since} and gave_up is null and message ->> 'workspaceId' = ${workspaceId} group by user_id, channel) as of_channel`
+      return row?.most ?? 0
+    },
+
     async settle(approvalId, now) {
       return sql.begin(async (tx) => {
         const [ask, reminder] = [askKey(approvalId), reminderKey(approvalId)]

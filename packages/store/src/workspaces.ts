@@ -86,6 +86,10 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
     async setChanges(id, changes, now) {
       await sql`update workspaces set changes = ${changes === null || changes === undefined ? null : json(sql, changes)}, updated_at = ${now} where id = ${id}`
     },
+    async noteArrival(id, now) {
+      await sql`update workspaces set last_active_at = greatest(last_active_at, ${now}) where id = ${id}`
+    },
+
     async setKeepAlive(id, until, now) {
       await sql`update workspaces set keep_alive_until = ${until}, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
     },

@@ -7,6 +7,7 @@ import { Presence, SOCKET_PATH } from '@berth/wire/live'
 import { API_PREFIX } from '@berth/wire/routes'
 import { PUSH_DECISION_PATH } from '@berth/wire/settings'
 import type { Server } from 'bun'
+import { arriving } from '../services/arriving.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { upload } from '../services/files.ts'
 import { requireRecord } from '../services/view.ts'
@@ -104,7 +105,7 @@ async function hostedGit(deps: ServiceDeps, at: { id: WorkspaceId; path: string;
   const { workspace } = await requireRecord(deps, at.id)
   if (workspace.wish.target === 'deleted') throw new BerthError('not_found', `${workspace.name} is deleted`)
   const dir = await deps.repositories.ensure(at.id)
-  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: at.request, log: deps.log })
+  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? at.request : arriving(deps, at.id, at.request), log: deps.log })
 }
 
 async function besideContract({ deps, request, url, server }: Routed, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
@@ -135,7 +136,7 @@ async function putArchive(deps: ServiceDeps, id: WorkspaceId, request: Request):
   const { workspace } = await requireRecord(deps, id)
   if (workspace.source.kind !== 'archive') throw new BerthError('conflict', `${workspace.name} does not come from an archive`)
   if (workspace.sourceReady || workspace.wish.target === 'deleted') throw new BerthError('conflict', 'the upload is complete already')
-  return Response.json({ bytes: await deps.uploads.write(id, request) })
+  return Response.json({ bytes: await deps.uploads.write(id, arriving(deps, id, request)) })
 }
 
 function workspaceId(text: string | undefined): WorkspaceId {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { Channel } from '../ports/notify-store.ts'
 import { quietUntil } from './quiet.ts'
 import { decideRetry, decideSend, GIVE_UP_MS } from './send.ts'
-import { tell } from './tell.ts'
+import { tell, TOLD_PER_HOUR } from './tell.ts'
 import type { Happening, Listener } from './tell.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0)
@@ -15,7 +15,7 @@ const userId = 'usr_000000000000' as UserId
 const ON = { 'needs-you': true, 'turn-done': true, failed: true, stopped: true, reminder: true }
 const settings = (over: Partial<NotifySettings> = {}): NotifySettings => ({ reasons: ON, quiet: null, reminderMs: 60_000, ntfy: null, webhook: null, ...over })
 const CHANNELS: Channel[] = ['push:dev_a', 'push:dev_b', 'ntfy', 'webhook']
-const listener = (over: Partial<Listener> = {}): Listener => ({ userId, settings: settings(), channels: CHANNELS.map((channel) => ({ channel, since: 0 })), present: false, ...over })
+const listener = (over: Partial<Listener> = {}): Listener => ({ userId, settings: settings(), channels: CHANNELS.map((channel) => ({ channel, since: 0 })), present: false, toldLately: 0, ...over })
 const asked: Happening = { kind: 'asked', approval: { approvalId: 'apr_000000000000' as ApprovalId, kind: 'permission', tool: 'Bash', title: 'run: rm -rf build', input: { command: 'rm -rf build' }, cwd: '/w', askedAt: NOW } }
 const happened = (kind: 'turn-done' | 'failed' | 'stopped', at = NOW): Happening => ({ kind, id: 'evt_1', at, detail: 'words' })
 const booleans = [true, false]
@@ -57,6 +57,11 @@ describe('who is told', () => {
     expect(tell(happened('turn-done'), workspace, listener({ channels }), NOW).map(({ channel }) => channel)).toEqual(['ntfy'])
     // A question that is still open is news to any of them.
     expect(tell(asked, workspace, listener({ channels }), NOW).length).toBe(4)
+  })
+  it('does not ring without end for one workspace, and keeps a place for questions', () => {
+    const told = (happening: Happening, toldLately: number) => tell(happening, workspace, listener({ toldLately }), NOW).filter(({ gaveUp }) => gaveUp === undefined).length
+    expect([told(happened('failed'), TOLD_PER_HOUR.others - 1), told(happened('failed'), TOLD_PER_HOUR.others)]).toEqual([4, 0])
+    expect([told(asked, TOLD_PER_HOUR.others), told(asked, TOLD_PER_HOUR.questions)]).toEqual([8, 0])
   })
   it('gives words that fit and steer no screen, whatever the agent wrote', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), fc.string({ unit: 'binary', maxLength: 300 }), (text, name) => {

@@ -16,10 +16,14 @@ export interface Listener {
   readonly channels: readonly { readonly channel: Channel; readonly since: number }[]
   /** They look at this workspace now. Counts for everything but questions. */
   readonly present: boolean
+  /** How often they were told of this workspace within the last hour. */
+  readonly toldLately: number
 }
 
 export const askKey = (approvalId: string): string => `ask:${approvalId}`
 export const reminderKey = (approvalId: string): string => `remind:${approvalId}`
+/** A machine that is not ours any more could make a phone ring all night. Questions have a limit of their own, and wait in the list. */
+export const TOLD_PER_HOUR = { questions: 300, others: 60 } as const
 const TITLE_LIMIT = 120
 const BODY_LIMIT = 500
 
@@ -27,6 +31,7 @@ export function tell(happening: Happening, workspace: { readonly id: WorkspaceId
   const { userId, channels, settings } = listener
   if (happening.kind === 'asked') {
     const { approval } = happening
+    if (listener.toldLately >= TOLD_PER_HOUR.questions) return []
     return channels.flatMap(({ channel }) => [
       ...(settings.reasons['needs-you'] ? [{ userId, channel, key: askKey(approval.approvalId), message: messageOf('needs-you', happening, workspace), dueAt: heldUntil(settings, now) }] : []),
       ...(settings.reasons.reminder && settings.reminderMs > 0
@@ -35,9 +40,15 @@ export function tell(happening: Happening, workspace: { readonly id: WorkspaceId
     ])
   }
   const { kind, id, at } = happening
-  const gaveUp = !settings.reasons[kind] ? 'switched off' : listener.present ? 'somebody was looking' : null
+  const gaveUp = silence(kind, listener)
   return channels.flatMap(({ channel, since }) =>
     at < since ? [] : [{ userId, channel, key: `event:${id}`, message: messageOf(kind, happening, workspace), dueAt: heldUntil(settings, now), ...(gaveUp === null ? {} : { gaveUp }) }])
+}
+
+function silence(reason: 'turn-done' | 'failed' | 'stopped', { settings, present, toldLately }: Listener): string | null {
+  if (!settings.reasons[reason]) return 'switched off'
+  if (present) return 'somebody was looking'
+  return toldLately >= TOLD_PER_HOUR.others ? 'too many within an hour' : null
 }
 
 function heldUntil(settings: NotifySettings, at: number): number {

@@ -1,5 +1,5 @@
 /** What telling people needs kept: their settings, their devices, what is to be told, and the answers a notification may give. */
-import type { ApprovalId, Decision, OrgId, UserId } from '@berth/wire'
+import type { ApprovalId, Decision, OrgId, UserId, WorkspaceId } from '@berth/wire'
 import type { NotifyMessage, PushDevice, Settings } from '@berth/wire/settings'
 
 /** Secrets. */
@@ -55,6 +55,8 @@ export interface NotificationStore {
   channels(): Promise<{ userId: UserId; channels: { channel: Channel; since: number }[] }[]>
   /** Written once for each key and channel. One that waits under the same tag is replaced by the newer one. */
   add(rows: readonly NewNotification[], now: number): Promise<number>
+  /** How often one workspace was told of over the channel that heard most, since then. */
+  toldSince(workspaceId: WorkspaceId, since: number): Promise<number>
   /** Nobody needs to answer any more: what was not told yet is not told, and what was told is withdrawn. */
   settle(approvalId: ApprovalId, now: number): Promise<number>
   /** Due ones, each counted as tried and due again after `leaseMs` should this server die. */

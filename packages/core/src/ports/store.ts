@@ -50,6 +50,8 @@ export interface WorkspaceStore {
   setSourceReady(id: WorkspaceId, now: number): Promise<void>
   /** What a turn left to review. Announced by nobody: it follows from the turn's end. */
   setChanges(id: WorkspaceId, changes: WorkspaceRow['changes'], now: number): Promise<void>
+  /** Bytes of the workspace's code came from a person. */
+  noteArrival(id: WorkspaceId, now: number): Promise<void>
   setKeepAlive(id: WorkspaceId, until: number | null, now: number): Promise<void>
   failWorkspace(id: WorkspaceId, failure: { code: string; message: string; hint: string | null }, now: number): Promise<void>
   secrets(id: WorkspaceId): Promise<NewWorkspace['secrets']>

@@ -122,6 +122,16 @@ describe('decide', () => {
     const asked = NOW - deadlines.provision - 1
     expect(check({ wish: wish('running', { at: asked }) }, { ...up, ensuringSince: asked })).toMatchObject({ do: 'fail', refusal: { code: 'timeout' } })
   })
+  it('fails what never gets its code, but waits while that comes or the server was away', () => {
+    const asked = NOW - deadlines.uploadIdle - 1
+    const waiting = { wish: wish('running', { at: asked }), sourceReady: false, lastActiveAt: asked }
+    const machine = { ...up, ensuringSince: asked }
+    expect(check(waiting, machine)).toMatchObject({ do: 'fail', refusal: { code: 'timeout', message: expect.stringContaining('nothing of the code') } })
+    expect(check(waiting, null)).toMatchObject({ do: 'fail' })
+    expect(check({ ...waiting, lastActiveAt: NOW - 1_000 }, machine)).not.toMatchObject({ do: 'fail' })
+    expect(check({ ...waiting, sourceReady: true }, machine)).not.toMatchObject({ do: 'fail' })
+    expect(decide(record(waiting, machine), NOW, { ...here, upSince: NOW - 1_000 })).not.toMatchObject({ do: 'fail' })
+  })
   it('saves before it stops, once', () => {
     const stopped = { wish: wish('stopped') }
     expect(check(stopped, up)).toEqual({ do: 'prepare-stop', withinMs: deadlines.stopSave })

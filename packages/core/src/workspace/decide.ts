@@ -106,6 +106,8 @@ function decideRunning(record: WorkspaceRecord, now: number, context: DecideCont
   const { failure, wish } = workspace
   // Failing is also a wish to stop; a crash between the two must not leave it charging.
   if (failure !== null && failure.at > wish.at) return { do: 'fail', refusal: { code: failure.code as ErrorCode, message: failure.message, hint: failure.hint } }
+  const missing = missingCode(record, now, context)
+  if (missing !== null) return { do: 'fail', refusal: missing }
   if (machine === null || machine.endedAt !== null) return { do: 'begin', generation: workspace.generation + 1 }
   const overdue = overdueRefusal(record, machine, { now, context })
   if (overdue !== null) return { do: 'fail', refusal: overdue }
@@ -171,6 +173,13 @@ function overdueRefusal(record: WorkspaceRecord, machine: MachineRow, at: { now:
     return { code: 'daemon_unreachable', message: `nothing was heard from the machine for ${deadlines.unreachable / 60_000} minutes; its disk is kept`, hint: '`berth start` tries again' }
   }
   return link.is === 'dialling' ? overdueDial(record, machine, { fresh: context.fresh, elapsed }) : null
+}
+
+/** Whoever was sending the code went away without a word. */
+function missingCode({ workspace }: WorkspaceRecord, now: number, context: DecideContext): Refusal | null {
+  const { sourceReady, lastActiveAt, wish } = workspace
+  if (sourceReady || now - Math.max(lastActiveAt, wish.at, context.upSince) <= deadlines.uploadIdle) return null
+  return { code: 'timeout', message: `nothing of the code arrived for ${deadlines.uploadIdle / 60_000} minutes`, hint: 'run `berth up` again' }
 }
 
 /** The machine was asked for and its daemon has not been heard yet. */
