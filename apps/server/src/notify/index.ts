@@ -33,6 +33,8 @@ export interface Notifying {
 const LOOK_EVERY_MS = 60_000
 const DATABASE_AWAY_MS = 2000
 const SOONEST_MS = 20
+/** An agent at work appends many events a second; they are looked at together. */
+const GATHER_MS = 50
 const PRUNE_EVERY_MS = 6 * 3600_000
 const KEEP_ROWS_MS = 7 * 24 * 3600_000
 
@@ -53,6 +55,7 @@ export function startNotifying(deps: NotifyDeps): Notifying {
   const watcher = createWatcher({ store, clock, present: async (id) => (await store.viewers.count(id, clock.now() - deadlines.viewerGone)) > 0 })
 
   const moved = new Set<WorkspaceId>()
+  let gathering: ReturnType<typeof setTimeout> | null = null
   let refreshDue = true
   let refreshedAt = 0
   let prunedAt = clock.now()
@@ -60,7 +63,10 @@ export function startNotifying(deps: NotifyDeps): Notifying {
   const remove = store.events.onAppend((id) => {
     if (!watcher.listening) return
     moved.add(id)
-    bell.ring()
+    gathering ??= setTimeout(() => {
+      gathering = null
+      bell.ring()
+    }, GATHER_MS)
   })
 
   /** One that fails costs the others nothing, and is looked at again. */
@@ -120,6 +126,7 @@ export function startNotifying(deps: NotifyDeps): Notifying {
     async stop() {
       stopping = true
       remove()
+      if (gathering !== null) clearTimeout(gathering)
       bell.ring()
       await looping
     },

@@ -26,6 +26,7 @@ const TYPES = ['approval.asked', 'approval.decided', 'approval.applied', 'approv
 /** What happened longer ago while no server ran is no news. Questions that still wait always are. */
 const LOOK_BACK_MS = 6 * 3600_000
 const PAGE = 500
+const HOUR_MS = 3600_000
 
 export function createWatcher(deps: WatchDeps): Watcher {
   const { store, clock } = deps
@@ -37,8 +38,10 @@ export function createWatcher(deps: WatchDeps): Watcher {
   const tellOf = async ({ workspace }: WorkspaceRecord, happening: Happening): Promise<void> => {
     const channels = listeners.get(workspace.creatorId) ?? []
     if (channels.length === 0 || workspace.deletedAt !== null) return
-    const [own, present] = await Promise.all([store.settings.get(workspace.creatorId), deps.present(workspace.id, workspace.creatorId)])
-    await store.notifications.add(tell(happening, workspace, { userId: workspace.creatorId, settings: own.settings.notify, channels, present }, clock.now()), clock.now())
+    const [own, present, toldLately] = await Promise.all([
+      store.settings.get(workspace.creatorId), deps.present(workspace.id, workspace.creatorId), store.notifications.toldSince(workspace.id, clock.now() - HOUR_MS),
+    ])
+    await store.notifications.add(tell(happening, workspace, { userId: workspace.creatorId, settings: own.settings.notify, channels, present, toldLately }, clock.now()), clock.now())
   }
 
   /** The row is asked and not the event: a machine may say anything of a question that is another workspace's. */
