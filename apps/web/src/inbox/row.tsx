@@ -3,7 +3,7 @@ import type { Workspace } from '@berth/wire'
 import { approvals, linkTo, now, pathTo } from '../state/session.ts'
 import { askLine } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
-import { ago, Delta, duration, elapsed, Icon, plural, stateOf, type StateName } from '../ui/icon.tsx'
+import { ago, Delta, duration, elapsed, Icon, placeOf, plural, stateOf, type StateName } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 
 export function Row({ workspace, current }: { workspace: Workspace; current: boolean }) {
@@ -40,7 +40,7 @@ function Side({ workspace }: { workspace: Workspace }) {
 
 function Second({ workspace }: { workspace: Workspace }) {
   const { name, word, tone } = stateOf(workspace)
-  const place = ` · ${inert(workspace.repository)}`
+  const place = ` · ${inert(placeOf(workspace.repository))}`
   if (name === 'needs') {
     const asked = approvals.value.find(({ workspaceId }) => workspaceId === workspace.id)
     return <>{asked ? inert(askLine(asked)) : <b class={tone}>{word}</b>}</>

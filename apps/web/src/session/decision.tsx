@@ -5,7 +5,7 @@ import type { Approval, Decision } from '@berth/wire'
 import { decide, type Answer } from '../state/decide.ts'
 import { fresh } from '../state/live.ts'
 import { linkTo, now, offlineSince, pathTo } from '../state/session.ts'
-import { ago, Icon } from '../ui/icon.tsx'
+import { ago, Icon, placeOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { questionOf } from '../ui/tool-words.ts'
 import { AskContent } from './ask-content.tsx'
@@ -56,7 +56,7 @@ function Head({ question, ask, place, of }: { question: string; ask: Asked; plac
       <Icon name="st-needs" />
       <h3>{inert(question)}</h3>
       <span class="meta">{of ?? ago(ask.askedAt, now.value)}</span>
-      {place ? <p class="meta"><b>{place.name}</b> · {inert(place.repository)}</p> : ask.cwd && ask.kind === 'permission' && <p class="meta">in <code>{inert(ask.cwd)}</code></p>}
+      {place ? <p class="meta"><b>{place.name}</b> · {inert(placeOf(place.repository))}</p> : ask.cwd && ask.kind === 'permission' && <p class="meta">in <code>{inert(ask.cwd)}</code></p>}
     </>
   )
   return place ? <a class="head" {...linkTo(pathTo(ask.workspaceId))}>{body}</a> : <header class="head">{body}</header>

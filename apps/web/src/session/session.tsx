@@ -10,7 +10,7 @@ import { Skeleton } from '../shell/lazy.tsx'
 import { openMenu } from '../shell/menu.tsx'
 import { actionsOf } from '../shell/actions.ts'
 import { BottomBar } from '../shell/bottom-bar.tsx'
-import { count, duration, elapsed, Icon, money, StateBadge, stateOf } from '../ui/icon.tsx'
+import { count, duration, elapsed, Icon, money, placeOf, StateBadge, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { Composer } from './composer.tsx'
 import { DecisionCard, type Asked } from './decision.tsx'
@@ -46,7 +46,7 @@ function Top({ workspace }: { workspace: Workspace }) {
       <a class="icon back" aria-label="All workspaces" {...linkTo('/')}><Icon name="i-back" /></a>
       <div class="grow">
         <h1 title={workspace.name}>{workspace.name}</h1>
-        <p class="meta" title={workspace.repository}>{inert(workspace.repository)}{workspace.branch ? ` · ${inert(workspace.branch)}` : ''}</p>
+        <p class="meta" title={workspace.repository}>{inert(placeOf(workspace.repository))}{workspace.branch ? ` · ${inert(workspace.branch)}` : ''}</p>
       </div>
       <button type="button" class="icon" aria-label="Actions" aria-haspopup="dialog" onClick={() => openMenu(workspace.name, actionsOf(workspace))}><Icon name="i-more" /></button>
     </header>

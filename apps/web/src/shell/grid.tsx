@@ -7,7 +7,7 @@ import { ordered } from '../inbox/inbox.tsx'
 import { streamOf, watchStream } from '../state/live.ts'
 import { linkTo, pathTo, workspaces } from '../state/session.ts'
 import type { Card } from '../state/stream-view.ts'
-import { Delta, StateBadge, stateOf } from '../ui/icon.tsx'
+import { Delta, placeOf, StateBadge, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { objectOf, toolWords } from '../ui/tool-words.ts'
 import { shortPath } from '../session/tool-line.tsx'
@@ -33,7 +33,7 @@ function Tile({ workspace }: { workspace: Workspace }) {
     <a class={`tile ${name}`} {...linkTo(pathTo(workspace.id))}>
       <header><h3 class="grow cut">{workspace.name}</h3><StateBadge of={workspace} /></header>
       <div class="tile-lines">{lines.map((line, index) => <p key={index} class="cut">{line}</p>)}</div>
-      <footer class="meta"><span class="grow cut">{inert(workspace.repository)}</span>{workspace.changes && <Delta added={workspace.changes.added} removed={workspace.changes.removed} />}</footer>
+      <footer class="meta"><span class="grow cut">{inert(placeOf(workspace.repository))}</span>{workspace.changes && <Delta added={workspace.changes.added} removed={workspace.changes.removed} />}</footer>
     </a>
   )
 }

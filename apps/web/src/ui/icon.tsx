@@ -88,6 +88,12 @@ export function count(tokens: number): string {
   return tokens < 1000 ? String(tokens) : tokens < 999_500 ? `${(tokens / 1000).toFixed(tokens < 9950 ? 1 : 0)} k` : `${(tokens / 1e6).toFixed(1)} M`
 }
 
+/** Where the code is from, as people say it: owner and name, whatever the address or the path before them. */
+export function placeOf(repository: string): string {
+  const parts = repository.replace(/\/+$/, '').replace(/\.git$/, '').split(/[/:\\]+/).filter((part) => part !== '')
+  return parts.slice(-2).join('/')
+}
+
 export function plural(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`
 }
