@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, setDefaultTimeout
 import { createHmac } from 'node:crypto'
 import { randomIds } from '@berth/wire'
 import type { ApprovalId, EventBody, Workspace } from '@berth/wire'
+import { SOCKET_PATH } from '@berth/wire/live'
 import { NotifyMessage, PUSH_DECISION_PATH } from '@berth/wire/settings'
 import { startHarness } from '../test/harness.ts'
 import type { Harness } from '../test/harness.ts'
@@ -141,6 +142,34 @@ describe('a question', () => {
     const next = await other.ask()
     await nextFor(phone, (message) => message.approvalId === next)
     expect(receiver.arrived.some((arrived) => opened(phone)(arrived)?.withdraw === true)).toBe(false)
+  })
+
+  it('whose very card is on a focused screen waits until it is not', async () => {
+    const phone = device()
+    await register(phone)
+    const { ask } = await linked()
+    const approvalId = randomIds.approval()
+    // The headers are Bun's own option.
+    const page = new WebSocket(`${b.server.url.replace('http', 'ws')}${SOCKET_PATH}`, { headers: { authorization: `Bearer ${b.server.token}` } } as unknown as string[])
+    const [opened, pong] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    page.onopen = () => opened.resolve()
+    page.onmessage = ({ data }) => { if (String(data).includes('"pong"')) pong.resolve() }
+    await opened.promise
+    for (const message of [{ type: 'focus', approvalId }, { type: 'ping' }]) page.send(JSON.stringify(message))
+    await pong.promise
+    await ask({ approvalId })
+    const row = async () => (await b.database.sql<{ dueAt: number; attempts: number; sentAt: number | null; createdAt: number }[]>`select due_at, attempts, sent_at, created_at from notifications where key = ${`ask:${approvalId}`}`)[0]
+    // Looked at, not sent, and not counted as a try.
+    for (let now = await row(); now === undefined || now.attempts > 0 || now.dueAt === now.createdAt; now = await row()) await Bun.sleep(5)
+    expect((await row())?.sentAt).toBeNull()
+    const closed = Promise.withResolvers<void>()
+    page.onclose = () => closed.resolve()
+    page.close()
+    await closed.promise
+    while (b.server.pages.isCardOnFocusedScreen(approvalId, (await b.server.store.access.bootstrap(0)).userId)) await Bun.sleep(5)
+    await b.database.sql`update notifications set due_at = 0 where key = ${`ask:${approvalId}`}`
+    await b.client.changeSettings({ notify: { reminderMs: 0 } })
+    await nextFor(phone, (message) => message.approvalId === approvalId)
   })
 
   it('is told again when nobody answers, and not when somebody did', async () => {
