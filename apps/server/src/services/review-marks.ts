@@ -32,13 +32,16 @@ export async function markHunks(deps: ServiceDeps, context: MarkContext, request
     gone.push(...rows.filter((one) => !back.done.includes(one)).map(({ path, hunkId }) => (hunkId === '' ? path : hunkId)))
   }
   if (plan.accept.length > 0) reviewed = await advance(deps, id, reviewed, changeOf(plan.accept))
+  // What could not be taken back is accepted still.
+  const kept = plan.reopen.filter((one) => !drop.includes(one))
+  const reject = plan.reject.filter(({ path, hunkId }) => !kept.some((one) => one.path === path && one.hunkId === hunkId))
   const changed = await deps.store.reviews.change(id, {
     ...(reviewed === state.reviewed && state.stored.reviewedTree !== null ? {} : { tree: { from: state.stored.reviewedTree, to: reviewed } }),
-    drop, put: [...plan.accept.map((unit) => row(unit, 'accepted')), ...plan.reject.map((unit) => row(unit, 'queued'))],
+    drop, put: [...plan.accept.map((unit) => row(unit, 'accepted')), ...reject.map((unit) => row(unit, 'queued'))],
     event: { by, what: 'marks', detail: null },
   }, now)
   if (!changed) throw new BerthError('conflict', 'somebody else reviewed at the same moment', { hint: 'read the review again' })
-  if (plan.reject.length > 0 && !state.busy) {
+  if (reject.length > 0 && !state.busy) {
     const { lost } = await applyQueue(deps, id, { silent: true })
     gone.push(...lost.map(({ path, hunkId }) => (hunkId === '' ? path : hunkId)))
   }

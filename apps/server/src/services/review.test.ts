@@ -156,6 +156,24 @@ test('accepts, rejections and queued ones are taken back', async () => {
   expect(await text('a.txt')).toBe(before)
 })
 
+test('what was accepted is rejected after all', async () => {
+  threeEdits()
+  const { reviewed } = await read()
+  const [first, , third] = file(await read(), 'a.txt').hunks.map(({ hunkId }) => hunkId)
+  await mark([{ path: 'a.txt', mark: 'accepted' }])
+  const turned = await mark([{ path: 'a.txt', hunkId: first ?? '', mark: 'rejected', reason: 'no' }])
+  expect(turned.gone).toEqual([])
+  expect(file(turned.review, 'a.txt').hunks.map((hunk) => hunk.mark)).toEqual(['rejected', 'accepted', 'accepted'])
+  expect(await text('a.txt')).toContain('line 5\n')
+  await w.turn('busy')
+  await mark([{ path: 'a.txt', hunkId: third ?? '', mark: 'rejected' }])
+  await w.turn('idle')
+  await w.until((bodies) => bodies.filter((body) => body.type === 'review.changed' && body.what === 'applied').length === 2)
+  expect(await text('a.txt')).toContain('line 55\n')
+  await mark([{ path: 'a.txt', mark: 'rejected' }])
+  expect([await text('a.txt'), (await read()).reviewed]).toEqual([numbers(1, 60), reviewed])
+})
+
 test('everything is accepted or rejected in one go', async () => {
   threeEdits()
   await w.bench.sh('rm b.txt; mkdir d; echo n > d/n; chmod +x a.txt; ln -s a.txt l; head -c 100 /dev/zero > z')

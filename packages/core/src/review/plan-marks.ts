@@ -26,29 +26,40 @@ export interface MarkPlan {
   readonly gone: readonly string[]
 }
 
-/** `unchanged`: whether a file is still as it was in the tree that the person looked at; asked for whole files only. */
-export function planMarks(input: { changes: Changes; decided: readonly Decided[]; marks: readonly Mark[]; unchanged: (file: ChangedFile) => boolean }): MarkPlan {
+interface Marking {
+  readonly changes: Changes
+  readonly decided: readonly Decided[]
+  readonly marks: readonly Mark[]
+  /** Whether a file is still as it was in the tree that the person looked at; asked for whole files only. */
+  readonly unchanged: (file: ChangedFile) => boolean
+}
+
+export function planMarks(input: Marking): MarkPlan {
   const files = new Map(input.changes.files.map((file) => [file.path, file]))
   const plan = { accept: new Map<string, Unit>(), reject: new Map<string, Unit>(), reopen: new Map<string, Decided>(), gone: [] as string[] }
   for (const mark of input.marks) {
-    const file = files.get(mark.path)
-    const before = input.decided.filter((one) => one.path === mark.path && (mark.hunkId === undefined || one.hunkId === mark.hunkId))
-    if (mark.mark === 'open') {
-      for (const one of before) plan.reopen.set(keyOf(one), one)
-      if (before.length === 0 && unitsOf(file, mark).length === 0) plan.gone.push(mark.hunkId ?? mark.path)
-      continue
-    }
-    // A whole file is decided only as it was seen; a hunk is known by its content.
-    const stale = mark.hunkId === undefined && file !== undefined && !input.unchanged(file)
-    const units = stale ? [] : unitsOf(file, mark)
-    for (const unit of units) {
+    const meant = meaningOf(mark, input, files.get(mark.path))
+    for (const one of meant.reopen) plan.reopen.set(keyOf(one), one)
+    for (const unit of meant.units) {
       plan.accept.delete(keyOf(unit))
       plan.reject.delete(keyOf(unit))
       plan[mark.mark === 'accepted' ? 'accept' : 'reject'].set(keyOf(unit), unit)
     }
-    if (units.length === 0 && !before.some((one) => one.mark === mark.mark)) plan.gone.push(mark.hunkId ?? mark.path)
+    if (meant.gone) plan.gone.push(mark.hunkId ?? mark.path)
   }
   return { accept: [...plan.accept.values()], reject: [...plan.reject.values()], reopen: [...plan.reopen.values()], gone: plan.gone }
+}
+
+function meaningOf(mark: Mark, { decided, unchanged }: Marking, file: ChangedFile | undefined): { reopen: readonly Decided[]; units: readonly Unit[]; gone: boolean } {
+  const before = decided.filter((one) => one.path === mark.path && (mark.hunkId === undefined || one.hunkId === mark.hunkId))
+  const present = unitsOf(file, mark)
+  if (mark.mark === 'open') return { reopen: before, units: [], gone: before.length === 0 && present.length === 0 }
+  // Accepted before and rejected now: it comes back into the difference first.
+  const turned = mark.mark === 'rejected' ? before.filter((one) => one.mark === 'accepted') : []
+  // A whole file is decided only as it was seen; a hunk is known by its content.
+  const stale = mark.hunkId === undefined && file !== undefined && !unchanged(file)
+  const units = stale ? [] : [...turned.map((one) => unitOf(one, mark)), ...present]
+  return { reopen: stale ? [] : turned, units, gone: units.length === 0 && !before.some((one) => one.mark === mark.mark) }
 }
 
 export const keyOf = ({ path, hunkId }: { path: string; hunkId: string }): string => `${path}\0${hunkId}`
@@ -66,6 +77,10 @@ function shellOf(file: ChangedFile, mark: Mark): Unit[] {
   if (file.status !== 'renamed' && file.from?.mode === file.to?.mode) return []
   const { hunks: _hunks, ...rest } = file
   return [{ path: file.path, hunkId: '', reason: mark.reason ?? null, piece: { file: rest, hunk: null }, wholly: true }]
+}
+
+function unitOf({ path, hunkId, piece }: Decided, mark: Mark): Unit {
+  return { path, hunkId, piece, reason: mark.reason ?? null, wholly: isWhole(piece.file) || piece.hunk === null }
 }
 
 function unitsOf(file: ChangedFile | undefined, mark: Mark): Unit[] {

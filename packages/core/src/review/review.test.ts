@@ -44,9 +44,9 @@ describe('what the machine says', () => {
   test('whatever it is, nothing but a refusal comes of it', () => {
     const piece = fc.oneof(bytes, fc.constantFrom('\0', '\n', '@@ -1 +1 @@\n', 'diff --git a/a b/a\n', '+x\n', '-y\n', '\\ No newline at end of file\n', `:100644 100644 ${oid('1')} ${oid('2')} M\0`, `:000000 160000 ${oid('0')} ${oid('2')} A\0s\0`, '1\t1\ta\0', '-\t-\tb\0'))
     const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
-    fc.assert(fc.property(text, text, text, fc.boolean(), fc.nat(), (raw, stat, patch, truncated, total) => {
+    fc.assert(fc.property(fc.record({ raw: text, stat: text, patch: text, truncated: fc.boolean(), total: fc.nat() }), (lie) => {
       try {
-        const changes = readChanges(answer({ raw, stat, patch, truncated, total }), hash)
+        const changes = readChanges(answer(lie), hash)
         Review.parse(viewReview({ changes, reviewed: 'r', tree: 't', decided: [], comments: [], busy: false }))
       } catch (error) {
         if (!(error instanceof BerthError)) throw error
