@@ -1,0 +1,36 @@
+import { afterEach, expect, it } from 'bun:test'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { branchesIn, createBranches, repositoryOf } from './repositories.ts'
+
+const dirs: string[] = []
+afterEach(() => { for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true }) })
+
+it('keeps an address without what signs somebody in', () => {
+  expect(repositoryOf({ kind: 'git', url: 'https://me:hunter2@git.example/team/app.git' })).toEqual({ url: 'https://git.example/team/app.git', label: 'team/app' })
+  expect(repositoryOf({ kind: 'git', url: 'git@git.example:team/app.git' })).toEqual({ url: 'git@git.example:team/app.git', label: 'app' })
+  expect(repositoryOf({ kind: 'git', url: 'ssh://git@git.example/team/app' })).toEqual({ url: 'ssh://git@git.example/team/app', label: 'team/app' })
+  expect(repositoryOf({ kind: 'hosted', label: '/home/me/project/' })).toEqual({ url: '/home/me/project/', label: 'project' })
+  expect([repositoryOf({ kind: 'empty' }), repositoryOf({ kind: 'archive', label: 'x' })]).toEqual([null, null])
+})
+
+it('finds the branches of a directory, asks once a minute, and runs nothing that an address names', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-branches-'))
+  dirs.push(dir)
+  const git = (...args: string[]) => Bun.spawnSync(['git', '-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], { cwd: dir, env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null' } }).success
+  expect([git('init', '-q', '-b', 'main'), git('commit', '-q', '--allow-empty', '-m', 'x'), git('branch', 'feature/one')]).toEqual([true, true, true])
+  const branches = createBranches()
+  expect((await branches.of(dir)).toSorted()).toEqual(['feature/one', 'main'])
+  git('branch', 'later')
+  expect((await branches.of(dir)).length).toBe(2)
+  const mark = join(dir, 'ran')
+  for (const url of [`ext::sh -c touch% ${mark}`, `--upload-pack=touch ${mark}`, join(dir, 'absent'), 'http://127.0.0.1:1/x.git']) expect([url, await branches.of(url)]).toEqual([url, []])
+  expect(existsSync(mark)).toBe(false)
+})
+
+it('reads what git says, and of a cut answer only whole lines', () => {
+  const id = 'a'.repeat(40)
+  expect(branchesIn(`${id}\trefs/heads/main\n${id}\trefs/tags/v1\nnonsense\n${id}\trefs/heads/cut`)).toEqual(['main'])
+  expect(branchesIn(`${id}\trefs/heads/x\n`.repeat(500)).length).toBe(200)
+})
