@@ -65,7 +65,6 @@ async function statusOf(page: Page, path: string): Promise<number | undefined> {
 const main = (page: Page) => page.getByRole('main')
 const log = (page: Page) => page.getByRole('log')
 const asks = (page: Page) => page.locator('.dock').getByRole('region', { name: /^Needs you/ })
-const typeLive = (page: Page) => page.locator('.room').getByRole('button', { name: /^Type/ }).click()
 const screen = (page: Page) => page.locator('.xterm-rows')
 
 async function say(page: Page, text: string): Promise<void> {
@@ -230,7 +229,6 @@ test('the terminal shows the real program, and the ways back work', async () => 
   const { page } = first
   await page.getByRole('link', { name: 'Terminal', exact: true }).click()
   await page.waitForURL(demo.terminalUrl)
-  await typeLive(page)
   await screen(page).getByText('Thank you for the answer.').first().waitFor()
   await page.goBack()
   await log(page).getByText('The hostile part is over.').waitFor()
@@ -247,7 +245,6 @@ test('two browsers share a terminal, and a reload finds it as it was', async () 
   const cat = await product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--no-open', '-y', '--name', 'cat'], { cwd: repository.dir })
   for (const { page } of [first, second]) {
     await page.goto(cat.terminalUrl)
-    await typeLive(page)
     await page.locator('.terminal .over').waitFor({ state: 'hidden' })
   }
   await first.page.locator('.xterm-helper-textarea').focus()
@@ -260,7 +257,6 @@ test('two browsers share a terminal, and a reload finds it as it was', async () 
   await second.page.keyboard.press('Enter')
   await screen(first.page).getByText('from the second').nth(1).waitFor()
   await first.page.reload()
-  await typeLive(first.page)
   await screen(first.page).getByText('from the second').nth(1).waitFor()
   expect(await screen(first.page).getByText('from the first').count()).toBe(2)
 }, 180_000)
