@@ -8,6 +8,8 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   'server-memory': { summary: 'PSS of the idle server and its PostgreSQL', load: () => import('./server-memory.ts').then(({ serverMemory }) => serverMemory) },
   'daemon-memory': { summary: 'PSS of the daemon in an idle workspace', load: () => import('./daemon-memory.ts').then(({ daemonMemory }) => daemonMemory) },
   'event-delivery': { summary: 'a daemon\'s event until a second client has it', load: () => import('./event-delivery.ts').then(({ eventDelivery }) => eventDelivery) },
+  'socket-delivery': { summary: 'text of the agent until a second client has it on its socket', load: () => import('./socket-delivery.ts').then(({ socketDelivery }) => socketDelivery) },
+  'approval-to-tool': { summary: 'a decision over HTTP until the agent\'s tool starts', load: () => import('./approval-to-tool.ts').then(({ approvalToTool }) => approvalToTool) },
   fanout: { summary: 'one publisher to 1,000 subscribers', load: () => import('./fanout.ts').then(({ fanout }) => fanout) },
   terminal: { summary: 'terminal throughput and echo against a direct tmux attach', load: () => import('./terminal.ts').then(({ terminal }) => terminal) },
   'terminal-flood': { summary: 'echo while a sibling terminal floods', load: () => import('./terminal-flood.ts').then(({ terminalFlood }) => terminalFlood) },

@@ -24,3 +24,5 @@ const server = Bun.serve({
   },
 })
 process.stdout.write(`${server.port}\n`)
+
+export {}

@@ -1,0 +1,80 @@
+/** A workspace with real Claude Code on the scripted model, without a sandbox: what it calls and writes is in reach. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { startScriptedModel } from '@berth/testkit/scripted-model'
+import type { ScriptedModel, Scenarios } from '@berth/testkit/scripted-model'
+import type { Workspace, WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import { SOCKET_PATH } from '@berth/wire/live'
+import type { ToPage } from '@berth/wire/live'
+import { startProduct } from './product.ts'
+import type { Product } from './product.ts'
+
+export interface ClaudeWorkspace {
+  readonly product: Product
+  readonly id: WorkspaceId
+  readonly workDir: string
+  /** Where the agent says what it displays, and as which session. */
+  door(): { url: string; sessionId: string }
+  close(): Promise<void>
+}
+
+export async function startClaudeWorkspace(scenarios: Scenarios): Promise<ClaudeWorkspace> {
+  const model: ScriptedModel = await startScriptedModel({ scenarios })
+  const product = startProduct()
+  const source = mkdtempSync(join(tmpdir(), 'berth-bench-src-'))
+  const close = async (): Promise<void> => {
+    rmSync(source, { recursive: true, force: true })
+    try {
+      await product.close()
+    } finally {
+      await model.close()
+    }
+  }
+  try {
+    mkdirSync(join(product.home, 'providers'), { recursive: true })
+    writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
+    writeFileSync(join(source, 'README.md'), '# bench\n')
+    const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--accept-no-isolation', '--prompt', 'please [[say ready]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', 'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1', '--no-open', '-y', '--name', 'bench'], { withinMs: 300_000 })
+    const machine = machineDir(product.home, id)
+    return {
+      product, id, workDir: join(machine, 'work'), close,
+      door() {
+        const [path] = [...new Bun.Glob('**/claude-hooks-*.json').scanSync({ cwd: machine, absolute: true })]
+        if (path === undefined) throw new BerthError('not_found', 'the agent\'s settings are not where they were looked for')
+        const { hooks } = JSON.parse(readFileSync(path, 'utf8')) as { hooks: { MessageDisplay: { hooks: { url: string }[] }[] } }
+        return { url: hooks.MessageDisplay[0]?.hooks[0]?.url ?? '', sessionId: /claude-hooks-(.*)\.json$/.exec(path)?.[1] ?? '' }
+      },
+    }
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+}
+
+function machineDir(home: string, id: string): string {
+  const [path] = [...new Bun.Glob(`workspaces/${id}/*/state/journal.sqlite`).scanSync({ cwd: home, absolute: true })]
+  if (path === undefined) throw new BerthError('not_found', 'the machine is not where it was looked for', { hint: `below workspaces/${id} of the home` })
+  return dirname(dirname(path))
+}
+
+/** A second client: a page's socket with the CLI's token. */
+export async function openPage(product: Product, id: WorkspaceId, heard: (message: ToPage) => void): Promise<{ close(): void }> {
+  const { url, token } = product.endpoint()
+  const { tail } = await product.client().getWorkspace({ id })
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${SOCKET_PATH}`, { headers: { authorization: `Bearer ${token}` } } as unknown as string[])
+  await new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve()
+    socket.onerror = () => reject(new BerthError('server_unreachable', 'the page\'s socket was refused'))
+  })
+  const watching = Promise.withResolvers<void>()
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(String(data)) as ToPage
+    if (message.type === 'events') watching.resolve()
+    heard(message)
+  }
+  socket.send(JSON.stringify({ type: 'watch', workspaceId: id, after: tail, at: null, hunkId: null }))
+  await watching.promise
+  return { close: () => socket.close() }
+}
