@@ -32,14 +32,6 @@ CREATE TABLE "push_devices" (
 	"failing" text
 );
 --> statement-breakpoint
-CREATE TABLE "repositories" (
-	"org_id" text NOT NULL,
-	"url" text NOT NULL,
-	"label" text NOT NULL,
-	"last_used_at" bigint NOT NULL,
-	CONSTRAINT "repositories_org_id_url_pk" PRIMARY KEY("org_id","url")
-);
---> statement-breakpoint
 CREATE TABLE "review_comments" (
 	"id" text PRIMARY KEY NOT NULL,
 	"workspace_id" text NOT NULL,
@@ -95,7 +87,6 @@ ALTER TABLE "decision_tokens" ADD CONSTRAINT "decision_tokens_approval_id_approv
 ALTER TABLE "decision_tokens" ADD CONSTRAINT "decision_tokens_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notifications" ADD CONSTRAINT "notifications_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "push_devices" ADD CONSTRAINT "push_devices_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "repositories" ADD CONSTRAINT "repositories_org_id_organisations_id_fk" FOREIGN KEY ("org_id") REFERENCES "public"."organisations"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "review_comments" ADD CONSTRAINT "review_comments_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "review_marks" ADD CONSTRAINT "review_marks_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "reviews" ADD CONSTRAINT "reviews_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -104,5 +95,4 @@ CREATE INDEX "decision_tokens_approval" ON "decision_tokens" USING btree ("appro
 CREATE UNIQUE INDEX "notifications_key" ON "notifications" USING btree ("user_id","channel","key");--> statement-breakpoint
 CREATE INDEX "notifications_due" ON "notifications" USING btree ("due_at") WHERE "notifications"."sent_at" is null and "notifications"."gave_up" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "push_devices_endpoint" ON "push_devices" USING btree ("user_id","endpoint_hash");--> statement-breakpoint
-CREATE INDEX "repositories_used" ON "repositories" USING btree ("org_id","last_used_at");--> statement-breakpoint
 CREATE INDEX "review_comments_workspace" ON "review_comments" USING btree ("workspace_id","at");

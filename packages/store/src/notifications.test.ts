@@ -127,14 +127,3 @@ it('a key of the server is made once, whoever asks first', async () => {
   expect(new Set(keys.map(({ publicKey, secret }) => `${publicKey} ${secret}`)).size).toBe(1)
   expect(JSON.stringify(await b.sql`select sealed from server_keys`)).not.toContain(keys[0]?.secret ?? '?')
 })
-
-it('repositories are found by any part of their name, last used first', async () => {
-  const { repositories } = b.store
-  await repositories.used(orgId, { url: 'https://git.example/one.git', label: 'one' }, 1)
-  await repositories.used(orgId, { url: '/home/me/100%_two', label: 'two' }, 2)
-  await repositories.used(orgId, { url: 'https://git.example/one.git', label: 'one' }, 3)
-  expect((await repositories.list(orgId, '', 10)).map(({ label }) => label)).toEqual(['one', 'two'])
-  expect((await repositories.list(orgId, '100%_', 10)).map(({ label }) => label)).toEqual(['two'])
-  expect(await repositories.list(orgId, 'e_e', 10)).toEqual([])
-  expect(await repositories.list(randomIds.org(), '', 10)).toEqual([])
-})

@@ -14,7 +14,6 @@ import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
 import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
 import { createPrompts } from './prompts.ts'
-import { createRepositoryStore } from './repositories.ts'
 import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
 import { createSettings } from './settings.ts'
@@ -84,7 +83,6 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     notifications: createNotifications(context),
     decisionTokens: createDecisionTokens(context),
     serverKeys: createServerKeys(context),
-    repositories: createRepositoryStore(context),
     reviews: createReviews(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }

@@ -360,10 +360,3 @@ export const serverKeys = pgTable('server_keys', {
   sealed: text('sealed').notNull(),
   createdAt: time('created_at').notNull(),
 })
-
-export const repositories = pgTable('repositories', {
-  orgId: text('org_id').notNull().references(() => organisations.id),
-  url: text('url').notNull(),
-  label: text('label').notNull(),
-  lastUsedAt: time('last_used_at').notNull(),
-}, (table) => [primaryKey({ columns: [table.orgId, table.url] }), index('repositories_used').on(table.orgId, table.lastUsedAt)])

@@ -72,6 +72,23 @@ describe('workspaces', () => {
     expect((await db.store.listWorkspaces({ deleted: true })).map(({ workspace }) => workspace.id)).toContain(id)
   })
 
+  it('knows what workspaces that came up were made of, each once, deleted ones too', async () => {
+    const own = await openTestDatabase()
+    try {
+      const made = async (at: number, url: string, ready: boolean) => {
+        const { id, row } = await aWorkspace(own.store, at, { source: { kind: 'git', url } })
+        if (ready) await own.sql`update workspaces set ready_at = ${at}, deleted_at = ${at} where id = ${id}`
+        return row.orgId
+      }
+      const orgs = [await made(1, 'https://git.example/a', true), await made(2, 'https://git.example/b', true), await made(3, 'https://git.example/a', true), await made(4, 'https://git.example/never', false)]
+      const [orgId] = orgs
+      await own.sql`update workspaces set org_id = ${orgId!}`
+      expect(await own.store.listSources(orgId!, 9)).toEqual([{ source: { kind: 'git', url: 'https://git.example/a' }, lastUsedAt: 3 }, { source: { kind: 'git', url: 'https://git.example/b' }, lastUsedAt: 2 }])
+      expect((await own.store.listSources(orgId!, 1)).length).toBe(1)
+      expect(await own.store.listSources(randomIds.org(), 9)).toEqual([])
+    } finally { await own.close() }
+  })
+
   it('lists the others when one row cannot be read, newest first', async () => {
     const own = await openTestDatabase({ log: (line) => lines.push(line) })
     const lines: string[] = []

@@ -1,5 +1,5 @@
 import type { NewWorkspace, WorkspaceRecord, WorkspaceStore } from '@berth/core'
-import { BerthError, Wish, type EventBody, type WorkspaceId } from '@berth/wire'
+import { BerthError, CodeSource, Wish, type EventBody, type OrgId, type WorkspaceId } from '@berth/wire'
 import { z } from 'zod'
 import type { Queries, Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
@@ -61,6 +61,8 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
         select * from workspaces where ${deleted} or deleted_at is null
         order by created_at desc, id desc limit ${LIST_LIMIT}`)
     },
+
+    listSources: (orgId, limit) => sourcesOf(sql, orgId, limit),
 
     async setWish(id, wish, now) {
       const { target, by, reason, expectVersion = null, unlessActiveSince = null } = wish
@@ -141,4 +143,14 @@ async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: Stor
   const queued: EventBody = { type: 'workspace.phase', ...reported }
   await appendEvents(tx, row.id, [{ id: ids.event(), at: now, source: 'server', body: queued }])
   if (prompt !== null) await insertPrompt(tx, { workspaceId: row.id, prompt: { ...prompt, by: row.creatorId }, eventId: ids.event(), now })
+}
+
+async function sourcesOf(sql: Queries, orgId: OrgId, limit: number): ReturnType<WorkspaceStore['listSources']> {
+  const rows = await sql<{ source: unknown; lastUsedAt: string }[]>`
+    select source, max(created_at)::text as last_used_at from workspaces
+    where org_id = ${orgId} and ready_at is not null group by source order by max(created_at) desc limit ${limit}`
+  return rows.flatMap(({ source, lastUsedAt }) => {
+    const read = CodeSource.safeParse(source)
+    return read.success ? [{ source: read.data, lastUsedAt: Number(lastUsedAt) }] : []
+  })
 }

@@ -11,7 +11,6 @@ import { diff, listTerminals, logs, publish } from '../services/code.ts'
 import { createWorkspace } from '../services/create-workspace.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { interrupt, sendMessage } from '../services/messages.ts'
-import { rememberRepository } from '../services/repositories.ts'
 import { requireRecord, viewById } from '../services/view.ts'
 import { keepAlive, listWorkspaces, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
 import { reviewRouter } from './api-review.ts'
@@ -103,11 +102,7 @@ function routerOf(deps: ApiDeps) {
     listTokens: signedIn.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
     revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => ({ revoked: await deps.store.access.revokeToken(input.id, context.caller.userId) })),
 
-    createWorkspace: signedIn.createWorkspace.handler(async ({ input, context }) => {
-      const made = await createWorkspace(deps, input, context.caller)
-      await rememberRepository(deps, context.caller.orgId, input.source)
-      return made
-    }),
+    createWorkspace: signedIn.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
     listWorkspaces: signedIn.listWorkspaces.handler(({ input }) => listWorkspaces(deps, { deleted: input.deleted === 'true' })),
     getWorkspace: signedIn.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
     startWorkspace: signedIn.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),

@@ -282,11 +282,4 @@ describe('settings', () => {
     expect(await b.client.addPushDevice({ name: 'x', subscription: { endpoint: 'https://push.example/x', keys: { p256dh: 'AAAA', auth: 'AAAA' } } }).catch((error: unknown) => error)).toMatchObject({ code: 'bad_request' })
     expect((await b.client.changeSettings({ phrases: ['run it'] })).phrases).toEqual(['run it'])
   })
-  it('know the repositories of before', async () => {
-    await b.create({ source: { kind: 'hosted', label: '/home/me/project' } })
-    await b.create({ source: { kind: 'git', url: 'https://git.invalid/team/app.git' } })
-    const found = await b.client.listRepositories({ query: '' })
-    expect(found.map(({ label, url }) => [label, url])).toEqual([['team/app', 'https://git.invalid/team/app.git'], ['project', '/home/me/project']])
-    expect((await b.client.listRepositories({ query: 'TEAM' })).length).toBe(1)
-  })
 })

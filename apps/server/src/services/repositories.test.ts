@@ -2,7 +2,8 @@ import { afterEach, expect, it } from 'bun:test'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { branchesIn, createBranches, repositoryOf } from './repositories.ts'
+import { randomIds } from '@berth/wire'
+import { branchesIn, createBranches, listRepositories, repositoryOf } from './repositories.ts'
 
 const dirs: string[] = []
 afterEach(() => { for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true }) })
@@ -27,6 +28,17 @@ it('finds the branches of a directory, asks once a minute, and runs nothing that
   const mark = join(dir, 'ran')
   for (const url of [`ext::sh -c touch% ${mark}`, `--upload-pack=touch ${mark}`, join(dir, 'absent'), 'http://127.0.0.1:1/x.git']) expect([url, await branches.of(url)]).toEqual([url, []])
   expect(existsSync(mark)).toBe(false)
+})
+
+it('lists each address once, found by any part of its name', async () => {
+  const sources = [
+    { source: { kind: 'git' as const, url: 'https://git.invalid/team/app.git', branch: 'next' }, lastUsedAt: 3 }, { source: { kind: 'empty' as const }, lastUsedAt: 2 },
+    { source: { kind: 'git' as const, url: 'https://me@git.invalid/team/app.git' }, lastUsedAt: 2 }, { source: { kind: 'hosted' as const, label: '/home/me/100%_two' }, lastUsedAt: 1 },
+  ]
+  const deps = { store: { listSources: async () => sources }, branches: { of: async (url: string) => [`${url}#`] } }
+  const list = (query: string) => listRepositories(deps, randomIds.org(), query)
+  expect((await list('')).map(({ label, lastUsedAt, branches }) => [label, lastUsedAt, branches])).toEqual([['team/app', 3, ['https://git.invalid/team/app.git#']], ['100%_two', 1, ['/home/me/100%_two#']]])
+  expect([(await list(' TEAM')).length, (await list('%_t')).length, (await list('e_e')).length]).toEqual([1, 1, 0])
 })
 
 it('reads what git says, and of a cut answer only whole lines', () => {

@@ -1,11 +1,12 @@
-/** Repositories to choose from: those workspaces were made of, with the branches that can be had without waiting long. */
-import type { Clock, Identity, Store } from '@berth/core'
+/** Repositories to choose from: those of workspaces that came up, with the branches that can be had without waiting long. */
+import type { Identity, Store } from '@berth/core'
 import type { CodeSource } from '@berth/wire'
 
-export interface RepositoryDeps { readonly store: Pick<Store, 'repositories'>; readonly clock: Clock; readonly log: (line: string) => void }
 export interface ListedRepository { readonly url: string; readonly label: string; readonly branches: string[]; readonly lastUsedAt: number }
 
 const LISTED = 30
+/** So many of the last sources are looked through. */
+const SOURCES = 500
 /** Of so many the branches are looked up; the others are chosen by name first. */
 const LOOKED_UP = 5
 const BRANCHES = 200
@@ -13,13 +14,6 @@ const LOOK_WITHIN_MS = 4000
 const ANSWER_LIMIT_BYTES = 512 * 1024
 const REMEMBER_MS = 60_000
 const REMEMBERED = 200
-
-export async function rememberRepository(deps: RepositoryDeps, orgId: Identity['orgId'], source: CodeSource): Promise<void> {
-  const repository = repositoryOf(source)
-  if (repository === null) return
-  // Only for the form of the next one: no reason to refuse this one.
-  await deps.store.repositories.used(orgId, repository, deps.clock.now()).catch((error: unknown) => deps.log(`repositories: ${String(error)}`))
-}
 
 /** Without what a person may have written into the address: a password is never kept. */
 export function repositoryOf(source: CodeSource): { url: string; label: string } | null {
@@ -36,9 +30,20 @@ const lastPart = (path: string): string => path.replace(/\/+$/, '').split(/[/:]/
 
 export interface Branches { of(url: string): Promise<string[]> }
 
-export async function listRepositories(deps: RepositoryDeps & { branches: Branches }, orgId: Identity['orgId'], query: string): Promise<ListedRepository[]> {
-  const found = await deps.store.repositories.list(orgId, query.trim(), LISTED)
-  return Promise.all(found.map(async ({ url, label, lastUsedAt }, index) => ({ url, label, lastUsedAt, branches: index < LOOKED_UP ? await deps.branches.of(url) : [] })))
+export async function listRepositories(deps: { store: Pick<Store, 'listSources'>; branches: Branches }, orgId: Identity['orgId'], query: string): Promise<ListedRepository[]> {
+  const found = matching(await deps.store.listSources(orgId, SOURCES), query.trim().toLowerCase())
+  return Promise.all(found.map(async (one, index) => ({ ...one, branches: index < LOOKED_UP ? await deps.branches.of(one.url) : [] })))
+}
+
+/** One address can be that of several sources: other branches, another name of the person. */
+function matching(sources: Awaited<ReturnType<Store['listSources']>>, query: string): Omit<ListedRepository, 'branches'>[] {
+  const found = new Map<string, Omit<ListedRepository, 'branches'>>()
+  for (const { source, lastUsedAt } of sources) {
+    const repository = repositoryOf(source)
+    if (repository === null || found.has(repository.url)) continue
+    if (repository.url.toLowerCase().includes(query) || repository.label.toLowerCase().includes(query)) found.set(repository.url, { ...repository, lastUsedAt })
+  }
+  return [...found.values()].slice(0, LISTED)
 }
 
 /** What git says of an address, asked at most once a minute. None where it does not say so in time. */

@@ -79,9 +79,3 @@ export interface ServerKeyStore {
   key(name: string, make: () => { publicKey: string; secret: string }, now: number): Promise<{ publicKey: string; secret: string }>
 }
 
-export interface Repository { readonly url: string; readonly label: string; readonly lastUsedAt: number }
-export interface RepositoryStore {
-  used(orgId: OrgId, repository: { url: string; label: string }, now: number): Promise<void>
-  /** Last used first; `query` is somewhere in the address or the label. */
-  list(orgId: OrgId, query: string, limit: number): Promise<Repository[]>
-}

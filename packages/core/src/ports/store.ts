@@ -2,11 +2,11 @@
  * What core needs kept. Every method is one transaction; a change and the events that announce it are in the
  * same one. `now` is always passed in (the database's clock, or a test's), so no query reads a clock of its own.
  */
-import type { Approval, ApprovalId, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
+import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { ReviewStore } from './review-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
-import type { DecisionTokenStore, NotificationStore, PushDeviceStore, RepositoryStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
+import type { DecisionTokenStore, NotificationStore, PushDeviceStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
 
 /** Claimed for one tick. Writes with a fence that is no longer the newest change nothing and say so. */
 export interface Claim { readonly workspaceId: WorkspaceId; readonly fence: number }
@@ -45,6 +45,8 @@ export interface WorkspaceStore {
   getWorkspace(id: WorkspaceId): Promise<WorkspaceRecord | null>
   /** Newest first. A row that cannot be read is left out and logged, never an error for the rest. */
   listWorkspaces(options: { deleted: boolean }): Promise<WorkspaceRecord[]>
+  /** What workspaces that came up were made of, deleted ones too; each once, last used first. */
+  listSources(orgId: OrgId, limit: number): Promise<{ source: CodeSource; lastUsedAt: number }[]>
   /** CAS when `expectVersion` is given; null when it no longer holds. Idle re-checks activity in the same transaction. */
   setWish(id: WorkspaceId, wish: { target: WishTarget; by: WishBy; reason: string | null; expectVersion?: number; unlessActiveSince?: number }, now: number): Promise<Wish | null>
   setSourceReady(id: WorkspaceId, now: number): Promise<void>
@@ -166,7 +168,6 @@ export interface Store extends WorkspaceStore {
   readonly notifications: NotificationStore
   readonly decisionTokens: DecisionTokenStore
   readonly serverKeys: ServerKeyStore
-  readonly repositories: RepositoryStore
   readonly reviews: ReviewStore
   close(): Promise<void>
 }
