@@ -21,7 +21,7 @@ const LANES = 2
 
 const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/testkit', 'apps/cli']
 /** The capability test first: nothing else matters while it is red. */
-const e2e = [...new Bun.Glob('*.test.ts').scanSync(join(root, 'e2e/src'))].sort((a, b) => Number(b.startsWith('capability')) - Number(a.startsWith('capability')) || a.localeCompare(b))
+const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].sort((a, b) => Number(b.startsWith('capability')) - Number(a.startsWith('capability')) || a.localeCompare(b))
 const real = ['apps/daemon', 'packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web']
 const bunTest = (dirs: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...dirs.filter((dir) => existsSync(join(root, dir))).map((dir) => `./${dir}`)]
 

@@ -10,9 +10,9 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
 import type { Review } from '@berth/wire/review'
-import { modelHost, modelUrl, setUpProviders } from './providers.ts'
-import { eventually, startProduct, type Product } from './product.ts'
-import { git } from './repository.ts'
+import { modelHost, modelUrl, setUpProviders } from '../providers.ts'
+import { eventually, startProduct, type Product } from '../product.ts'
+import { git } from '../repository.ts'
 
 const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
 const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']

@@ -7,9 +7,9 @@ import { deflateRawSync } from 'node:zlib'
 import { chromium, type Browser } from 'playwright-core'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
-import { modelHost, modelUrl, setUpProviders } from './providers.ts'
-import { startProduct, type Product, eventually } from './product.ts'
-import { dirtyRepository } from './repository.ts'
+import { modelHost, modelUrl, setUpProviders } from '../providers.ts'
+import { startProduct, type Product, eventually } from '../product.ts'
+import { dirtyRepository } from '../repository.ts'
 
 const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
 const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']

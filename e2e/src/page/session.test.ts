@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { StoredEvent, Workspace } from '@berth/wire'
-import { modelHost, modelUrl, setUpProviders } from './providers.ts'
-import { dirtyRepository } from './repository.ts'
-import { startProduct, type Product } from './product.ts'
+import { modelHost, modelUrl, setUpProviders } from '../providers.ts'
+import { dirtyRepository } from '../repository.ts'
+import { startProduct, type Product } from '../product.ts'
 
 const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
 /** Without these it asks the network for updates and lists. */

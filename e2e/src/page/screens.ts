@@ -1,6 +1,6 @@
 /**
  * Pictures of every screen, from the product as it is: real Claude Code on the scripted model, one server, three
- * widths, light and dark. `bun e2e/src/screens.ts <directory>`; the pictures kept are those of `docs/screens`.
+ * widths, light and dark. `bun e2e/src/page/screens.ts <directory>`; the pictures kept are those of `docs/screens`.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,9 +9,9 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { startScriptedModel } from '@berth/testkit/scripted-model'
 import type { Scenario } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
-import { eventually, startProduct, type Product } from './product.ts'
-import { modelHost, modelUrl, setUpProviders } from './providers.ts'
-import { git } from './repository.ts'
+import { eventually, startProduct, type Product } from '../product.ts'
+import { modelHost, modelUrl, setUpProviders } from '../providers.ts'
+import { git } from '../repository.ts'
 
 const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? ''
 const SIZES = [{ width: 390, height: 844 }, { width: 820, height: 1100 }, { width: 1440, height: 900 }] as const
