@@ -1,9 +1,9 @@
 /**
- * The compiled daemon where it must run: any glibc root, a root without a shell, arm64, a processor without AVX2.
- * And where it cannot: a root without the GNU C library is refused before anything is bought.
+ * The compiled daemon where it must run: any glibc root, a root without a shell or a C library, one with musl, arm64,
+ * a processor without AVX2.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createToolbox, type Target } from '@berth/toolbox'
@@ -116,7 +116,7 @@ describe('a container image', () => {
     images.push(`berth-e2e-${name}:latest`)
     return `berth-e2e-${name}:latest`
   }
-  const up = (image: string, exit: number | null) => product.cli(['up', code, '--provider', 'docker', '--image', image, '--agent', 'plain', '--command', 'true', '--name', 'any', '--no-open', '-y', '--json', ...(exit === 0 ? ['--no-wait'] : [])], { exit })
+  const up = (image: string, command: string) => product.cli(['up', code, '--provider', 'docker', '--image', image, '--agent', 'plain', '--command', command, '--name', 'any', '--no-open', '-y', '--json', '--no-wait'])
 
   /** The CLI may stop waiting for a slow engine; the deletion goes on. */
   async function remove(): Promise<void> {
@@ -134,30 +134,35 @@ describe('a container image', () => {
     for (const image of images) await engine(`/images/${image}?force=1`, { method: 'DELETE' })
   }, 60_000)
 
-  test('without a shell: its daemon connects', async () => {
+  /** Leaves nothing behind. What its program had said on the screen, where it lived to say it. */
+  async function connects(image: string, command: string): Promise<string> {
     const before = await takeInventory(product.home)
-    const image = await imageOf(bareRoot(await daemonFor('linux-x64')), 'no-shell')
-    await up(image, 0)
+    await up(image, command)
     const events = async () => (await product.cli(['events', 'any', '--json', '--after', '0', '--no-follow'])).stdout.trim().split('\n').map((line) => JSON.parse(line) as StoredEvent)
     await eventually(async () => (await events()).some(({ body }) => body.type === 'daemon.connected' && String(body['version']).startsWith(VERSION)), 'the daemon')
+    const said = command === 'true' ? '' : await eventually(async () => (await product.cli(['logs', 'any', 'agent'], { exit: null })).stdout.trim() || null, 'the screen')
     await remove()
     expect(await takeInventory(product.home)).toEqual(before)
+    return said
+  }
+
+  test('without a shell: its daemon connects', async () => {
+    await connects(await imageOf(bareRoot(await daemonFor('linux-x64')), 'no-shell'), 'true')
   }, 120_000)
 
-  test('without the GNU C library, bare or with musl, is refused, and nothing was made', async () => {
+  test('without any C library: ours is brought, and its daemon connects', async () => {
     const bare = directory()
     writeFileSync(join(bare, 'hello'), 'no program at all')
+    await connects(await imageOf(bare, 'bare'), 'true')
+  }, 120_000)
+
+  test('with musl: our daemon connects, and the image\'s own programs go on with musl', async () => {
     const musl = directory()
-    mkdirSync(join(musl, 'lib'))
+    for (const name of ['lib', 'bin']) mkdirSync(join(musl, name))
     writeFileSync(join(musl, 'lib/ld-musl-x86_64.so.1'), readFileSync('/lib/ld-musl-x86_64.so.1'), { mode: 0o755 })
-    for (const [name, root] of [['bare', bare], ['musl', musl]] as const) {
-      const before = await takeInventory(product.home)
-      const { stdout, exitCode } = await up(await imageOf(root, name), null)
-      const { error } = JSON.parse(stdout) as { error: ErrorBody }
-      expect([exitCode, error]).toMatchObject([2, { code: 'image_unsupported', message: expect.stringContaining('GNU C library'), hint: expect.stringContaining('glibc') }])
-      expect((await takeInventory(product.home)).docker).toEqual([])
-      await remove()
-      expect(await takeInventory(product.home)).toEqual(before)
-    }
+    writeFileSync(join(musl, 'bin/busybox'), readFileSync('/bin/busybox'), { mode: 0o755 })
+    for (const name of ['sh', 'cat', 'ls']) symlinkSync('busybox', join(musl, 'bin', name))
+    const said = await connects(await imageOf(musl, 'musl'), '/lib/ld-musl-x86_64.so.1 2>&1; cat')
+    expect(said).toContain('musl libc')
   }, 120_000)
 })

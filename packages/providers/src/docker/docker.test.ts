@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { ProviderFault } from '@berth/core'
 import { denials, layPrey } from '../testing/hostile.ts'
 import { finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
+import { hostCLibrary } from './c-library.ts'
 import { createEngine, faultOf } from './engine.ts'
 import { createDockerProvider, demultiplex } from './index.ts'
 import { machineName } from './names.ts'
@@ -54,7 +55,7 @@ describe('docker provider', () => {
     expect(denials(report)).toEqual([])
   }, 120_000)
 
-  it.skipIf(skipped)('refuses an image whose C library is not the daemon\'s, and keeps nothing of it', async () => {
+  it.skipIf(skipped)('brings the C library that the daemon needs to an image that has none', async () => {
     const bench = await openBench(WAIT)
     cleanups.push(bench.close)
     const engine = createEngine(undefined)
@@ -66,10 +67,19 @@ describe('docker provider', () => {
     const provider = createDockerProvider({ installation: bench.installation, home: bench.home, log: () => {} })
     const machine = bench.owner()
     cleanups.push(() => provider.destroy(machine, { signal }))
-    expect(await refusalOf(provider.ensure(machine, { ...bench.spec, image }, { signal }))).toMatchObject({ category: 'image' })
-    expect((await provider.observe(machine, signal)).observed.state).toBe('absent')
-    expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
+    const lines: string[] = []
+    await provider.ensure(machine, { ...bench.spec, image }, { signal, log: (line) => void lines.push(line) })
+    expect(lines.join('\n')).toContain('no GNU C library')
+    for (const { path } of (await hostCLibrary()) ?? []) {
+      const found = await engine.call(`/containers/${machineName(machine)}/archive`, { method: 'HEAD', query: { path: `/${path}` }, what: 'looking' }, signal)
+      expect([path, found.status]).toEqual([path, 200])
+    }
   }, 120_000)
+
+  it('has none to bring from a host that has another one itself', async () => {
+    expect((await hostCLibrary())?.map(({ path }) => path).join()).toMatch(/libc\.so\.6,.*ld-linux-/)
+    expect(await hostCLibrary('/dev/null')).toBeNull()
+  })
 
   it.skipIf(skipped)('goes on with a container that has no network: of a call that failed, or that was pruned while it was stopped', async () => {
     const bench = await openBench(WAIT)

@@ -3,11 +3,13 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProviderFault, type CallContext, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
+import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { bootArchive, createBody, linkUrl, type ContainerPlan } from './container.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { ensureImage, type ReadyImage } from './images.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
 import { createdAtIn, labelsOf, machineName, ownerIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
+import { tar } from './tar.ts'
 
 export interface DockerProviderOptions {
   readonly installation: string
@@ -189,16 +191,25 @@ async function prepare(engine: Engine, { plan, link, found }: { plan: ContainerP
     }
     // One that never started may be ours of before a crash, and still empty.
     const fresh = found === null || found.State.Status === 'created'
-    if (fresh && !(await hasOurLibc(engine, owner, signal))) return false
-    const boot = await engine.call(`/containers/${machineName(owner)}/archive`, { method: 'PUT', query: { path: '/' }, body: bootArchive(plan, link, fresh), contentType: 'application/x-tar', what: 'putting the boot file into the container' }, signal)
-    await boot.body?.cancel()
+    if (fresh && !(await hasCLibrary(engine, owner, signal))) {
+      const library = await hostCLibrary()
+      if (library === null) return false
+      log?.('the image has no GNU C library; bringing our own')
+      await put(engine, { owner, archive: tar(library, createdAt), what: 'putting the C library into the container' }, signal)
+    }
+    await put(engine, { owner, archive: bootArchive(plan, link, fresh), what: 'putting the boot file into the container' }, signal)
     return true
   }
   const [loads, network] = await together([fill(), ensureNetwork(engine, { owner, Labels }, signal)])
   if (found !== null && found.State.Status !== 'created' && networkIdOf(found, owner) !== network) await reconnect(engine, owner, signal)
   if (loads) return
   await destroy(engine, owner, { signal })
-  throw new ProviderFault('image', `the image ${plan.spec.image ?? plan.image.reference} has no GNU C library, which the daemon needs`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
+  throw new ProviderFault('image', `the image ${plan.spec.image ?? plan.image.reference} has no GNU C library, which the daemon needs, and this host has none to bring`, { hint: 'use an image based on glibc, such as debian or ubuntu' })
+}
+
+async function put(engine: Engine, { owner, archive, what }: { owner: Owner; archive: Uint8Array<ArrayBuffer>; what: string }, signal: AbortSignal): Promise<void> {
+  const answer = await engine.call(`/containers/${machineName(owner)}/archive`, { method: 'PUT', query: { path: '/' }, body: archive, contentType: 'application/x-tar', what }, signal)
+  await answer.body?.cancel()
 }
 
 async function refuseEmptyToolbox({ spec }: ContainerPlan): Promise<void> {
@@ -256,10 +267,8 @@ async function start(engine: Engine, owner: Owner, { signal, log }: CallContext)
   await answer.body?.cancel()
 }
 
-const GLIBC_LOADERS = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-linux-aarch64.so.1'] as const
-
 /** Asked before the start: under the engine's init a daemon that cannot be loaded is only an exit code. */
-async function hasOurLibc(engine: Engine, owner: Owner, signal: AbortSignal): Promise<boolean> {
+async function hasCLibrary(engine: Engine, owner: Owner, signal: AbortSignal): Promise<boolean> {
   for (const path of GLIBC_LOADERS) {
     const answer = await engine.call(`/containers/${machineName(owner)}/archive`, { method: 'HEAD', query: { path }, what: 'looking for the C library', accept: [404] }, signal)
     if (answer.status !== 404) return true
