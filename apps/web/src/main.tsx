@@ -18,6 +18,8 @@ function start(): void {
   // Chosen in the settings of this device.
   const theme = localStorage.getItem('berth-theme')
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset['theme'] = theme
+  // The style stops standing in for what the script does from here on.
+  document.documentElement.classList.add('live')
   route.value = parseRoute(location.pathname)
   now.value = Date.now()
   openOutbox()

@@ -5,6 +5,7 @@
 import type { EventStore, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { Approval, StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
+import { condensed } from './boot-events.ts'
 import type { FirstPaint } from './page-files.ts'
 
 export interface FirstPaintDeps {
@@ -54,11 +55,10 @@ async function lastEvents(events: FirstPaintDeps['store']['events'], id: Workspa
   const read = await readFrom(events, id, Math.max(0, tail - PAINT_EVENTS))
   const kept: StoredEvent[] = []
   let bytes = 0
-  for (const event of read.filter(({ body }) => DRAWN.includes(body.type)).toReversed()) {
-    const short = shortened(event)
-    bytes += JSON.stringify(short).length
+  for (const event of condensed(read.filter(({ body }) => DRAWN.includes(body.type)).map(shortened)).toReversed()) {
+    bytes += JSON.stringify(event).length
     if (bytes > EVENTS_BYTES && kept.length > 0) break
-    kept.unshift(short)
+    kept.unshift(event)
   }
   return { id, events: kept, after: read.at(-1)?.seq ?? tail }
 }
@@ -81,7 +81,7 @@ const DRAWN = ['message', 'prompt', 'tool', 'plan', 'usage', 'gap', 'turn.starte
 export function shortened(stored: StoredEvent): StoredEvent {
   // Names that nothing on the page reads are random, so they would not pack.
   const { sessionId: _session, turnId: _turn, ...body } = stored.body
-  const { id: _id, workspaceId: _workspace, ...rest } = stored
+  const { id: _id, workspaceId: _workspace, source: _source, ...rest } = stored
   // What is left out is what the drawing does not ask for.
   const event = { ...rest, body } as StoredEvent
   if (body.type === 'message' || body.type === 'prompt') {
