@@ -216,7 +216,7 @@ describe('the other channels', () => {
     let refusals = 1
     receiver.answer((one) => {
       if (one.path === new URL(dead.subscription.endpoint).pathname) return new Response('gone', { status: 410 })
-      return new Response(null, { status: refusals-- > 0 ? 503 : 201, headers: { 'retry-after': '0' } })
+      return new Response(null, { status: refusals-- > 0 ? 503 : 201, headers: { 'retry-after': '3600' } })
     })
     const { ask } = await linked()
     const approvalId = await ask()
