@@ -1,9 +1,10 @@
 /** One layout, folded: a phone shows one pane, a tablet two, a desktop three. Drawn by the server first, then by the browser. */
-import type { ComponentType } from 'preact'
-import { Inbox, Stale } from './inbox/inbox.tsx'
+import type { ComponentProps, ComponentType } from 'preact'
+import { Stale } from './inbox/stale.tsx'
 import { Session } from './session/session.tsx'
 import { wide } from './shell/detail.tsx'
 import { Lazy } from './shell/lazy.tsx'
+import { inbox } from './shell/parts.ts'
 import { MenuSheet } from './shell/menu.tsx'
 import { sheet, type SheetName } from './shell/sheets.ts'
 import { Toasts } from './shell/toast.tsx'
@@ -20,7 +21,7 @@ export function App() {
       <div class={`panes at-${at.at}`} id="main" tabIndex={-1}>
         {at.at === 'nowhere' ? <Nowhere /> : (
           <>
-            {at.at !== 'list' || wide.value ? <nav class="beside" aria-label="Workspaces"><Inbox beside current={at.at === 'workspace' ? at.id : null} /></nav> : <div class="beside" />}
+            {(at.at === 'list' ? wide.value : wide.value !== false) ? <nav class="beside" aria-label="Workspaces"><List beside current={at.at === 'workspace' ? at.id : null} /></nav> : <div class="beside" />}
             <Place />
           </>
         )}
@@ -30,6 +31,11 @@ export function App() {
       <Sheets />
     </>
   )
+}
+
+/** A phone that opens one workspace shows no list, so it comes with the page only where it is seen. */
+function List(props: ComponentProps<Awaited<ReturnType<typeof inbox>>>) {
+  return <Lazy load={inbox} props={props} name="The list" />
 }
 
 const grid = async () => (await import('./shell/grid.tsx')).Grid
@@ -55,7 +61,7 @@ function leaveNew(): void {
 function Home() {
   return (
     <main class="alone" aria-label="Inbox">
-      <Inbox />
+      <List />
       {wide.value && <Lazy load={grid} props={{}} name="The tiles" />}
       <nav class="home-bar" aria-label="More">
         <a class="btn main" {...linkTo('/new')}><Icon name="i-plus" />New<span class="unseen"> workspace</span></a>

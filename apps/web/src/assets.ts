@@ -14,6 +14,8 @@ export const SHELL_PATH = '/shell'
 /** Where the drawing and what the script begins with go. */
 export const APP_MARK = '<!--app-->'
 export const BOOT_MARK = '<!--boot-->'
+/** Where a page names the files that its drawing needs besides the script, and the files of each part (`Need`), as JSON. */
+export const NEEDS_MARK = /<!--needs (.*?)-->/
 
 const TYPES: Record<string, string> = { '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.html': 'text/html; charset=utf-8', '.webmanifest': 'application/manifest+json', '.png': 'image/png' }
 /** Kept out of the cache for offline use: only good with a connection. */
@@ -37,14 +39,23 @@ export async function buildWebAssets(): Promise<WebAssets> {
   }
   for (const name of ['icon-192.png', 'icon-512.png', 'icon.svg']) assets.set(`/${name}`, { body: new Uint8Array(await source(`style/${name}`).arrayBuffer()), type: typeOf(name), immutable: false })
   assets.set('/manifest.webmanifest', text(MANIFEST, '.webmanifest'))
+  const needs = Object.fromEntries(PARTS.map((part) => [part, partFiles(assets, script, part)]))
   const icons = await source('style/icons.svg').text()
-  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), css: await style(), icons, icon: (await source('style/icon.svg').text()).trim() }), '.html'))
+  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), needs, css: await style(), icons, icon: (await source('style/icon.svg').text()).trim() }), '.html'))
   assets.set('/sw.js', text(await serviceWorker(assets), '.js'))
   return assets
 }
 
 const typeOf = (path: string) => TYPES[path.slice(path.lastIndexOf('.'))] ?? 'application/octet-stream'
 const text = (content: string, extension: string): WebAsset => ({ body: new TextEncoder().encode(content), type: typeOf(extension), immutable: false })
+
+/** Those of `shell/parts.ts`, by the names of their files. */
+const PARTS = ['inbox', 'decision'] as const
+
+function partFiles(assets: WebAssets, entry: string, part: string): string[] {
+  const path = [...assets.keys()].find((name) => name.startsWith(`/assets/${part}-`) && name.endsWith('.js'))
+  return path === undefined ? [] : [path, ...staticImports(assets, path).filter((name) => name !== entry)]
+}
 
 /** What the entry needs before it runs: asked for at once, not one after another. */
 function staticImports(assets: WebAssets, entry: string): string[] {
@@ -88,7 +99,7 @@ const MANIFEST = JSON.stringify({
 })
 
 /** The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing. */
-function page(at: { script: string; preloads: readonly string[]; css: string; icons: string; icon: string }): string {
+function page(at: { script: string; preloads: readonly string[]; needs: Readonly<Record<string, readonly string[]>>; css: string; icons: string; icon: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -101,7 +112,7 @@ function page(at: { script: string; preloads: readonly string[]; css: string; ic
 <title>Berth</title>
 <style>${at.css}</style>
 <script type="module" src="${at.script}"></script>
-${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
+${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<!--needs ${JSON.stringify(at.needs)}--><link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
 <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(at.icon).replaceAll('%20', ' ').replaceAll('%3D', '=').replaceAll('%2F', '/').replaceAll('%3A', ':')}">
 <link rel="apple-touch-icon" href="/icon-192.png">
 </head>

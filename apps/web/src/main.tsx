@@ -2,8 +2,8 @@ import { hydrate, render } from 'preact'
 import { App } from './app.tsx'
 import { begin } from './begin.ts'
 import { BOOT_ID, type Boot } from './boot.ts'
-import { listenToKeys } from './shell/keys.ts'
 import { TWO_PANES, wide } from './shell/detail.tsx'
+import { bringParts, needsOf } from './shell/parts.ts'
 import { flush } from './shell/toast.tsx'
 import { startLive } from './state/live.ts'
 import { openOutbox } from './state/outbox.ts'
@@ -12,7 +12,7 @@ import { now, parseRoute, route } from './state/session.ts'
 /** When nothing else is to be done: what makes the next visit better, not this one. */
 const LATER_MS = 4000
 
-function start(): void {
+async function start(): Promise<void> {
   const root = document.getElementById('app')
   if (!root) return
   // Chosen in the settings of this device.
@@ -23,23 +23,34 @@ function start(): void {
   route.value = parseRoute(location.pathname)
   now.value = Date.now()
   openOutbox()
+  const media = matchMedia(TWO_PANES)
+  // What the server drew for wide screens is taken over first.
+  if (!media.matches) wide.value = false
   const given = document.getElementById(BOOT_ID)?.textContent
   if (given) {
     // The server wrote it, for this very script.
-    begin(JSON.parse(given) as Boot)
+    const boot = JSON.parse(given) as Boot
+    const needs = needsOf(route.value, boot).filter((need) => media.matches || !need.wide)
+    if (needs.length > 0) await bringParts(needs.map(({ part }) => part))
+    begin(boot)
     hydrate(<App />, root)
   } else {
     root.textContent = ''
     render(<App />, root)
   }
   now.value = Date.now()
-  const media = matchMedia(TWO_PANES)
   wide.value = media.matches
   media.addEventListener('change', () => (wide.value = media.matches))
-  listenToKeys()
   startLive()
   addEventListener('pagehide', flush)
-  setTimeout(() => void import('./offline/later.ts').then(({ later }) => later(given === undefined)), given === undefined ? 0 : LATER_MS)
+  const keys = async () => (await import('./shell/keys.ts')).listenToKeys()
+  // A phone has none, most of the time.
+  if (media.matches) void keys()
+  setTimeout(() => {
+    void import('./offline/later.ts').then(({ later }) => later(given === undefined))
+    void bringParts(['inbox', 'decision'])
+    if (!media.matches) void keys()
+  }, given === undefined ? 0 : LATER_MS)
 }
 
-start()
+void start()

@@ -21,7 +21,7 @@ function joined(events: readonly StoredEvent[]): StoredEvent[] {
     const call = last && sumOfCall(last.body as EventBody, event.body as EventBody)
     if (call) out[out.length - 1] = { ...event, body: call }
     else if (event.body.type === 'usage' && out.length > 0) {
-      const sum = spent === null ? event : { ...event, body: sumOfUsage(spent.body as Usage, event.body as Usage) }
+      const sum: StoredEvent = spent === null ? event : { ...event, body: sumOfUsage(spent.body as Usage, event.body as Usage) }
       if (spent !== null) out.splice(out.indexOf(spent), 1)
       out.push(sum)
       spent = sum

@@ -38,6 +38,15 @@ test('the first drawing stands in the page, and no file gets one', async () => {
   expect(asked).toEqual(['/workspaces/ws_0123456789ab'])
 })
 
+test('what a drawing needs besides the script is asked for in its page, and in no other', async () => {
+  const marked = new Map([['/shell', asset(shell('<!--app-->', '<!--boot-->').replace('<style>', '<!--needs {"list":["/assets/list-1.js","/assets/rows-1.js"]}--><style>'))]])
+  const painted = createPageFiles(async () => marked, async (path) => ({ html: '', boot: '', needs: path === '/' ? [{ part: 'list' as never, wide: false }] : path === '/wide' ? [{ part: 'list' as never, wide: true }] : [] }))
+  const page = async (path: string) => (await bytes(await painted(path))).toString()
+  expect(await page('/other')).toBe(shell('', ''))
+  expect(await page('/')).toContain('<link rel="modulepreload" href="/assets/list-1.js"><link rel="modulepreload" href="/assets/rows-1.js"><style>')
+  expect(await page('/wide')).toContain('href="/assets/rows-1.js" media="(min-width: 744px)">')
+})
+
 test('files are packed as the browser asks, and only then', async () => {
   const ask = async (accepted: string | null) => {
     const response = await files('/', accepted)

@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import { APP_MARK, BOOT_MARK, SHELL_PATH } from '@berth/web/assets'
+import { APP_MARK, BOOT_MARK, NEEDS_MARK, SHELL_PATH } from '@berth/web/assets'
 import type { WebAsset, WebAssets } from '@berth/web/assets'
+import type { Need } from '@berth/web/render'
 
 /** What stands in the page before its script runs; null: nothing, the script draws all of it. */
-export type FirstPaint = (path: string) => Promise<{ readonly html: string; readonly boot: string } | null>
+export type FirstPaint = (path: string) => Promise<{ readonly html: string; readonly boot: string; readonly needs?: readonly Need[] } | null>
 
 /** `path` and the request's Accept-Encoding; null when this path is none of the page's. */
 export type PageFiles = (path: string, acceptEncoding?: string | null) => Promise<Response | null>
@@ -24,10 +25,19 @@ const policyWith = (style: string) => [
   "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'", 'trusted-types berth-worker',
 ].join('; ')
 
+/** As the page decides it (`shell/detail.tsx` of the page). */
+const WIDE = '(min-width: 744px)'
+
+/** A worker has the policy that its file came with, whatever its page has. */
+const WORKER_PATH = '/sw.js'
+const WORKER_POLICY = "default-src 'none'; connect-src 'self'"
+
 /** What a browser may open as a page of its own. */
 const OPENED = /^(?:text\/html|image\/svg)/
 
-interface Loaded { readonly assets: WebAssets; /** Around the drawing, and around what the script begins with. */ readonly shell: readonly [string, string, string] | null; readonly policy: string }
+/** What stands around the drawing, and which files go with which part of it. */
+interface Shell { readonly head: string; readonly rest: string; readonly middle: string; readonly tail: string; readonly files: Readonly<Record<string, readonly string[]>> }
+interface Loaded { readonly assets: WebAssets; readonly shell: Shell | null; readonly policy: string }
 
 export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPaint = async () => null): PageFiles {
   let loading: Promise<Loaded> | null = null
@@ -43,9 +53,9 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
     const asset = path === '/' ? undefined : assets.get(path)
     // The page has addresses of its own; anything that looks like a file is one or nothing.
     if (!asset && (path.split('/').at(-1)?.includes('.') || shell === null)) return null
-    if (!asset || shell === null) return answer({ body: await drawn(shell ?? ['', '', ''], await paint(path), encoding), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
+    if (!asset) return answer({ body: await drawn(shell, await paint(path), encoding), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
     const cache = asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache'
-    return answer({ body: encoding === null ? asset.body : await packedOnce(asset, encoding), type: asset.type, cache, policy: OPENED.test(asset.type) ? policy : null, encoding })
+    return answer({ body: encoding === null ? asset.body : await packedOnce(asset, encoding), type: asset.type, cache, policy: path === WORKER_PATH ? WORKER_POLICY : OPENED.test(asset.type) ? policy : null, encoding })
   }
   function packedOnce(asset: WebAsset, encoding: Encoding): Promise<Uint8Array<ArrayBuffer>> {
     const known = packed.get(asset) ?? new Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>()
@@ -56,17 +66,23 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
   }
 }
 
-async function drawn(shell: readonly [string, string, string], first: Awaited<ReturnType<FirstPaint>>, encoding: Encoding | null): Promise<Uint8Array<ArrayBuffer>> {
-  const page = new TextEncoder().encode(shell[0] + (first?.html ?? '') + shell[1] + (first?.boot ?? '') + shell[2])
+async function drawn(shell: Shell | null, first: Awaited<ReturnType<FirstPaint>>, encoding: Encoding | null): Promise<Uint8Array<ArrayBuffer>> {
+  if (shell === null) return new Uint8Array()
+  const asked = (first?.needs ?? []).flatMap(({ part, wide }) => (shell.files[part] ?? []).map((path) => `<link rel="modulepreload" href="${path}"${wide ? ` media="${WIDE}"` : ''}>`))
+  const page = new TextEncoder().encode(shell.head + asked.join('') + shell.rest + (first?.html ?? '') + shell.middle + (first?.boot ?? '') + shell.tail)
   return encoding === null ? page : quick[encoding](page)
 }
 
 function prepared(assets: WebAssets): Loaded {
   const page = new TextDecoder().decode(assets.get(SHELL_PATH)?.body)
-  const [head, rest = ''] = page.split(APP_MARK)
-  const [middle = '', tail = ''] = rest.split(BOOT_MARK)
+  const [before = '', after = ''] = page.split(APP_MARK)
+  const [middle = '', tail = ''] = after.split(BOOT_MARK)
+  const needs = NEEDS_MARK.exec(before)
+  const [head = '', rest = ''] = needs === null ? [before, ''] : [before.slice(0, needs.index), before.slice(needs.index + needs[0].length)]
+  // Our own build wrote it.
+  const files = JSON.parse(needs?.[1] ?? '{}') as Shell['files']
   const style = /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? ''
-  return { assets, shell: page === '' ? null : [head ?? '', middle, tail], policy: policyWith(`'sha256-${createHash('sha256').update(style).digest('base64')}'`) }
+  return { assets, shell: page === '' ? null : { head, rest, middle, tail, files }, policy: policyWith(`'sha256-${createHash('sha256').update(style).digest('base64')}'`) }
 }
 
 type Encoding = 'br' | 'gzip'

@@ -1,32 +1,21 @@
 /** Who needs me comes first, the decision inside the card; then what works, what is ready, what rests. */
 import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
-import { approvals, go, linkTo, now, offlineSince, pathTo, workspaces } from '../state/session.ts'
+import { approvals, go, linkTo, offlineSince, pathTo, workspaces } from '../state/session.ts'
 import { decide } from '../state/decide.ts'
 import { DecisionCard } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
 import { lazySheet } from '../shell/sheets.ts'
 import { sayThenDo } from '../shell/toast.tsx'
-import { Icon, money, stateOf, timeOf, type StateName } from '../ui/icon.tsx'
+import { Icon, money, stateOf } from '../ui/icon.tsx'
 import { questionOf } from '../ui/tool-words.ts'
+import { GROUPS, ordered } from './order.ts'
 import { Row } from './row.tsx'
 import { Swipe } from './swipe.tsx'
-
-const GROUPS: readonly (readonly [title: string, states: readonly StateName[]])[] = [
-  ['Working', ['working', 'starting']], ['Ready to review', ['ready']], ['Resting', ['idle', 'sleeping', 'failed', 'offline']],
-]
-
-/** In the order of the inbox: the keyboard walks it. */
-export function ordered(list: readonly Workspace[]): Workspace[] {
-  const rank = (workspace: Workspace) => {
-    const { name } = stateOf(workspace)
-    return name === 'needs' ? -1 : GROUPS.findIndex(([, states]) => states.includes(name))
-  }
-  return [...list].sort((a, b) => rank(a) - rank(b) || b.lastActiveAt - a.lastActiveAt)
-}
 
 /** `current`: shown beside that workspace, where a row is enough. */
 export function Inbox({ current = null, beside = false }: { current?: WorkspaceId | null; beside?: boolean }) {
   const list = workspaces.value
+  if (!list && offlineSince.value !== null) return <NothingKept />
   if (!list) return <div class="skeleton" role="status" aria-label="The list is being loaded"><i /><i /><i /></div>
   if (list.length === 0 && !beside) return <Empty />
   const calling = ordered(list.filter((workspace) => stateOf(workspace).name === 'needs'))
@@ -102,6 +91,16 @@ function SwipeRow({ workspace, current, beside }: { workspace: Workspace; curren
   return <Swipe off={offlineSince.value !== null} right={right} left={canPause(workspace) ? { label: 'Pause', run: () => void pause(workspace) } : null}>{row}</Swipe>
 }
 
+function NothingKept() {
+  return (
+    <div class="empty">
+      <Icon name="st-offline" class="s-offline" />
+      <h1>Nothing is kept on this device</h1>
+      <p class="meta">What you open while the server is heard can be read here without it.</p>
+    </div>
+  )
+}
+
 function Empty() {
   return (
     <div class="empty">
@@ -113,8 +112,4 @@ function Empty() {
       <a class="btn main" {...linkTo('/new')}>New workspace</a>
     </div>
   )
-}
-
-export function Stale() {
-  return offlineSince.value === null ? null : <p class="offline" role="status"><Icon name="st-offline" />The server is not heard. You see it as of {timeOf(offlineSince.value)}{now.value - offlineSince.value > 3600_000 ? `, ${new Date(offlineSince.value).toLocaleDateString()}` : ''}.</p>
 }

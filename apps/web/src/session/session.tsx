@@ -6,14 +6,15 @@ import { approvals, linkTo, now, offlineSince, pathTo, workspaceOf, workspaces, 
 import type { Stream } from '../state/stream.ts'
 import { isWaiting } from '../state/stream-view.ts'
 import { Detail } from '../shell/detail.tsx'
-import { Skeleton } from '../shell/lazy.tsx'
+import { Lazy, Skeleton } from '../shell/lazy.tsx'
+import { decision } from '../shell/parts.ts'
 import { openMenu } from '../shell/menu.tsx'
 import { actionsOf } from '../shell/actions.ts'
 import { BottomBar } from '../shell/bottom-bar.tsx'
 import { count, duration, elapsed, Icon, money, placeOf, StateBadge, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { Composer } from './composer.tsx'
-import { DecisionCard, type Asked } from './decision.tsx'
+import type { Asked } from './decision.tsx'
 import { Plan, StreamPane } from './stream-pane.tsx'
 
 export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
@@ -96,7 +97,7 @@ function Dock({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   }, [firstId])
   return (
     <div class={`dock ${first ? 'asking' : ''}`}>
-      {first ? <DecisionCard key={first.approvalId} ask={first} of={waiting.length > 1 ? `1 of ${waiting.length}` : undefined} /> : <Plan entries={stream.view.value.plan} />}
+      {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan entries={stream.view.value.plan} />}
       <Composer workspace={workspace} stream={stream} />
     </div>
   )

@@ -5,9 +5,9 @@ import { linkTo, pathTo, type Pane } from '../state/session.ts'
 import { Lazy, Skeleton } from './lazy.tsx'
 import { ROOMS } from './rooms.ts'
 
-/** Two panes from here on. The server cannot know it: it draws both, and the style shows one. */
+/** Two panes from here on. Null: the server cannot know it, so it draws both, and the style shows one. */
 export const TWO_PANES = '(min-width: 744px)'
-export const wide = signal(false)
+export const wide = signal<boolean | null>(null)
 /** Who opens a session on a wide screen sees this room first. */
 const FIRST: Pane = 'changes'
 

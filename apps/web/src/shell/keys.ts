@@ -1,5 +1,5 @@
 /** The whole page by keyboard. A key means something only outside of fields; in a dialog the dialog has them. */
-import { ordered } from '../inbox/inbox.tsx'
+import { ordered } from '../inbox/order.ts'
 import { go, pathTo, route, trouble, workspaces } from '../state/session.ts'
 import { lazySheet, sheet } from './sheets.ts'
 import { menu } from './menu.tsx'

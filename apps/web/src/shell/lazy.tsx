@@ -7,6 +7,15 @@ import type { Workspace } from '@berth/wire'
 type Loader<P> = () => Promise<ComponentType<P>>
 const loaded = new Map<unknown, unknown>()
 
+/** Here before it is drawn: the drawing waits for nothing. */
+export async function bring<P>(load: Loader<P>): Promise<void> {
+  if (!loaded.has(load)) put(load, await load())
+}
+
+export function put<P>(load: Loader<P>, component: ComponentType<P>): void {
+  loaded.set(load, component)
+}
+
 export function Lazy<P extends object>({ load, props, name }: { load: Loader<P>; props: P; name: string }) {
   const state = useSignal<'loading' | 'here' | 'refused'>(loaded.has(load) ? 'here' : 'loading')
   const get = () => {
