@@ -30,7 +30,10 @@ const SHELL = `berth-shell-${SHELL_VERSION}`
 const SEEN = 'berth-seen'
 /** Answers about changes and files, the oldest go first. */
 const SEEN_LIMIT = 60
-const SEEN_PATHS = /^\/api\/v1\/workspaces\/[^/]+\/(?:review|diff|files|files\/content|checkpoints|ports)$/
+/** The review is none of them: its room keeps it, and says from when it is. */
+const SEEN_PATHS = /^\/api\/v1\/workspaces\/[^/]+\/(?:diff|files|files\/content|checkpoints|ports)$/
+/** A phone that has bars and no network: what was kept is there sooner. */
+const PAGE_WITHIN_MS = 6000
 const SHELL_PAGE = '/shell'
 const DECISION_PATH = '/api/v1/push/decision'
 
@@ -45,16 +48,31 @@ worker.addEventListener('fetch', (event) => {
   const { request } = event
   const url = new URL(request.url)
   if (request.method !== 'GET' || url.origin !== worker.location.origin) return
-  if (request.mode === 'navigate' && !url.pathname.startsWith('/api/') && !url.pathname.startsWith('/sign-in')) event.respondWith(fetch(request).catch(async () => (await caches.match(SHELL_PAGE)) ?? Response.error()))
+  if (request.mode === 'navigate' && !url.pathname.startsWith('/api/') && !url.pathname.startsWith('/sign-in')) event.respondWith(page(request))
   else if (url.pathname.startsWith('/assets/')) event.respondWith(caches.match(request).then((cached) => cached ?? fetch(request)))
   else if (SEEN_PATHS.test(url.pathname)) event.respondWith(seen(request))
 })
+
+/** What the server draws; without it the shell, which draws what this device kept. */
+async function page(request: Request): Promise<Response> {
+  const shell = () => caches.match(SHELL_PAGE)
+  const network = fromServer(request).catch(async () => (await shell()) ?? Response.error())
+  const slow = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PAGE_WITHIN_MS)).then(shell)
+  return (await Promise.race([network, slow])) ?? network
+}
+
+/** Throws where only a tunnel or proxy answers, and the server behind it does not. */
+async function fromServer(request: Request): Promise<Response> {
+  const response = await fetch(request)
+  if ([502, 503, 504].includes(response.status) || response.status >= 520) throw new TypeError(`HTTP ${response.status}`)
+  return response
+}
 
 /** The network's answer, kept; without a network the one that was kept. */
 async function seen(request: Request): Promise<Response> {
   const cache = await caches.open(SEEN)
   try {
-    const response = await fetch(request)
+    const response = await fromServer(request)
     if (response.ok) {
       await cache.put(request, response.clone())
       const keys = await cache.keys()

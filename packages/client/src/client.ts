@@ -64,6 +64,8 @@ async function refusal(response: Response): Promise<BerthError> {
   } catch {
     // Not ours: a proxy in between, or a crash. The status says what there is to say.
   }
+  // A tunnel or proxy stands there and the server behind it does not.
+  if ([502, 503, 504].includes(response.status) || response.status >= 520) return new BerthError('server_unreachable', `the server does not answer (${response.status})`, { hint: 'see `berth server status`' })
   return new BerthError(response.status === 401 ? 'unauthorized' : response.status === 404 ? 'not_found' : 'internal', `the server answered ${response.status}`)
 }
 

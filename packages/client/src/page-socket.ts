@@ -30,6 +30,8 @@ export interface PageSocket {
 export type { LiveItem, Presence }
 
 const AWAY_AFTER_MS = 3000
+/** A timer that comes so much later than it was due slept, with its page or its machine. */
+const LATE_MS = 1000
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 5000
 const PING_MS = 15_000
@@ -133,6 +135,17 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
     away = undefined
     if (state !== next) options.onState((state = next))
   }
+  /** While nobody looks, and while the machine sleeps, nothing is missed: the seconds of trying count from then on. */
+  const soonAway = (): void => {
+    if (away !== undefined || state === 'away') return
+    const dueAt = Date.now() + AWAY_AFTER_MS
+    away = setTimeout(() => {
+      const slept = hidden() || Date.now() - dueAt > LATE_MS
+      if (!slept) return show('away')
+      away = undefined
+      soonAway()
+    }, AWAY_AFTER_MS)
+  }
 
   function connect(): void {
     clearTimeout(retry)
@@ -141,7 +154,7 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
     let openedAt = 0
     socket = mine
     waitFor(OPEN_WITHIN_MS)
-    away ??= setTimeout(() => show('away'), AWAY_AFTER_MS)
+    soonAway()
     mine.onopen = () => {
       openedAt = Date.now()
       heard.opened()
@@ -169,7 +182,7 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
       return options.onState('signed-out')
     }
     if (closed || socket !== null) return
-    away ??= setTimeout(() => show('away'), AWAY_AFTER_MS)
+    soonAway()
     clearTimeout(retry)
     if (openedAt > 0 && Date.now() - openedAt > LASTED_MS) failures = 0
     retry = setTimeout(connect, failures === 0 ? Math.random() * FIRST_RETRY_MS : Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures) * (0.5 + Math.random()))
@@ -198,6 +211,11 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
   const look = (): void => {
     heard.seen()
     if (hidden()) return
+    if (away !== undefined) {
+      clearTimeout(away)
+      away = undefined
+      soonAway()
+    }
     if (socket === null) {
       failures = 0
       connect()

@@ -1,12 +1,16 @@
 /** What waits until the page stands: the person's phrases, the cache for reading offline, the service worker. */
 import { effect } from '@preact/signals'
-import { streamOf } from '../state/live.ts'
+import { request } from '@berth/client'
+import { API_PREFIX } from '@berth/wire/routes'
+import type { Workspace } from '@berth/wire'
+import { beginStream, fresh, streamOf } from '../state/live.ts'
 import { sendAll } from '../state/outbox.ts'
 import { readPhrases } from '../state/phrases.ts'
-import { approvals, offlineSince, route, workspaces } from '../state/session.ts'
+import { approvals, endpoint, offlineSince, route, workspaces } from '../state/session.ts'
 import { say } from '../shell/toast.tsx'
 import { begin } from '../begin.ts'
 import { keepList, keepSession, readList, readSession } from './cache.ts'
+import { keep } from '../rooms/keep.ts'
 
 const KEEP_MS = 2000
 
@@ -26,12 +30,35 @@ export function later(withoutServer: boolean): void {
     clearTimeout(timer)
     timer = setTimeout(() => {
       void keepList({ at: Date.now(), workspaces: known, approvals: open }).catch(() => undefined)
-      if (at.at === 'workspace' && view && view.after > 0) void keepSession(at.id, { at: Date.now(), events: streamOf(at.id).events(), after: view.after }).catch(() => undefined)
+      if (at.at !== 'workspace' || !view || view.after === 0) return
+      void keepSession(at.id, { at: Date.now(), events: streamOf(at.id).events(), after: view.after }).catch(() => undefined)
+      void keepChanges(known.find(({ id }) => id === at.id))
     }, KEEP_MS)
   })
   effect(() => {
     if (offlineSince.value === null) void sendAll()
   })
+  // Whoever goes from one session to another without a connection.
+  effect(() => {
+    const at = route.value
+    if (offlineSince.value !== null && at.at === 'workspace' && streamOf(at.id).view.value.cards.length === 0) void readSession(at.id).then((kept) => {
+      if (kept && offlineSince.value !== null && streamOf(at.id).view.value.cards.length === 0) beginStream(at.id, kept.events, kept.after)
+    }, () => undefined)
+  })
+}
+
+const changesKept = new Map<string, string>()
+/** A phone shows a session without its changes; on the way they are to be there. */
+async function keepChanges(workspace: Workspace | undefined): Promise<void> {
+  if (!workspace?.changes || workspace.agentState === 'busy') return
+  const now = JSON.stringify([workspace.changes, workspace.tail])
+  if (changesKept.get(workspace.id) === now) return
+  changesKept.set(workspace.id, now)
+  try {
+    await keep(`review:${workspace.id}`, await (await request(endpoint, `${API_PREFIX}/workspaces/${workspace.id}/review`, {})).json())
+  } catch {
+    // It sleeps, or its daemon is away: what was kept before stays.
+  }
 }
 
 /** The shell came out of the cache: so does what it shows, until the server is heard. */
@@ -42,6 +69,7 @@ export async function fromCache(): Promise<void> {
   const session = at.at === 'workspace' ? await readSession(at.id) : null
   if (workspaces.value !== null) return
   offlineSince.value = list.at
+  fresh.value = false
   begin({ now: Date.now(), workspaces: list.workspaces, approvals: list.approvals, stream: at.at === 'workspace' && session ? { id: at.id, events: session.events, after: session.after } : null })
 }
 

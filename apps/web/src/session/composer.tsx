@@ -116,10 +116,10 @@ function Waiting({ id, edit }: { id: WorkspaceId; edit(text: string): void }) {
   if (mine.length === 0) return null
   return (
     <ul class="outbox" aria-label="Waiting for the connection">
-      {mine.map(({ promptId, text }) => (
+      {mine.map(({ promptId, text, refusal }) => (
         <li key={promptId}>
-          <span class="grow">{text}<span class="meta"> is sent when the server is heard again</span></span>
-          <button type="button" class="btn quiet" onClick={() => { const back = takeBack(promptId); if (back) edit(back.text) }}>Undo</button>
+          <span class="grow">{text}<span class="meta">{refusal === undefined ? ' is sent when the server is heard again' : ` was not taken: ${inert(refusal)}`}</span></span>
+          <button type="button" class="btn quiet" onClick={() => { const back = takeBack(promptId); if (back) edit(back.text) }}>{refusal === undefined ? 'Undo' : 'Edit'}</button>
         </li>
       ))}
     </ul>

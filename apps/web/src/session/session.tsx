@@ -96,11 +96,16 @@ function Dock({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
     }
   }, [firstId])
   return (
-    <div class={`dock ${first ? 'asking' : ''}`}>
+    <div class={`dock ${first ? 'asking' : ''}`} onMouseDown={keepField}>
       {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan entries={stream.view.value.plan} />}
       <Composer workspace={workspace} stream={stream} />
     </div>
   )
+}
+
+/** With the field's focus the keyboard would go, and everything move from under the finger before the tap is over. */
+function keepField(event: MouseEvent): void {
+  if (document.activeElement instanceof HTMLTextAreaElement && event.target instanceof Element && event.target.closest('button')) event.preventDefault()
 }
 
 /** From the list, which knows the risk, and from the stream, which may be a moment ahead; what the stream saw answered is gone. */

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
-import { attempt, client, now } from '../state/session.ts'
+import { attempt, client, now, offlineSince } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import type { PlanEntry } from '../state/stream-view.ts'
 import { elapsed, Icon } from '../ui/icon.tsx'
@@ -62,6 +62,7 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
         <div class="stream">
           {older && <button type="button" class="btn quiet older" onClick={() => void goUp()}>Earlier</button>}
           {nodes}
+          {nodes.length === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
           <Writings stream={stream} />
           {workspace.error && <Failure workspace={workspace} />}
           <Thinking workspace={workspace} stream={stream} />

@@ -3,7 +3,7 @@ import { createPageSocket, type PageSocket, type PageSocketOptions } from '@bert
 import { request } from '@berth/client'
 import { BerthError } from '@berth/wire/error'
 import { API_PREFIX } from '@berth/wire/routes'
-import type { ApprovalId, WorkspaceId } from '@berth/wire'
+import type { ApprovalId, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
 import { sayAnswered } from './decide.ts'
@@ -37,6 +37,15 @@ export function streamOf(id: WorkspaceId): Stream {
 /** The server draws one page after another; nothing of one may be seen in the next. */
 export function forgetStreams(): void {
   streams.clear()
+}
+
+/** Out of the cache, while nothing is heard: what comes later follows on it. */
+export function beginStream(id: WorkspaceId, events: readonly StoredEvent[], after: number): void {
+  const stream = streamOf(id)
+  stream.begin(events, after)
+  if ((streams.get(id)?.users ?? 0) === 0) return
+  socket?.unwatch(id)
+  socket?.watch(id, after)
 }
 
 /** Follows it until the last who asked for it has given it back. */
@@ -96,7 +105,11 @@ export function sayFocus(approvalId: ApprovalId | null): void {
 
 function onState(state: 'live' | 'away' | 'signed-out'): void {
   if (state === 'signed-out') signedOut.value = true
-  else if (state === 'away') offlineSince.value ??= heardAt
+  else if (state === 'away') {
+    offlineSince.value ??= heardAt
+    // Once it is heard again, what is shown is old until the list is here.
+    fresh.value = false
+  }
   else {
     heardAt = Date.now()
     offlineSince.value = null
@@ -110,6 +123,8 @@ function take(message: Parameters<PageSocketOptions['on']>[0]): void {
       workspaces.value = message.workspaces
       approvals.value = message.approvals.filter(isOpen).sort((a, b) => a.askedAt - b.askedAt)
       fresh.value = true
+      // Also where the cache was read while the socket opened.
+      offlineSince.value = null
       return
     case 'workspace': return putWorkspace(message.workspace)
     case 'approval':

@@ -6,35 +6,49 @@ import { signal } from '@preact/signals'
 import { ID_ALPHABET, ID_LENGTH } from '@berth/wire/id-alphabet'
 import type { PromptId, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
-import { client, refused } from './session.ts'
+import { client, offlineSince, refused } from './session.ts'
 
-export interface Unsent { readonly promptId: PromptId; readonly workspaceId: WorkspaceId; readonly text: string; readonly at: number }
+/** `refusal`: the server does not take it; it waits for its person, and nothing waits for it. */
+export interface Unsent { readonly promptId: PromptId; readonly workspaceId: WorkspaceId; readonly text: string; readonly at: number; readonly refusal?: string }
 const KEY = 'berth.outbox'
 /** A device that is away for days is not a queue. */
 const LIMIT = 50
+/** A network that takes requests and answers none: what was said is kept, and said again under its id. */
+const ANSWER_MS = 10_000
+const RETRY_MS = 4000
 
 export const outbox = signal<readonly Unsent[]>([])
 
+/** Other tabs of this browser send from it too. */
 export function openOutbox(): void {
+  outbox.value = read()
+  addEventListener('storage', ({ key }) => { if (key === KEY) outbox.value = read() })
+}
+
+function read(): readonly Unsent[] {
   try {
-    outbox.value = JSON.parse(localStorage.getItem(KEY) ?? '[]') as Unsent[]
+    return JSON.parse(localStorage.getItem(KEY) ?? '[]') as Unsent[]
   } catch {
-    outbox.value = []
+    return []
   }
 }
 
-function keep(list: readonly Unsent[]): void {
-  outbox.value = list
+/** What another tab wrote a moment ago is in it. */
+function change(make: (list: readonly Unsent[]) => readonly Unsent[]): void {
   try {
-    localStorage.setItem(KEY, JSON.stringify(list))
+    outbox.value = make(read())
+    localStorage.setItem(KEY, JSON.stringify(outbox.value))
   } catch {
     // A browser that keeps nothing holds it while the page is open.
+    outbox.value = make(outbox.value)
   }
 }
+const without = (promptId: PromptId) => change((list) => list.filter((unsent) => unsent.promptId !== promptId))
 
+/** Null: it is on its way already. */
 export function takeBack(promptId: PromptId): Unsent | null {
-  const found = outbox.value.find((unsent) => unsent.promptId === promptId) ?? null
-  keep(outbox.value.filter((unsent) => unsent !== found))
+  const found = outbox.value.find((unsent) => unsent.promptId === promptId && promptId !== sending) ?? null
+  if (found) without(promptId)
   return found
 }
 
@@ -42,46 +56,59 @@ export function takeBack(promptId: PromptId): Unsent | null {
 export async function speak(workspaceId: WorkspaceId, text: string): Promise<boolean> {
   const unsent: Unsent = { promptId: newPromptId(), workspaceId, text, at: Date.now() }
   // Behind those that wait, so that nothing overtakes.
-  if (outbox.value.some((other) => other.workspaceId === workspaceId)) {
-    keep([...outbox.value, unsent].slice(-LIMIT))
-    void sendAll()
-    return true
-  }
+  const waits = offlineSince.value !== null || outbox.value.some((other) => other.workspaceId === workspaceId && other.refusal === undefined)
   try {
-    await client.sendMessage({ id: workspaceId, text, promptId: unsent.promptId })
-    return true
+    if (!waits) await send(unsent)
   } catch (error) {
-    if (isAway(error)) keep([...outbox.value, unsent].slice(-LIMIT))
-    else refused(error)
-    return isAway(error)
+    if (!isAway(error)) {
+      refused(error)
+      return false
+    }
+    change((list) => [...list, unsent].slice(-LIMIT))
+    later()
   }
+  if (waits) {
+    change((list) => [...list, unsent].slice(-LIMIT))
+    void sendAll()
+  }
+  return true
 }
+
+const send = ({ workspaceId, text, promptId }: Unsent) => client.sendMessage({ id: workspaceId, text, promptId }, AbortSignal.timeout(ANSWER_MS))
 
 /** As `createIds` of the wire makes them. */
 function newPromptId(): PromptId {
   return `prm_${Array.from(crypto.getRandomValues(new Uint8Array(ID_LENGTH)), (byte) => ID_ALPHABET[byte & 31]).join('')}` as PromptId
 }
 
-let sending = false
-export async function sendAll(): Promise<void> {
-  if (sending) return
-  sending = true
-  try {
-    for (let next = outbox.value[0]; next; next = outbox.value[0]) {
-      await client.sendMessage({ id: next.workspaceId, text: next.text, promptId: next.promptId })
-      const { promptId } = next
-      keep(outbox.value.filter((unsent) => unsent.promptId !== promptId))
-    }
-  } catch (error) {
-    if (!isAway(error)) {
-      refused(error)
-      keep(outbox.value.slice(1))
-    }
-  } finally {
-    sending = false
-  }
+let sending: PromptId | null = null
+let retry: ReturnType<typeof setTimeout> | undefined
+function later(): void {
+  clearTimeout(retry)
+  retry = setTimeout(() => void sendAll(), RETRY_MS)
 }
 
+/** In order; one that is refused holds nobody up. While the server is away it tries again by itself. */
+export async function sendAll(): Promise<void> {
+  if (sending !== null) return
+  for (let next = first(); next; next = first()) {
+    sending = next.promptId
+    try {
+      await send(next)
+      without(next.promptId)
+    } catch (error) {
+      if (isAway(error)) return later()
+      const { promptId } = next
+      const refusal = error instanceof Error ? error.message : String(error)
+      change((list) => list.map((unsent) => (unsent.promptId === promptId ? { ...unsent, refusal } : unsent)))
+    } finally {
+      sending = null
+    }
+  }
+}
+const first = () => outbox.value.find(({ refusal }) => refusal === undefined)
+
 function isAway(error: unknown): boolean {
-  return error instanceof BerthError && (error.code === 'server_unreachable' || error.code === 'database_unavailable')
+  // Our own timeout is `cancelled`.
+  return error instanceof BerthError && ['server_unreachable', 'database_unavailable', 'cancelled'].includes(error.code)
 }
