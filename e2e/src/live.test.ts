@@ -108,7 +108,7 @@ test('the list says what it used and that nothing runs, and no port of ours is o
   screen.socket.list()
   await screen.until('the list', () => screen.said.some(({ other }) => other?.type === 'list'))
   const [now] = (await product.json<Workspace[]>(['list'])).filter(({ id }) => id === workspace.id)
-  expect(now).toMatchObject({ work: null, viewers: 1, usage: { inputTokens: expect.any(Number), model: expect.any(String), costMicros: null, contextPercent: expect.any(Number) } })
+  expect(now).toMatchObject({ work: null, viewers: 1, usage: { inputTokens: expect.any(Number), model: expect.any(String), costMicros: expect.any(Number), contextPercent: expect.any(Number) } })
   expect(screen.said.some(({ event }) => event?.body.type === 'port')).toBe(false)
 })
 

@@ -9,9 +9,8 @@ type Command = DaemonResult<'agent.commands'>[number]
 /** Of the pinned Claude Code, without those that open a menu on its own screen or sign it in and out. */
 const CLAUDE: readonly (readonly [string, string])[] = [
   ['clear', 'Start anew with an empty context'], ['compact', 'Sum the conversation up to free context'], ['context', 'How full the context is'],
-  ['usage', 'Cost and use of this session'], ['model', 'Choose the model'], ['effort', "Set the model's effort"], ['plan', 'Plan before doing'],
-  ['recap', 'The session in one line'], ['goal', 'A goal to check before stopping'], ['btw', 'Ask aside, without interrupting'],
-  ['add-dir', 'Work in one more directory'], ['memory', 'What it remembers of the project'], ['rename', 'Rename the conversation'], ['export', 'Write the conversation to a file'],
+  ['model', 'With a name: /model sonnet'], ['effort', 'With a level: low, medium, high'], ['plan', 'Plan before doing'],
+  ['recap', 'The session in one line'], ['goal', 'With a goal to check before stopping'], ['rename', 'With a new name of the conversation'],
 ]
 
 const COMMANDS = 300

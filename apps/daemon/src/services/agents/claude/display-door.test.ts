@@ -14,7 +14,7 @@ const journal = openJournal({ path: join(dir, 'journal.sqlite') })
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
 
 function door(displayed: (line: Displayed) => void): DisplayDoor {
-  const made = openDisplayDoor({ journal, name: 'display.test', sessionUuid: 'uuid', displayed })
+  const made = openDisplayDoor({ journal, name: 'display.test', sessionUuid: () => 'uuid', displayed })
   open.push(made)
   return made
 }

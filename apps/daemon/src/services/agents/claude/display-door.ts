@@ -18,7 +18,7 @@ const Payload = z.looseObject({
   message_id: z.string().max(100), delta: z.string(), final: z.boolean().catch(false),
 })
 
-export function openDisplayDoor(deps: { journal: Journal; name: string; sessionUuid: string; reservePort?: ((port: number) => void) | undefined; displayed: (line: Displayed) => void }): DisplayDoor {
+export function openDisplayDoor(deps: { journal: Journal; name: string; sessionUuid: () => string; reservePort?: ((port: number) => void) | undefined; displayed: (line: Displayed) => void }): DisplayDoor {
   const { journal } = deps
   const stored = Address.safeParse(JSON.parse(journal.get(deps.name) ?? 'null'))
   const known = stored.success ? stored.data : null
@@ -31,7 +31,7 @@ export function openDisplayDoor(deps: { journal: Journal; name: string; sessionU
       if (foreign || request.method !== 'POST' || !same(new URL(request.url).pathname, `/${secret}`)) return new Response('not found\n', { status: 404 })
       const payload = Payload.safeParse(await request.json().catch(() => null))
       // A sub-agent's words are not the conversation's.
-      if (payload.success && payload.data.session_id === deps.sessionUuid && payload.data.agent_id === undefined) deps.displayed({ messageId: payload.data.message_id, delta: payload.data.delta, final: payload.data.final })
+      if (payload.success && payload.data.session_id === deps.sessionUuid() && payload.data.agent_id === undefined) deps.displayed({ messageId: payload.data.message_id, delta: payload.data.delta, final: payload.data.final })
       return Response.json({})
     },
   })

@@ -11,10 +11,11 @@ import { createAgentFiles } from '../agent-file.ts'
 import { startHookServer, type HookServer } from '../hook-server.ts'
 import { createApprovalBook } from './approval-book.ts'
 import { createCondition } from './condition.ts'
+import { createConversation } from './conversation.ts'
 import { openDisplayDoor, type DisplayDoor } from './display-door.ts'
 import { createHookHandler, type HookMeanings } from './hook-events.ts'
 import { createInjector } from './injector.ts'
-import { claudeEnvironment, configDirOf, hasLogin, PINNED_VERSION, sessionUuidOf } from './launch.ts'
+import { claudeEnvironment, configDirOf, hasLogin, PINNED_VERSION } from './launch.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { createLiveMessages } from './live-messages.ts'
 import { createLooking } from './looking.ts'
@@ -23,6 +24,7 @@ import { createProgram, type Place } from './program.ts'
 import { safeToPaste } from './safe-to-paste.ts'
 import { watchSession, type SessionStatus } from './session-file.ts'
 import { createTranscriptTail } from './tail.ts'
+import { createTaskList } from './task-list.ts'
 import { createTerminalAnswers, turnedDownInTerminal } from './terminal-answers.ts'
 import { createTurnEnd } from './turn-end.ts'
 import { createTurns } from './turns.ts'
@@ -90,22 +92,22 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
 }
 
 /** Without anybody to look there is nothing to listen for, and without a port the agent works all the same. */
-function openDoor({ context: { journal, log }, assignment, live, reservePort }: DriverDeps, { sessionUuid }: Place, displayed: Parameters<typeof openDisplayDoor>[0]['displayed']): DisplayDoor | null {
+function openDoor({ context: { journal, log }, assignment, live, reservePort }: DriverDeps, place: Place, displayed: Parameters<typeof openDisplayDoor>[0]['displayed']): DisplayDoor | null {
   if (live === undefined) return null
   try {
-    return openDisplayDoor({ journal, name: `display.${assignment.agent.sessionId}`, sessionUuid, reservePort, displayed })
+    return openDisplayDoor({ journal, name: `display.${assignment.agent.sessionId}`, sessionUuid: () => place.conversation.uuid, reservePort, displayed })
   } catch (error) {
     log(`claude: its text is shown late: ${String(error)}`)
     return null
   }
 }
 
-function placeOf({ context: { boot }, assignment, asAgent }: DriverDeps, { hookCommand }: ClaudeOptions, displayUrl: Place['displayUrl']): Place {
+function placeOf({ context: { boot, journal }, assignment, asAgent }: DriverDeps, { hookCommand }: ClaudeOptions, displayUrl: Place['displayUrl']): Place {
   const configDir = configDirOf(boot, asAgent.environment(assignment.env))
   return {
     files: createAgentFiles(boot.agentUser?.uid ?? null),
     configDir,
-    sessionUuid: sessionUuidOf(assignment.agent.sessionId),
+    conversation: createConversation({ journal, sessionId: assignment.agent.sessionId }),
     environment: claudeEnvironment({ assignment, configDir, asRoot: boot.agentUser === null && process.getuid?.() === 0 }),
     hookCommand,
     displayUrl,
@@ -117,13 +119,14 @@ function createSession(deps: DriverDeps, place: Place) {
   const { sessionId } = assignment.agent
   const now = (): number => Date.now()
   const gone = new AbortController()
-  const status = watchSession(place.files, place)
+  const status = watchSession(place.files, { configDir: place.configDir, sessionUuid: () => place.conversation.uuid })
   const tail = createTranscriptTail({ journal, files: place.files, sessionId })
   const program = createProgram({ ...deps, place, tail })
   const turns = createTurns({ journal, sessionId, now })
   const turnEnd = createTurnEnd({ turns, now })
   const book = createApprovalBook({ journal, sessionId, now })
   const answers = createTerminalAnswers(now)
+  const taskList = createTaskList({ journal, sessionId })
   const liveMessages = createLiveMessages({ sessionId, now, live: deps.live ?? (() => {}) })
 
   const condition = createCondition({
@@ -131,7 +134,7 @@ function createSession(deps: DriverDeps, place: Place) {
     asks: () => permissions.waiting().length > 0 || status.last?.status === 'waiting',
     changed: () => { deps.changed(); looking.in(0) },
   })
-  const injector = createInjector({ journal, sessionId, log, terminal: () => program.terminal, safe: () => safeToPaste({
+  const injector = createInjector({ journal, sessionId, log, terminal: () => program.terminal, status: () => status.look()?.status ?? null, safe: () => safeToPaste({
     ready: program.run.ready && program.terminal !== null && !gone.signal.aborted, base: condition.base, outstandingCalls: turns.outstanding(), openQuestions: book.open().length,
     ending: turnEnd.ending, status: status.look()?.status ?? null, typedAgeMs: program.terminal?.inputAgeMs() ?? null,
   }) })
@@ -140,7 +143,8 @@ function createSession(deps: DriverDeps, place: Place) {
     void injector.submit(wakeUp(record, decision))
   }
   const permissions = createPermissions({
-    book, now, wake, run: () => program.run.id, settled: answers.settled,
+    book, now, wake, run: () => program.run.id,
+    settled: (record) => { answers.settled(); if (record.toolUseId !== null) turns.toolGoesOn(record.toolUseId) },
     changed: () => { turnEnd.progressed(); condition.show() },
     confirmTurnedDown: (record) => turnedDownInTerminal({
       book, now, over: gone.signal, everyMs: LOOK_BUSY_MS, look: () => looking.now(), status: () => status.look(),
@@ -154,7 +158,8 @@ function createSession(deps: DriverDeps, place: Place) {
     const read = tail.poll((found) => {
       const fact = liveMessages.named(found)
       turns.onFact(fact)
-      if (fact.kind === 'prompt') injector.heard(fact.text)
+      taskList.onFact(fact)
+      if (fact.kind === 'prompt' || fact.kind === 'command') injector.heard(fact.text)
       if (fact.kind === 'tool-ended') afterwards.push(() => { permissions.toolEnded(fact.toolUseId, fact.outcome) })
       if (fact.kind === 'interrupted') afterwards.push(() => { permissions.turnedDown(); turnEnd.cutShort(); if (condition.base === 'busy') condition.enter('idle') })
     })
@@ -187,8 +192,14 @@ function createSession(deps: DriverDeps, place: Place) {
   const working = (): void => { if (condition.base === 'idle') condition.enter('busy') }
   const hookMeanings: HookMeanings = {
     run: () => program.run.id,
-    heardOf(transcript) { turnEnd.progressed(); if (transcript !== null) tail.follow(transcript) },
-    sessionStarted: lifecycle.sessionStarted,
+    heardOf(transcript) {
+      turnEnd.progressed()
+      if (transcript === null || transcript === tail.path) return
+      // What stands at the end of the one before is not to be missed.
+      readTranscript()
+      tail.follow(transcript)
+    },
+    sessionStarted(uuid) { if (uuid !== null) place.conversation.moved(uuid); lifecycle.sessionStarted() },
     prompted(text) { turnEnd.prompted(); injector.heard(text); working() },
     async toolStarts(call) {
       const run = program.run.id

@@ -5,7 +5,8 @@ export interface HookMeanings {
   readonly run: () => string
   /** Any hook at all, with the path of the session's own transcript. */
   heardOf(transcript: string | null): void
-  sessionStarted(): void
+  /** `uuid`: of the program's conversation. */
+  sessionStarted(uuid: string | null): void
   prompted(text: string): void
   /** The agent waits with its tool call until this is done. */
   toolStarts(call: { toolUseId: string; tool: string; input: Record<string, unknown> } | null): Promise<void>
@@ -20,7 +21,7 @@ export function createHookHandler(meanings: HookMeanings): HookHandler {
     // A sub-agent writes a transcript of its own.
     meanings.heardOf(payload.agent_id === undefined ? (payload.transcript_path ?? null) : null)
     switch (payload.hook_event_name) {
-      case 'SessionStart': meanings.sessionStarted(); break
+      case 'SessionStart': meanings.sessionStarted(payload.session_id ?? null); break
       case 'UserPromptSubmit': meanings.prompted(payload.prompt ?? ''); break
       case 'PreToolUse': await meanings.toolStarts(callOf(payload)); break
       case 'PermissionRequest': return meanings.asks(ask, signal)

@@ -9,6 +9,8 @@ import { z } from 'zod'
 import { PromptId, type SessionId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { Journal, Terminal } from '../../../contracts.ts'
+import type { SessionStatus } from './session-file.ts'
+import { COMMAND_WITHIN_MS, commandTaken, isCommand, MENU } from './slash-command.ts'
 
 const ACKNOWLEDGED_WITHIN_MS = 3000
 /** The program takes a paste in pieces; an Enter right behind it would belong to the paste. */
@@ -60,7 +62,7 @@ async function clearInput(terminal: Terminal, lines: number): Promise<void> {
 }
 const same = (a: string, b: string): boolean => pasteable(a).replaceAll(/\s+/g, ' ') === pasteable(b).replaceAll(/\s+/g, ' ')
 
-export function createInjector(deps: { journal: Journal; sessionId: SessionId; terminal: () => Terminal | null; safe: () => boolean; log: (line: string) => void }): Injector {
+export function createInjector(deps: { journal: Journal; sessionId: SessionId; terminal: () => Terminal | null; safe: () => boolean; /** The program's own word. */ status: () => SessionStatus['status'] | null; log: (line: string) => void }): Injector {
   const { journal, sessionId } = deps
   const queue: (Queued & { done: (result: PromptResult) => void })[] = []
   let busy: Promise<unknown> | null = null
@@ -89,7 +91,7 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
     // Written before the first byte goes out: a crash from here on makes it ambiguous, never a second paste.
     mark(prompt, 'sent')
     const acknowledged = new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => { resolve(false) }, ENTER_AFTER_MS + ACKNOWLEDGED_WITHIN_MS)
+      const timer = setTimeout(() => { resolve(false) }, ENTER_AFTER_MS + (isCommand(text) ? COMMAND_WITHIN_MS : ACKNOWLEDGED_WITHIN_MS))
       expected = { text, acknowledged: () => { clearTimeout(timer); resolve(true) } }
     })
     try {
@@ -97,8 +99,13 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
       await Bun.sleep(ENTER_AFTER_MS)
       await terminal.key('Enter')
     } catch (error) { deps.log(`paste: ${String(error)}`) }
-    const heard = await acknowledged
+    const heard = await (isCommand(text) ? commandTaken(acknowledged, deps.status) : acknowledged)
     expected = null
+    if (heard === 'menu') {
+      await terminal.key('Escape')
+      mark(prompt, 'refused', MENU)
+      return { status: 'refused', detail: MENU }
+    }
     if (heard) { mark(prompt, 'accepted'); return { status: 'accepted', detail: null } }
     unclear.set(prompt.promptId, text)
     const detail = 'pasted, but the agent did not confirm it; look at the terminal before you send it again'

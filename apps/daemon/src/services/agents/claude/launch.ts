@@ -44,6 +44,8 @@ export function claudeEnvironment(options: { assignment: Assignment; configDir: 
   return {
     DISABLE_AUTOUPDATER: '1',
     CLAUDE_CODE_DISABLE_TERMINAL_TITLE: '1',
+    // Newer models keep no list of what they will do unless they are told to; from afar it says how far they are.
+    CLAUDE_CODE_ENABLE_TODO_TOOLS: '1',
     // Root may skip questions only where the program is told that it is in a sandbox.
     ...(asRoot && assignment.agent.approvalMode === 'skip' ? { IS_SANDBOX: '1' } : {}),
     ...assignment.env,

@@ -27,7 +27,7 @@ export interface Permissions {
 export function createPermissions(deps: {
   book: ApprovalBook; run: () => string; changed: () => void; now: () => number
   /** One question less is open. */
-  settled: () => void
+  settled: (record: ApprovalRecord) => void
   /** The hook was ended by somebody: is the agent alive and past the dialog? */
   confirmTurnedDown: (record: ApprovalRecord) => Promise<boolean>
   wake: (record: ApprovalRecord, decision: Decision) => void
@@ -39,7 +39,7 @@ export function createPermissions(deps: {
     book.applied(record.approvalId, behavior, via)
     held.get(record.approvalId)?.answer.resolve(NO_OPINION)
     held.get(record.approvalId)?.delivered.resolve()
-    deps.settled()
+    deps.settled(record)
     deps.changed()
   }
   const answerOf = (record: ApprovalRecord, decision: Decision, ask: HookAsk): HookAnswer => ({

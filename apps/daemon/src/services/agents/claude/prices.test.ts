@@ -9,13 +9,25 @@ it('counts what is read from the cache a tenth, and what is written to it a quar
   expect(costMicrosOf('claude-opus-4-20250514', used)).toBe(Math.round(2500 * 15 + 200 * 75))
 })
 
+it('knows the models of the agent that is started, with what a read from their cache costs', () => {
+  expect(costMicrosOf('claude-opus-5-5', { input: 100, output: 50, cacheRead: 0, cacheWrite: 0 })).toBe(1400)
+  expect(costMicrosOf('claude-opus-5-5[1m]', used)).toBe(1500 * 4 + 10_000 * 0.2 + 200 * 20)
+  expect(costMicrosOf('claude-opus-5-5', { ...used, cacheWrite: 0, cacheWriteHour: 400 })).toBe(1800 * 4 + 10_000 * 0.2 + 200 * 20)
+})
+
+it('counts a long request of a model by its other price', () => {
+  expect(costMicrosOf('claude-haiku-5-5', { input: 100_000, output: 1000, cacheRead: 0, cacheWrite: 0 })).toBe(10_500)
+  expect(costMicrosOf('claude-haiku-5-5', { input: 100_001, output: 1000, cacheRead: 0, cacheWrite: 0 })).toBe(Math.round(100_001 * 0.5 + 2500))
+})
+
 it('has no price for what is not on the list', () => {
-  for (const model of [null, 'claude-opus-5-5', 'claude-opus-4-55', 'claude-sonnet-4-6', 'gpt-x', '']) expect(costMicrosOf(model, used)).toBeNull()
+  for (const model of [null, 'claude-opus-9', 'claude-opus-4-55', 'claude-sonnet-4-66', 'gpt-x', '', 'constructor']) expect(costMicrosOf(model, used)).toBeNull()
   expect(costMicrosOf('claude-sonnet-4', { ...used, cacheRead: 300_000 })).toBeNull()
 })
 
 it('says how full the window is', () => {
-  expect(contextPercentOf({ input: 0, output: 0, cacheRead: 100_000, cacheWrite: 0 })).toBe(50)
-  expect(contextPercentOf({ input: 400_000, output: 0, cacheRead: 0, cacheWrite: 0 })).toBe(40)
-  expect(contextPercentOf({ input: 9_000_000, output: 0, cacheRead: 0, cacheWrite: 0 })).toBe(100)
+  expect(contextPercentOf('claude-sonnet-4-5', { input: 0, output: 0, cacheRead: 100_000, cacheWrite: 0 })).toBe(50)
+  expect(contextPercentOf('claude-opus-5-5', { input: 0, output: 0, cacheRead: 100_000, cacheWrite: 0 })).toBe(10)
+  expect(contextPercentOf(null, { input: 400_000, output: 0, cacheRead: 0, cacheWrite: 0 })).toBe(40)
+  expect(contextPercentOf(null, { input: 9_000_000, output: 0, cacheRead: 0, cacheWrite: 0 })).toBe(100)
 })

@@ -7,6 +7,7 @@ import { selfCommand } from '../../../self.ts'
 import type { AgentFiles } from '../agent-file.ts'
 import { AGENT_TERMINAL, claudeArgv } from './launch.ts'
 import { seeded, writeAsAgent, writeHookSettings } from './settings.ts'
+import type { Conversation } from './conversation.ts'
 import type { TranscriptTail } from './tail.ts'
 
 const SEED_LIMIT = 4 * 1024 * 1024
@@ -25,7 +26,7 @@ export interface Program {
   /** Its terminal has ended; nothing is to be typed into it. */
   drop(): void
 }
-export interface Place { readonly files: AgentFiles; readonly configDir: string; readonly sessionUuid: string; readonly environment: Record<string, string>; readonly hookCommand: readonly string[] | undefined; readonly displayUrl: () => string | null }
+export interface Place { readonly files: AgentFiles; readonly configDir: string; readonly conversation: Conversation; readonly environment: Record<string, string>; readonly hookCommand: readonly string[] | undefined; readonly displayUrl: () => string | null }
 
 export function createProgram(deps: DriverDeps & { place: Place; tail: TranscriptTail }): Program {
   const { context, assignment, terminals, place, tail } = deps
@@ -48,7 +49,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     entered()
     if (!run.resumed && transcript !== null) await deps.asAgent.run(['rm', '-f', '--', transcript], {})
     const settingsPath = await prepare(deps, run)
-    const argv = claudeArgv({ boot, agent: assignment.agent, settingsPath, sessionUuid: place.sessionUuid, resume: run.resumed })
+    const argv = claudeArgv({ boot, agent: assignment.agent, settingsPath, sessionUuid: place.conversation.uuid, resume: run.resumed })
     const opened = await terminals.open({ terminalId: AGENT_TERMINAL, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
     terminal = opened.terminal
   }
@@ -76,10 +77,10 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
 }
 
 /** Where the program keeps the conversation, if its hook never came to say it. */
-function transcriptOf({ configDir, sessionUuid }: Place): string | null {
+function transcriptOf({ configDir, conversation: { uuid } }: Place): string | null {
   const projects = join(configDir, 'projects')
   try {
-    return readdirSync(projects).map((name) => join(projects, name, `${sessionUuid}.jsonl`)).find((path) => existsSync(path)) ?? null
+    return readdirSync(projects).map((name) => join(projects, name, `${uuid}.jsonl`)).find((path) => existsSync(path)) ?? null
   } catch {
     return null
   }
@@ -96,7 +97,7 @@ function hasConversation(files: AgentFiles, transcript: string | null): boolean 
 /** Writes the hooks of this run and the first-run seed; answers the path of the hooks. */
 async function prepare({ context: { boot }, assignment, asAgent, place }: DriverDeps & { place: Place }, run: Run): Promise<string> {
   const skipsQuestions = assignment.agent.approvalMode === 'skip'
-  const settingsPath = join(boot.runDir, `claude-hooks-${place.sessionUuid}.json`)
+  const settingsPath = join(boot.runDir, `claude-hooks-${assignment.agent.sessionId}.json`)
   writeHookSettings(settingsPath, { hookCommand: place.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id, skipsQuestions, displayUrl: place.displayUrl() })
   const seedPath = join(place.configDir, '.claude.json')
   const seed = seeded(place.files.read(seedPath, SEED_LIMIT), { workDir: boot.workDir, apiKey: place.environment['ANTHROPIC_API_KEY'] ?? null, skipsQuestions })

@@ -32,11 +32,11 @@ export interface SessionWatch {
   readonly last: SessionStatus | null
   look(): SessionStatus | null
 }
-export function watchSession(files: AgentFiles, where: { configDir: string; sessionUuid: string }): SessionWatch {
+export function watchSession(files: AgentFiles, where: { configDir: string; sessionUuid: () => string }): SessionWatch {
   let last: SessionStatus | null = null
   return {
     get last() { return last },
-    look: () => (last = readSessionStatus(files, { ...where, alive })),
+    look: () => (last = readSessionStatus(files, { configDir: where.configDir, sessionUuid: where.sessionUuid(), alive })),
   }
 }
 function alive(pid: number): boolean {

@@ -23,29 +23,38 @@ const Line = z.looseObject({
   isMeta: z.boolean().optional(),
   isSidechain: z.boolean().optional(),
   isApiErrorMessage: z.boolean().optional(),
+  /** Written by the program for itself when it frees context; nobody said it. */
+  isCompactSummary: z.boolean().optional(),
+  timestamp: z.string().optional(),
   toolUseResult: z.unknown().optional(),
   toolDenialKind: z.string().optional(),
   message: z.looseObject({
     id: z.string().optional(), model: z.string().optional(), content: z.union([z.string(), z.array(z.unknown())]),
-    usage: z.looseObject({ input_tokens: z.number().optional(), output_tokens: z.number().optional(), cache_read_input_tokens: z.number().optional(), cache_creation_input_tokens: z.number().optional() }).optional(),
+    usage: z.looseObject({
+      input_tokens: z.number().optional(), output_tokens: z.number().optional(), cache_read_input_tokens: z.number().optional(), cache_creation_input_tokens: z.number().optional(),
+      cache_creation: z.looseObject({ ephemeral_1h_input_tokens: z.number().optional() }).nullable().optional().catch(undefined),
+    }).optional(),
   }),
 })
 type Line = z.infer<typeof Line>
 
 export type Fact =
-  | { readonly kind: 'event'; readonly key: string; readonly body: EventBody }
+  | { readonly kind: 'event'; readonly key: string; readonly body: EventBody; /** When it was written down, by the machine's clock. */ readonly at?: number | null }
   /** A person's words reached the model. */
-  | { readonly kind: 'prompt'; readonly uuid: string; readonly text: string }
+  | { readonly kind: 'prompt'; readonly uuid: string; readonly text: string; readonly at: number | null }
+  /** A slash command was taken by the program; whether the model hears of it shows when the model answers. */
+  | { readonly kind: 'command'; readonly uuid: string; readonly text: string; readonly at: number | null }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'agent-text'; readonly text: string }
   | { readonly kind: 'tool-ended'; readonly toolUseId: string; readonly outcome: 'completed' | 'failed' | 'denied' }
   | { readonly kind: 'api-error'; readonly text: string }
 
 export function factsOf(text: string, sessionId: SessionId): Fact[] {
-  const parsed = Line.safeParse(parseJson(text))
-  if (!parsed.success) return []
+  const json = parseJson(text)
+  const parsed = Line.safeParse(json)
+  if (!parsed.success) return systemFacts(json, sessionId)
   const line = parsed.data
-  if (line.isSidechain === true || line.isMeta === true || line.message.model === '<synthetic>' && line.isApiErrorMessage !== true) return []
+  if (line.isSidechain === true || line.isMeta === true || line.isCompactSummary === true || line.message.model === '<synthetic>' && line.isApiErrorMessage !== true) return []
   const blocks: Block[] = typeof line.message.content === 'string' ? [{ type: 'text', text: line.message.content }] : line.message.content.flatMap((block) => {
     const result = Block.safeParse(block)
     return result.success ? [result.data] : []
@@ -62,16 +71,53 @@ function userFacts(line: Line, block: Block, { sessionId, key }: Place): Fact[] 
     const outcome = block.is_error !== true ? 'completed' : isDenied(line, output) ? 'denied' : 'failed'
     const { name, diffs, durationMs } = resultOf(line.toolUseResult)
     const body: EventBody = { type: 'tool', sessionId, toolCallId: block.tool_use_id, name, title: '', status: outcome, input: null, output: cut(output, OUTPUT_LIMIT), diffs, durationMs }
-    return [{ kind: 'event', key, body }, { kind: 'tool-ended', toolUseId: block.tool_use_id, outcome }]
+    return [{ kind: 'event', key, body, at: timeOf(line.timestamp) }, { kind: 'tool-ended', toolUseId: block.tool_use_id, outcome }]
   }
   if (block.type !== 'text' || block.text === undefined) return []
   if (block.text.startsWith('[Request interrupted by user')) return [{ kind: 'interrupted' }]
-  // The agent's own additions and its slash commands are written as tagged user texts.
+  const at = timeOf(line.timestamp)
+  const command = commandOf(block.text)
+  if (command !== null) return commandFacts(command, { uuid: line.uuid, at, sessionId, key })
+  if (COMMAND_OUTPUT.test(block.text)) return systemMessage(outputOf(block.text), { sessionId, key })
+  // The agent's own additions are written as tagged user texts.
   if (/^\s*<(system-reminder|command-|local-command|task-notification|bash-|user-memory)/.test(block.text)) return []
   return [
-    { kind: 'prompt', uuid: line.uuid, text: block.text },
+    { kind: 'prompt', uuid: line.uuid, text: block.text, at },
     { kind: 'event', key, body: { type: 'message', sessionId, messageId: key, role: 'user', text: cut(block.text, TEXT_LIMIT) } },
   ]
+}
+
+/** `<command-name>/model</command-name> … <command-args>opus</command-args>` → `/model opus`. */
+function commandOf(text: string): string | null {
+  if (!/^\s*<command-(?:name|message)>/.test(text)) return null
+  const name = /<command-name>\s*(\/[^<\s]+)\s*<\/command-name>/.exec(text)?.[1]
+  if (name === undefined) return null
+  return [name, /<command-args>([^<]*)<\/command-args>/.exec(text)?.[1]?.trim() ?? ''].join(' ').trim()
+}
+function commandFacts(text: string, { uuid, at, sessionId, key }: Place & { uuid: string; at: number | null }): Fact[] {
+  return [{ kind: 'command', uuid, text, at }, { kind: 'event', key, body: { type: 'message', sessionId, messageId: key, role: 'user', text: cut(text, TEXT_LIMIT) } }]
+}
+
+const SystemLine = z.looseObject({ type: z.literal('system'), uuid: z.string(), subtype: z.enum(['local_command', 'compact_boundary']), content: z.string().catch(''), isSidechain: z.boolean().optional(), timestamp: z.string().optional() })
+/** What the program did by itself: a command that no model heard of, and what it said. */
+function systemFacts(json: unknown, sessionId: SessionId): Fact[] {
+  const parsed = SystemLine.safeParse(json)
+  if (!parsed.success || parsed.data.isSidechain === true) return []
+  const { uuid, subtype, content, timestamp } = parsed.data
+  const key = `${uuid}.0`
+  if (subtype === 'compact_boundary') return systemMessage('The conversation so far was summed up, to free context.', { sessionId, key })
+  const command = commandOf(content)
+  return command === null ? systemMessage(outputOf(content), { sessionId, key }) : commandFacts(command, { uuid, at: timeOf(timestamp), sessionId, key })
+}
+const COMMAND_OUTPUT = /^\s*<local-command-std(?:out|err)>([\s\S]*?)<\/local-command-std(?:out|err)>/
+const outputOf = (text: string): string => (COMMAND_OUTPUT.exec(text)?.[1] ?? '').replaceAll(COLOURS, '').trim()
+const systemMessage = (text: string, { sessionId, key }: Place): Fact[] => (text === '' ? [] : [{ kind: 'event', key, body: { type: 'message', sessionId, messageId: key, role: 'system', text: cut(text, TEXT_LIMIT) } }])
+// oxlint-disable-next-line no-control-regex -- written for a terminal
+const COLOURS = /\u001b\[[0-9;]*m/g
+
+function timeOf(timestamp: string | undefined): number | null {
+  const at = Date.parse(timestamp ?? '')
+  return Number.isNaN(at) ? null : at
 }
 
 const isDenied = (line: Line, output: string): boolean => line.toolDenialKind !== undefined || /^The user doesn't want to|was rejected|^Permission .*denied|hook denied/i.test(output)
@@ -103,9 +149,11 @@ const Plan = z.object({ todos: z.array(z.object({ content: z.string(), status: z
 function usageFacts(line: Line, sessionId: SessionId): Fact[] {
   const usage = line.message.usage
   if (usage === undefined || line.message.id === undefined) return []
-  const used = { input: usage.input_tokens ?? 0, output: usage.output_tokens ?? 0, cacheRead: usage.cache_read_input_tokens ?? 0, cacheWrite: usage.cache_creation_input_tokens ?? 0 }
+  const written = usage.cache_creation_input_tokens ?? 0
+  const cacheWriteHour = Math.min(written, usage.cache_creation?.ephemeral_1h_input_tokens ?? 0)
+  const used = { input: usage.input_tokens ?? 0, output: usage.output_tokens ?? 0, cacheRead: usage.cache_read_input_tokens ?? 0, cacheWrite: written - cacheWriteHour, cacheWriteHour }
   const model = line.message.model ?? null
-  const body: EventBody = { type: 'usage', sessionId, inputTokens: used.input + used.cacheRead + used.cacheWrite, outputTokens: used.output, model, costMicros: costMicrosOf(model, used), contextPercent: contextPercentOf(used) }
+  const body: EventBody = { type: 'usage', sessionId, inputTokens: used.input + used.cacheRead + written, outputTokens: used.output, model, costMicros: costMicrosOf(model, used), contextPercent: contextPercentOf(model, used) }
   return [{ kind: 'event', key: `usage.${line.message.id}`, body }]
 }
 
