@@ -60,6 +60,13 @@ async function clearInput(terminal: Terminal, lines: number): Promise<void> {
     await Bun.sleep(CLEAR_GAP_MS)
   }
 }
+/** Words the model had not begun to answer are put back into the input line; the next paste must not join them. */
+async function pressEscape(terminal: Terminal, lastText: string): Promise<true> {
+  await terminal.key('Escape')
+  await Bun.sleep(ESCAPE_SETTLES_MS)
+  await clearInput(terminal, lastText.split('\n').length)
+  return true
+}
 const same = (a: string, b: string): boolean => pasteable(a).replaceAll(/\s+/g, ' ') === pasteable(b).replaceAll(/\s+/g, ' ')
 
 export function createInjector(deps: { journal: Journal; sessionId: SessionId; terminal: () => Terminal | null; safe: () => boolean; /** The program's own word. */ status: () => SessionStatus['status'] | null; log: (line: string) => void }): Injector {
@@ -156,12 +163,7 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
     async quiet() { while (busy !== null) await busy.catch(() => {}) },
     escape: (allowed) => exclusive(async () => {
       const terminal = deps.terminal()
-      if (terminal === null || !allowed()) return false
-      await terminal.key('Escape')
-      await Bun.sleep(ESCAPE_SETTLES_MS)
-      // Words the model had not begun to answer are put back into the input line; the next paste must not join them.
-      await clearInput(terminal, lastText.split('\n').length)
-      return true
+      return terminal !== null && allowed() && pressEscape(terminal, lastText)
     }),
     held: () => queue.length,
   }
