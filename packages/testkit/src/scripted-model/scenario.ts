@@ -14,6 +14,8 @@ export interface ScenarioContext {
   readonly argument: string
   /** The agent's working directory as it told the model; null when it did not. */
   readonly cwd: string | null
+  /** What the pattern's first group finds in the request, wherever the agent wrote it: a path it may write to, for one. */
+  readonly told: (pattern: RegExp) => string | null
 }
 export type Scenario = (context: ScenarioContext) => readonly Step[]
 export type Scenarios = Readonly<Record<string, Scenario>>

@@ -10,7 +10,7 @@ import { geminiError, parseGemini, streamGemini, wholeGemini } from './gemini.ts
 import { object, type Json } from './json.ts'
 import { callOf } from './offered-tools.ts'
 import { openaiError, parseResponses, streamResponse, wholeResponse } from './responses.ts'
-import { select, workingDirectory, type Exchange, type Reply, type ReplyBlock, type Scenarios, type Selected, type Step } from './scenario.ts'
+import { select, workingDirectory, type Exchange, type Reply, type ReplyBlock, type ScenarioContext, type Scenarios, type Selected, type Step } from './scenario.ts'
 
 const REQUEST_LIMIT = 64 * 1024 * 1024
 
@@ -64,7 +64,7 @@ export async function startScriptedModel(options: { port?: number; hostname?: st
     const selected = exchange === null || exchange.tools.length === 0 || exchange.wantsJson ? null : select(exchange.turns)
     record({ at: Date.now(), method: request.method, path: url.pathname + url.search, headers: Object.fromEntries(request.headers), body, selected, offersTools: (exchange?.tools.length ?? 0) > 0 })
     if (protocol === null || exchange === null) return plainAnswer(url.pathname)
-    const step = stepOf(scenarios, exchange, selected)
+    const step = stepOf(scenarios, exchange, { selected, told: (pattern) => pattern.exec(text)?.[1] ?? null })
     const refusal = refusalOf(refusals, step, selected)
     if (refusal !== null) return Response.json(protocol.error(refusal.http, 'the script refuses this request'), { status: refusal.http, headers: refusal.headers ?? {} })
     const reply = replyOf(exchange, step)
@@ -115,12 +115,12 @@ function plainAnswer(path: string): Response {
   return Response.json({ error: { type: 'not_found_error', message: `nothing at ${path}` } }, { status: 404 })
 }
 
-function stepOf(scenarios: Scenarios, exchange: Exchange, selected: Selected | null): Step {
+function stepOf(scenarios: Scenarios, exchange: Exchange, { selected, told }: { selected: Selected | null } & Pick<ScenarioContext, 'told'>): Step {
   if (exchange.wantsJson) return [{ text: '{}' }]
   if (selected === null) return [{ text: 'ok' }]
   const scenario = scenarios[selected.name]
   if (scenario === undefined) return [{ text: `no scenario is called ${selected.name}` }]
-  return scenario({ argument: selected.argument, cwd: workingDirectory(exchange) })[selected.step] ?? [{ text: 'script over' }]
+  return scenario({ argument: selected.argument, cwd: workingDirectory(exchange), told })[selected.step] ?? [{ text: 'script over' }]
 }
 
 function refusalOf(refusals: Map<string, number>, step: Step, selected: Selected | null): Extract<Step[number], { http: number }> | null {
