@@ -48,7 +48,7 @@ function Place() {
     case 'workspace': return <Session key={at.id} id={at.id} pane={at.pane} />
     case 'settings': return <Lazy load={settings} props={{}} name="The settings" />
     case 'new': return <><Home /><Lazy load={newWorkspace} props={{ onClose: leaveNew }} name="The form" /></>
-    case 'grid': return <main class="alone"><Lazy load={grid} props={{}} name="The tiles" /></main>
+    case 'grid': return <Tiles />
     case 'list': case 'nowhere': return <Home />
   }
 }
@@ -61,13 +61,24 @@ function leaveNew(): void {
 function Home() {
   return (
     <main class="alone" aria-label="Inbox">
-      <List />
-      {wide.value && <Lazy load={grid} props={{}} name="The tiles" />}
+      <div class="home-scroll">
+        <List />
+        {wide.value && <Lazy load={grid} props={{}} name="The tiles" />}
+      </div>
       <nav class="home-bar" aria-label="More">
         <a class="btn main" {...linkTo('/new')}><Icon name="i-plus" />New<span class="unseen"> workspace</span></a>
         <a class="btn" {...linkTo('/grid')}>Tiles</a>
         <a class="btn" {...linkTo('/settings')}>Settings</a>
       </nav>
+    </main>
+  )
+}
+
+function Tiles() {
+  return (
+    <main class="alone tiles" aria-label="Tiles">
+      <header class="room-head"><a class="icon back" aria-label="All workspaces" {...linkTo('/')}><Icon name="i-back" /></a><h1>Tiles</h1></header>
+      <Lazy load={grid} props={{}} name="The tiles" />
     </main>
   )
 }

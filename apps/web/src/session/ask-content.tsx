@@ -1,6 +1,7 @@
 /** What is asked, all of it. */
 import type { ApprovalAsk } from '@berth/wire'
 import { Command, Prose } from '../ui/prose.tsx'
+import { inert } from '../ui/inert.ts'
 import { pathOf } from '../ui/tool-words.ts'
 
 export function AskContent({ ask }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'> }) {
@@ -10,6 +11,10 @@ export function AskContent({ ask }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 
   if (typeof command === 'string') return <Command text={command} />
   if (typeof before === 'string' && typeof after === 'string') return <Replacement before={before} after={after} />
   if (typeof content === 'string' && pathOf(ask) !== null) return <div class="ask-diff"><div class="a"><Command text={content} /></div></div>
+  const rest = Object.entries(ask.input)
+  // The sentence above names it already.
+  if (rest.length === 0 || (rest.length === 1 && pathOf(ask) !== null)) return null
+  if (rest.every(([, value]) => typeof value === 'string')) return <dl class="facts">{rest.map(([name, value]) => <div key={name}><dt>{inert(name)}</dt><dd>{inert(String(value))}</dd></div>)}</dl>
   return <Command text={JSON.stringify(ask.input, null, 2)} />
 }
 

@@ -9,7 +9,7 @@ import { phrases } from '../state/phrases.ts'
 import { attempt, client } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import { suggest } from '../state/suggest.ts'
-import { Icon } from '../ui/icon.tsx'
+import { Icon, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import type { HelpProps } from './composer-help.tsx'
 
@@ -37,7 +37,8 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
   const text = drafts.value[id] ?? ''
   const set = (value: string) => (drafts.value = { ...drafts.value, [id]: value.slice(0, MESSAGE_LIMIT) })
   const can = workspaceCan('send', workspace.phase)
-  const busy = workspace.agentState === 'busy' || workspace.agentState === 'waiting'
+  const { name } = stateOf(workspace)
+  const busy = name === 'working' || name === 'needs'
   const say = async (said: string) => {
     if (said.trim() === '' || sending.value || !can) return
     sending.value = true

@@ -60,7 +60,7 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
   const { name } = stateOf(workspace)
   const tokens = usage ? usage.inputTokens + usage.outputTokens : stream.view.value.spent.tokens
   return (
-    <a class="strip" aria-label="Status" {...linkTo(pathTo(workspace.id, 'status'))}>
+    <a class="strip" {...linkTo(pathTo(workspace.id, 'status'))}>
       {offlineSince.value === null ? <StateBadge of={workspace} /> : <span class="state s-offline"><Icon name="st-offline" />Offline</span>}
       <Time workspace={workspace} stream={stream} />
       {name === 'sleeping' && <span>$0.00/h</span>}
@@ -69,7 +69,7 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
       {workspace.isolation === 'none' && <span class="risk">not isolated</span>}
       {name === 'idle' && idle.stopsAt !== null && idle.stopsAt > now.value && <span class="wide">sleeps in {duration(idle.stopsAt - now.value)}</span>}
       <span class="grow" />
-      <span class="viewers" title="Who looks"><Icon name="i-screen" />{viewers}<span class="unseen"> looking</span></span>
+      {viewers > 0 && <span class="viewers" title="Who looks"><Icon name="i-screen" />{viewers}<span class="unseen"> looking</span></span>}
     </a>
   )
 }

@@ -1,11 +1,11 @@
 /** Everything is tied to one line; the newest stands at the bottom and stays in sight while the reader is there. */
 import { useSignal } from '@preact/signals'
-import { useLayoutEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
 import { attempt, client, now, offlineSince } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import type { PlanEntry } from '../state/stream-view.ts'
-import { elapsed, Icon } from '../ui/icon.tsx'
+import { elapsed, Icon, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { Prose } from '../ui/prose.tsx'
 import { drawRows } from './rows.tsx'
@@ -48,6 +48,11 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     fromEnd.current = element.scrollHeight - element.scrollTop
     shown.value += MORE
   }
+  // What fills no screen has nothing to go up in: the rest is read at once.
+  useEffect(() => {
+    const element = box.current
+    if (stream.hasOlder.value && nodes.length > 0 && element && element.scrollHeight <= element.clientHeight) void stream.readOlder()
+  }, [nodes.length, stream.hasOlder.value])
   const onScroll = () => {
     const element = box.current
     if (!element) return
@@ -83,7 +88,7 @@ function Writings({ stream }: { stream: Stream }) {
 function Thinking({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const { cards, turnStartedAt } = stream.view.value
   const last = cards.at(-1)
-  if (workspace.agentState !== 'busy' || stream.writing.value.size > 0 || last?.kind === 'turn' || (last?.kind === 'tool' && last.status === 'running')) return null
+  if (stateOf(workspace).name !== 'working' || stream.writing.value.size > 0 || last?.kind === 'turn' || (last?.kind === 'tool' && last.status === 'running')) return null
   return <p class="tool live thinking"><Icon name="st-working" /><b>Thinking</b><Since at={turnStartedAt} /></p>
 }
 

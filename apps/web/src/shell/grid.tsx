@@ -9,7 +9,7 @@ import { linkTo, pathTo, workspaces } from '../state/session.ts'
 import type { Card } from '../state/stream-view.ts'
 import { Delta, placeOf, StateBadge, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { objectOf, toolWords } from '../ui/tool-words.ts'
+import { objectOf, questionOf, toolWords } from '../ui/tool-words.ts'
 import { shortPath } from '../session/tool-line.tsx'
 
 const LINES = 5
@@ -43,7 +43,7 @@ function lineOf(card: Card): string {
     case 'said': return inert(card.text).trim().split('\n')[0] ?? ''
     case 'tool': return `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
     case 'turn': return card.outcome === 'done' ? 'Turn done' : card.outcome
-    case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(card.ask.title)}`
+    case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(questionOf(card.ask))}`
     case 'step': return `${card.title}: ${card.state}`
     case 'notice': return inert(card.text)
     case 'prompt': return ''

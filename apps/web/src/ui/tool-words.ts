@@ -41,9 +41,10 @@ export function objectOf(name: string, title: string): string {
 /** A question that a person can answer. */
 export function questionOf(ask: Pick<ApprovalAsk, 'tool' | 'kind' | 'title' | 'input' | 'cwd'>): string {
   if (ask.kind === 'plan') return 'Go ahead with this plan?'
-  if (ask.kind === 'question') return ask.title
+  if (ask.kind === 'question') return objectOf(ask.tool, ask.title)
   if (typeof ask.input['command'] === 'string') return 'Run this command?'
   const path = pathOf(ask)
+  if (path === null && Object.hasOwn(TOOLS, ask.tool)) return `${toolWords(ask.tool).verb} ${objectOf(ask.tool, ask.title)}?`
   return path === null ? `${ask.title.charAt(0).toUpperCase()}${ask.title.slice(1)}?` : `${toolWords(ask.tool).verb} ${path}?`
 }
 
