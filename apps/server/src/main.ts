@@ -33,6 +33,7 @@ import { createControl } from './http/control.ts'
 import { createHosts } from './http/hosts.ts'
 import { createFirstPaint } from './http/first-paint.ts'
 import { createPageFiles } from './http/page-files.ts'
+import { onTheWeb, shownStore } from './http/shown.ts'
 import { createLinkServer } from './link/link-server.ts'
 import type { LinkServer } from './link/link-server.ts'
 import { createDatabaseClock } from './loops/database-clock.ts'
@@ -238,7 +239,7 @@ async function assemble(base: Foundation): Promise<Server> {
     ...services, hosts, reviews, socketRoom: pages, notifying, branches: createBranches(),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
-      createFirstPaint({ store, clock, log, listWorkspaces: () => listWorkspaces(services, { deleted: false }) }),
+      createFirstPaint({ store, clock, log, listWorkspaces: async () => onTheWeb(await listWorkspaces(services, { deleted: false })) }),
     ),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
     // The answer to the request goes first.
@@ -285,11 +286,11 @@ function startNotifications({ store, clock, config, log, closers }: Foundation, 
 
 function openSocketRoom({ store, clock, log, closers }: Foundation, services: ServiceDeps): SocketRoom {
   const room = createSocketRoom({
-    store, clock, log,
-    list: () => listWorkspaces(services, { deleted: false }),
+    store: shownStore(store), clock, log,
+    list: async () => onTheWeb(await listWorkspaces(services, { deleted: false })),
     async view(id, needsYou) {
       const record = await store.getWorkspace(id)
-      return record === null ? null : viewOf(services, record, needsYou)
+      return record === null || record.workspace.web === false ? null : viewOf(services, record, needsYou)
     },
   })
   closers.add('the pages', () => room.drain())

@@ -16,7 +16,7 @@ const Workspace = z.object({
   id: WorkspaceId, orgId: OrgId, creatorId: UserId, name: z.string(), repository: z.string(), branch: z.string().nullable(),
   source: CodeSource, sourceReady: z.boolean(), provider: z.string(), image: z.string().nullable(), resources: Resources,
   agent: AgentKind, command: z.string().nullable(), services: z.array(z.object({ name: z.string(), command: z.string() })),
-  approvalMode: ApprovalMode, acceptNoIsolation: z.boolean(), sessionId: SessionId, exposures: z.array(Exposure),
+  approvalMode: ApprovalMode, acceptNoIsolation: z.boolean(), web: z.boolean(), sessionId: SessionId, exposures: z.array(Exposure),
   autoStopMs: z.number(), keepAliveUntil: time.nullable(), generation: z.number().int(), failure: Failure.nullable(),
   steps: z.array(ProvisionStep), statusMessage: z.string().nullable(), agentState: AgentState,
   activity: ActivityReport.extend({ at: time }).nullable().catch(null), idleVerdicts: z.number().int(),

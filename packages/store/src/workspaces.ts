@@ -95,6 +95,15 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
     async setKeepAlive(id, until, now) {
       await sql`update workspaces set keep_alive_until = ${until}, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
     },
+    async setWeb(id, web, now) {
+      await sql.begin(async (tx) => {
+        await lockStream(tx, id)
+        const [changed] = await tx`update workspaces set web = ${web}, updated_at = ${now} where id = ${id} and web <> ${web} returning id`
+        if (changed === undefined) return
+        const body: EventBody = { type: 'workspace.notice', level: 'info', code: web ? 'web_on' : 'web_off', message: web ? 'it is shown on the web again' : 'it is no longer shown on the web', hint: null }
+        await appendEvents(tx, id, [{ id: context.ids.event(), at: now, source: 'server', body }])
+      })
+    },
     async failWorkspace(id, failure, now) {
       await sql.begin(async (tx) => {
         await lockStream(tx, id)

@@ -37,6 +37,8 @@ export const CreateWorkspace = z.object({
   exposures: z.array(Exposure).max(16).default([]),
   /** A person said yes to running the agent with their own rights (unsandboxed `local`). */
   acceptNoIsolation: z.boolean().default(false),
+  /** False: no browser sees it, and nobody is notified of it; the command line does. */
+  web: z.boolean().default(true),
   /** Makes a repeated request (a retry after a lost answer) return the first one's workspace. */
   idempotencyKey: z.string().max(64).optional(),
 })
@@ -80,6 +82,8 @@ export const api = {
   /** The client could not upload: the workspace fails with that reason. */
   sourceFailed: oc.route({ method: 'POST', path: '/workspaces/{id}/source-failed', summary: 'The upload failed', ...tag('workspaces') }).input(ById.extend({ message: z.string().max(2000) })).output(Workspace),
   keepAlive: oc.route({ method: 'POST', path: '/workspaces/{id}/keep-alive', summary: 'Do not stop for idleness for a while', ...tag('workspaces') }).input(ById.extend({ forMs: z.number().int().min(0).max(7 * 24 * 3600_000) })).output(Workspace),
+  /** A browser may only take one off the web: afterwards it does not see it any more. */
+  setWeb: oc.route({ method: 'POST', path: '/workspaces/{id}/web', summary: 'Show it on the web, or do not', ...tag('workspaces') }).input(ById.extend({ on: z.boolean() })).output(Workspace),
 
   listEvents: oc.route({ method: 'GET', path: '/workspaces/{id}/events', summary: 'Events after a cursor, a page', ...tag('events') })
     .input(ById.extend({ after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1000).default(500) })).output(z.object({ events: z.array(StoredEvent), tail: z.number().int() })),

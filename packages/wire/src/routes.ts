@@ -41,6 +41,7 @@ export const routes = {
   sourceReady: 'POST /workspaces/{id}/source-ready',
   sourceFailed: 'POST /workspaces/{id}/source-failed',
   keepAlive: 'POST /workspaces/{id}/keep-alive',
+  setWeb: 'POST /workspaces/{id}/web',
   listEvents: 'GET /workspaces/{id}/events',
   sendMessage: 'POST /workspaces/{id}/messages',
   interrupt: 'POST /workspaces/{id}/interrupt',

@@ -96,6 +96,8 @@ export const Workspace = z.object({
   resources: Resources,
   agent: AgentKind,
   approvalMode: ApprovalMode,
+  /** False: browsers do not get to see it, on any page. Absent from an older server, which shows all. */
+  web: z.boolean().optional(),
   agentState: AgentState,
   sessionId: SessionId.nullable(),
   exposures: z.array(Exposure),

@@ -46,7 +46,7 @@ const SHORT_COLUMNS = 5
 
 function row(style: Style, workspace: Workspace, long: boolean): string[] {
   const now = Date.now()
-  const base = [style.bold(workspace.name), style.dim(workspace.id), stateWord(style, stateOf(workspace)), workspace.provider, uptime(workspace, now), cleanLine(workspace.repository, 60), workspace.webUrl]
+  const base = [style.bold(workspace.name), style.dim(workspace.id), stateWord(style, stateOf(workspace)), workspace.provider, uptime(workspace, now), cleanLine(workspace.repository, 60), workspace.web === false ? style.dim('off') : workspace.webUrl]
   if (!long) return base
   return [...base, workspace.agent, cleanLine(workspace.image ?? '—', 50), workspace.exposures.map(({ name }) => cleanLine(name, 40)).join(', ') || '—', ago(workspace.createdAt, now), workspace.terminalUrl]
 }

@@ -32,6 +32,7 @@ const options = {
   'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
   yes: { type: 'boolean', short: 'y', help: 'answer every question with yes' },
   'no-open': { type: 'boolean', help: 'do not open the browser' },
+  'no-web': { type: 'boolean', help: 'no browser sees it, nobody is notified of it; see `berth web --help`' },
   wait: { type: 'string', value: 'duration', help: 'how long to wait for the agent (default 30m)' },
   'no-wait': { type: 'boolean', help: 'return when the workspace is made and the code is sent' },
 } as const
@@ -70,11 +71,11 @@ export const up = command({
         source: source as Exclude<Source, { kind: 'word' }>, branch: values.branch, include: values.include ?? [], yes,
         request: {
           agent, approvalMode, resources, ...login,
-          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs),
+          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...(values['no-web'] === true ? { web: false } : {}),
         },
       })
       await showProgress(context, connection, { workspace, after: 0, wait: values['no-wait'] !== true, timeoutMs: input.timeoutMs, timeline })
-      if (!context.json && values['no-open'] !== true && context.io.interactive) await openWorkspace(context, connection, workspace.webUrl)
+      if (!context.json && values['no-open'] !== true && values['no-web'] !== true && context.io.interactive) await openWorkspace(context, connection, workspace.webUrl)
     } finally {
       timeline.end()
     }

@@ -12,7 +12,7 @@ import { createWorkspace } from '../services/create-workspace.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { interrupt, sendMessage } from '../services/messages.ts'
 import { requireRecord, viewById } from '../services/view.ts'
-import { keepAlive, listWorkspaces, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
+import { keepAlive, listWorkspaces, setWeb, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
 import { reviewRouter } from './api-review.ts'
 import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
@@ -21,6 +21,7 @@ import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
 import type { Caller } from './credentials.ts'
 import { asBerthError, refusal } from './respond.ts'
+import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
 
 export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps {
@@ -103,13 +104,14 @@ function routerOf(deps: ApiDeps) {
     revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => ({ revoked: await deps.store.access.revokeToken(input.id, context.caller.userId) })),
 
     createWorkspace: signedIn.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
-    listWorkspaces: signedIn.listWorkspaces.handler(({ input }) => listWorkspaces(deps, { deleted: input.deleted === 'true' })),
+    listWorkspaces: signedIn.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true' }))),
     getWorkspace: signedIn.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
     startWorkspace: signedIn.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),
     stopWorkspace: signedIn.stopWorkspace.handler(({ input }) => wish(deps, input.id, 'stopped')),
     deleteWorkspace: signedIn.deleteWorkspace.handler(({ input }) => wish(deps, input.id, 'deleted')),
     sourceReady: signedIn.sourceReady.handler(({ input }) => sourceReady(deps, input.id)),
     sourceFailed: signedIn.sourceFailed.handler(({ input }) => sourceFailed(deps, input.id, input.message)),
+    setWeb: signedIn.setWeb.handler(({ input }) => setWeb(deps, input.id, input.on)),
     keepAlive: signedIn.keepAlive.handler(({ input }) => keepAlive(deps, input.id, input.forMs)),
 
     listEvents: signedIn.listEvents.handler(async ({ input }) => {
@@ -120,7 +122,7 @@ function routerOf(deps: ApiDeps) {
     sendMessage: signedIn.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId }, context.caller)),
     interrupt: signedIn.interrupt.handler(({ input }) => interrupt(deps, input.id)),
 
-    listApprovals: signedIn.listApprovals.handler(({ input }) => deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) })),
+    listApprovals: signedIn.listApprovals.handler(async ({ input, context }) => approvalsShownTo(deps.store, context.caller, await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) }))),
     getApproval: signedIn.getApproval.handler(({ input }) => getApproval(deps, input.id)),
     decideApproval: signedIn.decideApproval.handler(({ input, context }) => decideApproval(deps, input, context.caller)),
 

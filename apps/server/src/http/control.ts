@@ -26,6 +26,7 @@ import type { Hosts } from './hosts.ts'
 import type { PageFiles } from './page-files.ts'
 import { asBerthError, refusal, secured } from './respond.ts'
 import { signIn, SIGN_IN_PATH } from './sign-in.ts'
+import { requireShown } from './shown.ts'
 import { signedOutPage } from './signed-out-page.ts'
 import { serveStream } from './stream.ts'
 
@@ -82,6 +83,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   if (url.pathname === PUSH_DECISION_PATH) return decideByToken(deps, request)
   const git = /^\/git\/([^/]+)(\/.*)$/.exec(url.pathname)
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
+  await requireShown(deps.store, caller, url)
   if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|terminals/([^/]+)/attach)$`).exec(url.pathname)
@@ -146,7 +148,7 @@ function workspaceId(text: string | undefined): WorkspaceId {
 }
 
 function nothingThere(request: Request, url: URL): never {
-  throw new BerthError('not_found', `there is nothing at ${request.method} ${url.pathname}`)
+  throw new BerthError('not_found', `there is nothing at ${request.method} ${url.pathname}`, { hint: `what there is, ${API_PREFIX}/openapi.json lists` })
 }
 
 /** People get a page, git gets the challenge it knows, programs get JSON. */

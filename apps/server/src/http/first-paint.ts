@@ -36,9 +36,11 @@ export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
       const [workspaces, approvals, stream] = await Promise.all([
         deps.listWorkspaces(), deps.store.approvals.list({ all: false }), route.at === 'workspace' ? lastEvents(deps.store.events, route.id) : null,
       ])
+      // Those that are not on the web are not in the list.
+      const known = new Set(workspaces.map(({ id }) => id))
       const open = route.at === 'workspace' ? route.id : null
       const listed = workspaces.length <= LIST_LIMIT ? workspaces : [...workspaces].sort((a, b) => rank(b, open) - rank(a, open)).slice(0, LIST_LIMIT)
-      return renderPage(path, { now: deps.clock.now(), workspaces: listed, approvals: approvals.filter(isOpen), stream })
+      return renderPage(path, { now: deps.clock.now(), workspaces: listed, approvals: approvals.filter((approval) => isOpen(approval) && known.has(approval.workspaceId)), stream: stream && known.has(stream.id) ? stream : null })
     } catch (error) {
       // A page without a first drawing still draws itself.
       deps.log(`first paint: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)

@@ -37,7 +37,8 @@ export function createWatcher(deps: WatchDeps): Watcher {
 
   const tellOf = async ({ workspace }: WorkspaceRecord, happening: Happening): Promise<void> => {
     const channels = listeners.get(workspace.creatorId) ?? []
-    if (channels.length === 0 || workspace.deletedAt !== null) return
+    // A notification leads to a page that does not show it.
+    if (channels.length === 0 || workspace.deletedAt !== null || workspace.web === false) return
     const [own, present, toldLately] = await Promise.all([
       store.settings.get(workspace.creatorId), deps.present(workspace.id, workspace.creatorId), store.notifications.toldSince(workspace.id, clock.now() - HOUR_MS),
     ])

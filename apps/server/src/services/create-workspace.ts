@@ -68,6 +68,7 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
     services: input.services,
     approvalMode: input.approvalMode,
     acceptNoIsolation: input.acceptNoIsolation,
+    web: input.web,
     sessionId: randomIds.session(),
     steps: [],
     exposures: input.exposures,

@@ -77,6 +77,12 @@ export async function sourceFailed(deps: ServiceDeps, id: WorkspaceId, message: 
   return viewById(deps, id)
 }
 
+export async function setWeb(deps: ServiceDeps, id: WorkspaceId, on: boolean): Promise<Workspace> {
+  await requireRecord(deps, id)
+  await deps.store.setWeb(id, on, deps.clock.now())
+  return viewById(deps, id)
+}
+
 export async function keepAlive(deps: ServiceDeps, id: WorkspaceId, forMs: number): Promise<Workspace> {
   await requireRecord(deps, id)
   const now = deps.clock.now()

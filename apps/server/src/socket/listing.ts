@@ -74,7 +74,11 @@ export function createListing(deps: ListingDeps): Listing {
     }
     const waiting = await deps.waiting(id)
     const workspace = await deps.view(id, waiting.length)
-    if (workspace === null) return
+    if (workspace === null) {
+      // Shown until now: it was taken off the web, and the list is what a page forgets by.
+      if (sent.delete(id)) for (const outlet of deps.audience(id)) wanting.add(outlet)
+      return
+    }
     const json = JSON.stringify(workspace)
     if (sent.get(id)?.json !== json) tell(id, { type: 'workspace', workspace })
     sent.set(id, { json, awake: isAwake(workspace) })

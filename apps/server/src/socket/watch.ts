@@ -32,6 +32,8 @@ export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: W
   async function once(cursor: { after: number; first: boolean }): Promise<boolean> {
     if (!(await outlet.room()) || stopped) return false
     const read = await readPage(deps, workspaceId, cursor.after)
+    // Taken off the web while a page watched it.
+    if (read.events.some(({ body }) => body.type === 'workspace.notice' && body['code'] === 'web_off')) await requireHere(deps, workspaceId)
     for (const slice of read.events.length === 0 && cursor.first ? [[]] : slices(read.events)) {
       if (!(await outlet.room()) || stopped) return false
       const last = read.events.length === 0 || slice.at(-1)?.seq === read.next
@@ -71,7 +73,12 @@ export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: W
   }
 }
 
+async function requireHere({ store }: WatchDeps, id: WorkspaceId): Promise<void> {
+  if ((await store.getWorkspace(id)) === null) throw new BerthError('not_found', `there is no workspace ${id}`)
+}
+
 async function beginning(deps: WatchDeps, { workspaceId, after }: { workspaceId: WorkspaceId; after: number }): Promise<number> {
+  await requireHere(deps, workspaceId)
   // Ahead of what is stored: the server was restored from a backup, and what the page has is of another history.
   if (after > (await deps.store.events.tail(workspaceId))) throw new BerthError('cursor_gone', 'the cursor is ahead of what is stored', { details: { floor: 0 } })
   return fromOldestKept(deps, workspaceId, after)

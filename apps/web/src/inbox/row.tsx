@@ -1,6 +1,6 @@
 /** State, name, place and one number, in that order. */
 import type { Workspace } from '@berth/wire'
-import { approvals, linkTo, now, pathTo } from '../state/session.ts'
+import { approvals, linkTo, now, offlineSince, pathTo } from '../state/session.ts'
 import { askLine } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
 import { ago, Delta, duration, elapsed, Icon, placeOf, plural, stateOf, type StateName } from '../ui/icon.tsx'
@@ -25,8 +25,9 @@ export function Row({ workspace, current }: { workspace: Workspace; current: boo
 /** What a swipe does, for who does not swipe. */
 function Twin({ workspace }: { workspace: Workspace }) {
   const { name } = stateOf(workspace)
-  if (canPause(workspace)) return <button type="button" class="icon twin" aria-label={`Pause ${workspace.name}`} onClick={() => void pause(workspace)}><Icon name="st-sleeping" /></button>
-  if (name === 'sleeping' || name === 'failed') return <button type="button" class="icon twin" aria-label={`${name === 'failed' ? 'Try again' : 'Wake'} ${workspace.name}`} onClick={() => void wake(workspace)}><Icon name="i-moor" /></button>
+  const off = offlineSince.value !== null
+  if (canPause(workspace)) return <button type="button" class="icon twin" aria-label={`Pause ${workspace.name}`} disabled={off} onClick={() => void pause(workspace)}><Icon name="st-sleeping" /></button>
+  if (name === 'sleeping' || name === 'failed') return <button type="button" class="icon twin" aria-label={`${name === 'failed' ? 'Try again' : 'Wake'} ${workspace.name}`} disabled={off} onClick={() => void wake(workspace)}><Icon name="i-moor" /></button>
   return null
 }
 

@@ -6,7 +6,7 @@ export interface Form {
   readonly agent: 'claude' | 'plain'; readonly prompt: string; readonly command: string
   readonly provider: string; readonly acceptNoIsolation: boolean
   readonly size: SizeName; readonly sleep: SleepName
-  readonly name: string; readonly image: string; readonly approvals: 'ask' | 'auto' | 'skip'
+  readonly name: string; readonly image: string; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
 }
 export type Field = keyof Form | 'all'
 export type Wrong = Partial<Record<Field, string>>
@@ -27,7 +27,7 @@ export const SLEEPS = {
 } as const
 export type SleepName = keyof typeof SLEEPS
 
-export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', approvals: 'ask' }
+export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', web: true, approvals: 'ask' }
 
 type Request = Pick<CreateWorkspace, 'source'> & Partial<CreateWorkspace>
 
@@ -51,7 +51,7 @@ function requestOf(form: Form, repository: string, idempotencyKey: string): Requ
     agent: form.agent, approvalMode: form.approvals, resources: { ...SIZES[form.size].resources }, autoStopMs: SLEEPS[form.sleep].autoStopMs,
     ...text('provider', form.provider), ...text('image', form.image), ...text('name', form.name),
     ...(form.agent === 'plain' ? text('command', form.command) : text('prompt', form.prompt)),
-    ...(form.acceptNoIsolation ? { acceptNoIsolation: true } : {}), idempotencyKey,
+    ...(form.web ? {} : { web: false }), ...(form.acceptNoIsolation ? { acceptNoIsolation: true } : {}), idempotencyKey,
   }
 }
 

@@ -10,6 +10,7 @@ import { adoptStyle } from '../rooms/adopt-style.ts'
 import { refusalOf, useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
+import { say } from '../shell/toast.tsx'
 import { EMPTY_FORM, fieldOf, newKey, readForm, SIZES, SLEEPS, type Form, type SizeName, type SleepName, type Wrong } from './form.ts'
 import { RepositoryField } from './repository-field.tsx'
 import css from './new-workspace.css' with { type: 'text' }
@@ -42,7 +43,9 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
     try {
       const workspace = await client.createWorkspace(read.request)
       onClose()
-      go(pathTo(workspace.id))
+      if (form.value.web) return go(pathTo(workspace.id))
+      go('/')
+      say(`${workspace.name} starts. Browsers do not see it: berth attach ${workspace.name}`)
     } catch (error) {
       const { code, message, hint } = refusalOf(error)
       wrong.value = { [fieldOf(code)]: [message, hint].filter(Boolean).join('; ') }
@@ -113,7 +116,7 @@ const ISOLATION: Record<string, string> = { container: 'In a container', sandbox
 function More({ form, wrong, set }: Part) {
   return (
     <details class="more" open={wrong.name !== undefined || wrong.image !== undefined}>
-      <summary><span>Image <b>{form.image || 'the provider’s'}</b></span><span>Approvals <b>{APPROVALS[form.approvals]}</b></span><span class="change">Change</span></summary>
+      <summary><span>Image <b>{form.image || 'the provider’s'}</b></span><span>Approvals <b>{APPROVALS[form.approvals]}</b></span>{!form.web && <span>Web <b>off</b></span>}<span class="change">Change</span></summary>
       <div class="three">
         <Labelled label="Name" wrong={wrong.name}>{(aria) => <input {...aria} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={39} placeholder="after the repository" value={form.name} onInput={(event) => set({ name: event.currentTarget.value })} />}</Labelled>
         <Labelled label="Image" wrong={wrong.image}>{(aria) => <input {...aria} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={512} placeholder="the provider’s" value={form.image} onInput={(event) => set({ image: event.currentTarget.value })} />}</Labelled>
@@ -123,6 +126,7 @@ function More({ form, wrong, set }: Part) {
           </select>
         )}</Labelled>
       </div>
+      <label class="check-row small"><input type="checkbox" checked={form.web} onChange={(event) => set({ web: event.currentTarget.checked })} /><span>Show it on the web<small>Off: only the command line sees it, and nobody is notified of it</small></span></label>
     </details>
   )
 }

@@ -1,11 +1,11 @@
 /** What can be done with a workspace as a whole: behind the bar's long presses, and all of it in one menu. */
 import type { Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
-import { attempt, client, go, pathTo, putWorkspace, workspaces } from '../state/session.ts'
+import { attempt, client, go, offlineSince, pathTo, putWorkspace, route, workspaces } from '../state/session.ts'
 import { stateOf } from '../ui/icon.tsx'
 import { lazySheet } from './sheets.ts'
 import type { Action } from './menu.tsx'
-import { say } from './toast.tsx'
+import { say, sayThenDo } from './toast.tsx'
 
 const change = (work: () => Promise<Workspace>) => attempt(work).then((workspace) => {
   if (workspace) putWorkspace(workspace)
@@ -35,17 +35,29 @@ async function quickCommit(workspace: Workspace): Promise<void> {
   await attempt(() => commit(workspace.id))
 }
 
+/** No browser can bring it back, so it waits for five seconds before it is done. */
+function takeOff({ id, name }: Workspace): void {
+  sayThenDo(`${name} leaves the web. Back with: berth web ${name} --on`, () => void attempt(async () => {
+    await client.setWeb({ id, on: false })
+    workspaces.value = (workspaces.value ?? []).filter((other) => other.id !== id)
+    if (route.value.at === 'workspace' && route.value.id === id) go('/')
+  }))
+}
+
+/** What needs the server is grey while it is not heard. */
+const away = () => offlineSince.value !== null
+
 export function pauseActions(workspace: Workspace): Action[] {
   const busy = stateOf(workspace).name === 'working' || workspace.agentState === 'waiting'
   return [
-    { label: 'Stop the turn', icon: 'i-stop', off: !busy || !workspaceCan('interrupt', workspace.phase), run: () => void attempt(() => client.interrupt({ id: workspace.id })) },
-    canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
-    { label: 'Pause all', icon: 'st-sleeping', off: !(workspaces.value ?? []).some(canPause), run: pauseAll },
+    { label: 'Stop the turn', icon: 'i-stop', off: away() || !busy || !workspaceCan('interrupt', workspace.phase), run: () => void attempt(() => client.interrupt({ id: workspace.id })) },
+    canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', off: away(), run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: away() || !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
+    { label: 'Pause all', icon: 'st-sleeping', off: away() || !(workspaces.value ?? []).some(canPause), run: pauseAll },
   ]
 }
 
 export function commitActions(workspace: Workspace): Action[] {
-  const off = !workspaceCan('diff', workspace.phase)
+  const off = away() || !workspaceCan('diff', workspace.phase)
   return [
     { label: 'Quick commit', icon: 'i-check', off, run: () => void quickCommit(workspace) },
     { label: 'Review & commit', icon: 'st-ready', run: () => go(pathTo(workspace.id, 'changes')) },
@@ -63,7 +75,8 @@ export function actionsOf(workspace: Workspace): Action[] {
   return [
     ...pauseActions(workspace), ...commitActions(workspace), ...terminalActions(workspace),
     { label: 'Open on a phone', icon: 'i-screen', detail: 'QR code', run: () => lazySheet('qr', workspace) },
-    { label: 'Keep awake for 2 h', icon: 'i-history', off: !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
-    { label: 'Delete', icon: 'i-x', danger: true, run: () => lazySheet('delete', workspace) },
+    { label: 'Keep awake for 2 h', icon: 'i-history', off: away() || !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
+    { label: 'Take off the web', icon: 'i-globe', detail: 'the command line keeps it', off: away(), run: () => takeOff(workspace) },
+    { label: 'Delete', icon: 'i-x', danger: true, off: away(), run: () => lazySheet('delete', workspace) },
   ]
 }

@@ -55,6 +55,8 @@ export interface WorkspaceStore {
   /** Bytes of the workspace's code came from a person. */
   noteArrival(id: WorkspaceId, now: number): Promise<void>
   setKeepAlive(id: WorkspaceId, until: number | null, now: number): Promise<void>
+  /** With the event that says so. */
+  setWeb(id: WorkspaceId, web: boolean, now: number): Promise<void>
   failWorkspace(id: WorkspaceId, failure: { code: string; message: string; hint: string | null }, now: number): Promise<void>
   secrets(id: WorkspaceId): Promise<NewWorkspace['secrets']>
 

@@ -74,7 +74,7 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     error: workspace.failure === null ? null : { code: workspace.failure.code, message: workspace.failure.message, hint: workspace.failure.hint },
     wish: workspace.wish, provider: workspace.provider, isolation: machine?.isolation ?? null,
     repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
-    agent: workspace.agent, approvalMode: workspace.approvalMode, agentState: workspace.agentState, sessionId: workspace.sessionId,
+    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId,
     exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
     ...sessionFacts(workspace, phase),
     daemonVersion: machine?.daemonVersion ?? null, steps: [...workspace.steps],

@@ -25,6 +25,8 @@ export interface WorkspaceRow {
   readonly services: readonly { name: string; command: string }[]
   readonly approvalMode: ApprovalMode
   readonly acceptNoIsolation: boolean
+  /** False: not shown on the web. */
+  readonly web?: boolean
   readonly sessionId: SessionId
   readonly exposures: readonly Exposure[]
   readonly autoStopMs: number
