@@ -106,6 +106,12 @@ export function createNotifications({ sql, random, log }: StoreContext): Notific
       return row?.most ?? 0
     },
 
+    async hasten(userId, now) {
+      await sql`
+        update notifications set due_at = ${now}
+        where user_id = ${userId} and sent_at is null and gave_up is null and attempts = 0 and due_at > ${now} and message ->> 'reason' <> 'reminder'`
+    },
+
     async settle(approvalId, now) {
       return sql.begin(async (tx) => {
         const [ask, reminder] = [askKey(approvalId), reminderKey(approvalId)]

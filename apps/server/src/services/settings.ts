@@ -10,7 +10,7 @@ import type { Notifying } from '../notify/index.ts'
 import { subscriptionKeys } from '../notify/web-push.ts'
 
 export interface SettingsDeps {
-  readonly store: Pick<Store, 'settings' | 'devices'>
+  readonly store: Pick<Store, 'settings' | 'devices' | 'notifications'>
   readonly clock: Clock
   readonly notifying: Pick<Notifying, 'allowPrivate' | 'changed'>
 }
@@ -25,6 +25,7 @@ export async function changeSettings(deps: SettingsDeps, userId: UserId, change:
   checkNotify(deps, change.notify)
   const now = deps.clock.now()
   await deps.store.settings.change(userId, (before) => changed(before, change, now), now)
+  if (change.notify?.quiet !== undefined) await deps.store.notifications.hasten(userId, now)
   deps.notifying.changed()
   return getSettings(deps, userId)
 }

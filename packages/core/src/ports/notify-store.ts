@@ -57,6 +57,8 @@ export interface NotificationStore {
   add(rows: readonly NewNotification[], now: number): Promise<number>
   /** How often one workspace was told of over the channel that heard most, since then. */
   toldSince(workspaceId: WorkspaceId, since: number): Promise<number>
+  /** When somebody may be told changed: what was not tried yet is looked at again now. Reminders keep their time. */
+  hasten(userId: UserId, now: number): Promise<void>
   /** Nobody needs to answer any more: what was not told yet is not told, and what was told is withdrawn. */
   settle(approvalId: ApprovalId, now: number): Promise<number>
   /** Due ones, each counted as tried and due again after `leaseMs` should this server die. */
