@@ -35,8 +35,8 @@ export interface World {
   readonly complaints: string[]
   /** A workspace with Claude Code; `words` are further words of `berth up`. */
   up(name: string, prompt: string, ...words: string[]): Promise<Workspace>
-  /** A browser of its own, signed in, at the inbox. */
-  open(options?: BrowserContextOptions): Promise<Page>
+  /** A browser of its own, signed in, at the inbox. `through`: by another way than the server's own address. */
+  open(options?: BrowserContextOptions, through?: (url: string) => string): Promise<Page>
   /** The address of a room of a workspace; without a room, of its session. */
   at(workspace: Workspace, room?: string): string
   workspace(id: string): Promise<Workspace>
@@ -46,8 +46,8 @@ export interface World {
   close(): Promise<void>
 }
 
-/** `dir`: an own repository, which the test removes; absent: one with every state of a working tree. */
-export async function startWorld({ scenarios = {}, dir }: { scenarios?: Scenarios; dir?: string } = {}): Promise<World> {
+/** `dir`: an own repository, which the test removes; absent: one with every state of a working tree. `config`: further lines of the server's settings. */
+export async function startWorld({ scenarios = {}, dir, config = '' }: { scenarios?: Scenarios; dir?: string; config?: string } = {}): Promise<World> {
   const closers: (() => Promise<unknown> | void)[] = []
   // One that fails must not keep the others from cleaning up.
   const close = async (): Promise<void> => { for (const one of closers.splice(0)) await Promise.resolve(one()).catch((error: unknown) => console.error(error)) }
@@ -60,7 +60,7 @@ export async function startWorld({ scenarios = {}, dir }: { scenarios?: Scenario
     closers.unshift(() => product.close())
     setUpProviders(product.home, model)
     // A server that comes back at another port would be another server to the page.
-    writeFileSync(join(product.home, 'config.yaml'), `port: ${freePort()}\n`)
+    writeFileSync(join(product.home, 'config.yaml'), `port: ${freePort()}\n${config}`)
     const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: QUIET })
     closers.unshift(() => browser.close())
     const complaints: string[] = []
@@ -69,13 +69,13 @@ export async function startWorld({ scenarios = {}, dir }: { scenarios?: Scenario
     return {
       product, model, browser, complaints, dir: repository.dir, close, workspace,
       up: (name, prompt, ...words) => product.json<Workspace>(['up', '.', '--provider', 'local', '--prompt', prompt, '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', name, ...words], { cwd: repository.dir }),
-      async open(options = {}) {
+      async open(options = {}, through = (url) => url) {
         const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
         context.setDefaultTimeout(WAIT_MS)
         const page = await context.newPage()
         page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
         page.on('pageerror', (error) => complaints.push(String(error)))
-        await page.goto((await product.cli(['web', '--no-open'])).stdout.trim())
+        await page.goto(through((await product.cli(['web', '--no-open'])).stdout.trim()))
         await page.getByRole('button', { name: 'Sign in on this browser' }).click()
         await page.getByRole('heading', { name: 'Inbox' }).first().waitFor()
         return page

@@ -216,10 +216,11 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
       away = undefined
       soonAway()
     }
-    if (socket === null) {
-      failures = 0
-      connect()
-    } else probe(WAKING_MS)
+    if (socket?.readyState === WebSocket.OPEN) return probe(WAKING_MS)
+    // What was begun before may wait for a network that is gone, and its next try for seconds.
+    failures = 0
+    drop()
+    connect()
   }
   // Pages in the background are not asked: their timers sleep, and a phone is to sleep too.
   const pings = setInterval(() => { if (!hidden()) probe() }, PING_MS)

@@ -22,7 +22,7 @@ export const outbox = signal<readonly Unsent[]>([])
 /** Other tabs of this browser send from it too. */
 export function openOutbox(): void {
   outbox.value = read()
-  addEventListener('storage', ({ key }) => { if (key === KEY) outbox.value = read() })
+  addEventListener('storage', (event: StorageEvent) => { if (event.key === KEY) outbox.value = read() })
 }
 
 function read(): readonly Unsent[] {

@@ -1,0 +1,220 @@
+/**
+ * Without a connection: what was opened can be read, what is said waits and is said once, nothing old is answered.
+ * And a page that sleeps with its phone comes back without a word of it, caught up. Between the page and the server
+ * lies a relay that the tests cut.
+ */
+import { afterAll, beforeAll, expect } from 'bun:test'
+import type { Page } from 'playwright-core'
+import type { Workspace } from '@berth/wire'
+import { eventually } from '../product.ts'
+import { CHROMIUM, PHONE, startWorld, test, type World } from './world.ts'
+import { startRelay, type Relay } from './relay.ts'
+
+let world: World
+let relay: Relay
+let demo: Workspace
+let asks: Workspace
+let phone: Page
+
+const NOT_HEARD = 'The server is not heard'
+const log = () => phone.getByRole('log')
+const at = (workspace: Workspace, room?: string) => relay.through(world.at(workspace, room))
+const banner = () => phone.getByText(NOT_HEARD)
+/** Looks without making the database: the page makes it. */
+const kept = (database: string, key: string) => phone.evaluate(async ([name = '', wanted = '']) => {
+  if (!(await indexedDB.databases()).some((known) => known.name === name)) return false
+  return new Promise<boolean>((resolve) => {
+    const opening = indexedDB.open(name)
+    opening.onsuccess = () => {
+      const { result } = opening
+      const asked = result.transaction('kept').objectStore('kept').get(wanted)
+      asked.onsuccess = () => resolve((result.close(), asked.result !== undefined))
+    }
+  })
+}, [database, key])
+
+async function away(): Promise<void> {
+  await relay.cut()
+  await banner().waitFor()
+}
+async function back(): Promise<void> {
+  await relay.mend()
+  await banner().waitFor({ state: 'detached' })
+}
+
+beforeAll(async () => {
+  if (CHROMIUM === null) return
+  world = await startWorld({
+    scenarios: {
+      change: () => [[{ tool: 'bash', input: { command: "printf 'kept for the train\\n' > new.txt" } }], [{ text: 'Everything is changed.' }]],
+      ask: () => [[{ tool: 'bash', input: { command: 'touch asked-for.txt' } }], [{ text: 'It is there.' }]],
+    },
+  })
+  demo = await world.up('demo', 'please do [[change]]', '--approvals', 'skip')
+  asks = await world.up('asks', 'please do [[ask]]')
+  await world.turnOver(demo.id)
+  relay = await startRelay(Number(new URL(demo.webUrl).port))
+  phone = await world.open(PHONE, relay.through)
+}, 300_000)
+
+afterAll(async () => {
+  await relay?.close()
+  await world?.close()
+}, 120_000)
+
+test('install: the browser finds nothing that keeps the page from being an app', async () => {
+  const session = await phone.context().newCDPSession(phone)
+  await eventually(() => phone.evaluate(() => navigator.serviceWorker.controller !== null), 'the worker stands behind the page', 30_000)
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors')
+  // A window without history of its own, as tests have it, is the one thing it does not install from.
+  expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== 'in-incognito')).toEqual([])
+  const { url, errors, data } = await session.send('Page.getAppManifest')
+  expect([new URL(url).pathname, errors]).toEqual(['/manifest.webmanifest', []])
+  const manifest = JSON.parse(data ?? '{}') as { display: string; icons: { src: string; purpose?: string }[] }
+  expect(manifest.display).toBe('standalone')
+  expect(manifest.icons.flatMap(({ purpose = 'any' }) => purpose.split(' '))).toContain('maskable')
+  for (const { src } of manifest.icons) expect(await phone.evaluate(async (path) => (await fetch(path)).status, src)).toBe(200)
+  await session.detach()
+}, 60_000)
+
+test('offline-session, offline-inbox: what was opened is read from the device, and says from when it is', async () => {
+  await phone.goto(at(demo))
+  await log().getByText('Everything is changed.').waitFor()
+  await eventually(() => kept('berth', `session ${demo.id}`), 'the session is kept')
+  await eventually(() => kept('berth-rooms', `review:${demo.id}`), 'its changes are kept')
+  await phone.goto(at(asks))
+  await phone.locator('.dock').getByRole('region', { name: /^Needs you/ }).waitFor()
+  await eventually(() => kept('berth', `session ${asks.id}`), 'the other session is kept')
+  await relay.cut()
+  // From nothing, as after the phone was off.
+  await phone.goto(at(demo))
+  await log().getByText('Everything is changed.').waitFor()
+  expect(await banner().innerText()).toMatch(/as of \d\d:\d\d/)
+  await phone.getByRole('link', { name: 'All workspaces' }).click()
+  await phone.getByRole('main').getByText('demo', { exact: true }).waitFor()
+  // From one to another without loading anything.
+  await phone.getByRole('main').locator(`a[href="/workspaces/${asks.id}"]`).first().click()
+  await log().getByText(/please do/).waitFor()
+}, 120_000)
+
+test('offline-changes: the changes of a session are read without a connection, and nothing is decided about them', async () => {
+  await phone.goto(at(demo, 'changes'))
+  const room = phone.locator('.review')
+  await room.getByText('kept for the train').waitFor()
+  await room.getByText(/As of|as of/).first().waitFor()
+  expect(await room.getByRole('button', { name: 'Accept', exact: true }).isDisabled()).toBe(true)
+}, 60_000)
+
+test('offline-approval: nothing is answered from what is old, and all of it once the server is heard', async () => {
+  await phone.goto(at(asks))
+  const card = phone.locator('.dock').getByRole('region', { name: /^Needs you/ })
+  await card.getByText(/may have been answered already/).waitFor()
+  for (const name of ['Deny', 'Allow once', 'Edit', 'Deny with a reason', 'For this session']) expect(await card.getByRole('button', { name, exact: true }).isDisabled()).toBe(true)
+  await phone.keyboard.press('y')
+  await phone.goto(relay.through(new URL('/', demo.webUrl).href))
+  const inInbox = phone.getByRole('main').getByRole('region', { name: /^Needs you:/ })
+  expect(await inInbox.getByRole('button', { name: 'Allow once' }).isDisabled()).toBe(true)
+  await back()
+  expect(await inInbox.getByRole('button', { name: 'Allow once' }).isEnabled()).toBe(true)
+  expect((await world.workspace(asks.id)).needsYou).toBe(1)
+  await inInbox.getByRole('button', { name: 'Allow once' }).click()
+  await inInbox.waitFor({ state: 'detached' })
+  await world.turnOver(asks.id)
+}, 90_000)
+
+test('outbox-send, outbox-undo: what is said without a connection waits, can be taken back, and is said once', async () => {
+  await phone.goto(at(demo))
+  await log().getByText('Everything is changed.').waitFor()
+  await away()
+  const field = phone.getByRole('textbox', { name: 'Message to the agent' })
+  const waiting = phone.getByRole('list', { name: 'Waiting for the connection' })
+  for (const text of ['first from the train [[say one]]', 'never mind this', 'second from the train [[say two]]']) {
+    await field.fill(text)
+    await field.press('Enter')
+    await waiting.getByText(text).waitFor()
+  }
+  await waiting.getByRole('listitem').filter({ hasText: 'never mind this' }).getByRole('button', { name: 'Undo' }).click()
+  await eventually(async () => (await field.inputValue()) === 'never mind this', 'it is in the field again', 10_000)
+  await field.fill('')
+  // It waits on the device, not in the page.
+  await phone.reload()
+  await waiting.getByText('second from the train').waitFor()
+  expect(await waiting.getByRole('listitem').count()).toBe(2)
+  await back()
+  await waiting.waitFor({ state: 'detached' })
+  await log().getByText('two', { exact: true }).waitFor({ timeout: 60_000 })
+  await world.turnOver(demo.id)
+  const prompts = (await world.events(demo.id)).flatMap(({ body }) => (body.type === 'message' && body['role'] === 'user' ? [String(body['text'])] : []))
+  expect(prompts.filter((text) => /from the train|never mind/.test(text)).map((text) => text.split(' ')[0] ?? '')).toEqual(['first', 'second'])
+}, 150_000)
+
+/** Whatever says that there is no connection, on any change of the page, as a person would see it. */
+const watchWords = () => phone.evaluate(() => {
+  const seen: string[] = []
+  Object.assign(globalThis, { seen })
+  const look = () => {
+    const words = /not heard|disconnected|offline|reconnect/i.exec(document.body.innerText)?.[0]
+    if (words) seen.push(words)
+  }
+  new MutationObserver(look).observe(document.documentElement, { subtree: true, childList: true, characterData: true, attributes: true })
+  look()
+})
+const wordsSeen = () => phone.evaluate(() => (globalThis as unknown as { seen: string[] }).seen)
+const setVisible = (visible: boolean) => phone.evaluate((state) => {
+  Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => state === 'hidden' })
+  document.dispatchEvent(new Event('visibilitychange'))
+}, visible ? 'visible' : 'hidden')
+const rows = () => log().locator('.stream > *').allInnerTexts()
+/** While the page is away the agent goes on; back, the page holds what a new one would, once. */
+async function caughtUp(word: string): Promise<void> {
+  await log().getByText(word, { exact: true }).waitFor()
+  await world.turnOver(demo.id)
+  const [here, seen] = [await rows(), await wordsSeen()]
+  expect(seen).toEqual([])
+  expect(await log().getByText(word, { exact: true }).count()).toBe(1)
+  await phone.reload()
+  await log().getByText(word, { exact: true }).waitFor()
+  expect(await rows()).toEqual(here)
+}
+
+for (const { name, breaks } of [{ name: 'whose socket the system closed', breaks: () => relay.cut() }, { name: 'whose socket died without a word', breaks: async () => relay.stall() }]) {
+  test(`background-short: five seconds frozen, ${name}: not a word of it, and caught up`, async () => {
+    await phone.goto(at(demo))
+    await log().getByText('Everything is changed.').waitFor()
+    await eventually(async () => (await world.workspace(demo.id)).viewers > 0, 'the page is connected')
+    await watchWords()
+    const session = await phone.context().newCDPSession(phone)
+    await session.send('Debugger.enable')
+    await setVisible(false)
+    // Not one line of the page runs from here on.
+    const paused = new Promise((resolve) => session.once('Debugger.paused', resolve))
+    await session.send('Debugger.pause')
+    await paused
+    await breaks()
+    const [word] = [`awake${relay.connections}`]
+    await Promise.all([world.product.cli(['send', demo.id, `[[say ${word}]]`]), Bun.sleep(5000)])
+    await relay.mend()
+    await session.send('Debugger.resume')
+    await setVisible(true)
+    await session.detach()
+    await caughtUp(word)
+  }, 90_000)
+}
+
+test('background-long: five minutes in a pocket: not a word of it, and caught up', async () => {
+  await phone.clock.install()
+  await phone.goto(at(demo))
+  await log().getByText('Everything is changed.').waitFor()
+  await eventually(async () => (await world.workspace(demo.id)).viewers > 0, 'the page is connected')
+  await watchWords()
+  await setVisible(false)
+  await relay.cut()
+  await world.product.cli(['send', demo.id, '[[say rested]]'])
+  // Timers that came due meanwhile fire once, late, as when a device wakes.
+  await phone.clock.fastForward('02:30')
+  await phone.clock.fastForward('02:30')
+  await relay.mend()
+  await setVisible(true)
+  await caughtUp('rested')
+}, 90_000)
