@@ -6,7 +6,7 @@ import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { packAssets, PRODUCT_TARGETS, run, sizeOf, type ProductTarget } from './binary/pack.ts'
+import { packAssets, PRODUCT_TARGETS, run, runtimeOf, sizeOf, type ProductTarget } from './binary/pack.ts'
 
 const root = resolve(import.meta.dir, '..')
 /** Bytecode and one chunk per verb keep the start of `berth` at some milliseconds; a user's `.env` and `bunfig.toml` are not ours to read. */
@@ -39,7 +39,7 @@ async function build(target: ProductTarget, { out, cache }: { out: string; cache
     const assets = await packAssets({ target, stage, cache, log: (line) => console.error(line), signal: AbortSignal.timeout(BUILD_WITHIN_MS) })
     const carried = await sizeOf(join(stage, 'assets'))
     // Assets keep their path relative to the working directory, so that is the stage.
-    await run([process.execPath, 'build', ...FLAGS, ...assets.flatMap((path) => ['--asset', path]), `--target=bun-${target}`, '--outfile', partial, join(root, 'scripts/binary/main.ts')], stage)
+    await run([process.execPath, 'build', ...FLAGS, ...assets.flatMap((path) => ['--asset', path]), `--target=bun-${runtimeOf(target)}`, '--outfile', partial, join(root, 'scripts/binary/main.ts')], stage)
     await chmod(partial, 0o755)
     await moveInto(partial, outfile)
     console.log(`${outfile} ${megabytes((await stat(outfile)).size)} (carries ${megabytes(carried)}) in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)

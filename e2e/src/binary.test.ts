@@ -29,6 +29,11 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => rmSync(built, { recursive: true, force: true }))
 
+test.skipIf(target !== 'linux-x64')('runs on a processor without AVX2', () => {
+  const { exitCode, stdout } = Bun.spawnSync(['qemu-x86_64-static', '-cpu', 'Nehalem', join(built, `berth-${target}`), '--version'])
+  expect([exitCode, stdout.toString()]).toEqual([0, `${VERSION}\n`])
+}, 120_000)
+
 for (const user of asRoot ? (['root', 'nobody'] as const) : (['the tests\' user'] as const)) {
   describe(`the binary alone, run by ${user}`, () => {
     let alone: Alone

@@ -15,7 +15,8 @@ export async function readCarried(): Promise<Carried> {
     postgres: (below) => unpackPostgres(manifest, below),
     migrations: join(assets, MIGRATIONS),
     daemon: async (target) => {
-      const found = manifest.daemons[target]
+      // What is carried runs on any processor of its kind.
+      const found = manifest.daemons[target.replace('-baseline', '') as typeof target]
       if (found === undefined) return null
       return { hash: found.hash, executable: (path) => unpackFile(join(assets, found.file), path) }
     },

@@ -13,6 +13,9 @@ import { ASSETS, MANIFEST, MIGRATIONS, type Manifest } from './manifest.ts'
 export const PRODUCT_TARGETS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'] as const
 export type ProductTarget = (typeof PRODUCT_TARGETS)[number]
 
+/** One binary for every x64 processor: a virtual machine often has no AVX2, and would end with an illegal instruction. */
+export const runtimeOf = <T extends ProductTarget>(target: T) => (target.endsWith('-x64') ? `${target}-baseline` : target) as T extends `${string}-x64` ? `${T}-baseline` : T
+
 export interface Packing {
   readonly target: ProductTarget
   /** The directory that gets what `packAssets` names. */
@@ -53,7 +56,7 @@ async function packDaemons({ target, cache, log, signal }: Packing, assets: stri
   const daemons: { -readonly [name in keyof Manifest['daemons']]: Manifest['daemons'][name] } = {}
   const toolbox = createToolbox({ dir: join(cache, 'toolbox'), log })
   for (const each of new Set(['linux-x64', 'linux-arm64', target] as const)) {
-    const { hostDir, hash } = await toolbox.ensureDaemon(each, signal)
+    const { hostDir, hash } = await toolbox.ensureDaemon(runtimeOf(each), signal)
     const file = `daemon-${each}.zst`
     const packed = join(cache, `daemon-${hash}.zst`)
     await once(packed, (path) => compress(join(hostDir, hash, 'berth-daemon'), path))

@@ -1,7 +1,7 @@
 /** What a machine can execute. `x64` needs AVX2, `x64-baseline` does not; glibc unless it says musl. */
 import { readFileSync } from 'node:fs'
 
-export const TARGETS = ['linux-x64', 'linux-x64-baseline', 'linux-x64-musl', 'linux-arm64', 'linux-arm64-musl', 'darwin-x64', 'darwin-arm64'] as const
+export const TARGETS = ['linux-x64', 'linux-x64-baseline', 'linux-x64-musl', 'linux-arm64', 'linux-arm64-musl', 'darwin-x64', 'darwin-x64-baseline', 'darwin-arm64'] as const
 export type Target = (typeof TARGETS)[number]
 
 /** The target of the host this process runs on: what the local provider and a local engine execute. */
