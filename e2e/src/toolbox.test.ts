@@ -9,7 +9,6 @@ import { dirname, join } from 'node:path'
 import { createToolbox, type Target } from '@berth/toolbox'
 import { VERSION, type StoredEvent, type Workspace } from '@berth/wire'
 import { ENROL_PATH } from '@berth/wire/daemon'
-import type { ErrorBody } from '@berth/wire/error'
 import { takeInventory } from './inventory.ts'
 import { eventually, startProduct, TOOLBOX, type Product } from './product.ts'
 
