@@ -21,7 +21,8 @@ export function App() {
       <div class={`panes at-${at.at}`} id="main" tabIndex={-1}>
         {at.at === 'nowhere' ? <Nowhere /> : (
           <>
-            {(at.at === 'list' ? wide.value : wide.value !== false) ? <nav class="beside" aria-label="Workspaces"><List beside current={at.at === 'workspace' ? at.id : null} /></nav> : <div class="beside" />}
+            {/* One element whatever is in it: the browser takes over what the server drew by its place. */}
+            <nav class="beside" aria-label="Workspaces">{(at.at === 'list' ? wide.value : wide.value !== false) && <List beside current={at.at === 'workspace' ? at.id : null} />}</nav>
             <Place />
           </>
         )}
