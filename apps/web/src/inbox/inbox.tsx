@@ -1,13 +1,12 @@
 /** Who needs me comes first, the decision inside the card; then what works, what is ready, what rests. */
+import { useEffect } from 'preact/hooks'
 import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
+import { sayFocus } from '../state/live.ts'
 import { approvals, go, linkTo, offlineSince, pathTo, workspaces } from '../state/session.ts'
-import { decide } from '../state/decide.ts'
 import { DecisionCard } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
 import { lazySheet } from '../shell/sheets.ts'
-import { sayThenDo } from '../shell/toast.tsx'
 import { Icon, money, stateOf } from '../ui/icon.tsx'
-import { questionOf } from '../ui/tool-words.ts'
 import { GROUPS, ordered } from './order.ts'
 import { Row } from './row.tsx'
 import { Swipe } from './swipe.tsx'
@@ -26,7 +25,7 @@ export function Inbox({ current = null, beside = false }: { current?: WorkspaceI
         {calling.length > 0 && (
           <section aria-label="Needs you">
             <h2 class="group call">{beside ? 'Needs you' : calling.length === 1 ? '1 needs you' : `${calling.length} need you`}{beside && <span>{calling.length}</span>}</h2>
-            {beside ? calling.map((workspace) => <Row key={workspace.id} workspace={workspace} current={current === workspace.id} />) : calling.map((workspace) => <Calling key={workspace.id} workspace={workspace} />)}
+            {beside ? calling.map((workspace) => <Row key={workspace.id} workspace={workspace} current={current === workspace.id} />) : calling.map((workspace, index) => <Calling key={workspace.id} workspace={workspace} top={index === 0} />)}
           </section>
         )}
         {GROUPS.map(([title, states]) => {
@@ -69,18 +68,22 @@ function Foot({ list }: { list: readonly Workspace[] }) {
 }
 
 /** Several questions of one workspace are a stack: one is on top. */
-function Calling({ workspace }: { workspace: Workspace }) {
+function Calling({ workspace, top }: { workspace: Workspace; top: boolean }) {
   const asked = approvals.value.filter((approval) => approval.workspaceId === workspace.id)
   const [first] = asked
+  const inSight = top ? (first?.approvalId ?? null) : null
+  useEffect(() => {
+    if (inSight === null) return
+    const say = () => sayFocus(inSight)
+    say()
+    for (const name of ['focus', 'blur']) addEventListener(name, say)
+    return () => {
+      for (const name of ['focus', 'blur']) removeEventListener(name, say)
+      sayFocus(null)
+    }
+  }, [inSight])
   if (!first) return <Row workspace={workspace} current={false} />
-  const card = <DecisionCard key={first.approvalId} ask={first} place={workspace} of={asked.length > 1 ? `1 of ${asked.length}` : undefined} />
-  return first.kind === 'permission' && first.risk?.level !== 'high' ? <SwipeAsk approval={first}>{card}</SwipeAsk> : card
-}
-
-/** A swipe is quick, so it waits for five seconds before it is said. */
-function SwipeAsk({ approval, children }: { approval: Approval; children: preact.ComponentChildren }) {
-  const answer = (behavior: 'allow' | 'deny') => sayThenDo(`${behavior === 'allow' ? 'Allowing' : 'Denying'}: ${questionOf(approval)}`, () => void decide(approval.approvalId, { behavior, scope: 'once' }))
-  return <Swipe off={offlineSince.value !== null} right={{ label: 'Allow once', run: () => answer('allow') }} left={{ label: 'Deny', run: () => answer('deny') }}>{children}</Swipe>
+  return <DecisionCard key={first.approvalId} ask={first} place={workspace} of={asked.length > 1 ? `1 of ${asked.length}` : undefined} />
 }
 
 function SwipeRow({ workspace, current, beside }: { workspace: Workspace; current: boolean; beside: boolean }) {

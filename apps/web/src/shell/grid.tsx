@@ -16,9 +16,14 @@ const LINES = 5
 const TILE_EVENTS = 40
 
 export function Grid() {
-  const list = ordered(workspaces.value ?? []).slice(0, WATCH_TILES)
-  if (list.length === 0) return <div class="empty"><p>No workspace yet.</p></div>
-  return <section class="grid" aria-label="Live tiles">{list.map((workspace) => <Tile key={workspace.id} workspace={workspace} />)}</section>
+  const all = ordered(workspaces.value ?? [])
+  if (all.length === 0) return <div class="empty"><p>No workspace yet.</p></div>
+  return (
+    <section class="grid" aria-label="Live tiles">
+      {all.slice(0, WATCH_TILES).map((workspace) => <Tile key={workspace.id} workspace={workspace} />)}
+      {all.length > WATCH_TILES && <a class="tile meta" {...linkTo('/')}>{all.length - WATCH_TILES} more are in the inbox</a>}
+    </section>
+  )
 }
 
 function Tile({ workspace }: { workspace: Workspace }) {

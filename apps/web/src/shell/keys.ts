@@ -47,6 +47,8 @@ const to = (pane: Parameters<typeof pathTo>[1]): Act => () => {
 const GOING: Readonly<Record<string, Act>> = {
   r: to('changes'), t: to('terminal'), f: to('files'), c: to('chat'), s: to('status'), p: to('preview'),
   i: () => { go('/'); return true },
+  l: () => { go('/grid'); return true },
+  ',': () => { go('/settings'); return true },
 }
 
 const KEYS: Readonly<Record<string, Act>> = {
@@ -55,6 +57,7 @@ const KEYS: Readonly<Record<string, Act>> = {
   n: () => press('.ask .deny') || newWorkspace(),
   y: () => press('.ask .allow'),
   c: () => focus('.composer textarea'),
+  '.': () => press('.top button[aria-haspopup]'),
   j: () => step(1),
   k: () => step(-1),
   Escape: leave,
@@ -72,9 +75,11 @@ function focus(selector: string): boolean {
   return element !== null
 }
 
-/** On the question that is seen first. One that must be held only gets the focus: a key is no hold. */
+/** On the question that has the focus, else on the one that is seen first. One that must be held only gets the focus: a key is no hold. */
 function press(selector: string): boolean {
-  const button = [...document.querySelectorAll<HTMLButtonElement>(selector)].find((candidate) => candidate.offsetParent !== null)
+  const own = document.activeElement?.closest('.ask')
+  const found = [...document.querySelectorAll<HTMLButtonElement>(selector)].filter((candidate) => candidate.offsetParent !== null)
+  const button = own && selector.startsWith('.ask') ? found.find((candidate) => own.contains(candidate)) : found[0]
   if (!button || button.disabled) return false
   if (button.classList.contains('hold') || button.type === 'submit') button.focus()
   else button.click()
@@ -85,7 +90,7 @@ function press(selector: string): boolean {
 function step(by: number): boolean {
   // A room with a list of its own answers j and k itself.
   if (document.activeElement?.closest('.room')) return false
-  const rows = [...document.querySelectorAll<HTMLElement>('.item, .ask a.head')].filter((row) => row.offsetParent !== null)
+  const rows = [...document.querySelectorAll<HTMLElement>('.item, .ask a.head, .tile')].filter((row) => row.offsetParent !== null)
   const at = rows.findIndex((row) => row === document.activeElement || row.getAttribute('aria-current') === 'page')
   const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by))]
   next?.focus()

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Command } from '../ui/prose.tsx'
 import { attempt, client, pathTo } from '../state/session.ts'
+import { copy } from './copy.ts'
 import { Dialog } from './dialog.tsx'
 import { sheet } from './sheets.ts'
 
@@ -13,13 +14,16 @@ export function QrSheet() {
   const path = workspace ? pathTo(workspace.id) : '/'
   useEffect(() => void attempt(() => client.createSignInLink({ next: path })).then((made) => (link.value = made?.url ?? null)), [path])
   const url = link.value ?? new URL(path, location.href).href
-  const onlyHere = ['localhost', '127.0.0.1'].includes(location.hostname) || location.hostname.endsWith('.localhost')
+  const { hostname, protocol } = new URL(url)
+  const onlyHere = ['localhost', '127.0.0.1', '[::1]'].includes(hostname) || hostname.endsWith('.localhost')
   return (
     <Dialog title={workspace ? `${workspace.name} on a phone` : 'On a phone'}>
       <Code text={url} />
       <p class="meta">{link.value ? 'Signs one browser in, once, within minutes. Who has it acts as you.' : 'Opens this page.'}</p>
       {onlyHere && <p class="notice warning">This address is only for this computer. Start the server with a public address first: <code>berth serve --public https://…</code></p>}
+      {!onlyHere && protocol === 'http:' && <p class="notice warning">Not encrypted (http): the phone gets no notifications, installs nothing and keeps nothing offline.</p>}
       <Command text={url} />
+      <button type="button" class="btn" onClick={() => void copy(url)}>Copy the link</button>
     </Dialog>
   )
 }

@@ -1,12 +1,14 @@
 import { Command } from '../ui/prose.tsx'
 import { attempt, client, go, putWorkspace } from '../state/session.ts'
+import { copy } from './copy.ts'
 import { closeSheet, Dialog } from './dialog.tsx'
 import { sheet } from './sheets.ts'
 
 const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [['⌘', 'K'], 'search and commands'], [['?'], 'this list'], [['j'], 'down the list'], [['k'], 'up the list'], [['Alt', '1…9'], 'open a workspace by its place'],
   [['y'], 'allow what is asked'], [['n'], 'deny it'], [['c'], 'write to the agent'], [['⌘', '↵'], 'steer: stop the turn and say it now'],
-  [['g', 'r'], 'review'], [['g', 't'], 'terminal'], [['g', 'f'], 'files'], [['g', 'p'], 'previews'], [['g', 's'], 'status'], [['g', 'i'], 'inbox'], [['Esc'], 'back'],
+  [['g', 'r'], 'review'], [['g', 't'], 'terminal'], [['g', 'f'], 'files'], [['g', 'p'], 'previews'], [['g', 's'], 'status'], [['g', 'i'], 'inbox'], [['g', 'l'], 'live tiles'], [['g', ','], 'settings'],
+  [['n'], 'new workspace, in the inbox'], [['.'], 'all actions of the workspace'], [['Esc'], 'back'],
 ]
 
 export function KeysSheet() {
@@ -23,6 +25,7 @@ export function ConnectSheet() {
     <Dialog title={`Connect to ${name}`}>
       <p>On a computer with the command line signed in to this server:</p>
       <Command text={`berth attach ${name}`} />
+      <button type="button" class="btn" onClick={() => void copy(`berth attach ${name}`)}>Copy the command</button>
       <p class="meta">It joins the terminal that the agent runs in. Several may be in it at once.</p>
     </Dialog>
   )
