@@ -1,4 +1,4 @@
-import { riskOf, type ApprovalStore } from '@berth/core'
+import { hostsIn, riskOf, type ApprovalStore } from '@berth/core'
 import { Approval, BerthError, type EventBody } from '@berth/wire'
 import { z } from 'zod'
 import type { StoreContext } from './context.ts'
@@ -12,10 +12,22 @@ function parse(row: unknown): Approval & { orphaned: boolean } {
   const { id, ...rest } = Row.parse(row)
   return { approvalId: id, ...rest, risk: riskOf(rest.tool, rest.input, rest.cwd) }
 }
+const open = ({ state }: Approval): boolean => state === 'open' || state === 'orphaned'
+const wordsOf = ({ input }: Pick<Approval, 'input'>): string => `${String(input['command'] ?? '')} ${String(input['url'] ?? '')}`
 function withoutFlag({ orphaned: _orphaned, ...approval }: Approval & { orphaned: boolean }): Approval { return approval }
 
 export function createApprovals({ sql, ids, log }: StoreContext): ApprovalStore {
   const skipped = (row: object, error: unknown) => log(`approvals: ${String((row as { id?: string }).id)} cannot be read: ${String(error)}`)
+  /** What people have let the agent of a workspace talk to. */
+  async function hostsAllowed(ids: readonly Approval['workspaceId'][]): Promise<Map<Approval['workspaceId'], Set<string>>> {
+    const hosts = new Map(ids.map((id) => [id, new Set<string>()]))
+    if (ids.length === 0) return hosts
+    const rows = await sql<{ workspaceId: Approval['workspaceId']; words: string }[]>`
+      select workspace_id, coalesce(input->>'command', '') || ' ' || coalesce(input->>'url', '') as words from approvals
+      where workspace_id = any(${[...ids]}) and decision->>'behavior' = 'allow' order by asked_at desc limit ${LIST_LIMIT}`
+    for (const { workspaceId, words } of rows) for (const host of hostsIn(words)) hosts.get(workspaceId)?.add(host)
+    return hosts
+  }
   return {
     async get(id) {
       const [row] = await sql`select * from approvals where id = ${id}`
@@ -28,7 +40,9 @@ export function createApprovals({ sql, ids, log }: StoreContext): ApprovalStore 
         where (${workspaceId ?? null}::text is null or a.workspace_id = ${workspaceId ?? null})
           and (${all} or (a.state in ('open', 'orphaned') and w.deleted_at is null))
         order by a.asked_at desc, a.id limit ${LIST_LIMIT}`
-      return parseAll(rows.toReversed(), parse, skipped).map(withoutFlag)
+      const approvals = parseAll(rows.toReversed(), parse, skipped).map(withoutFlag)
+      const known = await hostsAllowed([...new Set(approvals.filter((approval) => open(approval) && hostsIn(wordsOf(approval)).length > 0).map((approval) => approval.workspaceId))])
+      return approvals.map((approval) => (open(approval) && known.has(approval.workspaceId) ? { ...approval, risk: riskOf(approval.tool, approval.input, approval.cwd, known.get(approval.workspaceId)) } : approval))
     },
 
     async decide(id, decision, by, now) {

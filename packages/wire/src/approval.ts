@@ -51,6 +51,6 @@ export const Approval = ApprovalAsk.extend({
   decidedBy: DecidedBy.nullable(),
   appliedAt: z.number().nullable(),
   /** What to notice before saying yes: a hint, not a boundary. Absent from an older server. */
-  risk: z.object({ level: z.enum(['low', 'notice', 'high']), text: z.string().nullable() }).optional(),
+  risk: z.object({ level: z.enum(['low', 'notice', 'high']), text: z.string().nullable(), /** The parts of the command that say so. */ marks: z.array(z.string()).optional() }).optional(),
 })
 export type Approval = z.infer<typeof Approval>

@@ -1,6 +1,6 @@
 /** Who needs me comes first, the decision inside the card; then what works, what is ready, what rests. */
 import { useEffect } from 'preact/hooks'
-import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
+import type { Workspace, WorkspaceId } from '@berth/wire'
 import { sayFocus } from '../state/live.ts'
 import { approvals, go, linkTo, offlineSince, pathTo, workspaces } from '../state/session.ts'
 import { DecisionCard } from '../session/decision.tsx'

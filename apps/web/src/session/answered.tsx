@@ -4,7 +4,7 @@ import { inert } from '../ui/inert.ts'
 import { pathOf, toolWords } from '../ui/tool-words.ts'
 import { AskContent } from './ask-content.tsx'
 
-type Asked = Card & { kind: 'approval' }
+export type Asked = Card & { kind: 'approval' }
 
 /** One row on the line, as the calls beside it; what was asked unfolds. */
 export function Answered({ card }: { card: Asked }) {
@@ -18,7 +18,7 @@ export function Answered({ card }: { card: Asked }) {
         <Icon name={card.state === 'superseded' ? 'i-undo' : denied ? 'i-x' : 'i-check'} />
         <b>{verdict(card)}</b>
         <span class="obj">{inert(what)}</span>
-        <span class="result">{card.state === 'decided' ? 'on its way to the agent' : card.edited ? 'edited' : ''}</span>
+        <span class="result">{card.state === 'decided' ? 'on its way to the agent' : card.given !== null ? 'edited' : ''}</span>
       </summary>
       <div class="unfolded">
         {card.message && <p class="meta">{inert(card.message)}</p>}
@@ -28,8 +28,21 @@ export function Answered({ card }: { card: Asked }) {
   )
 }
 
-function verdict({ state, behavior, by }: Asked): string {
+const YES = { permission: 'Allowed', question: 'Answered', plan: 'Accepted' }
+const NO = { permission: 'Denied', question: 'Declined', plan: 'Sent back' }
+function verdict({ state, behavior, by, ask, session }: Asked): string {
   if (state === 'superseded') return 'Asked again below'
-  const word = behavior === 'deny' ? 'Denied' : 'Allowed'
+  const word = `${(behavior === 'deny' ? NO : YES)[ask.kind]}${session ? ' for this session' : ''}`
   return by ? `${word} by ${by.who} on ${by.via}` : word
+}
+
+/** Under the call that was asked about: who answered, from where, and in which words. */
+export function AnswerLine({ card }: { card: Asked }) {
+  const words = card.ask.kind === 'permission' ? (card.given === null ? null : 'edited') : card.given
+  return (
+    <span class="answer">
+      <Icon name={card.behavior === 'deny' ? 'i-x' : 'i-check'} />
+      <span>{verdict(card)}{card.state === 'decided' ? ', on its way to the agent' : ''}{words ? `: ${inert(words)}` : ''}{card.message ? `: ${inert(card.message)}` : ''}</span>
+    </span>
+  )
 }

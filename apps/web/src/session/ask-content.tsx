@@ -4,11 +4,11 @@ import { Command, Prose } from '../ui/prose.tsx'
 import { inert } from '../ui/inert.ts'
 import { pathOf } from '../ui/tool-words.ts'
 
-export function AskContent({ ask }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'> }) {
+export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'>; /** Parts of the command to notice. */ marks?: readonly string[] }) {
   const { command, plan, content, old_string: before, new_string: after } = ask.input
   if (ask.kind === 'question') return null
   if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
-  if (typeof command === 'string') return <Command text={command} />
+  if (typeof command === 'string') return <Command text={command} marks={marks} />
   if (typeof before === 'string' && typeof after === 'string') return <Replacement before={before} after={after} />
   if (typeof content === 'string' && pathOf(ask) !== null) return <div class="ask-diff"><div class="a"><Command text={content} /></div></div>
   const rest = Object.entries(ask.input)

@@ -1,10 +1,14 @@
 /** A question that blocks an agent: what is asked, what to notice, and the answer, deny before allow. */
+import type { ComponentChildren } from 'preact'
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Approval, Decision } from '@berth/wire'
 import { decide, type Answer } from '../state/decide.ts'
 import { fresh } from '../state/live.ts'
-import { linkTo, now, offlineSince, pathTo } from '../state/session.ts'
+import { linkTo, now, offlineSince, pathTo, workspaceOf } from '../state/session.ts'
+import { canPause, pause } from '../shell/actions.ts'
+import { sayThenDo } from '../shell/toast.tsx'
+import { Swipe } from '../inbox/swipe.tsx'
 import { ago, Icon, placeOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { questionOf } from '../ui/tool-words.ts'
@@ -30,17 +34,33 @@ export function DecisionCard({ ask, place, of }: Props) {
     if (!said) sending.value = null
   }
   return (
-    <section class={`ask ${ask.risk?.level ?? ''}`} aria-label={`Needs you: ${question}`} data-approval={ask.approvalId}>
+    <SwipeAsk ask={ask} off={stale || mode.value !== 'ask'} allow={() => void answer({ behavior: 'allow', scope: 'once' })}><section class={`ask ${ask.risk?.level ?? ''}`} aria-label={`Needs you: ${question}`} data-approval={ask.approvalId}>
       <div class="in">
         <Head question={question} ask={ask} of={of} {...(place ? { place } : {})} />
-        {mode.value === 'edit' ? null : <AskContent ask={ask} />}
+        {mode.value === 'edit' ? null : <AskContent ask={ask} {...(ask.risk?.marks ? { marks: ask.risk.marks } : {})} />}
         <Risk of={ask.risk} />
+        <Why ask={ask} />
         {ask.state === 'orphaned' && <p class="meta">The agent stopped while it waited. Your answer wakes it.</p>}
         {offlineSince.value !== null && <p class="stale">No connection: this may have been answered already. You can answer when the server is heard again.</p>}
       </div>
-      <Answers ask={ask} off={stale || sending.value !== null} sending={sending.value} answer={answer} at={mode.value} mode={(next) => (mode.value = next)} />
-    </section>
+      <Answers ask={ask} off={stale || sending.value !== null} sending={sending.value} answer={answer} at={mode.value} mode={(next) => (mode.value = next)} pause={place ? <PauseTwin ask={ask} /> : null} />
+    </section></SwipeAsk>
   )
+}
+
+/** Right says yes, left puts the workspace to sleep. A swipe is quick, so a yes waits for five seconds before it is said; what cannot be undone is not swiped. */
+function SwipeAsk({ ask, off, allow, children }: { ask: Asked; off: boolean; allow(): void; children: ComponentChildren }) {
+  const workspace = workspaceOf(ask.workspaceId)
+  const right = ask.kind === 'permission' && ask.risk?.level !== 'high' ? { label: 'Allow once', run: () => sayThenDo(`Allowing: ${askLine(ask)}`, allow) } : null
+  const left = workspace && canPause(workspace) ? { label: 'Pause', run: () => void pause(workspace) } : null
+  return <Swipe off={off} right={right} left={left}>{children}</Swipe>
+}
+
+/** In a list the bar with its Pause is not there. */
+function PauseTwin({ ask }: { ask: Asked }) {
+  const workspace = workspaceOf(ask.workspaceId)
+  if (!workspace || !canPause(workspace)) return null
+  return <button type="button" class="pause" aria-label={`Pause ${workspace.name}`} onClick={() => void pause(workspace)}><Icon name="st-sleeping" /></button>
 }
 
 function Answers({ at, ...props }: ButtonsProps & { at: Mode }) {
@@ -67,9 +87,16 @@ function Risk({ of }: { of: Asked['risk'] }) {
   return <p class={`risk ${of.level}`}>{inert(of.text)}</p>
 }
 
-interface ButtonsProps { readonly ask: Asked; readonly off: boolean; readonly sending: Answer | null; answer(decision: Decision): Promise<void>; mode(next: Mode): void }
+/** The agent's own words for it. */
+function Why({ ask: { kind, input } }: { ask: Asked }) {
+  const { description } = input
+  if (kind !== 'permission' || typeof input['command'] !== 'string' || typeof description !== 'string' || description === '') return null
+  return <p class="why">Why <q>{inert(description)}</q></p>
+}
 
-function Buttons({ ask, off, sending, answer, mode }: ButtonsProps) {
+interface ButtonsProps { readonly ask: Asked; readonly off: boolean; readonly sending: Answer | null; answer(decision: Decision): Promise<void>; mode(next: Mode): void; readonly pause: ComponentChildren }
+
+function Buttons({ ask, off, sending, answer, mode, pause: twin }: ButtonsProps) {
   const plan = ask.kind === 'plan'
   const allow = () => void answer({ behavior: 'allow', scope: 'once' })
   const editable = typeof ask.input['command'] === 'string'
@@ -85,6 +112,7 @@ function Buttons({ ask, off, sending, answer, mode }: ButtonsProps) {
         {editable && <button type="button" disabled={off} onClick={() => mode('edit')}>Edit</button>}
         <button type="button" disabled={off} onClick={() => mode('reason')}>{plan ? 'Say what to change' : 'Deny with a reason'}</button>
         {!plan && ask.risk?.level !== 'high' && <button type="button" disabled={off} onClick={() => void answer({ behavior: 'allow', scope: 'session' })}>For this session</button>}
+        {twin}
       </div>
     </>
   )

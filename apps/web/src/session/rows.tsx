@@ -5,7 +5,7 @@ import { isWaiting, type Card, type StreamView, type ToolCard, type TurnCard } f
 import type { Stream } from '../state/stream.ts'
 import { inert } from '../ui/inert.ts'
 import { Prose } from '../ui/prose.tsx'
-import { onlyLooks } from '../ui/tool-words.ts'
+import { onlyLooks, onlyPlans } from '../ui/tool-words.ts'
 import { Answered } from './answered.tsx'
 import { Steps } from './steps.tsx'
 import { Looks, ToolLine } from './tool-line.tsx'
@@ -17,7 +17,7 @@ export type Row =
   | { readonly kind: 'steps'; readonly key: string; readonly steps: (Card & { kind: 'step' })[] }
   | { readonly kind: 'looks'; readonly key: string; readonly cards: ToolCard[] }
   | { readonly kind: 'turn'; readonly key: string; readonly card: TurnCard; readonly headline: string | null; readonly number: number | null }
-  | { readonly kind: 'card'; readonly key: string; readonly card: Exclude<Card, { kind: 'step' | 'turn' }> }
+  | { readonly kind: 'card'; readonly key: string; readonly card: Exclude<Card, { kind: 'step' | 'turn' }>; /** To what was asked about this call. */ readonly answers?: readonly ApprovalOf[] }
 
 /** Pure. `whole`: nothing older exists, so that turns can be counted. */
 export function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
@@ -29,8 +29,8 @@ export function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
     if (card.kind === 'step') {
       if (last?.kind === 'steps') last.steps.push(card)
       else rows.push({ kind: 'steps', key: `steps:${card.key}`, steps: [card] })
-    } else if (card.kind === 'tool' && onlyLooks(card.name) && card.status === 'completed') {
-      if (last?.kind === 'looks') last.cards.push(card)
+    } else if (card.kind === 'tool' && familyOf(card) !== null) {
+      if (last?.kind === 'looks' && last.cards[0] && familyOf(last.cards[0]) === familyOf(card)) last.cards.push(card)
       else rows.push({ kind: 'looks', key: `looks:${card.key}`, cards: [card] })
     } else if (card.kind === 'turn') {
       turns += 1
@@ -45,11 +45,20 @@ export function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
       // A waiting one stands in the dock; an answered one with its call.
       if (!isWaiting(card) && !(card.ask.toolCallId !== null && calls.has(card.ask.toolCallId))) add(card)
     } else if (card.kind === 'tool') {
-      for (const approval of answered.get(card.callId) ?? []) add(approval)
-      if (!asked.has(card.callId)) add(card)
+      const answers = answered.get(card.callId) ?? []
+      for (const approval of answered.get(card.callId) ?? []) if (approval.state === 'superseded') add(approval)
+      if (asked.has(card.callId)) continue
+      if (answers.length > 0) rows.push({ kind: 'card', key: card.key, card, answers: answers.filter(({ state }) => state !== 'superseded') })
+      else add(card)
     } else add(card)
   }
   return rows
+}
+
+/** Done calls of one family that follow each other are one row. */
+function familyOf({ name, status }: ToolCard): 'looks' | 'plans' | null {
+  if (status !== 'completed') return null
+  return onlyLooks(name) ? 'looks' : onlyPlans(name) ? 'plans' : null
 }
 
 const HEADLINE_LIMIT = 110
@@ -74,22 +83,25 @@ function sortApprovals(cards: readonly Card[]): { asked: Set<string | null>; ans
   return { asked, answered, calls }
 }
 
-/** Cards are replaced when they change, so a row of the same objects need not be drawn again. */
-const drawn = new WeakMap<object, { row: string; node: VNode }>()
+interface Drawn { readonly sign: string; readonly node: VNode }
+/** Cards are replaced when they change, so a row of the same objects need not be drawn again. Only what is shown is kept: a drawing holds its elements. */
+const drawn = new WeakMap<Stream, ReadonlyMap<object, Drawn>>()
 
 export function drawRows({ view, workspace, stream, shown }: { view: StreamView; workspace: Workspace; stream: Stream; shown: number }): { nodes: VNode[]; hidden: number } {
   const rows = rowsOf(view.cards, !stream.hasOlder.value)
   const hidden = Math.max(0, rows.length - shown)
   const writing = stream.writing.value
+  const before = drawn.get(stream)
+  const kept = new Map<object, Drawn>()
   const nodes = rows.slice(hidden).map((row) => {
     const [subject, sign] = identityOf(row)
     const live = row.kind === 'card' && row.card.kind === 'tool' ? writing.get(row.card.callId) : undefined
-    const known = drawn.get(subject)
-    if (known && known.row === sign && !live) return known.node
-    const node = drawRow(row, { workspace, writing: live })
-    if (!live) drawn.set(subject, { row: sign, node })
+    const known = before?.get(subject)
+    const node = known?.sign === sign && !live ? known.node : drawRow(row, { workspace, writing: live })
+    if (!live) kept.set(subject, { sign, node })
     return node
   })
+  drawn.set(stream, kept)
   return { nodes, hidden }
 }
 
@@ -99,7 +111,7 @@ function identityOf(row: Row): [object, string] {
     case 'steps': return [row.steps.at(-1) ?? row, `${row.key} ${row.steps.map(({ state, detail }) => `${state}${detail ?? ''}`).join()}`]
     case 'looks': return [row.cards.at(-1) ?? row, `${row.key} ${row.cards.length}`]
     case 'turn': return [row.card, `${row.headline} ${row.number}`]
-    case 'card': return [row.card, row.key]
+    case 'card': return [row.card, `${row.key}${(row.answers ?? []).map(({ key, state }) => ` ${key} ${state}`).join()}`]
   }
 }
 
@@ -108,18 +120,18 @@ function drawRow(row: Row, { workspace, writing }: { workspace: Workspace; writi
     case 'steps': return <Steps key={row.key} steps={row.steps} />
     case 'looks': return <Looks key={row.key} cards={row.cards} />
     case 'turn': return <TurnEnd key={row.key} card={row.card} headline={row.headline} number={row.number} workspaceId={workspace.id} />
-    case 'card': return <CardView key={row.key} card={row.card} workspace={workspace} writing={writing} />
+    case 'card': return <CardView key={row.key} row={row} workspace={workspace} writing={writing} />
   }
 }
 
-function CardView({ card, workspace, writing }: { card: (Row & { kind: 'card' })['card']; workspace: Workspace; writing: Parameters<typeof ToolLine>[0]['writing'] }) {
+function CardView({ row: { card, answers }, workspace, writing }: { row: Row & { kind: 'card' }; workspace: Workspace; writing: Parameters<typeof ToolLine>[0]['writing'] }) {
   switch (card.kind) {
     case 'said':
       return <Prose text={card.text} class={card.who === 'user' ? 'said' : card.who === 'agent' ? 'text' : 'text dim'} />
     case 'prompt':
-      return <div class="said pending" dir="auto"><p>{inert(card.text)}</p><span class="meta">{PROMPT_WORDS[card.status] ?? card.status}</span></div>
+      return <div class="said pending" dir="auto"><p>{inert(card.text)}</p><span class="meta">{PROMPT_WORDS[card.status] ?? card.status}{card.status === 'refused' && card.detail ? `: ${inert(card.detail)}` : ''}</span></div>
     case 'tool':
-      return <ToolLine card={card} writing={writing} workspaceId={workspace.id} />
+      return <ToolLine card={card} answers={answers ?? NONE} writing={writing} workspaceId={workspace.id} />
     case 'approval':
       return <Answered card={card} />
     case 'notice':
@@ -127,4 +139,5 @@ function CardView({ card, workspace, writing }: { card: (Row & { kind: 'card' })
   }
 }
 
+const NONE: readonly ApprovalOf[] = []
 const PROMPT_WORDS: Record<string, string> = { queued: 'waits for the agent', sent: 'on its way', ambiguous: 'maybe not received; look before you send it again', refused: 'not taken' }

@@ -76,6 +76,8 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
 
 function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const since = workspace.work?.since ?? stream.view.value.turnStartedAt
+  const asked = waitingOf(workspace.id, stream)[0]
+  if (asked) return <span>{elapsed(now.value - asked.askedAt)}</span>
   return workspace.agentState === 'busy' && since !== null ? <span>{elapsed(now.value - since)}</span> : null
 }
 

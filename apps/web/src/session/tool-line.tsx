@@ -7,14 +7,14 @@ import type { ToolCard } from '../state/stream-view.ts'
 import type { TestCount } from '../state/test-count.ts'
 import { Delta, duration, elapsed, Icon, plural } from '../ui/icon.tsx'
 import { inert, shortened } from '../ui/inert.ts'
-import { objectOf, toolWords } from '../ui/tool-words.ts'
+import { objectOf, onlyPlans, toolWords } from '../ui/tool-words.ts'
+import { AnswerLine, type Asked } from './answered.tsx'
 
-export function ToolLine({ card, writing, workspaceId }: { card: ToolCard; writing: Writing | undefined; workspaceId: string }) {
+export function ToolLine({ card, answers, writing, workspaceId }: { card: ToolCard; answers: readonly Asked[]; writing: Writing | undefined; workspaceId: string }) {
   const whole = useSignal<string | null>(null)
   const failed = hasFailed(card)
-  const live = card.status === 'running' || card.status === 'pending'
-  const { verb, doing, icon } = toolWords(card.name)
-  const output = whole.value ?? ((live ? writing?.text : null) ?? card.output)
+  const live = card.status === 'running'
+  const output = whole.value ?? outputOf(card, answers, live ? writing : undefined)
   const readWhole = async () => {
     // Events are numbered without holes, so the one after its predecessor is this one.
     const { events } = await client.listEvents({ id: workspaceId as never, after: card.seq - 1, limit: 1 })
@@ -27,25 +27,40 @@ export function ToolLine({ card, writing, workspaceId }: { card: ToolCard; writi
   return (
     <details class={`tool ${failed ? 'failed' : live ? 'live' : ''}`} open={failed || (live && writing !== undefined) || undefined} onToggle={onToggle}>
       <summary>
-        <Icon name={failed ? 'i-x' : live ? 'st-working' : icon} />
-        <b>{live ? doing : verb}</b>
-        <span class="obj">{inert(shortPath(whatOf(card)))}</span>
+        <Verb card={card} failed={failed} />
+        <span class="obj">{inert(shortPath(whatOf(card, answers)))}</span>
         <Result card={card} live={live} />
+        {answers.map((answer) => <AnswerLine key={answer.key} card={answer} />)}
       </summary>
       <Unfolded card={card} output={output} live={live} />
     </details>
   )
 }
 
-function whatOf(card: ToolCard): string {
-  return card.command ?? card.path ?? objectOf(card.name, card.title)
+function Verb({ card: { name, status }, failed }: { card: ToolCard; failed: boolean }) {
+  const { verb, doing, icon } = toolWords(name)
+  const shape = failed ? 'i-x' : status === 'running' ? 'st-working' : status === 'pending' ? 'st-idle' : icon
+  return <><Icon name={shape} /><b>{status === 'running' ? doing : verb}</b></>
+}
+
+/** What was said to the agent with a no stands in the answer. */
+function outputOf({ output }: ToolCard, answers: readonly Asked[], writing: Writing | undefined): string | null {
+  const told = answers.some(({ behavior, message }) => behavior === 'deny' && (message ?? 'a person said no') === output)
+  return told ? null : (writing?.text ?? output)
+}
+
+/** What ran; a person may have put another command in its place. */
+function whatOf(card: ToolCard, answers: readonly Asked[] = []): string {
+  const edited = answers.find(({ ask, given }) => ask.kind === 'permission' && given !== null)?.given
+  return edited ?? card.command ?? card.path ?? objectOf(card.name, card.title)
 }
 
 function hasFailed({ status, tests }: ToolCard): boolean {
   return status === 'failed' || status === 'denied' || (tests !== null && tests.failed > 0)
 }
 
-const LONG_COMMAND = 60
+/** More than the line itself shows when it is unfolded. */
+const LONG_COMMAND = 180
 function Unfolded({ card, output, live }: { card: ToolCard; output: string | null; live: boolean }) {
   return (
     <div class="unfolded">
@@ -61,7 +76,7 @@ function Result({ card, live }: { card: ToolCard; live: boolean }) {
     <span class="result">
       {card.diffs.length === 1 ? card.diffs.map((diff) => <Delta key={diff.path} added={diff.added} removed={diff.removed} />) : null}
       {card.tests ? <Tests of={card.tests} /> : card.status === 'failed' || card.status === 'denied' ? card.status : null}
-      {live ? <Running since={card.at} /> : card.durationMs !== null && card.diffs.length === 0 && card.status === 'completed' ? <span>{duration(card.durationMs)}</span> : null}
+      {live ? <Running since={card.at} /> : card.status === 'pending' ? 'waits' : card.durationMs !== null && card.diffs.length === 0 && card.status === 'completed' ? <span>{duration(card.durationMs)}</span> : null}
     </span>
   )
 }
@@ -100,6 +115,8 @@ export function shortPath(text: string): string {
 
 /** A row of calls that only looked. */
 export function Looks({ cards }: { cards: readonly ToolCard[] }) {
+  const [only] = cards
+  if (only && onlyPlans(only.name)) return <PlanChanges cards={cards} />
   const files = cards.filter(({ name }) => name === 'Read')
   const searches = cards.length - files.length
   const took = cards.reduce((sum, card) => sum + (card.durationMs ?? 0), 0)
@@ -109,12 +126,22 @@ export function Looks({ cards }: { cards: readonly ToolCard[] }) {
       <summary>
         <Icon name={files.length > 0 ? 'i-read' : 'i-search'} />
         <b>{files.length > 0 ? 'Read' : 'Search'}</b>
-        <span class="obj">{what}{inert(commonPlace(files))}{rest}</span>
+        <span class="obj">{cards.length === 1 && only ? inert(shortPath(whatOf(only))) : <>{what}{inert(commonPlace(files))}{rest}</>}</span>
         <span class="result">{took > 0 ? duration(took) : ''}</span>
       </summary>
       <ul class="unfolded looks">
         {cards.map((card) => <li key={card.key}>{toolWords(card.name).verb} <code>{inert(shortPath(card.path ?? objectOf(card.name, card.title)))}</code></li>)}
       </ul>
+    </details>
+  )
+}
+
+/** The list itself stands elsewhere; here only that it was changed. */
+function PlanChanges({ cards }: { cards: readonly ToolCard[] }) {
+  return (
+    <details class="tool">
+      <summary><Icon name="i-check" /><b>Plan</b><span class="obj">{plural(cards.length, 'change')}</span></summary>
+      <ul class="unfolded looks">{cards.map((card) => <li key={card.key}>{inert(card.output?.split('\n')[0] ?? card.title)}</li>)}</ul>
     </details>
   )
 }

@@ -4,9 +4,9 @@ import { readTests, type TestCount } from './test-count.ts'
 
 export type Card =
   | { kind: 'said'; key: string; at: number; seq: number; who: 'user' | 'agent' | 'thought' | 'system'; text: string; cut: boolean }
-  | { kind: 'prompt'; key: string; at: number; text: string; status: string }
+  | { kind: 'prompt'; key: string; at: number; text: string; status: string; detail: string | null }
   | ToolCard
-  | { kind: 'approval'; key: string; at: number; ask: ApprovalAsk; state: 'open' | 'decided' | 'applied' | 'orphaned' | 'superseded'; behavior: 'allow' | 'deny' | null; by: DecidedBy | null; edited: boolean; message: string | null }
+  | { kind: 'approval'; key: string; at: number; ask: ApprovalAsk; state: 'open' | 'decided' | 'applied' | 'orphaned' | 'superseded'; behavior: 'allow' | 'deny' | null; by: DecidedBy | null; /** For the whole session. */ session: boolean; /** What the person put in the place of what was asked: another command, the answers to a question. */ given: string | null; message: string | null }
   | { kind: 'step'; key: string; at: number; title: string; state: string; durationMs: number | null; detail: string | null }
   | TurnCard
   | { kind: 'notice'; key: string; at: number; tone: 'info' | 'warning' | 'error'; text: string; hint: string | null }
@@ -80,7 +80,7 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
     case 'message':
       return put({ kind: 'said', key: `m:${body.messageId}`, at, seq, who: body.role, text: body.text, cut: isCut(body) })
     case 'prompt':
-      return put({ kind: 'prompt', key: `p:${body.promptId}`, at, text: body.text, status: body.status })
+      return put({ kind: 'prompt', key: `p:${body.promptId}`, at, text: body.text, status: body.status, detail: body.detail })
     case 'tool':
       return onTool(body, seq, at)
     case 'workspace.step':
@@ -92,9 +92,9 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
     case 'gap':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: 'warning', text: `Events ${body.from} to ${body.to} are missing: ${body.why}`, hint: null })
     case 'approval.asked':
-      return { key: `a:${body.ask.approvalId}`, make: (before) => before ?? { kind: 'approval', key: `a:${body.ask.approvalId}`, at, ask: body.ask, state: 'open', behavior: null, by: null, edited: false, message: null } }
+      return { key: `a:${body.ask.approvalId}`, make: (before) => before ?? { kind: 'approval', key: `a:${body.ask.approvalId}`, at, ask: body.ask, state: 'open', behavior: null, by: null, session: false, given: null, message: null } }
     case 'approval.decided':
-      return onApproval(body.approvalId, (card) => ({ ...card, state: 'decided', behavior: body.decision.behavior, by: body.by, edited: body.decision.updatedInput !== undefined && card.ask.kind === 'permission', message: body.decision.message ?? null }))
+      return onApproval(body.approvalId, (card) => ({ ...card, state: 'decided', behavior: body.decision.behavior, by: body.by, session: body.decision.behavior === 'allow' && body.decision.scope === 'session', given: givenIn(body.decision.updatedInput), message: body.decision.message ?? null }))
     case 'approval.applied':
       return onApproval(body.approvalId, (card) => ({ ...card, state: 'applied', behavior: body.behavior, by: card.by ?? { who: 'someone', via: body.via, at } }))
     case 'approval.orphaned':
@@ -127,6 +127,12 @@ function onTool(body: EventBody & { type: 'tool' }, seq: number, at: number): Ch
       }
     },
   }
+}
+
+function givenIn(input: Readonly<Record<string, unknown>> | undefined): string | null {
+  const answers = input?.['answers']
+  if (typeof answers === 'object' && answers !== null) return Object.values(answers).filter((answer) => typeof answer === 'string').join(' · ')
+  return input === undefined ? null : textOf(input, 'command')
 }
 
 function textOf(input: Readonly<Record<string, unknown>> | null, ...names: string[]): string | null {

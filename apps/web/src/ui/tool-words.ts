@@ -16,6 +16,14 @@ const TOOLS: Record<string, Words> = {
   WebFetch: words('Fetch', 'Fetching', 'i-globe'),
   WebSearch: words('Search', 'Searching', 'i-globe'),
   Task: words('Delegate', 'Delegating', 'i-branch'),
+  Agent: words('Delegate', 'Delegating', 'i-branch'),
+  Skill: words('Use', 'Using', 'i-read'),
+  ToolSearch: words('Look for tools', 'Looking for tools', 'i-search'),
+  TodoWrite: words('Plan', 'Planning', 'i-check'),
+  TaskCreate: words('Plan', 'Planning', 'i-check'),
+  TaskUpdate: words('Plan', 'Planning', 'i-check'),
+  TaskList: words('Plan', 'Planning', 'i-check'),
+  TaskGet: words('Plan', 'Planning', 'i-check'),
   AskUserQuestion: words('Ask', 'Asking', 'i-comment'),
   ExitPlanMode: words('Plan', 'Planning', 'i-check'),
 }
@@ -27,6 +35,11 @@ export function toolWords(name: string): Words {
 /** Calls that only look; a row of them is one row. */
 export function onlyLooks(name: string): boolean {
   return name === 'Read' || name === 'Grep' || name === 'Glob' || name === 'LS'
+}
+
+/** Calls that only keep the agent's list, which stands above where one speaks. */
+export function onlyPlans(name: string): boolean {
+  return name === 'TodoWrite' || /^Task(?:Create|Update|List|Get)$/.test(name)
 }
 
 /** Titles come as `Tool: object`; the verb stands apart. */
@@ -41,7 +54,10 @@ export function objectOf(name: string, title: string): string {
 /** A question that a person can answer. */
 export function questionOf(ask: Pick<ApprovalAsk, 'tool' | 'kind' | 'title' | 'input' | 'cwd'>): string {
   if (ask.kind === 'plan') return 'Go ahead with this plan?'
-  if (ask.kind === 'question') return objectOf(ask.tool, ask.title)
+  if (ask.kind === 'question') {
+    const { questions } = ask.input
+    return Array.isArray(questions) && questions.length > 1 ? `${questions.length} questions` : objectOf(ask.tool, ask.title)
+  }
   if (typeof ask.input['command'] === 'string') return 'Run this command?'
   const path = pathOf(ask)
   if (path === null && Object.hasOwn(TOOLS, ask.tool)) return `${toolWords(ask.tool).verb} ${objectOf(ask.tool, ask.title)}?`
