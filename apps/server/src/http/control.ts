@@ -89,7 +89,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
-  return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'))) ?? nothingThere(request, url)
+  return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
 }
 
 async function health({ api, request, url }: Routed): Promise<Response> {

@@ -26,6 +26,13 @@ test('nothing inline is allowed but the one style, by its hash', async () => {
   expect(policy).toContain(`'sha256-${createHash('sha256').update('a{}').digest('base64')}'`)
 })
 
+test('the page begins in the theme that was chosen for the device', async () => {
+  const themed = createPageFiles(async () => new Map([['/shell', asset('<!doctype html><html lang="en"><body><!--app--><!--boot-->')]]))
+  const start = async (cookies: string | null) => (await bytes(await themed('/', null, cookies))).toString().slice(15, 52)
+  expect(await start('berth_session=x; berth-theme=dark')).toStartWith('<html lang="en" data-theme="dark">')
+  for (const cookies of [null, 'berth-theme=system', 'berth-theme="><script>', 'x-berth-theme=dark']) expect(await start(cookies)).toStartWith('<html lang="en"><body>')
+})
+
 test('the first drawing stands in the page, and no file gets one', async () => {
   const asked: string[] = []
   const painted = createPageFiles(async () => assets, async (path) => {

@@ -12,8 +12,8 @@ import type { Need } from '@berth/web/render'
 /** What stands in the page before its script runs; null: nothing, the script draws all of it. */
 export type FirstPaint = (path: string) => Promise<{ readonly html: string; readonly boot: string; readonly needs?: readonly Need[] } | null>
 
-/** `path` and the request's Accept-Encoding; null when this path is none of the page's. */
-export type PageFiles = (path: string, acceptEncoding?: string | null) => Promise<Response | null>
+/** `path`, the request's Accept-Encoding and its cookies; null when this path is none of the page's. */
+export type PageFiles = (path: string, acceptEncoding?: string | null, cookies?: string | null) => Promise<Response | null>
 
 /**
  * Nothing from elsewhere, and inline only the one style whose hash is named. xterm's style elements stay empty, which
@@ -42,7 +42,7 @@ interface Loaded { readonly assets: WebAssets; readonly shell: Shell | null; rea
 export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPaint = async () => null): PageFiles {
   let loading: Promise<Loaded> | null = null
   const packed = new WeakMap<WebAsset, Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>>()
-  return async (path, acceptEncoding = null) => {
+  return async (path, acceptEncoding = null, cookies = null) => {
     // One that failed is tried again.
     loading ??= load().then(prepared).catch((error: unknown) => {
       loading = null
@@ -53,7 +53,7 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
     const asset = path === '/' ? undefined : assets.get(path)
     // The page has addresses of its own; anything that looks like a file is one or nothing.
     if (!asset && (path.split('/').at(-1)?.includes('.') || shell === null)) return null
-    if (!asset) return answer({ body: await drawn(shell, await paint(path), encoding), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
+    if (!asset) return answer({ body: await drawn(shell, await paint(path), { encoding, theme: themeIn(cookies) }), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
     const cache = asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache'
     return answer({ body: encoding === null ? asset.body : await packedOnce(asset, encoding), type: asset.type, cache, policy: path === WORKER_PATH ? WORKER_POLICY : OPENED.test(asset.type) ? policy : null, encoding })
   }
@@ -66,10 +66,16 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
   }
 }
 
-async function drawn(shell: Shell | null, first: Awaited<ReturnType<FirstPaint>>, encoding: Encoding | null): Promise<Uint8Array<ArrayBuffer>> {
+/** What was chosen for this device, so that the page does not begin in the other one (`settings/theme.ts` of the page). */
+function themeIn(cookies: string | null): string {
+  const chosen = /(?:^|;\s*)berth-theme=(light|dark)(?:;|$)/.exec(cookies ?? '')?.[1]
+  return chosen === undefined ? '' : ` data-theme="${chosen}"`
+}
+
+async function drawn(shell: Shell | null, first: Awaited<ReturnType<FirstPaint>>, { encoding, theme }: { encoding: Encoding | null; theme: string }): Promise<Uint8Array<ArrayBuffer>> {
   if (shell === null) return new Uint8Array()
   const asked = (first?.needs ?? []).flatMap(({ part, wide }) => (shell.files[part] ?? []).map((path) => `<link rel="modulepreload" href="${path}"${wide ? ` media="${WIDE}"` : ''}>`))
-  const page = new TextEncoder().encode(shell.head + asked.join('') + shell.rest + (first?.html ?? '') + shell.middle + (first?.boot ?? '') + shell.tail)
+  const page = new TextEncoder().encode(shell.head.replace('<html lang="en"', (start) => start + theme) + asked.join('') + shell.rest + (first?.html ?? '') + shell.middle + (first?.boot ?? '') + shell.tail)
   return encoding === null ? page : quick[encoding](page)
 }
 
