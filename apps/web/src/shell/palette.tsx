@@ -6,7 +6,7 @@ import { API_PREFIX } from '@berth/wire/routes'
 import { ordered } from '../inbox/order.ts'
 import { mention } from '../session/composer.tsx'
 import { endpoint, go, pathTo, route, workspaceOf, workspaces } from '../state/session.ts'
-import { Icon, stateOf } from '../ui/icon.tsx'
+import { Icon, placeOf, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { actionsOf } from './actions.ts'
 import { closeSheet } from './dialog.tsx'
@@ -104,7 +104,7 @@ function commands(): Entry[] {
 function places(): Entry[] {
   return ordered(workspaces.value ?? []).map((workspace) => {
     const { icon, tone, word } = stateOf(workspace)
-    return { group: 'Go to', icon, tone, label: workspace.name, detail: `${word.toLowerCase()} · ${workspace.repository}`, run: () => go(pathTo(workspace.id)) }
+    return { group: 'Go to', icon, tone, label: workspace.name, detail: `${word.toLowerCase()} · ${placeOf(workspace.repository)}`, run: () => go(pathTo(workspace.id)) }
   })
 }
 
