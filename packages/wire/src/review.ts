@@ -92,8 +92,8 @@ export type Checkpoint = z.infer<typeof Checkpoint>
 /** Spread into `api`. */
 export const reviewApi = {
   getReview: oc.route({ method: 'GET', path: '/workspaces/{id}/review', summary: 'What changed since the last review', ...tag }).input(ById.extend({ only: Path.optional() })).output(Review),
-  /** Accept, reject with a reason, or take a mark back. `gone`: hunks that are no longer in the tree. */
-  markHunks: oc.route({ method: 'POST', path: '/workspaces/{id}/review/marks', summary: 'Accept or reject hunks, files, or all', ...tag }).input(ById.extend(MarkRequest.shape)).output(z.object({ review: Review, gone: z.array(z.string()) })),
+  /** Accept, reject with a reason, or take a mark back. `gone`: hunks that are no longer in the tree, or could not be taken out of it; `because` says what the machine said about those. */
+  markHunks: oc.route({ method: 'POST', path: '/workspaces/{id}/review/marks', summary: 'Accept or reject hunks, files, or all', ...tag }).input(ById.extend(MarkRequest.shape)).output(z.object({ review: Review, gone: z.array(z.string()), because: z.string().max(1000).nullable().default(null) })),
   /**
    * Replaces the new lines of a hunk, from its first changed line to its last with the context between them, by what a
    * person wrote; the hunk that results is accepted. `text` is whole lines. Refused while a turn runs.

@@ -36,14 +36,15 @@ export const review = command({
     const { id, name } = await resolveWorkspace(client, input.workspace, signal)
     let seen = await client.getReview({ id }, signal)
     let gone: string[] = []
+    let because: string | null = null
     if (input.words.length > 0) {
       const marks = input.words.flatMap(({ word, mark }) => marksFor(seen, word, { mark, ...(mark === 'rejected' && input.reason !== undefined ? { reason: input.reason } : {}) }))
-      if (marks.length > 0) ({ review: seen, gone } = await client.markHunks({ id, tree: seen.tree, marks }, signal))
+      if (marks.length > 0) ({ review: seen, gone, because } = await client.markHunks({ id, tree: seen.tree, marks }, signal))
     }
     const sent = input.send ? await client.sendReview({ id }, signal) : null
     if (json) return io.out(JSON.stringify({ id, ...seen, gone, sent }))
     show(context, seen, { name, stat: input.stat })
-    if (gone.length > 0) io.note(`no longer in the tree, so not decided: ${gone.map((word) => cleanLine(word)).join(', ')}`)
+    if (gone.length > 0) io.note(`${because === null ? 'no longer in the tree' : cleanLine(because)}, so not decided: ${gone.map((word) => cleanLine(word)).join(', ')}`)
     if (sent !== null) io.note(sentWords(sent))
   },
 })

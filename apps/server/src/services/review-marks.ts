@@ -12,7 +12,7 @@ import type { Reading } from './review-reading.ts'
 
 export interface MarkContext { readonly id: WorkspaceId; readonly by: string; /** Content of a file in a tree somebody was shown; absent: not remembered. */ readonly seen: (tree: string, path: string) => string | undefined; readonly contentOf: (file: ChangedFile) => string }
 
-export async function markHunks(deps: ServiceDeps, context: MarkContext, request: MarkRequest): Promise<{ review: Review; gone: string[] }> {
+export async function markHunks(deps: ServiceDeps, context: MarkContext, request: MarkRequest): Promise<{ review: Review; gone: string[]; because: string | null }> {
   const { id, by } = context
   let state = await readReviewState(deps, id)
   const plan = planMarks({
@@ -41,12 +41,14 @@ export async function markHunks(deps: ServiceDeps, context: MarkContext, request
     event: { by, what: 'marks', detail: null },
   }, now)
   if (!changed) throw new BerthError('conflict', 'somebody else reviewed at the same moment', { hint: 'read the review again' })
+  let because: string | null = null
   if (reject.length > 0 && !state.busy) {
-    const { lost } = await applyQueue(deps, id, { silent: true })
+    const { lost, why } = await applyQueue(deps, id, { silent: true })
+    because = why
     gone.push(...lost.map(({ path, hunkId }) => (hunkId === '' ? path : hunkId)))
   }
   state = await readReviewState(deps, id)
-  return { review: viewOfReading(state), gone }
+  return { review: viewOfReading(state), gone, because }
 }
 
 interface Change { readonly patch: string; readonly moves: readonly TreeMove[] }

@@ -12,16 +12,19 @@ import { contentOf, nameOf, readReviewState, sha256, TREE_WITHIN_MS } from './re
 import type { Reading } from './review-reading.ts'
 
 interface Found { readonly row: Decided; readonly piece: Piece; readonly whole: boolean }
-export interface QueueOutcome { readonly applied: readonly Decided[]; readonly lost: readonly Decided[] }
+export interface QueueOutcome { readonly applied: readonly Decided[]; readonly lost: readonly Decided[]; /** What the machine said about those that it found but could not take out. */ readonly why: string | null }
+/** Taken out, and why the others were not. */
+interface Out { readonly done: readonly Found[]; readonly why: string | null }
 
 /** The caller has seen that no turn runs, or that one just ended. `silent`: who asked is told by the answer. */
 export async function applyQueue(deps: ServiceDeps, id: WorkspaceId, options: { silent: boolean }): Promise<QueueOutcome> {
   const state = await readReviewState(deps, id)
   const queued = state.stored.decided.filter(({ mark }) => mark === 'queued')
-  if (queued.length === 0) return { applied: [], lost: [] }
+  if (queued.length === 0) return { applied: [], lost: [], why: null }
   const found = queued.map((row) => find(state, row))
   const there = found.filter((one) => one !== null)
-  const out = new Set(await takeOut(deps, id, there))
+  const { done: taken, why } = await takeOut(deps, id, there)
+  const out = new Set(taken)
   const applied: Decided[] = []
   const lost: Decided[] = []
   const now = deps.clock.now()
@@ -34,14 +37,14 @@ export async function applyQueue(deps: ServiceDeps, id: WorkspaceId, options: { 
   const [by = 'berth'] = queued.map((row) => row.by)
   await deps.store.reviews.change(id, {
     put: applied, drop: lost, event: { by, what: 'applied', detail: applied.length === 0 ? null : `took ${applied.length === 1 ? 'a rejected change' : `${applied.length} rejected changes`} out of the tree` },
-    ...(options.silent ? {} : { notices: lost.map(notice) }),
+    ...(options.silent ? {} : { notices: lost.map((row) => notice(row, why)) }),
   }, now)
-  return { applied, lost }
+  return { applied, lost, why }
 }
 
-function notice({ path, piece }: Decided) {
+function notice({ path, piece }: Decided, why: string | null) {
   const where = piece.hunk === null ? '' : ` near line ${piece.hunk.newStart}`
-  return { code: 'review_conflict', message: `the rejected change of ${nameOf(path)}${where} no longer fits, so it was left as it is`, hint: 'look at it again in the review' }
+  return { code: 'review_conflict', message: `the rejected change of ${nameOf(path)}${where} was left as it is: ${why ?? 'it no longer fits'}`, hint: 'look at it again in the review' }
 }
 
 /** As it stands in the tree now. */
@@ -57,21 +60,28 @@ function find({ changes }: Reading, row: Decided): Found | null {
 }
 
 /** All at once when they fit together, else each by itself. */
-async function takeOut(deps: ServiceDeps, id: WorkspaceId, found: readonly Found[]): Promise<Found[]> {
-  if (found.length === 0) return []
-  if (await fits(() => apply(deps, id, found))) return [...found]
-  if (found.length === 1) return []
-  const out: Found[] = []
-  for (const one of found) if (await fits(() => apply(deps, id, [one]))) out.push(one)
-  return out
+async function takeOut(deps: ServiceDeps, id: WorkspaceId, found: readonly Found[]): Promise<Out> {
+  if (found.length === 0) return { done: [], why: null }
+  const together = await refused(() => apply(deps, id, found))
+  if (together === null) return { done: found, why: null }
+  if (found.length === 1) return { done: [], why: together }
+  const done: Found[] = []
+  let why: string | null = null
+  for (const one of found) {
+    const alone = await refused(() => apply(deps, id, [one]))
+    if (alone === null) done.push(one)
+    why = alone ?? why
+  }
+  return { done, why }
 }
 
-async function fits(work: () => Promise<unknown>): Promise<boolean> {
+/** Null: it was done. */
+async function refused(work: () => Promise<unknown>): Promise<string | null> {
   try {
     await work()
-    return true
+    return null
   } catch (error) {
-    if (error instanceof BerthError && (error.code === 'conflict' || error.code === 'too_large')) return false
+    if (error instanceof BerthError && (error.code === 'conflict' || error.code === 'too_large')) return error.message
     throw error
   }
 }

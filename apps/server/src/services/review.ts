@@ -22,7 +22,7 @@ import { requireCan } from './workspaces.ts'
 export interface Sent { readonly promptId: PromptId | null; readonly text: string; readonly sent: number }
 export interface Reviews {
   get(id: WorkspaceId, only?: string): Promise<Review>
-  mark(id: WorkspaceId, request: MarkRequest, by: string): Promise<{ review: Review; gone: string[] }>
+  mark(id: WorkspaceId, request: MarkRequest, by: string): ReturnType<typeof markHunks>
   edit(id: WorkspaceId, edit: { path: string; hunkId: string; text: string }, by: string): Promise<Review>
   comment(id: WorkspaceId, comment: Pick<ReviewComment, 'path' | 'side' | 'line' | 'quote' | 'text'>, by: string): Promise<ReviewComment>
   uncomment(id: WorkspaceId, commentId: string, by: string): Promise<{ removed: boolean }>
@@ -41,8 +41,10 @@ export function createReviews(deps: ServiceDeps): Reviews {
   const alone = createAlone<WorkspaceId>()
   const seen = new Map<string, Map<string, string>>()
   const remember = (tree: string, files: readonly ChangedFile[]): void => {
+    const known = seen.get(tree) ?? new Map<string, string>()
+    for (const file of files) known.set(file.path, contentOf(file))
     seen.delete(tree)
-    seen.set(tree, new Map(files.map((file) => [file.path, contentOf(file)])))
+    seen.set(tree, known)
     for (const old of [...seen.keys()].slice(0, Math.max(0, seen.size - SEEN_TREES))) seen.delete(old)
   }
   const context = (id: WorkspaceId, by: string): MarkContext => ({ id, by, contentOf, seen: (tree, path) => seen.get(tree)?.get(path) })
@@ -55,7 +57,7 @@ export function createReviews(deps: ServiceDeps): Reviews {
   })
   const read = async (id: WorkspaceId, only?: string): Promise<Review> => {
     const state = await readReviewState(deps, id, only)
-    if (only === undefined) remember(state.tree, state.changes.files)
+    remember(state.tree, state.changes.files)
     return viewOfReading(state)
   }
   return {

@@ -45,13 +45,15 @@ export function readChanges(answer: GitAnswer, hash: HashBytes): Changes {
     const needs = huge && !answer.whole ? 0 : raw.letter === 'T' ? 2 : 1
     const mine = sections.slice(at, at + needs)
     at += needs
+    const lacks = mine.length < needs
+    if (lacks && !answer.truncated) throw garbled('a file has no patch')
     const path = pathText(raw.path)
-    if (path.length > PATH_LIMIT || mine.length < needs) {
-      if (mine.length < needs && !answer.truncated) throw garbled('a file has no patch')
+    if (path.length > PATH_LIMIT) {
       omitted++
       continue
     }
-    files.push(fileOf(raw, { counts, huge: huge && !answer.whole, sections: mine, sizes: answer.sizes, conflict: unmerged.has(path), hash }))
+    // What did not fit is like a huge file: known, decided as a whole, read alone when somebody asks.
+    files.push(fileOf(raw, { counts, huge: counts !== null && ((huge && !answer.whole) || lacks), sections: lacks ? [] : mine, sizes: answer.sizes, conflict: unmerged.has(path), hash }))
   }
   if (at < sections.length) throw garbled('there are more patches than files')
   return { files, omitted }

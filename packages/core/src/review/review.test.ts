@@ -54,8 +54,10 @@ describe('what the machine says', () => {
     }), { numRuns: 2000 })
   })
 
-  test('files without their patch are counted as left out', () => {
-    expect(readChanges(answer({ patch: '', truncated: true, total: 12 }), hash)).toEqual({ files: [], omitted: 12 })
+  test('files whose patch did not fit are known, to be read alone; those that are not even listed are counted', () => {
+    const { files, omitted } = readChanges(answer({ patch: '', truncated: true, total: 12 }), hash)
+    expect(files.map(({ huge, hunks }) => [huge, hunks.length])).toEqual(files.map(() => [true, 0]))
+    expect([files.length > 0, files.length + omitted]).toEqual([true, 12])
   })
 })
 
