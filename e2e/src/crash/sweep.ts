@@ -35,7 +35,9 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     const own = emptyTally()
     const found = await oneLife({ ...options, runs: Math.min(RUNS_OF_A_LIFE, options.runs - begun), seed }, own)
     add(tally, own)
-    complaints.push(...found.map((complaint) => `seed ${seed}: ${complaint}`))
+    const ours = found.map((complaint) => `seed ${seed}: ${complaint}`)
+    complaints.push(...ours)
+    for (const complaint of ours) options.log?.(complaint)
     options.log?.(`${tally.runs} of ${options.runs} runs: ${complaints.length} complaints`)
   }
   if (options.signal?.aborted === true) complaints.push(`ended after ${tally.runs} of ${options.runs} runs`)
@@ -53,7 +55,7 @@ async function oneLife(options: CrashOptions, tally: Tally): Promise<string[]> {
   } catch (error) {
     // Told to end, it goes quietly; that it was is said by the caller.
     if (options.signal?.aborted !== true) {
-      complaints.push(`it could not go on: ${String(error)}`)
+      complaints.push(`it could not go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
       if (world !== null) options.log?.(serverLog(world.product.home))
     }
   }
