@@ -9,7 +9,7 @@ import { linkTo, pathTo, workspaces } from '../state/session.ts'
 import type { Card } from '../state/stream-view.ts'
 import { Delta, placeOf, StateBadge, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { objectOf, questionOf, toolWords } from '../ui/tool-words.ts'
+import { objectOf, onlyPlans, questionOf, toolWords } from '../ui/tool-words.ts'
 import { shortPath } from '../session/tool-line.tsx'
 
 const LINES = 5
@@ -32,7 +32,11 @@ function Tile({ workspace }: { workspace: Workspace }) {
     // A tile shows the end; what came before is not worth its bytes.
     return watchStream(workspace.id, 'grid', TILE_EVENTS)
   }, [workspace.id])
-  const lines = stream.view.value.cards.map(lineOf).filter((line) => line !== '').slice(-LINES)
+  const { cards } = stream.view.value
+  // How the machine came up is of interest until something is said in it.
+  const begun = cards.some(({ kind }) => kind === 'said' || kind === 'tool')
+  const written = [...stream.writing.value.values()].map(({ text }) => inert(text).trim().split('\n').at(-1) ?? '')
+  const lines = [...cards.filter(({ kind }) => !begun || kind !== 'step').map(lineOf), ...written].filter((line) => line !== '').slice(-LINES)
   const { name } = stateOf(workspace)
   return (
     <a class={`tile ${name}`} {...linkTo(pathTo(workspace.id))}>
@@ -46,7 +50,8 @@ function Tile({ workspace }: { workspace: Workspace }) {
 function lineOf(card: Card): string {
   switch (card.kind) {
     case 'said': return inert(card.text).trim().split('\n')[0] ?? ''
-    case 'tool': return `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
+    // Its question stands beside it.
+    case 'tool': return card.name === 'AskUserQuestion' || card.name === 'ExitPlanMode' ? '' : `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
     case 'turn': return card.outcome === 'done' ? 'Turn done' : card.outcome
     case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(questionOf(card.ask))}`
     case 'step': return `${card.title}: ${card.state}`
