@@ -1,7 +1,7 @@
 import type { Card } from '../state/stream-view.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { pathOf, toolWords } from '../ui/tool-words.ts'
+import { pathOf, toolWords, verdictOf } from '../ui/tool-words.ts'
 import { AskContent } from './ask-content.tsx'
 
 export type Asked = Card & { kind: 'approval' }
@@ -28,11 +28,9 @@ export function Answered({ card }: { card: Asked }) {
   )
 }
 
-const YES = { permission: 'Allowed', question: 'Answered', plan: 'Accepted' }
-const NO = { permission: 'Denied', question: 'Declined', plan: 'Sent back' }
 function verdict({ state, behavior, by, ask, session }: Asked): string {
   if (state === 'superseded') return 'Asked again below'
-  const word = `${(behavior === 'deny' ? NO : YES)[ask.kind]}${session ? ' for this session' : ''}`
+  const word = `${verdictOf(ask.kind, behavior)}${session ? ' for this session' : ''}`
   return by ? `${word} by ${by.who} on ${by.via}` : word
 }
 

@@ -1,5 +1,6 @@
 import type { Approval, ApprovalId, Decision } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
+import { verdictOf } from '../ui/tool-words.ts'
 import { buzz, say } from '../shell/toast.tsx'
 import { approvals, client, putApproval, refused } from './session.ts'
 
@@ -12,7 +13,7 @@ const mine = new Set<ApprovalId>()
 export function sayAnswered(approval: Approval): void {
   const { decidedBy, decision } = approval
   if (decidedBy === null || decision === null || mine.has(approval.approvalId) || !approvals.peek().some(({ approvalId }) => approvalId === approval.approvalId)) return
-  say(`${decision.behavior === 'allow' ? 'Allowed' : 'Denied'} by ${decidedBy.who} on ${decidedBy.via}`)
+  say(`${verdictOf(approval.kind, decision.behavior)} by ${decidedBy.who} on ${decidedBy.via}`)
 }
 
 /** False: it was not taken, and the question is still open. The first answer wins; whoever is later learns who was first. */

@@ -94,7 +94,7 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
     case 'approval.asked':
       return { key: `a:${body.ask.approvalId}`, make: (before) => before ?? { kind: 'approval', key: `a:${body.ask.approvalId}`, at, ask: body.ask, state: 'open', behavior: null, by: null, session: false, given: null, message: null } }
     case 'approval.decided':
-      return onApproval(body.approvalId, (card) => ({ ...card, state: 'decided', behavior: body.decision.behavior, by: body.by, session: body.decision.behavior === 'allow' && body.decision.scope === 'session', given: givenIn(body.decision.updatedInput), message: body.decision.message ?? null }))
+      return onApproval(body.approvalId, (card) => ({ ...card, state: 'decided', behavior: body.decision.behavior, by: body.by, session: body.decision.behavior === 'allow' && body.decision.scope === 'session', given: givenIn(body.decision.updatedInput, card.ask), message: body.decision.message ?? null }))
     case 'approval.applied':
       return onApproval(body.approvalId, (card) => ({ ...card, state: 'applied', behavior: body.behavior, by: card.by ?? { who: 'someone', via: body.via, at } }))
     case 'approval.orphaned':
@@ -129,9 +129,11 @@ function onTool(body: EventBody & { type: 'tool' }, seq: number, at: number): Ch
   }
 }
 
-function givenIn(input: Readonly<Record<string, unknown>> | undefined): string | null {
+function givenIn(input: Readonly<Record<string, unknown>> | undefined, { input: asked }: ApprovalAsk): string | null {
   const answers = input?.['answers']
-  if (typeof answers === 'object' && answers !== null) return Object.values(answers).filter((answer) => typeof answer === 'string').join(' · ')
+  const questions = JSON.stringify(asked['questions'] ?? '')
+  // In the order of the questions; the database keeps no order of fields.
+  if (typeof answers === 'object' && answers !== null) return Object.entries(answers).sort(([one], [other]) => questions.indexOf(JSON.stringify(one)) - questions.indexOf(JSON.stringify(other))).map(([, answer]) => String(answer)).join(' · ')
   return input === undefined ? null : textOf(input, 'command')
 }
 

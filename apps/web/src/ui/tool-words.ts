@@ -51,6 +51,13 @@ export function objectOf(name: string, title: string): string {
   return lower === name.toLowerCase() ? '' : title
 }
 
+const YES = { permission: 'Allowed', question: 'Answered', plan: 'Accepted' }
+const NO = { permission: 'Denied', question: 'Declined', plan: 'Sent back' }
+/** What was done about a question, in one word. */
+export function verdictOf(kind: ApprovalAsk['kind'], behavior: 'allow' | 'deny' | null): string {
+  return (behavior === 'deny' ? NO : YES)[kind]
+}
+
 /** A question that a person can answer. */
 export function questionOf(ask: Pick<ApprovalAsk, 'tool' | 'kind' | 'title' | 'input' | 'cwd'>): string {
   if (ask.kind === 'plan') return 'Go ahead with this plan?'

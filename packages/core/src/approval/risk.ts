@@ -28,15 +28,16 @@ const NOTICE: readonly Rule[] = [
   [[/\bchmod\b|\bchown\b/], 'changes who may use files'],
 ]
 
+const LOOKS = new Set(['Read', 'Grep', 'Glob', 'LS'])
 /** `known`: hosts that were allowed here before; absent: nobody looked. */
 export function riskOf(tool: string, input: Readonly<Record<string, unknown>>, cwd: string | null, known?: ReadonlySet<string>): Risk {
   if (tool === 'Bash') return riskOfCommand(typeof input['command'] === 'string' ? input['command'] : '', cwd, known)
   const path = input['file_path'] ?? input['notebook_path'] ?? input['path']
   if (typeof path !== 'string') return tool === 'WebFetch' || tool === 'WebSearch' ? { level: 'notice', text: networkText(hostsIn(String(input['url'] ?? '')), known) } : { level: 'low', text: null }
-  if (tool === 'Read') return { level: 'low', text: null }
-  if (/(?:^|\/)\.git\/|(?:^|\/)\.(?:bashrc|profile|zshrc|npmrc)$|(?:^|\/)\.github\/workflows\//.test(path)) return { level: 'high', text: 'changes what runs later by itself' }
-  if (cwd !== null && path.startsWith('/') && !`${path}/`.startsWith(`${cwd.replace(/\/+$/, '')}/`)) return { level: 'notice', text: 'outside the working directory' }
-  return path.split('/').includes('..') ? { level: 'notice', text: 'leaves the working directory' } : { level: 'low', text: null }
+  const outside = LOOKS.has(tool) ? 'looks outside the working directory' : 'outside the working directory'
+  if (!LOOKS.has(tool) && /(?:^|\/)\.git\/|(?:^|\/)\.(?:bashrc|profile|zshrc|npmrc)$|(?:^|\/)\.github\/workflows\//.test(path)) return { level: 'high', text: 'changes what runs later by itself' }
+  if (cwd !== null && path.startsWith('/') && !`${path}/`.startsWith(`${cwd.replace(/\/+$/, '')}/`)) return { level: 'notice', text: outside }
+  return path.split('/').includes('..') ? { level: 'notice', text: outside } : { level: 'low', text: null }
 }
 
 function riskOfCommand(command: string, cwd: string | null, known: ReadonlySet<string> | undefined): Risk {
