@@ -125,27 +125,16 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
   let closed = false
   let failures = 0
   let state: 'live' | 'away' | null = null
-  let [retry, away, silence]: (ReturnType<typeof setTimeout> | undefined)[] = []
+  let [retry, silence]: (ReturnType<typeof setTimeout> | undefined)[] = []
 
   const send = (message: FromPage): void => {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
   }
   const show = (next: 'live' | 'away'): void => {
-    clearTimeout(away)
-    away = undefined
+    grace.stop()
     if (state !== next) options.onState((state = next))
   }
-  /** While nobody looks, and while the machine sleeps, nothing is missed: the seconds of trying count from then on. */
-  const soonAway = (): void => {
-    if (away !== undefined || state === 'away') return
-    const dueAt = Date.now() + AWAY_AFTER_MS
-    away = setTimeout(() => {
-      const slept = hidden() || Date.now() - dueAt > LATE_MS
-      if (!slept) return show('away')
-      away = undefined
-      soonAway()
-    }, AWAY_AFTER_MS)
-  }
+  const grace = createGrace(() => show('away'))
 
   function connect(): void {
     clearTimeout(retry)
@@ -154,7 +143,7 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
     let openedAt = 0
     socket = mine
     waitFor(OPEN_WITHIN_MS)
-    soonAway()
+    grace.begin()
     mine.onopen = () => {
       openedAt = Date.now()
       heard.opened()
@@ -182,7 +171,7 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
       return options.onState('signed-out')
     }
     if (closed || socket !== null) return
-    soonAway()
+    grace.begin()
     clearTimeout(retry)
     if (openedAt > 0 && Date.now() - openedAt > LASTED_MS) failures = 0
     retry = setTimeout(connect, failures === 0 ? Math.random() * FIRST_RETRY_MS : Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures) * (0.5 + Math.random()))
@@ -211,11 +200,7 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
   const look = (): void => {
     heard.seen()
     if (hidden()) return
-    if (away !== undefined) {
-      clearTimeout(away)
-      away = undefined
-      soonAway()
-    }
+    grace.beginAnew()
     if (socket?.readyState === WebSocket.OPEN) return probe(WAKING_MS)
     // What was begun before may wait for a network that is gone, and its next try for seconds.
     failures = 0
@@ -230,11 +215,38 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
   function close(): void {
     closed = true
     clearInterval(pings)
-    for (const timer of [retry, away, silence]) clearTimeout(timer)
+    grace.stop()
+    for (const timer of [retry, silence]) clearTimeout(timer)
     unlisten()
     drop()
   }
   return { send, close }
+}
+
+/** The seconds of trying before a word is said. While nobody looks, and while the machine sleeps, nothing is missed: they count from then on. */
+function createGrace(over: () => void) {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const grace = {
+    begin(): void {
+      if (timer !== undefined) return
+      const dueAt = Date.now() + AWAY_AFTER_MS
+      timer = setTimeout(() => {
+        timer = undefined
+        if (hidden() || Date.now() - dueAt > LATE_MS) grace.begin()
+        else over()
+      }, AWAY_AFTER_MS)
+    },
+    beginAnew(): void {
+      if (timer === undefined) return
+      grace.stop()
+      grace.begin()
+    },
+    stop(): void {
+      clearTimeout(timer)
+      timer = undefined
+    },
+  }
+  return grace
 }
 
 function listen(look: () => void): () => void {

@@ -95,15 +95,7 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
     async setKeepAlive(id, until, now) {
       await sql`update workspaces set keep_alive_until = ${until}, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
     },
-    async setWeb(id, web, now) {
-      await sql.begin(async (tx) => {
-        await lockStream(tx, id)
-        const [changed] = await tx`update workspaces set web = ${web}, updated_at = ${now} where id = ${id} and web <> ${web} returning id`
-        if (changed === undefined) return
-        const body: EventBody = { type: 'workspace.notice', level: 'info', code: web ? 'web_on' : 'web_off', message: web ? 'it is shown on the web again' : 'it is no longer shown on the web', hint: null }
-        await appendEvents(tx, id, [{ id: context.ids.event(), at: now, source: 'server', body }])
-      })
-    },
+    setWeb: (id, web, now) => sql.begin((tx) => changeWeb(tx, context, { id, web, now })),
     async failWorkspace(id, failure, now) {
       await sql.begin(async (tx) => {
         await lockStream(tx, id)
@@ -119,6 +111,14 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
       return Secrets.parse(JSON.parse(unseal(row.sealed, { key: masterKey, subject: id })))
     },
   }
+}
+
+async function changeWeb(tx: Transaction, { ids }: StoreContext, { id, web, now }: { id: WorkspaceId; web: boolean; now: number }): Promise<void> {
+  await lockStream(tx, id)
+  const [changed] = await tx`update workspaces set web = ${web}, updated_at = ${now} where id = ${id} and web <> ${web} returning id`
+  if (changed === undefined) return
+  const body: EventBody = { type: 'workspace.notice', level: 'info', code: web ? 'web_on' : 'web_off', message: web ? 'it is shown on the web again' : 'it is no longer shown on the web', hint: null }
+  await appendEvents(tx, id, [{ id: ids.event(), at: now, source: 'server', body }])
 }
 
 /** Failing is also a wish to stop, so that a failed workspace does not charge. A wish to be deleted stays. */

@@ -19,5 +19,5 @@ export function count(n: number, one: string, many = `${one}s`): string {
 export function when(at: number, now: number): string {
   const date = new Date(at)
   const today = new Date(now).toDateString() === date.toDateString()
-  return today ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }) : date.toLocaleDateString([], { month: 'short', day: 'numeric', ...(now - at > 300 * 86_400_000 ? { year: 'numeric' } : {}) })
+  return today ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false }) : date.toLocaleDateString([], { month: 'short', day: 'numeric', ...(now - at > 300 * 86_400_000 ? { year: 'numeric' } : {}) })
 }

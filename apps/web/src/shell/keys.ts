@@ -13,7 +13,8 @@ export function listenToKeys(): void {
     const command = event.metaKey || event.ctrlKey
     if (command && event.key.toLowerCase() === 'k') {
       event.preventDefault()
-      return lazySheet('palette')
+      // Another one over it would leave this one open for the keys when it is closed.
+      return sheet.value === null ? lazySheet('palette') : undefined
     }
     if (event.altKey && /^Digit[1-9]$/.test(event.code)) return openNth(Number(event.code.slice(5)) - 1, event)
     if (command || event.altKey || isTaken(event.target)) return
