@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { Channel } from '../ports/notify-store.ts'
 import { quietUntil } from './quiet.ts'
 import { decideRetry, decideSend, GIVE_UP_MS } from './send.ts'
-import { tell, TOLD_PER_HOUR } from './tell.ts'
+import { tell, TOLD_PER_HOUR, IN_SIGHT_MS } from './tell.ts'
 import type { Happening, Listener } from './tell.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0)
@@ -37,7 +37,7 @@ describe('who is told', () => {
       const expected = on && (kind === 'asked' || !present)
       expect(told.map(({ channel }) => channel)).toEqual(expected ? CHANNELS : [])
       if (kind !== 'asked') expect(rows.map(({ channel }) => channel)).toEqual(CHANNELS)
-      for (const { dueAt } of told) expect(dueAt).toBe(quiet === QUIET ? NOW + 3600_000 : NOW)
+      for (const { dueAt } of told) expect(dueAt).toBe(quiet === QUIET ? NOW + 3600_000 : NOW + (present ? IN_SIGHT_MS : 0))
       expect(rows.filter(({ message }) => message.reason === 'reminder').length).toBe(kind === 'asked' && reminder ? CHANNELS.length : 0)
       for (const { message } of rows) expect(NotifyMessage.safeParse({ ...message, decide: null }).success).toBe(true)
     }

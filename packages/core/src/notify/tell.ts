@@ -14,7 +14,7 @@ export interface Listener {
   readonly userId: UserId
   readonly settings: NotifySettings
   readonly channels: readonly { readonly channel: Channel; readonly since: number }[]
-  /** They look at this workspace now. Counts for everything but questions. */
+  /** They look at this workspace now. A question only waits a moment for its card to come into their sight. */
   readonly present: boolean
   /** How often they were told of this workspace within the last hour. */
   readonly toldLately: number
@@ -24,6 +24,8 @@ export const askKey = (approvalId: string): string => `ask:${approvalId}`
 export const reminderKey = (approvalId: string): string => `remind:${approvalId}`
 /** A machine that is not ours any more could make a phone ring all night. Questions have a limit of their own, and wait in the list. */
 export const TOLD_PER_HOUR = { questions: 300, others: 60 } as const
+/** So long takes a question to a page, and the page's word that it is on a focused screen back. */
+export const IN_SIGHT_MS = 1500
 const TITLE_LIMIT = 120
 const BODY_LIMIT = 500
 
@@ -33,7 +35,7 @@ export function tell(happening: Happening, workspace: { readonly id: WorkspaceId
     const { approval } = happening
     if (listener.toldLately >= TOLD_PER_HOUR.questions) return []
     return channels.flatMap(({ channel }) => [
-      ...(settings.reasons['needs-you'] ? [{ userId, channel, key: askKey(approval.approvalId), message: messageOf('needs-you', happening, workspace), dueAt: heldUntil(settings, now) }] : []),
+      ...(settings.reasons['needs-you'] ? [{ userId, channel, key: askKey(approval.approvalId), message: messageOf('needs-you', happening, workspace), dueAt: heldUntil(settings, now + (listener.present ? IN_SIGHT_MS : 0)) }] : []),
       ...(settings.reasons.reminder && settings.reminderMs > 0
         ? [{ userId, channel, key: reminderKey(approval.approvalId), message: messageOf('reminder', happening, workspace), dueAt: heldUntil(settings, approval.askedAt + settings.reminderMs) }]
         : []),
