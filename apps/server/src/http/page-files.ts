@@ -30,7 +30,7 @@ const WIDE = '(min-width: 744px)'
 
 /** A worker has the policy that its file came with, whatever its page has. */
 const WORKER_PATH = '/sw.js'
-const WORKER_POLICY = "default-src 'none'; connect-src 'self'"
+const WORKER_POLICY = "default-src 'none'; connect-src 'self'; img-src 'self'"
 
 /** What a browser may open as a page of its own. */
 const OPENED = /^(?:text\/html|image\/svg)/
