@@ -46,8 +46,8 @@ export interface World {
   close(): Promise<void>
 }
 
-/** `dir`: an own repository, which the test removes; absent: one with every state of a working tree. `config`: further lines of the server's settings. */
-export async function startWorld({ scenarios = {}, dir, config = '' }: { scenarios?: Scenarios; dir?: string; config?: string } = {}): Promise<World> {
+/** `dir`: an own repository, which the test removes; absent: one with every state of a working tree. `config`: further lines of the server's settings. `browserArgs`: further words of Chromium. */
+export async function startWorld({ scenarios = {}, dir, config = '', browserArgs = [] }: { scenarios?: Scenarios; dir?: string; config?: string; browserArgs?: readonly string[] } = {}): Promise<World> {
   const closers: (() => Promise<unknown> | void)[] = []
   // One that fails must not keep the others from cleaning up.
   const close = async (): Promise<void> => { for (const one of closers.splice(0)) await Promise.resolve(one()).catch((error: unknown) => console.error(error)) }
@@ -61,7 +61,7 @@ export async function startWorld({ scenarios = {}, dir, config = '' }: { scenari
     setUpProviders(product.home, model)
     // A server that comes back at another port would be another server to the page.
     writeFileSync(join(product.home, 'config.yaml'), `port: ${freePort()}\n${config}`)
-    const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: QUIET })
+    const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: [...QUIET, ...browserArgs] })
     closers.unshift(() => browser.close())
     const complaints: string[] = []
     const json = async <T>(path: string): Promise<T> => (await (await product.fetch(path)).json()) as T
