@@ -16,6 +16,8 @@ export interface Repositories {
   diff(id: WorkspaceId, range: { from: string; to: string }, limitBytes: number): Promise<{ patch: string; truncated: boolean; stat: { path: string; added: number; removed: number }[] }>
   /** Copies what one ref points at to another, inside the repository. */
   point(id: WorkspaceId, ref: string, commit: string): Promise<void>
+  /** Takes in what is committed in a repository of this machine, under our own ref. Throws `clone_refused`. */
+  takeIn(id: WorkspaceId, from: { path: string; branch: string | null }): Promise<void>
   remove(id: WorkspaceId): Promise<void>
 }
 
@@ -90,6 +92,12 @@ export function createRepositories(deps: { dir: string }): Repositories {
     },
     async point(id, ref, commit) {
       await required(git(id, ['update-ref', '--', ref, commit]))
+    },
+    async takeIn(id, { path, branch }) {
+      const tolerated = TOLERATED.flatMap((fault) => ['-c', `fetch.fsck.${fault}=ignore`])
+      const wanted = branch === null ? 'HEAD' : `refs/heads/${branch}`
+      const fetched = await git(id, [...tolerated, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', `file://${path}`, `+${wanted}:${HOSTED_REFS.head}`])
+      if (fetched.exitCode !== 0) throw new BerthError('clone_refused', `${path}: ${fetched.stderr.trim().slice(0, 500)}`, { hint: branch === null ? 'is anything committed there?' : `is there a branch ${branch}?` })
     },
     async remove(id) {
       await rm(pathOf(id), { recursive: true, force: true })

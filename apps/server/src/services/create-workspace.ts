@@ -5,6 +5,7 @@ import type { CodeSource, Workspace } from '@berth/wire'
 import type { CreateWorkspace } from '@berth/wire/api'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
+import { localRepository, takeIn } from './local-repository.ts'
 import { viewOf } from './view.ts'
 
 const NAME_LIMIT = 39
@@ -17,7 +18,10 @@ export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace,
   if (input.prompt !== undefined) checkWaitingSize([], input.prompt)
   const provider = input.provider ?? (await deps.providers.defaultName())
   await checkProvider(deps, provider, input.acceptNoIsolation)
-  const record = await insert(deps, { input, provider, identity })
+  const local = await localRepository(deps, input.source, identity.orgId)
+  const source: CodeSource = local === null ? input.source : { kind: 'hosted', label: local.path }
+  const record = await insert(deps, { input: { ...input, source }, provider, identity })
+  if (local !== null && !record.workspace.sourceReady) takeIn(deps, record.workspace.id, local)
   deps.poke(record.workspace.id)
   return viewOf(deps, record)
 }
