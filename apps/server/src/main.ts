@@ -176,7 +176,8 @@ async function cliToken(store: Store, clock: Clock, dir: string): Promise<string
 async function assemble(base: Foundation): Promise<Server> {
   const { options, config, home, log, store, clock, installation, closers } = base
   const startedAt = clock.now()
-  const serverId = `${hostname()}:${process.pid}`
+  const placeId = `${hostname()}:${home.dir}:`
+  const serverId = `${placeId}${process.pid}`
   const repositories = createRepositories({ dir: home.repositories })
   const uploads = createUploads({ dir: home.uploads })
   const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }), config.provider ?? null)
@@ -208,6 +209,8 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('the links', () => link.drain())
   await rememberPort(home.dir, machines.port)
 
+  // The lock of the home is ours: whoever claimed something from here before was killed, and its leases would only be waited for.
+  await store.releaseClaims(placeId, clock.now())
   ticks = startTicks(base, { link, machines, providers, serverId, toolbox, forget: (id) => forgetFiles({ store, repositories, uploads }, id) })
   const running = ticks
   closers.add('the ticks', () => running.stop())

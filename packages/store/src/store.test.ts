@@ -150,6 +150,19 @@ describe('ticks', () => {
     expect(await db.store.finishTick(next!, { nextTickAt: FAR }, NOW + 12)).toBe(false)
   })
 
+  it('gives back what one that is gone had claimed, and nothing of others', async () => {
+    const { id } = await aWorkspace(db.store, NOW)
+    const [gone] = await db.store.claimDue({ owner: 'host:/home/a:1', limit: 1, leaseMs: 1000 }, NOW)
+    const { id: other } = await aWorkspace(db.store, NOW)
+    const [alive] = await db.store.claimDue({ owner: 'host:/home/ab:1', limit: 1, leaseMs: 1000 }, NOW)
+    expect([gone?.workspaceId, alive?.workspaceId]).toEqual([id, other])
+    await db.store.releaseClaims('host:/home/a:', NOW + 1)
+    expect(await db.store.saveTick(gone!, { workspace: { statusMessage: 'zombie' } }, NOW + 1)).toBe(false)
+    const next = await db.store.claimDue({ owner: 'test', limit: 9, leaseMs: 1000 }, NOW + 1)
+    expect(next.map(({ workspaceId, fence }) => [workspaceId, fence])).toEqual([[id, gone!.fence + 1]])
+    for (const one of [...next, alive!]) expect(await db.store.finishTick(one, { nextTickAt: FAR }, NOW + 1)).toBe(true)
+  })
+
   it('writes the workspace, its machine and its events together', async () => {
     const { id } = await aWorkspace(db.store, NOW)
     const mine = await claim(id, NOW)

@@ -7,7 +7,7 @@ import { cleanText, json } from './json.ts'
 import { storedSteps } from './rows.ts'
 import { appendEvents, lockStream } from './streams.ts'
 
-type Ticks = Pick<WorkspaceStore, 'claimDue' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
+type Ticks = Pick<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
 type Change = Omit<TickChange, 'nextTickAt'>
 
 /** The fence or the wish is not what this tick saw: undo everything it wrote. */
@@ -40,6 +40,10 @@ export function createTicks({ sql, ids }: StoreContext): Ticks {
           select id from workspaces where deleted_at is null and next_tick_at <= ${now} and (lease_until is null or lease_until <= ${now})
           order by next_tick_at limit ${limit} for no key update skip locked)
         returning id as workspace_id, fence`]
+    },
+
+    async releaseClaims(ownerPrefix, now) {
+      await sql`update workspaces set lease_owner = null, lease_until = null, next_tick_at = least(next_tick_at, ${now}) where starts_with(lease_owner, ${ownerPrefix})`
     },
 
     async finishTick(claim, change, now) {
