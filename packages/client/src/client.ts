@@ -49,10 +49,16 @@ export async function request(endpoint: Endpoint, path: string, init: RequestIni
     response = await (endpoint.fetch ?? fetch)(endpoint.url.replace(/\/$/, '') + path, { ...init, headers, ...unix })
   } catch (cause) {
     if (init.signal?.aborted) throw new BerthError('cancelled', 'cancelled', { cause })
-    throw new BerthError('server_unreachable', `the server at ${endpoint.url} does not answer`, { hint: 'see `berth server status`', cause })
+    throw away(endpoint, cause)
   }
   if (!response.ok) throw await refusal(response)
   return response
+}
+
+/** A page has no address of its server but its own, and whoever looks at it may be far from a command line. */
+function away({ url }: Endpoint, cause: unknown): BerthError {
+  if (url === '') return new BerthError('server_unreachable', 'the server does not answer', { hint: 'is this device connected?', cause })
+  return new BerthError('server_unreachable', `the server at ${url} does not answer`, { hint: 'see `berth server status`', cause })
 }
 
 async function refusal(response: Response): Promise<BerthError> {

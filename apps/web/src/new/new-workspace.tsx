@@ -58,7 +58,7 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
   return (
     <Sheet
       wide title="New workspace" onClose={onClose} onSubmit={() => void create()}
-      foot={<><p class="meta new-note">{off ? 'The server does not answer; this waits.' : 'No long-lived credential of yours enters the machine.'}</p><button type="button" class="btn new-cancel" onClick={onClose}>Cancel</button><button type="submit" class="btn main" disabled={acting.value || off}>{acting.value ? 'Starting' : form.value.agent === 'plain' ? 'Start' : 'Start task'}</button></>}
+      foot={<><p class={`meta new-note ${off ? 'away' : ''}`} role="status">{off ? 'The server does not answer; this waits.' : 'No long-lived credential of yours enters the machine.'}</p><button type="button" class="btn new-cancel" onClick={onClose}>Cancel</button><button type="submit" class="btn main" disabled={acting.value || off}>{acting.value ? 'Starting' : form.value.agent === 'plain' ? 'Start' : 'Start task'}</button></>}
     >
       <div class="new-form">
         <RepositoryField value={form.value.repository} disabled={form.value.empty} wrong={wrong.value.repository} onInput={(repository) => set({ repository })} onPick={(repository) => { set({ repository: repository.url }); branches.value = repository.branches }} />

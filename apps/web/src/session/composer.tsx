@@ -6,7 +6,7 @@ import type { Workspace, WorkspaceId } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { speak, outbox, takeBack } from '../state/outbox.ts'
 import { phrases } from '../state/phrases.ts'
-import { attempt, client } from '../state/session.ts'
+import { attempt, client, offlineSince } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import { suggest } from '../state/suggest.ts'
 import { Icon, stateOf } from '../ui/icon.tsx'
@@ -129,6 +129,7 @@ function Waiting({ id, edit }: { id: WorkspaceId; edit(text: string): void }) {
 
 function placeholder(workspace: Workspace, can: boolean, busy: boolean): string {
   if (!can) return workspace.phase === 'failed' ? 'Not possible: the workspace failed' : `Not possible while ${workspace.phase}`
+  if (offlineSince.value !== null) return 'Sent when the server is heard'
   if (busy) return 'Queue or steer…'
   return workspace.phase === 'sleeping' || workspace.phase === 'stopped' ? 'Tell the agent; it wakes' : 'Tell the agent…'
 }
