@@ -37,7 +37,7 @@ export async function buildWebAssets(): Promise<WebAssets> {
     if (output.kind === 'entry-point' && path.endsWith('.js')) script = path
     assets.set(path, { body: new Uint8Array(await output.arrayBuffer()), type: typeOf(path), immutable: true })
   }
-  for (const name of ['icon-192.png', 'icon-512.png', 'icon.svg']) assets.set(`/${name}`, { body: new Uint8Array(await source(`style/${name}`).arrayBuffer()), type: typeOf(name), immutable: false })
+  for (const name of ['icon-192.png', 'icon-512.png', 'icon-maskable-512.png', 'icon-apple-180.png', 'badge-96.png', 'icon.svg']) assets.set(`/${name}`, { body: new Uint8Array(await source(`style/${name}`).arrayBuffer()), type: typeOf(name), immutable: false })
   assets.set('/manifest.webmanifest', text(MANIFEST, '.webmanifest'))
   const needs = Object.fromEntries(PARTS.map((part) => [part, partFiles(assets, script, part)]))
   const icons = await source('style/icons.svg').text()
@@ -94,7 +94,7 @@ async function serviceWorker(assets: WebAssets): Promise<string> {
 const MANIFEST = JSON.stringify({
   name: 'Berth', short_name: 'Berth', id: '/', start_url: '/', scope: '/', display: 'standalone', background_color: '#fbfbfa', theme_color: '#fbfbfa',
   description: 'Every coding agent gets a machine of its own.',
-  icons: [{ src: '/icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' }, { src: '/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any maskable' }, { src: '/icon.svg', sizes: 'any', type: 'image/svg+xml' }],
+  icons: [{ src: '/icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' }, { src: '/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any' }, { src: '/icon-maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' }, { src: '/icon.svg', sizes: 'any', type: 'image/svg+xml' }],
   shortcuts: [{ name: 'New workspace', url: '/new' }],
 })
 
@@ -114,7 +114,7 @@ function page(at: { script: string; preloads: readonly string[]; needs: Readonly
 <script type="module" src="${at.script}"></script>
 ${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<!--needs ${JSON.stringify(at.needs)}--><link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
 <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(at.icon).replaceAll('%20', ' ').replaceAll('%3D', '=').replaceAll('%2F', '/').replaceAll('%3A', ':')}">
-<link rel="apple-touch-icon" href="/icon-192.png">
+<link rel="apple-touch-icon" href="/icon-apple-180.png">
 </head>
 <body>
 <div hidden>${at.icons.replace(/<!--.*?-->|\n\s*|<g id="lines">|<\/g>(?=\s*<\/svg>)| fill="none"(?= id=)/gs, '')}</div>

@@ -99,7 +99,7 @@ async function withdraw(tag: string): Promise<void> {
 async function show(message: NotifyMessage): Promise<void> {
   const actions = message.decide ? [{ action: 'deny', title: 'Deny' }, { action: 'allow', title: 'Allow' }] : []
   await worker.registration.showNotification(message.title, {
-    body: message.body, tag: message.tag, data: message, icon: '/icon-192.png', badge: '/icon-192.png',
+    body: message.body, tag: message.tag, data: message, icon: '/icon-192.png', badge: '/badge-96.png',
     renotify: message.reason === 'needs-you' || message.reason === 'reminder', requireInteraction: message.reason === 'needs-you', actions,
   })
 }
