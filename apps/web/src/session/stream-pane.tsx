@@ -21,7 +21,6 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   const atEnd = useSignal(true)
   const shown = useSignal(WINDOW)
   const view = stream.view.value
-  const writing = stream.writing.value
   const { nodes, hidden } = drawRows({ view, workspace, stream, shown: shown.value })
   const older = hidden > 0 || stream.hasOlder.value
   /** How far from the end the reader was, so that what is put above moves nothing under them. */
@@ -29,14 +28,13 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight)
   useLayoutEffect(() => {
     const element = box.current
-    if (!element) return
-    if (fromEnd.current !== null) {
-      element.scrollTop = element.scrollHeight - fromEnd.current
-      fromEnd.current = null
-    } else if (atEnd.peek()) toEnd()
-  }, [nodes.length, view, writing, shown.value])
+    if (!element || fromEnd.current === null) return
+    element.scrollTop = element.scrollHeight - fromEnd.current
+    fromEnd.current = null
+  }, [nodes.length, view, shown.value])
   useLayoutEffect(() => {
-    // The dock below grows and shrinks, and rows get their true height when they are seen; the end stays the end.
+    // New rows, the dock below that grows and shrinks, rows that get their true height when they are seen: the end stays
+    // the end. Told of it after the layout and before the frame; asking where the end is any earlier costs a second layout.
     const observer = new ResizeObserver(() => { if (atEnd.peek()) toEnd() })
     for (const element of [box.current, box.current?.firstElementChild]) if (element) observer.observe(element)
     return () => observer.disconnect()
