@@ -20,7 +20,8 @@ export interface ClaudeWorkspace {
   close(): Promise<void>
 }
 
-export async function startClaudeWorkspace(scenarios: Scenarios): Promise<ClaudeWorkspace> {
+/** `words`: further ones of `berth up`. */
+export async function startClaudeWorkspace(scenarios: Scenarios, words: readonly string[] = []): Promise<ClaudeWorkspace> {
   const model: ScriptedModel = await startScriptedModel({ scenarios })
   const product = startProduct()
   const source = mkdtempSync(join(tmpdir(), 'berth-bench-src-'))
@@ -36,7 +37,7 @@ export async function startClaudeWorkspace(scenarios: Scenarios): Promise<Claude
     mkdirSync(join(product.home, 'providers'), { recursive: true })
     writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
     writeFileSync(join(source, 'README.md'), '# bench\n')
-    const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--accept-no-isolation', '--prompt', 'please [[say ready]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', 'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1', '--no-open', '-y', '--name', 'bench'], { withinMs: 300_000 })
+    const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--accept-no-isolation', '--prompt', 'please [[say ready]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', 'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1', '--no-open', '-y', '--name', 'bench', ...words], { withinMs: 300_000 })
     const machine = machineDir(product.home, id)
     return {
       product, id, workDir: join(machine, 'work'), close,

@@ -1,0 +1,113 @@
+/**
+ * A page that holds a long session, on a slow processor: from the message on its socket until the frame with the new
+ * card is drawn, and what the page's script holds in memory. The floor is the same page with a hundred events.
+ */
+import type { BrowserContext, Page } from 'playwright-core'
+import type { WorkspaceId } from '@berth/wire'
+import { heapBytes, openBrowser, PHONE, SLOWDOWN } from './browser.ts'
+import { MB, percentile, within } from './measure.ts'
+import type { Bench } from './measure.ts'
+import { startPlainWorkspace } from './plain-workspace.ts'
+import { signedIn } from './signed-in.ts'
+import { openStoredEvents, said, work } from './stored-events.ts'
+import type { StoredEvents } from './stored-events.ts'
+
+const GOAL = { appendMs: 17, heapMb: 10 }
+const EVENTS = 2000
+const FEW = 100
+const APPENDS = 60
+/** The first ones only warm. */
+const WARMING = 10
+const SHOWN_MS = 60_000
+/** What one drawing leaves to be done is not part of the next. */
+const REST_MS = 100
+/** So many at a time, as a busy agent sends them: the page folds and draws each time. */
+const BURST = 50
+
+export const pageAppend: Bench = {
+  name: 'page-append',
+  summary: 'one more card on a page with 2,000 events, and its heap',
+  async *run({ signal }) {
+    const workspace = await startPlainWorkspace('sleep 100000')
+    const browser = await openBrowser()
+    const events = await openStoredEvents(workspace.product)
+    try {
+      const storage = await signedIn(browser, workspace.product)
+      const context = await browser.newContext({ ...PHONE, storageState: storage, serviceWorkers: 'block' })
+      const page = await open(context, `${workspace.product.server().url}/workspaces/${workspace.id}`)
+      const session = await context.newCDPSession(page)
+      await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN })
+      const at = { events, page, id: workspace.id, signal }
+      await fill(at, 0, FEW)
+      const few = await appends(at, 'few')
+      await fill(at, FEW, EVENTS)
+      const many = await appends(at, 'many')
+      const detail = `${many.length} messages, one after the other, ${SLOWDOWN}x slower; from the socket to the drawn frame; floor: with ${FEW} events`
+      yield { name: 'page-append-p50', value: percentile(many, 50), unit: 'ms', floor: percentile(few, 50), goal: { valueAtMost: GOAL.appendMs }, detail }
+      yield { name: 'page-append-p95', value: percentile(many, 95), unit: 'ms', floor: percentile(few, 95), detail }
+      yield { name: 'page-heap', value: (await heapBytes(session)) / MB, unit: 'MB', floor: null, goal: { valueAtMost: GOAL.heapMb }, detail: `the script's heap with ${EVENTS + 2 * APPENDS} events in it, after a collection` }
+    } finally {
+      await events.close()
+      await browser.close()
+      await workspace.close()
+    }
+  },
+}
+
+interface At { readonly events: StoredEvents; readonly page: Page; readonly id: WorkspaceId; readonly signal: AbortSignal }
+
+async function open(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage()
+  await page.addInitScript(watchFrames)
+  await page.goto(url)
+  await page.waitForFunction(() => document.documentElement.classList.contains('live'))
+  return page
+}
+
+/** In the page, before its script: when a message of events came, and when the frame after it was drawn. Nobody else looks meanwhile. */
+function watchFrames(): void {
+  const channel = new MessageChannel()
+  let since = 0
+  let drawn = (_ms: number): void => {}
+  Object.assign(globalThis, { nextDrawn: () => new Promise<number>((resolve) => { drawn = resolve }) })
+  // Posted from within a frame it comes after what that frame drew.
+  channel.port1.onmessage = () => drawn(performance.now() - since)
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols)
+      this.addEventListener('message', ({ data }) => {
+        if (!String(data).startsWith('{"type":"events"')) return
+        since = performance.now()
+        requestAnimationFrame(() => channel.port2.postMessage(null))
+      })
+    }
+  }
+}
+
+async function fill({ events, page, id, signal }: At, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += BURST) {
+    signal.throwIfAborted()
+    await events.append(id, work(Math.min(BURST, to - at), at))
+  }
+  await shown({ events, page, id }, `filled up to ${to}.`)
+}
+
+async function shown({ events, page, id }: Omit<At, 'signal'>, text: string): Promise<void> {
+  await events.append(id, [said(text)])
+  await page.getByText(text).waitFor({ timeout: SHOWN_MS })
+}
+
+async function appends({ events, page, id, signal }: At, name: string): Promise<number[]> {
+  const taken: number[] = []
+  for (let append = 0; append < APPENDS; append++) {
+    signal.throwIfAborted()
+    const drawn = page.evaluate(() => (globalThis as unknown as { nextDrawn(): Promise<number> }).nextDrawn())
+    // The question is in the page before the answer is on its way.
+    await page.evaluate(() => 0)
+    await events.append(id, [said(`${name} and one more, ${append}.`)])
+    taken.push(await within(SHOWN_MS, 'the frame with the message', drawn))
+    await Bun.sleep(REST_MS)
+  }
+  await page.getByText(`${name} and one more, ${APPENDS - 1}.`).waitFor({ timeout: SHOWN_MS })
+  return taken.slice(WARMING)
+}
