@@ -23,6 +23,8 @@ export interface Endpoint {
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
 }
 
+const KEPT_ALIVE_BYTES = 4096
+
 export function createClient(endpoint: Endpoint): Client {
   const client: Record<string, unknown> = {}
   for (const [name, route] of Object.entries(routes)) {
@@ -30,7 +32,9 @@ export function createClient(endpoint: Endpoint): Client {
     client[name] = async (input: Record<string, unknown> = {}, signal?: AbortSignal) => {
       const { path: filled, rest } = fill(path, input)
       const query = method === 'GET' && Object.keys(rest).length > 0 ? `?${new URLSearchParams(rest as Record<string, string>)}` : ''
-      const init: RequestInit = method === 'POST' || method === 'PATCH' ? { method, body: JSON.stringify(rest), headers: { 'content-type': 'application/json' } } : { method }
+      const body = method === 'POST' || method === 'PATCH' ? JSON.stringify(rest) : null
+      // Said as a page goes away, it still arrives; browsers do that for small ones only.
+      const init: RequestInit = body === null ? { method } : { method, body, headers: { 'content-type': 'application/json' }, keepalive: body.length < KEPT_ALIVE_BYTES }
       const response = await request(endpoint, API_PREFIX + filled + query, { ...init, signal: signal ?? null })
       return response.json()
     }
