@@ -54,9 +54,9 @@ export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }
       <div class="looks">
         <span id="look-size">Letters</span>
         <div class="segments" role="group" aria-labelledby="look-size">
-          <button type="button" aria-label="Smaller" disabled={size <= FONT_PX.least} onClick={() => set({ fontPx: Math.max(FONT_PX.least, size - 1) })}>A−</button>
+          <button type="button" aria-label="A−, smaller" disabled={size <= FONT_PX.least} onClick={() => set({ fontPx: Math.max(FONT_PX.least, size - 1) })}>A−</button>
           <button type="button" aria-pressed={fontPx === null} onClick={() => set({ fontPx: null })}>{size} px</button>
-          <button type="button" aria-label="Larger" disabled={size >= FONT_PX.most} onClick={() => set({ fontPx: Math.min(FONT_PX.most, size + 1) })}>A+</button>
+          <button type="button" aria-label="A+, larger" disabled={size >= FONT_PX.most} onClick={() => set({ fontPx: Math.min(FONT_PX.most, size + 1) })}>A+</button>
         </div>
         <span id="look-wrap">Long lines</span>
         <div class="segments" role="group" aria-labelledby="look-wrap">
@@ -93,7 +93,7 @@ export function FilesSheet({ review, path, onChoose, onClose }: { review: Review
           const units = unitsOfFile(file)
           const decided = units.filter((unit) => unit.mark !== 'open').length
           return (
-            <button key={file.path} type="button" class="choice file-choice" aria-label={`${inert(file.path)}, ${decided} of ${units.length} decided`} aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
+            <button key={file.path} type="button" class="choice file-choice" aria-label={`${inert(file.path)}, +${file.added} −${file.removed}, ${decided} of ${units.length} decided`} aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
               <PathName path={file.path} />
               <Delta added={file.added} removed={file.removed} />
               <small>{file.huge && file.hunks.length === 0 ? 'large, loads on tap' : `${decided} of ${units.length} decided`}</small>

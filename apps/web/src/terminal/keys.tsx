@@ -12,11 +12,11 @@ const MORE: readonly (readonly [label: string, name: string, keys: string])[] = 
 export function Keys({ control, press }: { control: Signal<boolean>; press: (keys: string) => void }) {
   // The terminal keeps the focus, so the keyboard stays up.
   const stay = (event: Event) => event.preventDefault()
-  const key = ([label, name, keys]: (typeof KEYS)[number]) => <button key={name} type="button" aria-label={name} onPointerDown={stay} onClick={() => press(keys)}>{label}</button>
+  const key = ([label, name, keys]: (typeof KEYS)[number]) => <button key={name} type="button" aria-label={/^[a-z]/.test(label) && label !== name.toLowerCase() ? `${label}, ${name}` : name} onPointerDown={stay} onClick={() => press(keys)}>{label}</button>
   return (
     <div class="keys" role="toolbar" aria-label="Keys">
       {KEYS.slice(0, 2).map(key)}
-      <button type="button" aria-label="Control" aria-pressed={control.value} onPointerDown={stay} onClick={() => (control.value = !control.value)}>ctrl</button>
+      <button type="button" aria-label="ctrl, Control" aria-pressed={control.value} onPointerDown={stay} onClick={() => (control.value = !control.value)}>ctrl</button>
       {KEYS.slice(2).map(key)}
       {MORE.map(key)}
     </div>
