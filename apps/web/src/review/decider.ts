@@ -4,7 +4,9 @@ import type { Hunk, Review } from '@berth/wire/review'
 import { count } from '../rooms/words.ts'
 import type { LineAt } from './diff.tsx'
 import type { HunkChoice, ReviewChoice } from './choice-sheets.tsx'
+import { look } from './look.ts'
 import { newText, AT_END, nextOpen, stepFile, stepHunk, unitsOfFile, type Unit } from './place.ts'
+import { copy } from '../shell/copy.ts'
 import { openUnits, type ReviewRoom } from './review-state.ts'
 import { linesOf } from './rows.ts'
 
@@ -20,6 +22,8 @@ export interface Decider {
   comment(): void
   edit(): void
   undo(): void
+  /** The room takes the place of the conversation, or gives it back. */
+  widen(): void
   hunk(by: 1 | -1): void
   file(by: 1 | -1): void
   choose(choice: HunkChoice, hunk: Hunk, path: string): void
@@ -68,6 +72,7 @@ export function decider({ room, open, off }: { room: ReviewRoom; open: Signal<Op
     undo: () => {
       if (can()) room.undo()
     },
+    widen: () => (look.value = { ...look.value, full: !look.value.full }),
     hunk: (by) => {
       if (room.review.value) room.place.value = stepHunk(room.review.value, room.place.value, by)
     },
@@ -78,7 +83,7 @@ export function decider({ room, open, off }: { room: ReviewRoom; open: Signal<Op
       room.place.value = { path, hunkId: hunk.hunkId }
       const unit: Unit = { path, hunkId: hunk.hunkId, mark: hunk.mark, reason: hunk.reason }
       switch (choice) {
-        case 'copy': return void navigator.clipboard?.writeText(newText(hunk)).then(() => room.say('Copied'), () => room.say('The browser does not allow copying here'))
+        case 'copy': return void copy(newText(hunk))
         case 'reopen': return void room.mark([unit], 'open', { words: `Open again: ${linesOf(hunk).toLowerCase()}` })
         case 'accept': return decider.accept()
         case 'reject': return decider.reject()

@@ -56,8 +56,8 @@ function Hunks({ room, review, file, off, two, wrap, act, open }: FilePageProps 
     return (
       <div class="whole-file">
         <FileFacts file={file} />
-        <p>{count(file.added + file.removed, 'changed line')}. It is read when you ask for it.</p>
-        <button type="button" class="btn" disabled={off || room.acting.value} onClick={() => void room.loadHuge(file.path)}>{room.acting.value ? 'Reading' : 'Load this file'}</button>
+        <Large room={room} file={file} off={off} />
+        <Decided room={room} file={file} off={off} />
       </div>
     )
   if (file.hunks.length === 0)
@@ -65,20 +65,19 @@ function Hunks({ room, review, file, off, two, wrap, act, open }: FilePageProps 
       <div class={`whole-file ${file.mark === 'open' ? 'on' : ''}`}>
         <FileFacts file={file} />
         <p>{withoutLines(file)}</p>
-        {file.mark !== 'open' && <MarkTag mark={file.mark} />}
-        {file.reason && <p class="reason"><span>Why</span> {inert(file.reason)}</p>}
-        {file.mark !== 'open' && <button type="button" class="btn quiet" disabled={off} onClick={() => void room.mark([{ path: file.path, hunkId: null }], 'open', { words: 'Open again' })}><Icon name="i-undo" />Take the decision back</button>}
+        <Decided room={room} file={file} off={off} />
       </div>
     )
   return (
     <>
       <FileFacts file={file} />
+      {file.huge && file.mark !== 'open' && <div class="whole-file"><Decided room={room} file={file} off={off} /></div>}
       {file.hunks.map((hunk) => (
         <HunkCard
           key={hunk.hunkId} hunk={hunk} language={language} two={two} wrap={wrap} comments={comments.filter((comment) => within(hunk, comment))}
-          current={room.place.value.hunkId === hunk.hunkId}
-          onFocus={() => (room.place.value = { path: file.path, hunkId: hunk.hunkId })}
-          onMenu={() => (open.value = { sheet: 'hunk', hunk, path: file.path })}
+          current={room.place.value.hunkId === (file.huge ? null : hunk.hunkId)}
+          onFocus={() => (room.place.value = { path: file.path, hunkId: file.huge ? null : hunk.hunkId })}
+          onMenu={file.huge ? null : () => (open.value = { sheet: 'hunk', hunk, path: file.path })}
           onLine={off ? null : (at) => (open.value = { sheet: 'comment', at, hunk, path: file.path })}
           onUncomment={off ? null : (commentId) => void room.uncomment(commentId)}
         />
@@ -87,6 +86,33 @@ function Hunks({ room, review, file, off, two, wrap, act, open }: FilePageProps 
         <button type="button" class="btn quiet" disabled={off} onClick={() => act.whole('reject-file')}>Reject the file</button>
         <button type="button" class="btn quiet" disabled={off} onClick={() => act.whole('accept-file')}>Accept the file</button>
       </div>
+    </>
+  )
+}
+
+interface OfFile { room: ReviewRoom; file: ReviewFile; off: boolean }
+
+function Large({ room, file, off }: OfFile) {
+  const lines = count(file.added + file.removed, 'changed line')
+  // What was accepted or taken out does not differ any more: there is nothing to read.
+  if (file.mark === 'accepted' || file.mark === 'rejected') return <p>{lines}.</p>
+  if (room.tooLarge(file.path)) return <p>{lines}, more than can be shown here. Accept or reject it as a whole, or read it in the terminal.</p>
+  return (
+    <>
+      <p>{lines}. It is read when you ask for it, and decided as a whole.</p>
+      <button type="button" class="btn" disabled={off || room.acting.value} onClick={() => void room.loadHuge(file.path)}>{room.acting.value ? 'Reading' : 'Load this file'}</button>
+    </>
+  )
+}
+
+/** What was decided about a whole file, and the way back. */
+function Decided({ room, file, off }: OfFile) {
+  if (file.mark === 'open') return null
+  return (
+    <>
+      <MarkTag mark={file.mark} />
+      {file.reason && <p class="reason"><span>Why</span> {inert(file.reason)}</p>}
+      <button type="button" class="btn quiet" disabled={off} onClick={() => void room.mark([{ path: file.path, hunkId: null }], 'open', { words: 'Open again' })}><Icon name="i-undo" />Take the decision back</button>
     </>
   )
 }

@@ -10,7 +10,8 @@ interface HunkCardProps {
   hunk: Hunk; current: boolean; language: string | null; two: boolean; wrap: boolean
   comments: readonly ReviewComment[]
   onFocus: () => void
-  onMenu: () => void
+  /** Null where it is not decided by itself. */
+  onMenu: (() => void) | null
   onLine: ((at: LineAt) => void) | null
   onUncomment: ((commentId: string) => void) | null
 }
@@ -31,12 +32,12 @@ export function HunkCard({ hunk, current, language, two, wrap, comments, onFocus
         <h3><b>{words}</b> {hunk.section !== '' && <span class="section"><Shown text={hunk.section} /></span>}</h3>
         {hunk.mark === 'open' ? <Delta {...changeOf(hunk.lines)} /> : <MarkTag mark={hunk.mark} />}
         {hunk.mark === 'open'
-          ? <button type="button" class="icon" aria-label={`More about ${words.toLowerCase()}`} onClick={onMenu}><Icon name="i-more" /></button>
+          ? onMenu && <button type="button" class="icon" aria-label={`More about ${words.toLowerCase()}`} onClick={onMenu}><Icon name="i-more" /></button>
           : <button type="button" class="icon" aria-expanded={open} aria-label={open ? `Fold ${words.toLowerCase()}` : `Unfold ${words.toLowerCase()}`} onClick={() => setUnfolded(!open)}><Icon name="i-down" class={open ? 'turned' : ''} /></button>}
       </header>
       {hunk.reason && open && <p class="reason"><span>Why</span> {inert(hunk.reason)}</p>}
       {open && <Diff hunk={hunk} language={language} two={two} wrap={wrap} comments={comments} onLine={onLine} onUncomment={onUncomment} />}
-      {open && hunk.mark !== 'open' && <footer><button type="button" class="btn quiet" onClick={onMenu}><Icon name="i-undo" />Take back or change</button></footer>}
+      {open && hunk.mark !== 'open' && onMenu && <footer><button type="button" class="btn quiet" onClick={onMenu}><Icon name="i-undo" />Take back or change</button></footer>}
     </article>
   )
 }

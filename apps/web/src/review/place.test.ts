@@ -49,7 +49,7 @@ it('counts what the agent was not told', () => {
 })
 
 it('says what was not done because it is gone', () => {
-  expect([goneWords([]), goneWords(['a']), goneWords(['a', 'b'])]).toEqual([null, 'This change is no longer in the tree; nothing was done with it.', '2 changes are no longer in the tree; nothing was done with them.'])
+  expect([goneWords([], null), goneWords(['a'], null), goneWords(['a', 'b'], null), goneWords(['a'], 'the submodule a cannot be put back here')]).toEqual([null, 'This change is no longer in the tree; nothing was done with it.', '2 changes are no longer in the tree; nothing was done with them.', 'The submodule a cannot be put back here. Nothing was done with it.'])
 })
 
 it('gives the new side between the first and the last change to edit', () => {

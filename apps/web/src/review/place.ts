@@ -5,7 +5,8 @@ import type { Hunk, HunkMark, Review, ReviewFile } from '@berth/wire/review'
 export interface Unit { readonly path: string; readonly hunkId: string | null; readonly mark: HunkMark; readonly reason: string | null }
 
 export function unitsOfFile(file: ReviewFile): Unit[] {
-  if (file.hunks.length === 0) return [{ path: file.path, hunkId: null, mark: file.mark, reason: file.reason }]
+  // A huge file is decided as a whole, also when it was loaded to be read.
+  if (file.hunks.length === 0 || file.huge) return [{ path: file.path, hunkId: null, mark: file.mark, reason: file.reason }]
   return file.hunks.map((hunk) => ({ path: file.path, hunkId: hunk.hunkId, mark: hunk.mark, reason: hunk.reason }))
 }
 
@@ -75,9 +76,10 @@ export function totalsOf(files: readonly Pick<ReviewFile, 'added' | 'removed'>[]
   return files.reduce((sum, file) => ({ added: sum.added + file.added, removed: sum.removed + file.removed }), { added: 0, removed: 0 })
 }
 
-/** Hunks that were decided about while they had changed; their names are the server's. */
-export function goneWords(gone: readonly string[]): string | null {
+/** Hunks that were decided about while they had changed, or that the machine could not take out. */
+export function goneWords(gone: readonly string[], because: string | null): string | null {
   if (gone.length === 0) return null
+  if (because !== null) return `${because.charAt(0).toUpperCase()}${because.slice(1)}. Nothing was done with ${gone.length === 1 ? 'it' : `${gone.length} changes`}.`
   return gone.length === 1 ? 'This change is no longer in the tree; nothing was done with it.' : `${gone.length} changes are no longer in the tree; nothing was done with them.`
 }
 

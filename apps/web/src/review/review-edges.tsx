@@ -5,6 +5,7 @@ import { inert } from '../ui/inert.ts'
 import { Delta } from '../rooms/shown.tsx'
 import { count } from '../rooms/words.ts'
 import type { Decider } from './decider.ts'
+import { look } from './look.ts'
 import { totalsOf, unitsOf, unitsOfFile, unsentOf, unsentWords, type Unit } from './place.ts'
 import type { ReviewRoom } from './review-state.ts'
 import { linesOf } from './rows.ts'
@@ -12,7 +13,7 @@ import { linesOf } from './rows.ts'
 /** More marks than this are a pattern, not a count. */
 const BARS = 40
 
-export function Progress({ room, review, off, onMenu, onCheckpoints }: { room: ReviewRoom; review: Review; off: boolean; onMenu: () => void; onCheckpoints: () => void }) {
+export function Progress({ room, review, off, act, onMenu, onCheckpoints }: { room: ReviewRoom; review: Review; off: boolean; act: Decider; onMenu: () => void; onCheckpoints: () => void }) {
   const { decided, total } = review.progress
   return (
     <header class="progress">
@@ -20,6 +21,7 @@ export function Progress({ room, review, off, onMenu, onCheckpoints }: { room: R
         <h2>{count(review.files.length, 'file')} <Delta {...totalsOf(review.files)} /></h2>
         <p>{total === 0 ? 'nothing to decide' : <><b>{decided} of {total}</b> decided</>}</p>
         <button type="button" class="icon" aria-label="Take the last decision back" disabled={off || !room.canUndo.value} onClick={room.undo}><Icon name="i-undo" /></button>
+        <button type="button" class="icon widen" aria-label="Wide: the conversation makes room (w)" aria-pressed={look.value.full} onClick={act.widen}><svg class="i" viewBox="0 0 20 20" aria-hidden="true"><path d="M3.5 4.5h13v11h-13zM10 4.5v11" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round" /></svg></button>
         <button type="button" class="icon only-wide" aria-label="Checkpoints" onClick={onCheckpoints}><Icon name="i-history" /></button>
         <button type="button" class="icon" aria-label="More about the review" onClick={onMenu}><Icon name="i-more" /></button>
       </div>

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
-import { attempt, client, now, offlineSince } from '../state/session.ts'
+import { attempt, client, now, offlineSince, route } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
@@ -27,7 +27,7 @@ adoptStyle(css)
 /** A running turn changes the tree all the time; it is read again at most this often. */
 const READ_AGAIN_MS = 3000
 /** Two columns of code need this much. */
-const TWO_COLUMNS_PX = 860
+const TWO_COLUMNS_PX = 780
 const PHONE_CODE_PX = 11.5
 const CODE_PX = 12.5
 
@@ -45,6 +45,8 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
   useEffect(() => {
     const element = box.current
     if (!element) return
+    // Who came here to review can begin with a key.
+    if (document.activeElement === document.body && route.value.at === 'workspace' && route.value.pane === 'changes') element.focus({ preventScroll: true })
     const observer = new ResizeObserver(([entry]) => (wide.value = (entry?.contentRect.width ?? 0) >= TWO_COLUMNS_PX))
     observer.observe(element)
     const fingers = listenToFingers(element, {
@@ -57,14 +59,16 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
       fingers()
     }
   }, [room])
-  const { columns, wrap, fontPx } = look.value
+  const { columns, wrap, fontPx, full } = look.value
+  // A question is never hidden by a review.
+  useWidened(box, full && workspace.needsYou === 0)
   const two = wide.value && columns !== 'one'
   const file = review?.files.find((candidate) => candidate.path === room.place.value.path) ?? null
   return (
-    <div class="review" ref={box} style={fontPx === null ? undefined : { '--diff-px': `${fontPx}px` }}>
+    <div class="review" ref={box} tabIndex={-1} data-sized={fontPx !== null || undefined} style={fontPx === null ? undefined : { '--diff-px': `${fontPx}px` }}>
       {review === null ? <Before room={room} workspace={workspace} /> : (
         <>
-          <Progress room={room} review={review} off={off} onMenu={() => (open.value = { sheet: 'review' })} onCheckpoints={() => (open.value = { sheet: 'checkpoints' })} />
+          <Progress room={room} review={review} off={off} act={act} onMenu={() => (open.value = { sheet: 'review' })} onCheckpoints={() => (open.value = { sheet: 'checkpoints' })} />
           <Stale room={room} workspace={workspace} />
           <FilePage room={room} review={review} file={file} off={off} two={two} wrap={wrap} act={act} open={open} />
           <RefusalLine refusal={open.value === null && room.asOf.value === null ? room.refusal.value : null} onDismiss={() => (room.refusal.value = null)} />
@@ -74,6 +78,15 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
       {review && open.value && <Sheets workspace={workspace} room={room} review={review} file={file} off={off} wide={wide.value} act={act} open={open.value} onClose={() => (open.value = null)} onOpen={(next) => (open.value = next)} />}
     </div>
   )
+}
+
+/** The conversation beside it makes room for two columns; leaving the room gives it back. */
+function useWidened(box: { readonly current: HTMLElement | null }, full: boolean): void {
+  useEffect(() => {
+    const session = box.current?.closest('.session')
+    session?.toggleAttribute('data-widened', full)
+    return () => session?.removeAttribute('data-widened')
+  }, [full])
 }
 
 /** At once, at the end of a turn, and while it runs now and then: the events of the workspace say that something happened. */

@@ -26,6 +26,8 @@ export interface ReviewRoom {
   readonly canUndo: ReadonlySignal<boolean>
   read(): Promise<void>
   loadHuge(path: string): Promise<void>
+  /** It was asked for, and is more than can be shown. */
+  tooLarge(path: string): boolean
   mark(units: readonly Pick<Unit, 'path' | 'hunkId'>[], mark: Mark, rest: { reason?: string; words: string }): Promise<boolean>
   undo(): void
   edit(at: { path: string; hunkId: string }, text: string): Promise<boolean>
@@ -47,11 +49,14 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   const stop = new AbortController()
   let begun = false
   let timer: ReturnType<typeof setTimeout> | undefined
-  /** Huge files that were asked for stay open over a fresh reading. */
-  const opened = new Map<string, Review['files'][number]>()
+  /** Huge files that were asked for stay open over a fresh reading, with the tree in which they were read. */
+  const opened: Opened = new Map()
 
   const show = (next: Review) => {
-    const files = next.files.map((file) => (file.huge && file.hunks.length === 0 ? (opened.get(file.path) ?? file) : file))
+    const files = next.files.map((file) => {
+      const read = file.huge && file.hunks.length === 0 ? opened.get(file.path) : undefined
+      return read ? { ...file, hunks: read.hunks.map((hunk) => ({ ...hunk, mark: file.mark })) } : file
+    })
     review.value = { ...next, files }
     place.value = settle(review.value, place.value, begun)
     begun = true
@@ -100,15 +105,17 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   }
   return {
     review, asOf, refusal, loading, acting, place, said, read, say,
+    tooLarge: (path) => opened.get(path)?.hunks.length === 0,
     async loadHuge(path) {
       await act(async () => {
-        const file = (await client.getReview({ id, only: path })).files.find((candidate) => candidate.path === path)
+        const { tree, files } = await client.getReview({ id, only: path })
+        const file = files.find((candidate) => candidate.path === path)
         if (!file || !review.value) return
-        opened.set(path, file)
+        opened.set(path, { tree, hunks: file.hunks })
         show(review.value)
       })
     },
-    ...marking({ id, review, place, act, fresh, say }),
+    ...marking({ id, review, opened, place, act, fresh, say }),
     ...remarks({ id, review, act, fresh, say }),
     close() {
       stop.abort()
@@ -117,26 +124,35 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   }
 }
 
-interface MarkDeps extends RemarkDeps { place: Signal<Place>; say(text: string, undo?: () => void): void }
+type Opened = Map<string, { readonly tree: string; readonly hunks: Review['files'][number]['hunks'] }>
+interface MarkDeps extends RemarkDeps { opened: Opened; place: Signal<Place>; say(text: string, undo?: () => void): void }
 
-function marking({ id, review, place, act, fresh, say }: MarkDeps): Pick<ReviewRoom, 'mark' | 'undo' | 'canUndo'> {
+function marking({ id, review, opened, place, act, fresh, say }: MarkDeps): Pick<ReviewRoom, 'mark' | 'undo' | 'canUndo'> {
   const canUndo = signal(false)
   const past: { units: readonly Pick<Unit, 'path' | 'hunkId'>[]; words: string }[] = []
-  const send = async (units: readonly Pick<Unit, 'path' | 'hunkId'>[], mark: Mark, reason?: string): Promise<string[]> => {
+  const send = async (units: readonly Pick<Unit, 'path' | 'hunkId'>[], mark: Mark, reason?: string): Promise<{ gone: string[]; because: string | null }> => {
     const gone: string[] = []
+    let because: string | null = null
+    // A huge file is decided as it was when it was read, which may be a while ago.
+    const [first] = units
+    const read = units.length === 1 && first?.hunkId === null ? opened.get(first.path) : undefined
     for (let at = 0; at < units.length; at += MARKS_AT_ONCE) {
       const marks = units.slice(at, at + MARKS_AT_ONCE).map(({ path, hunkId }) => ({ path, mark, ...(hunkId === null ? {} : { hunkId }), ...(reason ? { reason } : {}) }))
-      const answer = await client.markHunks({ id, tree: review.value?.tree ?? '', marks })
+      const answer = await client.markHunks({ id, tree: read?.tree ?? review.value?.tree ?? '', marks })
+      if (read && answer.gone.length > 0) opened.delete(first?.path ?? '')
       fresh(answer.review)
       gone.push(...answer.gone)
+      because = answer.because ?? because
     }
-    return gone
+    return { gone, because }
   }
   const undo = () => {
-    const last = past.pop()
+    const last = past.at(-1)
     if (!last) return
-    canUndo.value = past.length > 0
+    // While something else is under way nothing is taken back, and nothing is forgotten.
     void act(async () => {
+      past.pop()
+      canUndo.value = past.length > 0
       await send(last.units, 'open')
       const [first] = last.units
       if (first) place.value = { path: first.path, hunkId: first.hunkId }
@@ -146,8 +162,9 @@ function marking({ id, review, place, act, fresh, say }: MarkDeps): Pick<ReviewR
   return {
     canUndo, undo,
     mark: (units, mark, { reason, words }) => act(async () => {
-      const gone = goneWords(await send(units, mark, reason))
-      if (gone) return say(gone)
+      const { gone, because } = await send(units, mark, reason)
+      const undone = goneWords(gone, because)
+      if (undone) return say(undone)
       if (mark === 'open') return say(words)
       past.push({ units, words })
       canUndo.value = true

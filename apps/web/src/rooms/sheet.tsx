@@ -15,12 +15,25 @@ interface SheetProps { title: ComponentChildren; children: ComponentChildren; /*
 export function Sheet({ title, children, foot, wide = false, onClose, onSubmit }: SheetProps) {
   const box = useRef<HTMLDialogElement>(null)
   const label = useId()
+  const close = useRef(onClose)
+  close.current = onClose
   useEffect(() => {
     const dialog = box.current
     if (!dialog) return
     const before = document.activeElement
     dialog.showModal()
+    // A button that is switched off under the focus leaves it to the page behind, whose keys are not meant now.
+    const elsewhere = new AbortController()
+    document.addEventListener('keydown', (event) => {
+      if (event.target instanceof Node && dialog.contains(event.target)) return
+      event.stopImmediatePropagation()
+      if (event.key === 'Escape') {
+        event.preventDefault()
+        close.current()
+      }
+    }, { signal: elsewhere.signal, capture: true })
     return () => {
+      elsewhere.abort()
       dialog.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
     }
