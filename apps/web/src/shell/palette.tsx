@@ -10,6 +10,7 @@ import { Icon, placeOf, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { actionsOf } from './actions.ts'
 import { closeSheet } from './dialog.tsx'
+import { ranked } from './ranked.ts'
 import { lazySheet, sheet } from './sheets.ts'
 
 interface Entry { readonly group: string; readonly icon: string; readonly label: string; readonly detail: string; readonly keys?: readonly string[]; readonly tone?: string; run(): void }
@@ -37,8 +38,7 @@ export function Palette() {
     return () => stop.abort()
   }, [query])
   const sign = /^[>@/]/.exec(text.value)?.[0]
-  const entries = [...(sign === '@' || sign === '/' ? [] : commands()), ...(sign === '>' || sign === '/' ? [] : places()), ...(sign === '/' || sign === undefined ? files.value : [])]
-    .filter((entry) => entry.group === 'Files' || matches(entry, query)).slice(0, LIMIT)
+  const entries = ranked([...(sign === '@' || sign === '/' ? [] : commands()), ...(sign === '>' || sign === '/' ? [] : places()), ...(sign === '/' || sign === undefined ? files.value : [])], query).slice(0, LIMIT)
   const chosen = Math.min(at.value, entries.length - 1)
   const run = (entry: Entry | undefined) => {
     if (!entry) return
@@ -106,17 +106,6 @@ function places(): Entry[] {
     const { icon, tone, word } = stateOf(workspace)
     return { group: 'Go to', icon, tone, label: workspace.name, detail: `${word.toLowerCase()} · ${placeOf(workspace.repository)}`, run: () => go(pathTo(workspace.id)) }
   })
-}
-
-/** Every letter of the query in order, in the name or what stands beside it. */
-function matches({ label, detail }: Entry, query: string): boolean {
-  const text = `${label} ${detail}`.toLowerCase()
-  let from = 0
-  for (const letter of query.toLowerCase().replaceAll(' ', '')) {
-    from = text.indexOf(letter, from) + 1
-    if (from === 0) return false
-  }
-  return true
 }
 
 function marked(label: string, query: string) {
