@@ -77,10 +77,10 @@ export async function createMachine(home: string, record: MachineRecord): Promis
   return { dir, record }
 }
 
-/** Without a sandbox the machine's uid must reach its directory by itself: a home below /root is no place for it. */
+/** Without a sandbox the machine's uid must reach its directory by itself: a home below /root is no place for it, nor one whose workspaces only the server may enter. */
 async function placeFor(home: string, record: MachineRecord): Promise<string> {
   const below = machineDir(home, record.owner)
-  return record.uid === null || record.isolation === 'sandbox' || await everybodyReaches(home) ? below : outsideDir(record.owner)
+  return record.uid === null || record.isolation === 'sandbox' || await everybodyReaches(dirname(below)) ? below : outsideDir(record.owner)
 }
 
 /** Also by root without its power over other users' files, which it lacks while it makes a sandbox with two users. */
