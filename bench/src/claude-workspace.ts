@@ -35,6 +35,8 @@ export async function startClaudeWorkspace(scenarios: Scenarios, words: readonly
   }
   try {
     mkdirSync(join(product.home, 'providers'), { recursive: true })
+    // Without a sandbox the machine's user goes to its directory by itself.
+    mkdirSync(join(product.home, 'workspaces'), { mode: 0o711 })
     writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
     writeFileSync(join(source, 'README.md'), '# bench\n')
     const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--accept-no-isolation', '--prompt', 'please [[say ready]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', 'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1', '--no-open', '-y', '--name', 'bench', ...words], { withinMs: 300_000 })
