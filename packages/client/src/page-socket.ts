@@ -211,12 +211,10 @@ function createConnection(options: PageSocketOptions, heard: Heard) {
   const pings = setInterval(() => { if (!hidden()) probe() }, PING_MS)
   const unlisten = listen(look)
   connect()
-
   function close(): void {
     closed = true
-    clearInterval(pings)
     grace.stop()
-    for (const timer of [retry, silence]) clearTimeout(timer)
+    for (const timer of [retry, silence, pings]) clearTimeout(timer)
     unlisten()
     drop()
   }

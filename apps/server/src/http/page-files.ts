@@ -84,7 +84,7 @@ function prepared(assets: WebAssets): Loaded {
   const [before = '', after = ''] = page.split(APP_MARK)
   const [middle = '', tail = ''] = after.split(BOOT_MARK)
   const needs = NEEDS_MARK.exec(before)
-  const [head = '', rest = ''] = needs === null ? [before, ''] : [before.slice(0, needs.index), before.slice(needs.index + needs[0].length)]
+  const [head, rest] = needs === null ? [before, ''] : [before.slice(0, needs.index), before.slice(needs.index + needs[0].length)]
   // Our own build wrote it.
   const files = JSON.parse(needs?.[1] ?? '{}') as Shell['files']
   const style = /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? ''

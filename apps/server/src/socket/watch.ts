@@ -31,9 +31,7 @@ export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: W
   /** False: it is over. */
   async function once(cursor: { after: number; first: boolean }): Promise<boolean> {
     if (!(await outlet.room()) || stopped) return false
-    const read = await readPage(deps, workspaceId, cursor.after)
-    // Taken off the web while a page watched it.
-    if (read.events.some(({ body }) => body.type === 'workspace.notice' && body['code'] === 'web_off')) await requireHere(deps, workspaceId)
+    const read = await readShown(deps, workspaceId, cursor.after)
     for (const slice of read.events.length === 0 && cursor.first ? [[]] : slices(read.events)) {
       if (!(await outlet.room()) || stopped) return false
       const last = read.events.length === 0 || slice.at(-1)?.seq === read.next
@@ -71,6 +69,13 @@ export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: W
       bell.ring()
     },
   }
+}
+
+/** Throws once it was taken off the web, though a page watches it. */
+async function readShown(deps: WatchDeps, id: WorkspaceId, after: number): ReturnType<typeof readPage> {
+  const read = await readPage(deps, id, after)
+  if (read.events.some(({ body }) => body.type === 'workspace.notice' && body['code'] === 'web_off')) await requireHere(deps, id)
+  return read
 }
 
 async function requireHere({ store }: WatchDeps, id: WorkspaceId): Promise<void> {

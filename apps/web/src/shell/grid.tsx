@@ -47,11 +47,13 @@ function Tile({ workspace }: { workspace: Workspace }) {
   )
 }
 
+/** Their question stands beside them. */
+const ASKING: readonly string[] = ['AskUserQuestion', 'ExitPlanMode']
+
 function lineOf(card: Card): string {
   switch (card.kind) {
     case 'said': return inert(card.text).trim().split('\n')[0] ?? ''
-    // Its question stands beside it.
-    case 'tool': return onlyPlans(card.name) || card.name === 'AskUserQuestion' || card.name === 'ExitPlanMode' ? '' : `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
+    case 'tool': return onlyPlans(card.name) || ASKING.includes(card.name) ? '' : `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
     case 'turn': return card.outcome === 'done' ? 'Turn done' : card.outcome
     case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(questionOf(card.ask))}`
     case 'step': return `${card.title}: ${card.state}`

@@ -13,8 +13,7 @@ export function listenToKeys(): void {
     const command = event.metaKey || event.ctrlKey
     if (command && event.key.toLowerCase() === 'k') {
       event.preventDefault()
-      // Another one over it would leave this one open for the keys when it is closed.
-      return sheet.value === null ? lazySheet('palette') : undefined
+      return openPalette()
     }
     if (event.altKey && /^Digit[1-9]$/.test(event.code)) return openNth(Number(event.code.slice(5)) - 1, event)
     if (command || event.altKey || isTaken(event.target)) return
@@ -23,6 +22,11 @@ export function listenToKeys(): void {
     const act = going ? GOING[event.key] : KEYS[event.key]
     if (act?.() === true) event.preventDefault()
   })
+}
+
+/** Another one over it would leave this one open for the keys when it is closed. */
+function openPalette(): void {
+  if (sheet.value === null) lazySheet('palette')
 }
 
 /** In a field, a dialog or a terminal the keys are theirs. */
