@@ -1,7 +1,7 @@
 /** A workspace with real Claude Code on the scripted model, without a sandbox: what it calls and writes is in reach. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { startScriptedModel } from '@berth/testkit/scripted-model'
 import type { ScriptedModel, Scenarios } from '@berth/testkit/scripted-model'
 import type { Workspace, WorkspaceId } from '@berth/wire'
@@ -11,12 +11,14 @@ import type { ToPage } from '@berth/wire/live'
 import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
 
+const BEGUN_MS = 60_000
+
 export interface ClaudeWorkspace {
   readonly product: Product
   readonly id: WorkspaceId
   readonly workDir: string
-  /** Where the agent says what it displays, and as which session. */
-  door(): { url: string; sessionId: string }
+  /** Where the agent says what it displays, and what it calls its conversation; once it has begun one. */
+  door(): Promise<{ url: string; sessionId: string }>
   close(): Promise<void>
 }
 
@@ -43,17 +45,26 @@ export async function startClaudeWorkspace(scenarios: Scenarios, words: readonly
     const machine = machineDir(product.home, id)
     return {
       product, id, workDir: join(machine, 'work'), close,
-      door() {
+      async door() {
         const [path] = [...new Bun.Glob('**/claude-hooks-*.json').scanSync({ cwd: machine, absolute: true })]
         if (path === undefined) throw new BerthError('not_found', 'the agent\'s settings are not where they were looked for')
         const { hooks } = JSON.parse(readFileSync(path, 'utf8')) as { hooks: { MessageDisplay: { hooks: { url: string }[] }[] } }
-        return { url: hooks.MessageDisplay[0]?.hooks[0]?.url ?? '', sessionId: /claude-hooks-(.*)\.json$/.exec(path)?.[1] ?? '' }
+        return { url: hooks.MessageDisplay[0]?.hooks[0]?.url ?? '', sessionId: await conversationIn(machine) }
       },
     }
   } catch (error) {
     await close().catch(() => {})
     throw error
   }
+}
+
+/** Its transcript is named after it. */
+async function conversationIn(machine: string): Promise<string> {
+  for (const until = performance.now() + BEGUN_MS; performance.now() < until; await Bun.sleep(100)) {
+    const [path] = [...new Bun.Glob('**/.claude/projects/*/*.jsonl').scanSync({ cwd: machine, absolute: true, dot: true })]
+    if (path !== undefined) return basename(path, '.jsonl')
+  }
+  throw new BerthError('timeout', 'the agent began no conversation')
 }
 
 function machineDir(home: string, id: string): string {

@@ -68,7 +68,7 @@ async function atPace(gapMs: number, hand: (piece: number) => Promise<unknown>):
 }
 
 async function throughProduct({ product, id, door }: ClaudeWorkspace, gapMs: number): Promise<number[]> {
-  const { url, sessionId } = door()
+  const { url, sessionId } = await door()
   const messageId = crypto.randomUUID()
   const text = (piece: number): string => `piece ${String(piece).padStart(4, '0')} of the text that the agent writes\n`
   const length = text(0).length
