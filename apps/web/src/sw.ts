@@ -1,8 +1,9 @@
 /**
  * The page's service worker: the shell for starting without a connection, the last answers about changes for reading
- * them there, and notifications with their answers. Plain script, no imports but types: it is one file.
+ * them there, and notifications with their answers. Bundled into one plain script.
  */
 import type { NotifyMessage } from '@berth/wire/settings'
+import { forgetAll, SEEN } from './offline/forget.ts'
 
 /** Filled in by the build: a name that changes with the files, and the files. */
 declare const SHELL_VERSION: string
@@ -27,7 +28,6 @@ interface Worker {
 const worker = self as unknown as Worker
 
 const SHELL = `berth-shell-${SHELL_VERSION}`
-const SEEN = 'berth-seen'
 /** Answers about changes and files, the oldest go first. */
 const SEEN_LIMIT = 60
 /** The review is none of them: its room keeps it, and says from when it is. */
@@ -56,9 +56,15 @@ worker.addEventListener('fetch', (event) => {
 /** What the server draws; without it the shell, which draws what this device kept. */
 async function page(request: Request): Promise<Response> {
   const shell = () => caches.match(SHELL_PAGE)
-  const network = fromServer(request).catch(async () => (await shell()) ?? Response.error())
+  const network = fromServer(request).then(signedIn).catch(async () => (await shell()) ?? Response.error())
   const slow = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PAGE_WITHIN_MS)).then(shell)
   return (await Promise.race([network, slow])) ?? network
+}
+
+/** The server's own answer to who is not, or no longer, signed in. */
+async function signedIn(response: Response): Promise<Response> {
+  if (response.status === 401) await forgetAll().catch(() => undefined)
+  return response
 }
 
 /** Throws where only a tunnel or proxy answers, and the server behind it does not. */

@@ -134,10 +134,21 @@ test('settings-theme: what is chosen for a device is there before any script run
   expect(await (await phone.reload())?.text()).toContain('<html lang="en">')
 }, 60_000)
 
-test('settings-sign-ins: a browser that is revoked is signed out where it stands', async () => {
+test('settings-sign-ins: a browser that is revoked is signed out where it stands, and keeps nothing', async () => {
   const other = await world.open(DESK)
   await other.goto(world.at(demo))
   await other.getByRole('heading', { level: 1, name: 'demo' }).waitFor()
+  const keptThere = () => other.evaluate(async () => {
+    if (!(await indexedDB.databases()).some(({ name }) => name === 'berth')) return -1
+    return new Promise<number>((resolve) => {
+      const opening = indexedDB.open('berth')
+      opening.onsuccess = () => {
+        const counted = opening.result.transaction('kept').objectStore('kept').count()
+        counted.onsuccess = () => resolve((opening.result.close(), counted.result))
+      }
+    })
+  })
+  await eventually(async () => (await keptThere()) >= 3, 'it is kept for reading offline')
   await go('/settings')
   const part = phone.getByRole('region', { name: 'Devices and sign-ins' })
   await part.locator('.setting-row').nth(2).waitFor()
@@ -147,6 +158,8 @@ test('settings-sign-ins: a browser that is revoked is signed out where it stands
   await part.locator('.setting-row').nth(index).getByRole('button', { name: /^Revoke/ }).click()
   await part.locator('.setting-row').nth(index).getByRole('button', { name: /^Revoke/ }).click()
   await other.getByRole('heading', { name: 'This browser is not signed in' }).waitFor({ timeout: 60_000 })
+  // A lost phone keeps nothing of what was read on it.
+  await eventually(async () => (await keptThere()) === 0, 'nothing is kept')
   await other.context().close()
 }, 120_000)
 

@@ -4,13 +4,14 @@ import { request } from '@berth/client'
 import { API_PREFIX } from '@berth/wire/routes'
 import type { Workspace } from '@berth/wire'
 import { beginStream, fresh, streamOf } from '../state/live.ts'
-import { sendAll } from '../state/outbox.ts'
+import { forgetUnsent, sendAll } from '../state/outbox.ts'
 import { readPhrases } from '../state/phrases.ts'
-import { approvals, endpoint, offlineSince, route, workspaces } from '../state/session.ts'
+import { approvals, endpoint, offlineSince, route, signedOut, workspaces } from '../state/session.ts'
 import { say } from '../shell/toast.tsx'
 import { begin } from '../begin.ts'
 import { keepList, keepSession, readList, readSession } from './cache.ts'
 import { keep } from '../rooms/keep.ts'
+import { forgetAll } from './forget.ts'
 
 const KEEP_MS = 2000
 
@@ -26,7 +27,7 @@ export function later(withoutServer: boolean): void {
     const known = workspaces.value
     const open = approvals.value
     const view = at.at === 'workspace' && known?.some(({ id }) => id === at.id) ? streamOf(at.id).view.value : null
-    if (offlineSince.value !== null || known === null) return
+    if (offlineSince.value !== null || known === null || signedOut.value) return clearTimeout(timer)
     clearTimeout(timer)
     timer = setTimeout(() => {
       void keepList({ at: Date.now(), workspaces: known, approvals: open }).catch(() => undefined)
@@ -38,6 +39,9 @@ export function later(withoutServer: boolean): void {
   effect(() => {
     if (offlineSince.value === null) void sendAll()
   })
+  effect(() => {
+    if (signedOut.value) void forgetAll().catch(() => undefined).then(forgetUnsent)
+  })
   // Whoever goes from one session to another without a connection.
   effect(() => {
     const at = route.value
@@ -47,10 +51,12 @@ export function later(withoutServer: boolean): void {
   })
 }
 
+/** Its person asked the browser to spare the connection. */
+const isSparing = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
 const changesKept = new Map<string, string>()
 /** A phone shows a session without its changes; on the way they are to be there. */
 async function keepChanges(workspace: Workspace | undefined): Promise<void> {
-  if (!workspace?.changes || workspace.agentState === 'busy') return
+  if (!workspace?.changes || workspace.agentState === 'busy' || isSparing()) return
   const now = JSON.stringify([workspace.changes, workspace.tail])
   if (changesKept.get(workspace.id) === now) return
   changesKept.set(workspace.id, now)

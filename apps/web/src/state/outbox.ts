@@ -45,6 +45,10 @@ function change(make: (list: readonly Unsent[]) => readonly Unsent[]): void {
 }
 const without = (promptId: PromptId) => change((list) => list.filter((unsent) => unsent.promptId !== promptId))
 
+export function forgetUnsent(): void {
+  change(() => [])
+}
+
 /** Null: it is on its way already. */
 export function takeBack(promptId: PromptId): Unsent | null {
   const found = outbox.value.find((unsent) => unsent.promptId === promptId && promptId !== sending) ?? null
