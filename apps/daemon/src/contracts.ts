@@ -107,6 +107,10 @@ export interface AgentDriver {
   prompt(prompt: { promptId: PromptId; text: string }): Promise<DaemonResult<'session.prompt'>>
   interrupt(): Promise<{ interrupted: boolean }>
   decide(answer: { approvalId: ApprovalId; contentHash: string; decision: Decision; via: string; orphaned: boolean; ageMs: number }): Promise<DaemonResult<'approval.decide'>>
+  /** Where the conversation stands, as a word to come back to; null: at its beginning. Absent: this agent cannot go back. */
+  conversationAt?(): string | null
+  /** The agent goes on from where its conversation stood; null: from its beginning. False: it cannot now. */
+  conversationTo?(place: string | null): Promise<boolean>
   /** For the idle decider. */
   activity(): Pick<ActivityReport, 'agent' | 'turnProgressAgeMs' | 'backgroundTasks' | 'waitingSinceAgeMs'>
   /** Ends the agent and all its processes. */

@@ -81,7 +81,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   let gateway: Gateway | null = null
   const reserved = new Set<number>()
   const hostedUrl = async (): Promise<string> => (gateway ??= openGateway({ openStream })).gitUrl
-  const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, log })
+  const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
   const converger: Converger = createConverger({
     context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, changed: reportSoon,
     live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port),

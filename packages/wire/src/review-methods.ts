@@ -49,5 +49,5 @@ export const reviewMethods = {
   'review.apply': { params: z.object({ key: z.string().max(64), patch: Packed, reverse: z.boolean(), moves: Moves, /** Touch nothing: `applied` says whether the tree is already as it would be. */ check: z.boolean().default(false) }), result: z.object({ applied: z.boolean(), checkpoint: z.string().nullable() }) },
   'git.commit': { params: z.object({ key: z.string().max(64), message: z.string(), /** Commit this tree instead of the worktree's. */ tree: tree.nullable(), push: z.boolean() }), result: z.object({ commit: z.string(), branch: z.string(), pushed: z.boolean(), detail: z.string().nullable() }) },
   'git.checkpoints': { params: z.object({ limit: z.number().int().max(500) }), result: z.array(z.object({ commit: z.string(), reason: z.string(), at: z.number(), files: z.number().int() })) },
-  'git.rewind': { params: z.object({ key: z.string().max(64), commit: z.string().regex(/^[0-9a-f]{7,64}$/) }), result: z.object({ before: z.string(), files: z.number().int() }) },
+  'git.rewind': { params: z.object({ key: z.string().max(64), commit: z.string().regex(/^[0-9a-f]{7,64}$/), /** The agent's too, where it can. */ conversation: z.boolean().default(false) }), result: z.object({ before: z.string(), files: z.number().int(), conversation: z.enum(['kept', 'rewound', 'unsupported']).default('kept') }) },
 } as const

@@ -67,11 +67,11 @@ export async function checkpointsOf(deps: ServiceDeps, id: WorkspaceId): Promise
   })
 }
 
-/** No agent of today can be made to forget what it did from outside, so `conversation` is answered honestly. */
-export async function rewindTo(deps: ServiceDeps, id: WorkspaceId, request: { commit: string; conversation: boolean; by: string }): Promise<{ before: string; files: number; conversation: 'kept' | 'unsupported' }> {
+export async function rewindTo(deps: ServiceDeps, id: WorkspaceId, request: { commit: string; conversation: boolean; by: string }): Promise<{ before: string; files: number; conversation: 'kept' | 'rewound' | 'unsupported' }> {
   const record = await requireMachine(deps, id)
   requireIdle({ busy: isBusy(record) }, 'go back when it ended')
-  const { before, files } = await deps.daemons.call(id, 'git.rewind', { key: crypto.randomUUID(), commit: request.commit }, { withinMs: TREE_WITHIN_MS })
+  const { before, files, conversation } = await deps.daemons.call(id, 'git.rewind', { key: crypto.randomUUID(), commit: request.commit, conversation: request.conversation }, { withinMs: TREE_WITHIN_MS })
   await deps.store.reviews.change(id, { dropAccepted: true, event: { by: request.by, what: 'rewind', detail: `went back to ${request.commit.slice(0, 10)}: ${files} files` } }, deps.clock.now())
-  return { before, files, conversation: request.conversation ? 'unsupported' : 'kept' }
+  // A daemon that does not know the wish keeps it as it is.
+  return { before, files, conversation: request.conversation && conversation === 'kept' ? 'unsupported' : conversation }
 }

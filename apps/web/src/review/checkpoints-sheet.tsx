@@ -24,7 +24,7 @@ export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { works
     acting.value = true
     try {
       const done = await client.rewind({ id: workspace.id, commit: to.commit, conversation: conversation.value })
-      const undo = () => void client.rewind({ id: workspace.id, commit: done.before, conversation: false }).then(() => onRewound('Back to where you were', () => {}), (error: unknown) => (refusal.value = refusalOf(error)))
+      const undo = () => void client.rewind({ id: workspace.id, commit: done.before, conversation: done.conversation === 'rewound' }).then(() => onRewound('Back to where you were', () => {}), (error: unknown) => (refusal.value = refusalOf(error)))
       onRewound(`${count(done.files, 'file')} went back to ${when(to.at, now.value)}. ${CONVERSATION[done.conversation]}`, undo)
       onClose()
     } catch (error) {

@@ -31,15 +31,21 @@ export function HunkCard({ hunk, current, language, two, wrap, comments, onFocus
       <header>
         <h3><b>{words}</b> {hunk.section !== '' && <span class="section"><Shown text={hunk.section} /></span>}</h3>
         {hunk.mark === 'open' ? <Delta {...changeOf(hunk.lines)} /> : <MarkTag mark={hunk.mark} />}
-        {hunk.mark === 'open'
-          ? onMenu && <button type="button" class="icon" aria-label={`More about ${words.toLowerCase()}`} onClick={onMenu}><Icon name="i-more" /></button>
-          : <button type="button" class="icon" aria-expanded={open} aria-label={open ? `Fold ${words.toLowerCase()}` : `Unfold ${words.toLowerCase()}`} onClick={() => setUnfolded(!open)}><Icon name="i-down" class={open ? 'turned' : ''} /></button>}
+        {hunk.mark === 'open' ? <More words={words} onMenu={onMenu} /> : <Fold words={words} open={open} onFold={() => setUnfolded(!open)} />}
       </header>
       {hunk.reason && open && <p class="reason"><span>Why</span> {inert(hunk.reason)}</p>}
       {open && <Diff hunk={hunk} language={language} two={two} wrap={wrap} comments={comments} onLine={onLine} onUncomment={onUncomment} />}
       {open && hunk.mark !== 'open' && onMenu && <footer><button type="button" class="btn quiet" onClick={onMenu}><Icon name="i-undo" />Take back or change</button></footer>}
     </article>
   )
+}
+
+function More({ words, onMenu }: { words: string; onMenu: (() => void) | null }) {
+  return onMenu && <button type="button" class="icon" aria-label={`More about ${words.toLowerCase()}`} onClick={onMenu}><Icon name="i-more" /></button>
+}
+
+function Fold({ words, open, onFold }: { words: string; open: boolean; onFold: () => void }) {
+  return <button type="button" class="icon" aria-expanded={open} aria-label={`${open ? 'Fold' : 'Unfold'} ${words.toLowerCase()}`} onClick={onFold}><Icon name="i-down" class={open ? 'turned' : ''} /></button>
 }
 
 export const MARKS: Record<HunkMark, { word: string; tone: string; icon: string }> = {

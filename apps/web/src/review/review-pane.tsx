@@ -93,12 +93,18 @@ function useWidened(box: { readonly current: HTMLElement | null }, full: boolean
 function useReadAgain(room: ReviewRoom, workspace: Workspace): void {
   const last = useRef(0)
   useEffect(() => {
-    const wait = Math.max(0, last.current + READ_AGAIN_MS - Date.now())
-    const timer = setTimeout(() => {
+    const stop = new AbortController()
+    const read = () => {
+      // Up to megabytes, which nobody reads in a pocket.
+      if (document.hidden) return document.addEventListener('visibilitychange', read, { once: true, signal: stop.signal })
       last.current = Date.now()
       void room.read()
-    }, wait)
-    return () => clearTimeout(timer)
+    }
+    const timer = setTimeout(read, Math.max(0, last.current + READ_AGAIN_MS - Date.now()))
+    return () => {
+      clearTimeout(timer)
+      stop.abort()
+    }
   }, [room, workspace.tail, workspace.agentState, workspace.phase, offlineSince.value === null])
 }
 

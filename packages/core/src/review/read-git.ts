@@ -53,7 +53,8 @@ export function readChanges(answer: GitAnswer, hash: HashBytes): Changes {
       continue
     }
     // What did not fit is like a huge file: known, decided as a whole, read alone when somebody asks.
-    files.push(fileOf(raw, { counts, huge: counts !== null && ((huge && !answer.whole) || lacks), sections: lacks ? [] : mine, sizes: answer.sizes, conflict: unmerged.has(path), hash }))
+    const unread = needs === 0 || lacks
+    files.push(fileOf(raw, { counts, huge: counts !== null && unread, sections: unread ? [] : mine, sizes: answer.sizes, conflict: unmerged.has(path), hash }))
   }
   if (at < sections.length) throw garbled('there are more patches than files')
   return { files, omitted }

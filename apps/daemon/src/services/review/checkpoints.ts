@@ -71,7 +71,7 @@ async function prune(git: SafeGit): Promise<void> {
 }
 
 /** Untracked files go and come back too; ignored ones are left alone. HEAD and the index stay. */
-export async function rewind(deps: Deps, wanted: string): Promise<DaemonResult<'git.rewind'>> {
+export async function rewind(deps: Deps, wanted: string): Promise<{ before: string; files: number; /** Null: what the workspace began with. */ target: string | null }> {
   const found = (await listCheckpoints(deps.git, KEPT_CHECKPOINTS + 1)).filter(({ commit }) => commit.startsWith(wanted))
   const [target] = found
   if (target === undefined || new Set(found.map(({ commit }) => commit)).size > 1) throw new BerthError('not_found', `there is no checkpoint ${wanted}`, { hint: 'see `berth checkpoints <workspace>`' })
@@ -81,6 +81,6 @@ export async function rewind(deps: Deps, wanted: string): Promise<DaemonResult<'
     const before = await keepCheckpoint(deps, snapshot, 'before a rewind')
     const files = await changedFiles(deps, snapshot.tree, to)
     await switchWorktree(deps.git, snapshot, to)
-    return { before, files }
+    return { before, files, target: 'ref' in target ? target.commit : null }
   })
 }

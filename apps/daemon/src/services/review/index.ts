@@ -3,10 +3,11 @@ import type { DaemonMethod } from '@berth/wire/daemon'
 import { unpack } from '@berth/wire/git-bytes'
 import { PATCH_LIMIT_BYTES } from '@berth/wire/review-methods'
 import type { reviewMethods } from '@berth/wire/review-methods'
-import type { AsAgent, CallHandlers, Journal } from '../../contracts.ts'
+import type { AgentDriver, AsAgent, CallHandlers, Journal } from '../../contracts.ts'
 import { applyChange, checkChange } from './apply.ts'
 import { keepCheckpoint, listCheckpoints, rewind } from './checkpoints.ts'
 import type { Deps } from './checkpoints.ts'
+import { createConversations } from './conversations.ts'
 import { commitTree } from './commit.ts'
 import { readReview } from './read.ts'
 import { changeTree, withSnapshot } from './side-index.ts'
@@ -26,6 +27,8 @@ export interface ReviewDeps {
   readonly workDir: string
   readonly journal: Journal
   readonly hostedUrl: () => Promise<string>
+  /** Whose conversation goes back with the files; absent or null: nobody's. */
+  readonly agent?: () => Pick<AgentDriver, 'conversationAt' | 'conversationTo'> | null
   readonly log: (line: string) => void
 }
 export type ReviewMethod = Extract<DaemonMethod, keyof typeof reviewMethods>
@@ -60,6 +63,7 @@ export function createReview(deps: ReviewDeps): ReviewService {
       return answer
     })
   }
+  const conversations = createConversations({ journal, agent: () => deps.agent?.() ?? null })
 
   return {
     calls: (named) => ({
@@ -79,16 +83,27 @@ export function createReview(deps: ReviewDeps): ReviewService {
       'review.apply': async ({ key, patch, reverse, moves, check }) => {
         const unpacked = await unpack(patch, PATCH_LIMIT_BYTES)
         if (check) return onTree((tools) => checkChange(tools, { patch: unpacked, reverse, moves: moves ?? [] }))
-        return once(key, () => onTree((tools) => applyChange(tools, { patch: unpacked, reverse, moves: moves ?? [] }, intention(journal, key))))
+        return once(key, async () => {
+          const done = await onTree((tools) => applyChange(tools, { patch: unpacked, reverse, moves: moves ?? [] }, intention(journal, key)))
+          if (done.checkpoint !== null) conversations.remember(done.checkpoint, conversations.now())
+          return done
+        })
       },
       'git.commit': ({ key, ...request }) => once(key, () => onTree((tools) => commitTree(tools, request, { url: deps.hostedUrl, name: named().name }))),
       'git.checkpoints': ({ limit }) => onTree(({ git }) => listCheckpoints(git, limit)),
-      'git.rewind': ({ key, commit }) => once(key, () => onTree((tools) => rewind(tools, commit))),
+      'git.rewind': ({ key, commit, conversation }) => once(key, async () => {
+        const before = conversations.now()
+        const done = await onTree((tools) => rewind(tools, commit))
+        conversations.remember(done.before, before)
+        return { before: done.before, files: done.files, conversation: conversation ? await conversations.goTo(done.target) : 'kept' }
+      }),
     }),
     turnEnded() {
       const turn = Number(journal.get(TURNS) ?? 0) + 1
       journal.set(TURNS, String(turn))
+      const place = conversations.now()
       void onTree((tools) => withSnapshot(tools, (snapshot) => keepCheckpoint(tools, snapshot, `end of turn ${turn}`)))
+        .then((commit) => { conversations.remember(commit, place) })
         .catch((cause: unknown) => { deps.log(`no checkpoint at the end of a turn: ${cause instanceof Error ? cause.message : String(cause)}`) })
     },
     settled: async () => { await last },

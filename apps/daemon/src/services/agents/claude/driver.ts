@@ -13,6 +13,7 @@ import { createApprovalBook } from './approval-book.ts'
 import { createCondition } from './condition.ts'
 import { createConversation } from './conversation.ts'
 import { openDisplayDoor, type DisplayDoor } from './display-door.ts'
+import { createGoingBack } from './going-back.ts'
 import { createHookHandler, type HookMeanings } from './hook-events.ts'
 import { createInjector } from './injector.ts'
 import { claudeEnvironment, configDirOf, hasLogin, PINNED_VERSION } from './launch.ts'
@@ -70,6 +71,15 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       return { interrupted }
     },
     decide: (answer) => permissions.decide(answer),
+    conversationAt: () => session.goingBack.at(),
+    async conversationTo(place) {
+      await looking.now()
+      // Only between turns: what is under way would be lost without a word.
+      if ((condition.base !== 'idle' && condition.base !== 'exited') || turns.current() !== null || injector.held() > 0) return false
+      if (!(await session.goingBack.to(place))) return false
+      await lifecycle.begin()
+      return true
+    },
     activity: () => ({
       agent: condition.state(),
       turnProgressAgeMs: turns.current() === null && condition.base !== 'busy' ? null : (turnEnd.progressAgeMs() ?? 0),
@@ -212,5 +222,5 @@ function createSession(deps: DriverDeps, place: Place) {
     asks: (ask, signal) => permissions.handle(ask, turns.callOf({ tool: ask.payload.tool_name ?? '', input: ask.payload.tool_input ?? {} }), signal),
     stopped(payload) { turnEnd.stopped(payload); looking.in(0) },
   }
-  return { program, lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, hookMeanings, displayed: liveMessages.displayed, wake, look: () => status.look(), leave() { gone.abort(); looking.close() } }
+  return { program, goingBack: createGoingBack({ asAgent: deps.asAgent, conversation: place.conversation, tail }), lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, hookMeanings, displayed: liveMessages.displayed, wake, look: () => status.look(), leave() { gone.abort(); looking.close() } }
 }

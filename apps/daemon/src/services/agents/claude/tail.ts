@@ -13,7 +13,11 @@ const Cursor = z.object({ path: z.string(), inode: z.number(), offset: z.number(
 export interface TranscriptTail {
   /** From now on this file. A path already followed stays where it is. */
   follow(path: string): void
+  /** The same, and what it holds already is known. */
+  followFromEnd(path: string): void
   readonly path: string | null
+  /** How far it was read. */
+  readonly place: { readonly path: string; readonly offset: number } | null
   /** Reads what is new; `onFact` runs inside the transaction. True: something was read. */
   poll(onFact: (fact: Fact) => void): boolean
 }
@@ -29,7 +33,12 @@ export function createTranscriptTail(deps: { journal: Journal; files: AgentFiles
   }
   return {
     follow(path) { if (cursor?.path !== path) move({ path, inode: 0, offset: 0 }) },
+    followFromEnd(path) {
+      const head = files.readFrom(path, 0, 0)
+      move({ path, inode: head?.inode ?? 0, offset: head?.size ?? 0 })
+    },
     get path() { return cursor?.path ?? null },
+    get place() { return cursor === null ? null : { path: cursor.path, offset: cursor.offset } },
     poll(onFact) {
       let progressed = false
       for (;;) {
