@@ -60,7 +60,10 @@ export const readExit = (dir: string): Promise<ExitFile | null> => readJson<Exit
 /** Filled beside its place and renamed: a machine directory is always whole. */
 export async function createMachine(home: string, record: MachineRecord): Promise<MachineFiles> {
   const dir = await placeFor(home, record)
-  const staging = join(dirname(dir), `.making-${record.owner.generation}-${randomBytes(6).toString('hex')}`)
+  const making = `.making-${record.owner.generation}-`
+  const staging = join(dirname(dir), `${making}${randomBytes(6).toString('hex')}`)
+  // Nobody else makes this machine now: what is there is of a server that was killed at it.
+  for (const name of await readdir(dirname(dir)).catch(() => [])) if (name.startsWith(making)) await removeDebris(join(dirname(dir), name))
   await mkdir(dirname(dir), { recursive: true, mode: 0o755 })
   try {
     await mkdir(staging, { mode: 0o711 })
