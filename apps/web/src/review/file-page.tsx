@@ -22,7 +22,7 @@ export function FilePage(props: FilePageProps) {
   useEffect(() => {
     if (scroll.current) scroll.current.scrollTop = 0
   }, [file?.path])
-  if (review.files.length === 0) return <Settled />
+  if (review.files.length === 0) return <Settled off={off} onCommit={() => (open.value = { sheet: 'commit' })} />
   const index = file ? review.files.indexOf(file) : review.files.length
   const next = review.files[index + 1]
   return (
@@ -122,11 +122,12 @@ function within(hunk: ReviewFile['hunks'][number], { side, line }: { side: 'old'
   return line >= start && line < start + length
 }
 
-function Settled() {
+function Settled({ off, onCommit }: { off: boolean; onCommit: () => void }) {
   return (
     <div class="empty">
       <h1>Nothing to review</h1>
       <p>The files are as you last accepted them. What the agent changes next appears here.</p>
+      <button type="button" class="btn" disabled={off} onClick={onCommit}><Icon name="i-branch" />Commit …</button>
     </div>
   )
 }
