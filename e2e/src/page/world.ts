@@ -14,7 +14,7 @@ import { dirtyRepository } from '../repository.ts'
 
 export const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
 /** Without these it asks the network for updates and lists. */
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+export const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const WAIT_MS = 20_000
 const TURN_MS = 120_000
 

@@ -1,0 +1,49 @@
+/** One of the two lanes that go through the list of screens: what was found there, for the tests to demand that it was nothing. */
+import { axeProblems, shapeProblems } from './screen-checks.ts'
+import { startTour, type Tour } from './screen-tour.ts'
+import { startScreenWorld, type ScreenWorld } from './screen-world.ts'
+import { SCREENS, sizesOf, type Screen } from './screens.ts'
+
+export interface Lane { readonly shapes: string[]; readonly axe: string[]; readonly visited: ReadonlySet<string>; /** How many there should be: each screen at its sizes. */ readonly expected: number }
+
+/** `later` ends what was begun, also where a test was ended from outside. */
+export async function goThrough(lane: Screen['lane'], later: (close: () => Promise<void>) => void): Promise<Lane> {
+  const screens = SCREENS.filter((screen) => screen.lane === lane)
+  const shapes: string[] = []
+  const axe: string[] = []
+  const visited = new Set<string>()
+  const look = (world: ScreenWorld, tour: Tour, some: readonly Screen[]) => tour.go(world, some, async ({ page, name, size, theme, screen }) => {
+    visited.add(`${screen.name}, ${size}`)
+    if (theme === 'light') shapes.push(...(await shapeProblems(page, size)).map((problem) => `${name}: ${problem}`))
+    axe.push(...(await axeProblems(page, { theme, size, part: partOf(screen) })).map((problem) => `${name}: ${problem}`))
+  })
+  let tour: Tour | undefined
+  let world: ScreenWorld | undefined
+  const close = once(async () => {
+    // A browser that is gone already must not keep the machines.
+    await tour?.close().catch(() => undefined)
+    await world?.close()
+  })
+  later(close)
+  try {
+    const ships = [...new Set(screens.flatMap(({ ships: needed }) => needed))]
+    world = await startScreenWorld(ships, async (empty) => {
+      tour = await startTour(empty)
+      await look({ ...empty, ships: {}, at: () => '/' }, tour, screens.filter(({ ships: needed }) => needed.length === 0))
+    })
+    if (tour) await look(world, tour, screens.filter(({ ships: needed }) => needed.length > 0))
+  } finally {
+    await close()
+  }
+  return { shapes, axe, visited, expected: screens.reduce((sum, screen) => sum + sizesOf(screen).length, 0) }
+}
+
+/** A dialog hides all behind it. */
+function partOf({ dialogs = [], part }: Screen): string {
+  return dialogs.length > 0 ? 'dialog[open]' : (part ?? 'html')
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let begun: Promise<void> | null = null
+  return () => (begun ??= work())
+}
