@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { attempt, client, now, offlineSince, route } from '../state/session.ts'
-import { Icon } from '../ui/icon.tsx'
+import { Icon, stateOf } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
@@ -111,6 +111,8 @@ function useReadAgain(room: ReviewRoom, workspace: Workspace): void {
 function Before({ room, workspace }: { room: ReviewRoom; workspace: Workspace }) {
   const refusal = room.refusal.value
   if (refusal === null) return <div class="review-loading" role="status" aria-label="Reading what changed"><i /><i /><i /></div>
+  const { name } = stateOf(workspace)
+  if (name === 'starting' || name === 'failed') return <div class="empty"><h1>Nothing to review{name === 'starting' && ' yet'}</h1><p>{name === 'starting' ? 'The machine is on its way. What the agent changes appears here.' : 'The workspace failed, so its files cannot be read now.'}</p></div>
   return (
     <div class="empty">
       <h1>Nothing to show yet</h1>
