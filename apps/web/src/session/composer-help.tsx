@@ -9,6 +9,7 @@ import { API_PREFIX } from '@berth/wire/routes'
 import { endpoint } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
+import { mention } from './composer.tsx'
 
 export interface HelpProps { readonly workspaceId: WorkspaceId; readonly text: string; set(text: string): void; readonly field: RefObject<HTMLTextAreaElement | null>; readonly files: readonly File[]; taken(): void }
 interface Choice { readonly insert: string; readonly label: string; readonly detail: string }
@@ -93,7 +94,7 @@ async function findCommands(id: WorkspaceId, query: string, signal: AbortSignal)
 
 interface Upload { readonly name: string; readonly state: 'sending' | 'done' | 'refused'; readonly detail: string }
 
-function Uploads({ workspaceId, text, set, files, taken }: HelpProps) {
+function Uploads({ workspaceId, files, taken }: HelpProps) {
   const uploads = useSignal<readonly Upload[]>([])
   useEffect(() => {
     if (files.length === 0) return
@@ -108,7 +109,8 @@ function Uploads({ workspaceId, text, set, files, taken }: HelpProps) {
       const response = await request(endpoint, `${API_PREFIX}/workspaces/${workspaceId}/uploads?name=${encodeURIComponent(file.name)}`, { method: 'PUT', body: file, headers: { 'content-type': 'application/octet-stream' } })
       const { path } = (await response.json()) as { path: string }
       change(file.name, { state: 'done', detail: path })
-      set(`${text === '' || /\s$/.test(text) ? text : `${text} `}${path} `)
+      // What was typed meanwhile, and the path of another file, stay.
+      mention(workspaceId, `${path} `)
     } catch (error) {
       change(file.name, { state: 'refused', detail: error instanceof BerthError ? error.message : 'not possible' })
     }
