@@ -6,6 +6,8 @@ import { isBusy } from './review-reading.ts'
 
 /** What another server queued, or what could not be done when it was due. */
 const SWEEP_EVERY_MS = 30_000
+/** A machine that dials again, after a restart of the server say, is seen to this soon. */
+const BACK_EVERY_MS = 500
 const PAGE = 500
 
 export interface TurnEnds {
@@ -17,6 +19,8 @@ export interface TurnEnds {
 export function createTurnEnds(deps: ServiceDeps, on: { ended(id: WorkspaceId): Promise<void> }): TurnEnds {
   /** Up to which event each was looked at. */
   const waiting = new Map<WorkspaceId, number | null>()
+  /** What waits there waits for its machine first. */
+  const away = new Set<WorkspaceId>()
   const looking = new Map<WorkspaceId, { again: boolean }>()
   let stopped = false
   const running = new Set<Promise<unknown>>()
@@ -24,7 +28,7 @@ export function createTurnEnds(deps: ServiceDeps, on: { ended(id: WorkspaceId): 
   const look = async (id: WorkspaceId): Promise<void> => {
     const record = await deps.store.getWorkspace(id)
     if (record === null || record.workspace.deletedAt !== null) return void waiting.delete(id)
-    if (!deps.daemons.connected(id)) return
+    if (!deps.daemons.connected(id)) return void away.add(id)
     const ended = await turnEnded(id)
     if (!ended && isBusy(record)) return
     // A turn that ended while the last one was being seen to is looked for from here.
@@ -81,6 +85,15 @@ export function createTurnEnds(deps: ServiceDeps, on: { ended(id: WorkspaceId): 
       }
     },
   })
+  const back = startPeriodic({
+    name: 'rejections of machines that are back', everyMs: BACK_EVERY_MS, firstAfterMs: BACK_EVERY_MS, log: deps.log,
+    async run() {
+      for (const id of [...away].filter((one) => deps.daemons.connected(one))) {
+        away.delete(id)
+        soon(id)
+      }
+    },
+  })
   return {
     watch(id, after) {
       if ((waiting.get(id) ?? null) === null) waiting.set(id, after)
@@ -90,6 +103,7 @@ export function createTurnEnds(deps: ServiceDeps, on: { ended(id: WorkspaceId): 
       stopped = true
       removeListener()
       await sweep.stop()
+      await back.stop()
       await Promise.all(running)
     },
   }
