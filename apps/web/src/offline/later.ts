@@ -1,5 +1,5 @@
 /** What waits until the page stands: the person's phrases, the cache for reading offline, the service worker. */
-import { effect } from '@preact/signals'
+import { effect, untracked } from '@preact/signals'
 import { request } from '@berth/client'
 import { API_PREFIX } from '@berth/wire/routes'
 import type { Workspace } from '@berth/wire'
@@ -22,18 +22,11 @@ export function later(withoutServer: boolean): void {
   if (withoutServer) void fromCache().catch(() => undefined)
   let timer: ReturnType<typeof setTimeout> | undefined
   effect(() => {
-    // What is read here is what a change of is kept.
-    const at = route.value
-    const known = workspaces.value
-    const open = approvals.value
-    const view = at.at === 'workspace' && known?.some(({ id }) => id === at.id) ? streamOf(at.id).view.value : null
-    if (offlineSince.value !== null || known === null || signedOut.value) return clearTimeout(timer)
-    clearTimeout(timer)
+    // An agent at work changes it all the time: kept now and then, not once it rests.
+    if (known() === null || timer !== undefined) return
     timer = setTimeout(() => {
-      void keepList({ at: Date.now(), workspaces: known, approvals: open }).catch(() => undefined)
-      if (at.at !== 'workspace' || !view || view.after === 0) return
-      void keepSession(at.id, { at: Date.now(), events: streamOf(at.id).events(), after: view.after }).catch(() => undefined)
-      void keepChanges(known.find(({ id }) => id === at.id))
+      timer = undefined
+      untracked(keepNow)
     }, KEEP_MS)
   })
   effect(() => {
@@ -51,12 +44,32 @@ export function later(withoutServer: boolean): void {
   })
 }
 
+/** What is on the screen and true; whoever reads it in an effect hears of its changes. */
+function known() {
+  const at = route.value
+  const list = workspaces.value
+  const open = approvals.value
+  if (offlineSince.value !== null || list === null || signedOut.value) return null
+  const workspace = at.at === 'workspace' ? list.find(({ id }) => id === at.id) : undefined
+  return { list, open, workspace, after: workspace ? streamOf(workspace.id).view.value.after : 0 }
+}
+
+function keepNow(): void {
+  const now = known()
+  if (now === null) return
+  const { list, open, workspace, after } = now
+  void keepList({ at: Date.now(), workspaces: list, approvals: open }).catch(() => undefined)
+  if (workspace === undefined || after === 0) return
+  void keepSession(workspace.id, { at: Date.now(), events: streamOf(workspace.id).events(), after }).catch(() => undefined)
+  void keepChanges(workspace)
+}
+
 /** Its person asked the browser to spare the connection. */
 const isSparing = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
 const changesKept = new Map<string, string>()
 /** A phone shows a session without its changes; on the way they are to be there. */
-async function keepChanges(workspace: Workspace | undefined): Promise<void> {
-  if (!workspace?.changes || workspace.agentState === 'busy' || isSparing()) return
+async function keepChanges(workspace: Workspace): Promise<void> {
+  if (!workspace.changes || workspace.agentState === 'busy' || isSparing()) return
   const now = JSON.stringify([workspace.changes, workspace.tail])
   if (changesKept.get(workspace.id) === now) return
   changesKept.set(workspace.id, now)
