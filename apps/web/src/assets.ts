@@ -98,21 +98,21 @@ const MANIFEST = JSON.stringify({
   shortcuts: [{ name: 'New workspace', url: '/new' }],
 })
 
-/** The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing. */
+/** The script is named in the first bytes, so that it is on its way while the style is. The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing. */
 function page(at: { script: string; preloads: readonly string[]; needs: Readonly<Record<string, readonly string[]>>; css: string; icons: string; icon: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<script type="module" src="${at.script}"></script>
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
 <meta name="theme-color" content="#fbfbfa" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#0e1012" media="(prefers-color-scheme: dark)">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>Berth</title>
-<style>${at.css}</style>
-<script type="module" src="${at.script}"></script>
-${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<!--needs ${JSON.stringify(at.needs)}--><link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
+${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<!--needs ${JSON.stringify(at.needs)}--><style>${at.css}</style>
+<link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
 <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(at.icon).replaceAll('%20', ' ').replaceAll('%3D', '=').replaceAll('%2F', '/').replaceAll('%3A', ':')}">
 <link rel="apple-touch-icon" href="/icon-apple-180.png">
 </head>
