@@ -26,7 +26,7 @@ interface Recipe {
 
 const PLACE = process.env['BERTH_BENCH_PEERS'] ?? '/var/tmp/berth-bench-peers'
 const INSTALL_MS = 300_000
-const START_MS = 60_000
+const START_MS = 180_000
 const NOBODY: Storage = { cookies: [], origins: [] }
 
 const recipes: readonly Recipe[] = [
