@@ -112,7 +112,8 @@ function Before({ room, workspace }: { room: ReviewRoom; workspace: Workspace })
   const refusal = room.refusal.value
   if (refusal === null) return <div class="review-loading" role="status" aria-label="Reading what changed"><i /><i /><i /></div>
   const { name } = stateOf(workspace)
-  if (name === 'starting' || name === 'failed') return <div class="empty"><h1>Nothing to review{name === 'starting' && ' yet'}</h1><p>{name === 'starting' ? 'The machine is on its way. What the agent changes appears here.' : 'The workspace failed, so its files cannot be read now.'}</p></div>
+  const word = WITHOUT_FILES[name]
+  if (word) return <div class="empty"><h1>Nothing to review now</h1><p>{word}</p>{name === 'sleeping' && <WakeOrRetry room={room} workspace={workspace} />}</div>
   return (
     <div class="empty">
       <h1>Nothing to show yet</h1>
@@ -120,6 +121,13 @@ function Before({ room, workspace }: { room: ReviewRoom; workspace: Workspace })
       <WakeOrRetry room={room} workspace={workspace} />
     </div>
   )
+}
+
+/** The machine says no more than this page knows already. */
+const WITHOUT_FILES: Partial<Record<ReturnType<typeof stateOf>['name'], string>> = {
+  starting: 'The machine is on its way. What the agent changes appears here.',
+  failed: 'The workspace failed, so its files cannot be read.',
+  sleeping: 'The machine sleeps, and its files with it.',
 }
 
 /** What is read here without the machine or the server is an old truth: readable, but nothing can be decided by it. */
