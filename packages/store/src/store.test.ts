@@ -163,6 +163,21 @@ describe('ticks', () => {
     for (const one of [...next, alive!]) expect(await db.store.finishTick(one, { nextTickAt: FAR }, NOW + 1)).toBe(true)
   })
 
+  it('ends a claim of which nothing came, with the time to look again', async () => {
+    const { id } = await aWorkspace(db.store, NOW)
+    const mine = await claim(id, NOW)
+    await db.store.giveBack([{ ...mine!, nextTickAt: NOW + 5 }])
+    expect(await claim(id, NOW + 4)).toBeNull()
+    const next = await claim(id, NOW + 5)
+    await db.store.giveBack([{ ...mine!, nextTickAt: NOW + 6 }])
+    expect(await db.store.saveTick(next!, { workspace: { statusMessage: 'mine' } }, NOW + 6)).toBe(true)
+    await db.store.wake(id, NOW + 6)
+    await db.store.giveBack([{ ...next!, nextTickAt: FAR }])
+    const last = await claim(id, NOW + 6)
+    expect(last?.fence).toBe(next!.fence + 1)
+    await db.store.finishTick(last!, { nextTickAt: FAR }, NOW + 6)
+  })
+
   it('writes the workspace, its machine and its events together', async () => {
     const { id } = await aWorkspace(db.store, NOW)
     const mine = await claim(id, NOW)

@@ -7,7 +7,7 @@ import { cleanText, json } from './json.ts'
 import { storedSteps } from './rows.ts'
 import { appendEvents, lockStream } from './streams.ts'
 
-type Ticks = Pick<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
+type Ticks = Pick<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'giveBack' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
 type Change = Omit<TickChange, 'nextTickAt'>
 
 /** The fence or the wish is not what this tick saw: undo everything it wrote. */
@@ -44,6 +44,14 @@ export function createTicks({ sql, ids }: StoreContext): Ticks {
 
     async releaseClaims(ownerPrefix, now) {
       await sql`update workspaces set lease_owner = null, lease_until = null, next_tick_at = least(next_tick_at, ${now}) where starts_with(lease_owner, ${ownerPrefix})`
+    },
+
+    async giveBack(claims) {
+      for (const { workspaceId, fence, nextTickAt } of claims) {
+        await sql`
+          update workspaces set lease_owner = null, lease_until = null, next_tick_at = case when woken then least(next_tick_at, ${nextTickAt}) else ${nextTickAt} end
+          where id = ${workspaceId} and fence = ${fence} and lease_owner is not null`
+      }
     },
 
     async finishTick(claim, change, now) {

@@ -13,7 +13,7 @@ const LIST_LIMIT = 5000
 const Secrets = z.object({ env: z.record(z.string(), z.string()), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })) })
 const UNIQUE_VIOLATION = '23505'
 
-type WorkspaceRows = Omit<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
+type WorkspaceRows = Omit<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'giveBack' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
 
 export function createWorkspaces(context: StoreContext): WorkspaceRows {
   const { sql, masterKey, log } = context

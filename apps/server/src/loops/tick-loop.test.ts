@@ -18,15 +18,17 @@ const [A, B] = [randomIds.workspace(), randomIds.workspace()]
 function open(deps: Pick<TickLoopDeps, 'reconcile'> & Partial<Pick<TickLoopDeps, 'ticked'>>) {
   const due: WorkspaceId[] = []
   const logged: string[] = []
+  const given: (Claim & { nextTickAt: number })[] = []
   let fence = 0
   const started = loop = startTickLoop({
     clock: { now: () => 0, sample: async () => {} }, owner: 'test', log: (line) => void logged.push(line), ticked: async () => {}, ...deps,
     store: {
       claimDue: async ({ limit }) => due.splice(0, limit).map((workspaceId) => ({ workspaceId, fence: ++fence })),
+      giveBack: async (claims) => { given.push(...claims) },
       nextDue: async () => null,
     },
   })
-  return { logged, due: (...ids: WorkspaceId[]) => { due.push(...ids); started.poke() } }
+  return { logged, given, due: (...ids: WorkspaceId[]) => { due.push(...ids); started.poke() } }
 }
 
 describe('the tick loop', () => {
@@ -74,6 +76,32 @@ describe('the tick loop', () => {
     expect(order).toEqual(['tick 1', 'cleaned', 'tick 2'])
   })
 
+  it('gives back what it claimed when a tick throws, each time for longer, until one succeeds', async () => {
+    let broken = true
+    const tried = [0, 1, 2, 3, 4].map(() => Promise.withResolvers<void>())
+    const { due, given } = open({
+      async reconcile({ fence }) {
+        queueMicrotask(() => tried[fence - 1]?.resolve())
+        if (broken) throw new Error('no database')
+        return NOTHING
+      },
+    })
+    const again = async (fence: number) => {
+      due(A)
+      await tried[fence - 1]?.promise
+      while (broken && given.length < fence) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    for (const fence of [1, 2, 3]) await again(fence)
+    expect(given.map(({ fence, nextTickAt }) => [fence, nextTickAt])).toEqual([[1, 1000], [2, 2000], [3, 4000]])
+    broken = false
+    await again(4)
+    broken = true
+    due(A)
+    await tried[4]?.promise
+    await loop?.stop()
+    expect(given.slice(3).map(({ fence, nextTickAt }) => [fence, nextTickAt])).toEqual([[5, 1000]])
+  })
+
   it('goes on after the database was away, and says so once', async () => {
     const ticked = Promise.withResolvers<void>()
     let away = 2
@@ -92,6 +120,7 @@ describe('the tick loop', () => {
           }
           return away === -1 ? [{ workspaceId: A, fence: 1 }] : []
         },
+        giveBack: async () => {},
         nextDue: async () => null,
       },
     })

@@ -9,7 +9,7 @@ import { createBell } from './bell.ts'
 import type { SampledClock } from './database-clock.ts'
 
 export interface TickLoopDeps {
-  readonly store: Pick<WorkspaceStore, 'claimDue' | 'nextDue'>
+  readonly store: Pick<WorkspaceStore, 'claimDue' | 'giveBack' | 'nextDue'>
   readonly clock: SampledClock
   /** This process, in leases. */
   readonly owner: string
@@ -31,18 +31,25 @@ const CONCURRENT_TICKS = 8
 const LOOK_EVERY_MS = 5000
 const SOONEST_MS = 10
 const DATABASE_AWAY_MS = 1000
+/** Until a workspace whose tick threw is looked at again; doubled each time, up to the length of a lease. */
+const FAILED_AGAIN_MS = 1000
 
 export function startTickLoop(deps: TickLoopDeps): TickLoop {
   const bell = createBell()
   const stopping = new AbortController()
   const running = new Map<WorkspaceId, Promise<void>>()
+  const failures = new Map<WorkspaceId, number>()
+  /** Of ticks that threw. The database may be why, so they are given back when it answers: else each would last its lease. */
+  let abandoned: Claim[] = []
   let uptime: Uptime = nextUptime(null, deps.clock.now())
 
   const tick = async (claim: Claim) => {
     try {
       const step = await deps.reconcile(claim, AbortSignal.any([stopping.signal, AbortSignal.timeout(deadlines.providerCall)]))
+      failures.delete(claim.workspaceId)
       await deps.ticked(claim.workspaceId, step)
     } catch (error) {
+      abandoned.push(claim)
       if (!stopping.signal.aborted) deps.log(`${claim.workspaceId}: tick: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
   }
@@ -57,11 +64,20 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
     running.set(workspaceId, work)
   }
 
+  const giveBack = async (now: number): Promise<void> => {
+    const claims = abandoned
+    if (claims.length === 0) return
+    await deps.store.giveBack(claims.map((claim) => ({ ...claim, nextTickAt: now + Math.min(FAILED_AGAIN_MS * 2 ** (failures.get(claim.workspaceId) ?? 0), deadlines.tickLease) })))
+    for (const { workspaceId } of claims) failures.set(workspaceId, (failures.get(workspaceId) ?? 0) + 1)
+    abandoned = abandoned.filter((claim) => !claims.includes(claim))
+  }
+
   /** How long nothing is to be done. */
   const pass = async (): Promise<number> => {
     await deps.clock.sample()
     const now = deps.clock.now()
     uptime = nextUptime(uptime, now)
+    await giveBack(now)
     const free = CONCURRENT_TICKS - running.size
     if (free <= 0) return LOOK_EVERY_MS
     const claims = await deps.store.claimDue({ owner: deps.owner, limit: free, leaseMs: deadlines.tickLease }, now)
@@ -85,6 +101,8 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
       if (!stopping.signal.aborted) await bell.wait(pauseMs)
     }
     await Promise.all(running.values())
+    // Another server may go on with them now. Where the database is away, the next start takes them.
+    await giveBack(deps.clock.now()).catch(() => {})
   }
 
   const looping = loop()

@@ -64,6 +64,8 @@ export interface WorkspaceStore {
   claimDue(options: { owner: string; limit: number; leaseMs: number }, now: number): Promise<Claim[]>
   /** Gives back what owners whose name begins so had claimed, and makes it due. For those that are known to be gone. */
   releaseClaims(ownerPrefix: string, now: number): Promise<void>
+  /** Ends claims of which nothing came, each with the time to look again; an old fence is passed over. */
+  giveBack(claims: readonly (Claim & { readonly nextTickAt: number })[]): Promise<void>
   /** False: the fence is old, nothing was written. Ends the claim. A `wake` or a wish since the claim wins over `nextTickAt`. */
   finishTick(claim: Claim, change: TickChange, now: number): Promise<boolean>
   /** Writes in mid-tick, keeping the claim: a wish before its effect. */
