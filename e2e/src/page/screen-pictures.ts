@@ -2,13 +2,16 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { chromium, type Page } from 'playwright-core'
 import { startTour, type Tour } from './screen-tour.ts'
 import { SHIPS, startScreenWorld, type ScreenWorld } from './screen-world.ts'
 import { SCREENS, SIZES, sizesOf, type Screen } from './screens.ts'
 import { CHROMIUM, QUIET } from './world.ts'
 
-const QUALITY = 62
+/** Small, since they are kept for good: of a wide screen four fifths are enough to judge by. */
+const QUALITY = 38
+const WIDE_PX = 500
+const SCALE = 0.8
 const VERDICT = /^\| \[`([a-z-]+)`\]\([^)]*\) \| .* \| (.*) \|$/
 
 /** `only`: the names of the screens; without it all, and what is no screen any more goes. */
@@ -19,9 +22,9 @@ export async function takePictures(to: string, only?: RegExp): Promise<void> {
   const kept = new Set<string>()
   let tour: Tour | undefined
   let world: ScreenWorld | undefined
-  const shoot = (harbour: ScreenWorld, on: Tour, screens: readonly Screen[]) => on.go(harbour, screens.filter(({ name }) => only?.test(name) ?? true), async ({ page, name }) => {
-    await page.screenshot({ path: join(to, `${name}.jpg`), type: 'jpeg', quality: QUALITY, animations: 'disabled', caret: 'hide' })
-    kept.add(`${name}.jpg`)
+  const shoot = (harbour: ScreenWorld, on: Tour, screens: readonly Screen[]) => on.go(harbour, screens.filter(({ name }) => only?.test(name) ?? true), async ({ page, name, size }) => {
+    writeFileSync(join(to, `${name}.webp`), await photograph(page, SIZES[size].viewport))
+    kept.add(`${name}.webp`)
   })
   try {
     world = await startScreenWorld(SHIPS, async (empty) => {
@@ -29,7 +32,7 @@ export async function takePictures(to: string, only?: RegExp): Promise<void> {
       await shoot({ ...empty, ships: {}, at: () => '/' }, tour, SCREENS.filter(({ ships }) => ships.length === 0))
     })
     if (tour) await shoot(world, tour, SCREENS.filter(({ ships }) => ships.length > 0))
-    if (only === undefined) for (const name of readdirSync(to)) if (name.endsWith('.jpg') && !kept.has(name)) rmSync(join(to, name))
+    if (only === undefined) for (const name of readdirSync(to)) if (name.endsWith('.webp') && !kept.has(name)) rmSync(join(to, name))
   } finally {
     await tour?.close()
     await browser.close()
@@ -39,6 +42,13 @@ export async function takePictures(to: string, only?: RegExp): Promise<void> {
   writeFileSync(join(to, 'README.md'), listOf(to))
   const bytes = readdirSync(to).reduce((sum, name) => sum + statSync(join(to, name)).size, 0)
   console.log(`${kept.size} pictures, ${(bytes / 1e6).toFixed(1)} MB`)
+}
+
+async function photograph(page: Page, { width, height }: { width: number; height: number }): Promise<Buffer> {
+  const session = await page.context().newCDPSession(page)
+  const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: QUALITY, clip: { x: 0, y: 0, width, height, scale: width > WIDE_PX ? SCALE : 1 } })
+  await session.detach()
+  return Buffer.from(data, 'base64')
 }
 
 /** A phone has a face of its own, which this machine may have not: these two come near, where they are installed. */
@@ -55,8 +65,8 @@ function listOf(to: string): string {
   const said = new Map((existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []).flatMap((line) => { const [, name = '', word = ''] = VERDICT.exec(line) ?? []; return name === '' ? [] : [[name, word] as const] }))
   const rows = SCREENS.map((screen) => {
     const [first = 'phone'] = sizesOf(screen)
-    const pictures = sizesOf(screen).map((size) => SIZES[size].viewport.width).map((width) => `${width} [light](${screen.name}-${width}-light.jpg) [dark](${screen.name}-${width}-dark.jpg)`)
-    return `| [\`${screen.name}\`](${screen.name}-${SIZES[first].viewport.width}-light.jpg) | ${screen.says} | ${pictures.join(', ')} | ${said.get(screen.name) ?? 'not looked at'} |`
+    const pictures = sizesOf(screen).map((size) => SIZES[size].viewport.width).map((width) => `${width} [light](${screen.name}-${width}-light.webp) [dark](${screen.name}-${width}-dark.webp)`)
+    return `| [\`${screen.name}\`](${screen.name}-${SIZES[first].viewport.width}-light.webp) | ${screen.says} | ${pictures.join(', ')} | ${said.get(screen.name) ?? 'not looked at'} |`
   })
   return `# Screens
 
