@@ -144,7 +144,7 @@ test('outbox-send, outbox-undo: what is said without a connection waits, can be 
   await waiting.waitFor({ state: 'detached' })
   await log().getByText('two', { exact: true }).waitFor({ timeout: 60_000 })
   await world.turnOver(demo.id)
-  const prompts = (await world.events(demo.id)).flatMap(({ body }) => (body.type === 'message' && body['role'] === 'user' ? [String(body['text'])] : []))
+  const prompts = (await world.events(demo.id)).flatMap(({ body }) => (body.type === 'prompt' && body['status'] === 'accepted' ? [String(body['text'])] : []))
   expect(prompts.filter((text) => /from the train|never mind/.test(text)).map((text) => text.split(' ')[0] ?? '')).toEqual(['first', 'second'])
 }, 150_000)
 
@@ -165,8 +165,8 @@ const setVisible = (visible: boolean) => phone.evaluate((state) => {
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => state === 'hidden' })
   document.dispatchEvent(new Event('visibilitychange'))
 }, visible ? 'visible' : 'hidden')
-/** A page that does not have the beginning does not count turns. */
-const rows = async () => (await log().locator('.stream > *').allInnerTexts()).map((text) => text.replace(/Turn \d+, /, ''))
+/** The last of them: a new page begins later, and one that does not have the beginning does not count turns. */
+const rows = async () => (await log().locator('.stream > *').allInnerTexts()).map((text) => text.replace(/Turn \d+, /, '')).slice(-6)
 /** While the page is away the agent goes on; back, the page holds what a new one would, once. */
 async function caughtUp(word: string): Promise<void> {
   await log().getByText(word, { exact: true }).waitFor()
