@@ -37,6 +37,8 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
   let apiError: string | null = null
   /** A command of which the model may hear; if it answers, that is the turn. */
   let commanded: { uuid: string; at: number | null } | null = null
+  /** Said while a turn was under way. The agent may take it up at once; if it did not, it is the next turn. */
+  let next: { uuid: string; at: number | null } | null = null
 
   const end: Turns['end'] = (outcome, options = {}) => {
     calls.clear()
@@ -48,6 +50,9 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
       journal.append({ type: 'turn.ended', sessionId, turnId: ended.turnId, outcome, message: options.message?.slice(0, 4000) ?? null, background: options.background ?? 0, durationMs }, { key: `ended.${ended.turnId}` })
       journal.set(name, null)
     })
+    const waiting = next
+    next = null
+    if (waiting !== null && outcome !== 'interrupted') begin(waiting.uuid, waiting.at)
   }
   const begin = (turnId: string, at: number | null): void => {
     commanded = null
@@ -59,7 +64,10 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
   }
   const event = (fact: Extract<Fact, { kind: 'event' }>): void => {
     const { body } = fact
-    if (commanded !== null && (body.type === 'tool' || (body.type === 'message' && body.role === 'agent'))) begin(commanded.uuid, commanded.at)
+    if (body.type === 'tool' || (body.type === 'message' && body.role === 'agent')) {
+      next = null
+      if (commanded !== null) begin(commanded.uuid, commanded.at)
+    }
     if (body.type !== 'tool') { journal.append(body, { key: fact.key }); return }
     if (body.status === 'running') called(body, fact.key)
     else resulted(body, fact)
@@ -83,7 +91,10 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
   return {
     onFact(fact) {
       switch (fact.kind) {
-        case 'prompt': begin(fact.uuid, fact.at); return
+        case 'prompt':
+          if (turn !== null && turn.turnId !== fact.uuid) next = { uuid: fact.uuid, at: fact.at }
+          begin(fact.uuid, fact.at)
+          return
         case 'command': commanded = { uuid: fact.uuid, at: fact.at }; return
         case 'event': event(fact); return
         case 'agent-text': lastAgentText = fact.text; return
