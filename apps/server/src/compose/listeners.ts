@@ -41,7 +41,8 @@ export function listenForPeople(options: { hostname: string | undefined; port: n
       closeOnBackpressureLimit: true,
       sendPings: true,
       // For the page's list and events; who sends says which messages are worth it, terminals' never are.
-      perMessageDeflate: true,
+      // A window over the last messages, because a workspace that changed is sent again nearly as it was.
+      perMessageDeflate: { compress: '64KB', decompress: 'shared' },
       idleTimeout: 120,
       open: (socket) => socket.data.opened(socket),
       message: (socket, message) => socket.data.message(socket, message),
