@@ -5,7 +5,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import type { WorkspaceId } from '@berth/wire'
 import { heapBytes, openBrowser, PHONE, SLOWDOWN } from './browser.ts'
-import { MB, percentile, within } from './measure.ts'
+import { MB, percentile } from './measure.ts'
 import type { Bench } from './measure.ts'
 import { startPlainWorkspace } from './plain-workspace.ts'
 import { signedIn } from './signed-in.ts'
@@ -69,10 +69,8 @@ async function open(context: BrowserContext, url: string): Promise<Page> {
 function watchFrames(): void {
   const channel = new MessageChannel()
   let since = 0
-  let drawn = (_ms: number): void => {}
-  Object.assign(globalThis, { nextDrawn: () => new Promise<number>((resolve) => { drawn = resolve }) })
   // Posted from within a frame it comes after what that frame drew.
-  channel.port1.onmessage = () => drawn(performance.now() - since)
+  channel.port1.onmessage = () => console.debug(`drawn ${performance.now() - since}`)
   globalThis.WebSocket = class extends WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols)
@@ -102,11 +100,10 @@ async function appends({ events, page, id, signal }: At, name: string): Promise<
   const taken: number[] = []
   for (let append = 0; append < APPENDS; append++) {
     signal.throwIfAborted()
-    const drawn = page.evaluate(() => (globalThis as unknown as { nextDrawn(): Promise<number> }).nextDrawn())
-    // The question is in the page before the answer is on its way.
-    await page.evaluate(() => 0)
+    // Told by the page: whatever is evaluated in it stays in its heap.
+    const drawn = page.waitForEvent('console', { predicate: (message) => message.text().startsWith('drawn '), timeout: SHOWN_MS })
     await events.append(id, [said(`${name} and one more, ${append}.`)])
-    taken.push(await within(SHOWN_MS, 'the frame with the message', drawn))
+    taken.push(Number((await drawn).text().slice('drawn '.length)))
     await Bun.sleep(REST_MS)
   }
   await page.getByText(`${name} and one more, ${APPENDS - 1}.`).waitFor({ timeout: SHOWN_MS })
