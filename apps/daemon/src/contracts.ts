@@ -81,7 +81,7 @@ export interface Terminal {
   /** Null while the program runs. */
   exited(): Promise<{ code: number | null } | null>
   /** A viewer: first paint, then live bytes. `watch` viewers never size it. */
-  attach(viewer: { cols: number; rows: number; mode: 'control' | 'watch'; onBytes(bytes: Uint8Array): void | Promise<void>; onExit(code: number | null): void }): Promise<TerminalViewer>
+  attach(viewer: { cols: number; rows: number; mode: 'control' | 'watch'; /** The daemon's own look, which is nobody at it. */ own?: boolean; onBytes(bytes: Uint8Array): void | Promise<void>; onExit(code: number | null): void }): Promise<TerminalViewer>
   viewers(): number
   /** Ends the program and all its children. */
   kill(): Promise<void>

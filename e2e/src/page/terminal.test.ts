@@ -41,6 +41,9 @@ test('terminal-snapshot: the screen is there before anything is loaded, in its c
   expect(await size(phone)).toBe(await size(wide))
   expect(await phone.locator('.xterm').count()).toBe(0)
   await picture(phone, 'terminal-phone')
+  // What would turn the line around is not let through.
+  expect(await live(wide).innerText()).toContain('txet')
+  expect(/[\u202a-\u202e]/.test(await live(wide).innerText())).toBe(false)
   await picture(wide, 'terminal-desk')
 }, 60_000)
 
@@ -58,7 +61,7 @@ test('terminal-line: one line is said without opening the terminal', async () =>
 test('terminal-type, terminal-keys: typing loads the terminal, and the bar has the keys that glass has not', async () => {
   const before = loaded.length
   await phone.getByRole('button', { name: 'Type', exact: true }).click()
-  await phone.locator('.terminal .over').waitFor({ state: 'hidden' })
+  await phone.locator('.terminal .over').filter({ visible: false }).waitFor({ state: 'attached' })
   expect(loaded.slice(before).some((url) => /xterm/.test(url))).toBe(true)
   expect(loaded.slice(0, before).some((url) => /xterm/.test(url))).toBe(false)
   await type(phone, 'typed live')

@@ -31,6 +31,7 @@ export const rewind = command({
     const done = await client.rewind({ id, commit, conversation }, signal)
     if (json) return io.out(JSON.stringify(done))
     io.out(`${plural(done.files, 'file')} put back. \`berth rewind ${name} ${done.before.slice(0, 10)}\` undoes it.`)
-    if (done.conversation === 'unsupported') io.note("the agent's conversation stays as it is: this agent cannot be taken back")
+    if (done.conversation === 'rewound') io.note('the agent goes on from where its conversation stood then')
+    if (done.conversation === 'unsupported') io.note("the agent's conversation stays as it is: this agent cannot be taken back to there")
   },
 })

@@ -145,7 +145,8 @@ function Live({ workspace, terminalId, screen, viewers }: { workspace: Workspace
         <p class="over" role="status" hidden={state.value === 'open'}>{STATE_WORDS[state.value]}</p>
       </div>
       <Strip size={size.value} viewers={viewers} words={fits.value ? 'sized by you' : 'sized by the others'}>
-        {!fits.value && <button type="button" class="btn quiet" onClick={fit}>Fit to this screen</button>}
+        {/* The terminal keeps the focus: without it the page's bar comes back, and the button is elsewhere before the finger is up. */}
+        {!fits.value && <button type="button" class="btn quiet" onPointerDown={(event) => event.preventDefault()} onClick={fit}>Fit to this screen</button>}
       </Strip>
       <Keys control={control} press={(keys) => terminal.current?.type(keys)} />
     </>

@@ -33,6 +33,9 @@ const NARROW_PX = 600
 /** Programs choose colours for a ground they do not know. */
 const READABLE_CONTRAST = 4.5
 
+/** What turns a line around would show another line than the one that is there. */
+const OVERRIDES = /[\u202a-\u202e\u2066-\u2069]/g
+
 /** Bytes go through as binary messages, control as text. Connects again by itself; the first bytes then paint the whole screen. */
 export function openTerminal(element: HTMLElement, options: TerminalOptions): OpenTerminal {
   adoptStyle(css)
@@ -92,6 +95,7 @@ function connectAgain(terminal: Terminal, options: TerminalOptions, signal: Abor
     options.onState('connecting')
     socket = new WebSocket(attachUrl(options, terminal))
     socket.binaryType = 'arraybuffer'
+    const decoder = new TextDecoder()
     socket.onopen = () => {
       terminal.reset()
       exited = false
@@ -100,7 +104,7 @@ function connectAgain(terminal: Terminal, options: TerminalOptions, signal: Abor
     socket.onmessage = ({ data }) => {
       // Only a terminal that speaks is worth asking again at once.
       retryMs = FIRST_RETRY_MS
-      if (data instanceof ArrayBuffer) terminal.write(new Uint8Array(data))
+      if (data instanceof ArrayBuffer) terminal.write(decoder.decode(data, { stream: true }).replace(OVERRIDES, ''))
       else if (typeof data === 'string' && saysExit(data)) exited = true
     }
     socket.onclose = () => {

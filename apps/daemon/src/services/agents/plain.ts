@@ -41,7 +41,7 @@ export const createPlainDriver: CreateDriver = (deps) => {
     if (command === null || command.trim() === '') throw new BerthError('config_invalid', 'no command was given to run', { hint: 'use `--command`' })
     const opened = await terminals.open({ terminalId: TERMINAL, title: command.slice(0, 60), argv: await argvOf(deps.asAgent, command), cwd: boot.workDir, env: deps.asAgent.environment(assignment.env) })
     terminal = opened.terminal
-    watcher = await terminal.attach({ cols: 80, rows: 24, mode: 'watch', onBytes: () => { outputAt = Date.now() }, onExit: () => { schedule(0) } })
+    watcher = await terminal.attach({ cols: 80, rows: 24, mode: 'watch', own: true, onBytes: () => { outputAt = Date.now() }, onExit: () => { schedule(0) } })
     if (!opened.adopted) journal.append({ type: 'session.started', sessionId, agent: 'plain', driver: 'plain', resumed: false, agentVersion: null })
     outputAt = Date.now()
   }

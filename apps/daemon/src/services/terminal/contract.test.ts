@@ -107,6 +107,9 @@ describe.each(KEEPERS)('a terminal kept by %s', (_, keep) => {
     expect(picture.ansi).toContain('line-60-end')
     expect([picture.cols, picture.rows].every((cells) => cells > 1)).toBe(true)
     expect(terminal.viewers()).toBe(2)
+    const own = await terminal.attach({ cols: 80, rows: 24, mode: 'watch', own: true, onBytes: () => {}, onExit: () => {} })
+    expect(terminal.viewers()).toBe(2)
+    await own.detach()
   })
 
   test('lives on without the daemon and is found again', async () => {

@@ -102,7 +102,7 @@ interface HeldTerminal extends Terminal { info(): Promise<HolderInfo | null>; wa
 type At = { readonly terminalId: string; readonly socket: string; readonly title: string; readonly forget: () => void }
 
 function createTerminal(deps: TerminalDeps, at: At): HeldTerminal {
-  const open = new Set<HolderConnection>()
+  const open = new Map<HolderConnection, { readonly own: boolean }>()
   let watcher: HolderConnection | null = null
   let lastInputAt: number | null = null
   const info = (): Promise<HolderInfo | null> => askInfo(at.socket)
@@ -133,7 +133,7 @@ function createTerminal(deps: TerminalDeps, at: At): HeldTerminal {
       if (state === null) return { code: null }
       return state.exited ? { code: state.code } : null
     },
-    viewers: () => open.size,
+    viewers: () => [...open.values()].filter(({ own }) => !own).length,
     inputAgeMs: () => (lastInputAt === null ? null : performance.now() - lastInputAt),
     attach: (viewer) => attachHolder(at, viewer, { open, onInput: () => { lastInputAt = performance.now() } }),
     async kill() {
@@ -154,7 +154,7 @@ function createTerminal(deps: TerminalDeps, at: At): HeldTerminal {
     },
     release() {
       watcher?.close()
-      for (const connection of open) connection.close()
+      for (const connection of open.keys()) connection.close()
     },
   }
 }
@@ -169,7 +169,7 @@ async function readRing(socket: string): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
-async function attachHolder(at: At, viewer: Parameters<Terminal['attach']>[0], count: { open: Set<HolderConnection>; onInput: () => void }): ReturnType<Terminal['attach']> {
+async function attachHolder(at: At, viewer: Parameters<Terminal['attach']>[0], count: { open: Map<HolderConnection, { readonly own: boolean }>; onInput: () => void }): ReturnType<Terminal['attach']> {
   let over = false
   const end = (code: number | null): void => {
     if (over) return
@@ -184,7 +184,7 @@ async function attachHolder(at: At, viewer: Parameters<Terminal['attach']>[0], c
     onCaughtUp: () => { connection.resume() },
   })
   const connection = await connectHolder(at.socket, { onBytes: (bytes) => pump.push(bytes), onJson: (json) => { if (json.say === 'exit') end(json.code) }, onClose: () => end(null) })
-  count.open.add(connection)
+  count.open.set(connection, { own: viewer.own === true })
   await connection.send(encodeJson({ do: 'attach', cols: viewer.cols, rows: viewer.rows, mode: viewer.mode }))
   return {
     async write(bytes) {

@@ -14,11 +14,11 @@ export interface TmuxViewers {
 }
 
 export function attachTmux(deps: { command: TmuxCommand; terminalId: string; exitCode: () => Promise<number | null> }): TmuxViewers {
-  const open = new Set<{ end(code: number | null): void; close(): void }>()
+  const open = new Set<{ readonly own: boolean; end(code: number | null): void; close(): void }>()
   let lastInputAt: number | null = null
 
   return {
-    count: () => open.size,
+    count: () => [...open].filter(({ own }) => !own).length,
     inputAgeMs: () => (lastInputAt === null ? null : performance.now() - lastInputAt),
     ended: (code) => { for (const viewer of open) viewer.end(code) },
     closeAll: () => { for (const viewer of open) viewer.close() },
@@ -59,6 +59,7 @@ export function attachTmux(deps: { command: TmuxCommand; terminalId: string; exi
         }).catch(() => {})
       }
       const handle = {
+        own: viewer.own === true,
         end(code: number | null): void {
           if (closed) return
           closed = true
