@@ -14,8 +14,11 @@ export function openMenu(title: string, actions: readonly Action[]): void {
 export function MenuSheet() {
   const box = useRef<HTMLDialogElement>(null)
   const shown = menu.value
+  /** The finger whose long press opened it is still down, and would let go on whatever lies under it now. */
+  const touched = useRef(false)
   useEffect(() => {
     if (!shown) return
+    touched.current = false
     const before = document.activeElement
     box.current?.showModal()
     return () => {
@@ -25,7 +28,10 @@ export function MenuSheet() {
   if (!shown) return null
   const close = () => (menu.value = null)
   return (
-    <dialog ref={box} class="menu" aria-label={shown.title} onClose={() => { if (menu.peek() === shown) close() }} onClick={(event) => { if (event.target === box.current) close() }} onKeyDown={arrows}>
+    <dialog
+      ref={box} class="menu" aria-label={shown.title} onClose={() => { if (menu.peek() === shown) close() }} onClick={(event) => { if (event.target === box.current) close() }} onKeyDown={arrows}
+      onPointerDown={() => (touched.current = true)} onClickCapture={(event) => { if (event.detail > 0 && !touched.current) { event.preventDefault(); event.stopPropagation() } }}
+    >
       <p class="meta" aria-hidden="true">{shown.title}</p>
       {shown.actions.map(({ label, icon, detail, danger, off, run }) => (
         <button key={label} type="button" class={danger ? 'danger' : ''} disabled={off} onClick={() => { close(); run() }}>

@@ -8,7 +8,7 @@ export function suggest({ cards }: Pick<StreamView, 'cards'>): string[] {
   const turn = cards[last]
   // While a turn runs, or before the first, there is nothing to answer.
   if (turn?.kind !== 'turn' || cards.slice(last + 1).some((card) => card.kind === 'tool' || (card.kind === 'said' && card.who === 'user'))) return []
-  const said = lastWords(cards.slice(0, last))
+  const said = turn.message?.trim() || lastWords(cards.slice(0, last))
   const replies: string[] = []
   if (turn.outcome === 'error') replies.push('Try again')
   if (turn.outcome === 'interrupted') replies.push('Continue')

@@ -5,6 +5,8 @@ import type { Turns } from './turns.ts'
 
 /** The last lines of a turn reach the transcript a little after the hook that ends it. */
 const LAST_LINES_MS = 1000
+/** A program that said what its last words are writes them down, on a machine under load some seconds later. */
+const KNOWN_LAST_LINES_MS = 6000
 /** An idle program with an open turn: its Stop hook never reached us. */
 const LOST_STOP_MS = 3000
 
@@ -35,7 +37,9 @@ export function createTurnEnd(deps: { turns: Turns; now: () => number }): TurnEn
   let idleSince: number | null = null
   let interruptedByUs = false
 
-  const saidAll = (): boolean => ending !== null && (turns.lastAgentText().trim() === ending.message?.trim() || now() - ending.at > LAST_LINES_MS)
+  /** The last words may be of several parts, of which the transcript gives one after the other. */
+  const isLast = (said: string, message: string | null): boolean => said !== '' && message !== null && message.trim().endsWith(said)
+  const saidAll = (): boolean => ending !== null && (isLast(turns.lastAgentText().trim(), ending.message) || now() - ending.at > ((ending.message ?? '') === '' ? LAST_LINES_MS : KNOWN_LAST_LINES_MS))
   const stopWasLost = (idle: boolean): boolean => ending === null && turns.current() !== null && idle && idleSince !== null && now() - idleSince > LOST_STOP_MS
   return {
     progressed() { progressAt = now() },

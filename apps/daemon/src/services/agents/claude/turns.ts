@@ -58,6 +58,7 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
     commanded = null
     if (turn !== null) return
     apiError = null
+    lastAgentText = ''
     turn = { turnId, startedAt: Math.min(at ?? Infinity, deps.now()) }
     journal.set(name, JSON.stringify(turn))
     journal.append({ type: 'turn.started', sessionId, turnId }, { key: `started.${turnId}` })
