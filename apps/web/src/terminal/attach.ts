@@ -19,23 +19,25 @@ export function saysExit(text: string): boolean {
 
 const ECHO_MS = 2000
 const OPEN_MS = 15_000
+/** What a viewer typed who leaves at once may not have reached the program: nobody says when it has. */
+const STAY_MS = 5000
 
-/** Types one line as a viewer of the others' size, and leaves when the program has answered (or has nothing to say). */
+/** Types one line as a viewer of the others' size. Answers when something came back (or nothing does), and leaves a while later. */
 export function sendLine(which: Which, size: Size, line: string): Promise<'sent' | 'refused'> {
   return new Promise((resolve) => {
     const socket = new WebSocket(attachUrl(which, size))
     socket.binaryType = 'arraybuffer'
     let said = false
-    const end = () => socket.close()
-    let timer = setTimeout(end, OPEN_MS)
+    let timer = setTimeout(() => socket.close(), OPEN_MS)
     socket.onmessage = ({ data }) => {
       if (!(data instanceof ArrayBuffer)) return
+      if (said) return resolve('sent')
       // The first bytes paint the screen: from then on the terminal takes what is typed.
-      if (said) return end()
       said = true
       socket.send(new TextEncoder().encode(`${line}\r`))
       clearTimeout(timer)
-      timer = setTimeout(end, ECHO_MS)
+      setTimeout(() => resolve('sent'), ECHO_MS)
+      timer = setTimeout(() => socket.close(), STAY_MS)
     }
     socket.onclose = () => {
       clearTimeout(timer)
