@@ -171,6 +171,7 @@ test('hostile-html, hostile-ansi, hostile-bidi: what an agent writes and prints 
   expect(await phone.title()).not.toContain('pwned')
   await hostile('bidi', 'The bidi part is over.')
   await log(phone).getByText('abc ⟨U+202E⟩txet⟨U+202C⟩ ⟨U+2066⟩x⟨U+2069⟩').waitFor()
+  // oxlint-disable-next-line no-control-regex -- what must not be there
   expect(await log(phone).innerText()).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u001b]/)
 }, FLOW_MS)
 
