@@ -81,14 +81,14 @@ test('review-vanished: a file that is removed under the review takes nothing wit
 
 test('review-crash: a server that is killed while it takes changes out loses none and does none twice', async () => {
   const pid = () => (JSON.parse(readFileSync(join(desk.world.product.home, SERVER_FILE), 'utf8')) as { pid: number }).pid
-  const rest = TENS.filter((at) => at >= 40)
+  const rest = TENS.filter((at) => at >= 60)
   for (const [index, at] of rest.entries()) {
     await desk.enter(phone, 'changes')
     await choose(phone, `TEN ${at}`)
     await act(phone, 'Reject').click()
     await phone.getByRole('dialog').getByRole('button', { name: 'Reject' }).click()
     // Each time a little later within the work; how late is the point, not how long it may take.
-    await Bun.sleep(index * 60)
+    await Bun.sleep(index * 90)
     process.kill(pid(), 'SIGKILL')
     await desk.world.product.cli(['list'])
     await eventually(async () => {
