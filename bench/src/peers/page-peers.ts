@@ -26,7 +26,8 @@ interface Recipe {
 
 const PLACE = process.env['BERTH_BENCH_PEERS'] ?? '/var/tmp/berth-bench-peers'
 const INSTALL_MS = 300_000
-const START_MS = 180_000
+const START_MS = 120_000
+const ANSWER_MS = 5000
 const NOBODY: Storage = { cookies: [], origins: [] }
 
 const recipes: readonly Recipe[] = [
@@ -91,7 +92,8 @@ async function answering(url: string, child: Bun.Subprocess<'ignore', 'ignore', 
   const until = performance.now() + START_MS
   for (;;) {
     signal.throwIfAborted()
-    if (await fetch(url).then(({ ok }) => ok, () => false)) return
+    // What is asked before it is ready may never be answered.
+    if (await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) }).then(({ ok }) => ok, () => false)) return
     if (child.exitCode !== null) throw new BerthError('unsupported', `it ended with ${child.exitCode}: ${(await new Response(child.stderr).text()).trim().slice(0, 400)}`)
     if (performance.now() > until) throw new BerthError('timeout', `it does not answer within ${START_MS / 1000} s`)
     await Bun.sleep(100)
