@@ -28,7 +28,7 @@ export function FilePage(props: FilePageProps) {
   return (
     <>
       <div class="file-bar">
-        <button type="button" class="file-name" aria-label={file ? `${file.path}, file ${index + 1} of ${review.files.length}; all files` : 'All files'} onClick={() => (open.value = { sheet: 'files' })}>
+        <button type="button" class="file-name" aria-label={file ? `${file.path}, file ${index + 1} of ${review.files.length}; all files` : 'Finish the review; all files'} onClick={() => (open.value = { sheet: 'files' })}>
           {file ? <PathName path={file.path} /> : <b>Finish the review</b>}
           <Icon name="i-down" />
         </button>
