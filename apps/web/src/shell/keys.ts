@@ -53,25 +53,20 @@ const GOING: Readonly<Record<string, Act>> = {
   r: to('changes'), t: to('terminal'), f: to('files'), c: to('chat'), s: to('status'), p: to('preview'),
   i: () => { go('/'); return true },
   l: () => { go('/grid'); return true },
+  n: () => { go('/new'); return true },
   ',': () => { go('/settings'); return true },
 }
 
 const KEYS: Readonly<Record<string, Act>> = {
   '?': () => { lazySheet('keys'); return true },
   '/': () => { lazySheet('palette'); return true },
-  n: () => press('.ask .deny') || newWorkspace(),
-  y: () => press('.ask .allow'),
+  n: () => answer('.deny'),
+  y: () => answer('.allow'),
   c: () => focus('.composer textarea'),
-  '.': () => press('.top button[aria-haspopup]'),
+  '.': () => press(seen('.top button[aria-haspopup]')[0]),
   j: () => step(1),
   k: () => step(-1),
   Escape: leave,
-}
-
-function newWorkspace(): boolean {
-  if (route.value.at !== 'list') return false
-  go('/new')
-  return true
 }
 
 function focus(selector: string): boolean {
@@ -80,11 +75,20 @@ function focus(selector: string): boolean {
   return element !== null
 }
 
-/** On the question that has the focus, else on the one that is seen first. One that must be held only gets the focus: a key is no hold. */
-function press(selector: string): boolean {
+const seen = (selector: string) => [...document.querySelectorAll<HTMLButtonElement>(selector)].filter((candidate) => candidate.offsetParent !== null)
+
+/** The question that has the focus. Among several that have it not, the first gets it: a key answers none that is not meant. */
+function answer(selector: string): boolean {
   const own = document.activeElement?.closest('.ask')
-  const found = [...document.querySelectorAll<HTMLButtonElement>(selector)].filter((candidate) => candidate.offsetParent !== null)
-  const button = own && selector.startsWith('.ask') ? found.find((candidate) => own.contains(candidate)) : found[0]
+  const found = seen(`.ask ${selector}`)
+  if (own) return press(found.find((candidate) => own.contains(candidate)))
+  if (found.length < 2) return press(found[0])
+  found[0]?.focus()
+  return true
+}
+
+/** One that must be held only gets the focus: a key is no hold. */
+function press(button: HTMLButtonElement | undefined): boolean {
   if (!button || button.disabled) return false
   if (button.classList.contains('hold') || button.type === 'submit') button.focus()
   else button.click()

@@ -83,7 +83,7 @@ export function Palette() {
 function commands(): Entry[] {
   const here = route.value
   const general: Entry[] = [
-    { group: 'Anywhere', icon: 'i-plus', label: 'New workspace', detail: '', run: () => go('/new') },
+    { group: 'Anywhere', icon: 'i-plus', label: 'New workspace', detail: '', keys: ['G', 'N'], run: () => go('/new') },
     { group: 'Anywhere', icon: 'i-screen', label: 'Tiles of all workspaces', detail: '', keys: ['G', 'L'], run: () => go('/grid') },
     { group: 'Anywhere', icon: 'i-more', label: 'Settings', detail: '', keys: ['G', ','], run: () => go('/settings') },
     { group: 'Anywhere', icon: 'i-run', label: 'Keyboard', detail: '', keys: ['?'], run: () => lazySheet('keys') },
