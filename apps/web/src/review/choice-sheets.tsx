@@ -94,9 +94,12 @@ export function FilesSheet({ review, path, onChoose, onClose }: { review: Review
           const decided = units.filter((unit) => unit.mark !== 'open').length
           return (
             <button key={file.path} type="button" class="choice file-choice" aria-label={`${inert(file.path)}, ${file.added} added, ${file.removed} removed, ${decided} of ${units.length} decided`} aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
-              <PathName path={file.path} />
-              <Delta added={file.added} removed={file.removed} />
-              <small>{file.huge && file.hunks.length === 0 ? 'large, loads on tap' : `${decided} of ${units.length} decided`}</small>
+              {/* The label says the same, with commas. */}
+              <span class="unboxed" aria-hidden="true">
+                <PathName path={file.path} />
+                <Delta added={file.added} removed={file.removed} />
+                <small>{file.huge && file.hunks.length === 0 ? 'large, loads on tap' : `${decided} of ${units.length} decided`}</small>
+              </span>
             </button>
           )
         })}
