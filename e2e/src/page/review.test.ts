@@ -232,7 +232,8 @@ test('review-queue: rejected while a turn runs, it is taken out when the turn en
   await desk.sh('touch .git/go')
   await eventually(async () => !(await desk.sh('cat list.txt')).includes('FIFTY'), 'the end of the turn takes it out')
   expect(await desk.sh('cat list.txt')).toContain('TWENTY')
-  await eventually(async () => (await desk.markOf('list.txt', 'FIFTY')) === 'rejected', 'the mark says so')
+  await phone.locator('article.hunk[aria-label$=", Rejected"]').waitFor()
+  expect(await desk.markOf('list.txt', 'FIFTY')).toBe('rejected')
 }, 90_000)
 
 test('review-file, review-turn: a whole file, and all that is open, in one go', async () => {

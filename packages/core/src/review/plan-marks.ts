@@ -59,7 +59,7 @@ function meaningOf(mark: Mark, { decided, unchanged }: Marking, file: ChangedFil
   // A whole file is decided only as it was seen; a hunk is known by its content.
   const stale = mark.hunkId === undefined && file !== undefined && !unchanged(file)
   const units = stale ? [] : [...turned.map((one) => unitOf(one, mark)), ...present]
-  return { reopen: stale ? [] : turned, units, gone: units.length === 0 && !before.some((one) => one.mark === mark.mark) }
+  return { reopen: stale ? [] : turned, units, gone: stale || (units.length === 0 && !before.some((one) => one.mark === mark.mark)) }
 }
 
 export const keyOf = ({ path, hunkId }: { path: string; hunkId: string }): string => `${path}\0${hunkId}`

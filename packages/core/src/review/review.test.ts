@@ -99,6 +99,8 @@ describe('marks', () => {
     expect(plan([{ path: 'b', mark: 'accepted' }, { path: 'a.txt', hunkId: 'x', mark: 'rejected' }, { path: 'c', mark: 'open' }]).gone).toEqual(['b', 'x', 'c'])
     expect(plan([{ path: 'z', hunkId: 'y', mark: 'accepted' }], [decided({ path: 'z', hunkId: 'y', mark: 'accepted' })])).toMatchObject({ gone: [], accept: [] })
     expect(plan([{ path: 'a.txt', mark: 'accepted' }], [], false).gone).toEqual(['a.txt'])
+    // Also where a part of it was accepted before.
+    expect(plan([{ path: 'a.txt', mark: 'accepted' }], [decided({ hunkId: 'earlier', mark: 'accepted' })], false)).toMatchObject({ gone: ['a.txt'], accept: [] })
   })
 })
 
