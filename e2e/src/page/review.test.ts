@@ -251,7 +251,8 @@ test('review-file, review-turn: a whole file, and all that is open, in one go', 
   await sheet(phone).getByRole('button', { name: /Accept everything that is open/ }).click()
   await phone.getByText('Everything is decided').waitFor()
   await picture(phone, 'review-end-phone')
-  expect((await desk.review()).progress).toEqual({ decided: expect.any(Number), total: (await desk.review()).progress.total })
+  const { progress } = await desk.review()
+  expect([progress.decided, progress.decided > 0]).toEqual([progress.total, true])
 }, 90_000)
 
 test('review-send: the agent gets one message with every rejection and comment', async () => {
