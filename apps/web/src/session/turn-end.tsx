@@ -16,10 +16,9 @@ export function TurnEnd({ card, headline, number, workspaceId }: { card: TurnCar
   return (
     <article class={`turn ${card.outcome}`} aria-label={words}>
       <div class="hd">
-        <h3 dir="auto">{headline === null ? <><Icon name={icon} />{words}</> : inert(headline)}</h3>
+        <h3 dir="auto"><Icon name={icon} />{headline === null ? words : inert(headline)}</h3>
         {card.message && card.outcome === 'error' && <p class="cause">{inert(card.message)}</p>}
         <p class="facts-row">
-          {headline !== null && <span class="done"><Icon name={icon} />{words}</span>}
           {card.files > 0 && <span>{plural(card.files, 'file')} <Delta added={card.added} removed={card.removed} /></span>}
           {card.tests && (card.tests.failed > 0 ? <span class="minus"><Icon name="i-x" />{card.tests.failed} of {card.tests.passed + card.tests.failed} failed</span> : <span class="plus"><Icon name="i-check" />{card.tests.passed} passed</span>)}
           {card.durationMs !== null && <span>{duration(card.durationMs)}</span>}
