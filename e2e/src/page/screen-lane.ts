@@ -1,6 +1,7 @@
 /** One of the two lanes that go through the list of screens: what was found there, for the tests to demand that it was nothing. */
+import type { Page } from 'playwright-core'
 import { axeProblems, shapeProblems } from './screen-checks.ts'
-import { startTour, type Tour } from './screen-tour.ts'
+import { startTour, type Theme, type Tour } from './screen-tour.ts'
 import { startScreenWorld, type ScreenWorld } from './screen-world.ts'
 import { SCREENS, sizesOf, type Screen } from './screens.ts'
 
@@ -14,8 +15,10 @@ export async function goThrough(lane: Screen['lane'], later: (close: () => Promi
   const visited = new Set<string>()
   const look = (world: ScreenWorld, tour: Tour, some: readonly Screen[]) => tour.go(world, some, async ({ page, name, size, theme, screen }) => {
     visited.add(`${screen.name}, ${size}`)
-    if (theme === 'light') shapes.push(...(await shapeProblems(page, size)).map((problem) => `${name}: ${problem}`))
-    axe.push(...(await axeProblems(page, { theme, size, part: partOf(screen) })).map((problem) => `${name}: ${problem}`))
+    const asked = screen.browser === 'no-script' ? await asItStands(page, theme) : page
+    if (theme === 'light') shapes.push(...(await shapeProblems(asked, size)).map((problem) => `${name}: ${problem}`))
+    axe.push(...(await axeProblems(asked, { theme, size, part: partOf(screen) })).map((problem) => `${name}: ${problem}`))
+    if (asked !== page) await asked.context().close()
   })
   let tour: Tour | undefined
   let world: ScreenWorld | undefined
@@ -36,6 +39,16 @@ export async function goThrough(lane: Screen['lane'], later: (close: () => Promi
     await close()
   }
   return { shapes, axe, visited, expected: screens.reduce((sum, screen) => sum + sizesOf(screen).length, 0) }
+}
+
+/** Where scripts are blocked, axe is too: what is seen there is put into a page where it may run. */
+async function asItStands(page: Page, colorScheme: Theme): Promise<Page> {
+  const html = (await page.content()).replace(/<script[\s\S]*?<\/script>/g, '').replace(/<(\/?)noscript>/g, '<$1div>')
+  const context = await page.context().browser()?.newContext({ viewport: page.viewportSize(), colorScheme, reducedMotion: 'reduce' })
+  if (!context) throw new Error('the browser is gone')
+  const copy = await context.newPage()
+  await copy.setContent(html)
+  return copy
 }
 
 /** A dialog hides all behind it. */
