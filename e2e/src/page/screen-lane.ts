@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { axeProblems, shapeProblems } from './screen-checks.ts'
 import { startTour, type Theme, type Tour } from './screen-tour.ts'
 import { startScreenWorld, type ScreenWorld } from './screen-world.ts'
-import { SCREENS, sizesOf, type Screen } from './screens.ts'
+import { SCREENS, SIZES, sizesOf, type Screen, type SizeName } from './screens.ts'
 
 export interface Lane { readonly shapes: string[]; readonly axe: string[]; readonly visited: ReadonlySet<string>; /** How many there should be: each screen at its sizes. */ readonly expected: number }
 
@@ -15,7 +15,7 @@ export async function goThrough(lane: Screen['lane'], later: (close: () => Promi
   const visited = new Set<string>()
   const look = (world: ScreenWorld, tour: Tour, some: readonly Screen[]) => tour.go(world, some, async ({ page, name, size, theme, screen }) => {
     visited.add(`${screen.name}, ${size}`)
-    const asked = screen.browser === 'no-script' ? await asItStands(page, theme) : page
+    const asked = screen.browser === 'no-script' ? await asItStands(page, { size, theme }) : page
     if (theme === 'light') shapes.push(...(await shapeProblems(asked, size)).map((problem) => `${name}: ${problem}`))
     axe.push(...(await axeProblems(asked, { theme, size, part: partOf(screen) })).map((problem) => `${name}: ${problem}`))
     if (asked !== page) await asked.context().close()
@@ -42,9 +42,9 @@ export async function goThrough(lane: Screen['lane'], later: (close: () => Promi
 }
 
 /** Where scripts are blocked, axe is too: what is seen there is put into a page where it may run. */
-async function asItStands(page: Page, colorScheme: Theme): Promise<Page> {
+async function asItStands(page: Page, { size, theme }: { size: SizeName; theme: Theme }): Promise<Page> {
   const html = (await page.content()).replace(/<script[\s\S]*?<\/script>/g, '').replace(/<(\/?)noscript>/g, '<$1div>')
-  const context = await page.context().browser()?.newContext({ viewport: page.viewportSize(), colorScheme, reducedMotion: 'reduce' })
+  const context = await page.context().browser()?.newContext({ ...SIZES[size], colorScheme: theme, reducedMotion: 'reduce' })
   if (!context) throw new Error('the browser is gone')
   const copy = await context.newPage()
   await copy.setContent(html)

@@ -1,5 +1,5 @@
 /** The list of screens is whole, and those around the sessions hold: inbox, questions, forms, edges. */
-import { afterAll, beforeAll, expect, test as plainTest } from 'bun:test'
+import { afterAll, beforeAll, expect, it } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../product.ts'
@@ -17,7 +17,7 @@ let harbour: Lane
 beforeAll(async () => { if (CHROMIUM !== null) harbour = await goThrough('harbour', (ends) => (close = ends)) }, LANE_MS)
 afterAll(() => close(), CLOSE_MS)
 
-plainTest('screens-listed: every address of the router, every room and every dialog stands in the list', () => {
+it('screens-listed: every address of the router, every room and every dialog stands in the list', () => {
   const router = source('state/session.ts')
   const places = found(/export type Route = (.*)/.exec(router)?.[1] ?? '', /at: '([a-z]+)'/g)
   const panes = found(/PANES = \[(.*?)\]/s.exec(router)?.[1] ?? '', /'([a-z]+)'/g)
@@ -27,7 +27,7 @@ plainTest('screens-listed: every address of the router, every room and every dia
   expect(places.filter((place) => place !== 'workspace' && !routes.has(place))).toEqual([])
   expect(panes.filter((pane) => !routes.has(`workspace/${pane}`))).toEqual([])
   // What is named a sheet is one, and so is what `lazySheet` opens by name.
-  const sheets = [...new Bun.Glob('**/*.tsx').scanSync(web)].flatMap((file) => found(source(file), /export function (\w+Sheet)\(/g))
+  const sheets = [...new Bun.Glob('**/*.tsx').scanSync(web)].flatMap((file) => found(source(file), /export function ([A-Z]\w*Sheet)\(/g))
   const named = found(/SheetName = (.*)/.exec(source('shell/sheets.ts'))?.[1] ?? '', /'([a-z]+)'/g)
   expect(sheets.length).toBeGreaterThan(10)
   expect(named).toContain('palette')
