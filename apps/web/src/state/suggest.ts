@@ -9,16 +9,24 @@ export function suggest({ cards }: Pick<StreamView, 'cards'>): string[] {
   // While a turn runs, or before the first, there is nothing to answer.
   if (turn?.kind !== 'turn' || cards.slice(last + 1).some((card) => card.kind === 'tool' || (card.kind === 'said' && card.who === 'user'))) return []
   const said = turn.message?.trim() || lastWords(cards.slice(0, last))
-  const replies: string[] = []
-  if (turn.outcome === 'error') replies.push('Try again')
-  if (turn.outcome === 'interrupted') replies.push('Continue')
-  if (turn.tests !== null && turn.tests.failed > 0) replies.push(`Fix the ${turn.tests.failed === 1 ? 'failing test' : `${turn.tests.failed} failing tests`}`)
+  const again = turn.outcome === 'error' ? ['Try again'] : turn.outcome === 'interrupted' ? ['Continue'] : []
+  return [...new Set([...again, ...afterTests(turn), ...answers(said), ...afterChanges(turn)])].slice(0, LIMIT)
+}
+
+type TurnCard = Extract<Card, { kind: 'turn' }>
+function afterTests({ tests }: TurnCard): string[] {
+  if (tests === null || tests.failed === 0) return []
+  return [`Fix the ${tests.failed === 1 ? 'failing test' : `${tests.failed} failing tests`}`]
+}
+
+function answers(said: string): string[] {
   const choices = offered(said)
-  replies.push(...choices)
-  if (choices.length === 0 && /\?\s*$/.test(said)) replies.push('Yes', 'No')
-  if (turn.files > 0 && turn.tests === null) replies.push('Run the tests')
-  if (turn.files > 0 && turn.outcome === 'done') replies.push('Commit this')
-  return [...new Set(replies)].slice(0, LIMIT)
+  return choices.length === 0 && /\?\s*$/.test(said) ? ['Yes', 'No'] : choices
+}
+
+function afterChanges({ files, tests, outcome }: TurnCard): string[] {
+  if (files === 0) return []
+  return [...(tests === null ? ['Run the tests'] : []), ...(outcome === 'done' ? ['Commit this'] : [])]
 }
 
 function lastWords(cards: readonly Card[]): string {

@@ -34,8 +34,12 @@ export function riskOf(tool: string, input: Readonly<Record<string, unknown>>, c
   if (tool === 'Bash') return riskOfCommand(typeof input['command'] === 'string' ? input['command'] : '', cwd, known)
   const path = input['file_path'] ?? input['notebook_path'] ?? input['path']
   if (typeof path !== 'string') return tool === 'WebFetch' || tool === 'WebSearch' ? { level: 'notice', text: networkText(hostsIn(String(input['url'] ?? '')), known) } : { level: 'low', text: null }
-  const outside = LOOKS.has(tool) ? 'looks outside the working directory' : 'outside the working directory'
-  if (!LOOKS.has(tool) && /(?:^|\/)\.git\/|(?:^|\/)\.(?:bashrc|profile|zshrc|npmrc)$|(?:^|\/)\.github\/workflows\//.test(path)) return { level: 'high', text: 'changes what runs later by itself' }
+  return riskOfPath(path, LOOKS.has(tool), cwd)
+}
+
+function riskOfPath(path: string, looks: boolean, cwd: string | null): Risk {
+  const outside = looks ? 'looks outside the working directory' : 'outside the working directory'
+  if (!looks && /(?:^|\/)\.git\/|(?:^|\/)\.(?:bashrc|profile|zshrc|npmrc)$|(?:^|\/)\.github\/workflows\//.test(path)) return { level: 'high', text: 'changes what runs later by itself' }
   if (cwd !== null && path.startsWith('/') && !`${path}/`.startsWith(`${cwd.replace(/\/+$/, '')}/`)) return { level: 'notice', text: outside }
   return path.split('/').includes('..') ? { level: 'notice', text: outside } : { level: 'low', text: null }
 }

@@ -63,15 +63,14 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
     journal.set(name, JSON.stringify(turn))
     journal.append({ type: 'turn.started', sessionId, turnId }, { key: `started.${turnId}` })
   }
-  const event = (fact: Extract<Fact, { kind: 'event' }>): void => {
-    const { body } = fact
+  const event = ({ body, key, at = null }: Extract<Fact, { kind: 'event' }>): void => {
     if (body.type === 'tool' || (body.type === 'message' && body.role === 'agent')) {
       next = null
       if (commanded !== null) begin(commanded.uuid, commanded.at)
     }
-    if (body.type !== 'tool') { journal.append(body, { key: fact.key }); return }
-    if (body.status === 'running') called(body, fact.key)
-    else resulted(body, fact)
+    if (body.type !== 'tool') { journal.append(body, { key }); return }
+    if (body.status === 'running') called(body, key)
+    else resulted(body, { key, at })
   }
   const called = (body: ToolBody, key: string): void => {
     const call = calls.get(body.toolCallId)
@@ -81,7 +80,7 @@ export function createTurns(deps: { journal: Journal; sessionId: SessionId; now:
     else if (calls.size < CALLS_LIMIT) calls.set(body.toolCallId, { tool: body.name, input: '', asked: false, name: body.name, title: body.title, startedAt: null, pending })
     journal.append(pending ? { ...body, status: 'pending' } : body, { key })
   }
-  const resulted = (body: ToolBody, { key, at = null }: { key: string; at?: number | null }): void => {
+  const resulted = (body: ToolBody, { key, at }: { key: string; at: number | null }): void => {
     const call = calls.get(body.toolCallId)
     const startedAt = call?.startedAt ?? null
     const took = startedAt === null || at === null || body.status === 'denied' ? null : Math.max(0, at - startedAt)
