@@ -115,7 +115,7 @@ export const act = (page: Page, name: 'Accept' | 'Reject' | 'Comment' | 'Next') 
 /** By the list of files: as people who know where they want to go. */
 export async function toFile(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: /all files/i }).first().click()
-  await page.getByRole('dialog').getByRole('button', { name: `${name}, ` }).click()
+  await page.getByRole('dialog').locator('.file-choice').filter({ has: page.getByTitle(name, { exact: true }) }).click()
   await page.getByRole('dialog').waitFor({ state: 'detached' })
 }
 

@@ -2,7 +2,6 @@
 import type { ComponentChildren } from 'preact'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { Icon } from '../ui/icon.tsx'
-import { inert } from '../ui/inert.ts'
 import { count } from '../rooms/words.ts'
 import { Sheet } from '../rooms/sheet.tsx'
 import { Delta, PathName } from '../rooms/shown.tsx'
@@ -93,13 +92,10 @@ export function FilesSheet({ review, path, onChoose, onClose }: { review: Review
           const units = unitsOfFile(file)
           const decided = units.filter((unit) => unit.mark !== 'open').length
           return (
-            <button key={file.path} type="button" class="choice file-choice" aria-label={`${inert(file.path)}, ${file.added} added, ${file.removed} removed, ${decided} of ${units.length} decided`} aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
-              {/* The label says the same, with commas. */}
-              <span class="unboxed" aria-hidden="true">
-                <PathName path={file.path} />
-                <Delta added={file.added} removed={file.removed} />
-                <small>{file.huge && file.hunks.length === 0 ? 'large, loads on tap' : `${decided} of ${units.length} decided`}</small>
-              </span>
+            <button key={file.path} type="button" class="choice file-choice" aria-current={file.path === path ? 'true' : undefined} onClick={() => onChoose(index)}>
+              <PathName path={file.path} />
+              <Delta added={file.added} removed={file.removed} />
+              <small>{file.huge && file.hunks.length === 0 ? 'large, loads on tap' : `${decided} of ${units.length} decided`}</small>
             </button>
           )
         })}
