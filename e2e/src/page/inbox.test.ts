@@ -27,6 +27,7 @@ const ask = async (workspace: Workspace) => {
 
 /** A finger, as the browser gets it from the glass. */
 async function swipe(on: Locator, byPx: number): Promise<void> {
+  await on.scrollIntoViewIfNeeded()
   const box = await on.boundingBox()
   if (!box) throw new Error('nothing to swipe')
   const session = await phone.context().newCDPSession(phone)
