@@ -1,6 +1,6 @@
 /** A machine for an agent, from a repository and a sentence. A sheet under the thumb, a dialog at a desk. */
 import type { ComponentChildren } from 'preact'
-import { useId, useMemo } from 'preact/hooks'
+import { useEffect, useId, useMemo } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { ProviderInfo } from '@berth/wire/api'
 import { client, go, offlineSince, pathTo } from '../state/session.ts'
@@ -114,8 +114,12 @@ function Where({ form, wrong, set, branches, providers, chosen }: Part & { branc
 const ISOLATION: Record<string, string> = { container: 'In a container', sandbox: 'In a sandbox', vm: 'In a virtual machine', none: 'Not isolated' }
 
 function More({ form, wrong, set }: Part) {
+  const open = useSignal(false)
+  const refused = wrong.name !== undefined || wrong.image !== undefined
+  // A refusal in here opens it; that it is being corrected closes nothing.
+  useEffect(() => { if (refused) open.value = true }, [refused])
   return (
-    <details class="more" open={wrong.name !== undefined || wrong.image !== undefined}>
+    <details class="more" open={open.value} onToggle={(event) => (open.value = event.currentTarget.open)}>
       <summary><span>Image <b>{form.image || 'the provider’s'}</b></span><span>Approvals <b>{APPROVALS[form.approvals]}</b></span>{!form.web && <span>Web <b>off</b></span>}<span class="change">Change</span></summary>
       <div class="three">
         <Labelled label="Name" wrong={wrong.name}>{(aria) => <input {...aria} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={39} placeholder="after the repository" value={form.name} onInput={(event) => set({ name: event.currentTarget.value })} />}</Labelled>
