@@ -22,18 +22,22 @@ const LANES = 2
 const WAITING = new Set(['e2e/links.test.ts', 'e2e/idle.test.ts', 'e2e/sources.test.ts', 'e2e/upgrade.test.ts'])
 
 const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/testkit', 'apps/cli']
-/** The capability test first: nothing else matters while it is red. */
-const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].sort((a, b) => Number(b.startsWith('capability')) - Number(a.startsWith('capability')) || a.localeCompare(b))
+const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].sort()
 const real = ['apps/daemon', 'packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web']
 const bunTest = (dirs: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...dirs.filter((dir) => existsSync(join(root, dir))).map((dir) => `./${dir}`)]
+
+/** The capability test: nothing else matters while it is red. Then the longest, so that the lanes end together. */
+const FIRST = ['e2e/capability.test.ts', 'apps/daemon', 'e2e/crash.test.ts']
+const rank = ({ name }: Part): number => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length)
 
 const mode = (process.argv[2] ?? 'all') as Mode
 const parts: readonly Part[] = [
   { name: 'check', argv: [process.execPath, 'scripts/check.ts'], modes: ['quick', 'all', 'full'], minutes: 2 },
   { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
-  // Longest first, so that the lanes end together.
-  ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: ['all', 'full'], minutes: mode === 'full' ? 60 : 6 })),
-  ...real.filter((dir) => existsSync(join(root, dir))).map((dir): Part => ({ name: dir, argv: bunTest([dir]), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6 })),
+  ...[
+    ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: ['all', 'full'], minutes: mode === 'full' ? 60 : 6 })),
+    ...real.filter((dir) => existsSync(join(root, dir))).map((dir): Part => ({ name: dir, argv: bunTest([dir]), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6 })),
+  ].sort((a, b) => rank(a) - rank(b)),
 ]
 
 /** command → Debian package, for what the tests use. */
