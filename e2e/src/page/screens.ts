@@ -50,7 +50,7 @@ const dock = (page: Page) => page.locator('.dock .ask')
 /** A file's page of the review, by its name. */
 const toFile = (name: string) => async (page: Page) => {
   await button(page, /all files/i).click()
-  await button(dialog(page), `${name}, `).click()
+  await dialog(page).locator('.file-choice').filter({ has: page.getByTitle(name, { exact: true }) }).click()
 }
 const menu = (item?: string) => async (page: Page) => {
   await button(page, 'Actions').click()
