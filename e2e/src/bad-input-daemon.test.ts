@@ -50,7 +50,11 @@ describe('an old daemon', () => {
     const { id } = await product.json<Workspace>(['up', code, '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--name', 'calm', '--no-open', '-y'])
     const { linkUrl } = JSON.parse(readFileSync(join(product.home, SERVER_FILE), 'utf8')) as { linkUrl: string }
     const { linkToken } = JSON.parse(readFileSync(join(machine(id), 'state/link-token.json'), 'utf8')) as { linkToken: string }
-    const before = await takeInventory(product.home)
+    // The program begins a moment after the daemon is there.
+    const before = await eventually(async () => {
+      const now = await takeInventory(product.home)
+      return now.processes.some((line) => line.endsWith(' cat')) && now
+    }, 'the program')
     expect(await dial(linkUrl, linkToken, { ...hello(id, {}), workspaceId: 'ws_000000000000' })).toMatchObject({ code: LINK_CLOSE.rejected })
     expect(await dial(linkUrl, linkToken, hello(id, { generation: 2 }))).toMatchObject({ code: LINK_CLOSE.rejected })
     expect(await dial(linkUrl, linkToken, { type: 'hello', protocol: 'new' })).toMatchObject({ code: LINK_CLOSE.garbage })
