@@ -24,6 +24,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Byte
       case 'terminal': return serveTerminalStream(await terminalOf(deps, open.terminalId), open, { ...stream, onInput: deps.humanInput })
       case 'tcp': return serveTcpStream(open.port, { ...stream, onBytes: deps.previewTraffic })
       case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
+      case 'ssh': return stream.abort('this machine serves no ssh')
       case 'http': return stream.abort('this machine serves no http')
     }
   }

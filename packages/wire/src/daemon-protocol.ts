@@ -17,6 +17,7 @@ import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
 import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
+import { SshPublicKey } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { AgentKind, AgentState, ApprovalMode, CodeSource, Isolation } from './workspace.ts'
 
@@ -206,6 +207,8 @@ export const StreamOpen = z.discriminatedUnion('service', [
   z.object({ service: z.literal('terminal'), terminalId: z.string(), cols: z.number().int().min(1).max(1000), rows: z.number().int().min(1).max(1000), mode: z.enum(['control', 'watch']) }),
   /** Bytes of one file that a person gave, put below UPLOAD_DIR under that name; then UploadReply as JSON comes back. */
   z.object({ service: z.literal('upload'), name: z.string().min(1).max(200) }),
+  /** One run of `sshd -i` that admits this key alone. */
+  z.object({ service: z.literal('ssh'), authorizedKey: SshPublicKey }),
   z.object({ service: z.literal('tcp'), port: z.number().int().min(1).max(65535) }),
   // daemon → server: one HTTP exchange as in `http-stream.ts`; paths are below /git/ or /source/
   z.object({ service: z.literal('http') }),
