@@ -109,7 +109,7 @@ const ROOMS: readonly Screen[] = [
   inRooms({ name: 'session', says: 'a turn that is done', route: 'workspace/chat', seen: (page) => main(page).locator('.turn').last() }),
   inRooms({ name: 'working', says: 'a turn under way, its list and its output', route: 'workspace/chat', ships: ['works'], seen: (page) => main(page).locator('.tool.live').last() }),
   inRooms({ name: 'working-plan', says: 'the agent’s list, unfolded', part: '.dock', route: 'workspace/chat', ships: ['works'], act: (page) => page.locator('.plan-strip summary').click(), seen: (page) => page.locator('.plan-strip ol') }),
-  inRooms({ name: 'mention', says: 'a file found for a message', part: '.dock', route: 'workspace/chat', act: (page) => page.getByRole('textbox', { name: 'Message to the agent' }).pressSequentially('Look at @sum'), seen: (page) => page.locator('.choices [role="option"]').first() }),
+  inRooms({ name: 'mention', says: 'a file found for a message', part: '.dock', route: 'workspace/chat', act: (page) => page.getByRole('textbox', { name: 'Message to the agent' }).pressSequentially('Look at @sum'), seen: (page) => page.locator('.completions [role="option"]').first() }),
   inRooms({ name: 'menu', says: 'all that can be done with a workspace', route: 'workspace/chat', dialogs: ['MenuSheet'], act: menu(), seen: (page) => button(dialog(page), 'Delete') }),
   inRooms({ name: 'menu-pause', says: 'Pause, pressed long', part: 'dialog[open]', route: 'workspace/chat', sizes: WITH_BAR, act: held('Pause'), seen: (page) => button(dialog(page), 'Pause all') }),
   inRooms({ name: 'menu-commit', says: 'Commit, pressed long', part: 'dialog[open]', route: 'workspace/chat', sizes: WITH_BAR, act: held('Commit'), seen: (page) => button(dialog(page), 'Quick commit') }),

@@ -50,7 +50,7 @@ export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }
   const set = (change: Partial<typeof look.value>) => (look.value = { ...look.value, ...change })
   return (
     <Sheet title="Review" onClose={onClose}>
-      <div class="looks">
+      <div class="look-choices">
         <span id="look-size">Letters</span>
         <div class="segments" role="group" aria-labelledby="look-size">
           <button type="button" aria-label="A−, smaller" disabled={size <= FONT_PX.least} onClick={() => set({ fontPx: Math.max(FONT_PX.least, size - 1) })}>A−</button>

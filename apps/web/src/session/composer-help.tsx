@@ -61,7 +61,7 @@ function Choices({ workspaceId, text, set, field }: HelpProps) {
   }, [choices.value, sign, text])
   if (sign === null || choices.value.length === 0) return null
   return (
-    <ul class="choices" role="listbox" aria-label={sign.startsWith('@') ? 'Files' : 'Commands'}>
+    <ul class="completions" role="listbox" aria-label={sign.startsWith('@') ? 'Files' : 'Commands'}>
       {choices.value.map((choice, index) => (
         <li key={choice.insert} role="option" aria-selected={index === at.value} onPointerDown={(event) => { event.preventDefault(); choose(choice) }}>
           <span class="grow">{inert(choice.label)}</span><span class="meta">{inert(choice.detail)}</span>
