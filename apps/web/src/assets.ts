@@ -74,10 +74,17 @@ function staticImports(assets: WebAssets, entry: string): string[] {
 }
 
 async function style(): Promise<string> {
-  const built = await Bun.build({ entrypoints: ['tokens', 'app', 'session'].map((name) => join(import.meta.dir, `style/${name}.css`)), minify: true, naming: '[name].[ext]' })
   const order = ['tokens', 'app', 'session']
+  const built = await Bun.build({ entrypoints: order.map((name) => join(import.meta.dir, `style/${name}.css`)), minify: true, naming: '[name].[ext]' })
   const parts = await Promise.all(built.outputs.map(async (output) => ({ at: order.findIndex((name) => output.path.endsWith(`${name}.css`)), css: await output.text() })))
-  return parts.sort((a, b) => a.at - b.at).map(({ css }) => css.trim()).join('')
+  return alsoForDarkSystems(parts.sort((a, b) => a.at - b.at).map(({ css }) => css.trim()).join(''))
+}
+
+/** The dark tokens are written once, for who chose them; a page where nothing was chosen takes them with its system. */
+function alsoForDarkSystems(css: string): string {
+  const [chosen, tokens] = /:root\[data-theme="?dark"?\]\s*\{([^}]*)\}/.exec(css) ?? []
+  if (chosen === undefined) throw new Error('the style has no dark tokens')
+  return css.replace(chosen, () => `${chosen}@media (prefers-color-scheme:dark){:root:not([data-theme]){${tokens}}}`)
 }
 
 async function serviceWorker(assets: WebAssets): Promise<string> {

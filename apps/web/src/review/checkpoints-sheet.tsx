@@ -54,7 +54,7 @@ export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { works
       <RefusalLine refusal={list.refusal.value} onRetry={list.reload} />
       {list.value.value === null && list.loading.value && <p class="meta about" role="status">Reading the checkpoints</p>}
       {list.value.value?.length === 0 && <p class="about">None yet. One is made at the end of each turn, and before anything is taken out.</p>}
-      <ol class="choices plain">
+      <ol class="choices">
         {list.value.value?.map((checkpoint) => (
           <li key={checkpoint.commit}>
             <button type="button" class="choice" disabled={off} onClick={() => (chosen.value = checkpoint)}>

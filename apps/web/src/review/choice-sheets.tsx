@@ -87,7 +87,7 @@ export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }
 export function FilesSheet({ review, path, onChoose, onClose }: { review: Review; path: string | null; onChoose: (index: number) => void; onClose: () => void }) {
   return (
     <Sheet title={count(review.files.length, 'file')} onClose={onClose}>
-      <div class="choices plain">
+      <div class="choices">
         {review.files.map((file, index) => {
           const units = unitsOfFile(file)
           const decided = units.filter((unit) => unit.mark !== 'open').length
