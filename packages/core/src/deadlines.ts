@@ -44,6 +44,11 @@ export const deadlines = {
   viewerGone: 75 * SECOND,
   signInLink: 10 * MINUTE,
   browserSession: 30 * 24 * HOUR,
+  /** From one origin to the other, by redirects. */
+  previewTicket: MINUTE,
+  /** A visitor is let in so long; the session or the link may end it earlier. */
+  previewVisit: 30 * 24 * HOUR,
+  previewShare: 7 * 24 * HOUR,
   pasteAcknowledged: 3 * SECOND,
   journalKeep: 7 * 24 * HOUR,
   /** A viewer's row that nobody renewed. */

@@ -13,6 +13,7 @@ import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
 import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
+import { createPreviews } from './previews.ts'
 import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
@@ -84,6 +85,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     decisionTokens: createDecisionTokens(context),
     serverKeys: createServerKeys(context),
     reviews: createReviews(context),
+    previews: createPreviews(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

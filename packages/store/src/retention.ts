@@ -41,6 +41,7 @@ export function createRetention({ sql }: StoreContext): RetentionStore {
         where m.workspace_id = j.workspace_id and m.generation = j.generation and m.ended_at < ${before} and j.updated_at < ${before}`
       const viewers = await sql`delete from viewers where last_seen_at < ${now - viewerMs}`
       await sql`delete from sign_in_codes where expires_at < ${before}`
+      await sql`delete from preview_grants where expires_at < ${now}`
       await sql`delete from tokens where expires_at < ${before}`
       // A longer one also when a crash came between the floor and the rows.
       const long = await sql<{ workspaceId: WorkspaceId }[]>`

@@ -360,3 +360,32 @@ export const serverKeys = pgTable('server_keys', {
   sealed: text('sealed').notNull(),
   createdAt: time('created_at').notNull(),
 })
+
+/** What people set for a port of a workspace. */
+export const previews = pgTable('previews', {
+  workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  port: integer('port').notNull(),
+  label: text('label'),
+  isPrimary: boolean('is_primary').notNull().default(false),
+  access: text('access').notNull().default('private'),
+  hostHeader: text('host_header').notNull().default('preview'),
+  wake: boolean('wake').notNull().default(false),
+  /** Of the share link's token. */
+  shareHash: text('share_hash'),
+  shareExpiresAt: time('share_expires_at'),
+  updatedAt: time('updated_at').notNull(),
+}, (table) => [primaryKey({ columns: [table.workspaceId, table.port] })])
+
+/** Who was let in to a port: on the way there (`ticket`, used once), or there (`visit`). */
+export const previewGrants = pgTable('preview_grants', {
+  hash: text('hash').primaryKey(),
+  kind: text('kind').notNull(),
+  workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  port: integer('port').notNull(),
+  /** The session it came from, and ends with. */
+  tokenId: text('token_id').references(() => tokens.id, { onDelete: 'cascade' }),
+  /** The share link it came from, and ends with. */
+  shareHash: text('share_hash'),
+  createdAt: time('created_at').notNull(),
+  expiresAt: time('expires_at').notNull(),
+}, (table) => [index('preview_grants_token').on(table.tokenId), index('preview_grants_expires').on(table.expiresAt)])

@@ -4,6 +4,7 @@
  */
 import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
+import type { PreviewStore } from './preview-store.ts'
 import type { ReviewStore } from './review-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
 import type { DecisionTokenStore, NotificationStore, PushDeviceStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
@@ -175,5 +176,6 @@ export interface Store extends WorkspaceStore {
   readonly decisionTokens: DecisionTokenStore
   readonly serverKeys: ServerKeyStore
   readonly reviews: ReviewStore
+  readonly previews: PreviewStore
   close(): Promise<void>
 }
