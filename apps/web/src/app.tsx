@@ -10,6 +10,7 @@ import { sheet, type SheetName } from './shell/sheets.ts'
 import { Toasts } from './shell/toast.tsx'
 import { go, linkTo, route, signedOut, trouble } from './state/session.ts'
 import { Icon } from './ui/icon.tsx'
+import { inert } from './ui/inert.ts'
 
 export function App() {
   if (signedOut.value) return <SignedOut />
@@ -101,7 +102,7 @@ function Trouble() {
   if (!trouble.value) return null
   return (
     <p class="trouble" role="alert">
-      <span class="grow"><b>{trouble.value.message}</b> {trouble.value.hint}</span>
+      <span class="grow"><b>{inert(trouble.value.message)}</b> {inert(trouble.value.hint ?? '')}</span>
       <button type="button" class="btn quiet" onClick={() => (trouble.value = null)}>Dismiss</button>
     </p>
   )

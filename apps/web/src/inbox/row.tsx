@@ -56,5 +56,5 @@ function more({ steps, idle: { stopsAt } }: Workspace, name: StateName): string 
   if (name === 'sleeping') return ', $0.00/h'
   if (name === 'idle') return stopsAt !== null && stopsAt > now.value ? `, sleeps in ${duration(stopsAt - now.value)}` : ''
   const step = name === 'starting' ? steps.findIndex(({ state }) => state === 'started') : -1
-  return step < 0 ? '' : `, ${(steps[step]?.title ?? '').toLowerCase()}, step ${step + 1} of ${steps.length}`
+  return step < 0 ? '' : `, ${inert((steps[step]?.title ?? '').toLowerCase())}, step ${step + 1} of ${steps.length}`
 }

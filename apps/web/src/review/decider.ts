@@ -13,7 +13,7 @@ import { linesOf } from './rows.ts'
 /** The sheet that is open over the review. */
 export type Open =
   | { sheet: 'comment'; at: LineAt | null; hunk: Hunk; path: string } | { sheet: 'edit' | 'hunk'; hunk: Hunk; path: string }
-  | { sheet: 'reject'; title: string; detail: string; reject: (reason: string) => Promise<boolean> }
+  | { sheet: 'reject'; title: string; reject: (reason: string) => Promise<boolean> }
   | { sheet: 'review' | 'files' | 'commit' | 'checkpoints' }
 
 export interface Decider {
@@ -46,7 +46,7 @@ export function decider({ room, open, off }: { room: ReviewRoom; open: Signal<Op
   const can = () => !off() && !room.acting.value
   const accept = (units: readonly Unit[], words: string) => void room.mark(units, 'accepted', { words: `Accepted ${words}` })
   const askReject = (units: readonly Unit[], what: string, words: string) => {
-    open.value = { sheet: 'reject', title: `Reject ${what}?`, detail: '', reject: (reason) => room.mark(units, 'rejected', { ...(reason === '' ? {} : { reason }), words: `Rejected ${words}` }) }
+    open.value = { sheet: 'reject', title: `Reject ${what}?`, reject: (reason) => room.mark(units, 'rejected', { ...(reason === '' ? {} : { reason }), words: `Rejected ${words}` }) }
   }
   const at = (work: (at: At) => void) => () => {
     const place = here()

@@ -5,6 +5,7 @@ import type { Hunk } from '@berth/wire/review'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
 import { PathName, Shown } from '../rooms/shown.tsx'
+import { inert } from '../ui/inert.ts'
 import { lineAt, type LineAt } from './diff.tsx'
 import { newText } from './place.ts'
 import type { ReviewRoom } from './review-state.ts'
@@ -30,7 +31,7 @@ export function CommentSheet({ room, path, hunk, at, onClose }: SheetOf & { at: 
       <label class="field" for={choice}>
         <span>Line</span>
         <select id={choice} value={String(chosen.value)} onChange={(event) => (chosen.value = Number(event.currentTarget.value))}>
-          {lines.map((option, index) => <option key={index} value={String(index)}>{option.line}{option.side === 'old' ? ' (before)' : ''}  {option.quote.trim().slice(0, 60)}</option>)}
+          {lines.map((option, index) => <option key={index} value={String(index)}>{option.line}{option.side === 'old' ? ' (before)' : ''}  {inert(option.quote.trim().slice(0, 60))}</option>)}
         </select>
       </label>
       {line && line.quote.trim() !== '' && <pre class="quote"><Shown text={line.quote.slice(0, 400)} /></pre>}
@@ -43,8 +44,7 @@ export function CommentSheet({ room, path, hunk, at, onClose }: SheetOf & { at: 
   )
 }
 
-/** `hunk` null: the whole file, or the turn. */
-export function RejectSheet({ room, title, detail, onReject, onClose }: { room: ReviewRoom; title: string; detail: string; onReject: (reason: string) => Promise<boolean>; onClose: () => void }) {
+export function RejectSheet({ room, title, onReject, onClose }: { room: ReviewRoom; title: string; onReject: (reason: string) => Promise<boolean>; onClose: () => void }) {
   const field = useId()
   const text = useSignal('')
   const busy = room.review.value?.busy === true
@@ -52,8 +52,8 @@ export function RejectSheet({ room, title, detail, onReject, onClose }: { room: 
     if (await onReject(text.value.trim())) onClose()
   }
   return (
-    <Sheet title={title} onClose={onClose} onSubmit={() => void reject()} foot={<Save room={room} word="Reject" danger off={false} />}>
-      <p class="meta about">{detail} {busy ? 'A turn runs: it is taken out when the turn ends.' : 'It is taken out of the files now; a checkpoint is made first.'}</p>
+    <Sheet title={<Shown text={title} />} onClose={onClose} onSubmit={() => void reject()} foot={<Save room={room} word="Reject" danger off={false} />}>
+      <p class="meta about">{busy ? 'A turn runs: it is taken out when the turn ends.' : 'It is taken out of the files now; a checkpoint is made first.'}</p>
       <label class="field" for={field}>
         <span>Why <small>optional, the agent reads it</small></span>
         <textarea id={field} rows={3} maxLength={4000} autofocus value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />

@@ -5,6 +5,7 @@ import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { attempt, client, now, offlineSince, route } from '../state/session.ts'
 import { Icon, stateOf } from '../ui/icon.tsx'
+import { inert } from '../ui/inert.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
@@ -117,7 +118,7 @@ function Before({ room, workspace }: { room: ReviewRoom; workspace: Workspace })
   return (
     <div class="empty">
       <h1>Nothing to show yet</h1>
-      <p><b>{refusal.message}</b>{refusal.hint && <><br />{refusal.hint}</>}</p>
+      <p><b>{inert(refusal.message)}</b>{refusal.hint && <><br />{inert(refusal.hint)}</>}</p>
       <WakeOrRetry room={room} workspace={workspace} />
     </div>
   )
@@ -138,7 +139,7 @@ function Stale({ room, workspace }: { room: ReviewRoom; workspace: Workspace }) 
   return (
     <div class="stale" role="status">
       <Icon name="st-offline" />
-      <p>As of {when(at, now.value)}. {why} You can read; deciding waits.</p>
+      <p>As of {when(at, now.value)}. {inert(why)} You can read; deciding waits.</p>
       {offlineSince.value === null && <WakeOrRetry room={room} workspace={workspace} />}
     </div>
   )
@@ -168,7 +169,7 @@ function Sheets({ workspace, room, review, file, off, wide, act, open, onClose, 
     case 'comment': return <CommentSheet room={room} path={open.path} hunk={open.hunk} at={open.at} onClose={onClose} />
     case 'edit': return <EditSheet room={room} path={open.path} hunk={open.hunk} onClose={onClose} />
     case 'hunk': return <HunkSheet hunk={open.hunk} off={off} onChoose={onHunk(open.hunk, open.path)} onClose={onClose} />
-    case 'reject': return <RejectSheet room={room} title={open.title} detail={open.detail} onReject={open.reject} onClose={onClose} />
+    case 'reject': return <RejectSheet room={room} title={open.title} onReject={open.reject} onClose={onClose} />
     case 'review': return <ReviewSheet review={review} file={file} off={off} roomForTwo={wide} onChoose={onReview} onClose={onClose} />
     case 'files': return <FilesSheet review={review} path={file?.path ?? null} onClose={onClose} onChoose={(index) => { onClose(); room.place.value = toFile(review, index) }} />
     case 'commit': return <CommitSheet workspace={workspace} onClose={onClose} onDone={(words) => { room.say(words); void room.read() }} />

@@ -135,7 +135,7 @@ function CardView({ row: { card, answers }, workspace, writing }: { row: Row & {
     case 'approval':
       return <Answered card={card} />
     case 'notice':
-      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {card.hint}</p>
+      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {inert(card.hint ?? '')}</p>
   }
 }
 

@@ -21,7 +21,7 @@ export function StatusPane({ workspace }: { workspace: Workspace }) {
     <div class="status">
       <header class="status-head">
         <StateBadge of={workspace} />
-        <p>{whyOf(workspace)}</p>
+        <p>{inert(whyOf(workspace))}</p>
         <div class="row">
           {canPause(workspace) ? <button type="button" class="btn" onClick={() => void pause(workspace)}>Pause</button> : <button type="button" class="btn main" onClick={() => void wake(workspace)}>Wake</button>}
           <button type="button" class="btn" onClick={() => lazySheet('qr', workspace)}>Open on a phone</button>

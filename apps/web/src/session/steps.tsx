@@ -30,7 +30,7 @@ function StepLine({ step }: { step: Step }) {
     <div class={`step ${step.state}`}>
       <Icon name={ICONS[step.state] ?? 'st-idle'} />
       <div class="grow">
-        {capital(step.title)}
+        {capital(inert(step.title))}
         {step.detail && (step.state === 'failed' ? <pre class="out" tabIndex={0}>{inert(step.detail)}</pre> : <span class="meta">{inert(step.detail)}</span>)}
       </div>
       <span class="meta">{step.state === 'done' ? duration(step.durationMs) : step.state === 'started' ? 'under way' : step.state}</span>

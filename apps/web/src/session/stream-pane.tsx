@@ -117,9 +117,9 @@ function Failure({ workspace }: { workspace: Workspace }) {
   const step = workspace.steps.find((candidate) => candidate.step === workspace.step)
   return (
     <section class="failure" aria-label="Why it failed">
-      <h3><Icon name="i-x" /> {step ? `Failed: ${step.title.toLowerCase()}` : 'Failed'}</h3>
+      <h3><Icon name="i-x" /> {step ? `Failed: ${inert(step.title.toLowerCase())}` : 'Failed'}</h3>
       <pre class="out" tabIndex={0}>{inert(workspace.error?.message ?? '')}</pre>
-      {workspace.error?.hint && <p>{workspace.error.hint}</p>}
+      {workspace.error?.hint && <p>{inert(workspace.error.hint)}</p>}
       {workspace.phase === 'failed' && <button type="button" class="btn" onClick={retry}>Try again</button>}
     </section>
   )

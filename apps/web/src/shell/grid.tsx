@@ -56,7 +56,7 @@ function lineOf(card: Card): string {
     case 'tool': return onlyPlans(card.name) || ASKING.includes(card.name) ? '' : `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
     case 'turn': return card.outcome === 'done' ? 'Turn done' : card.outcome
     case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(questionOf(card.ask))}`
-    case 'step': return `${card.title}: ${card.state}`
+    case 'step': return `${inert(card.title)}: ${card.state}`
     case 'notice': return inert(card.text)
     case 'prompt': return ''
   }

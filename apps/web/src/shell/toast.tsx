@@ -1,5 +1,6 @@
 /** One word about what was just done, with the way back while it is short. */
 import { signal } from '@preact/signals'
+import { inert } from '../ui/inert.ts'
 
 export const UNDO_MS = 5000
 interface Toast { readonly text: string; readonly undo: (() => void) | null; readonly label?: string }
@@ -47,7 +48,7 @@ export function Toasts() {
   }
   return (
     <div class="toasts" role="status">
-      {shown && <p class="toast"><span class="grow">{shown.text}</span>{shown.undo && <button type="button" class="btn quiet" onClick={undo}>{shown.label ?? 'Undo'}</button>}</p>}
+      {shown && <p class="toast"><span class="grow">{inert(shown.text)}</span>{shown.undo && <button type="button" class="btn quiet" onClick={undo}>{shown.label ?? 'Undo'}</button>}</p>}
     </div>
   )
 }

@@ -1,5 +1,6 @@
 /** The words for what agents do: verb and icon of a call, the question of an approval. */
 import type { ApprovalAsk } from '@berth/wire'
+import { inert } from './inert.ts'
 
 interface Words { readonly verb: string; readonly doing: string; readonly icon: string }
 const words = (verb: string, doing: string, icon: string): Words => ({ verb, doing, icon })
@@ -28,8 +29,9 @@ const TOOLS: Record<string, Words> = {
   ExitPlanMode: words('Plan', 'Planning', 'i-check'),
 }
 
+/** Of a tool that nobody here knows its own name, which an agent may choose. */
 export function toolWords(name: string): Words {
-  return (Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined) ?? words(name, name, 'i-run')
+  return (Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined) ?? words(inert(name), inert(name), 'i-run')
 }
 
 /** Calls that only look; a row of them is one row. */
