@@ -43,14 +43,23 @@ async function start(): Promise<void> {
   media.addEventListener('change', () => (wide.value = media.matches))
   startLive()
   addEventListener('pagehide', flush)
-  const keys = async () => (await import('./shell/keys.ts')).listenToKeys()
+  const keys = () => untilDone(async () => (await import('./shell/keys.ts')).listenToKeys())
   // A phone has none, most of the time.
   if (media.matches) void keys()
   setTimeout(() => {
-    void import('./offline/later.ts').then(({ later }) => later(given === undefined))
-    void bringParts(['inbox', 'decision'])
+    void untilDone(async () => (await import('./offline/later.ts')).later(given === undefined))
+    void untilDone(() => bringParts(['inbox', 'decision']))
     if (!media.matches) void keys()
   }, given === undefined ? 0 : LATER_MS)
+}
+
+/** A server that is away just now has these parts when it is back: what waits to be sent hangs on one of them. */
+async function untilDone(bring: () => Promise<void>): Promise<void> {
+  try {
+    await bring()
+  } catch {
+    setTimeout(() => void untilDone(bring), LATER_MS)
+  }
 }
 
 void start()

@@ -25,7 +25,7 @@ export function PreviewsPane({ workspace }: { workspace: Workspace }) {
   }, [workspace.id])
   const list = ports.value.value
   return (
-    <div class="files previews">
+    <div class="files">
       <RefusalLine refusal={ports.refusal.value} onRetry={ports.reload} />
       {list?.length === 0 && (
         <div class="empty">

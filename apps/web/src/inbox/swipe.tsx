@@ -43,15 +43,11 @@ export function Swipe({ right, left, off, children }: { right: Side | null; left
     box.current?.parentElement?.removeAttribute('data-past')
     if (start?.past) (event.clientX > start.x ? right : left)?.run()
   }
-  const onClick = (event: Event) => {
-    // A swipe that ends on a link is not a tap on it.
-    if (from.current?.going) event.preventDefault()
-  }
   return (
     <div class="swipe">
       <span class="under right" aria-hidden="true">{right?.label}</span>
       <span class="under left" aria-hidden="true">{left?.label}</span>
-      <div ref={box} class="over" onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={onPointerUp} onPointerCancel={() => { from.current = null; move(0) }} onClickCapture={onClick}>{children}</div>
+      <div ref={box} class="over" onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={onPointerUp} onPointerCancel={() => { from.current = null; move(0) }}>{children}</div>
     </div>
   )
 }

@@ -8,7 +8,7 @@ export interface Form {
   readonly size: SizeName; readonly sleep: SleepName
   readonly name: string; readonly image: string; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
 }
-export type Field = keyof Form | 'all'
+type Field = keyof Form | 'all'
 export type Wrong = Partial<Record<Field, string>>
 
 const GIB = 1024 ** 3

@@ -5,7 +5,7 @@ import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { when } from '../rooms/words.ts'
 
-export type Repository = Awaited<ReturnType<typeof client.listRepositories>>[number]
+type Repository = Awaited<ReturnType<typeof client.listRepositories>>[number]
 const TYPING_MS = 120
 const SHOWN = 6
 

@@ -6,13 +6,13 @@ import type { Approval, StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
 
 const DATABASE = 'berth'
 const STORE = 'kept'
-export const SESSIONS_LIMIT = 30
-export const EVENTS_LIMIT = 200
+const SESSIONS_LIMIT = 30
+const EVENTS_LIMIT = 200
 /** Of one session, as JSON. */
 const SESSION_BYTES = 512 * 1024
 
-export interface KeptList { readonly at: number; readonly workspaces: readonly Workspace[]; readonly approvals: readonly Approval[] }
-export interface KeptSession { readonly at: number; readonly events: readonly StoredEvent[]; readonly after: number }
+interface KeptList { readonly at: number; readonly workspaces: readonly Workspace[]; readonly approvals: readonly Approval[] }
+interface KeptSession { readonly at: number; readonly events: readonly StoredEvent[]; readonly after: number }
 
 export async function keepList(list: KeptList): Promise<void> {
   await write('list', list)

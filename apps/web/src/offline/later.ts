@@ -81,7 +81,7 @@ async function keepChanges(workspace: Workspace): Promise<void> {
 }
 
 /** The shell came out of the cache: so does what it shows, until the server is heard. */
-export async function fromCache(): Promise<void> {
+async function fromCache(): Promise<void> {
   const list = await readList()
   if (!list || workspaces.value !== null) return
   const at = route.value

@@ -11,7 +11,7 @@ import { look } from './look.ts'
 import { unitsOfFile } from './place.ts'
 import { linesOf } from './rows.ts'
 
-export function Choice({ icon, children, note, danger = false, disabled = false, onClick }: { icon: string; children: ComponentChildren; note?: ComponentChildren; danger?: boolean; disabled?: boolean; onClick: () => void }) {
+function Choice({ icon, children, note, danger = false, disabled = false, onClick }: { icon: string; children: ComponentChildren; note?: ComponentChildren; danger?: boolean; disabled?: boolean; onClick: () => void }) {
   return (
     <button type="button" class={`choice ${danger ? 'danger' : ''}`} disabled={disabled} onClick={onClick}>
       <Icon name={icon} />
@@ -41,7 +41,7 @@ export function HunkSheet({ hunk, off, onChoose, onClose }: { hunk: Hunk; off: b
   )
 }
 
-export type ReviewChoice = 'accept-all' | 'reject-all' | 'accept-file' | 'reject-file' | 'checkpoints' | 'commit' | 'end' | 'read'
+export type ReviewChoice = 'accept-all' | 'reject-all' | 'accept-file' | 'reject-file' | 'checkpoints' | 'commit' | 'end'
 
 export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }: { review: Review; file: ReviewFile | null; off: boolean; roomForTwo: boolean; onChoose: (choice: ReviewChoice) => void; onClose: () => void }) {
   const open = review.files.flatMap(unitsOfFile).filter((unit) => unit.mark === 'open').length

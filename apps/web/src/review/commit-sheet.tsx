@@ -13,8 +13,8 @@ import { count } from '../rooms/words.ts'
 /** Longer first lines are cut by most tools that list commits. */
 const SUBJECT_LETTERS = 72
 
-/** With the message suggested: quick is one more tap. `onReview` is given where the review is not open yet. */
-export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspace: Workspace; onClose: () => void; onReview?: () => void; onDone?: (words: string) => void }) {
+/** With the message suggested: quick is one more tap. */
+export function CommitSheet({ workspace, onClose, onDone }: { workspace: Workspace; onClose: () => void; onDone: (words: string) => void }) {
   const suggestion = useLoaded(workspace.id, async (signal) => {
     const suggested = await client.suggestCommit({ id: workspace.id }, signal)
     if (message.value === '') message.value = suggested.message
@@ -35,9 +35,9 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
       const made = await client.commit({ id: workspace.id, message: message.value, reviewedOnly: reviewedOnly.value, push: push.value })
       const words = `Committed ${made.commit.slice(0, 7)} on ${made.branch}${made.pushed ? ', pushed' : ''}`
       refusal.value = null
-      if (made.detail !== null || onDone === undefined) done.value = [words, made.detail].filter(Boolean).join('. ')
-      else onClose()
-      onDone?.(words)
+      if (made.detail === null) onClose()
+      else done.value = `${words}. ${made.detail}`
+      onDone(words)
     } catch (error) {
       refusal.value = refusalOf(error)
     } finally {
@@ -50,10 +50,7 @@ export function CommitSheet({ workspace, onClose, onReview, onDone }: { workspac
   return (
     <Sheet
       title="Commit" onClose={onClose} onSubmit={() => void commit()}
-      foot={<>
-        {onReview && <button type="button" class="btn" onClick={onReview}>Review first</button>}
-        <button type="submit" class="btn main" disabled={off}>{acting.value ? 'One moment' : commitWord(known, push.value)}</button>
-      </>}
+      foot={<button type="submit" class="btn main" disabled={off}>{acting.value ? 'One moment' : commitWord(known, push.value)}</button>}
     >
       <About known={known} loading={suggestion.loading.value} />
       <RefusalLine refusal={suggestion.refusal.value} onRetry={suggestion.reload} />

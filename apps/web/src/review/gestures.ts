@@ -1,5 +1,5 @@
 /** Fingers on a diff: across pages files, two apart change the size of the letters. Each has a visible twin. */
-export interface Finger { readonly x: number; readonly y: number }
+interface Finger { readonly x: number; readonly y: number }
 
 /** Further than a tap wanders, and more across than down. */
 const SWIPE_PX = 64

@@ -162,7 +162,6 @@ function Sheets({ workspace, room, review, file, off, wide, act, open, onClose, 
     onClose()
     if (choice === 'commit' || choice === 'checkpoints') onOpen({ sheet: choice })
     else if (choice === 'end') room.place.value = AT_END
-    else if (choice === 'read') void room.read()
     else act.whole(choice)
   }
   switch (open.sheet) {

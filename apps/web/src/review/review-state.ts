@@ -11,14 +11,13 @@ const UNDO_MS = 5000
 /** Of one request; the rest follows in the next. */
 const MARKS_AT_ONCE = 5000
 
-export interface Said { readonly text: string; readonly undo: (() => void) | null }
-export type Mark = 'open' | 'accepted' | 'rejected'
+interface Said { readonly text: string; readonly undo: (() => void) | null }
+type Mark = 'open' | 'accepted' | 'rejected'
 export interface ReviewRoom {
   readonly review: ReadonlySignal<Review | null>
   /** When what is shown was read, while it cannot be read anew; null when it is what the server says now. */
   readonly asOf: ReadonlySignal<number | null>
   readonly refusal: Signal<Refusal | null>
-  readonly loading: ReadonlySignal<boolean>
   readonly acting: ReadonlySignal<boolean>
   readonly place: Signal<Place>
   readonly said: Signal<Said | null>
@@ -42,7 +41,6 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   const review = signal<Review | null>(null)
   const asOf = signal<number | null>(null)
   const refusal = signal<Refusal | null>(null)
-  const loading = signal(true)
   const acting = signal(false)
   const place = signal<Place>(AT_END)
   const said = signal<Said | null>(null)
@@ -99,12 +97,10 @@ export function openReview(id: WorkspaceId): ReviewRoom {
       const last = await kept<Review>(`review:${id}`)
       if (last && review.value === null) show(last.value)
       if (asOf.value === null) asOf.value = last?.at ?? Date.now()
-    } finally {
-      loading.value = false
     }
   }
   return {
-    review, asOf, refusal, loading, acting, place, said, read, say,
+    review, asOf, refusal, acting, place, said, read, say,
     tooLarge: (path) => opened.get(path)?.hunks.length === 0,
     async loadHuge(path) {
       await act(async () => {

@@ -4,7 +4,7 @@
  */
 export interface Range { readonly from: number; readonly to: number }
 /** One list of ranges per line. */
-export interface WordMarks { readonly removed: Range[][]; readonly added: Range[][] }
+interface WordMarks { readonly removed: Range[][]; readonly added: Range[][] }
 
 /** Pairs of lines compared; beyond it a block is too large to be read word by word anyway. */
 const PAIRS_LIMIT = 2500

@@ -24,9 +24,9 @@ export function mention(id: WorkspaceId, text: string): void {
 }
 
 const help = signal<ComponentType<HelpProps> | null>(null)
-/** Search of files and commands, and uploads: loaded when the first sign of them is typed. */
-async function loadHelp(): Promise<void> {
-  help.value ??= (await import('./composer-help.tsx')).ComposerHelp
+/** Search of files and commands, and uploads: loaded when the first sign of them is typed, and tried again at the next. */
+function loadHelp(): void {
+  if (help.value === null) import('./composer-help.tsx').then(({ ComposerHelp }) => (help.value = ComposerHelp), () => undefined)
 }
 
 export function Composer({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
@@ -58,11 +58,11 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
   }
   const attach = (files: Iterable<File>) => {
     dropped.value = [...dropped.value, ...files]
-    void loadHelp()
+    loadHelp()
   }
   const onInput = (value: string) => {
     set(value)
-    if (/(^|\s)@\S*$|^\/\S*$/.test(value)) void loadHelp()
+    if (/(^|\s)@\S*$|^\/\S*$/.test(value)) loadHelp()
   }
   const Help = help.value
   return (

@@ -120,8 +120,8 @@ function Buttons({ ask, off, sending, answer, mode, pause: twin }: ButtonsProps)
 
 interface FormProps { readonly off: boolean; answer(decision: Decision): Promise<void>; close(): void }
 
-function useFirstFocus<E extends HTMLTextAreaElement>() {
-  const field = useRef<E>(null)
+function useFirstFocus() {
+  const field = useRef<HTMLTextAreaElement>(null)
   useEffect(() => field.current?.focus(), [])
   return field
 }
@@ -136,7 +136,7 @@ function leaveOnEscape(close: () => void) {
 
 function EditForm({ ask, off, answer, close }: FormProps & { ask: Asked }) {
   const text = useSignal(String(ask.input['command'] ?? ''))
-  const field = useFirstFocus<HTMLTextAreaElement>()
+  const field = useFirstFocus()
   const send = () => void answer({ behavior: 'allow', scope: 'once', updatedInput: { ...ask.input, command: text.value } })
   return (
     <form class="ask-form" onSubmit={(event) => { event.preventDefault(); send() }} onKeyDown={leaveOnEscape(close)}>
@@ -151,7 +151,7 @@ function EditForm({ ask, off, answer, close }: FormProps & { ask: Asked }) {
 
 function ReasonForm({ off, answer, close }: FormProps) {
   const text = useSignal('')
-  const field = useFirstFocus<HTMLTextAreaElement>()
+  const field = useFirstFocus()
   return (
     <form class="ask-form" onSubmit={(event) => { event.preventDefault(); void answer({ behavior: 'deny', scope: 'once', message: text.value.trim() }) }} onKeyDown={leaveOnEscape(close)}>
       <textarea ref={field} rows={2} aria-label="Why not; the agent reads it" placeholder="Why not; the agent reads it" maxLength={4000} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />

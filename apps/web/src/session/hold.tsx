@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { buzz } from '../shell/toast.tsx'
 
-export const HOLD_MS = 600
+const HOLD_MS = 600
 const AGAIN_MS = 4000
 
 interface HoldProps { readonly class: string; readonly disabled: boolean; readonly label: string; readonly again: string; onHeld(): void }

@@ -6,21 +6,19 @@ import type { Stream } from '../state/stream.ts'
 import { inert } from '../ui/inert.ts'
 import { Prose } from '../ui/prose.tsx'
 import { onlyLooks, onlyPlans } from '../ui/tool-words.ts'
-import { Answered } from './answered.tsx'
+import { Answered, type Asked } from './answered.tsx'
 import { Steps } from './steps.tsx'
 import { Looks, ToolLine } from './tool-line.tsx'
 import { TurnEnd } from './turn-end.tsx'
 
-type ApprovalOf = Card & { kind: 'approval' }
-
-export type Row =
+type Row =
   | { readonly kind: 'steps'; readonly key: string; readonly steps: (Card & { kind: 'step' })[] }
   | { readonly kind: 'looks'; readonly key: string; readonly cards: ToolCard[] }
   | { readonly kind: 'turn'; readonly key: string; readonly card: TurnCard; readonly headline: string | null; readonly number: number | null }
-  | { readonly kind: 'card'; readonly key: string; readonly card: Exclude<Card, { kind: 'step' | 'turn' }>; /** To what was asked about this call. */ readonly answers?: readonly ApprovalOf[] }
+  | { readonly kind: 'card'; readonly key: string; readonly card: Exclude<Card, { kind: 'step' | 'turn' }>; /** To what was asked about this call. */ readonly answers?: readonly Asked[] }
 
 /** Pure. `whole`: nothing older exists, so that turns can be counted. */
-export function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
+function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
   const { asked, answered, calls } = sortApprovals(cards)
   const rows: Row[] = []
   let turns = 0
@@ -46,7 +44,7 @@ export function rowsOf(cards: readonly Card[], whole: boolean): Row[] {
       if (!isWaiting(card) && !(card.ask.toolCallId !== null && calls.has(card.ask.toolCallId))) add(card)
     } else if (card.kind === 'tool') {
       const answers = answered.get(card.callId) ?? []
-      for (const approval of answered.get(card.callId) ?? []) if (approval.state === 'superseded') add(approval)
+      for (const approval of answers) if (approval.state === 'superseded') add(approval)
       if (asked.has(card.callId)) continue
       if (answers.length > 0) rows.push({ kind: 'card', key: card.key, card, answers: answers.filter(({ state }) => state !== 'superseded') })
       else add(card)
@@ -70,9 +68,9 @@ function headlineOf(turn: TurnCard, last: Row | undefined): string | null {
 }
 
 /** An agent asks before the call itself is told: the answer stands with its call. A call that is asked about is not shown yet. */
-function sortApprovals(cards: readonly Card[]): { asked: Set<string | null>; answered: Map<string, ApprovalOf[]>; calls: Set<string> } {
+function sortApprovals(cards: readonly Card[]): { asked: Set<string | null>; answered: Map<string, Asked[]>; calls: Set<string> } {
   const asked = new Set<string | null>()
-  const answered = new Map<string, ApprovalOf[]>()
+  const answered = new Map<string, Asked[]>()
   const calls = new Set<string>()
   for (const card of cards) {
     if (card.kind === 'tool') calls.add(card.callId)
@@ -139,5 +137,5 @@ function CardView({ row: { card, answers }, workspace, writing }: { row: Row & {
   }
 }
 
-const NONE: readonly ApprovalOf[] = []
+const NONE: readonly Asked[] = []
 const PROMPT_WORDS: Record<string, string> = { queued: 'waits for the agent', sent: 'on its way', ambiguous: 'maybe not received; look before you send it again', refused: 'not taken' }

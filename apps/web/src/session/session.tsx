@@ -111,7 +111,7 @@ function keepField(event: MouseEvent): void {
 }
 
 /** From the list, which knows the risk, and from the stream, which may be a moment ahead; what the stream saw answered is gone. */
-export function waitingOf(id: WorkspaceId, stream: Stream): Asked[] {
+function waitingOf(id: WorkspaceId, stream: Stream): Asked[] {
   const { cards, byKey } = stream.view.value
   const listed = approvals.value.filter(({ workspaceId, approvalId }) => {
     const card = cards[byKey.get(`a:${approvalId}`) ?? -1]

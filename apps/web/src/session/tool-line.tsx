@@ -1,6 +1,6 @@
 /** Tool calls: one line each on the line that ties everything; the rest unfolds. */
 import { useSignal } from '@preact/signals'
-import type { EventBody } from '@berth/wire'
+import type { EventBody, WorkspaceId } from '@berth/wire'
 import { client, now } from '../state/session.ts'
 import type { Writing } from '../state/stream.ts'
 import type { ToolCard } from '../state/stream-view.ts'
@@ -10,14 +10,14 @@ import { inert, shortened } from '../ui/inert.ts'
 import { objectOf, onlyPlans, toolWords } from '../ui/tool-words.ts'
 import { AnswerLine, type Asked } from './answered.tsx'
 
-export function ToolLine({ card, answers, writing, workspaceId }: { card: ToolCard; answers: readonly Asked[]; writing: Writing | undefined; workspaceId: string }) {
+export function ToolLine({ card, answers, writing, workspaceId }: { card: ToolCard; answers: readonly Asked[]; writing: Writing | undefined; workspaceId: WorkspaceId }) {
   const whole = useSignal<string | null>(null)
   const failed = hasFailed(card)
   const live = card.status === 'running'
   const output = whole.value ?? outputOf(card, answers, live ? writing : undefined)
   const readWhole = async () => {
     // Events are numbered without holes, so the one after its predecessor is this one.
-    const { events } = await client.listEvents({ id: workspaceId as never, after: card.seq - 1, limit: 1 })
+    const { events } = await client.listEvents({ id: workspaceId, after: card.seq - 1, limit: 1 })
     const body = events[0]?.body as (EventBody & { type: 'tool' }) | undefined
     if (body?.output) whole.value = body.output
   }
@@ -64,7 +64,7 @@ const LONG_COMMAND = 180
 function Unfolded({ card, output, live }: { card: ToolCard; output: string | null; live: boolean }) {
   return (
     <div class="unfolded">
-      {card.command !== null && card.command.length > LONG_COMMAND && <pre class="out whole" tabIndex={0}>{inert(card.command)}</pre>}
+      {card.command !== null && card.command.length > LONG_COMMAND && <pre class="out" tabIndex={0}>{inert(card.command)}</pre>}
       {card.diffs.map((diff) => diff.patch !== null && <Patch key={diff.path} text={diff.patch} />)}
       {output && <Output text={output} live={live} />}
     </div>
@@ -85,8 +85,8 @@ function Running({ since }: { since: number }) {
   return <span>{elapsed(now.value - since)}</span>
 }
 
-export function Tests({ of: { passed, failed } }: { of: TestCount }) {
-  return failed > 0 ? <span class="minus">{failed} of {passed + failed} failed</span> : <span class="passed">{passed} passed</span>
+function Tests({ of: { passed, failed } }: { of: TestCount }) {
+  return failed > 0 ? <span class="minus">{failed} of {passed + failed} failed</span> : <span>{passed} passed</span>
 }
 
 const READ_LINES = 400
@@ -102,7 +102,7 @@ function Output({ text, live }: { text: string; live: boolean }) {
   )
 }
 
-export function Patch({ text }: { text: string }) {
+function Patch({ text }: { text: string }) {
   const mark: Record<string, string> = { '+': 'a', '-': 'd', '@': 'h' }
   const { shown } = shortened(inert(text), 300)
   return <pre class="out patch" tabIndex={0}>{shown.split('\n').map((line, index) => <span key={index} class={mark[line[0] ?? ''] ?? ''}>{line || ' '}</span>)}</pre>

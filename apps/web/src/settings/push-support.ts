@@ -1,7 +1,7 @@
 /** What a browser needs before it can be told anything while it is closed. Pure, so that each reason has its words. */
 export interface PushWorld { readonly secure: boolean; readonly worker: boolean; readonly push: boolean; readonly permission: NotificationPermission | null; readonly apple: boolean; readonly installed: boolean }
 
-export interface WhyNot { readonly words: string; readonly hint: string }
+interface WhyNot { readonly words: string; readonly hint: string }
 
 export function whyNoPush(world: PushWorld): WhyNot | null {
   if (!world.secure) return { words: 'Notifications need an encrypted address (https).', hint: 'Put TLS or a tunnel before the server and start it with `berth serve --public <url>`; ntfy and a webhook work without.' }

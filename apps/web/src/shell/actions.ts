@@ -31,8 +31,7 @@ function pauseAll(): void {
 }
 
 async function quickCommit(workspace: Workspace): Promise<void> {
-  const { quickCommit: commit } = await import('./quick-commit.ts')
-  await attempt(() => commit(workspace.id))
+  await attempt(async () => (await import('./quick-commit.ts')).quickCommit(workspace.id))
 }
 
 /** No browser can bring it back, so it waits for five seconds before it is done. */

@@ -2,7 +2,6 @@
 import './late-style.ts'
 import { useEffect } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
-import { WATCH_TILES } from './tiles-limit.ts'
 import { ordered } from '../inbox/order.ts'
 import { streamOf, watchStream } from '../state/live.ts'
 import { linkTo, pathTo, workspaces } from '../state/session.ts'
@@ -12,6 +11,8 @@ import { inert } from '../ui/inert.ts'
 import { objectOf, onlyPlans, questionOf, toolWords } from '../ui/tool-words.ts'
 import { shortPath } from '../session/tool-line.tsx'
 
+/** Half of what one page may watch at once (`WATCH_LIMIT` of the wire): the rest is in the inbox. */
+const TILES = 12
 const LINES = 5
 const TILE_EVENTS = 40
 
@@ -20,8 +21,8 @@ export function Grid() {
   if (all.length === 0) return <div class="empty"><p>No workspace yet.</p></div>
   return (
     <section class="grid" aria-label="Live tiles">
-      {all.slice(0, WATCH_TILES).map((workspace) => <Tile key={workspace.id} workspace={workspace} />)}
-      {all.length > WATCH_TILES && <a class="tile meta" {...linkTo('/')}>{all.length - WATCH_TILES} more are in the inbox</a>}
+      {all.slice(0, TILES).map((workspace) => <Tile key={workspace.id} workspace={workspace} />)}
+      {all.length > TILES && <a class="tile meta" {...linkTo('/')}>{all.length - TILES} more are in the inbox</a>}
     </section>
   )
 }

@@ -2,7 +2,6 @@
 import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
-import type { Workspace } from '@berth/wire'
 
 type Loader<P> = () => Promise<ComponentType<P>>
 const loaded = new Map<unknown, unknown>()
@@ -47,5 +46,3 @@ export function Skeleton({ name }: { name: string }) {
     </div>
   )
 }
-
-export type RoomProps = { workspace: Workspace }

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import { inert } from '../ui/inert.ts'
 
-export const UNDO_MS = 5000
+const UNDO_MS = 5000
 interface Toast { readonly text: string; readonly undo: (() => void) | null; readonly label?: string }
 export const toast = signal<Toast | null>(null)
 let timer: ReturnType<typeof setTimeout> | undefined

@@ -65,10 +65,10 @@ export function watchStream(id: WorkspaceId, at: string, events = OPEN_EVENTS): 
   }
 }
 
-/** For others who look: which room is open, and which hunk is read. */
-export function sayPlace(id: WorkspaceId, at: string, hunkId: string | null = null): void {
+/** For others who look: which room is open. */
+export function sayPlace(id: WorkspaceId, at: string): void {
   const entry = streams.get(id)
-  if (entry && entry.users > 0) socket?.watch(id, entry.stream.cursor(), { at, hunkId })
+  if (entry && entry.users > 0) socket?.watch(id, entry.stream.cursor(), { at })
 }
 
 export function startLive(): void {

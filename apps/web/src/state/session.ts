@@ -21,7 +21,7 @@ export const trouble = signal<{ message: string; hint: string | null } | null>(n
 export const offlineSince = signal<number | null>(null)
 export const now = signal(0)
 
-export const PANES = ['chat', 'status', 'changes', 'terminal', 'preview', 'files', 'cost'] as const
+const PANES = ['chat', 'status', 'changes', 'terminal', 'preview', 'files', 'cost'] as const
 export type Pane = (typeof PANES)[number]
 export type Route = { at: 'list' } | { at: 'workspace'; id: WorkspaceId; pane: Pane } | { at: 'settings' } | { at: 'new' } | { at: 'grid' } | { at: 'nowhere' }
 export const route = signal<Route>({ at: 'list' })

@@ -1,5 +1,5 @@
 /** What a person would likely say next, from what the last turn left. A rule, no model: it can be read, and it is free. */
-import type { Card, StreamView } from './stream-view.ts'
+import type { Card, StreamView, TurnCard } from './stream-view.ts'
 
 const LIMIT = 3
 
@@ -13,7 +13,6 @@ export function suggest({ cards }: Pick<StreamView, 'cards'>): string[] {
   return [...new Set([...again, ...afterTests(turn), ...answers(said), ...afterChanges(turn)])].slice(0, LIMIT)
 }
 
-type TurnCard = Extract<Card, { kind: 'turn' }>
 function afterTests({ tests }: TurnCard): string[] {
   if (tests === null || tests.failed === 0) return []
   return [`Fix the ${tests.failed === 1 ? 'failing test' : `${tests.failed} failing tests`}`]

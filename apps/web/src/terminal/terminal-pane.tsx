@@ -26,7 +26,7 @@ const AGENT_TERMINAL = 'agent'
 /** A screen is read again this often while somebody looks at it. */
 const LOOK_MS = 2000
 
-export interface Screen extends Size { readonly ansi: string }
+interface Screen extends Size { readonly ansi: string }
 
 export function AgentTerminal({ workspace }: { workspace: Workspace }) {
   return <TerminalPane workspace={workspace} terminalId={AGENT_TERMINAL} />
@@ -35,7 +35,7 @@ export function AgentTerminal({ workspace }: { workspace: Workspace }) {
 /** A pointer and room: whoever opens the pane came to type. */
 const atDesk = () => matchMedia('(pointer: fine) and (min-width: 700px)').matches
 
-export function TerminalPane({ workspace, terminalId }: { workspace: Workspace; terminalId: string }) {
+function TerminalPane({ workspace, terminalId }: { workspace: Workspace; terminalId: string }) {
   const live = useSignal(atDesk())
   const screen = useSignal<Screen | null>(null)
   const refusal = useSignal<Refusal | null>(null)

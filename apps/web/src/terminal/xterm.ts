@@ -7,7 +7,7 @@ import { routeInlineStyles } from '../ui/inline-free-styles.ts'
 import { attachUrl, saysExit, type Size } from './attach.ts'
 
 export type TerminalState = 'connecting' | 'open' | 'closed' | 'exited'
-export interface TerminalOptions {
+interface TerminalOptions {
   workspaceId: WorkspaceId
   terminalId: string
   /** The size the others see, which this screen takes over; null: as this screen fits, which changes it for everybody. */
@@ -122,7 +122,7 @@ function connectAgain(terminal: Terminal, options: TerminalOptions, signal: Abor
 }
 
 /** What a keyboard sends for a letter with Control held. */
-export function controlled(letter: string): string {
+function controlled(letter: string): string {
   const code = letter.toUpperCase().charCodeAt(0)
   return code >= 0x3f && code <= 0x5f ? String.fromCharCode(code === 0x3f ? 0x7f : code & 0x1f) : letter === ' ' ? '\u0000' : letter
 }
