@@ -1,12 +1,10 @@
 /** What waits until the page stands: the person's phrases, the cache for reading offline, the service worker. */
 import { effect, untracked } from '@preact/signals'
-import { request } from '@berth/client'
-import { API_PREFIX } from '@berth/wire/routes'
 import type { Workspace } from '@berth/wire'
 import { beginStream, fresh, streamOf } from '../state/live.ts'
 import { forgetUnsent, sendAll } from '../state/outbox.ts'
 import { readPhrases } from '../state/phrases.ts'
-import { approvals, endpoint, offlineSince, route, signedOut, workspaces } from '../state/session.ts'
+import { approvals, client, offlineSince, route, signedOut, workspaces } from '../state/session.ts'
 import { say } from '../shell/toast.tsx'
 import { begin } from '../begin.ts'
 import { keepList, keepSession, readList, readSession } from './cache.ts'
@@ -74,7 +72,7 @@ async function keepChanges(workspace: Workspace): Promise<void> {
   if (changesKept.get(workspace.id) === now) return
   changesKept.set(workspace.id, now)
   try {
-    await keep(`review:${workspace.id}`, await (await request(endpoint, `${API_PREFIX}/workspaces/${workspace.id}/review`, {})).json())
+    await keep(`review:${workspace.id}`, await client.getReview({ id: workspace.id }))
   } catch {
     // It sleeps, or its daemon is away: what was kept before stays.
   }

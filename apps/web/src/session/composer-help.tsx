@@ -6,7 +6,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { request } from '@berth/client'
 import { API_PREFIX } from '@berth/wire/routes'
-import { endpoint } from '../state/session.ts'
+import { client, endpoint } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { mention } from './composer.tsx'
@@ -71,18 +71,14 @@ function Choices({ workspaceId, text, set, field }: HelpProps) {
   )
 }
 
-async function read<T>(path: string, signal: AbortSignal): Promise<T> {
-  return (await (await request(endpoint, API_PREFIX + path, { signal })).json()) as T
-}
-
 async function findFiles(id: WorkspaceId, query: string, signal: AbortSignal): Promise<Choice[]> {
-  const { entries } = await read<{ entries: { path: string; kind: string }[] }>(`/workspaces/${id}/files?${new URLSearchParams({ ...(query === '' ? {} : { query }), limit: String(CHOICES * 2) })}`, signal)
+  const { entries } = await client.listFiles({ id, ...(query === '' ? {} : { query }), limit: CHOICES * 2 }, signal)
   return entries.filter(({ kind }) => kind === 'file' || query !== '').slice(0, CHOICES).map(({ path, kind }) => ({ insert: `@${path}`, label: path, detail: kind === 'file' ? '' : kind }))
 }
 
-const commands = new Map<WorkspaceId, Promise<{ name: string; description: string }[]>>()
+const commands = new Map<WorkspaceId, ReturnType<typeof client.listCommands>>()
 async function findCommands(id: WorkspaceId, query: string, signal: AbortSignal): Promise<Choice[]> {
-  const known = commands.get(id) ?? read<{ name: string; description: string }[]>(`/workspaces/${id}/commands`, signal)
+  const known = commands.get(id) ?? client.listCommands({ id })
   commands.set(id, known)
   const list = await known.catch((error: unknown) => {
     commands.delete(id)

@@ -1,11 +1,9 @@
 /** Everything by name: what can be done here, where one can go, and the files of this workspace. */
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { request } from '@berth/client'
-import { API_PREFIX } from '@berth/wire/routes'
 import { ordered } from '../inbox/order.ts'
 import { mention } from '../session/composer.tsx'
-import { endpoint, go, pathTo, route, workspaceOf, workspaces } from '../state/session.ts'
+import { client, go, pathTo, route, workspaceOf, workspaces } from '../state/session.ts'
 import { Icon, placeOf, stateOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { actionsOf } from './actions.ts'
@@ -15,6 +13,7 @@ import { lazySheet, sheet } from './sheets.ts'
 
 interface Entry { readonly group: string; readonly icon: string; readonly label: string; readonly detail: string; readonly keys?: readonly string[]; readonly tone?: string; run(): void }
 const LIMIT = 24
+const FILES = 6
 
 export function Palette() {
   const box = useRef<HTMLDialogElement>(null)
@@ -32,8 +31,7 @@ export function Palette() {
     const here = route.value
     if (here.at !== 'workspace' || query.length < 2) return void (files.value = [])
     const stop = new AbortController()
-    request(endpoint, `${API_PREFIX}/workspaces/${here.id}/files?${new URLSearchParams({ query, limit: '6' })}`, { signal: stop.signal })
-      .then((response) => response.json() as Promise<{ entries: { path: string }[] }>)
+    client.listFiles({ id: here.id, query, limit: FILES }, stop.signal)
       .then(({ entries }) => (files.value = entries.map(({ path }) => ({ group: 'Files', icon: 'i-read', label: path, detail: 'mention', run: () => mention(here.id, `@${path} `) }))), () => { if (!stop.signal.aborted) files.value = [] })
     return () => stop.abort()
   }, [query])

@@ -1,13 +1,12 @@
 /** Puts what the server says into the signals of the page, and keeps a stream for each workspace that is looked at. */
 import { createPageSocket, type PageSocket, type PageSocketOptions } from '@berth/client/page-socket'
-import { request } from '@berth/client'
 import { BerthError } from '@berth/wire/error'
 import { API_PREFIX } from '@berth/wire/routes'
 import type { ApprovalId, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
 import { sayAnswered } from './decide.ts'
-import { approvals, endpoint, isOpen, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, workspaceOf, workspaces } from './session.ts'
+import { approvals, client, isOpen, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, workspaceOf, workspaces } from './session.ts'
 import { createStream, type Stream } from './stream.ts'
 
 /** Clocks on the page move this often. */
@@ -81,7 +80,7 @@ export function startLive(): void {
       streams.get(id)?.stream.take(events)
     },
     onState,
-    signedOut: () => request(endpoint, `${API_PREFIX}/approvals`, {}).then(() => false, (error: unknown) => error instanceof BerthError && error.code === 'unauthorized'),
+    signedOut: () => client.listApprovals({}).then(() => false, (error: unknown) => error instanceof BerthError && error.code === 'unauthorized'),
   })
   socket.list()
   for (const [id, { stream, users }] of streams) if (users > 0) socket.watch(id, stream.cursor(), { at: null })
