@@ -1,7 +1,6 @@
 /** Who needs me comes first, the decision inside the card; then what works, what is ready, what rests. */
-import { useEffect } from 'preact/hooks'
 import type { Workspace, WorkspaceId } from '@berth/wire'
-import { sayFocus } from '../state/live.ts'
+import { useInSight } from '../state/in-sight.ts'
 import { approvals, go, linkTo, offlineSince, pathTo, workspaces } from '../state/session.ts'
 import { DecisionCard } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
@@ -71,17 +70,7 @@ function Foot({ list }: { list: readonly Workspace[] }) {
 function Calling({ workspace, top }: { workspace: Workspace; top: boolean }) {
   const asked = approvals.value.filter((approval) => approval.workspaceId === workspace.id)
   const [first] = asked
-  const inSight = top ? (first?.approvalId ?? null) : null
-  useEffect(() => {
-    if (inSight === null) return
-    const say = () => sayFocus(inSight)
-    say()
-    for (const name of ['focus', 'blur']) addEventListener(name, say)
-    return () => {
-      for (const name of ['focus', 'blur']) removeEventListener(name, say)
-      sayFocus(null)
-    }
-  }, [inSight])
+  useInSight(top ? (first?.approvalId ?? null) : null)
   if (!first) return <Row workspace={workspace} current={false} />
   return <DecisionCard key={first.approvalId} ask={first} place={workspace} of={asked.length > 1 ? `1 of ${asked.length}` : undefined} />
 }

@@ -1,7 +1,8 @@
 /** One workspace: what happened, what is asked, what one says; and beside it (or instead, on a phone) its rooms. */
 import { useEffect } from 'preact/hooks'
 import type { Workspace, WorkspaceId } from '@berth/wire'
-import { sayFocus, sayPlace, streamOf, watchStream } from '../state/live.ts'
+import { useInSight } from '../state/in-sight.ts'
+import { sayPlace, streamOf, watchStream } from '../state/live.ts'
 import { approvals, linkTo, now, offlineSince, pathTo, workspaceOf, workspaces, type Pane } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import { isWaiting } from '../state/stream-view.ts'
@@ -85,18 +86,7 @@ function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
 function Dock({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const waiting = waitingOf(workspace.id, stream)
   const [first] = waiting
-  const firstId = first?.approvalId ?? null
-  useEffect(() => {
-    sayFocus(firstId)
-    const again = () => sayFocus(firstId)
-    addEventListener('focus', again)
-    addEventListener('blur', again)
-    return () => {
-      removeEventListener('focus', again)
-      removeEventListener('blur', again)
-      sayFocus(null)
-    }
-  }, [firstId])
+  useInSight(first?.approvalId ?? null)
   return (
     <div class={`dock ${first ? 'asking' : ''}`} onMouseDown={keepField}>
       {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan entries={stream.view.value.plan} />}
