@@ -7,11 +7,12 @@ import type { Workspace } from '@berth/wire'
 import { presence, streamOf } from '../state/live.ts'
 import { attempt, client, now, offlineSince } from '../state/session.ts'
 import type { Card } from '../state/stream-view.ts'
-import { ago, count, duration, Icon, money, plural, StateBadge, stateOf, timeOf } from '../ui/icon.tsx'
+import { ago, count, duration, money, plural, StateBadge, stateOf, timeOf } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { lazySheet } from '../shell/sheets.ts'
 import { canPause, pause, wake } from '../shell/actions.ts'
 import { Steps } from './steps.tsx'
+import { PlanEntries } from './stream-pane.tsx'
 
 export function StatusPane({ workspace }: { workspace: Workspace }) {
   const stream = streamOf(workspace.id)
@@ -28,7 +29,7 @@ export function StatusPane({ workspace }: { workspace: Workspace }) {
         </div>
       </header>
       <Cost workspace={workspace} turns={turns} />
-      {plan.length > 0 && <Part title="Plan"><ol class="plan-list">{plan.map(({ text, status }, index) => <li key={index} class={status}><Icon name={status === 'completed' ? 'i-check' : status === 'in_progress' ? 'st-working' : 'st-idle'} /><span>{inert(text)}<span class="unseen">, {status.replace('_', ' ')}</span></span></li>)}</ol></Part>}
+      {plan.length > 0 && <Part title="Plan"><ol class="plan-list"><PlanEntries entries={plan} /></ol></Part>}
       <Viewers workspace={workspace} />
       <Part title="Machine">
         <dl class="facts">

@@ -107,9 +107,13 @@ export function Plan({ entries }: { entries: readonly PlanEntry[] }) {
         <span class="grow cut">{inert(current?.text ?? '')}</span>
         <Icon name="i-down" class="fold" />
       </summary>
-      <ol>{entries.map(({ text, status }, index) => <li key={index} class={status}><Icon name={status === 'completed' ? 'i-check' : status === 'in_progress' ? 'st-working' : 'st-idle'} /><span>{inert(text)}<span class="unseen">, {status.replace('_', ' ')}</span></span></li>)}</ol>
+      <ol><PlanEntries entries={entries} /></ol>
     </details>
   )
+}
+
+export function PlanEntries({ entries }: { entries: readonly PlanEntry[] }) {
+  return <>{entries.map(({ text, status }, index) => <li key={index} class={status}><Icon name={status === 'completed' ? 'i-check' : status === 'in_progress' ? 'st-working' : 'st-idle'} /><span>{inert(text)}<span class="unseen">, {status.replace('_', ' ')}</span></span></li>)}</>
 }
 
 function Failure({ workspace }: { workspace: Workspace }) {
