@@ -1,12 +1,11 @@
 /** Puts what the server says into the signals of the page, and keeps a stream for each workspace that is looked at. */
 import { createPageSocket, type PageSocket, type PageSocketOptions } from '@berth/client/page-socket'
 import { BerthError } from '@berth/wire/error'
-import { API_PREFIX } from '@berth/wire/routes'
 import type { ApprovalId, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
 import { sayAnswered } from './decide.ts'
-import { approvals, client, isOpen, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, workspaceOf, workspaces } from './session.ts'
+import { approvals, client, isOpen, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, socketUrl, workspaceOf, workspaces } from './session.ts'
 import { createStream, type Stream } from './stream.ts'
 
 /** Clocks on the page move this often. */
@@ -73,7 +72,7 @@ export function sayPlace(id: WorkspaceId, at: string): void {
 export function startLive(): void {
   heardAt = Date.now()
   socket = createPageSocket({
-    url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${API_PREFIX}/socket`,
+    url: socketUrl('/socket'),
     on: take,
     onEvents(id, events) {
       heardAt = Date.now()

@@ -6,10 +6,12 @@ import { signal } from '@preact/signals'
 import { createClient } from '@berth/client'
 import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
+import { API_PREFIX } from '@berth/wire/routes'
 
 /** Same origin; the session cookie is the credential. */
 export const endpoint = { url: '' }
 export const client = createClient(endpoint)
+export const socketUrl = (path: string) => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${API_PREFIX}${path}`
 
 export const workspaces = signal<readonly Workspace[] | null>(null)
 /** Open ones, oldest first. */

@@ -1,11 +1,12 @@
 /** The socket of a terminal, without the terminal: small enough for somebody who only says one line. */
 import type { WorkspaceId } from '@berth/wire'
+import { socketUrl } from '../state/session.ts'
 
 export interface Size { readonly cols: number; readonly rows: number }
 interface Which { readonly workspaceId: WorkspaceId; readonly terminalId: string }
 
 export function attachUrl({ workspaceId, terminalId }: Which, { cols, rows }: Size): string {
-  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/workspaces/${workspaceId}/terminals/${encodeURIComponent(terminalId)}/attach?cols=${cols}&rows=${rows}&mode=control`
+  return socketUrl(`/workspaces/${workspaceId}/terminals/${encodeURIComponent(terminalId)}/attach?cols=${cols}&rows=${rows}&mode=control`)
 }
 
 export function saysExit(text: string): boolean {
