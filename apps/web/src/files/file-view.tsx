@@ -5,6 +5,7 @@ import type { FileContent } from '@berth/wire/files'
 import { wide } from '../shell/detail.tsx'
 import { client, linkTo, pathTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
+import { LINE_LIMIT } from '../ui/inert.ts'
 import { highlight, languageOf } from '../rooms/highlight.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
@@ -15,7 +16,6 @@ import { mention, pick, type Picked } from './mention.ts'
 
 /** Lines drawn before somebody asks for more: a file of a megabyte has tens of thousands. */
 const LINES_SHOWN = 2000
-const LINE_SHOWN = 2000
 
 /** One file, to read. Numbers choose lines to say something about. */
 export function FileView({ workspace, path, onBack }: { workspace: Workspace; path: string; onBack: () => void }) {
@@ -61,7 +61,7 @@ function Content({ content, picked, wrap, onPick }: { content: FileContent; pick
   const all = useSignal(false)
   const lines = useMemo(() => linesOf(content), [content])
   const shown = all.value ? lines : lines.slice(0, LINES_SHOWN)
-  const tokens = useMemo(() => highlight(shown.map((line) => line.slice(0, LINE_SHOWN)), languageOf(content.path)), [content, all.value])
+  const tokens = useMemo(() => highlight(shown.map((line) => line.slice(0, LINE_LIMIT)), languageOf(content.path)), [content, all.value])
   if (content.binary) return <Binary content={content} />
   if (lines.length === 0) return <p class="about none grow">The file is empty.</p>
   const tap = (line: number, extend: boolean) => {
@@ -77,7 +77,7 @@ function Content({ content, picked, wrap, onPick }: { content: FileContent; pick
             <span class="no" aria-hidden="true" onClick={(event) => tap(at + 1, event.shiftKey)}>{at + 1}</span>
             <span class="code">
               {line.map((token, index) => (token.voice ? <span key={index} class={`v-${token.voice}`}><Shown text={token.text.replace(/\r$/, '')} /></span> : <Shown key={index} text={token.text.replace(/\r$/, '')} />))}
-              {(lines[at]?.length ?? 0) > LINE_SHOWN && <em>… {((lines[at]?.length ?? 0) - LINE_SHOWN).toLocaleString()} more characters</em>}
+              {(lines[at]?.length ?? 0) > LINE_LIMIT && <em>… {((lines[at]?.length ?? 0) - LINE_LIMIT).toLocaleString()} more characters</em>}
             </span>
           </div>
         ))}

@@ -7,7 +7,7 @@ import { Sheet } from '../rooms/sheet.tsx'
 import { Delta, PathName } from '../rooms/shown.tsx'
 import { FONT_PX } from './gestures.ts'
 import { MARKS } from './hunk-card.tsx'
-import { look } from './look.ts'
+import { look, ownPx } from './look.ts'
 import { unitsOfFile } from './place.ts'
 import { linesOf } from './rows.ts'
 
@@ -46,7 +46,7 @@ export type ReviewChoice = 'accept-all' | 'reject-all' | 'accept-file' | 'reject
 export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }: { review: Review; file: ReviewFile | null; off: boolean; roomForTwo: boolean; onChoose: (choice: ReviewChoice) => void; onClose: () => void }) {
   const open = review.files.flatMap(unitsOfFile).filter((unit) => unit.mark === 'open').length
   const { columns, wrap, fontPx } = look.value
-  const size = fontPx ?? (matchMedia('(max-width: 600px)').matches ? 11.5 : 12.5)
+  const size = fontPx ?? ownPx()
   const set = (change: Partial<typeof look.value>) => (look.value = { ...look.value, ...change })
   return (
     <Sheet title="Review" onClose={onClose}>

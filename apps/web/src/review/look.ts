@@ -4,6 +4,9 @@ import { FONT_PX } from './gestures.ts'
 
 export interface Look { readonly columns: 'fits' | 'one' | 'two'; readonly wrap: boolean; /** Null: the page's own size. */ readonly fontPx: number | null; /** The conversation makes room. */ readonly full: boolean }
 
+/** Of letters whose size nobody chose. */
+export const ownPx = () => (matchMedia('(max-width: 600px)').matches ? 11.5 : 12.5)
+
 const KEY = 'berth-diff-look'
 const DEFAULT: Look = { columns: 'fits', wrap: true, fontPx: null, full: false }
 

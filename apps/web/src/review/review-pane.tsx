@@ -15,7 +15,7 @@ import { CommitSheet } from './commit-sheet.tsx'
 import { decider, type Decider, type Open } from './decider.ts'
 import { FilePage } from './file-page.tsx'
 import { listenToFingers } from './gestures.ts'
-import { look } from './look.ts'
+import { look, ownPx } from './look.ts'
 import { AT_END, toFile } from './place.ts'
 import { CommentSheet, EditSheet, RejectSheet } from './remark-sheets.tsx'
 import { openReview, type ReviewRoom } from './review-state.ts'
@@ -29,8 +29,6 @@ adoptStyle(css)
 const READ_AGAIN_MS = 3000
 /** Two columns of code need this much. */
 const TWO_COLUMNS_PX = 780
-const PHONE_CODE_PX = 11.5
-const CODE_PX = 12.5
 
 export function ReviewPane({ workspace }: { workspace: Workspace }) {
   const room = useMemo(() => openReview(workspace.id), [workspace.id])
@@ -52,7 +50,7 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
     observer.observe(element)
     const fingers = listenToFingers(element, {
       swipe: (to) => act.file(to === 'next' ? 1 : -1),
-      size: () => look.value.fontPx ?? (innerWidth <= 600 ? PHONE_CODE_PX : CODE_PX),
+      size: () => look.value.fontPx ?? ownPx(),
       resize: (fontPx) => (look.value = { ...look.value, fontPx }),
     })
     return () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'bun:test'
-import { changeOf, LINE_SHOWN, linesOf, pairsOf, rowsOf, type Row } from './rows.ts'
+import { LINE_LIMIT } from '../ui/inert.ts'
+import { changeOf, linesOf, pairsOf, rowsOf, type Row } from './rows.ts'
 
 const hunk = (lines: string[], at = { oldStart: 20, newStart: 20 }) => ({ lines, ...at })
 const textOf = (row: Row | null) => row?.pieces.map((piece) => piece.text).join('') ?? null
@@ -37,7 +38,7 @@ describe('rowsOf', () => {
 
   it('cuts a line that nobody reads, and says by how much', () => {
     const [row] = rowsOf(hunk([`+${'x'.repeat(10_000)}`]), 'script')
-    expect([textOf(row ?? null)?.length, row?.cutBy]).toEqual([LINE_SHOWN, 10_000 - LINE_SHOWN])
+    expect([textOf(row ?? null)?.length, row?.cutBy]).toEqual([LINE_LIMIT, 10_000 - LINE_LIMIT])
   })
 })
 

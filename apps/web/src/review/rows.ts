@@ -1,6 +1,7 @@
 /** A hunk as rows to look at: numbered, coloured, with the changed words marked. Pure; nothing is markup. */
 import type { Hunk } from '@berth/wire/review'
 import { highlight, type Token, type Voice } from '../rooms/highlight.ts'
+import { LINE_LIMIT } from '../ui/inert.ts'
 import { wordDiff, type Range } from './word-diff.ts'
 
 export interface Piece { readonly text: string; readonly voice: Voice; readonly changed: boolean }
@@ -17,13 +18,11 @@ export interface Row {
   readonly noNewline: boolean
 }
 
-export const LINE_SHOWN = 2000
-
 interface Line { readonly sign: ' ' | '+' | '-'; readonly text: string; readonly cr: boolean; noNewline: boolean }
 
 export function rowsOf(hunk: Pick<Hunk, 'lines' | 'oldStart' | 'newStart'>, language: string | null): Row[] {
   const lines = readLines(hunk.lines)
-  const texts = lines.map((line) => line.text.slice(0, LINE_SHOWN))
+  const texts = lines.map((line) => line.text.slice(0, LINE_LIMIT))
   const voices = coloured(lines, texts, language)
   const marks = marked(lines, texts)
   const mostlyCr = lines.filter((line) => line.cr).length * 2 > lines.length
