@@ -1,11 +1,10 @@
 /**
  * What was seen, kept in this browser for reading without a connection: the list, and the last events of the sessions
- * that were opened. Bounded; a browser that keeps nothing (private mode, full disk) only loses the convenience.
+ * that were opened. Bounded; a browser that keeps nothing only loses the convenience.
  */
 import type { Approval, StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
+import { within } from './database.ts'
 
-const DATABASE = 'berth'
-const STORE = 'kept'
 const SESSIONS_LIMIT = 30
 const EVENTS_LIMIT = 200
 /** Of one session, as JSON. */
@@ -26,33 +25,13 @@ export async function keepSession(id: WorkspaceId, session: KeptSession): Promis
   await write(`session ${id}`, { ...session, events })
   const order = [...((await read<string[]>('order')) ?? []).filter((other) => other !== id), id]
   await write('order', order.slice(-SESSIONS_LIMIT))
-  for (const gone of order.slice(0, -SESSIONS_LIMIT)) await run('readwrite', (store) => store.delete(`session ${gone}`))
+  for (const gone of order.slice(0, -SESSIONS_LIMIT)) await within('berth', 'readwrite', (store) => store.delete(`session ${gone}`))
 }
 
 async function write(key: string, value: unknown): Promise<void> {
-  await run('readwrite', (store) => store.put(value, key))
+  await within('berth', 'readwrite', (store) => store.put(value, key))
 }
 
 async function read<T>(key: string): Promise<T | null> {
-  return ((await run('readonly', (store) => store.get(key))) as T | undefined) ?? null
-}
-
-let opening: Promise<IDBDatabase> | null = null
-function open(): Promise<IDBDatabase> {
-  opening ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1)
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE)
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error ?? new Error('the browser keeps nothing'))
-  })
-  return opening
-}
-
-async function run(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest): Promise<unknown> {
-  const database = await open()
-  return new Promise((resolve, reject) => {
-    const request = work(database.transaction(STORE, mode).objectStore(STORE))
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error ?? new Error('the browser keeps nothing'))
-  })
+  return ((await within('berth', 'readonly', (store) => store.get(key))) as T | undefined) ?? null
 }
