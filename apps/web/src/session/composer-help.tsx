@@ -34,8 +34,9 @@ function Choices({ workspaceId, text, set, field }: HelpProps) {
     at.value = 0
     if (sign === null) return void (choices.value = [])
     const stop = new AbortController()
-    const find = sign.startsWith('@') ? findFiles(workspaceId, sign.slice(1), stop.signal) : findCommands(workspaceId, sign.slice(1), stop.signal)
-    find.then((found) => (choices.value = found), () => { if (!stop.signal.aborted) choices.value = [] })
+    const find = sign.startsWith('@') ? findFiles(workspaceId, sign.slice(1), stop.signal) : findCommands(workspaceId, sign.slice(1))
+    const show = (found: readonly Choice[]) => { if (!stop.signal.aborted) choices.value = found }
+    find.then(show, () => show([]))
     return () => stop.abort()
   }, [workspaceId, sign])
   const choose = (choice: Choice) => {
@@ -77,7 +78,7 @@ async function findFiles(id: WorkspaceId, query: string, signal: AbortSignal): P
 }
 
 const commands = new Map<WorkspaceId, ReturnType<typeof client.listCommands>>()
-async function findCommands(id: WorkspaceId, query: string, signal: AbortSignal): Promise<Choice[]> {
+async function findCommands(id: WorkspaceId, query: string): Promise<Choice[]> {
   const known = commands.get(id) ?? client.listCommands({ id })
   commands.set(id, known)
   const list = await known.catch((error: unknown) => {
