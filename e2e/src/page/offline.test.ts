@@ -32,6 +32,18 @@ const kept = (database: string, key: string) => phone.evaluate(async ([name = ''
     }
   })
 }, [database, key])
+/** As if this device had read as many reviews as it keeps, the first of them long ago. */
+const readManyReviews = (first: string) => phone.evaluate((oldest) => new Promise<void>((resolve, reject) => {
+  const opening = indexedDB.open('berth-rooms', 1)
+  opening.onupgradeneeded = () => opening.result.createObjectStore('kept')
+  opening.onsuccess = () => {
+    const change = opening.result.transaction('kept', 'readwrite')
+    change.objectStore('kept').put({ value: null, at: 1 }, oldest)
+    change.objectStore('kept').put([oldest, ...Array.from({ length: 29 }, (_, index) => `review:${index}`)], 'order')
+    change.oncomplete = () => resolve(opening.result.close())
+    change.onerror = () => reject(change.error)
+  }
+}), first)
 
 async function away(): Promise<void> {
   await relay.cut()
@@ -78,10 +90,12 @@ test('install: the browser finds nothing that keeps the page from being an app',
 }, 60_000)
 
 test('offline-session, offline-inbox: what was opened is read from the device, and says from when it is', async () => {
+  await readManyReviews('review:long ago')
   await phone.goto(at(demo))
   await log().getByText('Everything is changed.').waitFor()
   await eventually(() => kept('berth', `session ${demo.id}`), 'the session is kept')
   await eventually(() => kept('berth-rooms', `review:${demo.id}`), 'its changes are kept')
+  await eventually(async () => !(await kept('berth-rooms', 'review:long ago')), 'those of long ago are let go')
   await phone.goto(at(asks))
   await phone.locator('.dock').getByRole('region', { name: /^Needs you/ }).waitFor()
   await eventually(() => kept('berth', `session ${asks.id}`), 'the other session is kept')

@@ -3,7 +3,7 @@
  * that were opened. Bounded; a browser that keeps nothing only loses the convenience.
  */
 import type { Approval, StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
-import { within } from './database.ts'
+import { tooMany, within } from './database.ts'
 
 const SESSIONS_LIMIT = 30
 const EVENTS_LIMIT = 200
@@ -23,9 +23,7 @@ export async function keepSession(id: WorkspaceId, session: KeptSession): Promis
   let events = session.events.slice(-EVENTS_LIMIT)
   while (events.length > 1 && JSON.stringify(events).length > SESSION_BYTES) events = events.slice(Math.ceil(events.length / 2))
   await write(`session ${id}`, { ...session, events })
-  const order = [...((await read<string[]>('order')) ?? []).filter((other) => other !== id), id]
-  await write('order', order.slice(-SESSIONS_LIMIT))
-  for (const gone of order.slice(0, -SESSIONS_LIMIT)) await within('berth', 'readwrite', (store) => store.delete(`session ${gone}`))
+  for (const gone of await tooMany('berth', id, SESSIONS_LIMIT)) await within('berth', 'readwrite', (store) => store.delete(`session ${gone}`))
 }
 
 async function write(key: string, value: unknown): Promise<void> {

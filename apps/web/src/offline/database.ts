@@ -14,6 +14,16 @@ export async function within(name: Database, mode: IDBTransactionMode, work: (st
   }
 }
 
+const ORDER = 'order'
+
+/** Those that are too many once this one is the newest of its database; whoever keeps them lets them go. */
+export async function tooMany(name: Database, id: string, limit: number): Promise<string[]> {
+  const known = ((await within(name, 'readonly', (store) => store.get(ORDER))) as string[] | undefined) ?? []
+  const order = [...known.filter((other) => other !== id), id]
+  await within(name, 'readwrite', (store) => store.put(order.slice(-limit), ORDER))
+  return order.slice(0, -limit)
+}
+
 function answered<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
