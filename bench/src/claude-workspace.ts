@@ -1,17 +1,19 @@
 /** A workspace with real Claude Code on the scripted model, without a sandbox: what it calls and writes is in reach. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { startScriptedModel } from '@berth/testkit/scripted-model'
 import type { ScriptedModel, Scenarios } from '@berth/testkit/scripted-model'
-import type { Workspace, WorkspaceId } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { SOCKET_PATH } from '@berth/wire/live'
 import type { ToPage } from '@berth/wire/live'
 import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
+import { bringUp, machineDir } from './workspace.ts'
 
 const BEGUN_MS = 60_000
+/** The first one fetches the agent. */
+const UP_MS = 300_000
 
 export interface ClaudeWorkspace {
   readonly product: Product
@@ -26,9 +28,7 @@ export interface ClaudeWorkspace {
 export async function startClaudeWorkspace(scenarios: Scenarios, words: readonly string[] = []): Promise<ClaudeWorkspace> {
   const model: ScriptedModel = await startScriptedModel({ scenarios })
   const product = startProduct()
-  const source = mkdtempSync(join(tmpdir(), 'berth-bench-src-'))
   const close = async (): Promise<void> => {
-    rmSync(source, { recursive: true, force: true })
     try {
       await product.close()
     } finally {
@@ -40,8 +40,7 @@ export async function startClaudeWorkspace(scenarios: Scenarios, words: readonly
     // Without a sandbox the machine's user goes to its directory by itself.
     mkdirSync(join(product.home, 'workspaces'), { mode: 0o711 })
     writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
-    writeFileSync(join(source, 'README.md'), '# bench\n')
-    const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--accept-no-isolation', '--prompt', 'please [[say ready]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', 'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1', '--no-open', '-y', '--name', 'bench', ...words], { withinMs: 300_000 })
+    const { id } = await bringUp(product, 'bench', ['--provider', 'local', '--accept-no-isolation', '--prompt', 'please [[say ready]]', '--env', `ANTHROPIC_BASE_URL=${model.url}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', 'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1', ...words], UP_MS)
     const machine = machineDir(product.home, id)
     return {
       product, id, workDir: join(machine, 'work'), close,
@@ -65,12 +64,6 @@ async function conversationIn(machine: string): Promise<string> {
     if (path !== undefined) return basename(path, '.jsonl')
   }
   throw new BerthError('timeout', 'the agent began no conversation')
-}
-
-function machineDir(home: string, id: string): string {
-  const [path] = [...new Bun.Glob(`workspaces/${id}/*/state/journal.sqlite`).scanSync({ cwd: home, absolute: true })]
-  if (path === undefined) throw new BerthError('not_found', 'the machine is not where it was looked for', { hint: `below workspaces/${id} of the home` })
-  return dirname(dirname(path))
 }
 
 /** A second client: a page's socket with the CLI's token. */

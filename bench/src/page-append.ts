@@ -28,10 +28,14 @@ export const pageAppend: Bench = {
   name: 'page-append',
   summary: 'one more card on a page with 2,000 events, and its heap',
   async *run({ signal }) {
-    const workspace = await startPlainWorkspace('sleep 100000')
-    const browser = await openBrowser()
-    const events = await openStoredEvents(workspace.product)
+    const closers: (() => Promise<void>)[] = []
     try {
+      const browser = await openBrowser()
+      closers.unshift(() => browser.close())
+      const workspace = await startPlainWorkspace('sleep 100000')
+      closers.unshift(() => workspace.close())
+      const events = await openStoredEvents(workspace.product)
+      closers.unshift(() => events.close())
       const storage = await signedIn(browser, workspace.product)
       const context = await browser.newContext({ ...PHONE, storageState: storage, serviceWorkers: 'block' })
       const page = await open(context, `${workspace.product.server().url}/workspaces/${workspace.id}`)
@@ -48,9 +52,7 @@ export const pageAppend: Bench = {
       yield { name: 'page-append-p95', value: percentile(many, 95), unit: 'ms', floor: percentile(few, 95), detail }
       yield { name: 'page-heap', value: heap / MB, unit: 'MB', floor: null, goal: { valueAtMost: GOAL.heapMb }, detail: `the script's heap with ${EVENTS} events in it, after a collection` }
     } finally {
-      await events.close()
-      await browser.close()
-      await workspace.close()
+      for (const close of closers) await close()
     }
   },
 }

@@ -1,7 +1,4 @@
 /** A session of 50,000 events until its page stands and follows, against one of 100 on the same server, turn about. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { openBrowser, PHONE } from './browser.ts'
@@ -11,6 +8,7 @@ import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
 import { signedIn } from './signed-in.ts'
 import { openStoredEvents, said, work } from './stored-events.ts'
+import { bringUp, plainOn } from './workspace.ts'
 
 const GOAL_RATIO = 1.2
 const MANY = 50_000
@@ -22,8 +20,8 @@ export const pageOpen: Bench = {
   name: 'page-open',
   summary: 'a page of a session with 50,000 events, against one with 100',
   async *run({ signal, note }) {
-    const product = startProduct()
     const browser = await openBrowser()
+    const product = startProduct()
     try {
       const many = await session(product, 'many', MANY)
       const few = await session(product, 'few', FEW)
@@ -39,20 +37,14 @@ export const pageOpen: Bench = {
 }
 
 async function session(product: Product, name: string, count: number): Promise<Workspace> {
-  const source = mkdtempSync(join(tmpdir(), 'berth-bench-src-'))
+  const workspace = await bringUp(product, name, plainOn('sleep 100000'))
+  const events = await openStoredEvents(product)
   try {
-    writeFileSync(join(source, 'README.md'), '# bench\n')
-    const workspace = await product.json<Workspace>(['up', source, '--provider', 'local', '--agent', 'plain', '--command', 'sleep 100000', '--no-open', '-y', '--accept-no-isolation', '--name', name])
-    const events = await openStoredEvents(product)
-    try {
-      await events.append(workspace.id, [...work(count), said(LAST)])
-    } finally {
-      await events.close()
-    }
-    return workspace
+    await events.append(workspace.id, [...work(count), said(LAST)])
   } finally {
-    rmSync(source, { recursive: true, force: true })
+    await events.close()
   }
+  return workspace
 }
 
 async function opened(browser: Browser, storage: NonNullable<BrowserContextOptions['storageState']>, url: string): Promise<number> {

@@ -1,13 +1,11 @@
 /** A workspace of the provider that is here everywhere, with a command in its terminal, and a view into its daemon. */
 import { Database } from 'bun:sqlite'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import type { Workspace, WorkspaceId } from '@berth/wire'
-import { BerthError } from '@berth/wire/error'
+import { join } from 'node:path'
+import type { WorkspaceId } from '@berth/wire'
 import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
+import { bringUp, machineDir, plainOn } from './workspace.ts'
 
 export interface TerminalWorkspace {
   readonly product: Product
@@ -24,11 +22,9 @@ export interface PlainWorkspace extends TerminalWorkspace {
 
 export async function startPlainWorkspace(command: string): Promise<PlainWorkspace> {
   const product = startProduct()
-  const source = mkdtempSync(join(tmpdir(), 'berth-bench-src-'))
   let journal: Database | null = null
   try {
-    writeFileSync(join(source, 'README.md'), '# bench\n')
-    const { id } = await product.json<Workspace>(['up', source, '--provider', 'local', '--agent', 'plain', '--command', command, '--no-open', '-y', '--accept-no-isolation', '--name', 'bench'])
+    const { id } = await bringUp(product, 'bench', plainOn(command))
     const db = (journal = openJournal(product.home, id))
     const at = db.query<{ at: number }, [string]>('SELECT at FROM entry WHERE id = ?')
     return {
@@ -38,25 +34,17 @@ export async function startPlainWorkspace(command: string): Promise<PlainWorkspa
       readWork: (name) => readFile(join(machineDir(product.home, id), 'work', name), 'utf8').catch(() => ''),
       async close() {
         db.close()
-        rmSync(source, { recursive: true, force: true })
         await product.close()
       },
     }
   } catch (error) {
     journal?.close()
-    rmSync(source, { recursive: true, force: true })
     await product.close().catch(() => {})
     throw error
   }
 }
 
 /** Read beside the daemon, which goes on writing. */
-function openJournal(home: string, id: string): Database {
+function openJournal(home: string, id: WorkspaceId): Database {
   return new Database(join(machineDir(home, id), 'state/journal.sqlite'), { readonly: true })
-}
-
-function machineDir(home: string, id: string): string {
-  const [path] = [...new Bun.Glob(`workspaces/${id}/*/state/journal.sqlite`).scanSync({ cwd: home, absolute: true })]
-  if (path === undefined) throw new BerthError('not_found', 'the daemon\'s journal is not where it was looked for', { hint: `below workspaces/${id} of the home` })
-  return dirname(dirname(path))
 }

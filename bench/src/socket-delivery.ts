@@ -3,10 +3,11 @@
  * request begins) until another process has it on its socket. The floor is a process that tells the same request to a
  * plain WebSocket.
  */
-import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import { openPage, startClaudeWorkspace } from './claude-workspace.ts'
 import type { ClaudeWorkspace } from './claude-workspace.ts'
+import { startFloorServer } from './floor-server.ts'
+import type { FloorServer } from './floor-server.ts'
 import { percentile, RUNS, within } from './measure.ts'
 import type { Bench } from './measure.ts'
 
@@ -22,9 +23,12 @@ export const socketDelivery: Bench = {
   name: 'socket-delivery',
   summary: 'text of the agent until a second client has it on its socket',
   async *run({ signal }) {
-    const workspace = await startClaudeWorkspace({})
-    const floor = await startPeer()
+    const closers: (() => Promise<void>)[] = []
     try {
+      const floor = await startFloorServer('socket-peer.ts')
+      closers.unshift(() => floor.close())
+      const workspace = await startClaudeWorkspace({})
+      closers.unshift(() => workspace.close())
       for (const [pace, gapMs] of Object.entries(PACES)) {
         const { ours, plain } = await bothOf({ workspace, floor, gapMs, signal })
         const detail = `${ours.length} pieces, one each ${gapMs} ms, over hook, link and socket; floor: HTTP to WebSocket in one process`
@@ -32,13 +36,12 @@ export const socketDelivery: Bench = {
         yield { name: `socket-delivery-${pace}-p95`, value: percentile(ours, 95), unit: 'ms', floor: percentile(plain, 95), goal: { valueAtMost: GOAL.p95 }, detail }
       }
     } finally {
-      await floor.close()
-      await workspace.close()
+      for (const close of closers) await close()
     }
   },
 }
 
-async function bothOf(at: { workspace: ClaudeWorkspace; floor: Peer; gapMs: number; signal: AbortSignal }): Promise<Delivered> {
+async function bothOf(at: { workspace: ClaudeWorkspace; floor: FloorServer; gapMs: number; signal: AbortSignal }): Promise<Delivered> {
   const found: Delivered = { ours: [], plain: [] }
   // The first round only warms.
   for (let run = 0; run <= RUNS; run++) {
@@ -92,7 +95,7 @@ async function throughProduct({ product, id, door }: ClaudeWorkspace, gapMs: num
   }
 }
 
-async function throughFloor(floor: Peer, gapMs: number): Promise<number[]> {
+async function throughFloor(floor: FloorServer, gapMs: number): Promise<number[]> {
   const socket = new WebSocket(floor.url.replace(/^http/, 'ws'))
   await new Promise((resolve) => { socket.onopen = resolve })
   const arrived: number[] = []
@@ -112,19 +115,4 @@ async function throughFloor(floor: Peer, gapMs: number): Promise<number[]> {
 
 async function post(url: string, body: object): Promise<void> {
   await (await fetch(url, { method: 'POST', body: JSON.stringify(body) })).text()
-}
-
-interface Peer { readonly url: string; close(): Promise<void> }
-async function startPeer(): Promise<Peer> {
-  const peer = Bun.spawn([process.execPath, join(import.meta.dir, 'peers/socket-peer.ts')], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
-  const { value } = await peer.stdout.getReader().read()
-  const port = Number(new TextDecoder().decode(value).trim())
-  if (!(port > 0)) throw new BerthError('internal', 'the plain WebSocket server did not start')
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    async close() {
-      peer.kill()
-      await peer.exited
-    },
-  }
 }

@@ -1,6 +1,6 @@
 /** What server-sent events cost by themselves: a process that passes each POST on to everyone who listens. */
-import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
+import { startFloorServer } from './floor-server.ts'
 
 export interface Floor {
   readonly url: string
@@ -11,14 +11,9 @@ export interface Floor {
 }
 
 export async function createFloor(): Promise<Floor> {
-  const peer = Bun.spawn([process.execPath, join(import.meta.dir, 'peers/sse-peer.ts')], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
-  const reader = peer.stdout.getReader()
-  const { value } = await reader.read()
-  const port = Number(new TextDecoder().decode(value).trim())
-  if (!(port > 0)) throw new BerthError('internal', 'the plain SSE server did not start')
-  const url = `http://127.0.0.1:${port}`
+  const { url, close } = await startFloorServer('sse-peer.ts')
   return {
-    url,
+    url, close,
     async publish(mark = '') { await (await fetch(url, { method: 'POST', body: mark })).body?.cancel() },
     async subscribe() {
       const response = await fetch(url)
@@ -27,10 +22,6 @@ export async function createFloor(): Promise<Floor> {
       // The greeting: from now on nothing is missed.
       await body.read()
       return { next: async () => { await body.read() }, close: () => body.cancel() }
-    },
-    async close() {
-      peer.kill()
-      await peer.exited
     },
   }
 }
