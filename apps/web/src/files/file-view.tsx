@@ -5,12 +5,13 @@ import type { FileContent } from '@berth/wire/files'
 import { wide } from '../shell/detail.tsx'
 import { client, linkTo, pathTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
+import { plural } from '../ui/words.ts'
 import { LINE_LIMIT } from '../ui/inert.ts'
 import { highlight, languageOf } from '../rooms/highlight.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { PathName, Shown } from '../rooms/shown.tsx'
-import { count, sizeWords } from '../rooms/words.ts'
+import { sizeWords } from '../rooms/words.ts'
 import { PIXELS_SHOWN, pixelsOf } from './pixels.ts'
 import { mention, pick, type Picked } from './mention.ts'
 
@@ -32,7 +33,7 @@ export function FileView({ workspace, path, onBack }: { workspace: Workspace; pa
     <section class="file-view" aria-label={path} onKeyDown={(event) => { if (event.key === 'Escape') { event.stopPropagation(); onBack() } }}>
       <header>
         <button type="button" class="icon" aria-label="All files" autofocus onClick={onBack}><Icon name="i-back" /></button>
-        <div class="grow"><h2><PathName path={path} /></h2><p class="meta">{content ? [sizeWords(content.sizeBytes), content.binary ? 'binary' : count(linesOf(content).length, 'line'), content.truncated && 'only its beginning'].filter(Boolean).join(' · ') : 'Reading'}</p></div>
+        <div class="grow"><h2><PathName path={path} /></h2><p class="meta">{content ? [sizeWords(content.sizeBytes), content.binary ? 'binary' : plural(linesOf(content).length, 'line'), content.truncated && 'only its beginning'].filter(Boolean).join(' · ') : 'Reading'}</p></div>
         {content && !content.binary && <button type="button" class="icon" aria-pressed={wrap.value} aria-label="Wrap long lines" onClick={() => (wrap.value = !wrap.value)}><Icon name="i-undo" class="wrap-icon" /></button>}
       </header>
       <RefusalLine refusal={file.refusal.value} onRetry={file.reload} />
@@ -82,7 +83,7 @@ function Content({ content, picked, wrap, onPick }: { content: FileContent; pick
           </div>
         ))}
       </div>
-      {shown.length < lines.length && <button type="button" class="btn quiet" onClick={() => (all.value = true)}>Show {count(lines.length - shown.length, 'more line')}</button>}
+      {shown.length < lines.length && <button type="button" class="btn quiet" onClick={() => (all.value = true)}>Show {plural(lines.length - shown.length, 'more line')}</button>}
       {content.truncated && <p class="about none">The file goes on; {sizeWords(content.sizeBytes)} is more than is read here. Use the terminal for the rest.</p>}
     </div>
   )

@@ -5,11 +5,12 @@ import type { Workspace } from '@berth/wire'
 import type { FileEntry } from '@berth/wire/files'
 import { client } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
+import { plural } from '../ui/words.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { PathName, Shown } from '../rooms/shown.tsx'
-import { count, sizeWords } from '../rooms/words.ts'
+import { sizeWords } from '../rooms/words.ts'
 import { FileView } from './file-view.tsx'
 import '../rooms/sheet.tsx'
 import css from './files.css' with { type: 'text' }
@@ -105,7 +106,7 @@ function Entries({ workspace, dir, query, onFile }: { workspace: Workspace; dir:
           </li>
         ))}
       </ul>
-      {list.value.value?.truncated && <p class="about none">Only the first {count(entries.length, 'entry', 'entries')}. Find the others by a few letters.</p>}
+      {list.value.value?.truncated && <p class="about none">Only the first {plural(entries.length, 'entry', 'entries')}. Find the others by a few letters.</p>}
     </div>
   )
 }

@@ -1,5 +1,5 @@
 import type { Workspace } from '@berth/wire'
-import { stateOf, type StateName } from '../ui/icon.tsx'
+import { stateOf, type StateName } from '../ui/state.tsx'
 
 export const GROUPS: readonly (readonly [title: string, states: readonly StateName[]])[] = [
   ['Working', ['working', 'starting']], ['Ready to review', ['ready']], ['Resting', ['idle', 'sleeping', 'failed', 'offline']],

@@ -3,7 +3,10 @@ import type { Workspace } from '@berth/wire'
 import { approvals, linkTo, now, offlineSince, pathTo } from '../state/session.ts'
 import { askLine } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
-import { ago, Delta, duration, elapsed, Icon, placeOf, plural, stateOf, type StateName } from '../ui/icon.tsx'
+import { Delta } from '../ui/delta.tsx'
+import { Icon } from '../ui/icon.tsx'
+import { stateOf, type StateName } from '../ui/state.tsx'
+import { ago, duration, elapsed, placeOf, plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 
 export function Row({ workspace, current }: { workspace: Workspace; current: boolean }) {

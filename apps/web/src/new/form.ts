@@ -1,9 +1,10 @@
 /** What a person fills in, and what the server is asked for. Pure. */
+import { AGENT_KINDS } from '@berth/wire/agents'
 import type { CreateWorkspace } from '@berth/wire/api'
 
 export interface Form {
   readonly repository: string; readonly empty: boolean; readonly branch: string
-  readonly agent: 'claude' | 'plain'; readonly prompt: string; readonly command: string
+  readonly agent: keyof typeof AGENT_KINDS; readonly prompt: string; readonly command: string
   readonly provider: string; readonly acceptNoIsolation: boolean
   readonly size: SizeName; readonly sleep: SleepName
   readonly name: string; readonly image: string; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
@@ -37,7 +38,7 @@ export function readForm(form: Form, { isolation, idempotencyKey }: { isolation:
   const repository = form.repository.trim()
   if (!form.empty && repository === '') wrong.repository = 'which repository? Paste its address, or begin with an empty tree'
   else if (!form.empty && !isAddress(repository)) wrong.repository = 'write the whole address, like https://github.com/owner/name'
-  if (form.agent === 'plain' && form.command.trim() === '') wrong.command = 'what should run?'
+  if (AGENT_KINDS[form.agent].needsCommand && form.command.trim() === '') wrong.command = 'what should run?'
   if (form.name.trim() !== '' && !/^[a-z0-9][a-z0-9-]{0,38}$/.test(form.name.trim())) wrong.name = 'lower-case letters, digits and dashes, at most 39'
   if (isolation === 'none' && !form.acceptNoIsolation) wrong.acceptNoIsolation = 'say yes to this, or choose another place'
   if (Object.keys(wrong).length > 0) return { wrong }
@@ -50,7 +51,7 @@ function requestOf(form: Form, repository: string, idempotencyKey: string): Requ
     source: form.empty ? { kind: 'empty' } : { kind: 'git', url: repository.startsWith('/') ? `file://${repository}` : repository, ...text('branch', form.branch) },
     agent: form.agent, approvalMode: form.approvals, resources: { ...SIZES[form.size].resources }, autoStopMs: SLEEPS[form.sleep].autoStopMs,
     ...text('provider', form.provider), ...text('image', form.image), ...text('name', form.name),
-    ...(form.agent === 'plain' ? text('command', form.command) : text('prompt', form.prompt)),
+    ...(AGENT_KINDS[form.agent].needsCommand ? text('command', form.command) : {}), ...(form.agent === 'plain' ? {} : text('prompt', form.prompt)),
     ...(form.web ? {} : { web: false }), ...(form.acceptNoIsolation ? { acceptNoIsolation: true } : {}), idempotencyKey,
   }
 }

@@ -79,9 +79,17 @@ function chosenProvider(list: readonly ProviderInfo[] | null, name: string): Pro
   return list?.find((provider) => (name === '' ? provider.default : provider.name === name)) ?? null
 }
 
-function Task({ form, wrong, set }: Part) {
-  if (form.agent === 'plain')
-    return <Labelled label="Command" wrong={wrong.command}>{(aria) => <input {...aria} class="code-field" autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={8192} placeholder="npm run dev" value={form.command} onInput={(event) => set({ command: event.currentTarget.value })} />}</Labelled>
+/** In the order in which they are offered. */
+const AGENTS = Object.entries(AGENT_KINDS) as [keyof typeof AGENT_KINDS, (typeof AGENT_KINDS)[keyof typeof AGENT_KINDS]][]
+
+function Task(part: Part) {
+  const { agent } = part.form
+  return <>{AGENT_KINDS[agent].needsCommand && <Command {...part} />}{agent !== 'plain' && <FirstWords {...part} />}</>
+}
+function Command({ form, wrong, set }: Part) {
+  return <Labelled label="Command" wrong={wrong.command}>{(aria) => <input {...aria} class="code-field" autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={8192} placeholder={form.agent === 'acp' ? 'my-agent --acp' : 'npm run dev'} value={form.command} onInput={(event) => set({ command: event.currentTarget.value })} />}</Labelled>
+}
+function FirstWords({ form, wrong, set }: Part) {
   return <Labelled label="Task" note="optional; you can say it later" wrong={wrong.prompt}>{(aria) => <textarea {...aria} rows={3} maxLength={200_000} placeholder="What needs doing?" value={form.prompt} onInput={(event) => set({ prompt: event.currentTarget.value })} />}</Labelled>
 }
 
@@ -92,7 +100,7 @@ function Where({ form, wrong, set, branches, providers, chosen }: Part & { branc
       <div class="three">
         <Labelled label="Branch from" wrong={wrong.branch}>{(aria) => <input {...aria} list={list} disabled={form.empty} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={255} placeholder="its default" value={form.branch} onInput={(event) => set({ branch: event.currentTarget.value })} />}</Labelled>
         <datalist id={list}>{branches.map((branch) => <option key={branch} value={branch} />)}</datalist>
-        <Labelled label="Agent" wrong={undefined}>{(aria) => <select {...aria} value={form.agent} onChange={(event) => set({ agent: event.currentTarget.value === 'plain' ? 'plain' : 'claude' })}><option value="claude">Claude Code</option><option value="plain">A command</option></select>}</Labelled>
+        <Labelled label="Agent" wrong={undefined}>{(aria) => <select {...aria} value={form.agent} onChange={(event) => set({ agent: AGENTS.find(([kind]) => kind === event.currentTarget.value)?.[0] ?? 'claude' })}>{AGENTS.map(([kind, { title }]) => <option key={kind} value={kind}>{title}</option>)}</select>}</Labelled>
         <Labelled label="Where" wrong={wrong.provider}>{(aria) => (
           <select {...aria} value={chosen?.name ?? ''} disabled={providers === null} onChange={(event) => set({ provider: event.currentTarget.value, acceptNoIsolation: false })}>
             {providers?.map((provider) => <option key={provider.name} value={provider.name} disabled={provider.status !== 'ready'}>{provider.name}{provider.status === 'ready' ? '' : ', not ready'}</option>)}

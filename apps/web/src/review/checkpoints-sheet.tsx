@@ -3,11 +3,12 @@ import type { Workspace } from '@berth/wire'
 import type { Checkpoint } from '@berth/wire/review'
 import { client, now } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
+import { plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
-import { count, when } from '../rooms/words.ts'
+import { when } from '../rooms/words.ts'
 
 const CONVERSATION = { kept: 'The conversation is as it was.', rewound: 'The conversation went back too.', unsupported: 'This agent cannot take its conversation back; it is as it was.' } as const
 
@@ -25,7 +26,7 @@ export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { works
     try {
       const done = await client.rewind({ id: workspace.id, commit: to.commit, conversation: conversation.value })
       const undo = () => void client.rewind({ id: workspace.id, commit: done.before, conversation: done.conversation === 'rewound' }).then(() => onRewound('Back to where you were', () => {}), (error: unknown) => (refusal.value = refusalOf(error)))
-      onRewound(`${count(done.files, 'file')} went back to ${when(to.at, now.value)}. ${CONVERSATION[done.conversation]}`, undo)
+      onRewound(`${plural(done.files, 'file')} went back to ${when(to.at, now.value)}. ${CONVERSATION[done.conversation]}`, undo)
       onClose()
     } catch (error) {
       refusal.value = refusalOf(error)
@@ -59,7 +60,7 @@ export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { works
           <li key={checkpoint.commit}>
             <button type="button" class="choice" disabled={off} onClick={() => (chosen.value = checkpoint)}>
               <Icon name="i-history" />
-              <span>{inert(checkpoint.reason)}<small>{[checkpoint.turn === null ? null : `turn ${checkpoint.turn}`, count(checkpoint.files, 'file'), checkpoint.commit.slice(0, 7)].filter(Boolean).join(' · ')}</small></span>
+              <span>{inert(checkpoint.reason)}<small>{[checkpoint.turn === null ? null : `turn ${checkpoint.turn}`, plural(checkpoint.files, 'file'), checkpoint.commit.slice(0, 7)].filter(Boolean).join(' · ')}</small></span>
               <time dateTime={new Date(checkpoint.at).toISOString()}>{when(checkpoint.at, now.value)}</time>
             </button>
           </li>

@@ -1,10 +1,11 @@
 /** Sheets to choose from: a hunk's actions, the review's, and its files. */
 import type { ComponentChildren } from 'preact'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
+import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
-import { count } from '../rooms/words.ts'
+import { plural } from '../ui/words.ts'
 import { Sheet } from '../rooms/sheet.tsx'
-import { Delta, PathName } from '../rooms/shown.tsx'
+import { PathName } from '../rooms/shown.tsx'
 import { FONT_PX } from './gestures.ts'
 import { MARKS } from './hunk-card.tsx'
 import { look, ownPx } from './look.ts'
@@ -72,7 +73,7 @@ export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }
       <div class="choices">
         {file && <Choice icon="i-check" disabled={off} onClick={() => onChoose('accept-file')}>Accept this file</Choice>}
         {file && <Choice icon="i-x" danger disabled={off} onClick={() => onChoose('reject-file')}>Reject this file</Choice>}
-        <Choice icon="i-check" disabled={off || open === 0} note={open === 0 ? 'Nothing is open' : `${count(open, 'open change')} in ${count(review.files.length, 'file')}`} onClick={() => onChoose('accept-all')}>Accept everything that is open</Choice>
+        <Choice icon="i-check" disabled={off || open === 0} note={open === 0 ? 'Nothing is open' : `${plural(open, 'open change')} in ${plural(review.files.length, 'file')}`} onClick={() => onChoose('accept-all')}>Accept everything that is open</Choice>
         <Choice icon="i-x" danger disabled={off || open === 0} onClick={() => onChoose('reject-all')}>Reject everything that is open</Choice>
       </div>
       <div class="choices">
@@ -86,7 +87,7 @@ export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }
 
 export function FilesSheet({ review, path, onChoose, onClose }: { review: Review; path: string | null; onChoose: (index: number) => void; onClose: () => void }) {
   return (
-    <Sheet title={count(review.files.length, 'file')} onClose={onClose}>
+    <Sheet title={plural(review.files.length, 'file')} onClose={onClose}>
       <div class="choices">
         {review.files.map((file, index) => {
           const units = unitsOfFile(file)
@@ -100,7 +101,7 @@ export function FilesSheet({ review, path, onChoose, onClose }: { review: Review
           )
         })}
       </div>
-      {review.omitted > 0 && <p class="meta about">{count(review.omitted, 'more file')} changed than fit here. Commit or accept some of these to see the rest.</p>}
+      {review.omitted > 0 && <p class="meta about">{plural(review.omitted, 'more file')} changed than fit here. Commit or accept some of these to see the rest.</p>}
     </Sheet>
   )
 }

@@ -2,13 +2,13 @@ import { useId } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import { client } from '../state/session.ts'
+import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
+import { plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
-import { Delta } from '../rooms/shown.tsx'
-import { count } from '../rooms/words.ts'
 
 /** Longer first lines are cut by most tools that list commits. */
 const SUBJECT_LETTERS = 72
@@ -76,12 +76,12 @@ type Suggested = Awaited<ReturnType<typeof client.suggestCommit>>
 function About({ known, loading }: { known: Suggested | null; loading: boolean }) {
   if (known === null) return loading ? <p class="meta about" role="status">Reading the changes to suggest a message</p> : null
   if (known.files === 0) return <p class="meta about">There is nothing to commit: the tree is as the last commit left it.</p>
-  return <p class="meta about facts-row"><span><Icon name="i-branch" />{inert(known.branch ?? 'no branch')}</span><span>{count(known.files, 'file')} <Delta added={known.added} removed={known.removed} /></span></p>
+  return <p class="meta about facts-row"><span><Icon name="i-branch" />{inert(known.branch ?? 'no branch')}</span><span>{plural(known.files, 'file')} <Delta added={known.added} removed={known.removed} /></span></p>
 }
 
 function commitWord(known: Suggested | null, push: boolean): string {
   if (push) return 'Commit and push'
-  return known ? `Commit ${count(known.files, 'file')}` : 'Commit'
+  return known ? `Commit ${plural(known.files, 'file')}` : 'Commit'
 }
 
 function pushWords(known: Suggested | null): string {

@@ -1,7 +1,7 @@
 /** What a person's tap or key does at the place where the review stands. */
 import type { Signal } from '@preact/signals'
 import type { Hunk, Review } from '@berth/wire/review'
-import { count } from '../rooms/words.ts'
+import { plural } from '../ui/words.ts'
 import type { LineAt } from './diff.tsx'
 import type { HunkChoice, ReviewChoice } from './choice-sheets.tsx'
 import { look } from './look.ts'
@@ -99,7 +99,7 @@ export function decider({ room, open, off }: { room: ReviewRoom; open: Signal<Op
       const inFile = choice === 'accept-file' || choice === 'reject-file'
       if (inFile && path === null) return
       const units = inFile ? [{ path: path ?? '', hunkId: null, mark: 'open' as const, reason: null }] : openUnits(review)
-      const words = inFile ? nameOf(path ?? '') : count(units.length, 'change')
+      const words = inFile ? nameOf(path ?? '') : plural(units.length, 'change')
       if (units.length === 0) return void (room.place.value = AT_END)
       if (choice === 'accept-all' || choice === 'accept-file') accept(units, words)
       else askReject(units, inFile ? words : 'everything that is open', words)

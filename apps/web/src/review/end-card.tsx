@@ -2,7 +2,7 @@ import { useId } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { Review } from '@berth/wire/review'
 import { Icon } from '../ui/icon.tsx'
-import { count } from '../rooms/words.ts'
+import { plural } from '../ui/words.ts'
 import { unsentOf, unsentWords } from './place.ts'
 import { openUnits, type ReviewRoom } from './review-state.ts'
 
@@ -19,7 +19,7 @@ export function EndCard({ room, review, off, onCommit, onOpen }: { room: ReviewR
     <section class="end-card" aria-label="The end of the review">
       <header>
         <Icon name={open > 0 ? 'st-ready' : 'i-check'} class={open > 0 ? 's-ready' : 'plus'} />
-        <h3>{open > 0 ? `${count(open, 'change')} still open` : 'Everything is decided'}</h3>
+        <h3>{open > 0 ? `${plural(open, 'change')} still open` : 'Everything is decided'}</h3>
         {open > 0 && <button type="button" class="btn quiet" onClick={onOpen}>Show the next</button>}
       </header>
       {unsent !== '' && (

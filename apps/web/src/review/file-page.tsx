@@ -1,11 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Signal } from '@preact/signals'
 import type { Review, ReviewFile } from '@berth/wire/review'
+import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
+import { plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { languageOf } from '../rooms/highlight.ts'
-import { Delta, PathName } from '../rooms/shown.tsx'
-import { count } from '../rooms/words.ts'
+import { PathName } from '../rooms/shown.tsx'
 import type { Decider, Open } from './decider.ts'
 import { EndCard } from './end-card.tsx'
 import { FileFacts, withoutLines } from './file-facts.tsx'
@@ -40,7 +41,7 @@ export function FilePage(props: FilePageProps) {
         {file ? <Hunks {...props} file={file} /> : <EndCard room={room} review={review} off={off} onCommit={() => (open.value = { sheet: 'commit' })} onOpen={() => (room.place.value = nextOpen(review, AT_END))} />}
         {file && (
           <button type="button" class="next-file" onClick={() => (room.place.value = next ? toFile(review, index + 1) : stepFile(review, room.place.value, 1))}>
-            <span>{next ? <>Next: <PathName path={next.path} />{next.hunks.length > 0 && `· ${count(next.hunks.length, 'hunk')}`}</> : 'Finish the review'}</span>
+            <span>{next ? <>Next: <PathName path={next.path} />{next.hunks.length > 0 && `· ${plural(next.hunks.length, 'hunk')}`}</> : 'Finish the review'}</span>
             <Icon name="i-next" />
           </button>
         )}
@@ -93,7 +94,7 @@ function Hunks({ room, review, file, off, two, wrap, act, open }: FilePageProps 
 interface OfFile { room: ReviewRoom; file: ReviewFile; off: boolean }
 
 function Large({ room, file, off }: OfFile) {
-  const lines = count(file.added + file.removed, 'changed line')
+  const lines = plural(file.added + file.removed, 'changed line')
   // What was accepted or taken out does not differ any more: there is nothing to read.
   if (file.mark === 'accepted' || file.mark === 'rejected') return <p>{lines}.</p>
   if (room.tooLarge(file.path)) return <p>{lines}, more than can be shown here. Accept or reject it as a whole, or read it in the terminal.</p>

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Hunk, HunkMark, ReviewComment } from '@berth/wire/review'
+import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { Delta, Shown } from '../rooms/shown.tsx'
+import { Shown } from '../rooms/shown.tsx'
 import { Diff, type LineAt } from './diff.tsx'
 import { changeOf, linesOf } from './rows.ts'
 

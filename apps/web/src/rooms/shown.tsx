@@ -15,13 +15,3 @@ export function PathName({ path }: { path: string }) {
     </span>
   )
 }
-
-export function Delta({ added, removed }: { added: number; removed: number }) {
-  if (added === 0 && removed === 0) return null
-  return (
-    <span class="delta">
-      <span class="plus">+{added}</span>
-      <span class="minus">−{removed}</span>
-    </span>
-  )
-}

@@ -1,4 +1,6 @@
-/** Numbers with their units, as people read them. */
+import { timeOf } from '../ui/words.ts'
+
+/** With its unit. */
 export function sizeWords(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`
   const units = ['kB', 'MB', 'GB', 'TB']
@@ -11,13 +13,9 @@ export function sizeWords(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[at]}`
 }
 
-export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`
-}
-
 /** Today by the clock, else by the day. */
 export function when(at: number, now: number): string {
   const date = new Date(at)
   const today = new Date(now).toDateString() === date.toDateString()
-  return today ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false }) : date.toLocaleDateString([], { month: 'short', day: 'numeric', ...(now - at > 300 * 86_400_000 ? { year: 'numeric' } : {}) })
+  return today ? timeOf(at) : date.toLocaleDateString([], { month: 'short', day: 'numeric', ...(now - at > 300 * 86_400_000 ? { year: 'numeric' } : {}) })
 }

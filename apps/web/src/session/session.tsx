@@ -12,7 +12,9 @@ import { decision } from '../shell/parts.ts'
 import { openMenu } from '../shell/menu.tsx'
 import { actionsOf } from '../shell/actions.ts'
 import { BottomBar } from '../shell/bottom-bar.tsx'
-import { count, duration, elapsed, Icon, money, placeOf, StateBadge, stateOf } from '../ui/icon.tsx'
+import { Icon } from '../ui/icon.tsx'
+import { StateBadge, stateOf } from '../ui/state.tsx'
+import { duration, elapsed, money, placeOf, shortNumber } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { Composer } from './composer.tsx'
 import type { Asked } from './decision.tsx'
@@ -65,7 +67,7 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
       {offlineSince.value === null ? <StateBadge of={workspace} /> : <span class="state s-offline"><Icon name="st-offline" />Offline</span>}
       <Time workspace={workspace} stream={stream} />
       {name === 'sleeping' && <span>$0.00/h</span>}
-      {typeof usage?.costMicros === 'number' ? <span>{money(usage.costMicros)}</span> : tokens > 0 && <span>{count(tokens)} tokens</span>}
+      {typeof usage?.costMicros === 'number' ? <span>{money(usage.costMicros)}</span> : tokens > 0 && <span>{shortNumber(tokens)} tokens</span>}
       {typeof usage?.contextPercent === 'number' && usage.contextPercent >= 1 && <span>{Math.round(usage.contextPercent)} % context</span>}
       {workspace.isolation === 'none' && <span class="risk">not isolated</span>}
       {name === 'idle' && idle.stopsAt !== null && idle.stopsAt > now.value && <span class="wide">sleeps in {duration(idle.stopsAt - now.value)}</span>}

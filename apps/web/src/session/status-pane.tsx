@@ -7,7 +7,8 @@ import type { Workspace } from '@berth/wire'
 import { presence, streamOf } from '../state/live.ts'
 import { attempt, client, now, offlineSince } from '../state/session.ts'
 import type { Card } from '../state/stream-view.ts'
-import { ago, count, duration, money, plural, StateBadge, stateOf, timeOf } from '../ui/icon.tsx'
+import { StateBadge, stateOf } from '../ui/state.tsx'
+import { ago, shortNumber, duration, money, plural, timeOf } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { lazySheet } from '../shell/sheets.ts'
 import { canPause, pause, wake } from '../shell/actions.ts'
@@ -75,8 +76,8 @@ function Cost({ workspace, turns }: { workspace: Workspace; turns: (Card & { kin
       {usage && (
         <div class="sums">
           {usage.costMicros !== null && <p><b>{money(usage.costMicros)}</b>so far</p>}
-          <p><b>{count(usage.inputTokens)}</b>tokens read</p>
-          <p><b>{count(usage.outputTokens)}</b>tokens written</p>
+          <p><b>{shortNumber(usage.inputTokens)}</b>tokens read</p>
+          <p><b>{shortNumber(usage.outputTokens)}</b>tokens written</p>
           {usage.contextPercent !== null && usage.contextPercent >= 1 && <p><b>{Math.round(usage.contextPercent)} %</b>of the context</p>}
         </div>
       )}
@@ -88,7 +89,7 @@ function Cost({ workspace, turns }: { workspace: Workspace; turns: (Card & { kin
             {turns.slice(-20).map((turn) => (
               <tr key={turn.key}>
                 <td>{timeOf(turn.at)}</td><td>{duration(turn.durationMs)}</td><td>{turn.files || ''}</td>
-                <td><meter min={0} max={most} value={turn.tokens} aria-hidden="true" />{turn.costMicros !== null ? money(turn.costMicros) : count(turn.tokens)}</td>
+                <td><meter min={0} max={most} value={turn.tokens} aria-hidden="true" />{turn.costMicros !== null ? money(turn.costMicros) : shortNumber(turn.tokens)}</td>
               </tr>
             ))}
           </tbody>

@@ -1,5 +1,6 @@
 import type { Card } from '../state/stream-view.ts'
-import { duration, Icon } from '../ui/icon.tsx'
+import { Icon } from '../ui/icon.tsx'
+import { duration } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 
 type Step = Card & { kind: 'step' }

@@ -1,7 +1,9 @@
 import type { WorkspaceId } from '@berth/wire'
 import { linkTo, pathTo } from '../state/session.ts'
 import type { TurnCard } from '../state/stream-view.ts'
-import { count, Delta, duration, Icon, money, plural, timeOf } from '../ui/icon.tsx'
+import { Delta } from '../ui/delta.tsx'
+import { Icon } from '../ui/icon.tsx'
+import { shortNumber, duration, money, plural, timeOf } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 
 const OUTCOMES: Record<string, { icon: string; words: string }> = {
@@ -22,7 +24,7 @@ export function TurnEnd({ card, headline, number, workspaceId }: { card: TurnCar
           {card.files > 0 && <span>{plural(card.files, 'file')} <Delta added={card.added} removed={card.removed} /></span>}
           {card.tests && (card.tests.failed > 0 ? <span class="minus"><Icon name="i-x" />{card.tests.failed} of {card.tests.passed + card.tests.failed} failed</span> : <span class="plus"><Icon name="i-check" />{card.tests.passed} passed</span>)}
           {card.durationMs !== null && <span>{duration(card.durationMs)}</span>}
-          {card.costMicros !== null ? <span>{money(card.costMicros)}</span> : card.tokens > 0 ? <span>{count(card.tokens)} tokens</span> : null}
+          {card.costMicros !== null ? <span>{money(card.costMicros)}</span> : card.tokens > 0 ? <span>{shortNumber(card.tokens)} tokens</span> : null}
         </p>
       </div>
       <div class="ft">

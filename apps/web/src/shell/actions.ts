@@ -2,7 +2,7 @@
 import type { Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { attempt, client, go, offlineSince, pathTo, putWorkspace, route, workspaces } from '../state/session.ts'
-import { stateOf } from '../ui/icon.tsx'
+import { stateOf } from '../ui/state.tsx'
 import { lazySheet } from './sheets.ts'
 import type { Action } from './menu.tsx'
 import { say, sayThenDo } from './toast.tsx'
