@@ -7,7 +7,7 @@ import type { AsAgent } from '../../contracts.ts'
 import { selfCommand } from '../../self.ts'
 import { createSafeGit } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
-import { isRepository } from '../git/tree.ts'
+import { isRepository } from '../git/repository.ts'
 import { bestMatches } from './fuzzy.ts'
 import type { Answer, Question, Refusal } from './look.ts'
 

@@ -1,10 +1,13 @@
 /** Looks at the whole tree, untracked files included, through an index of our own: the person's is never touched. */
-import { randomBytes } from 'node:crypto'
 import type { AsAgent, Journal } from '../../contracts.ts'
 import { BerthError, HOSTED_REFS } from '@berth/wire'
 import type { DaemonParams, DaemonResult } from '@berth/wire/daemon'
+import { createOneAtATime } from './one-at-a-time.ts'
+import { idOf, isRepository } from './repository.ts'
 import { createSafeGit, gitRefusal } from './safe-git.ts'
 import type { SafeGit } from './safe-git.ts'
+import { withIndexCopy } from './side-index.ts'
+import type { TreeTools } from './side-index.ts'
 import { identityEnvironment, SOURCE_REF } from './source.ts'
 
 const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
@@ -26,12 +29,7 @@ export interface GitTree {
 export function createGitTree(deps: TreeDeps): GitTree {
   const git = createSafeGit(deps.asAgent, deps.workDir)
   // One save at a time: two would only do the same work twice.
-  let last: Promise<unknown> = Promise.resolve()
-  const alone = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = last.then(work, work)
-    last = next.catch(() => {})
-    return next
-  }
+  const alone = createOneAtATime()
   return {
     checkpoint: (request, signal) => alone(() => checkpoint({ ...deps, git }, request, signal)),
     diff: (request, signal) => alone(() => diff({ ...deps, git }, request, signal)),
@@ -41,8 +39,8 @@ export function createGitTree(deps: TreeDeps): GitTree {
 async function checkpoint(deps: TreeDeps & { git: SafeGit }, request: { reason: string; publish: boolean; name: string }, signal: AbortSignal): Promise<DaemonResult<'git.checkpoint'>> {
   const { git } = deps
   if (!(await isRepository(git))) return { commit: null, ref: null, files: 0 }
-  const parent = await resolve(git, 'HEAD')
-  const { tree, indexTree } = await writeTrees(deps.asAgent, git, signal)
+  const parent = await commitOf(git, 'HEAD')
+  const { tree, indexTree } = await writeTrees({ ...deps, signal })
   const env = identityEnvironment()
   const commitTree = async (of: string, parents: readonly string[], message: string): Promise<string> =>
     (await git(['commit-tree', of, ...parents.flatMap((id) => ['-p', id]), '-m', message], { env, signal })).trim()
@@ -63,7 +61,7 @@ async function checkpoint(deps: TreeDeps & { git: SafeGit }, request: { reason: 
 async function diff({ asAgent, git }: { asAgent: AsAgent; git: SafeGit }, request: DaemonParams<'git.diff'>, signal: AbortSignal): Promise<DaemonResult<'git.diff'>> {
   if (!(await isRepository(git))) throw new BerthError('unsupported', 'the work directory is not a git repository', { hint: 'use an image that has git' })
   const limit = Math.min(request.limitBytes ?? 1024 * 1024, DIFF_LIMIT_BYTES)
-  const { tree } = await writeTrees(asAgent, git, signal)
+  const { tree } = await writeTrees({ asAgent, git, signal })
   const from = await base(git, request.against ?? 'source')
   const flags = ['--no-ext-diff', '--no-textconv', '--no-color', '--no-renames'] as const
   const patch = await git(['diff', ...flags, '--src-prefix=a/', '--dst-prefix=b/', from, tree], { limitBytes: limit + 1, signal })
@@ -78,38 +76,18 @@ async function diff({ asAgent, git }: { asAgent: AsAgent; git: SafeGit }, reques
 }
 
 /** The tree of the worktree, and of the index when it can be written (not in the middle of a merge). */
-async function writeTrees(asAgent: AsAgent, git: SafeGit, signal: AbortSignal): Promise<{ tree: string; indexTree: string | null }> {
-  const own = (await git(['rev-parse', '--path-format=absolute', '--git-path', 'index'])).trim()
-  const side = `${own}.berth-${randomBytes(6).toString('hex')}`
-  const env = { GIT_INDEX_FILE: side }
-  try {
-    const index = await git.attempt(['write-tree'], { signal })
-    // A copy keeps the stat data, which saves reading every file again. With the index's own time: git looks closer at
-    // files that are no older than it, and an edit within the same second would be missed otherwise.
-    const copied = await asAgent.run(['cp', '-p', own, side], { signal })
-    if (copied.exitCode !== 0) await git(['read-tree', EMPTY_TREE], { env, signal })
+async function writeTrees(tools: TreeTools): Promise<{ tree: string; indexTree: string | null }> {
+  const { git, signal } = tools
+  const index = await git.attempt(['write-tree'], { signal })
+  return withIndexCopy(tools, async (side) => {
+    const env = { GIT_INDEX_FILE: side }
     await git(['add', '-A', '--', '.'], { env, signal })
     return { tree: (await git(['write-tree'], { env, signal })).trim(), indexTree: index.exitCode === 0 ? index.stdout.trim() : null }
-  } finally {
-    await asAgent.run(['rm', '-f', side, `${side}.lock`], {})
-  }
+  })
 }
 
 async function base(git: SafeGit, against: 'source' | 'head'): Promise<string> {
-  return (against === 'source' ? await resolve(git, SOURCE_REF) : null) ?? (await resolve(git, 'HEAD')) ?? EMPTY_TREE
+  return (against === 'source' ? await commitOf(git, SOURCE_REF) : null) ?? (await commitOf(git, 'HEAD')) ?? EMPTY_TREE
 }
 
-async function resolve(git: SafeGit, name: string): Promise<string | null> {
-  const found = await git.attempt(['rev-parse', '--verify', '-q', `${name}^{commit}`])
-  return found.exitCode === 0 ? found.stdout.trim() : null
-}
-
-export async function isRepository(git: SafeGit): Promise<boolean> {
-  // Only the work directory's own: a repository above it is not ours to save.
-  const found = await git.attempt(['rev-parse', '--git-dir'], { env: { GIT_CEILING_DIRECTORIES: parentOf(git.dir) } })
-  return found.exitCode === 0
-}
-
-function parentOf(dir: string): string {
-  return dir.replace(/\/+$/, '').replace(/\/[^/]*$/, '') || '/'
-}
+const commitOf = (git: SafeGit, name: string): Promise<string | null> => idOf(git, `${name}^{commit}`)

@@ -5,22 +5,22 @@ import type { TreeMove } from '@berth/wire/review-methods'
 import { join } from 'node:path'
 import { createSafeGit } from '../git/safe-git.ts'
 import { keepCheckpoint } from './checkpoints.ts'
-import type { Deps } from './checkpoints.ts'
-import { changeTree, switchWorktree, withSnapshot } from './side-index.ts'
-import type { TreeChange } from './side-index.ts'
+import type { ReviewTools } from './checkpoints.ts'
+import { changeTree, switchWorktree, withSnapshot } from './trees.ts'
+import type { TreeChange } from './trees.ts'
 
 const GITLINK = '160000'
 
 /** `meant` is told the tree before any file is touched: a repeated call finds that it was done. */
-export async function applyChange(deps: Deps, change: TreeChange, meant: { was: string | null; willBe(tree: string): void }): Promise<DaemonResult<'review.apply'>> {
-  return withSnapshot(deps, async (snapshot) => {
+export async function applyChange(tools: ReviewTools, change: TreeChange, meant: { was: string | null; willBe(tree: string): void }): Promise<DaemonResult<'review.apply'>> {
+  return withSnapshot(tools, async (snapshot) => {
     if (meant.was !== null && meant.was === snapshot.tree) return { applied: true, checkpoint: null }
-    const to = await changeTree(deps, snapshot.tree, change)
-    const checkpoint = await keepCheckpoint(deps, snapshot, change.reverse || change.moves.length > 0 ? 'before a rejection' : 'before an edit')
+    const to = await changeTree(tools, snapshot.tree, change)
+    const checkpoint = await keepCheckpoint(tools, snapshot, change.reverse || change.moves.length > 0 ? 'before a rejection' : 'before an edit')
     meant.willBe(to)
-    const back = await moveSubmodules(deps, change.moves)
+    const back = await moveSubmodules(tools, change.moves)
     try {
-      await switchWorktree(deps.git, snapshot, to)
+      await switchWorktree(tools.git, snapshot, to)
     } catch (cause) {
       await back()
       throw cause
@@ -30,9 +30,9 @@ export async function applyChange(deps: Deps, change: TreeChange, meant: { was: 
 }
 
 /** The other way round it fits: so it is done already. */
-export async function checkChange(deps: Deps, { patch, reverse, moves }: TreeChange): Promise<DaemonResult<'review.apply'>> {
+export async function checkChange(tools: ReviewTools, { patch, reverse, moves }: TreeChange): Promise<DaemonResult<'review.apply'>> {
   const back = { patch, reverse: !reverse, moves: moves.map(({ path, from, to }) => ({ path, from: to, to: from })) }
-  const applied = await withSnapshot(deps, (snapshot) => changeTree(deps, snapshot.tree, back).then(() => true, (cause: unknown) => {
+  const applied = await withSnapshot(tools, (snapshot) => changeTree(tools, snapshot.tree, back).then(() => true, (cause: unknown) => {
     if (cause instanceof BerthError && cause.code === 'conflict') return false
     throw cause
   }))
@@ -40,7 +40,7 @@ export async function checkChange(deps: Deps, { patch, reverse, moves }: TreeCha
 }
 
 /** A submodule is another repository, which git does not check out with the tree. Returns what undoes it. */
-async function moveSubmodules({ asAgent, git }: Deps, moves: readonly TreeMove[]): Promise<() => Promise<void>> {
+async function moveSubmodules({ asAgent, git }: ReviewTools, moves: readonly TreeMove[]): Promise<() => Promise<void>> {
   const links = moves.filter(({ from, to }) => from?.mode === GITLINK || to?.mode === GITLINK)
   const done: (() => Promise<unknown>)[] = []
   const back = async (): Promise<void> => { for (const undo of done.toReversed()) await undo() }

@@ -1,16 +1,18 @@
 /**
- * States of the tree that can be gone back to: commits of side-index trees under `refs/berth/checkpoints/`, the newest
+ * States of the tree that can be gone back to: commits of the worktree's trees under `refs/berth/checkpoints/`, the newest
  * kept. The agent owns the repository, so what is read here is parsed like anything it says.
  */
 import { randomBytes } from 'node:crypto'
 import type { DaemonResult } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
-import type { AsAgent, Journal } from '../../contracts.ts'
+import type { Journal } from '../../contracts.ts'
+import { idOf } from '../git/repository.ts'
 import type { SafeGit } from '../git/safe-git.ts'
+import type { TreeTools } from '../git/side-index.ts'
 import { identityEnvironment, SOURCE_REF } from '../git/source.ts'
-import { idOf, sourceTree } from './read.ts'
-import { switchWorktree, withSnapshot } from './side-index.ts'
-import type { Snapshot } from './side-index.ts'
+import { changedNames, sourceTree } from './read.ts'
+import { switchWorktree, withSnapshot } from './trees.ts'
+import type { Snapshot } from './trees.ts'
 
 const REFS = 'refs/berth/checkpoints/'
 /** Some days of work; each costs a ref and what changed. */
@@ -19,16 +21,16 @@ const LIST_LIMIT_BYTES = 1024 * 1024
 const REASON_LIMIT = 200
 const FIELDS = 5
 
-export interface Deps { readonly asAgent: AsAgent; readonly git: SafeGit; readonly journal: Journal; readonly signal: AbortSignal }
+export interface ReviewTools extends TreeTools { readonly journal: Journal }
 type Listed = DaemonResult<'git.checkpoints'>[number]
 
 /** The newest one again when nothing changed since. */
-export async function keepCheckpoint(deps: Deps, snapshot: Pick<Snapshot, 'tree'>, reason: string): Promise<string> {
-  const { git, journal, signal } = deps
+export async function keepCheckpoint(tools: ReviewTools, snapshot: Pick<Snapshot, 'tree'>, reason: string): Promise<string> {
+  const { git, journal, signal } = tools
   const [newest] = await listRefs(git, 1)
   if (newest !== undefined && (await idOf(git, `${newest.commit}^{tree}`)) === snapshot.tree) return newest.commit
   const before = newest === undefined ? await sourceTree(git) : newest.commit
-  const files = await changedFiles(deps, before, snapshot.tree)
+  const files = (await changedNames(tools, before, snapshot.tree)).length
   const parent = await idOf(git, 'HEAD^{commit}')
   const commit = (await git(['commit-tree', snapshot.tree, ...(parent === null ? [] : ['-p', parent]), '-m', `berth: ${reason.slice(0, REASON_LIMIT)}`, '-m', `files: ${files}`], { env: identityEnvironment(), signal })).trim()
   const ref = `${REFS}${String(Date.now()).padStart(15, '0')}-${randomBytes(3).toString('hex')}`
@@ -36,11 +38,6 @@ export async function keepCheckpoint(deps: Deps, snapshot: Pick<Snapshot, 'tree'
   journal.append({ type: 'checkpoint', commit, ref, reason, files })
   await prune(git)
   return commit
-}
-
-export async function changedFiles({ git, signal }: Pick<Deps, 'git' | 'signal'>, from: string, to: string): Promise<number> {
-  const listed = await git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to], { signal, bytes: true, limitBytes: 16 * 1024 * 1024 })
-  return listed.split('\0').length - 1
 }
 
 /** Newest first; last what the workspace began with. */
@@ -71,16 +68,16 @@ async function prune(git: SafeGit): Promise<void> {
 }
 
 /** Untracked files go and come back too; ignored ones are left alone. HEAD and the index stay. */
-export async function rewind(deps: Deps, wanted: string): Promise<{ before: string; files: number; /** Null: what the workspace began with. */ target: string | null }> {
-  const found = (await listCheckpoints(deps.git, KEPT_CHECKPOINTS + 1)).filter(({ commit }) => commit.startsWith(wanted))
+export async function rewind(tools: ReviewTools, wanted: string): Promise<{ before: string; files: number; /** Null: what the workspace began with. */ target: string | null }> {
+  const found = (await listCheckpoints(tools.git, KEPT_CHECKPOINTS + 1)).filter(({ commit }) => commit.startsWith(wanted))
   const [target] = found
   if (target === undefined || new Set(found.map(({ commit }) => commit)).size > 1) throw new BerthError('not_found', `there is no checkpoint ${wanted}`, { hint: 'see `berth checkpoints <workspace>`' })
-  const to = await idOf(deps.git, `${target.commit}^{tree}`)
+  const to = await idOf(tools.git, `${target.commit}^{tree}`)
   if (to === null) throw new BerthError('not_found', `the tree of ${wanted} is gone`, { hint: 'choose another checkpoint' })
-  return withSnapshot(deps, async (snapshot) => {
-    const before = await keepCheckpoint(deps, snapshot, 'before a rewind')
-    const files = await changedFiles(deps, snapshot.tree, to)
-    await switchWorktree(deps.git, snapshot, to)
+  return withSnapshot(tools, async (snapshot) => {
+    const before = await keepCheckpoint(tools, snapshot, 'before a rewind')
+    const files = (await changedNames(tools, snapshot.tree, to)).length
+    await switchWorktree(tools.git, snapshot, to)
     return { before, files, target: 'ref' in target ? target.commit : null }
   })
 }

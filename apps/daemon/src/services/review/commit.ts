@@ -2,37 +2,38 @@
 import type { DaemonParams, DaemonResult } from '@berth/wire/daemon'
 import { HOSTED_REFS } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
+import { idOf } from '../git/repository.ts'
 import { gitRefusal } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
 import { identityEnvironment, SOURCE_REF } from '../git/source.ts'
-import type { Deps } from './checkpoints.ts'
-import { headOf, idOf } from './read.ts'
-import { withSnapshot } from './side-index.ts'
+import type { TreeTools } from '../git/side-index.ts'
+import { changedNames, emptyTree, headOf } from './read.ts'
+import { withSnapshot } from './trees.ts'
 
 /** The last commit that people made here: what is above it, the agent committed by itself. */
 const COMMITTED_REF = 'refs/berth/committed'
 const LIST_LIMIT_BYTES = 32 * 1024 * 1024
 
-export async function commitTree(deps: Deps, request: Omit<DaemonParams<'git.commit'>, 'key'>, hosted: { url: () => Promise<string>; name: string }): Promise<DaemonResult<'git.commit'>> {
-  const { head, branch } = await place(deps)
-  const tree = request.tree ?? await withSnapshot(deps, async (snapshot) => snapshot.tree)
-  if (request.tree !== null) await requireNothingUndone(deps, tree, head)
+export async function commitTree(tools: TreeTools, request: Omit<DaemonParams<'git.commit'>, 'key'>, hosted: { url: () => Promise<string>; name: string }): Promise<DaemonResult<'git.commit'>> {
+  const { head, branch } = await place(tools)
+  const tree = request.tree ?? await withSnapshot(tools, async (snapshot) => snapshot.tree)
+  if (request.tree !== null) await requireNothingUndone(tools, tree, head)
   if (head?.tree === tree) throw new BerthError('conflict', 'there is nothing to commit', { hint: request.tree === null ? 'the tree is as the last commit has it' : 'accept something first, or commit everything' })
-  const commit = await write(deps, { tree, parent: head?.commit ?? null, message: request.message })
-  const index = await settleIndex(deps.git, head?.tree ?? null, tree)
-  const pushed = request.push ? await push(deps, commit, hosted) : null
+  const commit = await write(tools, { tree, parent: head?.commit ?? null, message: request.message })
+  const index = await settleIndex(tools.git, head?.tree ?? null, tree)
+  const pushed = request.push ? await push(tools, commit, hosted) : null
   const said = [index, pushed?.detail].filter((text) => typeof text === 'string')
   return { commit, branch, pushed: pushed?.ok === true, detail: said.length === 0 ? null : said.join('; ') }
 }
 
-async function place({ git, signal }: Deps): Promise<{ head: { commit: string; tree: string } | null; branch: string }> {
+async function place({ git, signal }: TreeTools): Promise<{ head: { commit: string; tree: string } | null; branch: string }> {
   if ((await git(['ls-files', '-u', '-z'], { signal, bytes: true, limitBytes: LIST_LIMIT_BYTES })) !== '') throw new BerthError('conflict', 'there are files with conflicts', { hint: 'let the agent resolve them, or resolve them in the terminal, then commit' })
   const { head, branch } = await headOf(git)
   if (branch === null) throw new BerthError('conflict', 'no branch is checked out in the workspace', { hint: 'check one out with `git switch` in the terminal' })
   return { head, branch }
 }
 
-async function write({ git, signal }: Deps, { tree, parent, message }: { tree: string; parent: string | null; message: string }): Promise<string> {
+async function write({ git, signal }: TreeTools, { tree, parent, message }: { tree: string; parent: string | null; message: string }): Promise<string> {
   const commit = (await git(['commit-tree', tree, ...(parent === null ? [] : ['-p', parent]), '-F', '-'], { env: await identity(git), stdin: message, signal })).trim()
   const moved = await git.attempt(['update-ref', '-m', 'commit (berth)', 'HEAD', commit, parent ?? '0'.repeat(commit.length)], { signal })
   if (moved.exitCode !== 0) throw new BerthError('conflict', 'the branch moved in this very moment', { hint: 'try again' })
@@ -47,23 +48,23 @@ async function identity(git: SafeGit): Promise<Record<string, string>> {
 }
 
 /** What the agent committed by itself and nobody accepted would be undone by a commit of the reviewed tree. */
-async function requireNothingUndone({ git, signal }: Deps, tree: string, head: { commit: string; tree: string } | null): Promise<void> {
+async function requireNothingUndone(tools: TreeTools, tree: string, head: { commit: string; tree: string } | null): Promise<void> {
   if (head === null) return
+  const { git } = tools
   const source = await idOf(git, `${SOURCE_REF}^{commit}`)
   const known = [await idOf(git, `${COMMITTED_REF}^{commit}`), source, source === null ? null : await idOf(git, `${source}^1`)]
   if (known.includes(head.commit)) return
   const isBelow = async (commit: string | null): Promise<boolean> => commit !== null && (await git.attempt(['merge-base', '--is-ancestor', commit, head.commit])).exitCode === 0
   let base: string | null = null
   for (const commit of known) if (base === null && await isBelow(commit)) base = commit
-  const names = async (from: string, to: string): Promise<string[]> => (await git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to], { signal, bytes: true, limitBytes: LIST_LIMIT_BYTES })).split('\0').filter(Boolean)
-  const undone = new Set(await names(head.tree, tree))
-  const committed = base === null ? [...undone] : await names(base, head.tree)
+  const undone = new Set(await changedNames(tools, head.tree, tree))
+  const committed = base === null ? [...undone] : await changedNames(tools, base, head.tree)
   if (committed.some((name) => undone.has(name))) throw new BerthError('conflict', 'the agent committed changes itself that are not accepted, and this commit would undo them', { hint: 'accept or reject them first, or commit everything' })
 }
 
 /** What was committed is not shown as a difference any more; what else is staged stays staged. */
 async function settleIndex(git: SafeGit, from: string | null, to: string): Promise<string | null> {
-  const listed = await git(['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from ?? (await git(['mktree'], { stdin: '' })).trim(), to], { bytes: true, limitBytes: LIST_LIMIT_BYTES })
+  const listed = await git(['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from ?? await emptyTree(git), to], { bytes: true, limitBytes: LIST_LIMIT_BYTES })
   const fields = listed.split('\0')
   let input = ''
   for (let at = 0; at + 1 < fields.length; at += 2) {
@@ -76,7 +77,7 @@ async function settleIndex(git: SafeGit, from: string | null, to: string): Promi
 }
 
 /** To the repository that the server keeps for this workspace; nowhere else. */
-async function push({ git, signal }: Deps, commit: string, hosted: { url: () => Promise<string>; name: string }): Promise<{ ok: boolean; detail: string }> {
+async function push({ git, signal }: TreeTools, commit: string, hosted: { url: () => Promise<string>; name: string }): Promise<{ ok: boolean; detail: string }> {
   const ref = HOSTED_REFS.out(hosted.name)
   const pushed = await git.attempt(['push', '-q', '--no-verify', 'berth-hosted', `+${commit}:${ref}`], { config: [['remote.berth-hosted.url', await hosted.url()]], signal })
   const branch = ref.replace('refs/heads/', '')

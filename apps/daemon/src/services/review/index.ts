@@ -4,13 +4,14 @@ import { unpack } from '@berth/wire/git-bytes'
 import { PATCH_LIMIT_BYTES } from '@berth/wire/review-methods'
 import type { reviewMethods } from '@berth/wire/review-methods'
 import type { AgentDriver, AsAgent, CallHandlers, Journal } from '../../contracts.ts'
+import { createOneAtATime } from '../git/one-at-a-time.ts'
 import { applyChange, checkChange } from './apply.ts'
 import { keepCheckpoint, listCheckpoints, rewind } from './checkpoints.ts'
-import type { Deps } from './checkpoints.ts'
+import type { ReviewTools } from './checkpoints.ts'
 import { createConversations } from './conversations.ts'
 import { commitTree } from './commit.ts'
 import { readReview } from './read.ts'
-import { changeTree, withSnapshot } from './side-index.ts'
+import { changeTree, withSnapshot } from './trees.ts'
 import { openTreeGit } from './tree-git.ts'
 
 /** A tree of any honest size is read and written within it; a repository that makes git wait is given up. */
@@ -42,14 +43,9 @@ export interface ReviewService {
 
 export function createReview(deps: ReviewDeps): ReviewService {
   const { journal } = deps
-  let last: Promise<unknown> = Promise.resolve()
-  const alone = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = last.then(work, work)
-    last = next.catch(() => {})
-    return next
-  }
+  const alone = createOneAtATime()
   // The link's own end does not stop it: what changes files goes to its end, and its answer is kept.
-  const onTree = <T>(work: (tools: Deps) => Promise<T>): Promise<T> => alone(async () => {
+  const onTree = <T>(work: (tools: ReviewTools) => Promise<T>): Promise<T> => alone(async () => {
     const git = await openTreeGit(deps.asAgent, deps.workDir)
     return work({ asAgent: deps.asAgent, git, journal, signal: AbortSignal.timeout(WORK_LIMIT_MS) })
   })
@@ -106,7 +102,7 @@ export function createReview(deps: ReviewDeps): ReviewService {
         .then((commit) => { conversations.remember(commit, place) })
         .catch((cause: unknown) => { deps.log(`no checkpoint at the end of a turn: ${cause instanceof Error ? cause.message : String(cause)}`) })
     },
-    settled: async () => { await last },
+    settled: alone.settled,
   }
 }
 

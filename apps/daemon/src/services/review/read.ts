@@ -3,10 +3,11 @@ import type { DaemonParams, DaemonResult } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
 import { pack, pathBytes, pathText } from '@berth/wire/git-bytes'
 import type { Bytes } from '@berth/wire/git-bytes'
-import type { AsAgent } from '../../contracts.ts'
+import { idOf } from '../git/repository.ts'
 import type { SafeGit } from '../git/safe-git.ts'
+import type { TreeTools } from '../git/side-index.ts'
 import { SOURCE_REF } from '../git/source.ts'
-import { withSnapshot } from './side-index.ts'
+import { withSnapshot } from './trees.ts'
 
 /** As in the contract (`REVIEW_FILES_LIMIT`, `HUGE_FILE_LINES`). */
 const FILES = 2000
@@ -20,11 +21,10 @@ const FLAGS = ['-r', '--no-commit-id', '--no-ext-diff', '--no-textconv', '--no-c
 
 type Result = DaemonResult<'review.read'>
 interface Range { readonly git: SafeGit; readonly signal: AbortSignal; readonly base: string; readonly tree: string; readonly renames: readonly string[] }
-interface Deps { readonly asAgent: AsAgent; readonly git: SafeGit; readonly signal: AbortSignal }
 
-export async function readReview(deps: Deps, request: DaemonParams<'review.read'>): Promise<Result> {
-  const { git, signal } = deps
-  const tree = await withSnapshot(deps, async (snapshot) => snapshot.tree)
+export async function readReview(tools: TreeTools, request: DaemonParams<'review.read'>): Promise<Result> {
+  const { git, signal } = tools
+  const tree = await withSnapshot(tools, async (snapshot) => snapshot.tree)
   const base = request.against === null ? await sourceTree(git) : await required(git, request.against)
   const range = { git, signal, base, tree, renames: await renameFlags({ git, signal, base, tree }) }
   const only = request.only === undefined ? [] : await pathsOf(range, pathBytes(request.only))
@@ -170,14 +170,17 @@ export async function headOf(git: SafeGit): Promise<Pick<Result, 'head' | 'branc
   return { head: commit === null || tree === null ? null : { commit, tree }, branch: branch.exitCode === 0 ? branch.stdout.trim().slice(0, 1000) : null }
 }
 
-export async function idOf(git: SafeGit, name: string): Promise<string | null> {
-  const found = await git.attempt(['rev-parse', '--verify', '-q', '--end-of-options', name])
-  return found.exitCode === 0 ? found.stdout.trim() : null
+/** Of the files that differ; a renamed one is two. */
+export async function changedNames({ git, signal }: TreeTools, from: string, to: string): Promise<Bytes[]> {
+  const listed = await git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to], { signal, bytes: true, limitBytes: LIST_LIMIT_BYTES })
+  return listed.split('\0').filter(Boolean)
 }
+
+export const emptyTree = async (git: SafeGit): Promise<string> => (await git(['mktree'], { stdin: '' })).trim()
 
 /** What the workspace began with; nothing at all where it began empty. */
 export async function sourceTree(git: SafeGit): Promise<string> {
-  return (await idOf(git, `${SOURCE_REF}^{tree}`)) ?? (await git(['mktree'], { stdin: '' })).trim()
+  return (await idOf(git, `${SOURCE_REF}^{tree}`)) ?? emptyTree(git)
 }
 
 async function required(git: SafeGit, tree: string): Promise<string> {

@@ -4,6 +4,7 @@
  */
 import { BerthError } from '@berth/wire/error'
 import type { AsAgent } from '../../contracts.ts'
+import { withoutParents } from '../git/repository.ts'
 import { createSafeGit } from '../git/safe-git.ts'
 import type { GitRun, SafeGit } from '../git/safe-git.ts'
 
@@ -20,7 +21,7 @@ const KEYS = ['clean', 'smudge', 'process'] as const
 /** Throws `unsupported` where there is no repository of the work directory's own. */
 export async function openTreeGit(asAgent: AsAgent, dir: string): Promise<SafeGit> {
   const plain = createSafeGit(asAgent, dir)
-  const env = { GIT_NO_REPLACE_OBJECTS: '1', GIT_WORK_TREE: dir, GIT_CEILING_DIRECTORIES: dir.replace(/\/+$/, '').replace(/\/[^/]*$/, '') || '/' }
+  const env = { GIT_NO_REPLACE_OBJECTS: '1', GIT_WORK_TREE: dir, ...withoutParents(dir) }
   const found = await plain.attempt(['rev-parse', '--git-dir'], { env })
   if (found.exitCode === 127) throw new BerthError('unsupported', 'this machine has no git, so there is nothing to review', { hint: 'use an image that has git' })
   if (found.exitCode !== 0) throw new BerthError('unsupported', 'the work directory is not a git repository, so there is nothing to review', { hint: 'make one in the workspace with `git init`' })

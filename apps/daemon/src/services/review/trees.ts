@@ -1,12 +1,12 @@
-/** The worktree as a tree, and trees made of trees, each through an index of our own: the person's is only read. */
-import { randomBytes } from 'node:crypto'
+/** The worktree as a tree, and trees made of trees. */
 import { BerthError } from '@berth/wire/error'
 import type { Bytes } from '@berth/wire/git-bytes'
 import { pathBytes } from '@berth/wire/git-bytes'
 import type { TreeMove } from '@berth/wire/review-methods'
-import type { AsAgent } from '../../contracts.ts'
 import { gitRefusal } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
+import { withIndexCopy, withSideIndex } from '../git/side-index.ts'
+import type { TreeTools } from '../git/side-index.ts'
 
 const LIST_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -17,30 +17,16 @@ export interface Snapshot {
 }
 
 /** Untracked files are part of it, ignored ones are not. `work` has the index while it runs. */
-export async function withSnapshot<T>(deps: { asAgent: AsAgent; git: SafeGit; signal: AbortSignal }, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
-  const { asAgent, git, signal } = deps
-  return withSideIndex(deps, async (index, own) => {
+export async function withSnapshot<T>(tools: TreeTools, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  const { git, signal } = tools
+  return withIndexCopy(tools, async (index) => {
     const env = { GIT_INDEX_FILE: index }
-    // A copy keeps the stat data, which saves reading every file again. With the index's own time: git looks closer at
-    // files that are no older than it, and an edit within the same second would be missed otherwise.
-    const copied = await asAgent.run(['cp', '-p', own, index], { signal })
-    if (copied.exitCode !== 0) await git(['read-tree', '--empty'], { env, signal })
     await clearFlags(git, env, signal)
     const added = await git.attempt(['add', '-A', '--ignore-errors', '--', '.'], { env, signal })
     // 1: some file cannot be read or added; the rest is.
     if (added.exitCode > 1) throw gitRefusal('add', added.stderr)
     return work({ tree: (await git(['write-tree'], { env, signal })).trim(), index })
   })
-}
-
-export async function withSideIndex<T>({ asAgent, git }: { asAgent: AsAgent; git: SafeGit }, work: (index: string, own: string) => Promise<T>): Promise<T> {
-  const own = (await git(['rev-parse', '--path-format=absolute', '--git-path', 'index'])).trim()
-  const index = `${own}.berth-${randomBytes(6).toString('hex')}`
-  try {
-    return await work(index, own)
-  } finally {
-    await asAgent.run(['rm', '-f', index, `${index}.lock`], {})
-  }
 }
 
 /** A file that is flagged as unchanged would not be looked at. */
@@ -53,9 +39,9 @@ async function clearFlags(git: SafeGit, env: Record<string, string>, signal: Abo
 export interface TreeChange { readonly patch: Bytes; readonly reverse: boolean; readonly moves: readonly TreeMove[] }
 
 /** The tree with the change on it. Throws `conflict` when any part of it does not fit. */
-export async function changeTree(deps: { asAgent: AsAgent; git: SafeGit; signal: AbortSignal }, from: string, change: TreeChange): Promise<string> {
-  const { git, signal } = deps
-  return withSideIndex(deps, async (index) => {
+export async function changeTree(tools: TreeTools, from: string, change: TreeChange): Promise<string> {
+  const { git, signal } = tools
+  return withSideIndex(tools, async (index) => {
     const env = { GIT_INDEX_FILE: index }
     const read = await git.attempt(['read-tree', from], { env, signal })
     if (read.exitCode !== 0) throw new BerthError('not_found', 'that tree is not in the repository of the workspace any more', { hint: 'read the review again' })
