@@ -224,7 +224,10 @@ test('a repository without a commit', async () => {
   const { base, changes } = await b.read(null)
   expect(base).toBe(empty)
   expect(changes.files).toMatchObject([{ path: 'a.txt', status: 'added' }])
-  const made = await b.calls['git.commit']({ key: 'k', message: 'first\n\nbody', tree: null, push: false }, b.signal)
+  const commit = () => b.calls['git.commit']({ key: 'k', message: 'first\n\nbody', tree: null, push: false }, b.signal)
+  // Asked again while it is made, it is the same commit.
+  const [made, again] = await Promise.all([commit(), commit()])
+  expect(again).toEqual(made)
   expect(await b.sh('git log --format=%an:%B; git status --porcelain')).toBe('Pat:first\n\nbody\n')
   // Repeated, it is the same commit.
   expect(await b.calls['git.commit']({ key: 'k', message: 'first', tree: null, push: false }, b.signal)).toEqual(made)

@@ -49,15 +49,20 @@ export function createReview(deps: ReviewDeps): ReviewService {
     const git = await openTreeGit(deps.asAgent, deps.workDir)
     return work({ asAgent: deps.asAgent, git, journal, signal: AbortSignal.timeout(WORK_LIMIT_MS) })
   })
+  const underWay = new Map<string, Promise<unknown>>()
   const once = <T>(key: string, work: () => Promise<T>): Promise<T> => {
     const known = answers(journal)
-    // What is kept is what this very method answered under that key.
+    // What is kept is what this very method answered under that key, or is about to answer.
     if (Object.hasOwn(known, key)) return Promise.resolve(known[key] as T)
-    return work().then((answer) => {
+    const asked = underWay.get(key) as Promise<T> | undefined
+    if (asked !== undefined) return asked
+    const answered = work().then((answer) => {
       const kept = Object.entries({ ...answers(journal), [key]: answer }).slice(-KEPT_ANSWERS)
       journal.set(ANSWERS, JSON.stringify(Object.fromEntries(kept)))
       return answer
-    })
+    }).finally(() => underWay.delete(key))
+    underWay.set(key, answered)
+    return answered
   }
   const conversations = createConversations({ journal, agent: () => deps.agent?.() ?? null })
 
