@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { editHunk, findAgain, partsOf } from '@berth/core'
+import type { ChangedFile, Changes, Mark } from '@berth/core'
 import { unpack } from '@berth/wire/git-bytes'
-import { editHunk, findAgain, partsOf } from '../../../../../packages/core/src/review/index.ts'
-import type { ChangedFile } from '../../../../../packages/core/src/review/index.ts'
 import { KEPT_CHECKPOINTS } from './checkpoints.ts'
 import { AGENT, startBench } from './testing.ts'
 import type { Bench } from './testing.ts'
@@ -18,6 +18,7 @@ function put(name: string, bytes: string): void {
   writeFileSync(join(b.work, name), Buffer.from(bytes, 'latin1'))
   if (AGENT !== null) chownSync(join(b.work, name), AGENT.uid, AGENT.gid)
 }
+const text = (name: string): string => readFileSync(join(b.work, name), 'latin1')
 const lines = (count: number, word = 'line'): string => Array.from({ length: count }, (_, index) => `${word} ${index}\n`).join('')
 
 /** Commits what `before` makes; the tree it is. */
@@ -25,6 +26,8 @@ async function from(before: string): Promise<string> {
   await b.sh(`${before}\ngit add -A; git commit -qm first --allow-empty; git update-ref refs/berth/source HEAD`)
   return b.treeOf()
 }
+
+const whole = ({ files }: Changes, mark: Mark['mark']): Mark[] => files.map(({ path }) => ({ path, mark }))
 
 /** Part by part, and whole. */
 async function roundTrip(base: string): Promise<ChangedFile[]> {
@@ -38,8 +41,8 @@ async function roundTrip(base: string): Promise<ChangedFile[]> {
     reviewed = await b.accept(reviewed, [{ path: next.path, mark: 'accepted', ...(part === undefined || part.hunkId === '' ? {} : { hunkId: part.hunkId }) }])
   }
   expect(reviewed).toBe(tree)
-  expect(await b.accept(base, changes.files.map(({ path }) => ({ path, mark: 'accepted' })))).toBe(tree)
-  await b.reject(base, changes.files.map(({ path }) => ({ path, mark: 'rejected' })))
+  expect(await b.accept(base, whole(changes, 'accepted'))).toBe(tree)
+  await b.reject(base, whole(changes, 'rejected'))
   expect(await b.treeOf()).toBe(base)
   return [...changes.files]
 }
@@ -134,7 +137,7 @@ test('a tree whose attributes turn line ends', async () => {
   const base = await from('true')
   put('x.bat', 'one\r\nTWO\r\n')
   await roundTrip(base)
-  expect(readFileSync(join(b.work, 'x.bat'), 'latin1')).toBe('one\r\ntwo\r\n')
+  expect(text('x.bat')).toBe('one\r\ntwo\r\n')
 })
 
 test('no line end at the end of a file', async () => {
@@ -159,9 +162,9 @@ test('a huge file: its hunks are read when it is asked for', async () => {
   const only = await b.read(base, 'huge.txt')
   expect(only.changes.files).toMatchObject([{ path: 'huge.txt', huge: false }])
   expect(only.changes.files[0]?.hunks[0]?.lines).toHaveLength(40_000)
-  expect(await b.accept(base, changes.files.map(({ path }) => ({ path, mark: 'accepted' })))).toBe(tree)
+  expect(await b.accept(base, whole(changes, 'accepted'))).toBe(tree)
   await b.reject(base, [{ path: 'huge.txt', mark: 'rejected' }])
-  expect(readFileSync(join(b.work, 'huge.txt'), 'latin1')).toBe(lines(20_000))
+  expect(text('huge.txt')).toBe(lines(20_000))
 })
 
 test('more than 2,000 files, and more bytes than one message holds', async () => {
@@ -188,7 +191,7 @@ test('a tree with conflicts: shown as such, and not committed', async () => {
   const refused = await b.calls['git.commit']({ key: 'k', message: 'm', tree: null, push: false }, b.signal).catch((error: unknown) => error)
   expect(refused).toMatchObject({ code: 'conflict', message: 'there are files with conflicts' })
   await b.reject(base, [{ path: 'f', mark: 'rejected' }])
-  expect(readFileSync(join(b.work, 'f'), 'utf8')).toBe('base\n')
+  expect(text('f')).toBe('base\n')
   expect(await b.sh('git status --porcelain')).toContain('UU f')
 })
 
@@ -215,7 +218,7 @@ test('contents that are no UTF-8 go back byte by byte', async () => {
   const base = await from('true')
   put('latin', 'caf\u00e9\nn\u00e9w\n')
   await roundTrip(base)
-  expect(readFileSync(join(b.work, 'latin'), 'latin1')).toBe('caf\u00e9\nold\n')
+  expect(text('latin')).toBe('caf\u00e9\nold\n')
 })
 
 test('a repository without a commit', async () => {
@@ -255,7 +258,7 @@ test('a hunk that stands twice in one file is two hunks', async () => {
   const reviewed = await b.accept(base, [{ path: 'a', hunkId: hunks[1]?.hunkId ?? '', mark: 'accepted' }])
   expect(await b.sh(`git show ${reviewed}:a`)).toBe(`${block}${lines(20)}${block.replace('old', 'new')}`)
   await b.reject(base, [{ path: 'a', hunkId: hunks[1]?.hunkId ?? '', mark: 'rejected' }])
-  expect(readFileSync(join(b.work, 'a'), 'utf8')).toBe(`${block.replace('old', 'new')}${lines(20)}${block}`)
+  expect(text('a')).toBe(`${block.replace('old', 'new')}${lines(20)}${block}`)
 })
 
 test('a decided hunk is found again inside a larger one, and not where it stands twice', async () => {
@@ -311,10 +314,10 @@ printf '#!/bin/sh\\ntouch ${mark}\\n' > .git/hooks/post-index-change; cp .git/ho
   await b.sh(`git replace -f $(git rev-parse ${base}:f) ${blob} || true; rm -f ${mark}`)
   const { changes, tree } = await b.read(base)
   expect(changes.files.map(({ path }) => path)).toEqual(['evil', 'f', 'g'])
-  await b.accept(base, changes.files.map(({ path }) => ({ path, mark: 'accepted' })))
+  await b.accept(base, whole(changes, 'accepted'))
   await b.calls['git.commit']({ key: 'k', message: 'm', tree, push: false }, b.signal)
   await b.reject(base, [{ path: 'f', mark: 'rejected' }])
-  expect(readFileSync(join(b.work, 'f'), 'utf8')).toBe('good\n')
+  expect(text('f')).toBe('good\n')
   expect(existsSync(mark)).toBe(false)
 })
 

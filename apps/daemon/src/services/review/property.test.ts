@@ -2,16 +2,15 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Mark } from '@berth/core'
 import fc from 'fast-check'
-import type { Mark } from '../../../../../packages/core/src/review/index.ts'
-import { AGENT, startBench } from './testing.ts'
+import { startBench } from './testing.ts'
 import type { Bench } from './testing.ts'
 
 let bench: Bench
 beforeAll(async () => {
   bench = await startBench()
   await bench.sh('touch a b c; git add -A; git commit -qm first')
-  writeFileSync(join(bench.work, 'a'), '')
 })
 afterAll(() => bench.close())
 
@@ -27,16 +26,12 @@ const edited = fc.record({ before: content, edits: fc.array(fc.record({ at: fc.n
 const world = fc.record({ a: edited, b: edited, c: edited, order: fc.array(fc.nat(1000), { minLength: 1, maxLength: 50 }) })
 const NAMES = ['a', 'b', 'c'] as const
 
-async function put(texts: Record<(typeof NAMES)[number], string>): Promise<string> {
-  for (const name of NAMES) writeFileSync(join(bench.work, name), texts[name])
-  if (AGENT !== null) await bench.sh('true')
-  return bench.treeOf()
-}
-
-async function prepare({ a, b, c }: { a: { before: string; after: string }; b: { before: string; after: string }; c: { before: string; after: string } }) {
-  const before = await put({ a: a.before, b: b.before, c: c.before })
-  const after = await put({ a: a.after, b: b.after, c: c.after })
-  return { before, after }
+async function prepare(files: Record<(typeof NAMES)[number], Record<'before' | 'after', string>>) {
+  const put = (side: 'before' | 'after'): Promise<string> => {
+    for (const name of NAMES) writeFileSync(join(bench.work, name), files[name][side])
+    return bench.treeOf()
+  }
+  return { before: await put('before'), after: await put('after') }
 }
 
 test('accepting all hunks one by one, in any order, reaches the tree of the worktree', async () => {

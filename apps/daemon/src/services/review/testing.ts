@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { backwards, isWhole, movesOf, patchOf, planMarks, readChanges } from '@berth/core'
+import type { Changes, Mark, Unit } from '@berth/core'
 import type { EventBody } from '@berth/wire'
 import { pack, unpack } from '@berth/wire/git-bytes'
-import { backwards, isWhole, movesOf, patchOf, planMarks, readChanges } from '../../../../../packages/core/src/review/index.ts'
-import type { Changes, Mark, Unit } from '../../../../../packages/core/src/review/index.ts'
 import type { CallHandlers } from '../../contracts.ts'
 import { openJournal } from '../../journal/journal.ts'
 import { createAsAgent } from '../as-agent.ts'
@@ -16,7 +16,7 @@ import type { ReviewMethod, ReviewService } from './index.ts'
 export const AGENT = process.getuid?.() === 0 ? { uid: 65534, gid: 65534, name: 'nobody' } : null
 const LIMIT = 4 * 1024 * 1024
 const never = new AbortController().signal
-export const sha256 = (bytes: string): string => createHash('sha256').update(bytes, 'latin1').digest('hex')
+const sha256 = (bytes: string): string => createHash('sha256').update(bytes, 'latin1').digest('hex')
 
 export interface Bench {
   readonly work: string
@@ -64,15 +64,11 @@ export async function startBench(options: { init?: boolean } = {}): Promise<Benc
       return { base: answer.base, tree: answer.tree, changes: readChanges({ ...answer, raw, stat, patch, whole: only !== undefined }, sha256) }
     },
     async accept(from, marks) {
-      const { changes } = await bench.read(from)
-      const { accept, gone } = planMarks({ changes, decided: [], marks, unchanged: () => true })
-      if (gone.length > 0) throw new Error(`gone: ${gone.join(', ')}`)
+      const { accept } = planOf((await bench.read(from)).changes, marks)
       return (await calls['review.advance']({ from, ...await changeOf(accept, 'reviewed') }, never)).tree
     },
     async reject(from, marks) {
-      const { changes } = await bench.read(from)
-      const { reject, gone } = planMarks({ changes, decided: [], marks, unchanged: () => true })
-      if (gone.length > 0) throw new Error(`gone: ${gone.join(', ')}`)
+      const { reject } = planOf((await bench.read(from)).changes, marks)
       const { patch, moves } = await changeOf(reject, 'worktree')
       await calls['review.apply']({ key: crypto.randomUUID(), patch, moves: backwards(moves), reverse: true }, never)
     },
@@ -82,6 +78,12 @@ export async function startBench(options: { init?: boolean } = {}): Promise<Benc
     },
   }
   return bench
+}
+
+function planOf(changes: Changes, marks: readonly Mark[]): ReturnType<typeof planMarks> {
+  const plan = planMarks({ changes, decided: [], marks, unchanged: () => true })
+  if (plan.gone.length > 0) throw new Error(`gone: ${plan.gone.join(', ')}`)
+  return plan
 }
 
 async function changeOf(units: readonly Unit[], side: 'reviewed' | 'worktree') {
