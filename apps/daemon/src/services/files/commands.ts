@@ -1,8 +1,7 @@
 /** Slash commands: those of the agent's own that make sense from a phone, and what project and user wrote. */
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { AsAgent } from '../../contracts.ts'
-import { selfCommand } from '../../self.ts'
-import type { Answer, Question } from './look.ts'
+import { askLook } from './ask-look.ts'
 
 type Command = DaemonResult<'agent.commands'>[number]
 
@@ -14,7 +13,8 @@ const CLAUDE: readonly (readonly [string, string])[] = [
 ]
 
 const COMMANDS = 300
-const FILE_LIMIT_BYTES = 64 * 1024
+/** What describes it stands at its beginning. */
+const FILE_LIMIT_BYTES = 16 * 1024
 const NAME = /^[A-Za-z0-9][\w:.-]{0,99}$/
 
 export async function listCommands(deps: { asAgent: AsAgent; workDir: string; homeDir: string; agent: string }, signal: AbortSignal): Promise<Command[]> {
@@ -27,22 +27,19 @@ export async function listCommands(deps: { asAgent: AsAgent; workDir: string; ho
 }
 
 async function writtenIn(asAgent: AsAgent, dir: string, signal: AbortSignal): Promise<{ name: string; description: string }[]> {
-  const ask = async <Q extends Question>(question: Q): Promise<Answer<Q>> => {
-    const { exitCode, stdout } = await asAgent.run(selfCommand('look'), { stdin: JSON.stringify(question), signal })
-    // Our own program wrote it; where it could not, there is nothing.
-    return exitCode === 0 ? (JSON.parse(stdout) as Answer<Q>) : { refused: 'absent' }
-  }
   const found: { name: string; description: string }[] = []
   for (const [sub, pattern] of [['.claude/commands', /^(.+)\.md$/], ['.claude/skills', /^([^/]+)\/SKILL\.md$/]] as const) {
     // The root is the project's or the user's, so a link out of it is not followed.
-    const listed = await ask({ do: 'walk', root: `${dir}/${sub}`, limit: COMMANDS })
+    const listed = await askLook(asAgent, { do: 'walk', root: `${dir}/${sub}`, limit: COMMANDS }, signal)
     if ('refused' in listed) continue
-    for (const { path } of listed.entries) {
+    const names = new Map<string, string>(listed.entries.flatMap(({ path }) => {
       const name = pattern.exec(path)?.[1]?.split('/').join(':')
-      if (name === undefined || !NAME.test(name)) continue
-      const file = await ask({ do: 'read', root: dir, path: `${sub}/${path}`, limitBytes: FILE_LIMIT_BYTES })
-      if (!('refused' in file)) found.push({ name, description: descriptionIn(Buffer.from(file.base64, 'base64').toString('utf8')) })
-    }
+      return name === undefined || !NAME.test(name) ? [] : [[`${sub}/${path}`, name]]
+    }))
+    if (names.size === 0) continue
+    const read = await askLook(asAgent, { do: 'read-all', root: dir, paths: [...names.keys()], limitBytes: FILE_LIMIT_BYTES }, signal)
+    if ('refused' in read) continue
+    for (const { path, base64 } of read.files) found.push({ name: names.get(path) ?? '', description: descriptionIn(Buffer.from(base64, 'base64').toString('utf8')) })
   }
   return found
 }

@@ -4,10 +4,10 @@ import { BerthError } from '@berth/wire/error'
 import { LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
 import type { DaemonParams, DaemonResult } from '@berth/wire/daemon'
 import type { AsAgent } from '../../contracts.ts'
-import { selfCommand } from '../../self.ts'
+import { isRepository } from '../git/repository.ts'
 import { createSafeGit } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
-import { isRepository } from '../git/repository.ts'
+import { askLook } from './ask-look.ts'
 import { bestMatches } from './fuzzy.ts'
 import type { Answer, Question, Refusal } from './look.ts'
 
@@ -22,13 +22,13 @@ const STATUS_LIMIT_BYTES = 4 * 1024 * 1024
 /** In base64 and as JSON it must fit one message of the link. */
 const IMAGE_LIMIT_BYTES = Math.floor(LINK_MESSAGE_LIMIT * 0.7)
 const TEXT_LIMIT_BYTES = LINK_MESSAGE_LIMIT - 64 * 1024
-const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+const PATHS_LIMIT_BYTES = 16 * 1024 * 1024
 
 type Change = FileEntry['change']
 
 export function createFiles({ asAgent, workDir }: FilesDeps): Files {
   const git = createSafeGit(asAgent, workDir)
-  const look = <Q extends Question>(question: Q, signal: AbortSignal): Promise<Exclude<Answer<Q>, Refusal>> => askLook(asAgent, question, signal)
+  const look = <Q extends Question>(question: Q, signal: AbortSignal): Promise<Exclude<Answer<Q>, Refusal>> => lookOrRefuse(asAgent, question, signal)
 
   const search = async (query: string, limit: number, signal: AbortSignal) => {
     const known = await isRepository(git)
@@ -48,7 +48,8 @@ export function createFiles({ asAgent, workDir }: FilesDeps): Files {
         look({ do: 'list', root: workDir, dir: clean, limit }, signal),
         isRepository(git).then((known) => (known ? changesBelow(git, clean, signal) : new Map<string, Change>())),
       ])
-      const there = entries.map((entry) => ({ ...entry, change: changeOf(entry, changes) }))
+      const within = changesOfDirectories(clean, changes)
+      const there = entries.map((entry) => ({ ...entry, change: (entry.kind === 'directory' ? within : changes).get(entry.path) ?? null }))
       return fitting({ entries: [...there, ...deletedIn(clean, changes, new Set(there.map(({ path }) => path)))].slice(0, limit), truncated })
     },
     async read({ path, limitBytes }, signal) {
@@ -66,12 +67,10 @@ const REFUSALS: Record<Refusal['refused'], { code: 'not_found' | 'forbidden' | '
   'not-allowed': { code: 'forbidden', message: 'the agent itself may not read that' },
 }
 
-async function askLook<Q extends Question>(asAgent: AsAgent, question: Q, signal: AbortSignal): Promise<Exclude<Answer<Q>, Refusal>> {
-  const { exitCode, stdout, stderr } = await asAgent.run(selfCommand('look'), { stdin: JSON.stringify(question), signal, limitBytes: ANSWER_LIMIT_BYTES })
-  if (exitCode !== 0) throw new BerthError('internal', `the tree could not be read: ${stderr.trim().slice(0, 300)}`)
-  // Our own program wrote it.
-  const answer = JSON.parse(stdout) as Answer<Q>
+async function lookOrRefuse<Q extends Question>(asAgent: AsAgent, question: Q, signal: AbortSignal): Promise<Exclude<Answer<Q>, Refusal>> {
+  const answer = await askLook(asAgent, question, signal)
   if (!('refused' in answer)) return answer as Exclude<Answer<Q>, Refusal>
+  if (answer.refused === 'failed') throw new BerthError('internal', `the tree could not be read: ${answer.why}`)
   const { code, message } = REFUSALS[answer.refused]
   throw new BerthError(code, message)
 }
@@ -84,7 +83,7 @@ export function cleanDir(dir: string): string {
 }
 
 async function trackedAndNew(git: SafeGit, signal: AbortSignal): Promise<string[]> {
-  const listed = await git(['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'], { limitBytes: ANSWER_LIMIT_BYTES, signal })
+  const listed = await git(['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'], { limitBytes: PATHS_LIMIT_BYTES, signal })
   return listed.split('\0').slice(0, -1)
 }
 
@@ -93,7 +92,7 @@ async function changesBelow(git: SafeGit, dir: string, signal: AbortSignal): Pro
   return status.exitCode === 0 ? changesIn(status.stdout) : new Map()
 }
 
-export function changesIn(status: string): Map<string, Change> {
+function changesIn(status: string): Map<string, Change> {
   return new Map(status.split('\0').slice(0, -1).map((line) => [line.slice(3), changeNamed(line.slice(0, 2))]))
 }
 
@@ -103,12 +102,17 @@ function changeNamed(letters: string): Change {
   return letters.includes('A') ? 'added' : 'modified'
 }
 
-/** A directory is changed when something in it is. */
-function changeOf({ path, kind }: Pick<FileEntry, 'path' | 'kind'>, changes: ReadonlyMap<string, Change>): Change {
-  if (kind !== 'directory') return changes.get(path) ?? null
-  const inside = [...changes].filter(([name]) => name.startsWith(`${path}/`)).map(([, change]) => change)
-  if (inside.length === 0) return null
-  return inside.every((change) => change === 'untracked') ? 'untracked' : 'modified'
+/** A directory is changed when something in it is. Each change is looked at once, whatever their number. */
+function changesOfDirectories(dir: string, changes: ReadonlyMap<string, Change>): Map<string, Change> {
+  const from = dir === '' ? 0 : dir.length + 1
+  const found = new Map<string, Change>()
+  for (const [path, change] of changes) {
+    const end = path.indexOf('/', from)
+    if (end < 0) continue
+    const name = path.slice(0, end)
+    found.set(name, change === 'untracked' && (found.get(name) ?? 'untracked') === 'untracked' ? 'untracked' : 'modified')
+  }
+  return found
 }
 
 function deletedIn(dir: string, changes: ReadonlyMap<string, Change>, there: ReadonlySet<string>): FileEntry[] {

@@ -12,10 +12,13 @@ export type Question =
   | { readonly do: 'stat'; readonly root: string; readonly paths: readonly string[] }
   | { readonly do: 'walk'; readonly root: string; readonly limit: number }
   | { readonly do: 'read'; readonly root: string; readonly path: string; readonly limitBytes: number }
+  | { readonly do: 'read-all'; readonly root: string; readonly paths: readonly string[]; readonly limitBytes: number }
 export type Refusal = { readonly refused: 'outside' | 'absent' | 'not-a-file' | 'not-a-directory' | 'not-allowed' }
 export interface Listed { readonly entries: Looked[]; readonly truncated: boolean }
 export interface Read { readonly sizeBytes: number; readonly base64: string }
-export type Answer<Q extends Question = Question> = Refusal | (Q extends { do: 'read' } ? Read : Listed)
+/** Without those that cannot be read. */
+export interface ReadAll { readonly files: readonly (Read & { readonly path: string })[] }
+export type Answer<Q extends Question = Question> = Refusal | (Q extends { do: 'read' } ? Read : Q extends { do: 'read-all' } ? ReadAll : Listed)
 
 /** The repository itself is not part of the code. */
 const HIDDEN = new Set(['.git'])
@@ -31,6 +34,7 @@ export async function lookMain(): Promise<number> {
 export function answer(question: Question): Answer {
   try {
     if (question.do === 'read') return read(question)
+    if (question.do === 'read-all') return readAll(question)
     if (question.do === 'walk') return walk(question)
     if (question.do === 'stat') return { entries: question.paths.flatMap((path) => entryAt(question.root, path) ?? []), truncated: false }
     return list(question)
@@ -111,6 +115,13 @@ function entriesOf(dir: string) {
   } catch {
     return []
   }
+}
+
+function readAll({ root, paths, limitBytes }: Extract<Question, { do: 'read-all' }>): ReadAll {
+  return { files: paths.flatMap((path) => {
+    const found = answer({ do: 'read', root, path, limitBytes })
+    return 'base64' in found ? [{ ...found, path }] : []
+  }) }
 }
 
 function read({ root, path, limitBytes }: Extract<Question, { do: 'read' }>): Read | Refusal {
