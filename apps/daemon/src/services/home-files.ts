@@ -1,5 +1,5 @@
 /** Files that somebody chose to put into the home. Written by a process of the agent's user: in that home root is led astray. */
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import type { Assignment } from '@berth/wire/daemon'
@@ -22,9 +22,15 @@ export async function putMain(argv: readonly string[]): Promise<number> {
   const content = await Bun.stdin.bytes()
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const staging = `${path}.berth-new`
-  writeFileSync(staging, content, { mode: 0o600 })
-  chmodSync(staging, 0o600)
-  renameSync(staging, path)
+  try {
+    writeFileSync(staging, content, { mode: 0o600 })
+    chmodSync(staging, 0o600)
+    renameSync(staging, path)
+  } catch (cause) {
+    // Where the disk is full, half a file would keep it so.
+    rmSync(staging, { force: true })
+    throw cause
+  }
   return 0
 }
 

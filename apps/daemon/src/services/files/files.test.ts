@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { FileContent, UPLOAD_LIMIT_BYTES } from '@berth/wire/files-methods'
 import fc from 'fast-check'
 import type { AsAgent, ByteStream } from '../../contracts.ts'
+import { selfCommand } from '../../self.ts'
 import { createAsAgent } from '../as-agent.ts'
 import { descriptionIn, listCommands } from './commands.ts'
 import { cleanDir, contentOf, createFiles } from './files.ts'
@@ -149,6 +150,10 @@ describe('a file that somebody gives', () => {
     const piece = new Uint8Array(1024 * 1024)
     expect((await given(Array<Uint8Array>(UPLOAD_LIMIT_BYTES / piece.length + 1).fill(piece), 'huge'))?.error?.code).toBe('too_large')
     expect((await asAgent.run(['find', home, '-type', 'f'], {})).stdout).toBe('')
+    // What cannot be put in its place is not left beside it.
+    mkdirSync(join(home, 'taken'))
+    expect((await asAgent.run(selfCommand('put', join(home, 'taken')), { stdin: 'x' })).exitCode).not.toBe(0)
+    expect((await asAgent.run(['ls', home], {})).stdout).toBe('taken\n')
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (name) => { expect(cleanName(name)).toMatch(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$|^_[\p{L}\p{N}._-]*$/u) }))
   })
 })
