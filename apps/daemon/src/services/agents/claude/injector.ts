@@ -81,7 +81,7 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
     journal.transaction(() => {
       if (status !== 'queued') journal.set(`prompt.${prompt.promptId}`, status)
       if (status === 'sent') journal.set(`sending.${sessionId}`, JSON.stringify({ promptId: prompt.promptId, text: pasteable(prompt.text) }))
-      if (status === 'accepted' || status === 'ambiguous') journal.set(`sending.${sessionId}`, null)
+      else if (status !== 'queued' && leftUnderWay(journal, sessionId).has(prompt.promptId)) journal.set(`sending.${sessionId}`, null)
       journal.append({ type: 'prompt', promptId: prompt.promptId, sessionId, text: prompt.text.slice(0, 16_384), status, detail }, { key: `prompt.${prompt.promptId}.${status}` })
     })
   }
@@ -109,7 +109,8 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
     const heard = await (isCommand(text) ? commandTaken(acknowledged, deps.status) : acknowledged)
     expected = null
     if (heard === 'menu') {
-      await terminal.key('Escape')
+      // A terminal that ended meanwhile has no menu either.
+      await terminal.key('Escape').catch((error: unknown) => { deps.log(`menu: ${String(error)}`) })
       mark(prompt, 'refused', MENU)
       return { status: 'refused', detail: MENU }
     }
