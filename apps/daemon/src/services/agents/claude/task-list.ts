@@ -20,7 +20,10 @@ export function createTaskList({ journal, sessionId }: { journal: Journal; sessi
   let tasks: readonly Task[] = stored === null ? [] : z.array(Task).parse(JSON.parse(stored))
   return {
     onFact(fact) {
-      if (fact.kind === 'command' && fact.text === '/clear') tasks = []
+      if (fact.kind === 'command' && fact.text === '/clear') {
+        tasks = []
+        journal.set(name, null)
+      }
       const next = after(tasks, fact)
       if (next === tasks || fact.kind !== 'event') return
       tasks = next
