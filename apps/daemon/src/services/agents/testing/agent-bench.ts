@@ -1,5 +1,5 @@
 /** One machine with one agent for tests of the drivers: directories, journal, terminals, and the driver on them. */
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomIds, type AgentKind, type AgentState, type ApprovalAsk, type EventBody, type PromptId } from '@berth/wire'
@@ -157,9 +157,4 @@ function killTree(pid: number): void {
     try { found.push(...readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)) } catch { /* it is gone */ }
   }
   for (const one of found) try { process.kill(one, 'SIGKILL') } catch { /* it is gone */ }
-}
-
-/** A program that starts one of ours for the agent's user: what `berth-daemon` is in a real toolbox. */
-export function writeExecutable(path: string, command: readonly string[]): void {
-  writeFileSync(path, `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')} "$@"\n`, { mode: 0o755 })
 }
