@@ -1,6 +1,6 @@
 /** One layout, folded: a phone shows one pane, a tablet two, a desktop three. Drawn by the server first, then by the browser. */
 import type { ComponentProps, ComponentType } from 'preact'
-import { Stale } from './inbox/stale.tsx'
+import { Stale } from './shell/stale.tsx'
 import { Session } from './session/session.tsx'
 import { wide } from './shell/detail.tsx'
 import { Lazy } from './shell/lazy.tsx'

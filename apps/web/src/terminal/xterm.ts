@@ -3,7 +3,7 @@ import { Terminal, type ITheme } from '@xterm/xterm'
 import css from '@xterm/xterm/css/xterm.css' with { type: 'text' }
 import type { WorkspaceId } from '@berth/wire'
 import { adoptStyle } from '../rooms/adopt-style.ts'
-import { routeInlineStyles } from '../ui/inline-free-styles.ts'
+import { routeInlineStyles } from './inline-free-styles.ts'
 import { attachUrl, saysExit, type Size } from './attach.ts'
 
 export type TerminalState = 'connecting' | 'open' | 'closed' | 'exited'
