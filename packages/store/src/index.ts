@@ -3,6 +3,7 @@ export { backup, type BackupSummary, restore, type RestoreOptions } from './back
 export { loadMasterKey } from './crypto.ts'
 export { opensSecrets } from './master-key.ts'
 export { findEmbedded } from './embedded/find.ts'
+export { takeLock } from './embedded/lock.ts'
 export { POSTGRES_MAJOR, postgresBinaries } from './embedded/binaries.ts'
 export { type Embedded, type EmbeddedOptions, type Exit, startEmbedded } from './embedded/start.ts'
 export { migrateDatabase } from './migrate.ts'

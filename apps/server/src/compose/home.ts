@@ -1,10 +1,9 @@
 /** BERTH_HOME: its directories, its lock, and the files by which a client finds the server. */
-import { Database } from 'bun:sqlite'
 import { createHash } from 'node:crypto'
-import { chmodSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { takeLock } from '@berth/store'
 import { BerthError } from '@berth/wire'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { ServerFile } from '@berth/wire/server-file'
@@ -43,22 +42,8 @@ async function linkSocketIn(dir: string): Promise<string> {
   return path
 }
 
-/** One server for each home. The kernel drops the lock with the process, so none is ever stale. */
-export function lockHome(dir: string): () => void {
-  const path = join(dir, 'home.lock')
-  const database = new Database(path, { create: true })
-  try {
-    chmodSync(path, 0o600)
-    database.run('pragma busy_timeout = 0')
-    // Nothing is written; the open transaction is the lock.
-    database.run('begin exclusive')
-  } catch (cause) {
-    database.close()
-    if ((cause as { code?: string }).code?.startsWith('SQLITE_BUSY') !== true) throw cause
-    throw new BerthError('server_running', `another server uses ${dir}`, { hint: 'see `berth server status`; stop it with `berth server stop`', cause })
-  }
-  return () => database.close()
-}
+/** One server for each home. */
+export const lockHome = (dir: string): (() => void) => takeLock(join(dir, 'home.lock'), dir)
 
 export async function readToken(dir: string): Promise<string | null> {
   const text = await readFile(join(dir, TOKEN_FILE), 'utf8').catch(() => '')

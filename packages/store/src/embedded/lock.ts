@@ -1,10 +1,10 @@
-/** One server per data directory, held by the kernel for as long as the process lives: no stale lock after kill -9. */
+/** A lock on a file, held by the kernel for as long as the process lives: none is stale after kill -9. */
 import { Database } from 'bun:sqlite'
 import { chmodSync } from 'node:fs'
 import { BerthError } from '@berth/wire'
 
-/** Returns the release. Throws `server_running` when another process (or this one) has it. */
-export function takeLock(path: string): () => void {
+/** Returns the release. Throws `server_running` when another server (or this one) has it; `what` it uses then. */
+export function takeLock(path: string, what: string): () => void {
   const database = new Database(path, { create: true })
   try {
     chmodSync(path, 0o600)
@@ -14,7 +14,7 @@ export function takeLock(path: string): () => void {
   } catch (cause) {
     database.close()
     if ((cause as { code?: string }).code?.startsWith('SQLITE_BUSY') !== true) throw cause
-    throw new BerthError('server_running', 'another server uses this data', { hint: 'see `berth server status`; stop it with `berth server stop`', cause })
+    throw new BerthError('server_running', `another server uses ${what}`, { hint: 'see `berth server status`; stop it with `berth server stop`', cause })
   }
   return () => database.close()
 }

@@ -59,7 +59,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   options.signal?.throwIfAborted()
   const log = options.log ?? (() => {})
   const places = await preparePlaces(options.home, options.unprivileged)
-  const release = takeLock(places.lock)
+  const release = takeLock(places.lock, 'this data')
   try {
     const binaries = await reachableBinaries(await binariesFor(options, places), places.runAs)
     const existed = await ensureData(places, binaries, options.durable ?? true)
