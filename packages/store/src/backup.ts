@@ -14,7 +14,7 @@ import { createZstdCompress, createZstdDecompress } from 'node:zlib'
 import { BerthError, VERSION } from '@berth/wire'
 import { z } from 'zod'
 import type { Queries, Sql, Transaction } from './address.ts'
-import { EPOCHS_PER_INSTALLATION_EPOCH } from './links.ts'
+import { raiseLinkEpochs } from './links.ts'
 import { appliedMigrations, MIN_SERVER_VERSION } from './migrate.ts'
 
 export const BACKUP_FORMAT = 1
@@ -90,8 +90,7 @@ export async function restore(sql: Sql, fromFile: string, options: RestoreOption
     await tx`
       update installation set min_server_version = ${MIN_SERVER_VERSION}, epoch = greatest(epoch, ${before?.epoch ?? 0}) + 1,
         reaper_held = 'restored from a backup: machines made since then are unknown here'`
-    await tx`
-      update streams set link_epoch = greatest(link_epoch, (select epoch from installation) * ${EPOCHS_PER_INSTALLATION_EPOCH}::bigint)`
+    await raiseLinkEpochs(tx)
     await tx`select setval(pg_get_serial_sequence('prompts', 'position'), (select coalesce(max(position), 0) + 1 from prompts), false)`
     await tx`update links set closed_at = coalesce(closed_at, last_seen_at)`
     await tx`update machines set linked_at = null`

@@ -14,6 +14,11 @@ import { uploadBatch } from './upload.ts'
 /** Each restored database mints epochs in a block of its own, above whatever the one it was copied from minted. */
 export const EPOCHS_PER_INSTALLATION_EPOCH = 2 ** 32
 
+/** To the block of the installation's epoch as it now is. */
+export async function raiseLinkEpochs(tx: Transaction): Promise<void> {
+  await tx`update streams set link_epoch = greatest(link_epoch, (select epoch from installation) * ${EPOCHS_PER_INSTALLATION_EPOCH}::bigint)`
+}
+
 export function createLinks(context: StoreContext): LinkStore {
   const { sql, random } = context
   return {

@@ -7,7 +7,7 @@ import { cleanText, json } from './json.ts'
 import { storedSteps } from './rows.ts'
 import { appendEvents, lockStream } from './streams.ts'
 
-type Ticks = Pick<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'giveBack' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
+export type Ticks = Pick<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'giveBack' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
 type Change = Omit<TickChange, 'nextTickAt'>
 
 /** The fence or the wish is not what this tick saw: undo everything it wrote. */

@@ -8,12 +8,13 @@ import { cleanText, json } from './json.ts'
 import { insertPrompt } from './prompts.ts'
 import { parseAll, parseMachine, parseWorkspace } from './rows.ts'
 import { appendEvents, lockStream } from './streams.ts'
+import type { Ticks } from './ticks.ts'
 
 const LIST_LIMIT = 5000
 const Secrets = z.object({ env: z.record(z.string(), z.string()), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })) })
 const UNIQUE_VIOLATION = '23505'
 
-type WorkspaceRows = Omit<WorkspaceStore, 'claimDue' | 'releaseClaims' | 'giveBack' | 'finishTick' | 'saveTick' | 'wake' | 'nextDue'>
+type WorkspaceRows = Omit<WorkspaceStore, keyof Ticks>
 
 export function createWorkspaces(context: StoreContext): WorkspaceRows {
   const { sql, masterKey, log } = context

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { randomIds, type EventBody, type WorkspaceId } from '@berth/wire'
 import { connect, type DatabaseAddress, type Transaction } from '../address.ts'
 import { HELD_COPY, HELD_UNTIL } from '../held-copy.ts'
-import { EPOCHS_PER_INSTALLATION_EPOCH } from '../links.ts'
+import { raiseLinkEpochs } from '../links.ts'
 import { appendEvents } from '../streams.ts'
 import type { Places } from './places.ts'
 
@@ -52,7 +52,7 @@ async function hold(tx: Transaction, from: string): Promise<void> {
   const [clock] = await tx<{ now: number }[]>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`
   const now = clock?.now ?? 0
   await tx`update installation set epoch = epoch + 1, reaper_held = ${`this home was copied from ${from}: machines that it names may belong to the server there`}`
-  await tx`update streams set link_epoch = greatest(link_epoch, (select epoch from installation) * ${EPOCHS_PER_INSTALLATION_EPOCH}::bigint)`
+  await raiseLinkEpochs(tx)
   const held = await tx<{ id: WorkspaceId }[]>`
     update workspaces set lease_owner = ${HELD_COPY}, lease_until = ${HELD_UNTIL}, fence = fence + 1
     where deleted_at is null and lease_owner is distinct from ${HELD_COPY} returning id`
