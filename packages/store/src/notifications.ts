@@ -20,7 +20,6 @@ const Row = z.object({
   id: z.string(), key: z.string(), userId: z.string().transform((id) => id as UserId), channel: z.string().transform((name) => name as Channel),
   message: Kept, dueAt: z.number(), attempts: z.number(), createdAt: z.number(),
 })
-export const pushChannel = (deviceId: string): Channel => `push:${deviceId}`
 const withdrawKey = (approvalId: string): string => `withdraw:${approvalId}`
 const randomId = (prefix: string, random: StoreContext['random']): string => `${prefix}_${Buffer.from(random(9)).toString('base64url')}`
 

@@ -152,7 +152,6 @@ async function trim(tx: Transaction, workspaceId: WorkspaceId, { put }: ReviewCh
   if (await marksOf(tx, workspaceId) > MARKS_LIMIT) throw new BerthError('too_many', `more than ${MARKS_LIMIT} rejections wait`, { hint: 'send them to the agent first' })
 }
 
-
 async function marksOf(tx: Transaction, workspaceId: WorkspaceId): Promise<number> {
   const [row] = await tx<{ count: number }[]>`select count(*)::int as count from review_marks where workspace_id = ${workspaceId}`
   return row?.count ?? 0

@@ -80,4 +80,3 @@ export interface ServerKeyStore {
   /** Made once; of several servers that make it at once one wins. `secret` is a secret. */
   key(name: string, make: () => { publicKey: string; secret: string }, now: number): Promise<{ publicKey: string; secret: string }>
 }
-

@@ -43,9 +43,3 @@ export interface Changes {
 export function isWhole(file: Pick<ChangedFile, 'status' | 'kind' | 'huge'>): boolean {
   return file.kind !== 'text' || file.huge || file.status === 'added' || file.status === 'deleted' || file.status === 'copied' || file.status === 'type-changed'
 }
-
-/** Lines of one side, without signs. */
-export function sideOf(hunk: Pick<ChangedHunk, 'lines'>, side: 'old' | 'new'): Bytes[] {
-  const sign = side === 'old' ? '-' : '+'
-  return hunk.lines.filter((line) => line[0] === ' ' || line[0] === sign).map((line) => line.slice(1))
-}
