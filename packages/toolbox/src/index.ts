@@ -1,2 +1,3 @@
 export * from './targets.ts'
 export * from './toolbox.ts'
+export type { AgentName } from './agents.ts'

@@ -3,14 +3,14 @@
  *
  *   <dir>/<hash>/berth-daemon          the daemon, named by the content it was built from
  *   <dir>/<hash>/agents -> ../agents
- *   <dir>/agents/claude-<version>/claude
+ *   <dir>/agents/<name>-<version>/…    the agents, and what runs those that are scripts (node)
  *
  * Everything is written beside its final place and renamed, so a reader never sees half of it, and several servers
  * may share the directory. Nothing in it is secret: an unprivileged agent reads and runs it.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { claudeAgent, type AgentName } from './agents.ts'
+import { fetchAgent, pinnedVersion, type AgentName } from './agents.ts'
 import { daemonFromProduct, daemonFromSource, type EmbeddedDaemon } from './daemon-build.ts'
 import { hostTarget, type Target } from './targets.ts'
 
@@ -61,8 +61,8 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
       return { hostDir: dir, hash: await once(`daemon ${target}`, build) }
     },
     async ensureAgent({ agent, version, target = hostTarget(), onProgress = log }, signal) {
-      const wanted = version ?? claudeAgent.pinnedVersion
-      return await once(`${agent} ${wanted} ${target}`, () => claudeAgent.fetch({ dir, version: wanted, target, onProgress }, signal))
+      const wanted = version ?? pinnedVersion(agent)
+      return await once(`${agent} ${wanted} ${target}`, () => fetchAgent(agent, { dir, version: wanted, target, onProgress }, signal))
     },
   }
 }

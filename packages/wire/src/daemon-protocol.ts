@@ -17,7 +17,7 @@ import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
 import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
-import { SshPublicKey } from './reach-methods.ts'
+import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { AgentKind, AgentState, ApprovalMode, CodeSource, Isolation } from './workspace.ts'
 
@@ -81,7 +81,7 @@ export const Assignment = z.object({
   agent: z.object({
     kind: AgentKind,
     sessionId: SessionId,
-    /** For `plain`: the command line, run by the shell. For `claude`: extra arguments. */
+    /** For `plain` and `acp`: the command line, run by the shell. For the others: extra arguments. */
     command: z.string().nullable(),
     approvalMode: ApprovalMode,
     /** Executable to run instead of the one in the toolbox (absolute path inside the machine). */
@@ -178,6 +178,7 @@ const none = z.object({})
 export const daemonMethods = {
   ...filesMethods,
   ...reviewMethods,
+  ...sshMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
   'session.interrupt': { params: none, result: z.object({ interrupted: z.boolean() }) },

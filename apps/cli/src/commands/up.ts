@@ -1,4 +1,5 @@
 import { deadlineDefaults } from '../deadline-defaults.ts'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import { BerthError } from '@berth/wire/error'
 import { command } from '../command.ts'
 import type { Connection, Context } from '../context.ts'
@@ -15,8 +16,8 @@ import { parseDuration } from '../words.ts'
 const options = {
   provider: { type: 'string', value: 'name', help: 'where the machine runs: docker, local (see `berth provider list`)' },
   image: { type: 'string', value: 'image', help: "the machine's image" },
-  agent: { type: 'string', value: 'kind', help: 'claude (default) or plain' },
-  command: { type: 'string', value: 'command', help: "plain: what to run; claude: further arguments" },
+  agent: { type: 'string', value: 'kind', help: 'claude (default), claude-headless, codex, opencode, gemini, qwen, acp or plain' },
+  command: { type: 'string', value: 'command', help: 'plain and acp: what to run; the others: further arguments' },
   prompt: { type: 'string', short: 'p', value: 'text', help: 'the first thing to say to the agent' },
   branch: { type: 'string', short: 'b', value: 'branch', help: 'branch or commit of the git url' },
   name: { type: 'string', short: 'n', value: 'name', help: 'a name instead of one from the repository' },
@@ -43,11 +44,10 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent plain --command "npm run dev"', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
-    const agent = values.agent ?? (values.command === undefined ? 'claude' : 'plain')
-    if (agent !== 'claude' && agent !== 'plain') throw new BerthError('bad_request', `there is no agent "${agent}"`, { hint: 'claude or plain' })
+    const agent = agentFrom(values)
     const approvalMode = values.approvals ?? 'ask'
     if (approvalMode !== 'ask' && approvalMode !== 'auto' && approvalMode !== 'skip') throw new BerthError('bad_request', `there is no approval mode "${approvalMode}"`, { hint: 'ask, auto or skip' })
     return {
@@ -81,6 +81,14 @@ export const up = command({
     }
   },
 })
+
+function agentFrom(values: { agent?: string | undefined; command?: string | undefined }): keyof typeof AGENT_KINDS {
+  const agent = values.agent ?? (values.command === undefined ? 'claude' : 'plain')
+  if (!isAgent(agent)) throw new BerthError('bad_request', `there is no agent "${agent}"`, { hint: Object.keys(AGENT_KINDS).join(', ') })
+  if (!AGENT_KINDS[agent].needsCommand || values.command !== undefined) return agent
+  throw new BerthError('bad_request', `--agent ${agent} runs a command and was given none`, { hint: agent === 'acp' ? 'berth up --agent acp --command "my-agent --acp"' : 'berth up --agent plain --command "npm run dev"' })
+}
+const isAgent = (word: string): word is keyof typeof AGENT_KINDS => Object.hasOwn(AGENT_KINDS, word)
 
 function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   // One key with a value, or none at all.

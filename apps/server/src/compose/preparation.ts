@@ -3,9 +3,10 @@
  * waits. A tick only looks: the first use of an agent downloads some hundred megabytes.
  */
 import type { Clock, Prepared, ToolboxRef, WorkspaceRecord } from '@berth/core'
-import type { Toolbox } from '@berth/toolbox'
+import type { AgentName, Toolbox } from '@berth/toolbox'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 
 export interface PreparationDeps {
   readonly toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
@@ -44,18 +45,25 @@ export function createPreparation(deps: PreparationDeps): Preparation {
   const look = createLook(deps, stopping.signal)
   let daemon: ToolboxRef | null = null
   const fetchDaemon = look<ToolboxRef>({ what: 'the daemon', otherwise: 'internal', run: (_, signal) => toolbox.ensureDaemon(undefined, signal) })
-  const fetchClaude = look<string>({
-    what: 'claude', otherwise: 'agent_unavailable',
-    run: (onProgress, signal) => toolbox.ensureAgent({ agent: 'claude', onProgress: (line) => {
-      log(`toolbox: ${line}`)
-      onProgress(line)
-    } }, signal),
-  })
+  const fetches = new Map<AgentName, (wanted: Wanted) => Promise<Seen<string>>>()
+  const fetchAgent = (agent: AgentName, wanted: Wanted): Promise<Seen<string>> => {
+    const known = fetches.get(agent)
+    const fetch = known ?? look<string>({
+      what: agent, otherwise: 'agent_unavailable',
+      run: (onProgress, signal) => toolbox.ensureAgent({ agent, onProgress: (line) => {
+        log(`toolbox: ${line}`)
+        onProgress(line)
+      } }, signal),
+    })
+    if (known === undefined) fetches.set(agent, fetch)
+    return fetch(wanted)
+  }
 
   return {
     async prepared({ workspace }) {
       const wanted = { id: workspace.id, since: workspace.wish.at, now: clock.now() }
-      const [forDaemon, forAgent] = await Promise.all([fetchDaemon(wanted), workspace.agent === 'claude' ? fetchClaude(wanted) : null])
+      const { program } = AGENT_KINDS[workspace.agent]
+      const [forDaemon, forAgent] = await Promise.all([fetchDaemon(wanted), program === null ? null : fetchAgent(program, wanted)])
       if (forDaemon.ready) daemon = forDaemon.value
       const waits = [forAgent, forDaemon].find((one) => one !== null && !one.ready)
       return waits && !waits.ready ? { ready: false, detail: waits.detail, afterMs: AGAIN_MS } : { ready: true }

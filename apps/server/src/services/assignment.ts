@@ -2,6 +2,7 @@
 import type { Clock, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import type { Assignment } from '@berth/wire/daemon'
 
 interface AssignmentDeps {
@@ -22,7 +23,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     name: workspace.name,
     source: workspace.source,
     sourceReady: workspace.sourceReady,
-    agent: { kind: workspace.agent, sessionId: workspace.sessionId, command: workspace.command, approvalMode: workspace.approvalMode, executable: workspace.agent === 'claude' ? deps.claudeExecutable : null, version: null },
+    agent: { kind: workspace.agent, sessionId: workspace.sessionId, command: workspace.command, approvalMode: workspace.approvalMode, executable: AGENT_KINDS[workspace.agent].program === 'claude' ? deps.claudeExecutable : null, version: null },
     services: [...workspace.services],
     env: secrets.env,
     homeFiles: [...secrets.homeFiles],

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useMemo } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import type { ProviderInfo } from '@berth/wire/api'
 import { client, go, offlineSince, pathTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'

@@ -49,7 +49,8 @@ function fill(tool: OfferedTool, input: Input): Input {
     const offered = (ARGUMENTS[key] ?? []).find((name) => tool.properties.includes(name))
     filled[tool.properties.includes(key) ? key : (offered ?? key)] = value
   }
-  if (tool.required.includes('description') && filled['description'] === undefined) filled['description'] = 'as asked'
+  // What some agents want said beside it.
+  for (const name of ['description', 'instruction']) if (tool.required.includes(name) && filled[name] === undefined) filled[name] = 'as asked'
   return filled
 }
 

@@ -83,7 +83,7 @@ function stepAfter(after: readonly Turn[]): number {
   return repeated ? assistants - 1 : assistants
 }
 
-const CWD = /(?:working directory|current directory|<cwd>)\s*:?\s*(\/[^\s<"'`]*)/i
+const CWD = /(?:working directory|working in the directory|current directory|<cwd>)\s*:?\s*(\/[^\s<"'`]*)/i
 export function workingDirectory(exchange: Exchange): string | null {
   const texts = [exchange.system, ...exchange.turns.filter((turn) => turn.role === 'user').map((turn) => turn.text)]
   for (const text of texts) {

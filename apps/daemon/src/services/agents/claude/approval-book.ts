@@ -32,7 +32,7 @@ export type ApprovalRecord = z.infer<typeof StoredApproval>
 type Via = 'cli' | 'web' | 'terminal' | 'push' | 'api' | 'rule'
 const viaOf = (via: string | null): Via => (['cli', 'web', 'terminal', 'push', 'api', 'rule'].includes(via ?? '') ? (via as Via) : 'api')
 
-export interface AskRequest { readonly run: string; readonly requestId: string; readonly tool: string; readonly input: Record<string, unknown>; readonly cwd: string | null; readonly toolUseId: string | null }
+export interface AskRequest { readonly run: string; readonly requestId: string; readonly tool: string; readonly input: Record<string, unknown>; readonly cwd: string | null; readonly toolUseId: string | null; /** Absent: told by the tool's name and input. */ readonly kind?: ApprovalKind | undefined; readonly title?: string | undefined }
 export interface ApprovalBook {
   all(): readonly ApprovalRecord[]
   get(approvalId: string): ApprovalRecord | null
@@ -88,10 +88,10 @@ export function createApprovalBook(deps: { journal: Journal; sessionId: SessionI
     ask: (request) => {
       const known = records.find((record) => record.run === request.run && record.requestId === request.requestId)
       if (known !== undefined) return known
-      const kind = request.tool === 'AskUserQuestion' ? 'question' : request.tool === 'ExitPlanMode' ? 'plan' : 'permission'
+      const kind = request.kind ?? (request.tool === 'AskUserQuestion' ? 'question' : request.tool === 'ExitPlanMode' ? 'plan' : 'permission')
       const hash = contentHash({ sessionId, tool: request.tool, input: request.input, cwd: request.cwd })
       const approvalId = randomIds.approval()
-      const title = titleOf(request.tool, request.input)
+      const title = request.title?.slice(0, 300) ?? titleOf(request.tool, request.input)
       const ask = { approvalId, sessionId, kind, tool: request.tool, title, toolCallId: request.toolUseId, input: cutInput(request.input), cwd: request.cwd, contentHash: hash } as const
       return journal.transaction(() => answerOrSupersede({
         approvalId, requestId: request.requestId, run: request.run, state: 'open', kind, tool: request.tool, title, toolUseId: request.toolUseId,

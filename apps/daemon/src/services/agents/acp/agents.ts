@@ -1,0 +1,91 @@
+/** The agents that are driven over the Agent Client Protocol: how each is started, and what it needs before. */
+import { join } from 'node:path'
+import { AGENT_KINDS, programArgv, type AgentProgramName } from '@berth/wire/agents'
+import { BerthError } from '@berth/wire'
+import { z } from 'zod'
+import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
+import { createAgentFiles } from '../agent-file.ts'
+import { writeAsAgent } from '../claude/settings.ts'
+import { createSpokenDriver } from '../conversation/driver.ts'
+import { createRelayedVoice } from '../relay/voice.ts'
+import { createAcpProtocol } from './protocol.ts'
+
+const SETTINGS_LIMIT = 1024 * 1024
+
+interface AcpAgent {
+  readonly argv: (deps: DriverDeps, env: Readonly<Record<string, string>>) => string[]
+  readonly env?: Record<string, string>
+  readonly loginHint: string
+  readonly authMethod: (env: Readonly<Record<string, string>>) => string | null
+  /** The settings file it asks for at its first start, below the home. What stands there already stays. */
+  readonly seed?: (env: Readonly<Record<string, string>>) => { path: string; settings: Record<string, unknown> }
+}
+const has = (env: Readonly<Record<string, string>>, ...names: string[]): boolean => names.some((name) => (env[name] ?? '') !== '')
+const extra = ({ assignment: { agent } }: DriverDeps): string[] => (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
+const program = (deps: DriverDeps, name: AgentProgramName): string[] => (deps.assignment.agent.executable === null ? programArgv(deps.context.boot.toolboxDir, name) : [deps.assignment.agent.executable])
+
+const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
+  gemini: {
+    argv: (deps) => [...program(deps, 'gemini'), '--acp', ...(deps.assignment.agent.approvalMode === 'auto' ? ['--approval-mode', 'auto_edit'] : []), ...extra(deps)],
+    loginHint: 'gemini has no login here: make a new workspace with `berth up --agent gemini --env GEMINI_API_KEY`, or sign in with `gemini` in a shell of this one; then send a message',
+    authMethod: (env) => (has(env, 'GEMINI_API_KEY') ? 'gemini-api-key' : null),
+    seed: (env) => ({
+      path: '.gemini/settings.json',
+      settings: { security: { ...(has(env, 'GEMINI_API_KEY') ? { auth: { selectedType: 'gemini-api-key' } } : {}), folderTrust: { enabled: false } }, privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } },
+    }),
+  },
+  qwen: {
+    argv: (deps) => [...program(deps, 'qwen'), '--acp', '--approval-mode', deps.assignment.agent.approvalMode === 'auto' ? 'auto' : 'default', ...extra(deps)],
+    loginHint: 'qwen has no login here: make a new workspace with `berth up --agent qwen --env OPENAI_API_KEY --env OPENAI_BASE_URL --env OPENAI_MODEL`, or sign in with `qwen` in a shell of this one; then send a message',
+    authMethod: (env) => (has(env, 'OPENAI_API_KEY') ? 'openai' : null),
+    seed: (env) => ({ path: '.qwen/settings.json', settings: { ...(has(env, 'OPENAI_API_KEY') ? { security: { auth: { selectedType: 'openai' } } } : {}), privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } } }),
+  },
+  acp: {
+    argv: ({ assignment: { agent } }) => {
+      if (agent.command === null || agent.command.trim() === '') throw new BerthError('config_invalid', 'no command was given to run', { hint: 'use `--agent acp --command "my-agent --acp"`' })
+      return ['/bin/sh', '-c', `exec ${agent.command}`]
+    },
+    env: { OPENCODE_DISABLE_AUTOUPDATE: '1' },
+    loginHint: 'the agent wants a login: sign in with its own command in a shell of this workspace, or make a new workspace with its key (`--env NAME`); then send a message',
+    authMethod: () => null,
+  },
+}
+
+export const createAcpDriver: CreateDriver = (deps) => {
+  const kind = deps.assignment.agent.kind as keyof typeof AGENTS
+  const agent = AGENTS[kind]
+  const { boot } = deps.context
+  const env = deps.asAgent.environment({ ...agent.env, ...deps.assignment.env })
+  return createSpokenDriver(deps, (ear) => createRelayedVoice(deps, {
+    driver: 'acp', title: AGENT_KINDS[kind].title, steers: false, saysWhy: false,
+    async command() {
+      if (agent.seed !== undefined) await seed(deps, agent.seed(env))
+      return { argv: agent.argv(deps, env), env: { ...agent.env, ...deps.assignment.env } }
+    },
+    speak: (voice) => createAcpProtocol(voice, { workDir: boot.workDir, loginHint: agent.loginHint, authMethod: agent.authMethod(env) }),
+  }, ear))
+}
+
+async function seed(deps: DriverDeps, { path, settings }: { path: string; settings: Record<string, unknown> }): Promise<void> {
+  const { boot } = deps.context
+  const whole = join(boot.homeDir, path)
+  const found = createAgentFiles(boot.agentUser?.uid ?? null).read(whole, SETTINGS_LIMIT)
+  const existing = Settings.safeParse(found === null ? {} : parse(found))
+  // A file that is not JSON (comments, for one) was written by a person: it stays.
+  if (existing.success) await writeAsAgent(deps.asAgent, whole, JSON.stringify(filled(existing.data, settings), null, 2))
+}
+const Settings = z.record(z.string(), z.unknown())
+/** What is missing is added, at any depth; nothing is changed. */
+export function filled(existing: Record<string, unknown>, wanted: Record<string, unknown>): Record<string, unknown> {
+  const result = { ...existing }
+  for (const [name, value] of Object.entries(wanted)) {
+    const there = Settings.safeParse(result[name])
+    const below = Settings.safeParse(value)
+    if (result[name] === undefined) result[name] = value
+    else if (there.success && below.success) result[name] = filled(there.data, below.data)
+  }
+  return result
+}
+function parse(text: string): unknown {
+  try { return JSON.parse(text) } catch { return null }
+}

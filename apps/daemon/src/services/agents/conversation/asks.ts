@@ -1,0 +1,110 @@
+/** The agent's questions: kept until somebody answers, from afar or in its terminal. */
+import type { Decision, SessionId } from '@berth/wire'
+import type { DaemonResult } from '@berth/wire/daemon'
+import type { Journal } from '../../../contracts.ts'
+import { createApprovalBook, PREAPPROVAL_MS, type ApprovalBook, type ApprovalRecord } from '../claude/approval-book.ts'
+import type { AskReport } from './contracts.ts'
+
+/** How long the answer to `decide` waits for the agent's word that it has it. */
+const DELIVERY_MS = 3000
+
+type Answer = { approvalId: string; contentHash: string; decision: Decision; via: string; ageMs: number }
+export interface Asks {
+  asks(report: AskReport): void
+  answered(requestId: string, behavior: 'allow' | 'deny', by: 'us' | 'terminal'): void
+  withdrawn(requestId: string): void
+  decide(answer: Answer): Promise<DaemonResult<'approval.decide'>>
+  /** A person at the terminal answers the oldest question; false: none is open. */
+  answerOldest(decision: Decision): boolean
+  /** Everybody who waits is refused: the turn was interrupted. */
+  refuseAll(): void
+  orphanAll(why: string): void
+  orphans(): readonly ApprovalRecord[]
+  waiting(): readonly ApprovalRecord[]
+  titleOf(approvalId: string): string
+}
+
+export function createAsks(deps: {
+  journal: Journal; sessionId: SessionId; now: () => number; run: () => string
+  /** Nobody is to be asked: the answer is yes. */
+  skips: boolean
+  tell: (record: ApprovalRecord, decision: Decision) => void
+  wake: (record: ApprovalRecord, decision: Decision) => void
+  changed: () => void
+}): Asks {
+  const book: ApprovalBook = createApprovalBook(deps)
+  const delivered = new Map<string, () => void>()
+  /** Told in this life of the daemon; after a restart it is told again, once for the agent. */
+  const told = new Set<string>()
+  const here = (requestId: string): ApprovalRecord | undefined => book.open().find((record) => record.run === deps.run() && record.requestId === requestId)
+  const tell = (record: ApprovalRecord, decision: Decision): void => {
+    if (told.has(record.approvalId)) return
+    told.add(record.approvalId)
+    deps.tell(record, decision)
+  }
+  const settle = (record: ApprovalRecord, behavior: 'allow' | 'deny', via: string): void => {
+    book.applied(record.approvalId, behavior, via)
+    delivered.get(record.approvalId)?.()
+    deps.changed()
+  }
+  return {
+    asks(report) {
+      const record = book.ask({ run: deps.run(), requestId: report.requestId, tool: report.tool, input: report.input, cwd: report.cwd, toolUseId: report.toolCallId, kind: report.kind, title: report.title })
+      if (record.state === 'decided' && record.decision !== null) tell(record, record.decision)
+      else if (record.state === 'open' && deps.skips) {
+        book.decide(record.approvalId, { behavior: 'allow', scope: 'once' }, 'rule')
+        tell(record, { behavior: 'allow', scope: 'once' })
+      }
+      deps.changed()
+    },
+    answered(requestId, behavior, by) {
+      const record = here(requestId)
+      if (record === undefined) return
+      settle(record, behavior, by === 'terminal' && record.decision === null ? 'terminal' : (record.via ?? 'api'))
+    },
+    withdrawn(requestId) {
+      const record = here(requestId)
+      if (record !== undefined) settle(record, record.decision?.behavior ?? 'deny', record.via ?? 'terminal')
+    },
+    async decide({ approvalId, contentHash, decision, via, ageMs }) {
+      const record = book.get(approvalId)
+      if (record === null || record.contentHash !== contentHash) return { status: 'unknown' }
+      if (record.state === 'applied' || record.state === 'superseded') return { status: 'already' }
+      if (record.state === 'orphaned') {
+        if (record.decision === null) {
+          book.preapprove(approvalId, { decision, via, until: deps.now() + Math.max(0, PREAPPROVAL_MS - ageMs) })
+          deps.wake(record, decision)
+        }
+        return { status: 'kept' }
+      }
+      if (record.state === 'open') book.decide(approvalId, decision, via)
+      const decided = book.get(approvalId)
+      if (decided === null || decided.decision === null) return { status: 'kept' }
+      const done = Promise.withResolvers<void>()
+      delivered.set(approvalId, done.resolve)
+      tell(decided, decided.decision)
+      await Promise.race([done.promise, Bun.sleep(DELIVERY_MS)])
+      delivered.delete(approvalId)
+      return { status: book.get(approvalId)?.state === 'applied' ? 'applied' : 'kept' }
+    },
+    answerOldest(decision) {
+      const record = book.open().find((candidate) => candidate.state === 'open')
+      if (record === undefined) return false
+      book.decide(record.approvalId, decision, 'terminal')
+      tell(record, decision)
+      return true
+    },
+    refuseAll() {
+      for (const record of book.open()) {
+        if (record.state === 'open') book.decide(record.approvalId, { behavior: 'deny', scope: 'once', message: 'the turn was interrupted' }, 'api')
+      }
+    },
+    orphanAll(why) {
+      for (const record of book.open()) book.orphan(record.approvalId, why)
+      deps.changed()
+    },
+    orphans: () => book.orphans(),
+    titleOf: (approvalId) => book.get(approvalId)?.title ?? '',
+    waiting: () => book.open().filter((record) => record.state === 'open'),
+  }
+}

@@ -1,0 +1,90 @@
+/** The lives of the agent's program: adopted, begun, ended, begun again. */
+import { randomUUID } from 'node:crypto'
+import type { SessionId } from '@berth/wire'
+import { BerthError } from '@berth/wire'
+import type { DaemonContext } from '../../../contracts.ts'
+import type { Condition } from '../claude/condition.ts'
+import { createRestarts } from '../restarts.ts'
+import type { Voice } from './contracts.ts'
+
+interface Run { readonly id: string; readonly machineBoot: string }
+export interface Lives {
+  readonly run: string
+  readonly ready: boolean
+  /** Adopts the program that lives, or begins. */
+  start(adopting: () => void): Promise<void>
+  /** Begins, unless a life is under way. */
+  begin(): Promise<void>
+  opened(): void
+  noLogin(hint: string): void
+  ended(code: number | null, why: string): void
+  /** It has ended for good reason, or nobody was signed in: the next message begins another. */
+  readonly waits: boolean
+}
+
+export function createLives(deps: {
+  context: DaemonContext; sessionId: SessionId; voice: () => Voice; condition: Condition; over: AbortSignal; now: () => number
+  /** Nobody answers, works or waits in this life any more. */
+  leaveBehind: (why: string) => void
+}): Lives {
+  const { context: { journal, log, machineBoot }, voice, condition, over } = deps
+  const restarts = createRestarts(deps.now)
+  const name = `spoken-run.${deps.sessionId}`
+  let run: Run = { id: '', machineBoot: '' }
+  let ready = false
+  let signedOut = false
+  let opening: Promise<void> | null = null
+
+  const failed = (error: unknown): void => {
+    log(`${voice().driver}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    if (over.aborted || signedOut) return
+    const hint = error instanceof BerthError && error.hint !== undefined ? `: ${error.hint}` : ''
+    condition.enter('error', `${error instanceof Error ? error.message : String(error)}${hint}`)
+  }
+  const open = (adopt: boolean): Promise<void> => {
+    opening ??= voice().open({ run: run.id, adopt }, over).catch(failed).finally(() => { opening = null })
+    return opening
+  }
+  const begin = async (): Promise<void> => {
+    if (opening !== null) return opening
+    run = { id: randomUUID(), machineBoot }
+    journal.set(name, JSON.stringify(run))
+    ready = false
+    signedOut = false
+    condition.enter('starting')
+    return open(false)
+  }
+  return {
+    get run() { return run.id },
+    get ready() { return ready },
+    get waits() { return signedOut || condition.base === 'exited' },
+    begin,
+    async start(adopting) {
+      const stored = journal.get(name)
+      const old = stored === null ? null : (JSON.parse(stored) as Run)
+      run = old ?? run
+      if (old !== null && old.machineBoot === machineBoot && (await voice().lives(old.id))) {
+        adopting()
+        return open(true)
+      }
+      deps.leaveBehind('the machine or the agent ended before it got an answer')
+      return begin()
+    },
+    opened() { ready = true; signedOut = false },
+    noLogin(hint) {
+      signedOut = true
+      condition.enter('error', hint)
+    },
+    ended(code, why) {
+      if (over.aborted) return
+      ready = false
+      deps.leaveBehind('the agent ended before it got an answer')
+      if (signedOut) return
+      if (code === 0) { condition.enter('exited', 'the agent was ended; the next message starts it again'); return }
+      const waitMs = restarts.next()
+      if (waitMs === null) { condition.enter('error', `the agent ended ${restarts.limit} times in ten minutes: ${why}`); return }
+      condition.enter('starting', `the agent ended (${why}); starting it again`)
+      void Bun.sleep(waitMs).then(() => (over.aborted ? undefined : begin()))
+    },
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The agents: what people call them, and where their programs stand below `<toolbox>/agents`. The server fetches what
+ * is listed here, the daemon starts it; both must mean the same version.
+ */
+import type { AgentKind } from './workspace.ts'
+
+export interface AgentProgram {
+  readonly version: string
+  /** Below `<toolbox>/agents/<name>-<version>/`. */
+  readonly entry: string
+  /** The entry is a script for it; it stands in the toolbox too, so that the image need not have one. */
+  readonly runtime: 'node' | null
+}
+export const AGENT_PROGRAMS = {
+  claude: { version: '2.1.329', entry: 'claude', runtime: null },
+  codex: { version: '0.169.0', entry: 'codex', runtime: null },
+  opencode: { version: '1.18.33', entry: 'bin/opencode', runtime: null },
+  gemini: { version: '0.61.0', entry: 'bundle/gemini.js', runtime: 'node' },
+  qwen: { version: '0.24.4', entry: 'cli-entry.js', runtime: 'node' },
+} as const satisfies Record<string, AgentProgram>
+export type AgentProgramName = keyof typeof AGENT_PROGRAMS
+export const NODE_RUNTIME = { version: '22.23.3', entry: 'bin/node' } as const
+
+interface KindOfAgent { readonly title: string; /** Null: what it runs is in the machine already. */ readonly program: AgentProgramName | null; /** It runs what `command` says and nothing else. */ readonly needsCommand: boolean }
+export const AGENT_KINDS: Readonly<Record<AgentKind, KindOfAgent>> = {
+  claude: { title: 'Claude Code', program: 'claude', needsCommand: false },
+  'claude-headless': { title: 'Claude Code without a screen', program: 'claude', needsCommand: false },
+  codex: { title: 'Codex', program: 'codex', needsCommand: false },
+  opencode: { title: 'opencode', program: 'opencode', needsCommand: false },
+  gemini: { title: 'Gemini CLI', program: 'gemini', needsCommand: false },
+  qwen: { title: 'Qwen Code', program: 'qwen', needsCommand: false },
+  acp: { title: 'An agent that speaks ACP', program: null, needsCommand: true },
+  plain: { title: 'A command', program: null, needsCommand: true },
+}
+
+/** The words that start the program, from the toolbox's directory. */
+export function programArgv(toolboxDir: string, name: AgentProgramName): string[] {
+  const { version, entry, runtime }: AgentProgram = AGENT_PROGRAMS[name]
+  const path = `${toolboxDir}/agents/${name}-${version}/${entry}`
+  return runtime === null ? [path] : [`${toolboxDir}/agents/node-${NODE_RUNTIME.version}/${NODE_RUNTIME.entry}`, path]
+}
