@@ -11,12 +11,15 @@ export async function showQr({ io }: Pick<Context, 'io'>, text: string): Promise
   io.note(renderUnicodeCompact(text, { border: 2 }))
 }
 
-/** Once the server in the foreground answers. What goes wrong here ends nothing: the server says it itself. */
-export async function showPublicLink(context: Context, signal: AbortSignal): Promise<void> {
+/**
+ * Once the server in the foreground answers, which is `pid`: one that runs already lets it not begin. What goes wrong
+ * here ends nothing: the server says it itself.
+ */
+export async function showPublicLink(context: Pick<Context, 'io' | 'home'>, pid: number, signal: AbortSignal): Promise<void> {
   const { io, home } = context
   try {
     let found = await findServer(home)
-    while (found.kind !== 'running' && !signal.aborted) {
+    while ((found.kind !== 'running' || found.file.pid !== pid) && !signal.aborted) {
       await Bun.sleep(LOOK_MS)
       found = await findServer(home)
     }

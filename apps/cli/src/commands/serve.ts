@@ -27,7 +27,7 @@ export const serve = command({
     const child = startRole(context, ['serve', ...args], 'inherit')
     const over = new AbortController()
     // Into a log it does not go: whoever reads the link is signed in by it.
-    const shown = isPublic && context.io.redraw !== null ? showPublicLink(context, AbortSignal.any([context.signal, over.signal])) : Promise.resolve()
+    const shown = isPublic && context.io.redraw !== null ? showPublicLink(context, child.pid, AbortSignal.any([context.signal, over.signal])) : Promise.resolve()
     const code = await ended(context, child)
     over.abort()
     await shown
