@@ -70,7 +70,7 @@ async function checkServer(context: Context): Promise<{ checks: Check[]; deadlin
     const info = await client.server(undefined, context.signal)
     const providers = await client.listProviders(undefined, context.signal)
     const server: Check = { name: 'server', level: info.reaperHeld === null ? 'ok' : 'note', found: `${info.version} at ${info.url}, ${info.database} database, ${bytes(info.memoryBytes)}`, hint: info.reaperHeld === null ? null : `the reaper is held: ${cleanLine(info.reaperHeld)}` }
-    return { checks: [server, await checkPublic(info), ...providers.map(providerCheck)], deadlines: info.deadlines }
+    return { checks: [server, await checkPublic(info, context.signal), ...providers.map(providerCheck)], deadlines: info.deadlines }
   } catch (error) {
     return { checks: [{ name: 'server', level: 'bad', found: error instanceof Error ? cleanLine(error.message) : 'unknown', hint: '`berth server logs` says more' }], deadlines: {} }
   }
@@ -80,14 +80,14 @@ const PUBLIC_WITHIN_MS = 8000
 const DEGRADED = 'without https a phone gets no notifications, installs nothing and keeps nothing offline; see docs/phone.md'
 
 /** Asks by the public address who answers there: only this very server knows its installation's name. */
-export async function checkPublic({ publicUrl, installation }: Pick<Output<'server'>, 'publicUrl' | 'installation'>): Promise<Check> {
+export async function checkPublic({ publicUrl, installation }: Pick<Output<'server'>, 'publicUrl' | 'installation'>, signal: AbortSignal): Promise<Check> {
   const name = 'public address'
   if (!publicUrl) return { name, level: 'note', found: 'none', hint: `reachable from this machine only; \`berth serve --public <url>\`. ${DEGRADED}` }
   const shown = cleanLine(publicUrl)
   const bad = (found: string, hint: string): Check => ({ name, level: 'bad', found: `${shown} ${found}`, hint })
   const astray = 'let the tunnel or proxy lead to the address of this server'
   try {
-    const response = await fetch(new URL('/health', publicUrl), { redirect: 'manual', signal: AbortSignal.timeout(PUBLIC_WITHIN_MS) })
+    const response = await fetch(new URL('/health', publicUrl), { redirect: 'manual', signal: AbortSignal.any([signal, AbortSignal.timeout(PUBLIC_WITHIN_MS)]) })
     if (response.status >= 300 && response.status < 400) return bad(`sends elsewhere (HTTP ${response.status})`, 'a sign-in page in front of it? notifications and the installed app need a way around it')
     const health = (await response.json().catch(() => null)) as { installation?: unknown } | null
     if (typeof health?.installation !== 'string') return bad(`is answered by something else (HTTP ${response.status})`, astray)
