@@ -65,8 +65,8 @@ export function startReceiver(): Receiver {
   return {
     url: `http://127.0.0.1:${server.port}`,
     arrived,
-    next(holds) {
-      const found = Promise.withResolvers<Awaited<ReturnType<typeof Promise.resolve>>>()
+    next<T>(holds: (arrived: Arrived) => T | null | undefined | false) {
+      const found = Promise.withResolvers<T>()
       const look = () => {
         for (const one of arrived) {
           const value = holds(one)
@@ -75,7 +75,7 @@ export function startReceiver(): Receiver {
       }
       listeners.add(look)
       look()
-      return found.promise.finally(() => listeners.delete(look)) as never
+      return found.promise.finally(() => listeners.delete(look))
     },
     answer(next) {
       reply = next
