@@ -24,6 +24,7 @@ import type { ControlListener, LinkListener } from './compose/listeners.ts'
 import { createLog } from './compose/log.ts'
 import { specFor } from './compose/machine-spec.ts'
 import { createPreparation } from './compose/preparation.ts'
+import { listenForPreviews } from './compose/preview-listener.ts'
 import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
 import { createLinkHttp } from './git-hosting/link-http.ts'
@@ -44,13 +45,16 @@ import { startTickLoop } from './loops/tick-loop.ts'
 import type { TickLoop } from './loops/tick-loop.ts'
 import { startNotifying } from './notify/index.ts'
 import type { Notifying, NotifyDeps } from './notify/index.ts'
+import { createPreviewHosts } from './previews/hosts.ts'
+import { createPreviews } from './previews/index.ts'
+import type { Previews } from './previews/index.ts'
 import { createBranches } from './services/repositories.ts'
 import { assignmentFor } from './services/assignment.ts'
 import { createChanges } from './services/changes.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createReviews } from './services/review.ts'
 import { viewOf } from './services/view.ts'
-import { listWorkspaces } from './services/workspaces.ts'
+import { listWorkspaces, wish } from './services/workspaces.ts'
 import { createProviderRegistry } from './services/providers.ts'
 import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 import { createSocketRoom } from './socket/socket-room.ts'
@@ -64,6 +68,8 @@ export interface ServeOptions {
   readonly port?: number
   /** Where people reach this server, before what config.yaml says. */
   readonly publicUrl?: string
+  /** Before what config.yaml says. */
+  readonly previews?: ServerConfig['previews']
   /** Before what config.yaml says. */
   readonly notify?: ServerConfig['notify']
   /** Absent: the built-in database. */
@@ -235,11 +241,12 @@ async function assemble(base: Foundation): Promise<Server> {
   const notifying = startNotifications(base, hosts.pageUrl, (approvalId, userId) => socketRoom?.isCardOnFocusedScreen(approvalId, userId) ?? false)
   const pages = openSocketRoom(base, services)
   socketRoom = pages
+  const previews = await startPreviews(base, services)
   const reviews = createReviews(services)
   closers.add('the reviews', () => reviews.stop())
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, hosts, reviews, socketRoom: pages, notifying, branches: createBranches(),
+    ...services, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async () => onTheWeb(await listWorkspaces(services, { deleted: false })) }),
@@ -285,6 +292,21 @@ function startNotifications({ store, clock, config, log, closers }: Foundation, 
   const notifying = startNotifying({ store, clock, log, pageUrl, isCardOnFocusedScreen, allowPrivate: config.notify?.allowPrivate ?? false, contact: config.notify?.contact ?? null })
   closers.add('notifications', () => notifying.stop())
   return notifying
+}
+
+/** On the address of the control listener, at a port of its own. */
+async function startPreviews({ options, config, home, store, clock, log, closers }: Foundation, services: ServiceDeps): Promise<Previews> {
+  const { base, port } = { ...config.previews, ...options.previews }
+  const listener = await listenForPreviews({ hostname: options.listen ?? config.listen, port, any: (options.port ?? config.port) === 0, home: home.dir, log })
+  closers.add('the preview listener', () => listener.stop())
+  const previews = createPreviews({
+    store, clock, log, daemons: services.daemons, pageUrl: services.pageUrl,
+    hosts: createPreviewHosts({ port: listener.port, base: base ?? null, publicUrl: config.publicUrl ?? null }),
+    start: (id) => wish(services, id, 'running'),
+  })
+  closers.add('the previews', () => previews.close())
+  listener.serve((visitor) => previews.serve(visitor))
+  return previews
 }
 
 function openSocketRoom({ store, clock, log, closers }: Foundation, services: ServiceDeps): SocketRoom {
@@ -360,7 +382,7 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
       return 0
     }
     const args = argv[0] === 'serve' ? argv.slice(1) : [...argv]
-    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' }, public: { type: 'string' } } })
+    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' }, public: { type: 'string' }, 'preview-base': { type: 'string' }, 'preview-port': { type: 'string' } } })
     const home = values.home ?? defaultHome(process.env)
     const databaseUrl = process.env['DATABASE_URL']
     const log = createLog(home)
@@ -381,8 +403,10 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
   }
 }
 
-function addressOf(values: { listen?: string; port?: string; public?: string }): Pick<ServeOptions, 'listen' | 'port' | 'publicUrl'> {
+function addressOf(values: { listen?: string; port?: string; public?: string; 'preview-base'?: string; 'preview-port'?: string }): Pick<ServeOptions, 'listen' | 'port' | 'publicUrl' | 'previews'> {
+  const { 'preview-base': base, 'preview-port': previewPort } = values
   return {
+    previews: { ...(base === undefined ? {} : { base }), ...(previewPort === undefined ? {} : { port: portOf(previewPort) }) },
     ...(values.listen === undefined ? {} : { listen: values.listen }),
     ...(values.port === undefined ? {} : { port: portOf(values.port) }),
     ...(values.public === undefined ? {} : { publicUrl: publicUrlOf(values.public) }),

@@ -9,6 +9,8 @@ import { StoredEvent } from './events.ts'
 import { ApprovalId, PromptId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
 import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
+import { reachApi } from './reach.ts'
+import { previewsApi } from './previews.ts'
 import { settingsApi } from './settings.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
 
@@ -61,6 +63,7 @@ export const api = {
   ...filesApi,
   ...settingsApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
+  ...previewsApi,
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),
   releaseReaper: oc.route({ method: 'POST', path: '/server/reaper/release', summary: 'Let the reaper act again after a restore', ...tag('server') }).input(Empty).output(z.object({ released: z.boolean() })),

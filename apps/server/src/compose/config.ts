@@ -16,6 +16,8 @@ export const ServerConfig = z.strictObject({
   linkPort: z.number().int().min(0).max(65535).optional(),
   databaseUrl: z.string().min(1).optional(),
   provider: z.string().min(1).optional(),
+  /** `base`: previews live below this domain instead of `localhost`; it has a wildcard DNS record. `port`: of their listener. */
+  previews: z.strictObject({ base: z.string().min(1).optional(), port: z.number().int().min(0).max(65535).optional() }).optional(),
   /** The CLI's: which server it speaks to. */
   context: z.string().optional(),
   autoStopMinutes: z.number().min(0).max(60 * 24 * 365).optional(),

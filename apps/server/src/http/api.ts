@@ -16,6 +16,9 @@ import { keepAlive, listWorkspaces, setWeb, sourceFailed, sourceReady, wish } fr
 import { reviewRouter } from './api-review.ts'
 import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
+import { reachRouter } from './api-reach.ts'
+import { previewsRouter } from './api-previews.ts'
+import type { PreviewDeps } from '../services/previews.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
@@ -24,7 +27,7 @@ import { asBerthError, refusal } from './respond.ts'
 import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
@@ -86,6 +89,7 @@ function routerOf(deps: ApiDeps) {
     ...filesRouter(deps),
     ...settingsRouter(deps),
     ...reviewRouter(deps),
+    ...previewsRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: signedIn.server.handler(() => deps.serverInfo()),
     stopServer: signedIn.stopServer.handler(() => {
@@ -101,7 +105,11 @@ function routerOf(deps: ApiDeps) {
       return { url: `${deps.pageUrl}${SIGN_IN_PATH}?${new URLSearchParams({ code, next: input.next }).toString()}`, expiresAt }
     }),
     listTokens: signedIn.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
-    revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => ({ revoked: await deps.store.access.revokeToken(input.id, context.caller.userId) })),
+    revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => {
+      const revoked = await deps.store.access.revokeToken(input.id, context.caller.userId)
+      deps.previews.changed()
+      return { revoked }
+    }),
 
     createWorkspace: signedIn.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
     listWorkspaces: signedIn.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true' }))),

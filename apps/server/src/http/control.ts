@@ -15,11 +15,13 @@ import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
 import { decideByToken } from '../notify/decision.ts'
 import type { SocketRoom } from '../socket/socket-room.ts'
+import { ENTER_PATH, START_PATH } from '../previews/entering.ts'
+import type { Previews } from '../previews/index.ts'
 import { createApi } from './api.ts'
 import type { ApiDeps } from './api.ts'
 import { openAttachment } from './attach.ts'
 import type { Attachment } from './attach.ts'
-import { callerOf, tokenOf } from './credentials.ts'
+import { callerOf, hostOf, tokenOf } from './credentials.ts'
 import type { Caller } from './credentials.ts'
 import { onPageHost } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
@@ -35,6 +37,7 @@ export interface ControlDeps extends ApiDeps {
   readonly pageFile: PageFiles
   readonly socketRoom: Pick<SocketRoom, 'attachment'>
 }
+  readonly previews: Previews
 
 /** `undefined`: the connection became a socket. */
 export type ControlFetch = (request: Request, server: Server<Attachment>) => Promise<Response | undefined>
@@ -49,6 +52,9 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: SOCKET_PATH },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
+  { method: 'GET', path: ENTER_PATH },
+  { method: 'GET', path: START_PATH },
+  { method: 'POST', path: START_PATH },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads` },
@@ -66,6 +72,9 @@ export function createControl(deps: ControlDeps): ControlFetch {
       if (deps.hosts.isPublicHttps(request)) request.headers.set('x-forwarded-proto', 'https')
       if (!deps.hosts.known(request)) throw new BerthError('forbidden', 'this server does not answer to that host name', { hint: `open ${deps.hosts.pageUrl}` })
       const response = await route({ deps, api, request, url, server })
+    // Another listener's; nothing here answers to such a name.
+    const preview = deps.previews.hosts.named(hostOf(request))
+    if (preview !== null) return secured(Response.redirect(`${deps.previews.hosts.origin(preview, preview.onBase)}${url.pathname}${url.search}`, 307))
       return response === undefined ? undefined : secured(response)
     } catch (thrown) {
       const error = asBerthError(thrown, deps.log)
@@ -89,6 +98,8 @@ async function route(at: Routed): Promise<Response | undefined> {
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
+  const toPreview = deps.previews.onControl(request, caller)
+  if (toPreview !== null) return toPreview
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
 }
 

@@ -1,0 +1,85 @@
+/**
+ * The way from the page's origin to a preview's. A visitor without a cookie is sent to the page's origin, which knows
+ * who is signed in and sends back a ticket, good once for that one port; the preview's origin turns it into a cookie of
+ * its own and shows the address as it was. The page's own cookie never goes there.
+ */
+import { deadlines } from '@berth/core'
+import type { Clock, Store } from '@berth/core'
+import { BerthError } from '@berth/wire'
+import { localPath } from '../http/sign-in.ts'
+import { escapeHtml, signedOutPage } from '../http/signed-out-page.ts'
+import type { Caller } from '../http/credentials.ts'
+import { VISIT_COOKIES } from './headers.ts'
+import type { PreviewHosts } from './hosts.ts'
+import { couldNotEnter, linkIsOver, redirect } from './pages.ts'
+import type { Answer } from './pages.ts'
+import type { Site, Sites } from './sites.ts'
+
+/** On the page's origin; both need a session. */
+export const ENTER_PATH = '/previews/enter'
+export const START_PATH = '/previews/start'
+/** On a preview's origin: ours, and never passed on. */
+export const OWN_PATHS = '/.berth/'
+const TICKET_PATH = `${OWN_PATHS}enter`
+const LINK_PATH = `${OWN_PATHS}share`
+
+export const shareUrl = (origin: string, token: string): string => `${origin}${LINK_PATH}?${new URLSearchParams({ token }).toString()}`
+
+/** Where a browser goes that is not let in. */
+export const toControl = (pageUrl: string, path: string, address: string): string => `${pageUrl}${path}?${new URLSearchParams({ to: address }).toString()}`
+
+export interface ControlSideDeps {
+  readonly hosts: PreviewHosts
+  readonly sites: Sites
+  readonly store: Pick<Store, 'previews'>
+  readonly clock: Clock
+  start(site: Site): Promise<void>
+}
+
+/** On the page's origin. `to` is the whole address; only previews of ours are led to. */
+export async function controlSide(deps: ControlSideDeps, request: Request, caller: Caller): Promise<Response> {
+  const url = new URL(request.url)
+  const to = url.searchParams.get('to') ?? ''
+  const wanted = deps.hosts.ofUrl(to)
+  if (wanted === null) throw new BerthError('bad_request', 'that is not the address of a preview', { hint: 'open a preview from its workspace' })
+  const site = await deps.sites.find(wanted.name)
+  if (site === null || (caller.by === 'cookie' && !site.onTheWeb)) return signedOutPage(404, '<h1>There is no such workspace</h1><p>It was deleted, or it is not shown on the web.</p>')
+  if (url.pathname === START_PATH) return starting(deps, { request, site, to })
+  const ticket = await deps.store.previews.issueTicket({ workspaceId: site.workspaceId, port: site.port, tokenId: caller.tokenId, expiresAt: deps.clock.now() + deadlines.previewTicket }, deps.clock.now())
+  return seeOther(`${wanted.origin}${TICKET_PATH}?${new URLSearchParams({ ticket, to: wanted.path }).toString()}`)
+}
+
+/** A press, not a visit: what leads here may be a page of the workspace that wants to run on. */
+async function starting(deps: ControlSideDeps, { request, site, to }: { request: Request; site: Site; to: string }): Promise<Response> {
+  if (request.method === 'POST') {
+    await deps.start(site)
+    return seeOther(to)
+  }
+  const name = escapeHtml(site.workspace)
+  return signedOutPage(200, `<h1><b>${name}</b> is stopped</h1><p>Port ${site.port} of it answers when it runs again. Its work is saved.</p><form method="post" action="${escapeHtml(`${START_PATH}?${new URLSearchParams({ to }).toString()}`)}"><button type="submit" autofocus>Start ${name}</button></form>`, { title: `${site.workspace} is stopped`, formGoesTo: site.origin })
+}
+
+const seeOther = (location: string): Response => new Response(null, { status: 303, headers: { location } })
+
+/** On a preview's origin, for whoever comes. */
+export async function previewSide(deps: { store: Pick<Store, 'previews'>; clock: Clock; pageUrl: string }, site: Site, target: string): Promise<Answer> {
+  const url = new URL(target, site.origin)
+  const now = deps.clock.now()
+  const visit = { workspaceId: site.workspaceId, port: site.port, expiresAt: now + deadlines.previewVisit }
+  if (url.pathname === TICKET_PATH) {
+    const path = localPath(url.searchParams.get('to'))
+    const token = await deps.store.previews.enter(url.searchParams.get('ticket') ?? '', visit, now)
+    return token === null ? couldNotEnter(toControl(deps.pageUrl, ENTER_PATH, `${site.origin}${path}`)) : enter(site, token, path)
+  }
+  if (url.pathname === LINK_PATH) {
+    const token = await deps.store.previews.enterByLink(url.searchParams.get('token') ?? '', visit, now)
+    return token === null ? linkIsOver() : enter(site, token, localPath(url.searchParams.get('to')))
+  }
+  throw new BerthError('not_found', `there is nothing at ${url.pathname}`)
+}
+
+function enter(site: Site, token: string, path: string): Answer {
+  const https = site.origin.startsWith('https:')
+  const name = VISIT_COOKIES[https ? 1 : 0]
+  return redirect(path, [['set-cookie', `${name}=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${Math.floor(deadlines.previewVisit / 1000)}${https ? '; Secure' : ''}`]])
+}

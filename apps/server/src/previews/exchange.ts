@@ -1,0 +1,181 @@
+/** One request of a visitor, carried to the dev server and answered. WebSockets become a pipe of bytes. */
+import { BerthError } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
+import { asChunk, bodyOf, LAST_CHUNK, readHead } from './body.ts'
+import type { Body } from './body.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { isWebSocket, toBrowser, toServer } from './headers.ts'
+import type { Place } from './headers.ts'
+import { encodeHead, framingOfRequest, framingOfResponse, parseResponseHead, staysOpen, valueOf, wordsOf } from './http1.ts'
+import type { Framing, RequestHead, ResponseHead } from './http1.ts'
+import type { ServerConnection, ServerConnections } from './upstream.ts'
+
+export interface Exchange {
+  readonly visitor: ClientConnection
+  readonly head: RequestHead
+  readonly place: Place
+  readonly workspaceId: WorkspaceId
+}
+
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
+const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** Before the answer proper; each is dropped. */
+const INFORMATION_LIMIT = 10
+
+/** True: the visitor's connection carries another. What goes wrong before the answer began is thrown. */
+export async function exchange(connections: ServerConnections, at: Exchange): Promise<boolean> {
+  const { visitor, head } = at
+  const framing = framingOfRequest(head)
+  const body = bodyOf(visitor, framing)
+  if (framing.by !== 'none' && head.minor === 1 && wordsOf(head.headers, 'expect').includes('100-continue')) await visitor.write(CONTINUE)
+  const { server, answer, upload } = await answered(connections, at, { framing, body })
+  const forget = visitor.onClose(() => server.destroy())
+  try {
+    if (answer.status === 101) return await pipe(visitor, server, at, answer)
+    return await deliver(at, { server, answer, upload })
+  } catch {
+    // It broke off in the middle: the visitor must not take it for whole.
+    server.destroy()
+    visitor.destroy()
+    return false
+  } finally {
+    forget()
+  }
+}
+
+interface Upload { done: boolean; failed: unknown }
+interface Answered { readonly server: ServerConnection; readonly answer: ResponseHead; readonly upload: Upload }
+
+async function answered(connections: ServerConnections, at: Exchange, sent: { framing: Framing; body: Body }): Promise<Answered> {
+  const { head, place, visitor, workspaceId } = at
+  const repeatable = sent.framing.by === 'none' && REPEATABLE.has(head.method)
+  const upgrade = isWebSocket(head)
+  const first = encodeHead(`${head.method} ${head.target} HTTP/1.1`, [...toServer(head, place, { address: visitor.address, upgrade }), ...framed(sent.framing)])
+  for (let again = false; ; again = true) {
+    const server = await connections.open({ workspaceId, port: place.port, fresh: again || upgrade || !repeatable }, visitor)
+    const forget = visitor.onClose(() => server.destroy())
+    const upload: Upload = { done: sent.framing.by === 'none', failed: null }
+    try {
+      void sendRequest(server, first, sent, upload)
+      const answer = await answerOf(server, place)
+      if (answer.status === 101 && !upgrade) throw new BerthError('network_unreachable', 'the server changed the protocol without being asked')
+      return { server, answer, upload }
+    } catch (error) {
+      server.destroy()
+      if (upload.failed !== null) throw upload.failed
+      if (visitor.closed) throw new BerthError('cancelled', 'the visitor left')
+      // The server closed a kept connection at the moment it was used again.
+      if (!server.used || again) throw error
+    } finally {
+      forget()
+    }
+  }
+}
+
+const framed = (framing: Framing): [string, string][] => (framing.by === 'length' ? [['content-length', String(framing.bytes)]] : framing.by === 'chunks' ? [['transfer-encoding', 'chunked']] : [])
+
+/** Never rejects. A server that takes no more still answers; a visitor that breaks off has no answer to get. */
+async function sendRequest(server: ServerConnection, first: Buffer, { framing, body }: { framing: Framing; body: Body }, upload: Upload): Promise<void> {
+  const sending = server.write(first)
+  try {
+    await sending
+    if (upload.done) return
+  } catch {
+    return
+  }
+  for (;;) {
+    let piece: Buffer | null
+    try {
+      piece = await body()
+    } catch (cause) {
+      upload.failed = cause
+      return server.destroy()
+    }
+    try {
+      if (piece === null) break
+      await server.write(framing.by === 'chunks' ? asChunk(piece) : piece)
+    } catch {
+      return
+    }
+  }
+  if (framing.by === 'chunks') await server.write(LAST_CHUNK).catch(() => {})
+  upload.done = true
+}
+
+async function answerOf(server: ServerConnection, place: Place): Promise<ResponseHead> {
+  for (let seen = 0; seen < INFORMATION_LIMIT; seen++) {
+    const bytes = await readHead(server).catch((cause: unknown) => {
+      if (cause instanceof BerthError && cause.code === 'bad_request') throw unreadable(place, cause)
+      throw notListening(place, cause)
+    })
+    if (bytes === null) throw new BerthError('network_unreachable', `the server on port ${place.port} closed the connection without an answer`, { hint: 'its own output may say why' })
+    const answer = parsed(bytes, place)
+    if (answer.status >= 200 || answer.status === 101) return answer
+  }
+  throw new BerthError('network_unreachable', `the server on port ${place.port} does not come to an answer`)
+}
+
+function parsed(bytes: Buffer, place: Place): ResponseHead {
+  try {
+    return parseResponseHead(bytes)
+  } catch (cause) {
+    throw unreadable(place, cause)
+  }
+}
+
+const unreadable = (place: Place, cause: unknown): BerthError => new BerthError('network_unreachable', `what listens on port ${place.port} does not speak HTTP`, { hint: `for other protocols: \`berth forward <workspace> ${place.port}\``, cause })
+export const NOT_LISTENING = 'not-listening'
+const notListening = (place: Place, cause: unknown): BerthError => new BerthError('network_unreachable', `nothing listens on port ${place.port} yet`, { hint: 'start a server in the workspace', details: { reason: NOT_LISTENING, port: place.port }, cause })
+
+async function deliver({ visitor, head, place }: Exchange, { server, answer, upload }: Answered): Promise<boolean> {
+  const framing = framingOfResponse(answer, head.method)
+  const body = bodyOf(server, framing)
+  const chunks = (framing.by === 'chunks' || framing.by === 'close') && head.minor === 1
+  // A visitor of the first version learns the end by the close.
+  const keep = staysOpen(head) && upload.done && (chunks || framing.by === 'none' || framing.by === 'length')
+  const length = valueOf(answer.headers, 'content-length')
+  const headers: [string, string][] = toBrowser(answer, place)
+  if (chunks) headers.push(['transfer-encoding', 'chunked'])
+  // Of HEAD and 304 it is what would have come.
+  else if (length !== null && answer.status !== 204) headers.push(['content-length', length])
+  if (!keep) headers.push(['connection', 'close'])
+  else if (head.minor === 0) headers.push(['connection', 'keep-alive'])
+  let start: Buffer | null = encodeHead(`HTTP/1.1 ${answer.status} ${answer.reason}`, headers)
+  for (;;) {
+    // The first bytes go with the head when they are there; nobody waits for them with the head in hand.
+    if (start !== null && (framing.by === 'none' || !server.buffered)) {
+      await visitor.write(start)
+      start = null
+    }
+    const piece = await body()
+    if (piece === null) break
+    const out: Buffer = chunks ? asChunk(piece) : piece
+    await visitor.write(start === null ? out : Buffer.concat([start, out]))
+    start = null
+    if (visitor.closed) throw new BerthError('cancelled', 'the visitor left')
+  }
+  if (start !== null || chunks) await visitor.write(Buffer.concat([start ?? Buffer.alloc(0), chunks ? LAST_CHUNK : Buffer.alloc(0)]))
+  if (upload.done && framing.by !== 'close' && staysOpen(answer)) server.release()
+  else server.destroy()
+  return keep && upload.done
+}
+
+async function pipe(visitor: ClientConnection, server: ServerConnection, { place }: Exchange, answer: ResponseHead): Promise<boolean> {
+  const kept = [...toBrowser(answer, place), ['connection', 'Upgrade'], ['upgrade', 'websocket']] as const
+  await visitor.write(encodeHead('HTTP/1.1 101 Switching Protocols', kept))
+  const up = async (): Promise<void> => {
+    for (let bytes = await visitor.read(); bytes !== null; bytes = await visitor.read()) await server.write(bytes)
+    server.end()
+  }
+  const down = async (): Promise<void> => {
+    for (let bytes = await server.read(); bytes !== null; bytes = await server.read()) await visitor.write(bytes)
+    visitor.end()
+  }
+  const over = (): void => {
+    server.destroy()
+    visitor.destroy()
+  }
+  // A server that ended says no more, and listens to nobody.
+  await Promise.all([up().catch(over), down().then(() => server.destroy(), over)])
+  return false
+}

@@ -1,0 +1,165 @@
+/**
+ * The listener of previews. It is another one than the control listener: no route of ours is behind it, whatever a
+ * request is called, and a page of a workspace has no way to speak to the API in its own origin's name.
+ */
+import { phaseOf } from '@berth/core'
+import type { Clock, Daemons, Store, WorkspaceRecord } from '@berth/core'
+import { BerthError } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
+import { asBerthError } from '../http/respond.ts'
+import type { Caller } from '../http/credentials.ts'
+import { readHead } from './body.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { controlSide, ENTER_PATH, OWN_PATHS, previewSide, START_PATH, toControl } from './entering.ts'
+import { exchange, NOT_LISTENING } from './exchange.ts'
+import { encodeHead, framingOfRequest, parseRequestHead, staysOpen, valueOf } from './http1.ts'
+import type { RequestHead } from './http1.ts'
+import type { PreviewHosts } from './hosts.ts'
+import { notAnswering, notListening, noSuchWorkspace, onItsWay, redirect, refusalJson, stopped } from './pages.ts'
+import type { Answer } from './pages.ts'
+import { createSites } from './sites.ts'
+import type { Site } from './sites.ts'
+import { createServerConnections } from './upstream.ts'
+import { createVisitors, isByPerson, isNavigation } from './visitors.ts'
+
+export interface PreviewsDeps {
+  readonly store: Pick<Store, 'previews' | 'getWorkspace'>
+  readonly clock: Clock
+  readonly daemons: Pick<Daemons, 'connected' | 'openStream'>
+  readonly hosts: PreviewHosts
+  readonly pageUrl: string
+  /** Wishes it to run. */
+  start(id: WorkspaceId): Promise<unknown>
+  readonly log: (line: string) => void
+}
+export interface Previews {
+  readonly hosts: PreviewHosts
+  /** Serves a visitor's connection to its end. */
+  serve(visitor: ClientConnection): Promise<void>
+  /** Null: not one of its paths on the control listener. */
+  onControl(request: Request, caller: Caller): Promise<Response> | null
+  /** Settings, sessions or links changed. */
+  changed(id?: WorkspaceId): void
+  close(): void
+}
+
+/** Between two requests, and for the first. */
+const QUIET_S = 30
+/** A visitor with a long answer or a WebSocket is looked at again: the session may have ended. */
+const LOOK_AGAIN_MS = 10_000
+
+interface Visit { readonly visitor: ClientConnection; readonly head: RequestHead; readonly site: Site }
+
+export function createPreviews(deps: PreviewsDeps): Previews {
+  const { hosts, store, clock } = deps
+  const sites = createSites({ store, clock, hosts })
+  const visitors = createVisitors({ previews: store.previews, clock, hosts })
+  const connections = createServerConnections(deps)
+  const underWay = new Set<Visit>()
+
+  const lookAgain = async (visit: Visit): Promise<void> => {
+    const name = hosts.named(valueOf(visit.head.headers, 'host') ?? '')
+    const site = name === null ? null : await sites.find(name)
+    if (site?.workspaceId !== visit.site.workspaceId || (await visitors.admit(visit.head, site)).as === null) visit.visitor.destroy()
+  }
+  const timer = setInterval(() => {
+    for (const visit of underWay) lookAgain(visit).catch((error: unknown) => deps.log(`previews: ${String(error)}`))
+  }, LOOK_AGAIN_MS)
+  timer.unref()
+
+  /** An answer of our own; null: the dev server gave one, and `kept` says whether the connection goes on. */
+  async function answerTo(visitor: ClientConnection, head: RequestHead): Promise<{ own: Answer } | { kept: boolean }> {
+    const name = hosts.named(valueOf(head.headers, 'host') ?? '')
+    const site = name === null ? null : await sites.find(name)
+    if (site === null) return { own: isNavigation(head) ? noSuchWorkspace() : refusalJson(new BerthError('not_found', 'there is no such workspace')) }
+    if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head.target) }
+    const admission = await visitors.admit(head, site)
+    if (admission.as === null) return { own: notAdmitted(head, site, admission.because) }
+    const visit: Visit = { visitor, head, site }
+    if (!deps.daemons.connected(site.workspaceId)) return { own: await away(visit, admission.as) }
+    underWay.add(visit)
+    try {
+      return { kept: await exchange(connections, { visitor, head, workspaceId: site.workspaceId, place: { port: site.port, origin: site.origin, hostHeader: site.settings?.hostHeader ?? 'preview' } }) }
+    } catch (thrown) {
+      const error = asBerthError(thrown, deps.log)
+      if (!isNavigation(head) || error.code === 'bad_request') return { own: refusalJson(error) }
+      if (error.code === 'daemon_unreachable') return { own: await away(visit, admission.as) }
+      return { own: error.details?.['reason'] === NOT_LISTENING ? notListening(site.workspace, site.port) : notAnswering(site.workspace, error) }
+    } finally {
+      underWay.delete(visit)
+    }
+  }
+
+  function notAdmitted(head: RequestHead, site: Site, because: 'unknown' | 'foreign'): Answer {
+    if (because === 'foreign') return refusalJson(new BerthError('forbidden', 'the request comes from another site', { hint: 'a private preview answers the pages of its own workspace' }))
+    if (isNavigation(head)) return redirect(toControl(deps.pageUrl, ENTER_PATH, `${site.origin}${head.target}`))
+    return refusalJson(new BerthError('unauthorized', 'this preview is private', { hint: `open ${site.origin} in a browser that is signed in, or use a share link` }))
+  }
+
+  async function away({ head, site }: Visit, as: 'session' | 'link' | 'public'): Promise<Answer> {
+    const record = await store.getWorkspace(site.workspaceId)
+    if (record === null) return noSuchWorkspace()
+    const { phase } = phaseOf(record, clock.now())
+    const resting = phase === 'stopped' || phase === 'sleeping'
+    if (resting && site.settings?.wake === true && isByPerson(head)) {
+      await deps.start(site.workspaceId)
+      return onItsWay(site.workspace, 'starting')
+    }
+    if (!isNavigation(head)) return refusalJson(awayError(record, phase))
+    if (!resting && phase !== 'failed') return onItsWay(site.workspace, phase)
+    return as === 'session' ? redirect(toControl(deps.pageUrl, START_PATH, `${site.origin}${head.target}`)) : stopped(site.workspace)
+  }
+
+  async function next(visitor: ClientConnection): Promise<boolean> {
+    visitor.idleLimit(QUIET_S)
+    const bytes = await readHead(visitor)
+    if (bytes === null) return false
+    visitor.idleLimit(0)
+    const head = parseRequestHead(bytes)
+    const outcome = await answerTo(visitor, head)
+    return 'kept' in outcome ? outcome.kept : await say(visitor, head, outcome.own)
+  }
+
+  return {
+    hosts,
+    async serve(visitor) {
+      try {
+        while (!visitor.closed && (await next(visitor)));
+      } catch (thrown) {
+        if (visitor.closed) return
+        const error = asBerthError(thrown, deps.log)
+        await say(visitor, null, refusalJson(error))
+      }
+      visitor.end()
+    },
+    onControl(request, caller) {
+      const { pathname } = new URL(request.url)
+      if (pathname !== ENTER_PATH && pathname !== START_PATH) return null
+      return controlSide({ hosts, sites, store, clock, start: async ({ workspaceId }) => { await deps.start(workspaceId) } }, request, caller)
+    },
+    changed(id) {
+      visitors.forget()
+      if (id !== undefined) sites.forget(id)
+      for (const visit of underWay) if (id === undefined || visit.site.workspaceId === id) lookAgain(visit).catch((error: unknown) => deps.log(`previews: ${String(error)}`))
+    },
+    close() {
+      clearInterval(timer)
+      connections.close()
+    },
+  }
+}
+
+function awayError({ workspace }: WorkspaceRecord, phase: string): BerthError {
+  return new BerthError('workspace_not_running', `${workspace.name} is ${phase}`, { hint: `start it with \`berth start ${workspace.name}\``, details: { phase } })
+}
+
+/** A body that came with the request is not read: the connection ends with it. */
+async function say(visitor: ClientConnection, head: RequestHead | null, { status, headers, body }: Answer): Promise<boolean> {
+  const bytes = Buffer.from(body)
+  const keep = head !== null && staysOpen(head) && framingOfRequest(head).by === 'none'
+  const start = encodeHead(`HTTP/1.1 ${status} ${REASON[status] ?? ''}`, [...headers, ['date', new Date().toUTCString()], ['content-length', String(bytes.length)], ...(keep ? [] : [['connection', 'close'] as const])])
+  await visitor.write(head?.method === 'HEAD' ? start : Buffer.concat([start, bytes]))
+  return keep
+}
+
+const REASON: Readonly<Record<number, string>> = { 303: 'See Other', 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 429: 'Too Many Requests', 502: 'Bad Gateway', 503: 'Service Unavailable' }

@@ -1,0 +1,202 @@
+/**
+ * Connections to the dev servers: each a byte stream of the workspace's link. They are kept for the next request while
+ * nobody needs them; a workspace has no more than a part of the link's streams, and whoever comes then waits in line.
+ */
+import type { ByteStream, Daemons } from '@berth/core'
+import { BerthError } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
+import type { ByteSource } from './body.ts'
+
+export interface ServerConnection extends ByteSource {
+  /** It has carried an exchange before. */
+  readonly used: boolean
+  /** The next `read` does not wait. */
+  readonly buffered: boolean
+  write(bytes: Uint8Array): Promise<void>
+  /** No more from us; the answer still comes. */
+  end(): void
+  /** For the next one. */
+  release(): void
+  destroy(): void
+}
+/** Whoever it is for: nobody waits in line who has left. */
+export interface Visitor { onClose(listener: () => void): () => void }
+export interface ServerConnections {
+  /** `fresh`: none that was used before, for what may not be said twice. */
+  open(to: { workspaceId: WorkspaceId; port: number; fresh?: boolean }, visitor: Visitor): Promise<ServerConnection>
+  close(): void
+}
+
+/** Of the 192 streams that a link carries: terminals, ssh and uploads have the rest. */
+export const CONNECTIONS_PER_WORKSPACE = 128
+/** A browser opens six at a time; this is a page that was written to ask. */
+const WAITING_PER_WORKSPACE = 1024
+const WAIT_MS = 30_000
+/** Below the five seconds after which Node's servers close. */
+const IDLE_MS = 4000
+const IDLE_PER_PORT = 16
+
+interface Pool { open: number; readonly line: (() => void)[]; readonly idle: Map<number, Kept[]> }
+interface Kept { readonly connection: ServerConnection; dispose(): void }
+
+export function createServerConnections(deps: { daemons: Pick<Daemons, 'openStream'> }): ServerConnections {
+  const pools = new Map<WorkspaceId, Pool>()
+  const poolOf = (id: WorkspaceId): Pool => {
+    const pool = pools.get(id) ?? { open: 0, line: [], idle: new Map() }
+    pools.set(id, pool)
+    return pool
+  }
+  const left = (id: WorkspaceId, pool: Pool): void => {
+    pool.open--
+    pool.line.shift()?.()
+    if (pool.open === 0 && pool.line.length === 0) pools.delete(id)
+  }
+
+  /** One that waits at another port gives its place up first. */
+  const makeRoom = (pool: Pool): void => {
+    for (const kept of pool.idle.values()) {
+      const oldest = kept[0]
+      if (oldest !== undefined) return oldest.dispose()
+    }
+  }
+
+  async function turn(pool: Pool, visitor: Visitor): Promise<void> {
+    if (pool.open < CONNECTIONS_PER_WORKSPACE) return
+    makeRoom(pool)
+    if (pool.open < CONNECTIONS_PER_WORKSPACE) return
+    if (pool.line.length >= WAITING_PER_WORKSPACE) throw crowded()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    pool.line.push(resolve)
+    const give = (cause: unknown) => () => {
+      const at = pool.line.indexOf(resolve)
+      if (at >= 0) pool.line.splice(at, 1)
+      reject(cause)
+    }
+    const timer = setTimeout(give(crowded()), WAIT_MS)
+    const stay = visitor.onClose(give(new BerthError('cancelled', 'the visitor left')))
+    try {
+      await promise
+    } finally {
+      clearTimeout(timer)
+      stay()
+    }
+  }
+
+  async function connect(to: { workspaceId: WorkspaceId; port: number }, visitor: Visitor): Promise<ServerConnection> {
+    const pool = poolOf(to.workspaceId)
+    // Counted at once: whoever is let in from the line has its place already.
+    while (pool.open >= CONNECTIONS_PER_WORKSPACE) await turn(pool, visitor)
+    pool.open++
+    try {
+      const stream = await deps.daemons.openStream(to.workspaceId, { service: 'tcp', port: to.port })
+      return keepable(stream, { keep: (connection) => keep(pool, to.port, connection), gone: () => left(to.workspaceId, pool) })
+    } catch (error) {
+      left(to.workspaceId, pool)
+      throw error
+    }
+  }
+
+  function keep(pool: Pool, port: number, connection: Keepable): void {
+    const kept = pool.idle.get(port) ?? []
+    pool.idle.set(port, kept)
+    if (kept.length >= IDLE_PER_PORT || pool.line.length > 0) return connection.destroy()
+    const forget = (): void => {
+      clearTimeout(timer)
+      const at = kept.indexOf(entry)
+      if (at >= 0) kept.splice(at, 1)
+      if (kept.length === 0 && pool.idle.get(port) === kept) pool.idle.delete(port)
+    }
+    const entry: Kept = {
+      connection,
+      dispose() {
+        forget()
+        connection.destroy()
+      },
+    }
+    const timer = setTimeout(entry.dispose, IDLE_MS)
+    timer.unref()
+    kept.push(entry)
+    connection.whileIdle(forget, entry.dispose)
+  }
+
+  return {
+    async open(to, visitor) {
+      if (to.fresh !== true) {
+        const last = pools.get(to.workspaceId)?.idle.get(to.port)?.at(-1)
+        if (last !== undefined) {
+          const connection = last.connection as Keepable
+          connection.take()
+          return connection
+        }
+      }
+      return connect(to, visitor)
+    },
+    close() {
+      for (const pool of pools.values()) for (const kept of pool.idle.values()) for (const entry of [...kept]) entry.dispose()
+    },
+  }
+}
+
+const crowded = (): BerthError => new BerthError('too_many', 'more requests than the preview carries at once', { hint: `it carries ${CONNECTIONS_PER_WORKSPACE}; close some tabs, or try again` })
+
+interface Keepable extends ServerConnection {
+  /** `taken`: it is used again. `ended`: the server closed it, or spoke out of turn. */
+  whileIdle(taken: () => void, ended: () => void): void
+  take(): void
+}
+
+function keepable(stream: ByteStream, pool: { keep(connection: Keepable): void; gone(): void }): Keepable {
+  const reader = stream.readable.getReader()
+  const writer = stream.writable.getWriter()
+  // What goes wrong with writing is seen by reading.
+  writer.closed.catch(() => {})
+  let next: Promise<Buffer | null> | null = null
+  let given: Buffer[] = []
+  let used = false
+  let over = false
+  let onTaken: (() => void) | null = null
+
+  const fetchNext = (): Promise<Buffer | null> => reader.read().then(({ done, value }) => (done || value === undefined ? null : asBuffer(value)))
+  const connection: Keepable = {
+    get used() { return used },
+    get buffered() { return given.length > 0 },
+    read() {
+      const back = given.pop()
+      if (back !== undefined) return Promise.resolve(back)
+      const pending = next ?? fetchNext()
+      next = null
+      return pending
+    },
+    unread: (bytes) => void given.push(bytes),
+    write: (bytes) => writer.write(bytes),
+    end: () => void writer.close().catch(() => {}),
+    release() {
+      if (over) return
+      // Bytes that nobody asked for belong to no exchange.
+      if (given.length > 0) return connection.destroy()
+      used = true
+      pool.keep(connection)
+    },
+    destroy() {
+      if (over) return
+      over = true
+      onTaken = null
+      given = []
+      stream.abort('the preview is done with it')
+      pool.gone()
+    },
+    whileIdle(taken, ended) {
+      onTaken = taken
+      next = fetchNext()
+      const early = (): void => { if (onTaken === taken) ended() }
+      next.then(early, early)
+    },
+    take() {
+      onTaken?.()
+      onTaken = null
+    },
+  }
+  return connection
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

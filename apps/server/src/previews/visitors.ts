@@ -1,0 +1,87 @@
+/**
+ * Who may visit a preview. A visitor has no cookie of ours there until a ticket from the control origin, or a share
+ * link, was turned into one that is good for this port alone. That cookie is believed only on requests that the person
+ * or the workspace's own pages caused.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock, PreviewStore } from '@berth/core'
+import { cookiesNamed, VISIT_COOKIES } from './headers.ts'
+import { valueOf } from './http1.ts'
+import type { RequestHead } from './http1.ts'
+import type { PreviewHosts } from './hosts.ts'
+import { REMEMBERED_MS } from './sites.ts'
+import type { Site } from './sites.ts'
+
+export type Admission =
+  | { readonly as: 'session' | 'link' | 'public' }
+  /** `foreign`: let in, but another site's page asks with this person's cookie. */
+  | { readonly as: null; readonly because: 'unknown' | 'foreign' }
+export interface Visitors {
+  admit(head: RequestHead, site: Site): Promise<Admission>
+  /** Sessions and links may have ended. */
+  forget(): void
+}
+
+const REMEMBERED_LIMIT = 5000
+/** Longer is no token of ours. */
+const TOKEN_LIMIT = 200
+
+export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; clock: Clock; hosts: PreviewHosts }): Visitors {
+  const known = new Map<string, { until: number; as: Promise<'session' | 'link' | null> }>()
+
+  function visitOf(token: string, site: Site): Promise<'session' | 'link' | null> {
+    const key = createHash('sha256').update(`${site.workspaceId}:${site.port}:${token}`).digest('base64')
+    const now = deps.clock.now()
+    const present = known.get(key)
+    if (present !== undefined && present.until > now) return present.as
+    if (known.size >= REMEMBERED_LIMIT) known.clear()
+    const as = deps.previews.visit(token, { workspaceId: site.workspaceId, port: site.port }, now).then((visit) => visit?.by ?? null)
+    known.set(key, { until: now + REMEMBERED_MS, as })
+    as.catch(() => known.delete(key))
+    return as
+  }
+
+  return {
+    async admit(head, site) {
+      if (site.settings?.access === 'public') return { as: 'public' }
+      for (const token of cookiesNamed(head.headers, VISIT_COOKIES)) {
+        const as = token.length > TOKEN_LIMIT ? null : await visitOf(token, site)
+        if (as === null || (as === 'session' && !site.onTheWeb)) continue
+        return causedHere(head, site, deps.hosts) ? { as } : { as: null, because: 'foreign' }
+      }
+      return { as: null, because: 'unknown' }
+    },
+    forget: () => known.clear(),
+  }
+}
+
+/** By the person, or by a page of the same workspace, whatever its port. */
+export function causedHere({ method, headers }: RequestHead, site: Site, hosts: PreviewHosts): boolean {
+  const origin = valueOf(headers, 'origin')
+  const host = valueOf(headers, 'host')
+  // `null`: the page sends no referrer, or has no origin; the browser's other word decides.
+  if (origin !== null && origin !== 'null') return origin === `http://${host}` || origin === `https://${host}` || isSibling(origin, site, hosts)
+  const from = valueOf(headers, 'sec-fetch-site')
+  if (from === null || from === 'none' || from === 'same-origin') return true
+  // A link or an address that leads here. What a form of another site posts has an origin.
+  if (valueOf(headers, 'sec-fetch-mode') === 'navigate') return method === 'GET' || method === 'HEAD'
+  const referer = valueOf(headers, 'referer')
+  return referer !== null && isSibling(referer, site, hosts)
+}
+
+function isSibling(address: string, site: Site, hosts: PreviewHosts): boolean {
+  const other = hosts.ofUrl(address)
+  return other !== null && (other.name.label === site.workspace || other.name.label === site.workspaceId || `ws_${other.name.label}` === site.workspaceId)
+}
+
+/** A person looks at a page, rather than a page at something of its own. */
+export function isNavigation({ method, headers }: RequestHead): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false
+  const mode = valueOf(headers, 'sec-fetch-mode')
+  return mode === null ? (valueOf(headers, 'accept') ?? '').includes('text/html') : mode === 'navigate'
+}
+
+/** Rather than our own waiting page that looks again by itself. */
+export function isByPerson(head: RequestHead): boolean {
+  return isNavigation(head) && (valueOf(head.headers, 'sec-fetch-user') !== null || valueOf(head.headers, 'sec-fetch-site') !== 'same-origin')
+}
