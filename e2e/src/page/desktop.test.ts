@@ -62,6 +62,10 @@ test('palette-go, palette-command, palette-file: one key, some letters, and one 
   await keys('Escape')
   await palette().waitFor({ state: 'detached' })
   expect(await desk.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Actions')
+  await keys('?')
+  await desk.getByRole('dialog', { name: 'Keyboard' }).getByRole('button', { name: 'Close' }).click()
+  await desk.getByRole('dialog', { name: 'Keyboard' }).waitFor({ state: 'detached' })
+  expect(await desk.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Actions')
 }, 60_000)
 
 test('keyboard-go: every room and place by two keys, and back by one', async () => {

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { Icon } from '../ui/icon.tsx'
+import { useModal } from '../ui/modal.ts'
 import { adoptStyle } from './adopt-style.ts'
 import css from './rooms.css' with { type: 'text' }
 
@@ -17,11 +18,10 @@ export function Sheet({ title, children, foot, wide = false, onClose, onSubmit }
   const label = useId()
   const close = useRef(onClose)
   close.current = onClose
+  useModal(box)
   useEffect(() => {
     const dialog = box.current
     if (!dialog) return
-    const before = document.activeElement
-    dialog.showModal()
     // A button that is switched off under the focus leaves it to the page behind, whose keys are not meant now.
     const elsewhere = new AbortController()
     document.addEventListener('keydown', (event) => {
@@ -32,11 +32,7 @@ export function Sheet({ title, children, foot, wide = false, onClose, onSubmit }
         close.current()
       }
     }, { signal: elsewhere.signal, capture: true })
-    return () => {
-      elsewhere.abort()
-      dialog.close()
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
-    }
+    return () => elsewhere.abort()
   }, [])
   const onKeyDown = (event: KeyboardEvent) => {
     // What is typed here is not a shortcut of the room below.

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { Icon } from '../ui/icon.tsx'
+import { useModal } from '../ui/modal.ts'
 
 export interface Action { readonly label: string; readonly icon: string; readonly detail?: string; readonly danger?: boolean; readonly off?: boolean; run(): void }
 interface Menu { readonly title: string; readonly actions: readonly Action[] }
@@ -16,15 +17,8 @@ export function MenuSheet() {
   const shown = menu.value
   /** The finger whose long press opened it is still down, and would let go on whatever lies under it now. */
   const touched = useRef(false)
-  useEffect(() => {
-    if (!shown) return
-    touched.current = false
-    const before = document.activeElement
-    box.current?.showModal()
-    return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
-    }
-  }, [shown])
+  useEffect(() => { touched.current = false }, [shown])
+  useModal(box, shown)
   if (!shown) return null
   const close = () => (menu.value = null)
   return (

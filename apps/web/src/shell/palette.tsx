@@ -8,6 +8,7 @@ import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
 import { placeOf } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
+import { useModal } from '../ui/modal.ts'
 import { actionsOf } from './actions.ts'
 import { closeSheet } from './dialog.tsx'
 import { ranked } from './ranked.ts'
@@ -23,11 +24,7 @@ export function Palette() {
   const text = useSignal('')
   const at = useSignal(0)
   const files = useSignal<readonly Entry[]>([])
-  useEffect(() => {
-    const before = document.activeElement
-    box.current?.showModal()
-    return () => { if (before instanceof HTMLElement && before.isConnected) before.focus() }
-  }, [])
+  useModal(box)
   const query = text.value.replace(/^[>@/]\s*/, '')
   useEffect(() => {
     const here = route.value
