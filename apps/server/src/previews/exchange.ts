@@ -137,7 +137,7 @@ async function deliver({ visitor, head, place }: Exchange, { server, answer, upl
   const headers: [string, string][] = toBrowser(answer, place)
   if (chunks) headers.push(['transfer-encoding', 'chunked'])
   // Of HEAD and 304 it is what would have come.
-  else if (length !== null && answer.status !== 204) headers.push(['content-length', length])
+  else if (length !== null && (framing.by === 'length' || framing.by === 'none') && answer.status !== 204) headers.push(['content-length', length])
   if (!keep) headers.push(['connection', 'close'])
   else if (head.minor === 0) headers.push(['connection', 'keep-alive'])
   let start: Buffer | null = encodeHead(`HTTP/1.1 ${answer.status} ${answer.reason}`, headers)

@@ -96,6 +96,8 @@ function systemView(): string[] {
     else if (found?.isDirectory()) argv.push('--ro-bind', path, path)
   }
   argv.push('--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm', '--perms', '0755', '--tmpfs', '/run', '--perms', '0755', '--dir', '/etc')
+  // Parents that it makes by itself nobody but the sandbox's owner may pass.
+  for (const dir of new Set(ETC.filter((name) => name.includes('/')).map((name) => name.slice(0, name.lastIndexOf('/'))))) argv.push('--perms', '0755', '--dir', `/etc/${dir}`)
   for (const name of ETC) argv.push('--ro-bind-try', `/etc/${name}`, `/etc/${name}`)
   return argv
 }
