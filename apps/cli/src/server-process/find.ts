@@ -1,4 +1,5 @@
 /** Finds the server of a home: what its file says, checked against the process and against what it answers. */
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createClient } from '@berth/client'
@@ -38,10 +39,20 @@ export async function readToken(home: string): Promise<string> {
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
     // Somebody else's process is alive too.
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+  return !isOver(pid)
+}
+
+/** Ended, and its parent did not look yet. In a container the first process often never does, and signals reach it all the same. */
+function isOver(pid: number): boolean {
+  try {
+    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    // Not every system tells.
+    return false
   }
 }
 
