@@ -7,12 +7,10 @@ import { BerthError } from '@berth/wire'
 import type { CodeSource, WorkspaceId } from '@berth/wire'
 import type { Identity } from '@berth/core'
 import type { ServiceDeps } from './deps.ts'
+import { SOURCES } from './repositories.ts'
 import { sourceFailed, sourceReady } from './workspaces.ts'
 
 export interface LocalRepository { readonly path: string; readonly branch: string | null }
-
-/** As many as the list of repositories looks through. */
-const SOURCES = 500
 
 /** Null: not of this kind, or nobody brought it before. */
 export async function localRepository({ store }: Pick<ServiceDeps, 'store'>, source: CodeSource, orgId: Identity['orgId']): Promise<LocalRepository | null> {

@@ -6,7 +6,7 @@ export interface ListedRepository { readonly url: string; readonly label: string
 
 const LISTED = 30
 /** So many of the last sources are looked through. */
-const SOURCES = 500
+export const SOURCES = 500
 /** Of so many the branches are looked up; the others are chosen by name first. */
 const LOOKED_UP = 5
 const BRANCHES = 200
