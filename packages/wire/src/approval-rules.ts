@@ -1,8 +1,14 @@
 /**
  * Rules of approvals that hold on both sides of the link: what a decision is bound to, what a person reads, and when
- * an answer given to a dead asker may be used once. Pure; the hash function comes from the caller's platform.
+ * an answer given to a dead asker may be used once. Pure; the hash function comes from the caller's platform. No
+ * run-time dependencies: the page carries a part of it.
  */
-import type { ApprovalAsk, Decision } from './approval.ts'
+import type { Approval, ApprovalAsk, Decision } from './approval.ts'
+
+/** Somebody must answer it. Orphaned: its asker is gone, and the answer wakes the agent. */
+export function isUnanswered({ state }: Pick<Approval, 'state'>): boolean {
+  return state === 'open' || state === 'orphaned'
+}
 
 /** How long an answer to an orphaned request may pre-approve the same request. The server's table has the same row. */
 export const PREAPPROVAL_MS = 60 * 60_000

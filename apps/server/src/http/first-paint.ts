@@ -3,8 +3,8 @@
  * own components. Bounded: what is not seen at once is shortened, and the page asks for it when somebody unfolds it.
  */
 import type { EventStore, Store } from '@berth/core'
-import { BerthError } from '@berth/wire'
-import type { Approval, StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
+import { BerthError, isUnanswered } from '@berth/wire'
+import type { StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
 import { condensed } from './boot-events.ts'
 import type { FirstPaint } from './page-files.ts'
 
@@ -40,7 +40,7 @@ export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
       const known = new Set(workspaces.map(({ id }) => id))
       const open = route.at === 'workspace' ? route.id : null
       const listed = workspaces.length <= LIST_LIMIT ? workspaces : [...workspaces].sort((a, b) => rank(b, open) - rank(a, open)).slice(0, LIST_LIMIT)
-      return renderPage(path, { now: deps.clock.now(), workspaces: listed, approvals: approvals.filter((approval) => isOpen(approval) && known.has(approval.workspaceId)), stream: stream && known.has(stream.id) ? stream : null })
+      return renderPage(path, { now: deps.clock.now(), workspaces: listed, approvals: approvals.filter((approval) => isUnanswered(approval) && known.has(approval.workspaceId)), stream: stream && known.has(stream.id) ? stream : null })
     } catch (error) {
       // A page without a first drawing still draws itself.
       deps.log(`first paint: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -49,7 +49,6 @@ export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
   }
 }
 
-const isOpen = ({ state }: Approval) => state === 'open' || state === 'orphaned'
 const rank = ({ id, needsYou, lastActiveAt }: Workspace, open: WorkspaceId | null) => (id === open ? 2e15 : needsYou > 0 ? 1e15 + lastActiveAt : lastActiveAt)
 
 async function lastEvents(events: FirstPaintDeps['store']['events'], id: WorkspaceId): Promise<{ id: WorkspaceId; events: StoredEvent[]; after: number }> {

@@ -4,7 +4,7 @@
  */
 import { tell } from '@berth/core'
 import type { Channel, Clock, Happening, Store, WorkspaceRecord } from '@berth/core'
-import { knownBody } from '@berth/wire'
+import { isUnanswered, knownBody } from '@berth/wire'
 import type { ApprovalId, StoredEvent, UserId, WorkspaceId } from '@berth/wire'
 
 export interface WatchDeps {
@@ -49,7 +49,7 @@ export function createWatcher(deps: WatchDeps): Watcher {
   const approvalMoved = async (record: WorkspaceRecord, approvalId: ApprovalId): Promise<void> => {
     const approval = await store.approvals.get(approvalId)
     if (approval?.workspaceId !== record.workspace.id) return
-    if (approval.state === 'open' || approval.state === 'orphaned') await tellOf(record, { kind: 'asked', approval })
+    if (isUnanswered(approval)) await tellOf(record, { kind: 'asked', approval })
     else await store.notifications.settle(approvalId, clock.now())
   }
 

@@ -1,11 +1,12 @@
 /** Puts what the server says into the signals of the page, and keeps a stream for each workspace that is looked at. */
 import { createPageSocket, type PageSocket, type PageSocketOptions } from '@berth/client/page-socket'
+import { isUnanswered } from '@berth/wire/approval-rules'
 import { BerthError } from '@berth/wire/error'
 import type { ApprovalId, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
 import { sayAnswered } from './decide.ts'
-import { approvals, client, isOpen, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, socketUrl, workspaceOf, workspaces } from './session.ts'
+import { approvals, client, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, socketUrl, workspaceOf, workspaces } from './session.ts'
 import { createStream, type Stream } from './stream.ts'
 
 /** Clocks on the page move this often. */
@@ -119,7 +120,7 @@ function take(message: Parameters<PageSocketOptions['on']>[0]): void {
   switch (message.type) {
     case 'list':
       workspaces.value = message.workspaces
-      approvals.value = message.approvals.filter(isOpen).sort((a, b) => a.askedAt - b.askedAt)
+      approvals.value = message.approvals.filter(isUnanswered).sort((a, b) => a.askedAt - b.askedAt)
       fresh.value = true
       // Also where the cache was read while the socket opened.
       offlineSince.value = null

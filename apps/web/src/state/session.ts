@@ -5,6 +5,7 @@
 import { signal } from '@preact/signals'
 import { createClient } from '@berth/client'
 import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
+import { isUnanswered } from '@berth/wire/approval-rules'
 import { BerthError } from '@berth/wire/error'
 import { API_PREFIX } from '@berth/wire/routes'
 
@@ -91,12 +92,8 @@ export function putWorkspace(workspace: Workspace): void {
   else workspaces.value = others.length === list.length ? [workspace, ...list] : list.map((known) => (known.id === workspace.id ? workspace : known))
 }
 
-export function isOpen({ state }: Pick<Approval, 'state'>): boolean {
-  return state === 'open' || state === 'orphaned'
-}
-
 /** One was asked or answered. */
 export function putApproval(approval: Approval): void {
   const others = approvals.value.filter(({ approvalId }) => approvalId !== approval.approvalId)
-  approvals.value = isOpen(approval) ? [...others, approval].sort((a, b) => a.askedAt - b.askedAt) : others
+  approvals.value = isUnanswered(approval) ? [...others, approval].sort((a, b) => a.askedAt - b.askedAt) : others
 }

@@ -1,5 +1,6 @@
 /** Folds a workspace's events into what the page shows. Pure: the same events always give the same cards. */
 import type { ApprovalAsk, DecidedBy, EventBody, FileDiff, StoredEvent } from '@berth/wire'
+import { isUnanswered } from '@berth/wire/approval-rules'
 import { readTests, type TestCount } from './test-count.ts'
 
 export type Card =
@@ -69,7 +70,7 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
 
 /** Somebody must answer it, however old it is. */
 export function isWaiting(card: Card): card is Card & { kind: 'approval'; state: 'open' | 'orphaned' } {
-  return card.kind === 'approval' && (card.state === 'open' || card.state === 'orphaned')
+  return card.kind === 'approval' && isUnanswered(card)
 }
 
 type Change = { key: string; make: (before: Card | undefined, cards: readonly Card[]) => Card | null }
