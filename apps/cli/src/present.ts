@@ -1,13 +1,14 @@
 /** A workspace as tools get it (stable) and as people read it: shape, word, colour. */
 import type { Approval, Workspace } from '@berth/wire'
+import type { Preview } from '@berth/wire/previews'
 import { cleanLine } from './clean.ts'
 import type { Style } from './io.ts'
 import { duration } from './words.ts'
 
 /** What `up --json` and `list --json` print: the stable fields first, the whole record after. */
-export function workspaceJson(workspace: Workspace): Record<string, unknown> {
+export function workspaceJson(workspace: Workspace, previews?: readonly Preview[]): Record<string, unknown> {
   const { id, name, phase, provider, webUrl, terminalUrl, ...rest } = workspace
-  return { id, name, phase, provider, webUrl, terminalUrl, ...rest }
+  return { id, name, phase, provider, webUrl, terminalUrl, ...(previews === undefined ? {} : { previews }), ...rest }
 }
 
 export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'agent error' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'

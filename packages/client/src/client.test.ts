@@ -31,10 +31,12 @@ describe('createClient', () => {
     }))
     await client.listEvents({ id: WS, after: 4, limit: undefined })
     await client.sendMessage({ id: WS, text: 'hi' })
+    await client.setPreview({ id: WS, port: 3000, label: 'web' })
     await client.deleteWorkspace({ id: WS })
     expect(seen).toEqual([
       `GET /api/v1/workspaces/${WS}/events?after=4  Bearer tok`,
       `POST /api/v1/workspaces/${WS}/messages {"text":"hi"} Bearer tok`,
+      `PUT /api/v1/workspaces/${WS}/previews/3000 {"label":"web"} Bearer tok`,
       `DELETE /api/v1/workspaces/${WS}  Bearer tok`,
     ])
   })

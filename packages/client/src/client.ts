@@ -32,7 +32,7 @@ export function createClient(endpoint: Endpoint): Client {
     client[name] = async (input: Record<string, unknown> = {}, signal?: AbortSignal) => {
       const { path: filled, rest } = fill(path, input)
       const query = method === 'GET' && Object.keys(rest).length > 0 ? `?${new URLSearchParams(rest as Record<string, string>)}` : ''
-      const body = method === 'POST' || method === 'PATCH' ? JSON.stringify(rest) : null
+      const body = method === 'POST' || method === 'PUT' || method === 'PATCH' ? JSON.stringify(rest) : null
       // Said as a page goes away, it still arrives; browsers do that for small ones only.
       const init: RequestInit = body === null ? { method } : { method, body, headers: { 'content-type': 'application/json' }, keepalive: body.length < KEPT_ALIVE_BYTES }
       const response = await request(endpoint, API_PREFIX + filled + query, { ...init, signal: signal ?? null })

@@ -7,6 +7,9 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('./list.ts')).list,
   ls: async () => (await import('./list.ts')).list,
   attach: async () => (await import('./attach.ts')).attach,
+  ssh: async () => (await import('./ssh.ts')).ssh,
+  ports: async () => (await import('./ports.ts')).ports,
+  preview: async () => (await import('./preview.ts')).preview,
   web: async () => (await import('./web.ts')).web,
   send: async () => (await import('./send.ts')).send,
   'stop-turn': async () => (await import('./stop-turn.ts')).stopTurn,
@@ -39,7 +42,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
 export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'delete', 'keep-alive']],
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
-  ['Looking in', ['attach', 'web', 'events', 'logs']],
+  ['Looking in', ['attach', 'ssh', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'pull', 'checkpoints', 'rewind']],
   ['Setup', ['provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

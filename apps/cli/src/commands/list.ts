@@ -2,6 +2,7 @@ import type { Workspace } from '@berth/wire'
 import { cleanLine } from '../clean.ts'
 import { command, none } from '../command.ts'
 import { table, visibleWidth, type Io, type Style } from '../io.ts'
+import { previewsOf } from '../previews.ts'
 import { stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
 import { ago } from '../words.ts'
 
@@ -21,7 +22,7 @@ export const list = command({
   async run({ connect, io, json, signal }, { long, all }) {
     const { client } = await connect()
     const workspaces = await client.listWorkspaces({ deleted: all ? 'true' : 'false' }, signal)
-    if (json) return io.out(JSON.stringify(workspaces.map(workspaceJson)))
+    if (json) return io.out(JSON.stringify(await Promise.all(workspaces.map(async (workspace) => workspaceJson(workspace, await previewsOf(client, workspace, signal))))))
     if (workspaces.length === 0) return io.note('no workspaces yet; `berth up .` makes one of this directory')
     const sorted = workspaces.toSorted((a, b) => Number(b.needsYou > 0) - Number(a.needsYou > 0))
     const header = ['NAME', 'ID', 'STATUS', 'PROVIDER', 'UPTIME', 'REPOSITORY', 'WEB URL', ...(long ? ['AGENT', 'IMAGE', 'AUTH', 'CREATED', 'TERMINAL'] : [])]

@@ -1,26 +1,42 @@
 import { clean } from '../clean.ts'
 import { BerthError } from '@berth/wire/error'
 import { atMost, command } from '../command.ts'
+import { newText } from '../new-text.ts'
 import { resolveWorkspace } from '../resolve.ts'
+
+const LOOK_AGAIN_MS = 700
 
 export const logs = command({
   name: 'logs',
   summary: 'Show the output of the setup, the machine, a service or the agent',
   arguments: '<workspace> [source]',
+  options: {
+    service: { type: 'string', short: 's', value: 'name', help: 'the output of this service' },
+    follow: { type: 'boolean', short: 'f', help: 'go on with what is written from now on' },
+  },
   notes: 'Sources: setup (default), machine, agent, daemon, or the name of a service.',
-  examples: ['berth logs demo', 'berth logs demo agent'],
-  parse({ positionals }) {
-    const [word, source = 'setup'] = positionals
+  examples: ['berth logs demo', 'berth logs demo agent', 'berth logs demo --service dev -f'],
+  parse({ values, positionals }) {
+    const [word, source] = positionals
     atMost(2, positionals, 'logs')
     if (!word) throw new BerthError('bad_request', 'which workspace?', { hint: 'berth logs <workspace> [source]' })
-    return { word, source }
+    if (source !== undefined && values.service !== undefined) throw new BerthError('bad_request', 'one source at a time', { hint: 'berth logs <workspace> --service <name>' })
+    return { word, source: values.service ?? source ?? 'setup', follow: values.follow === true }
   },
-  async run({ connect, io, json, signal }, { word, source }) {
+  async run({ connect, io, json, signal }, { word, source, follow }) {
     const { client } = await connect()
     const { id } = await resolveWorkspace(client, word, signal)
     const { text } = await client.logs({ id, source }, signal)
     if (json) return io.out(JSON.stringify({ id, source, text }))
-    if (text === '') return io.note(`no output of ${source} yet`)
-    io.out(clean(text).trimEnd())
+    if (text === '') io.note(`no output of ${source} yet`)
+    else io.out(clean(text).trimEnd())
+    let before = text
+    while (follow && !signal.aborted) {
+      await Bun.sleep(LOOK_AGAIN_MS)
+      const after = (await client.logs({ id, source }, signal)).text
+      const said = newText(before, after)
+      if (said !== '') io.out(clean(said).replace(/\n$/, ''))
+      before = after
+    }
   },
 })

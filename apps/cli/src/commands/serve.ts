@@ -13,14 +13,16 @@ export const serve = command({
   options: {
     listen: { type: 'string', value: 'address', help: 'address to listen on (default 127.0.0.1)' },
     port: { type: 'string', value: 'port', help: 'port (default 7420 or the next free one)' },
+    'preview-base': { type: 'string', value: 'domain', help: 'previews live below it instead of localhost; it needs a wildcard DNS record' },
+    'preview-port': { type: 'string', value: 'port', help: 'port of the previews (default 7480 or the next free one)' },
     public: { type: 'string', value: 'url', help: 'where a tunnel or proxy of yours makes it reachable, for your phone' },
   },
   notes: 'The CLI starts one in the background by itself; this is for services and for other addresses.\nDATABASE_URL names a PostgreSQL to use instead of the built-in one.',
-  examples: ['berth serve', 'berth serve --port 8080', 'berth serve --public https://berth.example.org'],
+  examples: ['berth serve', 'berth serve --port 8080', 'berth serve --public https://berth.example.org', 'berth serve --public https://berth.example.org --preview-base preview.example.net'],
   parse({ values, positionals }) {
     none(positionals, 'serve')
     const { listen, port } = values
-    const args = [...(listen === undefined ? [] : ['--listen', listen]), ...(port === undefined ? [] : ['--port', port]), ...(values.public === undefined ? [] : ['--public', values.public])]
+    const args = [...(listen === undefined ? [] : ['--listen', listen]), ...(port === undefined ? [] : ['--port', port]), ...['public', 'preview-base', 'preview-port'].flatMap((name) => { const value = values[name as 'public']; return value === undefined ? [] : [`--${name}`, value] })]
     return { args, isPublic: values.public !== undefined }
   },
   async run(context, { args, isPublic }) {

@@ -4,6 +4,7 @@ import { BerthError } from '@berth/wire/error'
 import { command } from '../command.ts'
 import type { Connection, Context } from '../context.ts'
 import { openInBrowser } from '../open-in-browser.ts'
+import { declarePorts, parsePort } from '../previews.ts'
 import { match } from '../resolve.ts'
 import { readSource, type Source } from '../source/source.ts'
 import { createFrom } from '../up/create.ts'
@@ -21,6 +22,8 @@ const options = {
   prompt: { type: 'string', short: 'p', value: 'text', help: 'the first thing to say to the agent' },
   branch: { type: 'string', short: 'b', value: 'branch', help: 'branch or commit of the git url' },
   name: { type: 'string', short: 'n', value: 'name', help: 'a name instead of one from the repository' },
+  port: { type: 'string', multiple: true, value: 'port[:label]', help: 'a port with a preview; the first is the primary one' },
+  service: { type: 'string', multiple: true, value: "name='command'", help: 'a command that runs beside the agent and is started again when it ends, such as the dev server' },
   size: { type: 'string', value: 'size', help: 'small, medium, large or xlarge' },
   type: { type: 'string', value: 'size', help: 'the same as --size' },
   memory: { type: 'string', value: 'size', help: 'limit of memory, such as 4g' },
@@ -44,14 +47,14 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
     const agent = agentFrom(values)
     const approvalMode = values.approvals ?? 'ask'
     if (approvalMode !== 'ask' && approvalMode !== 'auto' && approvalMode !== 'skip') throw new BerthError('bad_request', `there is no approval mode "${approvalMode}"`, { hint: 'ask, auto or skip' })
     return {
-      argument: positionals[0] ?? '.', values, agent, approvalMode,
+      argument: positionals[0] ?? '.', ports: (values.port ?? []).map((text) => parsePort(text, '--port')), services: (values.service ?? []).map(parseService), values, agent, approvalMode,
       resources: resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }),
       autoStopMs: values['auto-stop'] === undefined ? undefined : parseDuration(values['auto-stop'], 'auto-stop'),
       timeoutMs: values.wait === undefined ? deadlineDefaults.upWaitMs : parseDuration(values.wait, 'wait'),
@@ -70,10 +73,11 @@ export const up = command({
       const workspace = await createFrom({ context, connection, timeline }, {
         source: source as Exclude<Source, { kind: 'word' }>, branch: values.branch, include: values.include ?? [], yes,
         request: {
-          agent, approvalMode, resources, ...login,
+          agent, approvalMode, resources, services: input.services, ...login,
           ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...(values['no-web'] === true ? { web: false } : {}),
         },
       })
+      await declarePorts(connection.client, workspace.id, input.ports, context.signal)
       await showProgress(context, connection, { workspace, after: 0, wait: values['no-wait'] !== true, timeoutMs: input.timeoutMs, timeline })
       if (!context.json && values['no-open'] !== true && values['no-web'] !== true && context.io.interactive) await openWorkspace(context, connection, workspace.webUrl)
     } finally {
@@ -93,6 +97,12 @@ const isAgent = (word: string): word is keyof typeof AGENT_KINDS => Object.hasOw
 function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   // One key with a value, or none at all.
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V }
+}
+
+function parseService(text: string): { name: string; command: string } {
+  const [, name, command = ''] = /^([A-Za-z0-9._-]{1,64})=(.*)$/s.exec(text) ?? []
+  if (name === undefined || command.trim() === '') throw new BerthError('bad_request', `--service takes name=command, not "${text}"`, { hint: '--service dev="npm run dev"' })
+  return { name, command }
 }
 
 async function existingWorkspace({ signal }: Context, { client }: Connection, source: Source): Promise<string | null> {

@@ -1,9 +1,11 @@
 /** From "created" to "the agent works": the steps as they happen, then how to look in. */
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { BerthError, ERROR_CODES, type ErrorCode } from '@berth/wire/error'
+import type { Preview } from '@berth/wire/previews'
 import type { Connection, Context } from '../context.ts'
 import { cleanLine } from '../clean.ts'
 import { workspaceJson } from '../present.ts'
+import { aboutPreview, previewsOf } from '../previews.ts'
 import { waitFor } from '../wait.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 
@@ -30,8 +32,9 @@ export async function showProgress(context: Context, connection: Connection, pro
     timeline.end()
   }
   if (progress.wait && outcome(workspace) === 'failed') throw failure(workspace)
-  if (json) return io.out(JSON.stringify(workspaceJson(workspace)))
-  showConnect(context, workspace)
+  const previews = await previewsOf(connection.client, workspace, context.signal)
+  if (json) return io.out(JSON.stringify(workspaceJson(workspace, previews)))
+  showConnect(context, workspace, previews)
 }
 
 async function watch({ signal }: Context, { client, endpoint }: Connection, progress: Progress & { timeline: Timeline }): Promise<Workspace> {
@@ -89,7 +92,7 @@ function failure(workspace: Workspace): BerthError {
   return new BerthError(code, error.message, { hint: error.hint ?? hint, details: { id: workspace.id, name: workspace.name } })
 }
 
-function showConnect({ io }: Context, workspace: Workspace): void {
+function showConnect({ io }: Context, workspace: Workspace, previews: readonly Preview[]): void {
   const style = io.style
   const { name } = workspace
   io.out('')
@@ -101,6 +104,10 @@ function showConnect({ io }: Context, workspace: Workspace): void {
   const hints: [string, string][] = [[`berth attach ${name}`, 'its terminal'], [`berth web ${name}`, 'your browser'], [`berth send ${name} "…"`, 'say something to the agent'], [`berth approvals`, 'what it asks you'], [`berth pull ${name}`, 'the work, as a branch']]
   const width = Math.max(...hints.map(([words]) => words.length))
   for (const [words, about] of hints) io.out(`  ${words.padEnd(width)}  ${style.dim(about)}`)
+  if (previews.length === 0) return
+  io.out('')
+  io.out('Previews')
+  for (const preview of previews) io.out(`  ${preview.url}  ${aboutPreview(style, preview)}`.trimEnd())
 }
 
 function isolationWords(workspace: Workspace): string {
