@@ -181,18 +181,21 @@ function createSession(deps: DriverDeps, place: Place) {
     loggedIn: () => hasLogin({ files: place.files, env: deps.asAgent.environment(place.environment), configDir: place.configDir }),
     launched: () => { looking.in(LOOK_BUSY_MS) },
   })
-  const followStatus = (current: SessionStatus | null, before: SessionStatus | null): void => {
+  /** When the status that was followed last began: each is followed once. */
+  let followedSince: number | null = null
+  const followStatus = (current: SessionStatus | null): void => {
+    const news = current !== null && current.since !== followedSince
+    followedSince = current?.since ?? followedSince
     if (current === null || condition.base === 'error' || condition.base === 'exited' || !program.run.ready) return
-    if (current.since !== before?.since && current.status !== 'waiting' && !turnEnd.ending && current.status !== condition.base) condition.enter(current.status)
+    if (news && current.status !== 'waiting' && !turnEnd.ending && current.status !== condition.base) condition.enter(current.status)
     turnEnd.follow(current)
   }
   const look = async (): Promise<void> => {
-    const before = status.last
     const current = status.look()
     readTranscript()
     const yes = answers.yes(permissions.waiting(), current)
     if (yes !== null) permissions.answeredYes(yes.approvalId)
-    followStatus(current, before)
+    followStatus(current)
     if (turnEnd.settle(condition.base === 'idle')) condition.enter('idle')
     await lifecycle.look()
     injector.kick()
@@ -210,7 +213,13 @@ function createSession(deps: DriverDeps, place: Place) {
       tail.follow(transcript)
     },
     sessionStarted(uuid) { if (uuid !== null) place.conversation.moved(uuid); lifecycle.sessionStarted() },
-    prompted(text) { turnEnd.prompted(); injector.heard(text); working() },
+    prompted(text) {
+      // What the file says now is older than these words: an `idle` of before them must not end the turn they begin.
+      followedSince = status.look()?.since ?? followedSince
+      turnEnd.prompted()
+      injector.heard(text)
+      working()
+    },
     async toolStarts(call) {
       const run = program.run.id
       await injector.quiet()
