@@ -43,22 +43,25 @@ async function start(): Promise<void> {
   media.addEventListener('change', () => (wide.value = media.matches))
   startLive()
   addEventListener('pagehide', flush)
-  const keys = () => untilDone(async () => (await import('./shell/keys.ts')).listenToKeys())
+  const keys = () => there(() => import('./shell/keys.ts')).then(({ listenToKeys }) => listenToKeys())
   // A phone has none, most of the time.
   if (media.matches) void keys()
   setTimeout(() => {
-    void untilDone(async () => (await import('./offline/later.ts')).later(given === undefined))
-    void untilDone(() => bringParts(['inbox', 'decision']))
+    document.documentElement.classList.add('rested')
+    void there(() => import('./offline/later.ts')).then(({ later }) => later(given === undefined))
+    void there(() => bringParts(['inbox', 'decision']))
     if (!media.matches) void keys()
   }, given === undefined ? 0 : LATER_MS)
 }
 
 /** A server that is away just now has these parts when it is back: what waits to be sent hangs on one of them. */
-async function untilDone(bring: () => Promise<void>): Promise<void> {
-  try {
-    await bring()
-  } catch {
-    setTimeout(() => void untilDone(bring), LATER_MS)
+async function there<T>(load: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await load()
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, LATER_MS))
+    }
   }
 }
 
