@@ -64,7 +64,7 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     <div class="scrolled">
       {/* The log itself is silent: every changed card would be read out. What matters is said by the status line. */}
       <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="What happened">
-        <div class="stream">
+        <div class={`stream ${shown.value > WINDOW ? 'long' : ''}`}>
           {older && <button type="button" class="btn quiet older" onClick={() => void goUp()}>Earlier</button>}
           {nodes}
           {nodes.length === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
