@@ -46,6 +46,8 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   const said = signal<Said | null>(null)
   const stop = new AbortController()
   let begun = false
+  /** What was asked for before a person did something is older than the answer to that. */
+  let acts = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   /** Huge files that were asked for stay open over a fresh reading, with the tree in which they were read. */
   const opened: Opened = new Map()
@@ -72,6 +74,7 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   const act = async (work: () => Promise<unknown>): Promise<boolean> => {
     if (acting.value) return false
     acting.value = true
+    acts += 1
     try {
       await work()
       refusal.value = null
@@ -85,10 +88,10 @@ export function openReview(id: WorkspaceId): ReviewRoom {
     }
   }
   const read = async () => {
+    const before = acts
     try {
       const next = await client.getReview({ id }, stop.signal)
-      // What a person is just doing answers with a newer one.
-      if (!acting.value) fresh(next)
+      if (!acting.value && acts === before) fresh(next)
       refusal.value = null
     } catch (error) {
       if (stop.signal.aborted) return
@@ -145,11 +148,11 @@ function marking({ id, review, opened, place, act, fresh, say }: MarkDeps): Pick
   const undo = () => {
     const last = past.at(-1)
     if (!last) return
-    // While something else is under way nothing is taken back, and nothing is forgotten.
+    // While something else is under way, or where it is refused, nothing is forgotten.
     void act(async () => {
+      await send(last.units, 'open')
       past.pop()
       canUndo.value = past.length > 0
-      await send(last.units, 'open')
       const [first] = last.units
       if (first) place.value = { path: first.path, hunkId: first.hunkId }
       say(`Taken back: ${last.words}`)
