@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Checkpoint } from '@berth/wire/review'
-import { client, now } from '../state/session.ts'
+import { attempt, client, now } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
@@ -25,7 +25,8 @@ export function CheckpointsSheet({ workspace, off, onClose, onRewound }: { works
     acting.value = true
     try {
       const done = await client.rewind({ id: workspace.id, commit: to.commit, conversation: conversation.value })
-      const undo = () => void client.rewind({ id: workspace.id, commit: done.before, conversation: done.conversation === 'rewound' }).then(() => onRewound('Back to where you were', () => {}), (error: unknown) => (refusal.value = refusalOf(error)))
+      // This sheet is closed by then.
+      const undo = () => void attempt(() => client.rewind({ id: workspace.id, commit: done.before, conversation: done.conversation === 'rewound' })).then((back) => { if (back) onRewound('Back to where you were', () => {}) })
       onRewound(`${plural(done.files, 'file')} went back to ${when(to.at, now.value)}. ${CONVERSATION[done.conversation]}`, undo)
       onClose()
     } catch (error) {
