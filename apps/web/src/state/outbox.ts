@@ -25,9 +25,18 @@ export function openOutbox(): void {
   addEventListener('storage', (event: StorageEvent) => { if (event.key === KEY) outbox.value = read() })
 }
 
+/** A browser that keeps nothing holds it while the page is open. */
+let keeps = true
 function read(): readonly Unsent[] {
+  let text: string | null = null
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? '[]') as Unsent[]
+    text = localStorage.getItem(KEY)
+  } catch {
+    keeps = false
+  }
+  if (!keeps) return outbox.value
+  try {
+    return JSON.parse(text ?? '[]') as Unsent[]
   } catch {
     return []
   }
@@ -35,12 +44,11 @@ function read(): readonly Unsent[] {
 
 /** What another tab wrote a moment ago is in it. */
 function change(make: (list: readonly Unsent[]) => readonly Unsent[]): void {
+  outbox.value = make(read())
   try {
-    outbox.value = make(read())
     localStorage.setItem(KEY, JSON.stringify(outbox.value))
   } catch {
-    // A browser that keeps nothing holds it while the page is open.
-    outbox.value = make(outbox.value)
+    keeps = false
   }
 }
 const without = (promptId: PromptId) => change((list) => list.filter((unsent) => unsent.promptId !== promptId))
@@ -61,6 +69,10 @@ export async function speak(workspaceId: WorkspaceId, text: string): Promise<boo
   const unsent: Unsent = { promptId: newPromptId(), workspaceId, text, at: Date.now() }
   // Behind those that wait, so that nothing overtakes.
   const waits = offlineSince.value !== null || outbox.value.some((other) => other.workspaceId === workspaceId && other.refusal === undefined)
+  if (waits && outbox.value.length >= LIMIT) {
+    refused(new BerthError('too_many', `${LIMIT} messages wait for the server already`, { hint: 'this one stays where it is written; say it when they are sent' }))
+    return false
+  }
   try {
     if (!waits) await send(unsent)
   } catch (error) {
@@ -68,11 +80,11 @@ export async function speak(workspaceId: WorkspaceId, text: string): Promise<boo
       refused(error)
       return false
     }
-    change((list) => [...list, unsent].slice(-LIMIT))
+    change((list) => [...list, unsent])
     later()
   }
   if (waits) {
-    change((list) => [...list, unsent].slice(-LIMIT))
+    change((list) => [...list, unsent])
     void sendAll()
   }
   return true
