@@ -25,6 +25,8 @@ export interface CommandSpec<O extends Options, I> {
   readonly examples: readonly string[]
   /** Where the help says what does not fit one line. */
   readonly notes?: string
+  /** Options end with the first word that is none: what follows belongs to another program. */
+  readonly restIsTheirs?: boolean
   parse(argv: { readonly values: Values<O>; readonly positionals: readonly string[] }): I
   run(context: Context, input: I): Promise<void>
 }
@@ -57,7 +59,9 @@ export function command<const O extends Options, I>(spec: CommandSpec<O, I>): Co
     examples: spec.examples,
     notes: spec.notes,
     prepare(argv) {
-      const { values, positionals } = split(spec.name, options, argv)
+      const ours = spec.restIsTheirs === true ? firstPlainWord(argv) : argv.length
+      const { values, positionals: known } = split(spec.name, options, argv.slice(0, ours))
+      const positionals = [...known, ...argv.slice(ours)]
       const json = values['json'] === true
       if (values['help'] === true) return { json, help: true, run: async () => undefined }
       // `split` checked every value against the same table that `Values<O>` is made from.
@@ -65,6 +69,11 @@ export function command<const O extends Options, I>(spec: CommandSpec<O, I>): Co
       return { json, help: false, run: (context) => spec.run(context, input) }
     },
   }
+}
+
+function firstPlainWord(argv: readonly string[]): number {
+  const at = argv.findIndex((word) => !word.startsWith('-'))
+  return at < 0 ? argv.length : at
 }
 
 function split(name: string, options: Options, argv: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {

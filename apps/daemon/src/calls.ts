@@ -9,6 +9,7 @@ import type { GitTree } from './services/git/tree.ts'
 import { listCommands } from './services/files/commands.ts'
 import type { Files } from './services/files/files.ts'
 import type { ReviewService } from './services/review/index.ts'
+import type { Ssh } from './services/ssh/index.ts'
 import { safeName } from './services/processes/services.ts'
 import { usableToolbox } from './upgrade.ts'
 
@@ -20,6 +21,7 @@ export interface CallDeps {
   readonly review: ReviewService
   readonly files: Files
   readonly asAgent: AsAgent
+  readonly ssh: Pick<Ssh, 'access'>
   readonly link: () => Pick<Link, 'flush'>
   readonly bootPath: string
   /** Exits so that the supervisor goes on with another toolbox. */
@@ -69,6 +71,7 @@ export function createCalls(deps: CallDeps): CallHandlers {
       return deps.files.read(request, signal)
     },
     'agent.commands': (_, signal) => listCommands({ asAgent: deps.asAgent, workDir: context.boot.workDir, homeDir: context.boot.homeDir, agent: converger.assignment?.agent.kind ?? 'plain' }, signal),
+    'ssh.access': async () => deps.ssh.access(),
     'terminal.snapshot': async ({ terminalId }) => {
       const terminal = await deps.terminals.get(terminalId)
       if (terminal === null) throw new BerthError('not_found', `no terminal ${terminalId}`, { hint: 'the agent may not be running' })

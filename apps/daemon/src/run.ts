@@ -22,6 +22,7 @@ import { createFiles } from './services/files/files.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { socketInodes, watchPorts } from './services/ports/ports.ts'
+import { createSsh } from './services/ssh/index.ts'
 import { createServices } from './services/processes/services.ts'
 import { carries, listProcesses } from './services/processes/table.ts'
 import { openTerminals } from './services/terminal/index.ts'
@@ -73,6 +74,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
   })
+  const ssh = createSsh({ boot, asAgent, workspaceName: () => converger.assignment?.name ?? boot.workspaceId, log })
   const services = createServices({ asAgent, journal, workDir: boot.workDir, logDir: join(boot.stateDir, 'logs'), log })
   const openStream: Link['openStream'] = async (open, signal) => {
     if (link === null) throw new BerthError('server_unreachable', 'the link to the server is down')
@@ -106,7 +108,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     handlers: {
       onAssignment,
       calls: createCalls({
-        context, converger, terminals, review, asAgent, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
+        context, converger, terminals, review, asAgent, ssh, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
         link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
         bootPath: options.path,
         upgrade: (toolboxDir) => {
@@ -114,7 +116,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
           setTimeout(() => options.end(RUN_EXIT.upgrade), UPGRADE_AFTER_MS)
         },
       }),
-      onStream: createStreams({ terminals, asAgent, workDir: boot.workDir, homeDir: boot.homeDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
+      onStream: createStreams({ terminals, asAgent, ssh, workDir: boot.workDir, homeDir: boot.homeDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
       activity: () => activity({ converger, load, ports: ports.list(), lastAt }),
       onRejected: () => options.end(RUN_EXIT.rejected),
     },

@@ -4,6 +4,7 @@ import type { StreamOpen } from '@berth/wire/daemon'
 import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
 import { serveUploadStream } from './services/files/upload.ts'
 import { serveTcpStream } from './services/ports/tcp.ts'
+import type { Ssh } from './services/ssh/index.ts'
 import { serveTerminalStream } from './services/terminal/stream.ts'
 
 export const SHELL_TERMINAL = 'shell'
@@ -11,6 +12,7 @@ export const SHELL_TERMINAL = 'shell'
 export interface StreamDeps {
   readonly terminals: Terminals
   readonly asAgent: AsAgent
+  readonly ssh: Pick<Ssh, 'serve'>
   readonly workDir: string
   readonly homeDir: string
   readonly humanInput: () => void
@@ -24,7 +26,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Byte
       case 'terminal': return serveTerminalStream(await terminalOf(deps, open.terminalId), open, { ...stream, onInput: deps.humanInput })
       case 'tcp': return serveTcpStream(open.port, { ...stream, onBytes: deps.previewTraffic })
       case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
-      case 'ssh': return stream.abort('this machine serves no ssh')
+      case 'ssh': return deps.ssh.serve(open.authorizedKey, { ...stream, onInput: deps.humanInput })
       case 'http': return stream.abort('this machine serves no http')
     }
   }

@@ -61,9 +61,10 @@ export type ServerInfo = z.infer<typeof ServerInfo>
 export const api = {
   ...reviewApi,
   ...filesApi,
+  ...reachApi,
   ...settingsApi,
-  health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   ...previewsApi,
+  health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),
   releaseReaper: oc.route({ method: 'POST', path: '/server/reaper/release', summary: 'Let the reaper act again after a restore', ...tag('server') }).input(Empty).output(z.object({ released: z.boolean() })),

@@ -7,5 +7,5 @@ export const SshPublicKey = z.string().max(4096).regex(/^(?:ssh-ed25519|ecdsa-sh
 /** Calls to the daemon; spread into `daemonMethods`. */
 export const sshMethods = {
   /** Makes the host key at the first call; it lives as long as the workspace's home. */
-  'ssh.access': { params: z.object({}), result: z.object({ user: z.string(), hostKey: SshPublicKey }) },
+  'ssh.access': { params: z.object({}), result: z.object({ user: z.string(), hostKey: SshPublicKey, /** Where the code is. */ workDir: z.string() }) },
 } as const

@@ -87,9 +87,10 @@ function routerOf(deps: ApiDeps) {
   const now = () => deps.clock.now()
   return os.router({
     ...filesRouter(deps),
+    ...reachRouter(deps),
     ...settingsRouter(deps),
-    ...reviewRouter(deps),
     ...previewsRouter(deps),
+    ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: signedIn.server.handler(() => deps.serverInfo()),
     stopServer: signedIn.stopServer.handler(() => {

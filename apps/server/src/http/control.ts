@@ -10,13 +10,14 @@ import type { Server } from 'bun'
 import { arriving } from '../services/arriving.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { upload } from '../services/files.ts'
+import { openReach } from '../services/reach.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
 import { decideByToken } from '../notify/decision.ts'
-import type { SocketRoom } from '../socket/socket-room.ts'
 import { ENTER_PATH, START_PATH } from '../previews/entering.ts'
 import type { Previews } from '../previews/index.ts'
+import type { SocketRoom } from '../socket/socket-room.ts'
 import { createApi } from './api.ts'
 import type { ApiDeps } from './api.ts'
 import { openAttachment } from './attach.ts'
@@ -27,6 +28,7 @@ import { onPageHost } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
 import type { PageFiles } from './page-files.ts'
 import { asBerthError, refusal, secured } from './respond.ts'
+import { createPipe } from './pipe.ts'
 import { signIn, SIGN_IN_PATH } from './sign-in.ts'
 import { requireShown } from './shown.ts'
 import { signedOutPage } from './signed-out-page.ts'
@@ -35,9 +37,9 @@ import { serveStream } from './stream.ts'
 export interface ControlDeps extends ApiDeps {
   readonly hosts: Hosts
   readonly pageFile: PageFiles
+  readonly previews: Previews
   readonly socketRoom: Pick<SocketRoom, 'attachment'>
 }
-  readonly previews: Previews
 
 /** `undefined`: the connection became a socket. */
 export type ControlFetch = (request: Request, server: Server<Attachment>) => Promise<Response | undefined>
@@ -50,12 +52,14 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: '/workspaces/{id}' },
   { method: 'GET', path: `${API_PREFIX}/openapi.json` },
   { method: 'GET', path: SOCKET_PATH },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
-  { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'GET', path: ENTER_PATH },
   { method: 'GET', path: START_PATH },
   { method: 'POST', path: START_PATH },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
+  { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ssh/stream?key=c3NoLWVkMjU1MTkgQUFBQQ` },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ports/3000/stream` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads` },
   { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack' },
@@ -68,13 +72,13 @@ export function createControl(deps: ControlDeps): ControlFetch {
   const api = createApi(deps)
   return async (request, server) => {
     const url = new URL(request.url)
+    // Another listener's; nothing here answers to such a name.
+    const preview = deps.previews.hosts.named(hostOf(request))
+    if (preview !== null) return secured(Response.redirect(`${deps.previews.hosts.origin(preview, preview.onBase)}${url.pathname}${url.search}`, 307))
     try {
       if (deps.hosts.isPublicHttps(request)) request.headers.set('x-forwarded-proto', 'https')
       if (!deps.hosts.known(request)) throw new BerthError('forbidden', 'this server does not answer to that host name', { hint: `open ${deps.hosts.pageUrl}` })
       const response = await route({ deps, api, request, url, server })
-    // Another listener's; nothing here answers to such a name.
-    const preview = deps.previews.hosts.named(hostOf(request))
-    if (preview !== null) return secured(Response.redirect(`${deps.previews.hosts.origin(preview, preview.onBase)}${url.pathname}${url.search}`, 307))
       return response === undefined ? undefined : secured(response)
     } catch (thrown) {
       const error = asBerthError(thrown, deps.log)
@@ -94,12 +98,12 @@ async function route(at: Routed): Promise<Response | undefined> {
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
   await requireShown(deps.store, caller, url)
   if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
-  if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
-  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|terminals/([^/]+)/attach)$`).exec(url.pathname)
-  if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
-  if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   const toPreview = deps.previews.onControl(request, caller)
   if (toPreview !== null) return toPreview
+  if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
+  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
+  if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
+  if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
 }
 
@@ -125,12 +129,22 @@ async function besideContract({ deps, request, url, server }: Routed, at: { id: 
   if (at.what === 'stream') return serveStream(deps, at.id, request)
   if (at.what === 'uploads') return upload(deps, at.id, request)
   if (at.what === 'archive') return putArchive(deps, at.id, request)
+  if (at.what.endsWith('/stream')) return reachIn({ deps, request, url, server }, at)
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'a terminal is attached by WebSocket', { hint: 'use `berth attach`' })
   requireCan(deps, await requireRecord(deps, at.id), 'attach')
   const attachment = await openAttachment(deps, { workspaceId: at.id, terminalId: at.terminalId, url })
   if (server.upgrade(request, { data: attachment })) return undefined
   attachment.closed()
   throw new BerthError('bad_request', 'the connection could not become a WebSocket')
+}
+
+/** ssh and ports. The workspace is asked after first: a client whose upgrade fails asks again without one to read why. */
+async function reachIn({ deps, request, url, server }: Pick<Routed, 'deps' | 'request' | 'url' | 'server'>, at: { id: WorkspaceId; what: string }): Promise<Response | undefined> {
+  const stream = await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
+  const pipe = createPipe(stream)
+  if (server.upgrade(request, { data: pipe })) return undefined
+  pipe.closed()
+  throw new BerthError('bad_request', 'this is reached by WebSocket', { hint: 'use `berth ssh` or `berth forward`' })
 }
 
 /** One for a page; what it carries is in `socket/`. */

@@ -115,7 +115,8 @@ export async function writeAccounts(dir: string, identity: Identity, hostname: s
   await mkdir(join(dir, 'etc'), { recursive: true, mode: 0o755 })
   const files: Record<string, string> = {
     passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\ndev:x:${id}:${id}:dev:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
-    group: `root:x:0:\ntty:x:5:\ndev:x:${id}:\nnogroup:x:65534:\n`,
+    // No group of terminals: nobody here is in it, and sshd insists on giving it what it knows by that name.
+    group: `root:x:0:\ndev:x:${id}:\nnogroup:x:65534:\n`,
     hosts: `127.0.0.1 localhost ${hostname}\n::1 localhost\n`,
   }
   for (const [name, content] of Object.entries(files)) await writeFile(join(dir, 'etc', name), content, { mode: 0o644 })

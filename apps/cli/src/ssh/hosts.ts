@@ -1,0 +1,65 @@
+/**
+ * The workspaces as OpenSSH sees them. One file of ours says what is known of each; the configuration and the known hosts
+ * are made from it. A host key is what the server said of that machine when it was first asked; the same machine with
+ * another key is refused.
+ */
+import { mkdir, readFile } from 'node:fs/promises'
+import type { Output } from '@berth/client'
+import type { Workspace } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import type { Context } from '../context.ts'
+import { hostEntries, knownHostLines } from './render.ts'
+import { publicKeyOf, socketDir, sshHome, writeWhole } from './ssh-home.ts'
+
+export interface Host {
+  readonly id: string
+  readonly name: string
+  readonly user: string
+  readonly workDir: string
+  /** Null until the machine was asked. */
+  readonly hostKey: string | null
+  readonly generation: number | null
+}
+export type Hosts = Readonly<Record<string, Host>>
+type Scope = Pick<Context, 'home' | 'env'>
+
+/** What machines have unless they say otherwise. */
+const UNASKED = { user: 'dev', workDir: '/workspace', hostKey: null, generation: null } as const
+
+export const hostName = (workspace: { readonly name: string }): string => `berth-${workspace.name}`
+
+export async function readHosts({ home }: Pick<Context, 'home'>): Promise<Hosts> {
+  try {
+    // Ours: nobody else writes into this directory.
+    return JSON.parse(await readFile(sshHome(home).hosts, 'utf8')) as Hosts
+  } catch {
+    return {}
+  }
+}
+
+/** Writes all three files. */
+export async function writeHosts(scope: Scope, hosts: Hosts): Promise<void> {
+  const at = sshHome(scope.home)
+  await mkdir(at.dir, { recursive: true, mode: 0o700 })
+  await publicKeyOf(at)
+  const sockets = await socketDir(at)
+  await writeWhole(at.hosts, `${JSON.stringify(hosts, null, 1)}\n`)
+  await writeWhole(at.knownHosts, knownHostLines(hosts))
+  await writeWhole(at.config, hostEntries(hosts, { scope, at, sockets }))
+}
+
+/** The hosts of these workspaces and no others, with what was known of each. */
+export function hostsOf(workspaces: readonly Pick<Workspace, 'id' | 'name'>[], known: Hosts): Hosts {
+  return Object.fromEntries(workspaces.map(({ id, name }) => [id, { ...UNASKED, ...known[id], id, name }]))
+}
+
+/** What the server says of a machine, held against what it said before. */
+export function pinned(known: Hosts, workspace: { readonly id: string; readonly name: string }, access: Output<'sshAccess'>): Hosts {
+  const before = known[workspace.id]
+  // A line with a comment, or two spaces, is the same key.
+  const hostKey = access.hostKey.split(' ').slice(0, 2).join(' ')
+  if (before?.hostKey && before.hostKey !== hostKey && before.generation === access.generation) {
+    throw new BerthError('conflict', `${workspace.name} shows another host key than before`, { hint: `nothing was sent to it; if you know why, \`berth ssh-config --forget ${workspace.name}\` accepts the new one` })
+  }
+  return { ...known, [workspace.id]: { id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation } }
+}

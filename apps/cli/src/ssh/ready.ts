@@ -1,0 +1,21 @@
+/** A workspace that is to be reached: found, and running. It is started only when somebody said so. */
+import type { Workspace } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import { workspaceCan } from '@berth/wire/workspace-can'
+import type { Connection, Context } from '../context.ts'
+import { resolveWorkspace } from '../resolve.ts'
+import { waitFor } from '../wait.ts'
+
+const START_MS = 5 * 60_000
+const COMING = new Set<Workspace['phase']>(['queued', 'provisioning', 'starting'])
+
+export async function readyWorkspace(context: Context, connection: Connection, wanted: { readonly word: string; readonly start: boolean }): Promise<Workspace> {
+  const { client, endpoint } = connection
+  const workspace = await resolveWorkspace(client, wanted.word, context.signal)
+  if (workspaceCan('attach', workspace.phase)) return workspace
+  if (!wanted.start && !COMING.has(workspace.phase)) throw new BerthError('workspace_not_running', `${workspace.name} is ${workspace.phase}`, { hint: `berth start ${workspace.name}, or \`berth ssh --start ${workspace.name}\`` })
+  const started = wanted.start ? await client.startWorkspace({ id: workspace.id }, context.signal) : workspace
+  const running = await waitFor({ client, endpoint, signal: context.signal }, started, ({ phase }) => workspaceCan('attach', phase) || phase === 'failed' || phase === 'deleted', { timeoutMs: START_MS })
+  if (workspaceCan('attach', running.phase)) return running
+  throw new BerthError('workspace_not_running', `${running.name} is ${running.phase}`, { hint: `see \`berth logs ${running.name}\`` })
+}

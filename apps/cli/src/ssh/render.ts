@@ -1,0 +1,56 @@
+/** OpenSSH's own files, made from what is known of the workspaces. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Context } from '../context.ts'
+import { selfCli } from '../self.ts'
+import type { Host, Hosts } from './hosts.ts'
+import type { SshHome } from './ssh-home.ts'
+
+export interface Rendering { readonly scope: Pick<Context, 'home' | 'env'>; readonly at: SshHome; readonly sockets: string | null }
+
+const HEAD = '# Written by berth, again and again: what you change here is lost. `berth ssh-config --remove` takes it away.\n'
+
+/** Hosts that were named by people or repositories: the server allows letters, digits and dashes, and nothing else passes here. */
+const isName = (name: string): boolean => /^[\w.-]{1,100}$/.test(name)
+
+export function hostEntries(hosts: Hosts, rendering: Rendering): string {
+  const shown = Object.values(hosts).filter(({ id, name, user }) => [id, name, user].every(isName))
+  if (shown.length === 0) return HEAD
+  const { at, sockets } = rendering
+  const shared = [
+    'IdentityFile ' + quoted(escaped(at.key)), 'IdentitiesOnly yes', 'PreferredAuthentications publickey',
+    'UserKnownHostsFile ' + quoted(escaped(at.knownHosts)), 'GlobalKnownHostsFile /dev/null', 'StrictHostKeyChecking yes', 'UpdateHostKeys no', 'CheckHostIP no',
+    'ForwardAgent no', 'ForwardX11 no', 'Compression no',
+    // Bytes pass through several programs of one computer; with AES in the processor this one costs the least.
+    'Ciphers ^aes128-gcm@openssh.com',
+    ...(sockets === null ? [] : ['ControlMaster auto', 'ControlPersist 10m', 'ControlPath ' + quoted(`${escaped(sockets)}/%h`)]),
+  ]
+  return [
+    HEAD,
+    ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`]), '']),
+    `Host ${shown.map(hostOf).join(' ')}`, ...indented(shared), '',
+  ].join('\n')
+}
+
+export function knownHostLines(hosts: Hosts): string {
+  return HEAD + Object.values(hosts).flatMap(({ id, hostKey }) => (hostKey === null ? [] : [`${id} ${hostKey}\n`])).join('')
+}
+
+const hostOf = ({ name }: Host): string => `berth-${name}`
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
+
+/** Run by the person's shell, which ssh leads into it by `exec`. */
+function proxyCommand(host: Host, { scope: { home, env } }: Rendering): string {
+  const settings = [
+    ...(home === join(homedir(), '.berth') ? [] : [`BERTH_HOME=${home}`]),
+    // Of another server than this home's own; a token in the environment stays there.
+    ...(env['BERTH_CONTEXT'] ? [`BERTH_CONTEXT=${env['BERTH_CONTEXT']}`] : []),
+  ]
+  const argv = [...(settings.length === 0 ? [] : ['env', ...settings]), ...selfCli(['ssh', '--stdio', host.id])]
+  return escaped(argv.map(shellWord).join(' '))
+}
+
+export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+/** ssh puts values in where it sees a per cent sign. */
+const escaped = (text: string): string => text.replaceAll('%', '%%')
+const quoted = (text: string): string => `"${text}"`
