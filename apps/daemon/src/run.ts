@@ -10,6 +10,7 @@ import { createCalls } from './calls.ts'
 import type { AsAgent, DaemonContext, Link } from './contracts.ts'
 import { createConverger } from './converge.ts'
 import type { Converger } from './converge.ts'
+import { giveBackCode } from './give-back.ts'
 import { openJournal } from './journal/journal.ts'
 import { createLink } from './link/link.ts'
 import { selfCommand } from './self.ts'
@@ -29,6 +30,8 @@ import { openTerminals } from './services/terminal/index.ts'
 import { findTmux } from './services/terminal/tmux.ts'
 import { createStreams } from './streams.ts'
 
+/** By then it is connected, and its agent is under way. */
+const STARTED_MS = 2000
 const FLUSH_AT_END_MS = 2000
 /** The answer to the call that asked for it leaves first. */
 const UPGRADE_AFTER_MS = 300
@@ -53,6 +56,7 @@ export async function runMain(argv: readonly string[]): Promise<number> {
   process.on('SIGINT', () => end.resolve(0))
   process.on('unhandledRejection', (cause) => process.stderr.write(`unexpected: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`))
   const daemon = startDaemon({ boot, path, machineBoot: process.env[MACHINE_ENV] ?? 'unsupervised', end: end.resolve })
+  setTimeout(() => void giveBackCode(), STARTED_MS).unref()
   const code = await end.promise
   await daemon.close()
   return code
