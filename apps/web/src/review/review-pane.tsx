@@ -3,7 +3,8 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
-import { attempt, client, now, offlineSince, route } from '../state/session.ts'
+import { wake } from '../shell/actions.ts'
+import { now, offlineSince, route } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
 import { inert } from '../ui/inert.ts'
@@ -146,7 +147,7 @@ function Stale({ room, workspace }: { room: ReviewRoom; workspace: Workspace }) 
 
 function WakeOrRetry({ room, workspace }: { room: ReviewRoom; workspace: Workspace }) {
   const asleep = workspace.phase === 'sleeping' || workspace.phase === 'stopped'
-  if (asleep) return <button type="button" class="btn" onClick={() => void attempt(() => client.startWorkspace({ id: workspace.id }))}>Wake it</button>
+  if (asleep) return <button type="button" class="btn" onClick={() => void wake(workspace)}>Wake it</button>
   return <button type="button" class="btn" onClick={() => void room.read()}>Try again</button>
 }
 

@@ -4,9 +4,10 @@ import { useRef } from 'preact/hooks'
 import type { ComponentType } from 'preact'
 import type { Workspace, WorkspaceId } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
+import { stopTurn } from '../shell/actions.ts'
 import { speak, outbox, takeBack } from '../state/outbox.ts'
 import { phrases } from '../state/phrases.ts'
-import { attempt, client, offlineSince } from '../state/session.ts'
+import { offlineSince } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import { suggest } from '../state/suggest.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -48,7 +49,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
     sending.value = false
   }
   const steer = async () => {
-    await attempt(() => client.interrupt({ id }))
+    await stopTurn(workspace)
     await say(drafts.peek()[id] ?? '')
   }
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLTextAreaElement }) => {
@@ -83,7 +84,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
         />
         {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <button type="button" class="btn quiet steer" title="Stop the turn and say this now" onClick={() => void steer()}>Steer</button>}
         {busy && text.trim() === '' && workspaceCan('interrupt', workspace.phase)
-          ? <button type="button" class="icon go" aria-label="Stop the turn" onClick={() => void attempt(() => client.interrupt({ id }))}><Icon name="i-stop" /></button>
+          ? <button type="button" class="icon go" aria-label="Stop the turn" onClick={() => void stopTurn(workspace)}><Icon name="i-stop" /></button>
           : <button type="submit" class="icon go" disabled={!can || sending.value || text.trim() === ''} aria-label={busy ? 'Queue' : 'Send'}><Icon name="i-send" /></button>}
       </div>
     </form>

@@ -2,7 +2,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
-import { attempt, client, now, offlineSince } from '../state/session.ts'
+import { wake } from '../shell/actions.ts'
+import { now, offlineSince } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import type { PlanEntry } from '../state/stream-view.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -119,14 +120,13 @@ export function PlanEntries({ entries }: { entries: readonly PlanEntry[] }) {
 }
 
 function Failure({ workspace }: { workspace: Workspace }) {
-  const retry = () => void attempt(() => client.startWorkspace({ id: workspace.id }))
   const step = workspace.steps.find((candidate) => candidate.step === workspace.step)
   return (
     <section class="failure" aria-label="Why it failed">
       <h3><Icon name="i-x" /> {step ? `Failed: ${inert(step.title.toLowerCase())}` : 'Failed'}</h3>
       <pre class="out" tabIndex={0}>{inert(workspace.error?.message ?? '')}</pre>
       {workspace.error?.hint && <p>{inert(workspace.error.hint)}</p>}
-      {workspace.phase === 'failed' && <button type="button" class="btn" onClick={retry}>Try again</button>}
+      {workspace.phase === 'failed' && <button type="button" class="btn" onClick={() => void wake(workspace)}>Try again</button>}
     </section>
   )
 }

@@ -4,7 +4,7 @@ import type { EventBody, WorkspaceId } from '@berth/wire'
 import { client, now } from '../state/session.ts'
 import type { Writing } from '../state/stream.ts'
 import type { ToolCard } from '../state/stream-view.ts'
-import type { TestCount } from '../state/test-count.ts'
+import { testWords } from '../state/test-count.ts'
 import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { duration, elapsed, plural } from '../ui/words.ts'
@@ -77,7 +77,7 @@ function Result({ card, live }: { card: ToolCard; live: boolean }) {
   return (
     <span class="result">
       {card.diffs.length === 1 ? card.diffs.map((diff) => <Delta key={diff.path} added={diff.added} removed={diff.removed} />) : null}
-      {card.tests ? <Tests of={card.tests} /> : card.status === 'failed' || card.status === 'denied' ? card.status : null}
+      {card.tests ? <span class={card.tests.failed > 0 ? 'minus' : ''}>{testWords(card.tests)}</span> : card.status === 'failed' || card.status === 'denied' ? card.status : null}
       {live ? <Running since={card.at} /> : card.status === 'pending' ? 'waits' : card.durationMs !== null && card.diffs.length === 0 && card.status === 'completed' ? <span>{duration(card.durationMs)}</span> : null}
     </span>
   )
@@ -85,10 +85,6 @@ function Result({ card, live }: { card: ToolCard; live: boolean }) {
 
 function Running({ since }: { since: number }) {
   return <span>{elapsed(now.value - since)}</span>
-}
-
-function Tests({ of: { passed, failed } }: { of: TestCount }) {
-  return failed > 0 ? <span class="minus">{failed} of {passed + failed} failed</span> : <span>{passed} passed</span>
 }
 
 const READ_LINES = 400

@@ -1,6 +1,7 @@
 import type { WorkspaceId } from '@berth/wire'
 import { linkTo, pathTo } from '../state/session.ts'
 import type { TurnCard } from '../state/stream-view.ts'
+import { testWords } from '../state/test-count.ts'
 import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { shortNumber, duration, money, plural, timeOf } from '../ui/words.ts'
@@ -22,7 +23,7 @@ export function TurnEnd({ card, headline, number, workspaceId }: { card: TurnCar
         {card.message && card.outcome === 'error' && <p class="cause">{inert(card.message)}</p>}
         <p class="facts-row">
           {card.files > 0 && <span>{plural(card.files, 'file')} <Delta added={card.added} removed={card.removed} /></span>}
-          {card.tests && (card.tests.failed > 0 ? <span class="minus"><Icon name="i-x" />{card.tests.failed} of {card.tests.passed + card.tests.failed} failed</span> : <span class="plus"><Icon name="i-check" />{card.tests.passed} passed</span>)}
+          {card.tests && <span class={card.tests.failed > 0 ? 'minus' : 'plus'}><Icon name={card.tests.failed > 0 ? 'i-x' : 'i-check'} />{testWords(card.tests)}</span>}
           {card.durationMs !== null && <span>{duration(card.durationMs)}</span>}
           {card.costMicros !== null ? <span>{money(card.costMicros)}</span> : card.tokens > 0 ? <span>{shortNumber(card.tokens)} tokens</span> : null}
         </p>

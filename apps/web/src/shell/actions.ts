@@ -25,6 +25,10 @@ export async function wake(workspace: Workspace): Promise<void> {
   await change(() => client.startWorkspace({ id: workspace.id }))
 }
 
+export async function stopTurn({ id }: Workspace): Promise<void> {
+  await attempt(() => client.interrupt({ id }))
+}
+
 function pauseAll(): void {
   const awake = (workspaces.value ?? []).filter(canPause)
   void Promise.all(awake.map((workspace) => change(() => client.stopWorkspace({ id: workspace.id })))).then(() => say(`${awake.length} put to sleep`, () => { for (const workspace of awake) void wake(workspace) }))
@@ -49,7 +53,7 @@ const away = () => offlineSince.value !== null
 export function pauseActions(workspace: Workspace): Action[] {
   const busy = stateOf(workspace).name === 'working' || workspace.agentState === 'waiting'
   return [
-    { label: 'Stop the turn', icon: 'i-stop', off: away() || !busy || !workspaceCan('interrupt', workspace.phase), run: () => void attempt(() => client.interrupt({ id: workspace.id })) },
+    { label: 'Stop the turn', icon: 'i-stop', off: away() || !busy || !workspaceCan('interrupt', workspace.phase), run: () => void stopTurn(workspace) },
     canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', off: away(), run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: away() || !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
     { label: 'Pause all', icon: 'st-sleeping', off: away() || !(workspaces.value ?? []).some(canPause), run: pauseAll },
   ]

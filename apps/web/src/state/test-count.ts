@@ -1,6 +1,10 @@
 /** How many tests passed and failed, where the runner that printed the output is known. Pure. */
 export interface TestCount { readonly passed: number; readonly failed: number }
 
+export function testWords({ passed, failed }: TestCount): string {
+  return failed > 0 ? `${failed} of ${passed + failed} failed` : `${passed} passed`
+}
+
 /** Summaries stand at the end; more than this is not searched. */
 const TAIL = 8000
 

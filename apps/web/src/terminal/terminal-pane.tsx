@@ -7,7 +7,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import { useSignal, type Signal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
-import { attempt, client, offlineSince } from '../state/session.ts'
+import { wake } from '../shell/actions.ts'
+import { client, offlineSince } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
@@ -173,7 +174,7 @@ function Closed({ workspace, screen }: { workspace: Workspace; screen: Signal<Sc
       <div class="empty">
         <h1>{asleep ? 'The machine sleeps' : 'No terminal now'}</h1>
         <p>The terminal opens when the workspace runs.</p>
-        {asleep && <button type="button" class="btn main" onClick={() => void attempt(() => client.startWorkspace({ id: workspace.id }))}>Wake it</button>}
+        {asleep && <button type="button" class="btn main" onClick={() => void wake(workspace)}>Wake it</button>}
       </div>
     </div>
   )
