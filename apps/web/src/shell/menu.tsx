@@ -1,6 +1,6 @@
 /** A sheet of actions: under the thumb on a phone, beside the pointer on a wide screen. The browser's modal keeps the focus. */
 import { signal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useRef } from 'preact/hooks'
 import { Icon } from '../ui/icon.tsx'
 import { useModal } from '../ui/modal.ts'
 
@@ -17,10 +17,12 @@ export function MenuSheet() {
   const shown = menu.value
   /** The finger whose long press opened it is still down, and would let go on whatever lies under it now. */
   const touched = useRef(false)
-  useEffect(() => { touched.current = false }, [shown])
   useModal(box, shown)
   if (!shown) return null
-  const close = () => (menu.value = null)
+  const close = () => {
+    touched.current = false
+    menu.value = null
+  }
   return (
     <dialog
       ref={box} class="menu" aria-label={shown.title} onClose={() => { if (menu.peek() === shown) close() }} onClick={(event) => { if (event.target === box.current) close() }} onKeyDown={arrows}

@@ -2,13 +2,14 @@
 import { signal } from '@preact/signals'
 import { inert } from '../ui/inert.ts'
 
+const UNDO = 'Undo'
 const UNDO_MS = 5000
-interface Toast { readonly text: string; readonly undo: (() => void) | null; readonly label?: string }
+interface Toast { readonly text: string; readonly undo: (() => void) | null; readonly label: string }
 export const toast = signal<Toast | null>(null)
 let timer: ReturnType<typeof setTimeout> | undefined
 let pending: (() => void) | null = null
 
-export function say(text: string, undo: (() => void) | null = null, label = 'Undo'): void {
+export function say(text: string, undo: (() => void) | null = null, label = UNDO): void {
   flush()
   toast.value = { text, undo, label }
   clearTimeout(timer)
@@ -26,7 +27,7 @@ export function sayThenDo(text: string, work: () => void): void {
     work()
   }
   pending = act
-  toast.value = { text, undo: () => (pending = null) }
+  toast.value = { text, undo: () => (pending = null), label: UNDO }
   timer = setTimeout(act, UNDO_MS)
 }
 
@@ -48,7 +49,7 @@ export function Toasts() {
   }
   return (
     <div class="toasts" role="status">
-      {shown && <p class="toast"><span class="grow">{inert(shown.text)}</span>{shown.undo && <button type="button" class="btn quiet" onClick={undo}>{shown.label ?? 'Undo'}</button>}</p>}
+      {shown && <p class="toast"><span class="grow">{inert(shown.text)}</span>{shown.undo && <button type="button" class="btn quiet" onClick={undo}>{shown.label}</button>}</p>}
     </div>
   )
 }

@@ -83,7 +83,7 @@ export function startLive(): void {
     signedOut: () => client.listApprovals({}).then(() => false, (error: unknown) => error instanceof BerthError && error.code === 'unauthorized'),
   })
   socket.list()
-  for (const [id, { stream, users }] of streams) if (users > 0) socket.watch(id, stream.cursor(), { at: null })
+  for (const [id, { stream, users }] of streams) if (users > 0) socket.watch(id, stream.cursor())
   setInterval(() => (now.value = Date.now()), CLOCK_MS)
   addEventListener('popstate', () => (route.value = parseRoute(location.pathname)))
   document.addEventListener('visibilitychange', () => {

@@ -28,18 +28,12 @@ export function openOutbox(): void {
 /** A browser that keeps nothing holds it while the page is open. */
 let keeps = true
 function read(): readonly Unsent[] {
-  let text: string | null = null
   try {
-    text = localStorage.getItem(KEY)
+    if (keeps) return JSON.parse(localStorage.getItem(KEY) ?? '[]') as Unsent[]
   } catch {
     keeps = false
   }
-  if (!keeps) return outbox.value
-  try {
-    return JSON.parse(text ?? '[]') as Unsent[]
-  } catch {
-    return []
-  }
+  return outbox.value
 }
 
 /** What another tab wrote a moment ago is in it. */
@@ -70,7 +64,7 @@ export async function speak(workspaceId: WorkspaceId, text: string): Promise<boo
   // Behind those that wait, so that nothing overtakes.
   const waits = offlineSince.value !== null || outbox.value.some((other) => other.workspaceId === workspaceId && other.refusal === undefined)
   if (waits && outbox.value.length >= LIMIT) {
-    refused(new BerthError('too_many', `${LIMIT} messages wait for the server already`, { hint: 'this one stays where it is written; say it when they are sent' }))
+    refused(new BerthError('too_many', `${LIMIT} messages wait already`, { hint: 'send this one after them' }))
     return false
   }
   try {
