@@ -26,6 +26,7 @@ import type { Caller } from './credentials.ts'
 import { asBerthError, refusal } from './respond.ts'
 import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
+import { signedIn } from './signed-in.ts'
 
 export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps {
   serverInfo(): Promise<ServerInfo>
@@ -79,11 +80,7 @@ async function readable(request: Request): Promise<Request> {
 
 function routerOf(deps: ApiDeps) {
   const os = implement(api).$context<ApiContext>()
-  // The edge asks for a credential already; a route that the edge forgets still refuses here.
-  const signedIn = os.use(({ context, next }) => {
-    if (!context.caller) throw new BerthError('unauthorized', 'no valid credential')
-    return next({ context: { caller: context.caller } })
-  })
+  const known = os.use(signedIn)
   const now = () => deps.clock.now()
   return os.router({
     ...filesRouter(deps),
@@ -92,61 +89,61 @@ function routerOf(deps: ApiDeps) {
     ...previewsRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
-    server: signedIn.server.handler(() => deps.serverInfo()),
-    stopServer: signedIn.stopServer.handler(() => {
+    server: known.server.handler(() => deps.serverInfo()),
+    stopServer: known.stopServer.handler(() => {
       deps.requestStop()
       return { stopping: true as const }
     }),
-    releaseReaper: signedIn.releaseReaper.handler(async () => ({ released: await deps.store.installation.releaseReaper() })),
-    listProviders: signedIn.listProviders.handler(() => deps.providers.infos()),
+    releaseReaper: known.releaseReaper.handler(async () => ({ released: await deps.store.installation.releaseReaper() })),
+    listProviders: known.listProviders.handler(() => deps.providers.infos()),
 
-    createSignInLink: signedIn.createSignInLink.handler(async ({ input, context }) => {
+    createSignInLink: known.createSignInLink.handler(async ({ input, context }) => {
       const expiresAt = now() + deadlines.signInLink
       const code = await deps.store.access.issueSignInCode(context.caller.userId, expiresAt, now())
       return { url: `${deps.pageUrl}${SIGN_IN_PATH}?${new URLSearchParams({ code, next: input.next }).toString()}`, expiresAt }
     }),
-    listTokens: signedIn.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
-    revokeToken: signedIn.revokeToken.handler(async ({ input, context }) => {
+    listTokens: known.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
+    revokeToken: known.revokeToken.handler(async ({ input, context }) => {
       const revoked = await deps.store.access.revokeToken(input.id, context.caller.userId)
       deps.previews.changed()
       return { revoked }
     }),
 
-    createWorkspace: signedIn.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
-    listWorkspaces: signedIn.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true' }))),
-    getWorkspace: signedIn.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
-    startWorkspace: signedIn.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),
-    stopWorkspace: signedIn.stopWorkspace.handler(({ input }) => wish(deps, input.id, 'stopped')),
-    deleteWorkspace: signedIn.deleteWorkspace.handler(({ input }) => wish(deps, input.id, 'deleted')),
-    sourceReady: signedIn.sourceReady.handler(({ input }) => sourceReady(deps, input.id)),
-    sourceFailed: signedIn.sourceFailed.handler(({ input }) => sourceFailed(deps, input.id, input.message)),
-    setWeb: signedIn.setWeb.handler(({ input }) => setWeb(deps, input.id, input.on)),
-    keepAlive: signedIn.keepAlive.handler(({ input }) => keepAlive(deps, input.id, input.forMs)),
+    createWorkspace: known.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
+    listWorkspaces: known.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true' }))),
+    getWorkspace: known.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
+    startWorkspace: known.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),
+    stopWorkspace: known.stopWorkspace.handler(({ input }) => wish(deps, input.id, 'stopped')),
+    deleteWorkspace: known.deleteWorkspace.handler(({ input }) => wish(deps, input.id, 'deleted')),
+    sourceReady: known.sourceReady.handler(({ input }) => sourceReady(deps, input.id)),
+    sourceFailed: known.sourceFailed.handler(({ input }) => sourceFailed(deps, input.id, input.message)),
+    setWeb: known.setWeb.handler(({ input }) => setWeb(deps, input.id, input.on)),
+    keepAlive: known.keepAlive.handler(({ input }) => keepAlive(deps, input.id, input.forMs)),
 
-    listEvents: signedIn.listEvents.handler(async ({ input }) => {
+    listEvents: known.listEvents.handler(async ({ input }) => {
       await requireRecord(deps, input.id)
       const [events, tail] = await Promise.all([deps.store.events.read(input.id, input.after, input.limit), deps.store.events.tail(input.id)])
       return { events, tail }
     }),
-    sendMessage: signedIn.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId }, context.caller)),
-    interrupt: signedIn.interrupt.handler(({ input }) => interrupt(deps, input.id)),
+    sendMessage: known.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId }, context.caller)),
+    interrupt: known.interrupt.handler(({ input }) => interrupt(deps, input.id)),
 
-    listApprovals: signedIn.listApprovals.handler(async ({ input, context }) => approvalsShownTo(deps.store, context.caller, await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) }))),
-    getApproval: signedIn.getApproval.handler(({ input }) => getApproval(deps, input.id)),
-    decideApproval: signedIn.decideApproval.handler(({ input, context }) => decideApproval(deps, input, context.caller)),
+    listApprovals: known.listApprovals.handler(async ({ input, context }) => approvalsShownTo(deps.store, context.caller, await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) }))),
+    getApproval: known.getApproval.handler(({ input }) => getApproval(deps, input.id)),
+    decideApproval: known.decideApproval.handler(({ input, context }) => decideApproval(deps, input, context.caller)),
 
-    diff: signedIn.diff.handler(({ input }) => diff(deps, input.id)),
-    publish: signedIn.publish.handler(({ input }) => publish(deps, input.id)),
-    logs: signedIn.logs.handler(({ input }) => logs(deps, input.id, input.source)),
-    listTerminals: signedIn.listTerminals.handler(({ input }) => listTerminals(deps, input.id)),
+    diff: known.diff.handler(({ input }) => diff(deps, input.id)),
+    publish: known.publish.handler(({ input }) => publish(deps, input.id)),
+    logs: known.logs.handler(({ input }) => logs(deps, input.id, input.source)),
+    listTerminals: known.listTerminals.handler(({ input }) => listTerminals(deps, input.id)),
 
-    joinViewer: signedIn.joinViewer.handler(async ({ input, context }) => {
+    joinViewer: known.joinViewer.handler(async ({ input, context }) => {
       await requireRecord(deps, input.id)
       const viewerId = await deps.store.viewers.join({ workspaceId: input.id, userId: context.caller.userId, client: input.client }, now())
       return { viewerId, heartbeatMs: deadlines.viewerHeartbeat }
     }),
-    heartbeatViewer: signedIn.heartbeatViewer.handler(async ({ input }) => ({ ok: await deps.store.viewers.heartbeat(input.viewerId, input.input, now()) })),
-    leaveViewer: signedIn.leaveViewer.handler(async ({ input }) => {
+    heartbeatViewer: known.heartbeatViewer.handler(async ({ input }) => ({ ok: await deps.store.viewers.heartbeat(input.viewerId, input.input, now()) })),
+    leaveViewer: known.leaveViewer.handler(async ({ input }) => {
       await deps.store.viewers.leave(input.viewerId)
       return { ok: true }
     }),

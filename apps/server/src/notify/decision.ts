@@ -35,7 +35,7 @@ async function answerIn(request: Request): Promise<z.infer<typeof Body>> {
   if (request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() !== 'application/json') throw new BerthError('bad_request', 'the body is not JSON', { hint: 'send `content-type: application/json`' })
   const origin = request.headers.get('origin')
   const site = request.headers.get('sec-fetch-site')
-  if ((origin !== null && origin !== ownOrigin(request)) || (site !== null && site !== 'same-origin' && site !== 'none')) throw new BerthError('forbidden', 'the request comes from another site')
+  if ((origin !== null && origin !== ownOrigin(request)) || (site !== null && site !== 'same-origin' && site !== 'none')) throw new BerthError('forbidden', 'the request comes from another site', { hint: 'answer in Berth itself' })
   const body = Body.safeParse(parsed(new TextDecoder().decode(await readLimited(request, BODY_LIMIT))))
   if (!body.success) throw new BerthError('bad_request', 'the body is not {token}', { hint: 'send JSON {"token": "…"}' })
   return body.data

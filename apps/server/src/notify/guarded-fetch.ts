@@ -57,7 +57,7 @@ function privateAddress(): BerthError {
 
 async function resolved(resolve: (host: string) => Promise<readonly string[]>, host: string): Promise<readonly string[]> {
   const addresses = await resolve(host).catch((cause: unknown) => { throw new BerthError('network_unreachable', `${host} cannot be found`, { hint: 'check the address, and the network of the server', cause }) })
-  if (addresses.length === 0) throw new BerthError('network_unreachable', `${host} has no address`)
+  if (addresses.length === 0) throw new BerthError('network_unreachable', `${host} has no address`, { hint: 'check the address' })
   return addresses
 }
 
