@@ -12,6 +12,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fetchAgent, pinnedVersion, type AgentName } from './agents.ts'
 import { daemonFromProduct, daemonFromSource, type EmbeddedDaemon } from './daemon-build.ts'
+import { ensureSshServer } from './ssh-server.ts'
 import { hostTarget, type Target } from './targets.ts'
 
 /** The shape of core's ToolboxRef; this package may not import core. */
@@ -39,6 +40,9 @@ export function defaultToolboxDir(env: Readonly<Record<string, string | undefine
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'berth', 'toolbox')
 }
 
+/** Copying takes a fraction of it. */
+const SSH_PATIENCE_MS = 1500
+
 export function createToolbox(options: ToolboxOptions): Toolbox {
   const { dir, log } = options
   const flights = new Map<string, Promise<unknown>>()
@@ -58,7 +62,11 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
       const build = embedded === undefined
         ? () => daemonFromSource({ dir, log, entry: daemonEntry ?? defaultDaemonEntry() }, target, signal)
         : () => daemonFromProduct({ dir, log, embedded }, target, signal)
-      return { hostDir: dir, hash: await once(`daemon ${target}`, build) }
+      // A fetch goes on by itself: only who comes by ssh, to an image that has no sshd, ever waits for it.
+      const ssh = target === hostTarget() ? once('ssh server', () => ensureSshServer({ dir, log }, signal)) : null
+      const hash = await once(`daemon ${target}`, build)
+      await Promise.race([ssh, Bun.sleep(SSH_PATIENCE_MS)])
+      return { hostDir: dir, hash }
     },
     async ensureAgent({ agent, version, target = hostTarget(), onProgress = log }, signal) {
       const wanted = version ?? pinnedVersion(agent)
