@@ -19,6 +19,10 @@ export const Preview = z.object({
   listening: z.boolean(),
   process: z.string().nullable(),
   access: PreviewAccess,
+  /** The Host that the server sees. Absent from an older server, as the next one. */
+  hostHeader: z.enum(['preview', 'localhost']).optional(),
+  /** A visit starts the stopped workspace. */
+  wake: z.boolean().optional(),
   url: z.string(),
 })
 export type Preview = z.infer<typeof Preview>

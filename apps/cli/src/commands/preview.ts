@@ -31,14 +31,14 @@ export const preview = command({
     atMost(2, positionals, 'preview')
     if (!word) throw new BerthError('bad_request', 'which workspace?', { hint: 'berth preview <workspace> [port]' })
     if ([values.share, values.public, values.private].filter(Boolean).length > 1) throw new BerthError('bad_request', '--share, --public and --private exclude one another')
-    const { host, wake } = values
-    if (host !== undefined && host !== 'preview' && host !== 'localhost') throw new BerthError('bad_request', `--host is preview or localhost, not "${host}"`)
+    const { wake } = values
+    const hostHeader = hostFrom(values.host)
     if (wake !== undefined && wake !== 'on' && wake !== 'off') throw new BerthError('bad_request', `--wake is on or off, not "${wake}"`)
     const access: PreviewAccess | undefined = values.public === true ? 'public' : values.private === true ? 'private' : undefined
     const change = {
       ...(access === undefined ? {} : { access }), ...(values.label === undefined ? {} : { label: values.label }), ...(values.primary === true ? { primary: true } : {}),
-      ...(host === undefined ? {} : { hostHeader: host }), ...(wake === undefined ? {} : { wake: wake === 'on' }),
-    } as const
+      ...(hostHeader === undefined ? {} : { hostHeader }), ...(wake === undefined ? {} : { wake: wake === 'on' }),
+    }
     return { word, port: port === undefined ? undefined : parsePort(port, 'preview').port, change, share: values.share === true, open: values.open === true }
   },
   async run(context, { word, port: wanted, change, share, open }) {
@@ -56,6 +56,11 @@ export const preview = command({
     if (open) await openSignedIn(context, client, now)
   },
 })
+
+function hostFrom(word: string | undefined): Preview['hostHeader'] {
+  if (word === undefined || word === 'preview' || word === 'localhost') return word
+  throw new BerthError('bad_request', `--host is preview or localhost, not "${word}"`)
+}
 
 async function primaryOf(client: Client, workspace: Workspace, signal: AbortSignal): Promise<number> {
   const primary = (await previewsOf(client, workspace, signal)).find((candidate) => candidate.primary)

@@ -32,48 +32,108 @@ export interface ClientEvents {
 /** Read from the visitor and not yet taken. */
 const READ_AHEAD_BYTES = 256 * 1024
 
-export function createClientConnection(socket: Pick<Socket<unknown>, 'write' | 'end' | 'terminate' | 'pause' | 'resume' | 'timeout' | 'remoteAddress'>): { connection: ClientConnection; events: ClientEvents } {
-  const waiting: Buffer[] = []
+type ClientSocket = Pick<Socket<unknown>, 'write' | 'end' | 'terminate' | 'pause' | 'resume' | 'timeout' | 'remoteAddress'>
+
+export function createClientConnection(socket: ClientSocket): { connection: ClientConnection; events: ClientEvents } {
   const listeners = new Set<() => void>()
-  let held = 0
-  let paused = false
-  let ended = false
+  const incoming = createIncoming(socket)
+  const outgoing = createOutgoing(socket)
   let closed = false
-  let reader: { resolve(bytes: Buffer | null): void; reject(cause: unknown): void } | null = null
-  let unsent: Buffer | null = null
-  let drained = Promise.withResolvers<void>()
-  let finishing = false
-
-  const gone = (): Error => new Error('the visitor left')
-  const finish = (): void => {
-    if (closed) return
-    if (unsent === null) socket.end()
-    else finishing = true
-  }
-
   const connection: ClientConnection = {
     address: socket.remoteAddress.replace(/^::ffff:/, ''),
     get closed() { return closed },
-    read() {
-      const bytes = waiting.shift()
-      if (bytes !== undefined) {
-        held -= bytes.length
-        if (paused && held < READ_AHEAD_BYTES / 2) {
-          paused = false
-          socket.resume()
-        }
-        return Promise.resolve(bytes)
-      }
-      if (closed) return Promise.reject(gone())
-      if (ended) return Promise.resolve(null)
-      return new Promise((resolve, reject) => { reader = { resolve, reject } })
+    read: () => incoming.read(),
+    unread: (bytes) => incoming.unread(bytes),
+    write: (bytes) => (closed ? undefined : outgoing.write(bytes)),
+    idleLimit(seconds) { socket.timeout(seconds) },
+    end() { if (!closed) outgoing.end() },
+    destroy() { if (!closed) socket.terminate() },
+    onClose(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
-    unread(bytes) {
+  }
+  const events: ClientEvents = {
+    data: (bytes) => incoming.data(bytes),
+    drain: () => outgoing.drain(),
+    // In the middle of an answer it is a visitor who left: a browser's only way to say so.
+    end() { if (!incoming.end()) socket.terminate() },
+    close() {
+      if (closed) return
+      closed = true
+      outgoing.close()
+      incoming.close()
+      for (const listener of listeners) listener()
+      listeners.clear()
+    },
+    timeout() { socket.terminate() },
+  }
+  return { connection, events }
+}
+
+function createIncoming(socket: Pick<ClientSocket, 'pause' | 'resume'>) {
+  const waiting: Buffer[] = []
+  let held = 0
+  let paused = false
+  let over: 'no' | 'ended' | 'closed' = 'no'
+  let reader: PromiseWithResolvers<Buffer | null> | null = null
+  const give = (bytes: Buffer | null): boolean => {
+    if (reader === null) return false
+    reader.resolve(bytes)
+    reader = null
+    return true
+  }
+  return {
+    async read(): Promise<Buffer | null> {
+      const bytes = waiting.shift()
+      if (bytes === undefined) {
+        if (over === 'closed') throw new Error('the visitor left')
+        if (over === 'ended') return null
+        reader = Promise.withResolvers()
+        return reader.promise
+      }
+      held -= bytes.length
+      if (paused && held < READ_AHEAD_BYTES / 2) {
+        paused = false
+        socket.resume()
+      }
+      return bytes
+    },
+    unread(bytes: Buffer) {
       waiting.unshift(bytes)
       held += bytes.length
     },
-    write(bytes) {
-      if (closed || bytes.length === 0) return undefined
+    data(bytes: Uint8Array) {
+      const own = Buffer.from(bytes)
+      if (give(own)) return
+      waiting.push(own)
+      held += own.length
+      if (!paused && held > READ_AHEAD_BYTES) {
+        paused = true
+        socket.pause()
+      }
+    },
+    /** False: nobody waits for more, and now nobody will say anything. */
+    end(): boolean {
+      over = 'ended'
+      return give(null) || waiting.length > 0
+    },
+    close() {
+      over = 'closed'
+      waiting.length = 0
+      reader?.reject(new Error('the visitor left'))
+      reader = null
+    },
+  }
+}
+
+function createOutgoing(socket: Pick<ClientSocket, 'write' | 'end'>) {
+  let unsent: Buffer | null = null
+  let drained = Promise.withResolvers<void>()
+  let finishing = false
+  return {
+    write(bytes: Uint8Array): Promise<void> | undefined {
+      if (bytes.length === 0) return undefined
       if (unsent !== null) {
         unsent = Buffer.concat([unsent, bytes])
         return drained.promise
@@ -83,29 +143,6 @@ export function createClientConnection(socket: Pick<Socket<unknown>, 'write' | '
       unsent = Buffer.from(bytes.subarray(taken))
       drained = Promise.withResolvers()
       return drained.promise
-    },
-    idleLimit: (seconds) => void socket.timeout(seconds),
-    end: finish,
-    destroy() { if (!closed) socket.terminate() },
-    onClose(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-  }
-  const events: ClientEvents = {
-    data(bytes) {
-      const own = Buffer.from(bytes)
-      if (reader !== null) {
-        const { resolve } = reader
-        reader = null
-        return resolve(own)
-      }
-      waiting.push(own)
-      held += own.length
-      if (!paused && held > READ_AHEAD_BYTES) {
-        paused = true
-        socket.pause()
-      }
     },
     drain() {
       if (unsent === null) return
@@ -119,22 +156,12 @@ export function createClientConnection(socket: Pick<Socket<unknown>, 'write' | '
       if (finishing) socket.end()
     },
     end() {
-      ended = true
-      reader?.resolve(null)
-      reader = null
+      if (unsent === null) socket.end()
+      else finishing = true
     },
     close() {
-      if (closed) return
-      closed = true
       unsent = null
       drained.resolve()
-      reader?.reject(gone())
-      reader = null
-      waiting.length = 0
-      for (const listener of [...listeners]) listener()
-      listeners.clear()
     },
-    timeout() { socket.terminate() },
   }
-  return { connection, events }
 }

@@ -127,38 +127,47 @@ const unreadable = (place: Place, cause: unknown): BerthError => new BerthError(
 export const NOT_LISTENING = 'not-listening'
 const notListening = (place: Place, cause: unknown): BerthError => new BerthError('network_unreachable', `nothing listens on port ${place.port} yet`, { hint: 'start a server in the workspace', details: { reason: NOT_LISTENING, port: place.port }, cause })
 
-async function deliver({ visitor, head, place }: Exchange, { server, answer, upload }: Answered): Promise<boolean> {
-  const framing = framingOfResponse(answer, head.method)
-  const body = bodyOf(server, framing)
+interface Delivery { readonly first: Buffer; readonly chunks: boolean; readonly keep: boolean }
+
+/** How the answer is framed towards the visitor. */
+function deliveryOf({ head, place }: Exchange, answer: ResponseHead, { framing, uploaded }: { framing: Framing; uploaded: boolean }): Delivery {
   const chunks = (framing.by === 'chunks' || framing.by === 'close') && head.minor === 1
+  const known = framing.by === 'length' || framing.by === 'none'
   // A visitor of the first version learns the end by the close.
-  const keep = staysOpen(head) && upload.done && (chunks || framing.by === 'none' || framing.by === 'length')
+  const keep = staysOpen(head) && uploaded && (chunks || known)
+  const headers = toBrowser(answer, place)
   const length = valueOf(answer.headers, 'content-length')
-  const headers: [string, string][] = toBrowser(answer, place)
   if (chunks) headers.push(['transfer-encoding', 'chunked'])
   // Of HEAD and 304 it is what would have come.
-  else if (length !== null && (framing.by === 'length' || framing.by === 'none') && answer.status !== 204) headers.push(['content-length', length])
+  else if (length !== null && known && answer.status !== 204) headers.push(['content-length', length])
   if (!keep) headers.push(['connection', 'close'])
   else if (head.minor === 0) headers.push(['connection', 'keep-alive'])
-  let start: Buffer | null = encodeHead(`HTTP/1.1 ${answer.status} ${answer.reason}`, headers)
-  for (;;) {
-    // The first bytes go with the head when they are there; nobody waits for them with the head in hand.
-    if (start !== null && (framing.by === 'none' || !server.buffered)) {
-      await visitor.write(start)
-      start = null
-    }
-    const piece = await body()
-    if (piece === null) break
-    const out: Buffer = chunks ? asChunk(piece) : piece
-    await visitor.write(start === null ? out : Buffer.concat([start, out]))
-    start = null
+  return { first: encodeHead(`HTTP/1.1 ${answer.status} ${answer.reason}`, headers), chunks, keep }
+}
+
+async function deliver(at: Exchange, { server, answer, upload }: Answered): Promise<boolean> {
+  const { visitor, head } = at
+  const framing = framingOfResponse(answer, head.method)
+  const { first, chunks, keep } = deliveryOf(at, answer, { framing, uploaded: upload.done })
+  const body = bodyOf(server, framing)
+  // The first bytes go with the head when they are there; nobody waits for them with the head in hand.
+  let start = first
+  if (framing.by === 'none' || !server.buffered) {
+    await visitor.write(first)
+    start = NOTHING
+  }
+  for (let piece = await body(); piece !== null; piece = await body()) {
+    const out = chunks ? asChunk(piece) : piece
+    await visitor.write(start === NOTHING ? out : Buffer.concat([start, out]))
+    start = NOTHING
     if (visitor.closed) throw new BerthError('cancelled', 'the visitor left')
   }
-  if (start !== null || chunks) await visitor.write(Buffer.concat([start ?? Buffer.alloc(0), chunks ? LAST_CHUNK : Buffer.alloc(0)]))
+  await visitor.write(chunks ? Buffer.concat([start, LAST_CHUNK]) : start)
   if (upload.done && framing.by !== 'close' && staysOpen(answer)) server.release()
   else server.destroy()
   return keep && upload.done
 }
+const NOTHING: Buffer = Buffer.alloc(0)
 
 async function pipe(visitor: ClientConnection, server: ServerConnection, { place }: Exchange, answer: ResponseHead): Promise<boolean> {
   const kept = [...toBrowser(answer, place), ['connection', 'Upgrade'], ['upgrade', 'websocket']] as const

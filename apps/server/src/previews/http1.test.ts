@@ -5,9 +5,9 @@ import { endOfHead, framingOfRequest, framingOfResponse, HEAD_LIMIT_BYTES, HEADE
 
 /** Bytes that come in these pieces. */
 function source(...pieces: string[]): ByteSource & { rest(): Promise<string> } {
-  const waiting = pieces.map((piece) => Buffer.from(piece, 'latin1'))
+  const waiting: Buffer[] = pieces.map((piece) => Buffer.from(piece, 'latin1'))
   const self = {
-    read: async () => waiting.shift() ?? null,
+    read: async (): Promise<Buffer | null> => waiting.shift() ?? null,
     unread: (bytes: Buffer) => void waiting.unshift(bytes),
     rest: async () => Buffer.concat(waiting).toString('latin1'),
   }

@@ -74,26 +74,24 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     if (site === null) return { own: isNavigation(head) ? noSuchWorkspace() : refusalJson(new BerthError('not_found', 'there is no such workspace')) }
     if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head.target) }
     const admission = await visitors.admit(head, site)
-    if (admission.as === null) return { own: notAdmitted(head, site, admission.because) }
+    if (admission.as === null) return { own: notAdmitted(deps.pageUrl, { head, site }, admission.because) }
     const visit: Visit = { visitor, head, site }
     if (!deps.daemons.connected(site.workspaceId)) return { own: await away(visit, admission.as) }
     underWay.add(visit)
     try {
       return { kept: await exchange(connections, { visitor, head, workspaceId: site.workspaceId, place: { port: site.port, origin: site.origin, hostHeader: site.settings?.hostHeader ?? 'preview' } }) }
     } catch (thrown) {
-      const error = asBerthError(thrown, deps.log)
-      if (!isNavigation(head) || error.code === 'bad_request') return { own: refusalJson(error) }
-      if (error.code === 'daemon_unreachable') return { own: await away(visit, admission.as) }
-      return { own: error.details?.['reason'] === NOT_LISTENING ? notListening(site.workspace, site.port) : notAnswering(site.workspace, error) }
+      return { own: await failed(visit, admission.as, asBerthError(thrown, deps.log)) }
     } finally {
       underWay.delete(visit)
     }
   }
 
-  function notAdmitted(head: RequestHead, site: Site, because: 'unknown' | 'foreign'): Answer {
-    if (because === 'foreign') return refusalJson(new BerthError('forbidden', 'the request comes from another site', { hint: 'a private preview answers the pages of its own workspace' }))
-    if (isNavigation(head)) return redirect(toControl(deps.pageUrl, ENTER_PATH, `${site.origin}${head.target}`))
-    return refusalJson(new BerthError('unauthorized', 'this preview is private', { hint: `open ${site.origin} in a browser that is signed in, or use a share link` }))
+  async function failed(visit: Visit, as: 'session' | 'link' | 'public', error: BerthError): Promise<Answer> {
+    const { head, site } = visit
+    if (!isNavigation(head) || error.code === 'bad_request') return refusalJson(error)
+    if (error.code === 'daemon_unreachable') return away(visit, as)
+    return error.details?.['reason'] === NOT_LISTENING ? notListening(site.workspace, site.port) : notAnswering(site.workspace, error)
   }
 
   async function away({ head, site }: Visit, as: 'session' | 'link' | 'public'): Promise<Answer> {
@@ -147,6 +145,12 @@ export function createPreviews(deps: PreviewsDeps): Previews {
       connections.close()
     },
   }
+}
+
+function notAdmitted(pageUrl: string, { head, site }: Pick<Visit, 'head' | 'site'>, because: 'unknown' | 'foreign'): Answer {
+  if (because === 'foreign') return refusalJson(new BerthError('forbidden', 'the request comes from another site', { hint: 'a private preview answers the pages of its own workspace' }))
+  if (isNavigation(head)) return redirect(toControl(pageUrl, ENTER_PATH, `${site.origin}${head.target}`))
+  return refusalJson(new BerthError('unauthorized', 'this preview is private', { hint: `open ${site.origin} in a browser that is signed in, or use a share link` }))
 }
 
 function awayError({ workspace }: WorkspaceRecord, phase: string): BerthError {

@@ -1,6 +1,6 @@
 /** What a preview's place shows while there is no app to show. Readable without scripts; programs get JSON. */
-import { BerthError, HTTP_STATUS } from '@berth/wire'
-import type { WorkspacePhase } from '@berth/wire'
+import { HTTP_STATUS } from '@berth/wire'
+import type { BerthError, WorkspacePhase } from '@berth/wire'
 import { escapeHtml, plainPage } from '../http/signed-out-page.ts'
 import type { PlainPage } from '../http/signed-out-page.ts'
 import { SECURITY_HEADERS } from '../http/respond.ts'

@@ -132,7 +132,7 @@ export function createServerConnections(deps: { daemons: Pick<Daemons, 'openStre
       return connect(to, visitor)
     },
     close() {
-      for (const pool of pools.values()) for (const kept of pool.idle.values()) for (const entry of [...kept]) entry.dispose()
+      for (const pool of pools.values()) for (const kept of pool.idle.values()) while (kept[0] !== undefined) kept[0].dispose()
     },
   }
 }

@@ -20,7 +20,7 @@ export async function listPreviews(deps: PreviewDeps, id: WorkspaceId): Promise<
     const found = listening.find((known) => known.port === port)
     return {
       port, from: row === undefined ? 'found' : 'declared', label: row?.label ?? null, primary: row?.primary ?? false,
-      listening: found !== undefined, process: found?.process ?? null, access: row?.access ?? 'private',
+      listening: found !== undefined, process: found?.process ?? null, access: row?.access ?? 'private', hostHeader: row?.hostHeader ?? 'preview', wake: row?.wake ?? false,
       url: deps.previews.hosts.origin({ port, label: workspace.name }),
     }
   })

@@ -1,32 +1,38 @@
+import { useEffect } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
-import { client, now } from '../state/session.ts'
+import type { Preview } from '@berth/wire/previews'
+import { copy } from '../shell/copy.ts'
+import { client } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
-import { when } from '../rooms/words.ts'
-import { useEffect } from 'preact/hooks'
 import '../rooms/sheet.tsx'
+import { PreviewSheet } from './preview-sheet.tsx'
 import css from './files.css' with { type: 'text' }
 
 adoptStyle(css)
 
 const LOOK_AGAIN_MS = 5000
+export const ACCESS_WORDS: Readonly<Record<Preview['access'], string>> = { private: 'Only who is signed in', link: 'Who has the link', public: 'Everybody' }
 
-/** What listens in the workspace. */
+/** The ports of the workspace, and where to open them. */
 export function PreviewsPane({ workspace }: { workspace: Workspace }) {
-  const ports = useLoaded(workspace.id, (signal) => client.listPorts({ id: workspace.id }, signal))
+  const previews = useLoaded(workspace.id, (signal) => client.listPreviews({ id: workspace.id }, signal))
+  const chosen = useSignal<number | null>(null)
   useEffect(() => {
     const timer = setInterval(() => {
-      if (!document.hidden) ports.reload()
+      if (!document.hidden) previews.reload()
     }, LOOK_AGAIN_MS)
     return () => clearInterval(timer)
   }, [workspace.id])
-  const list = ports.value.value
+  const list = previews.value.value
+  const about = list?.find(({ port }) => port === chosen.value)
   return (
-    <div class="files">
-      <RefusalLine refusal={ports.refusal.value} onRetry={ports.reload} />
+    <div class="files previews">
+      <RefusalLine refusal={previews.refusal.value} onRetry={previews.reload} />
       {list?.length === 0 && (
         <div class="empty">
           <h1>Nothing listens yet</h1>
@@ -34,15 +40,26 @@ export function PreviewsPane({ workspace }: { workspace: Workspace }) {
         </div>
       )}
       <ul class="entries">
-        {list?.map((port) => (
-          <li key={port.port} class="port">
-            <Icon name="i-globe" />
-            <span class="grow"><b>:{port.port}</b> {port.process && inert(port.process)}<small>since {when(port.since, now.value)}</small></span>
-            {port.url === null ? <span class="meta">open inside</span> : <a class="btn" href={port.url} target="_blank" rel="noreferrer">Open</a>}
-          </li>
-        ))}
+        {list?.map((preview) => <PortRow key={preview.port} preview={preview} onMore={() => (chosen.value = preview.port)} />)}
       </ul>
-      {list !== null && list.length > 0 && list.every((port) => port.url === null) && <p class="about none">Opening a preview from here comes later, on an address of its own. Until then it can be reached inside the workspace, from its terminal.</p>}
+      {about && <PreviewSheet workspace={workspace} preview={about} onChange={previews.reload} onClose={() => (chosen.value = null)} />}
     </div>
+  )
+}
+
+function PortRow({ preview, onMore }: { preview: Preview; onMore: () => void }) {
+  const { port, label, process, listening, access, url } = preview
+  const state = [label, process, listening ? null : 'nothing listens'].filter((word): word is string => word !== null && word !== '')
+  return (
+    <li class="port">
+      <Icon name="i-globe" />
+      <span class="grow">
+        <b>:{port}</b> {state.length > 0 && inert(state.join(', '))}
+        <small class={access === 'public' ? 'warns' : ''}>{ACCESS_WORDS[access]}</small>
+      </span>
+      <button type="button" class="icon" aria-label={`Copy the address of port ${port}`} onClick={() => void copy(url)}><Icon name="i-read" /></button>
+      <button type="button" class="icon" aria-label={`More about port ${port}`} onClick={onMore}><Icon name="i-more" /></button>
+      <a class="btn" href={url} target="_blank" rel="noreferrer" aria-label={`Open port ${port}`}>Open</a>
+    </li>
   )
 }
