@@ -1,23 +1,23 @@
 /** Accept, reject, take back, and edit by hand: what `planMarks` decided, done on the two trees. */
 import { backwards, editHunk, inverted, isWhole, movesOf, patchOf, planMarks } from '@berth/core'
-import type { ChangedFile, ChangedHunk, Decided, Piece, Unit } from '@berth/core'
+import type { ChangedHunk, Decided, Piece, Unit } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { pack } from '@berth/wire/git-bytes'
 import type { MarkRequest, Review, TreeMove } from '@berth/wire/review'
 import type { ServiceDeps } from './deps.ts'
 import { applyQueue } from './review-queue.ts'
-import { readReviewState, TREE_WITHIN_MS, viewOfReading } from './review-reading.ts'
+import { contentOf, readReviewState, TREE_WITHIN_MS, viewOfReading } from './review-reading.ts'
 import type { Reading } from './review-reading.ts'
 
-export interface MarkContext { readonly id: WorkspaceId; readonly by: string; /** Content of a file in a tree somebody was shown; absent: not remembered. */ readonly seen: (tree: string, path: string) => string | undefined; readonly contentOf: (file: ChangedFile) => string }
+export interface MarkContext { readonly id: WorkspaceId; readonly by: string; /** Content of a file in a tree somebody was shown; absent: not remembered. */ readonly seen: (tree: string, path: string) => string | undefined }
 
 export async function markHunks(deps: ServiceDeps, context: MarkContext, request: MarkRequest): Promise<{ review: Review; gone: string[]; because: string | null }> {
   const { id, by } = context
   let state = await readReviewState(deps, id)
   const plan = planMarks({
     changes: state.changes, decided: state.stored.decided, marks: request.marks,
-    unchanged: (file) => request.tree === state.tree || context.seen(request.tree, file.path) === context.contentOf(file),
+    unchanged: (file) => request.tree === state.tree || context.seen(request.tree, file.path) === contentOf(file),
   })
   const gone = [...plan.gone]
   const now = deps.clock.now()

@@ -3,7 +3,6 @@
  * ends. `watch` looks for that end; what it waits for stands in the store.
  */
 import { placeComment, reviewMessage } from '@berth/core'
-import type { ChangedFile } from '@berth/core'
 import { BerthError, randomIds } from '@berth/wire'
 import type { PromptId, WorkspaceId } from '@berth/wire'
 import type { Checkpoint, MarkRequest, Review, ReviewComment } from '@berth/wire/review'
@@ -14,8 +13,9 @@ import type { CommitSuggestion } from './review-commit.ts'
 import { editByHand, markHunks } from './review-marks.ts'
 import type { MarkContext } from './review-marks.ts'
 import { applyQueue } from './review-queue.ts'
-import { contentOf, readReviewState, viewOfReading } from './review-reading.ts'
+import { readReviewState, viewOfReading } from './review-reading.ts'
 import { createTurnEnds } from './review-turn-ends.ts'
+import { createSeenTrees } from './review-seen-trees.ts'
 import { requireRecord } from './view.ts'
 import { requireCan } from './workspaces.ts'
 
@@ -34,20 +34,10 @@ export interface Reviews {
   stop(): Promise<void>
 }
 
-/** Trees that people look at, so that a whole file is decided only as they saw it. */
-const SEEN_TREES = 200
-
 export function createReviews(deps: ServiceDeps): Reviews {
   const alone = createAlone<WorkspaceId>()
-  const seen = new Map<string, Map<string, string>>()
-  const remember = (tree: string, files: readonly ChangedFile[]): void => {
-    const known = seen.get(tree) ?? new Map<string, string>()
-    for (const file of files) known.set(file.path, contentOf(file))
-    seen.delete(tree)
-    seen.set(tree, known)
-    for (const old of [...seen.keys()].slice(0, Math.max(0, seen.size - SEEN_TREES))) seen.delete(old)
-  }
-  const context = (id: WorkspaceId, by: string): MarkContext => ({ id, by, contentOf, seen: (tree, path) => seen.get(tree)?.get(path) })
+  const seen = createSeenTrees()
+  const context = (id: WorkspaceId, by: string): MarkContext => ({ id, by, seen: seen.contentOf })
   const turnEnds = createTurnEnds(deps, {
     ended: (id) => alone(id, async () => {
       await applyQueue(deps, id, { silent: false })
@@ -57,7 +47,7 @@ export function createReviews(deps: ServiceDeps): Reviews {
   })
   const read = async (id: WorkspaceId, only?: string): Promise<Review> => {
     const state = await readReviewState(deps, id, only)
-    remember(state.tree, state.changes.files)
+    seen.remember(state.tree, state.changes.files)
     return viewOfReading(state)
   }
   return {
