@@ -8,7 +8,7 @@ import { duration } from './words.ts'
 /** What `up --json` and `list --json` print: the stable fields first, the whole record after. */
 export function workspaceJson(workspace: Workspace, previews?: readonly Preview[]): Record<string, unknown> {
   const { id, name, phase, provider, webUrl, terminalUrl, ...rest } = workspace
-  return { id, name, phase, provider, webUrl, terminalUrl, ...(previews === undefined ? {} : { previews }), ...rest }
+  return { id, name, phase, provider, webUrl, terminalUrl, ssh: { command: `berth ssh ${name}`, host: `berth-${name}` }, ...(previews === undefined ? {} : { previews }), ...rest }
 }
 
 export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'agent error' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'bun:test'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ensureSshServer } from './ssh-server.ts'
 import { createToolbox, hasAvx2, hostTarget, TARGETS } from './index.ts'
 
 const signal = new AbortController().signal
@@ -28,14 +29,14 @@ describe('toolbox', () => {
     expect(refs[1]).toEqual(refs[0])
     const again = await open().ensureDaemon(undefined, signal)
     expect(again).toEqual(refs[0])
-    expect(lines).toHaveLength(1)
+    expect(lines.filter((line) => line.startsWith('building'))).toHaveLength(1)
     const run = Bun.spawnSync([join(dir, again.hash, 'berth-daemon'), 'supervise'])
     expect(run.stdout.toString()).toBe('up supervise true\n')
 
     await Bun.write(entry, `console.log('changed')\n`)
     const changed = await open().ensureDaemon(undefined, signal)
     expect(changed.hash).not.toBe(again.hash)
-    expect((await readdir(dir)).sort()).toEqual([again.hash, changed.hash, 'agents'].sort())
+    expect((await readdir(dir)).filter((name) => name !== 'ssh').sort()).toEqual([again.hash, changed.hash, 'agents'].sort())
   }, 60_000)
 
   it('is readable and executable by every user of the host', async () => {
@@ -58,6 +59,23 @@ describe('toolbox', () => {
     expect(ref).toEqual({ hostDir: dir, hash: 'abc' })
     expect(Bun.spawnSync([join(dir, 'abc', 'berth-daemon')]).stdout.toString()).toBe('hello\n')
     expect(await refusalOf(toolbox.ensureDaemon('linux-arm64', signal))).toMatchObject({ code: 'image_unsupported' })
+  })
+
+  it('brings an sshd that runs with nothing of its host but what was brought', async () => {
+    const { dir } = await fresh()
+    expect(await ensureSshServer({ dir, log: () => {} }, signal)).toBe(true)
+    const at = join(dir, 'ssh', 'current')
+    // A root with nothing else in it: what is missing would be missed.
+    const inside = Bun.spawnSync(['bwrap', '--unshare-all', '--ro-bind', await realpath(at), '/ssh', '--proc', '/proc', '--dev', '/dev', '/ssh/ld.so', '--library-path', '/ssh/lib', '/ssh/sshd', '-?'], { env: {} })
+    expect(inside.stderr.toString()).toContain('OpenSSH')
+    expect(((await stat(join(at, 'sshd'))).mode & 0o777).toString(8)).toBe('755')
+  }, 60_000)
+
+  it('goes on without an sshd where there is none to bring', async () => {
+    const { dir } = await fresh()
+    const lines: string[] = []
+    expect(await ensureSshServer({ dir, log: (line) => lines.push(line), hostSshd: join(dir, 'missing') }, signal)).toBe(false)
+    expect(lines.join()).toContain('no sshd for images without one')
   })
 
   it('leaves nothing behind when the build is refused', async () => {

@@ -62,10 +62,9 @@ export function createToolbox(options: ToolboxOptions): Toolbox {
       const build = embedded === undefined
         ? () => daemonFromSource({ dir, log, entry: daemonEntry ?? defaultDaemonEntry() }, target, signal)
         : () => daemonFromProduct({ dir, log, embedded }, target, signal)
-      // A fetch goes on by itself: only who comes by ssh, to an image that has no sshd, ever waits for it.
-      const ssh = target === hostTarget() ? once('ssh server', () => ensureSshServer({ dir, log }, signal)) : null
       const hash = await once(`daemon ${target}`, build)
-      await Promise.race([ssh, Bun.sleep(SSH_PATIENCE_MS)])
+      // A fetch goes on by itself: only who comes by ssh, to an image that has no sshd, ever misses it.
+      if (target === hostTarget()) await Promise.race([once('ssh server', () => ensureSshServer({ dir, log }, signal)), Bun.sleep(SSH_PATIENCE_MS)])
       return { hostDir: dir, hash }
     },
     async ensureAgent({ agent, version, target = hostTarget(), onProgress = log }, signal) {

@@ -2,6 +2,7 @@ import { BerthError } from '@berth/wire/error'
 import { command, one } from '../command.ts'
 import { hang } from '../io.ts'
 import { resolveWorkspace } from '../resolve.ts'
+import { refreshSsh } from '../refresh-ssh.ts'
 import { workspaceJson } from '../present.ts'
 
 export const deleteCommand = command({
@@ -17,7 +18,8 @@ export const deleteCommand = command({
   parse: ({ values, positionals }) => ({ word: one(positionals, 'workspace', 'delete'), yes: values.yes ?? false, wait: values['no-wait'] !== true }),
   async run(context, { word, yes, wait }) {
     const { io, signal } = context
-    const { client, endpoint } = await context.connect()
+    const connection = await context.connect()
+    const { client, endpoint } = connection
     const { id, name } = await resolveWorkspace(client, word, signal)
     if (!yes) {
       if (!io.interactive) throw new BerthError('bad_request', 'deleting needs a yes', { hint: `berth delete ${name} -y` })
@@ -30,6 +32,7 @@ export const deleteCommand = command({
       const { waitFor } = await import('../wait.ts')
       workspace = await waitFor({ client, endpoint, signal }, workspace, ({ phase }) => phase === 'deleted')
     }
+    await refreshSsh(context, connection)
     io.out(context.json ? JSON.stringify(workspaceJson(workspace)) : `${wait ? 'Deleted' : 'Deleting'} ${name}.`)
   },
 })

@@ -8,6 +8,9 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import('./list.ts')).list,
   attach: async () => (await import('./attach.ts')).attach,
   ssh: async () => (await import('./ssh.ts')).ssh,
+  'ssh-config': async () => (await import('./ssh-config.ts')).sshConfig,
+  forward: async () => (await import('./forward.ts')).forward,
+  open: async () => (await import('./open.ts')).open,
   ports: async () => (await import('./ports.ts')).ports,
   preview: async () => (await import('./preview.ts')).preview,
   web: async () => (await import('./web.ts')).web,
@@ -42,7 +45,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
 export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'delete', 'keep-alive']],
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
-  ['Looking in', ['attach', 'ssh', 'web', 'ports', 'preview', 'events', 'logs']],
+  ['Looking in', ['attach', 'ssh', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'pull', 'checkpoints', 'rewind']],
-  ['Setup', ['provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['ssh-config', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

@@ -4,6 +4,7 @@ import { command, none } from '../command.ts'
 import { table, visibleWidth, type Io, type Style } from '../io.ts'
 import { previewsOf } from '../previews.ts'
 import { stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
+import { refreshSsh } from '../refresh-ssh.ts'
 import { ago } from '../words.ts'
 
 export const list = command({
@@ -19,9 +20,12 @@ export const list = command({
     none(positionals, 'list')
     return { long: values.long ?? false, all: values.all ?? false }
   },
-  async run({ connect, io, json, signal }, { long, all }) {
-    const { client } = await connect()
+  async run(context, { long, all }) {
+    const { io, json, signal } = context
+    const connection = await context.connect()
+    const { client } = connection
     const workspaces = await client.listWorkspaces({ deleted: all ? 'true' : 'false' }, signal)
+    await refreshSsh(context, connection, workspaces)
     if (json) return io.out(JSON.stringify(await Promise.all(workspaces.map(async (workspace) => workspaceJson(workspace, await previewsOf(client, workspace, signal))))))
     if (workspaces.length === 0) return io.note('no workspaces yet; `berth up .` makes one of this directory')
     const sorted = workspaces.toSorted((a, b) => Number(b.needsYou > 0) - Number(a.needsYou > 0))

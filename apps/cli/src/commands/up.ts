@@ -5,6 +5,7 @@ import { command } from '../command.ts'
 import type { Connection, Context } from '../context.ts'
 import { openInBrowser } from '../open-in-browser.ts'
 import { declarePorts, parsePort } from '../previews.ts'
+import { refreshSsh } from '../refresh-ssh.ts'
 import { match } from '../resolve.ts'
 import { readSource, type Source } from '../source/source.ts'
 import { createFrom } from '../up/create.ts'
@@ -35,11 +36,15 @@ const options = {
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
   'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
   yes: { type: 'boolean', short: 'y', help: 'answer every question with yes' },
+  ide: { type: 'string', value: 'editor', help: 'open your editor on it: code, cursor, windsurf, zed, jetbrains or terminal' },
   'no-open': { type: 'boolean', help: 'do not open the browser' },
   'no-web': { type: 'boolean', help: 'no browser sees it, nobody is notified of it; see `berth web --help`' },
   wait: { type: 'string', value: 'duration', help: 'how long to wait for the agent (default 30m)' },
   'no-wait': { type: 'boolean', help: 'return when the workspace is made and the code is sent' },
 } as const
+
+/** As `ssh/editors.ts` has them, which only those load who want one. */
+const EDITORS = ['code', 'cursor', 'windsurf', 'zed', 'jetbrains', 'terminal']
 
 export const up = command({
   name: 'up',
@@ -53,6 +58,7 @@ export const up = command({
     const agent = agentFrom(values)
     const approvalMode = values.approvals ?? 'ask'
     if (approvalMode !== 'ask' && approvalMode !== 'auto' && approvalMode !== 'skip') throw new BerthError('bad_request', `there is no approval mode "${approvalMode}"`, { hint: 'ask, auto or skip' })
+    if (values.ide !== undefined && !EDITORS.includes(values.ide)) throw new BerthError('bad_request', `there is no editor "${values.ide}" here`, { hint: EDITORS.join(', ') })
     return {
       argument: positionals[0] ?? '.', ports: (values.port ?? []).map((text) => parsePort(text, '--port')), services: (values.service ?? []).map(parseService), values, agent, approvalMode,
       resources: resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }),
@@ -65,7 +71,7 @@ export const up = command({
     const login = await admit({ env: input.values.env ?? [], copyCredentials: input.values['copy-credentials'] ?? false }, context)
     const connection = await context.connect()
     const existing = await existingWorkspace(context, connection, source)
-    if (existing) return wake(context, connection, { id: existing, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })
+    if (existing) return wake(context, connection, { id: existing, ide: input.values.ide, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })
     const timeline = createTimeline(context.io, () => performance.now())
     try {
       const { values, agent, approvalMode, resources, autoStopMs } = input
@@ -79,6 +85,8 @@ export const up = command({
       })
       await declarePorts(connection.client, workspace.id, input.ports, context.signal)
       await showProgress(context, connection, { workspace, after: 0, wait: values['no-wait'] !== true, timeoutMs: input.timeoutMs, timeline })
+      await refreshSsh(context, connection)
+      if (values.ide !== undefined) return await openEditorOn(context, workspace.id, values.ide)
       if (!context.json && values['no-open'] !== true && values['no-web'] !== true && context.io.interactive) await openWorkspace(context, connection, workspace.webUrl)
     } finally {
       timeline.end()
@@ -112,13 +120,20 @@ async function existingWorkspace({ signal }: Context, { client }: Connection, so
   throw new BerthError('not_found', `"${source.word}" is no directory, no git url and no workspace`, { hint: '`berth list` shows workspaces; a repository needs its url: https://…, git@host:path' })
 }
 
-async function wake(context: Context, connection: Connection, start: { id: string; wait: boolean; timeoutMs: number }): Promise<void> {
+async function wake(context: Context, connection: Connection, start: { id: string; ide: string | undefined; wait: boolean; timeoutMs: number }): Promise<void> {
   const { client } = connection
   const workspaces = await client.listWorkspaces({}, context.signal)
   const before = workspaces.find(({ id }) => id === start.id)
   if (!before) throw new BerthError('not_found', 'the workspace is gone')
   const workspace = await client.startWorkspace({ id: before.id }, context.signal)
   await showProgress(context, connection, { workspace, after: before.tail, wait: start.wait, timeoutMs: start.timeoutMs })
+  if (start.ide !== undefined) await openEditorOn(context, before.id, start.ide)
+}
+
+/** What was asked for is printed already. */
+async function openEditorOn(context: Context, word: string, ide: string): Promise<void> {
+  const { openIn } = await import('../ssh/open-in.ts')
+  await openIn({ ...context, json: false, io: context.json ? { ...context.io, out: context.io.note } : context.io }, { word, start: false, ide })
 }
 
 async function openWorkspace(context: Context, { client }: Connection, webUrl: string): Promise<void> {

@@ -19,9 +19,11 @@ export interface Host {
   /** Null until the machine was asked. */
   readonly hostKey: string | null
   readonly generation: number | null
+  /** Which server it is of: null for this home's own, else a context's name, or `elsewhere` when only the environment says. */
+  readonly server: string | null
 }
 export type Hosts = Readonly<Record<string, Host>>
-type Scope = Pick<Context, 'home' | 'env'>
+type Scope = Pick<Context, 'home'>
 
 /** What machines have unless they say otherwise. */
 const UNASKED = { user: 'dev', workDir: '/workspace', hostKey: null, generation: null } as const
@@ -45,21 +47,36 @@ export async function writeHosts(scope: Scope, hosts: Hosts): Promise<void> {
   const sockets = await socketDir(at)
   await writeWhole(at.hosts, `${JSON.stringify(hosts, null, 1)}\n`)
   await writeWhole(at.knownHosts, knownHostLines(hosts))
-  await writeWhole(at.config, hostEntries(hosts, { scope, at, sockets }))
+  await writeWhole(at.config, hostEntries(hosts, { home: scope.home, at, sockets }))
 }
 
-/** The hosts of these workspaces and no others, with what was known of each. */
-export function hostsOf(workspaces: readonly Pick<Workspace, 'id' | 'name'>[], known: Hosts): Hosts {
-  return Object.fromEntries(workspaces.map(({ id, name }) => [id, { ...UNASKED, ...known[id], id, name }]))
+/** The hosts of these workspaces, with what was known of each; others of that server are gone, those of other servers stay. */
+export function hostsOf(workspaces: readonly Pick<Workspace, 'id' | 'name'>[], known: Hosts, server: string | null): Hosts {
+  const elsewhere = Object.values(known).filter((host) => host.server !== server)
+  const here = workspaces.map(({ id, name }) => ({ ...UNASKED, ...known[id], id, name, server }))
+  return Object.fromEntries([...elsewhere, ...here].map((host) => [host.id, host]))
+}
+
+/** As `connect` decides it, without asking anybody. */
+export function serverKey({ env }: Pick<Context, 'env'>, connection: { readonly local: boolean }): string | null {
+  if (connection.local) return null
+  const name = env['BERTH_URL'] ? '' : env['BERTH_CONTEXT']
+  return name || 'elsewhere'
+}
+
+/** Once somebody wanted them, entries come and go with the workspaces. What goes wrong here is not what was asked for. */
+export async function keepFresh(context: Context, connection: { readonly local: boolean }, workspaces: readonly Workspace[]): Promise<void> {
+  const known = await readHosts(context)
+  await writeHosts(context, hostsOf(workspaces.filter(({ phase }) => phase !== 'deleted'), known, serverKey(context, connection))).catch(() => {})
 }
 
 /** What the server says of a machine, held against what it said before. */
-export function pinned(known: Hosts, workspace: { readonly id: string; readonly name: string }, access: Output<'sshAccess'>): Hosts {
+export function pinned(known: Hosts, workspace: { readonly id: string; readonly name: string; readonly server: string | null }, access: Output<'sshAccess'>): Hosts {
   const before = known[workspace.id]
   // A line with a comment, or two spaces, is the same key.
   const hostKey = access.hostKey.split(' ').slice(0, 2).join(' ')
   if (before?.hostKey && before.hostKey !== hostKey && before.generation === access.generation) {
     throw new BerthError('conflict', `${workspace.name} shows another host key than before`, { hint: `nothing was sent to it; if you know why, \`berth ssh-config --forget ${workspace.name}\` accepts the new one` })
   }
-  return { ...known, [workspace.id]: { id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation } }
+  return { ...known, [workspace.id]: { id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation, server: workspace.server } }
 }

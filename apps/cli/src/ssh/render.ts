@@ -1,12 +1,12 @@
 /** OpenSSH's own files, made from what is known of the workspaces. */
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Context } from '../context.ts'
 import { selfCli } from '../self.ts'
 import type { Host, Hosts } from './hosts.ts'
 import type { SshHome } from './ssh-home.ts'
 
-export interface Rendering { readonly scope: Pick<Context, 'home' | 'env'>; readonly at: SshHome; readonly sockets: string | null }
+export interface Rendering { readonly home: string; readonly at: SshHome; readonly sockets: string | null }
 
 const HEAD = '# Written by berth, again and again: what you change here is lost. `berth ssh-config --remove` takes it away.\n'
 
@@ -21,8 +21,8 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
     'IdentityFile ' + quoted(escaped(at.key)), 'IdentitiesOnly yes', 'PreferredAuthentications publickey',
     'UserKnownHostsFile ' + quoted(escaped(at.knownHosts)), 'GlobalKnownHostsFile /dev/null', 'StrictHostKeyChecking yes', 'UpdateHostKeys no', 'CheckHostIP no',
     'ForwardAgent no', 'ForwardX11 no', 'Compression no',
-    // Bytes pass through several programs of one computer; with AES in the processor this one costs the least.
-    'Ciphers ^aes128-gcm@openssh.com',
+    // The bytes pass through several programs of one computer: where the processor does AES, this one costs the least.
+    ...(doesAes() ? ['Ciphers ^aes128-gcm@openssh.com'] : []),
     ...(sockets === null ? [] : ['ControlMaster auto', 'ControlPersist 10m', 'ControlPath ' + quoted(`${escaped(sockets)}/%h`)]),
   ]
   return [
@@ -30,6 +30,15 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
     ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`]), '']),
     `Host ${shown.map(hostOf).join(' ')}`, ...indented(shared), '',
   ].join('\n')
+}
+
+function doesAes(): boolean {
+  if (process.platform === 'darwin') return true
+  try {
+    return /^(?:flags|Features)\s*:.*\baes\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 export function knownHostLines(hosts: Hosts): string {
@@ -40,11 +49,11 @@ const hostOf = ({ name }: Host): string => `berth-${name}`
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
 
 /** Run by the person's shell, which ssh leads into it by `exec`. */
-function proxyCommand(host: Host, { scope: { home, env } }: Rendering): string {
+function proxyCommand(host: Host, { home }: Rendering): string {
   const settings = [
     ...(home === join(homedir(), '.berth') ? [] : [`BERTH_HOME=${home}`]),
-    // Of another server than this home's own; a token in the environment stays there.
-    ...(env['BERTH_CONTEXT'] ? [`BERTH_CONTEXT=${env['BERTH_CONTEXT']}`] : []),
+    // A server that only the environment names stays there, with its token.
+    ...(host.server === null || host.server === 'elsewhere' ? [] : [`BERTH_CONTEXT=${host.server}`]),
   ]
   const argv = [...(settings.length === 0 ? [] : ['env', ...settings]), ...selfCli(['ssh', '--stdio', host.id])]
   return escaped(argv.map(shellWord).join(' '))

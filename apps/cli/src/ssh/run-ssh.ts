@@ -1,6 +1,8 @@
 /** Runs OpenSSH's own client with everything set. */
-import type { Context } from '../context.ts'
-import { hostName, pinned, readHosts, writeHosts } from './hosts.ts'
+import type { Workspace } from '@berth/wire'
+import type { Connection, Context } from '../context.ts'
+import { hostName, pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
+import type { Host } from './hosts.ts'
 import { readyWorkspace } from './ready.ts'
 import { program, sshHome } from './ssh-home.ts'
 
@@ -8,9 +10,17 @@ export async function runSsh(context: Context, { word, rest, start }: { word: st
   const client = program('ssh')
   const connection = await context.connect()
   const workspace = await readyWorkspace(context, connection, { word, start })
-  const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
-  await writeHosts(context, pinned(await readHosts(context), workspace, access))
+  await meet(context, connection, workspace)
   const child = Bun.spawn([client, '-F', sshHome(context.home).config, hostName(workspace), ...rest], { stdio: ['inherit', 'inherit', 'inherit'] })
   // Ctrl-C reaches it by itself; it says how it ended.
   return await child.exited
+}
+
+/** Asks the machine who it is, and writes its entry. */
+export async function meet(context: Context, connection: Connection, workspace: Workspace): Promise<Host> {
+  const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
+  const hosts = pinned(await readHosts(context), { ...workspace, server: serverKey(context, connection) }, access)
+  await writeHosts(context, hosts)
+  // Just put there.
+  return hosts[workspace.id] as Host
 }

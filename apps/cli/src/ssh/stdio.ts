@@ -9,7 +9,7 @@ import { BerthError } from '@berth/wire/error'
 import { SSH_STREAM_PATH } from '@berth/wire/reach-paths'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { Connection, Context } from '../context.ts'
-import { pinned, readHosts, writeHosts } from './hosts.ts'
+import { pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import { reach, type Reached } from './reach-socket.ts'
 import { publicKeyOf, sshHome } from './ssh-home.ts'
 
@@ -60,7 +60,7 @@ async function connected(context: Context, wanted: Wanted, open: (endpoint: Addr
   for (;;) {
     try {
       const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
-      await writeHosts(context, pinned(await readHosts(context), workspace, access))
+      await writeHosts(context, pinned(await readHosts(context), { ...workspace, server: serverKey(context, connection) }, access))
       return await open(connection.endpoint, workspace.id)
     } catch (error) {
       if (!(error instanceof BerthError) || error.code !== 'daemon_unreachable' || performance.now() > until) throw error

@@ -101,7 +101,7 @@ function showConnect({ io }: Context, workspace: Workspace, previews: readonly P
   if (workspace.statusMessage) io.out(style.dim(cleanLine(workspace.statusMessage)))
   io.out('')
   io.out('Connect with')
-  const hints: [string, string][] = [[`berth attach ${name}`, 'its terminal'], [`berth web ${name}`, 'your browser'], [`berth send ${name} "…"`, 'say something to the agent'], [`berth approvals`, 'what it asks you'], [`berth pull ${name}`, 'the work, as a branch']]
+  const hints: [string, string][] = [[`berth attach ${name}`, 'its terminal'], [`berth ssh ${name}`, 'a shell of yours'], [`berth open ${name} --ide code`, 'your editor'], [`berth web ${name}`, 'your browser'], [`berth send ${name} "…"`, 'say something to the agent'], [`berth approvals`, 'what it asks you'], [`berth pull ${name}`, 'the work, as a branch']]
   const width = Math.max(...hints.map(([words]) => words.length))
   for (const [words, about] of hints) io.out(`  ${words.padEnd(width)}  ${style.dim(about)}`)
   if (previews.length === 0) return

@@ -1,0 +1,103 @@
+/** Listens here; each connection goes over the server to a port on the machine's loopback. */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import { PORT_STREAM_PATH } from '@berth/wire/reach-paths'
+import { cleanLine } from '../clean.ts'
+import type { Connection, Context } from '../context.ts'
+import { reach } from './reach-socket.ts'
+import { readyWorkspace } from './ready.ts'
+
+interface Port { readonly local: number; readonly remote: number }
+interface Forwarding { readonly context: Context; endpoint(): Promise<Connection['endpoint']>; again(): void; readonly id: WorkspaceId }
+
+/** Of one port; the link of a machine carries fewer streams than this in all. */
+const CONNECTION_LIMIT = 256
+
+export async function forwardPorts(context: Context, { word, start, ports }: { word: string; start: boolean; ports: readonly Port[] }): Promise<void> {
+  const { io, json, signal } = context
+  const first = await context.connect()
+  const { id, name } = await readyWorkspace(context, first, { word, start })
+  const forwarding = { context, id, ...addressOf(context, first) }
+  const servers: Server[] = []
+  const sockets = new Set<Socket>()
+  try {
+    const shown: { local: number; remote: number; address: string }[] = []
+    for (const port of ports) {
+      const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        void carry(forwarding, port, socket)
+      })
+      server.maxConnections = CONNECTION_LIMIT
+      servers.push(server)
+      const local = await listen(server, port)
+      shown.push({ local, remote: port.remote, address: `127.0.0.1:${local}` })
+    }
+    if (json) io.out(JSON.stringify(shown))
+    else for (const { address, remote } of shown) io.out(`${address} is ${name}:${remote}`)
+    io.note(io.noteStyle.dim('Ctrl-C ends it'))
+    if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  } finally {
+    for (const server of servers) server.close()
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+/** The server may have come back at another address: who was refused asks anew. */
+function addressOf(context: Context, first: Connection): Pick<Forwarding, 'endpoint' | 'again'> {
+  let current: Promise<Connection> = Promise.resolve(first)
+  return {
+    endpoint: async () => (await current).endpoint,
+    again: () => { current = import('../server-process/connect.ts').then(({ connect }) => connect(context)) },
+  }
+}
+
+async function listen(server: Server, { local }: Port): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(cause.code === 'EADDRINUSE' || cause.code === 'EACCES'
+      ? new BerthError('port_taken', `127.0.0.1:${local} cannot be had here`, { hint: `choose another one: ${local === 0 ? '' : `1${String(local).padStart(4, '0')}`.slice(-5)}:<port>, or 0:<port> for any`, cause }) : cause))
+    server.listen(local, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : local
+}
+
+async function carry(at: Forwarding, { remote }: Port, socket: Socket): Promise<void> {
+  // Its end is seen by the loop below, or by who writes to it.
+  socket.on('error', () => socket.destroy())
+  const sink = {
+    write: (bytes: Uint8Array) => new Promise<void>((resolve, reject) => { socket.write(bytes, (error) => (error ? reject(error) : resolve())) }),
+    end: () => new Promise<void>((resolve) => { socket.end(() => resolve()) }),
+  }
+  try {
+    const { pipe, ended } = await open(at, remote, sink)
+    socket.once('close', () => pipe.close(1000, 'the client is gone'))
+    const sending = (async () => {
+      for await (const chunk of socket) await pipe.send(chunk as Buffer)
+      pipe.end()
+    })()
+    sending.catch(() => {})
+    const { code, reason } = await ended
+    if (code !== 1000) say(at, remote, reason || `code ${code}`)
+  } catch (error) {
+    say(at, remote, error instanceof Error ? error.message : String(error))
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function open(at: Forwarding, remote: number, sink: Parameters<typeof reach>[2]): ReturnType<typeof reach> {
+  const path = PORT_STREAM_PATH(at.id, remote)
+  try {
+    return await reach(await at.endpoint(), path, sink)
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== 'server_unreachable') throw error
+    at.again()
+    return reach(await at.endpoint(), path, sink)
+  }
+}
+
+function say({ context: { io } }: Forwarding, remote: number, what: string): void {
+  io.note(`${io.noteStyle.yellow('⚠')} ${remote}: ${cleanLine(what, 200)}`)
+}
