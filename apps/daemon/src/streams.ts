@@ -4,6 +4,7 @@ import type { StreamOpen } from '@berth/wire/daemon'
 import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
 import { serveUploadStream } from './services/files/upload.ts'
 import { serveTcpStream } from './services/ports/tcp.ts'
+import { serveRunStream } from './services/run/run-stream.ts'
 import type { Ssh } from './services/ssh/index.ts'
 import { serveTerminalStream } from './services/terminal/stream.ts'
 
@@ -27,6 +28,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Byte
       case 'tcp': return serveTcpStream(open.port, { ...stream, onBytes: deps.previewTraffic })
       case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
       case 'ssh': return deps.ssh.serve(open.authorizedKey, { ...stream, onInput: deps.humanInput })
+      case 'run': return serveRunStream({ asAgent: deps.asAgent, workDir: deps.workDir }, { ...stream, onInput: deps.humanInput })
       case 'http': return stream.abort('this machine serves no http')
     }
   }

@@ -11,6 +11,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   'ssh-config': async () => (await import('./ssh-config.ts')).sshConfig,
   forward: async () => (await import('./forward.ts')).forward,
   open: async () => (await import('./open.ts')).open,
+  run: async () => (await import('./run.ts')).run,
   ports: async () => (await import('./ports.ts')).ports,
   preview: async () => (await import('./preview.ts')).preview,
   web: async () => (await import('./web.ts')).web,
@@ -45,7 +46,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
 export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'delete', 'keep-alive']],
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
-  ['Looking in', ['attach', 'ssh', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
+  ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'pull', 'checkpoints', 'rewind']],
   ['Setup', ['ssh-config', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

@@ -11,6 +11,7 @@ import { arriving } from '../services/arriving.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { upload } from '../services/files.ts'
 import { openReach } from '../services/reach.ts'
+import { openRun } from '../services/run.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
@@ -60,6 +61,7 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ssh/stream?key=c3NoLWVkMjU1MTkgQUFBQQ` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ports/3000/stream` },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/run/stream` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads` },
   { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack' },
@@ -101,7 +103,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   const toPreview = deps.previews.onControl(request, caller)
   if (toPreview !== null) return toPreview
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
-  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
+  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|run/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
@@ -140,7 +142,7 @@ async function besideContract({ deps, request, url, server }: Routed, at: { id: 
 
 /** ssh and ports. The workspace is asked after first: a client whose upgrade fails asks again without one to read why. */
 async function reachIn({ deps, request, url, server }: Pick<Routed, 'deps' | 'request' | 'url' | 'server'>, at: { id: WorkspaceId; what: string }): Promise<Response | undefined> {
-  const stream = await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
+  const stream = at.what === 'run/stream' ? await openRun(deps, at.id) : await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
   const pipe = createPipe(stream)
   if (server.upgrade(request, { data: pipe })) return undefined
   pipe.closed()
