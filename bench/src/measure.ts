@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { BerthError } from '@berth/wire/error'
 
-export type Unit = 'ms' | 'MB/s' | 'MB' | 'kB' | 'events/s'
+export type Unit = 'ms' | 'MB/s' | 'MB' | 'kB' | 'events/s' | 'requests/CPU-s'
 /** Bounds of the value and of value / floor; all that are given must hold. */
 export interface Goal { readonly valueAtMost?: number; readonly valueAtLeast?: number; readonly ratioAtMost?: number; readonly ratioAtLeast?: number }
 export interface Figure {

@@ -1,0 +1,154 @@
+/**
+ * A dev server through a preview. Requests are counted against the processor time of everything between the browser and
+ * the dev server: our server and the workspace's daemon, against an nginx that proxies the same dev server with kept
+ * connections. A large answer is timed against the bare mux.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import { descendants, MB, RUNS, sideBySide, spread, within } from './measure.ts'
+import type { Bench } from './measure.ts'
+import { bulkThroughMux } from './mux.ts'
+import { startProduct } from './product.ts'
+import type { Product } from './product.ts'
+import { bringUp, plainOn } from './workspace.ts'
+
+const REQUESTS = 12_000
+const CONNECTIONS = 24
+const LARGE = 256 * MB
+const RUN_MS = 60_000
+const TICKS_PER_SECOND = 100
+
+interface Proxy { readonly port: number; readonly host: string; readonly cookie: string; /** Whose processor time counts. */ pids(): number[] }
+
+export const preview: Bench = {
+  name: 'preview',
+  summary: 'requests for the processor time, against nginx on the same dev server, and a large answer against the bare mux',
+  async *run({ signal }) {
+    const origin = await startPeer('preview-origin', [String(LARGE)])
+    const product = startProduct()
+    const nginx = await startNginx(origin.port)
+    try {
+      const ours = await startPreview(product, origin.port)
+      const perSecond = async (proxy: Proxy): Promise<number> => {
+        const before = cpuSeconds(proxy.pids())
+        await load(proxy, [String(REQUESTS), String(CONNECTIONS)])
+        return REQUESTS / (cpuSeconds(proxy.pids()) - before)
+      }
+      const requests = await sideBySide(signal, () => perSecond(ours), () => perSecond(nginx))
+      yield {
+        name: 'preview-requests', value: requests.value, unit: 'requests/CPU-s', floor: requests.floor, goal: { ratioAtLeast: 0.5 },
+        detail: `1 KB answers, ${CONNECTIONS} connections, server and daemon together; floor: nginx with one worker and kept connections to the same dev server; ${spread(requests.values, 'requests/CPU-s')}`,
+      }
+      const rate = async (): Promise<number> => LARGE / MB / ((await load(ours, ['large'])) / 1000)
+      const bytes = await sideBySide(signal, rate, bulkThroughMux)
+      yield {
+        name: 'preview-streaming', value: bytes.value, unit: 'MB/s', floor: bytes.floor, goal: { ratioAtLeast: 0.8 },
+        detail: `one answer of ${LARGE / MB} MB from dev server to client; floor: one stream of the bare mux on a WebSocket; ${RUNS} runs, ${spread(bytes.values, 'MB/s')}`,
+      }
+    } finally {
+      await nginx.close()
+      await product.close()
+      await origin.close()
+    }
+  },
+}
+
+/** Without a wall around it, so that both proxies ask one and the same dev server. */
+async function startPreview(product: Product, port: number): Promise<Proxy> {
+  mkdirSync(join(product.home, 'providers'), { recursive: true })
+  writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
+  const { id, name } = await bringUp(product, 'bench', plainOn('sleep 100000'))
+  const { share: { url } } = await product.json<{ share: { url: string } }>(['preview', id, String(port), '--share'])
+  const { host, pathname, search, port: previewPort } = new URL(url)
+  const entered = await fetch(`http://127.0.0.1:${previewPort}${pathname}${search}`, { headers: { host }, redirect: 'manual' })
+  const cookie = entered.headers.get('set-cookie')?.split(';')[0]
+  if (cookie === undefined) throw new BerthError('internal', `the preview of ${name} let nobody in: ${entered.status}`)
+  const pids = [product.server().pid, daemonOf(id)]
+  return { port: Number(previewPort), host, cookie, pids: () => pids }
+}
+
+function daemonOf(id: WorkspaceId): number {
+  for (const pid of new Bun.Glob('[0-9]*').scanSync({ cwd: '/proc', onlyFiles: false })) {
+    const words = read(`/proc/${pid}/cmdline`).split('\0')
+    if (words[0]?.endsWith('/berth-daemon') && words[1] === 'run' && read(`/proc/${pid}/environ`).includes(`/${id}/`)) return Number(pid)
+  }
+  throw new BerthError('not_found', `no daemon of ${id} is among this host's processes`, { hint: 'needs Linux' })
+}
+
+function cpuSeconds(pids: readonly number[]): number {
+  let ticks = 0
+  for (const pid of pids) {
+    const stat = read(`/proc/${pid}/stat`)
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    ticks += Number(fields[11]) + Number(fields[12])
+  }
+  return ticks / TICKS_PER_SECOND
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+async function startNginx(origin: number): Promise<Proxy & { close(): Promise<void> }> {
+  const program = process.env['BERTH_BENCH_NGINX'] ?? Bun.which('nginx', { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` })
+  if (program === null) throw new BerthError('unsupported', 'nginx is not here, and it is what previews are measured against', { hint: 'install the package `nginx`, or set BERTH_BENCH_NGINX to its path' })
+  const dir = mkdtempSync(join(tmpdir(), 'berth-nginx-'))
+  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const { port } = probe
+  probe.stop(true)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join(' ')
+  writeFileSync(join(dir, 'nginx.conf'), `daemon off; ${process.getuid?.() === 0 ? 'user root; ' : ''}worker_processes 1; pid ${dir}/pid; error_log stderr error;
+events { worker_connections 1024; }
+http { access_log off; ${temporary} keepalive_requests 1000000;
+  upstream origin { server 127.0.0.1:${origin}; keepalive 64; keepalive_requests 1000000; }
+  server { listen 127.0.0.1:${port}; location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; } } }
+`)
+  const child = Bun.spawn([program, '-e', 'stderr', '-p', dir, '-c', join(dir, 'nginx.conf')], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
+  const close = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await child.exited
+    rmSync(dir, { recursive: true, force: true })
+  }
+  try {
+    await within(RUN_MS, 'nginx', answering(port))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { port, host: `127.0.0.1:${port}`, cookie: '', pids: () => descendants(child.pid), close }
+}
+
+async function answering(port: number): Promise<void> {
+  while (!(await fetch(`http://127.0.0.1:${port}/small`).then(({ ok }) => ok, () => false))) await Bun.sleep(50)
+}
+
+async function load({ port, host, cookie }: Proxy, words: readonly string[]): Promise<number> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'peers/preview-load.ts'), String(port), host, cookie, ...words], { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  try {
+    const [out, err, code] = await within(RUN_MS, 'the answers', Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]))
+    if (code !== 0) throw new BerthError('internal', `asking ended with ${code}: ${err.slice(0, 500)}`)
+    return (JSON.parse(out) as { ms: number }).ms
+  } finally {
+    child.kill('SIGKILL')
+    await child.exited
+  }
+}
+
+async function startPeer(name: string, words: readonly string[]): Promise<{ port: number; close(): Promise<void> }> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, `peers/${name}.ts`), ...words], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
+  const first = await child.stdout.getReader().read()
+  return {
+    port: Number(new TextDecoder().decode(first.value).trim()),
+    async close() {
+      child.kill('SIGKILL')
+      await child.exited
+    },
+  }
+}
