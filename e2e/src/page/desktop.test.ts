@@ -18,7 +18,7 @@ const palette = () => desk.getByRole('dialog', { name: 'Search and commands' })
 const keys = async (...pressed: string[]) => { for (const key of pressed) await desk.keyboard.press(key) }
 const room = (name: string) => desk.getByRole('region', { name, exact: true })
 const waiting = async (workspace: Workspace) => (await world.workspace(workspace.id)).needsYou
-const decided = async (workspace: Workspace) => ((await (await world.product.fetch(`/api/v1/approvals?workspace=${workspace.id}&all=true`)).json()) as Approval[]).map(({ decision }) => decision?.behavior ?? null)
+const decided = async (workspace: Workspace) => (await world.ask<Approval[]>('GET', `/approvals?workspace=${workspace.id}&all=true`)).map(({ decision }) => decision?.behavior ?? null)
 
 beforeAll(async () => {
   if (CHROMIUM === null) return
@@ -217,6 +217,25 @@ test('previews-list: what listens in the workspace is listed, and goes when it e
   await room('Preview').getByText(':8123').waitFor({ timeout: 30_000 })
   await room('Preview').getByText('Nothing listens yet').waitFor({ timeout: 60_000 })
 }, 120_000)
+
+test('previews-access: a port is made public with a warning, gets a link, and is private again', async () => {
+  await world.product.cli(['preview', 'served', '8200', '--label', 'web'])
+  await desk.goto(world.at(await world.product.json<Workspace[]>(['list']).then((list) => list.find(({ name }) => name === 'served') ?? demo), 'preview'))
+  const row = room('Preview').locator('.port').filter({ hasText: ':8200' })
+  await row.getByText('web, nothing listens').waitFor()
+  expect(await row.getByRole('link', { name: 'Open port 8200' }).getAttribute('href')).toMatch(/^http:\/\/8200--served\.localhost:\d+$/)
+  await row.getByRole('button', { name: 'More about port 8200' }).click()
+  const sheet = desk.getByRole('dialog', { name: 'Port 8200' })
+  await sheet.getByRole('button', { name: 'Public' }).click()
+  await sheet.getByText('Everybody who knows the address opens it, without signing in').waitFor()
+  await sheet.getByRole('button', { name: 'Private' }).click()
+  await sheet.getByText('Only browsers that are signed in here open it.').waitFor()
+  await sheet.getByRole('button', { name: 'Make a link to share' }).click()
+  await sheet.getByText(/\.berth\/share\?token=berthshare_/).waitFor()
+  await sheet.getByRole('button', { name: 'Make a new link' }).waitFor()
+  await sheet.getByRole('button', { name: 'Close' }).click()
+  await row.getByText('Who has the link').waitFor()
+}, 60_000)
 
 test('nothing that was shown made the browser complain', () => {
   expect(world.complaints).toEqual([])
