@@ -3,12 +3,14 @@ import type { RefObject } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { WorkspaceId } from '@berth/wire'
+import type { FileEntry } from '@berth/wire/files'
 import { BerthError } from '@berth/wire/error'
 import { request } from '@berth/client'
 import { API_PREFIX } from '@berth/wire/routes'
 import { client, endpoint } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
+import { mentionWords } from '../files/mention.ts'
 import { mention } from './composer.tsx'
 
 export interface HelpProps { readonly workspaceId: WorkspaceId; readonly text: string; set(text: string): void; readonly field: RefObject<HTMLTextAreaElement | null>; readonly files: readonly File[]; taken(): void }
@@ -72,9 +74,13 @@ function Choices({ workspaceId, text, set, field }: HelpProps) {
   )
 }
 
+export function fileChoice({ path, kind }: Pick<FileEntry, 'path' | 'kind'>): Choice {
+  return { insert: mentionWords({ path }), label: path, detail: kind === 'file' ? '' : kind }
+}
+
 async function findFiles(id: WorkspaceId, query: string, signal: AbortSignal): Promise<Choice[]> {
   const { entries } = await client.listFiles({ id, ...(query === '' ? {} : { query }), limit: CHOICES * 2 }, signal)
-  return entries.filter(({ kind }) => kind === 'file' || query !== '').slice(0, CHOICES).map(({ path, kind }) => ({ insert: `@${path}`, label: path, detail: kind === 'file' ? '' : kind }))
+  return entries.filter(({ kind }) => kind === 'file' || query !== '').slice(0, CHOICES).map(fileChoice)
 }
 
 const commands = new Map<WorkspaceId, ReturnType<typeof client.listCommands>>()

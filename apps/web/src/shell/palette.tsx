@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { ordered } from '../inbox/order.ts'
-import { mention } from '../session/composer.tsx'
+import { mention } from '../files/mention.ts'
 import { client, go, pathTo, route, workspaceOf, workspaces } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
@@ -31,7 +31,7 @@ export function Palette() {
     if (here.at !== 'workspace' || query.length < 2) return void (files.value = [])
     const stop = new AbortController()
     client.listFiles({ id: here.id, query, limit: FILES }, stop.signal)
-      .then(({ entries }) => (files.value = entries.map(({ path }) => ({ group: 'Files', icon: 'i-read', label: path, detail: 'mention', run: () => mention(here.id, `@${path} `) }))), () => { if (!stop.signal.aborted) files.value = [] })
+      .then(({ entries }) => (files.value = entries.map(({ path }) => ({ group: 'Files', icon: 'i-read', label: path, detail: 'mention', run: () => mention(here.id, { path }) }))), () => { if (!stop.signal.aborted) files.value = [] })
     return () => stop.abort()
   }, [query])
   const sign = /^[>@/]/.exec(text.value)?.[0]
