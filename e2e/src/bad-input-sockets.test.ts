@@ -14,7 +14,7 @@ import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import { flood, garbageChunk, GARBAGE_BYTES } from './garbage.ts'
 import { takeInventory, type Inventory } from './inventory.ts'
 import { eventually, startProduct, TOOLBOX, type Product } from './product.ts'
-import { modelUrl, setUpProviders } from './providers.ts'
+import { modelWords, setUpProviders } from './providers.ts'
 import { dirtyRepository } from './repository.ts'
 
 /** Resident memory that nobody may reach; the largest honest process here stays well below half of it. */
@@ -33,7 +33,7 @@ beforeAll(async () => {
   model = await startScriptedModel({ hostname: '127.0.0.1' })
   product = startProduct()
   setUpProviders(product.home, model)
-  workspace = await product.json<Workspace>(['up', '.', '--provider', 'local', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', 'calm'], { cwd: repository.dir })
+  workspace = await product.json<Workspace>(['up', '.', '--provider', 'local', ...modelWords(model), '--no-open', '-y', '--name', 'calm'], { cwd: repository.dir })
   await eventually(async () => (await now()).agentState === 'idle', 'the agent')
   server = JSON.parse(readFileSync(join(product.home, SERVER_FILE), 'utf8'))
   token = readFileSync(join(product.home, TOKEN_FILE), 'utf8').trim()

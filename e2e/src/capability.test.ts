@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
 import type { Review } from '@berth/wire/review'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
-import { dockerInventory, modelHost, modelUrl, setUpProviders } from './providers.ts'
+import { dockerInventory, modelHost, modelWords, setUpProviders } from './providers.ts'
 import { dirtyRepository, git } from './repository.ts'
 import { eventually, processesOf, startProduct, type Product } from './product.ts'
 
@@ -39,7 +39,7 @@ for (const provider of ['local', 'docker'] as const) {
     })
 
     test('1-2: up returns when the daemon is connected', async () => {
-      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
+      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', ...modelWords(model), '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
       expect(workspace).toMatchObject({ provider, phase: 'running', name: `cap-${provider}` })
       expect(workspace.webUrl).toStartWith('http')
       expect(workspace.terminalUrl).toStartWith('http')

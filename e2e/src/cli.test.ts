@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
 import { SERVER_FILE } from '@berth/wire/server-file'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
-import { modelUrl, setUpProviders } from './providers.ts'
+import { modelWords, setUpProviders } from './providers.ts'
 import { dirtyRepository, git } from './repository.ts'
 import { COMMAND, eventually, startProduct, type Product } from './product.ts'
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   // Both at once: a second CLI finds the server that the first one starts.
   await Promise.all([
     product.cli(['up', '.', '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--name', 'plain', '--no-open'], { cwd: repository.dir }),
-    product.cli(['up', '.', '--provider', 'local', '--name', 'asking', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open'], { cwd: repository.dir }),
+    product.cli(['up', '.', '--provider', 'local', '--name', 'asking', ...modelWords(model), '--no-open'], { cwd: repository.dir }),
   ])
 }, 120_000)
 afterAll(async () => {

@@ -7,21 +7,16 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createPageSocket } from '@berth/client/page-socket'
 import type { PageSocket } from '@berth/client/page-socket'
-import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { SOCKET_PATH } from '@berth/wire/live'
 import type { LiveItem, ToPage } from '@berth/wire/live'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
-import { modelHost, modelUrl, setUpProviders } from './providers.ts'
-import { dirtyRepository } from './repository.ts'
-import { startProduct, type Product } from './product.ts'
+import { startGround, type Ground } from './ground.ts'
 
 const SECRET = 'a-secret-of-this-workspace-0123456789'
 const LINES = Array.from({ length: 12 }, (_, at) => `line ${at} of what the agent writes`)
 
-let product: Product
-let model: ScriptedModel
-let repository: Awaited<ReturnType<typeof dirtyRepository>>
+let ground: Ground
 let workspace: Workspace
 let screen: Screen
 
@@ -31,8 +26,8 @@ interface Said { readonly at: number; readonly live?: LiveItem; readonly event?:
 interface Screen { readonly socket: PageSocket; readonly said: Said[]; until(what: string, holds: () => boolean): Promise<void> }
 
 function openScreen(): Screen {
-  const { url } = JSON.parse(readFileSync(join(product.home, SERVER_FILE), 'utf8')) as { url: string }
-  const token = readFileSync(join(product.home, TOKEN_FILE), 'utf8').trim()
+  const { url } = JSON.parse(readFileSync(join(ground.product.home, SERVER_FILE), 'utf8')) as { url: string }
+  const token = readFileSync(join(ground.product.home, TOKEN_FILE), 'utf8').trim()
   const said: Said[] = []
   const listeners = new Set<() => void>()
   const hear = (one: Omit<Said, 'at'>): void => {
@@ -68,23 +63,18 @@ function openScreen(): Screen {
 const eventOf = (said: readonly Said[], fits: (body: StoredEvent['body']) => boolean): Said | undefined => said.find(({ event }) => event !== undefined && fits(event.body))
 
 beforeAll(async () => {
-  repository = await dirtyRepository()
-  model = await startScriptedModel({ hostname: modelHost('local'), scenarios: {
+  ground = await startGround({ scenarios: {
     lines: () => [[{ text: LINES.join('\n'), chunkMs: 40, pieces: 48 }], [{ text: 'never said' }]],
     tell: () => [[{ text: `The value is\n${SECRET}\nand again: ${SECRET}.\n\nThat is all of it.\n`, chunkMs: 30, pieces: 20 }], [{ text: 'never said' }]],
   } })
-  product = startProduct()
-  setUpProviders(product.home, model)
-  workspace = await product.json<Workspace>(['up', '.', '--provider', 'local', '--prompt', 'please [[lines]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--env', `VALUE=${SECRET}`, '--no-open', '-y', '--name', 'live'], { cwd: repository.dir })
+  workspace = await ground.up('live', 'please [[lines]]', '--env', `VALUE=${SECRET}`)
   screen = openScreen()
   screen.socket.watch(workspace.id, 0, { at: 'stream' })
 }, 300_000)
 afterAll(async () => {
   screen?.socket.close()
   globalThis.WebSocket = plainSocket
-  await product.close()
-  await model.close()
-  repository.remove()
+  await ground?.close()
 }, 120_000)
 
 test('the text comes line by line, and the message of the same id ends it', async () => {
@@ -107,14 +97,13 @@ test('the text comes line by line, and the message of the same id ends it', asyn
 test('the list says what it used and that nothing runs, and no port of ours is one of the workspace', async () => {
   screen.socket.list()
   await screen.until('the list', () => screen.said.some(({ other }) => other?.type === 'list'))
-  const [now] = (await product.json<Workspace[]>(['list'])).filter(({ id }) => id === workspace.id)
-  expect(now).toMatchObject({ work: null, viewers: 1, usage: { inputTokens: expect.any(Number), model: expect.any(String), costMicros: expect.any(Number), contextPercent: expect.any(Number) } })
+  expect(await ground.workspace(workspace.id)).toMatchObject({ work: null, viewers: 1, usage: { inputTokens: expect.any(Number), model: expect.any(String), costMicros: expect.any(Number), contextPercent: expect.any(Number) } })
   expect(screen.said.some(({ event }) => event?.body.type === 'port')).toBe(false)
 })
 
 test('a secret is not shown, neither at once nor in parts', async () => {
   const from = screen.said.length
-  await product.cli(['send', workspace.id, 'please [[tell]]'])
+  await ground.product.cli(['send', workspace.id, 'please [[tell]]'])
   await screen.until('the second turn', () => eventOf(screen.said.slice(from), (body) => body.type === 'turn.ended') !== undefined)
   const text = screen.said.slice(from).map(({ live }) => live?.append ?? '').join('')
   expect(text).toContain('The value is\n[masked]\nand again: [masked].')

@@ -16,6 +16,11 @@ export function modelUrl(model: { url: string }): string {
   return `http://host.docker.internal:${new URL(model.url).port}`
 }
 
+/** Words of `berth up` that let the agent talk to it. */
+export function modelWords(model: { url: string }): string[] {
+  return ['--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret']
+}
+
 /** What a person would set in `<home>/providers`: the model's port is open, the image borrows this host's /usr. */
 export function setUpProviders(home: string, model: { url: string }): void {
   mkdirSync(join(home, 'providers'), { recursive: true })

@@ -1,7 +1,11 @@
-/** A repository in every state a working tree can have. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+/** Repositories that workspaces come from. */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+
+/** By their paths. */
+export type Files = Readonly<Record<string, string | Buffer | { link: string }>>
+export interface Repository { readonly dir: string; remove(): void }
 
 export async function git(cwd: string, ...args: string[]): Promise<string> {
   const child = Bun.spawn(['git', ...args], { cwd, stdout: 'pipe', stderr: 'pipe', env: { PATH: process.env['PATH'] ?? '', HOME: cwd, GIT_CONFIG_NOSYSTEM: '1', GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' } })
@@ -10,21 +14,38 @@ export async function git(cwd: string, ...args: string[]): Promise<string> {
   return stdout
 }
 
-export async function dirtyRepository(): Promise<{ dir: string; remove(): void }> {
+/** Committed. */
+export async function repositoryOf(files: Files): Promise<Repository> {
   const dir = mkdtempSync(join(tmpdir(), 'berth-repo-'))
-  await git(dir, 'init', '-q', '-b', 'main')
-  mkdirSync(join(dir, 'src'))
-  writeFileSync(join(dir, 'README.md'), '# demo\n')
-  writeFileSync(join(dir, 'src/app.ts'), 'export const answer = 41\n')
-  writeFileSync(join(dir, 'gone.txt'), 'to be deleted\n')
-  writeFileSync(join(dir, '.gitignore'), 'ignored.txt\n')
+  const remove = () => rmSync(dir, { recursive: true, force: true })
+  try {
+    await git(dir, 'init', '-q', '-b', 'main')
+    await commitFiles(dir, files, 'first')
+    return { dir, remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+export async function commitFiles(dir: string, files: Files, message: string): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true })
+    if (typeof content === 'object' && 'link' in content) symlinkSync(content.link, join(dir, name))
+    else writeFileSync(join(dir, name), content)
+  }
   await git(dir, 'add', '-A')
-  await git(dir, 'commit', '-q', '-m', 'first')
+  await git(dir, 'commit', '-q', '-m', message)
+}
+
+/** In every state a working tree can have. */
+export async function dirtyRepository(): Promise<Repository> {
+  const { dir, remove } = await repositoryOf({ 'README.md': '# demo\n', 'src/app.ts': 'export const answer = 41\n', 'gone.txt': 'to be deleted\n', '.gitignore': 'ignored.txt\n' })
   writeFileSync(join(dir, 'staged.txt'), 'staged\n')
   await git(dir, 'add', 'staged.txt')
   writeFileSync(join(dir, 'README.md'), '# demo\nunstaged\n')
   writeFileSync(join(dir, 'untracked with space.txt'), 'untracked\n')
   writeFileSync(join(dir, 'ignored.txt'), 'stays home\n')
   rmSync(join(dir, 'gone.txt'))
-  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) }
+  return { dir, remove }
 }

@@ -3,19 +3,13 @@
  * with a reason while the turn runs, accepts another, comments, and the agent is told once. Then commit and rewind.
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
-import type { Approval, StoredEvent, Workspace } from '@berth/wire'
+import type { Approval, Workspace } from '@berth/wire'
 import type { Checkpoint, Hunk, Review } from '@berth/wire/review'
-import { modelHost, modelUrl, setUpProviders } from './providers.ts'
+import { startGround, type Ground } from './ground.ts'
+import { eventually } from './product.ts'
 import { git } from './repository.ts'
-import { eventually, startProduct, type Product } from './product.ts'
 
-let product: Product
-let model: ScriptedModel
-let dir: string
+let ground: Ground
 let workspace: Workspace
 
 const list = Array.from({ length: 60 }, (_, index) => `line ${index + 1}\n`).join('')
@@ -23,43 +17,23 @@ const list = Array.from({ length: 60 }, (_, index) => `line ${index + 1}\n`).joi
 const HELD = 'touch turn-is-held'
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'berth-repo-'))
-  await git(dir, 'init', '-q', '-b', 'main')
-  mkdirSync(join(dir, 'src'))
-  writeFileSync(join(dir, 'list.txt'), list)
-  writeFileSync(join(dir, 'src/app.ts'), 'export const answer = 41\n')
-  await git(dir, 'add', '-A')
-  await git(dir, 'commit', '-q', '-m', 'first')
-  model = await startScriptedModel({
-    hostname: modelHost('local'),
-    scenarios: {
-      review: ({ cwd }) => [
-        [{ text: 'I change the list.' }, { tool: 'bash', input: { command: 'cat list.txt' } }],
-        [{ tool: 'write', input: { path: `${cwd ?? '.'}/notes.md`, content: 'one\ntwo\n' } }],
-        [{ tool: 'bash', input: { command: "sed -i -e 's/^line 5$/FIVE/' -e 's/^line 50$/FIFTY/' list.txt && sed -i s/41/42/ src/app.ts" } }],
-        [{ tool: 'bash', input: { command: HELD } }],
-        [{ text: 'The list is changed.' }],
-      ],
-    },
-  })
-  product = startProduct()
-  setUpProviders(product.home, model)
+  ground = await startGround({ from: { 'list.txt': list, 'src/app.ts': 'export const answer = 41\n' }, scenarios: {
+    review: ({ cwd }) => [
+      [{ text: 'I change the list.' }, { tool: 'bash', input: { command: 'cat list.txt' } }],
+      [{ tool: 'write', input: { path: `${cwd ?? '.'}/notes.md`, content: 'one\ntwo\n' } }],
+      [{ tool: 'bash', input: { command: "sed -i -e 's/^line 5$/FIVE/' -e 's/^line 50$/FIFTY/' list.txt && sed -i s/41/42/ src/app.ts" } }],
+      [{ tool: 'bash', input: { command: HELD } }],
+      [{ text: 'The list is changed.' }],
+    ],
+  } })
 }, 60_000)
-afterAll(async () => {
-  await product.close()
-  await model.close()
-  rmSync(dir, { recursive: true, force: true })
-}, 120_000)
+afterAll(() => ground?.close(), 120_000)
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const reply = await product.fetch(`/api/v1/workspaces/${workspace.id}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  if (reply.status !== 200) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`)
-  return (await reply.json()) as T
-}
-const events = async (): Promise<StoredEvent[]> => (await api<{ events: StoredEvent[] }>('GET', '/events?limit=1000')).events
-const approvals = async (): Promise<Approval[]> => (await (await product.fetch(`/api/v1/approvals?workspace=${workspace.id}`)).json()) as Approval[]
+const api = <T>(method: string, path: string, body?: unknown): Promise<T> => ground.ask<T>(method, `/workspaces/${workspace.id}${path}`, body)
+const events = () => ground.events(workspace.id)
+const approvals = () => ground.approvals(workspace.id)
 const allow = async ({ approvalId }: Approval): Promise<void> => {
-  await product.fetch(`/api/v1/approvals/${approvalId}/decision`, { method: 'POST', body: JSON.stringify({ decision: { behavior: 'allow' }, via: 'api' }) })
+  await ground.product.fetch(`/api/v1/approvals/${approvalId}/decision`, { method: 'POST', body: JSON.stringify({ decision: { behavior: 'allow' }, via: 'api' }) })
 }
 const hunkWith = (review: Review, path: string, text: string): Hunk => {
   const found = review.files.find((file) => file.path === path)?.hunks.find(({ lines }) => lines.some((line) => line.includes(text)))
@@ -68,7 +42,7 @@ const hunkWith = (review: Review, path: string, text: string): Hunk => {
 }
 
 test('what the agent and its shell changed is reviewed while the turn runs', async () => {
-  workspace = await product.json<Workspace>(['up', '.', '--provider', 'local', '--prompt', 'please do [[review]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', 'rev'], { cwd: dir })
+  workspace = await ground.up('rev', 'please do [[review]]')
   await eventually(async () => {
     const open = await approvals()
     for (const approval of open) if (JSON.stringify(approval.input).includes(HELD) === false) await allow(approval)
@@ -91,35 +65,35 @@ test('what the agent and its shell changed is reviewed while the turn runs', asy
 test('when the turn ends the rejection is out of the tree and the agent is told once', async () => {
   for (const approval of await approvals()) await allow(approval)
   await eventually(async () => (await events()).some(({ body }) => body['type'] === 'review.changed' && body['what'] === 'sent'), 'the message to the agent', 60_000)
-  const request = await model.waitFor((candidate) => JSON.stringify(candidate.body).includes('keep line five as it was'))
+  const request = await ground.model.waitFor((candidate) => JSON.stringify(candidate.body).includes('keep line five as it was'))
   expect(JSON.stringify(request.body)).toContain('why in capitals?')
-  const diff = await product.cli(['diff', workspace.id])
+  const diff = await ground.product.cli(['diff', workspace.id])
   expect(diff.stdout).not.toContain('FIVE')
   expect(diff.stdout).toContain('FIFTY')
-  await eventually(async () => (await product.json<Workspace[]>(['list'])).some(({ id, agentState }) => id === workspace.id && agentState === 'idle'), 'the agent at rest', 60_000)
+  await ground.turnOver(workspace.id)
   const told = (await events()).filter(({ body }) => body['type'] === 'message' && body['role'] === 'user' && String(body['text']).includes('I reviewed your changes'))
   expect(told).toHaveLength(1)
 }, 180_000)
 
 test('the rest is accepted and committed, and the tree goes back and forth', async () => {
-  const shown = await product.cli(['review', workspace.id])
+  const shown = await ground.product.cli(['review', workspace.id])
   expect(shown.stdout).toContain('+FIFTY')
-  const accepted = await product.json<Review & { gone: string[] }>(['review', workspace.id, '--accept', 'all'])
+  const accepted = await ground.product.json<Review & { gone: string[] }>(['review', workspace.id, '--accept', 'all'])
   expect(accepted).toMatchObject({ gone: [], unsent: 0 })
   expect(accepted.reviewed).toBe(accepted.tree)
   const suggestion = await api<{ message: string; files: number; canPush: boolean }>('GET', '/commit')
   expect(suggestion).toMatchObject({ files: 4, canPush: true })
   const commit = await api<{ pushed: boolean; branch: string; commit: string }>('POST', '/commit', { message: suggestion.message, reviewedOnly: true, push: true })
   expect(commit).toMatchObject({ pushed: true, branch: 'berth/rev' })
-  await product.cli(['pull', workspace.id], { cwd: dir })
-  expect(await git(dir, 'show', 'berth/rev:list.txt')).toBe(list.replace('line 50\n', 'FIFTY\n'))
+  await ground.product.cli(['pull', workspace.id], { cwd: ground.dir })
+  expect(await git(ground.dir, 'show', 'berth/rev:list.txt')).toBe(list.replace('line 50\n', 'FIFTY\n'))
 
-  const checkpoints = await product.json<Checkpoint[]>(['checkpoints', workspace.id])
+  const checkpoints = await ground.product.json<Checkpoint[]>(['checkpoints', workspace.id])
   expect(checkpoints.some(({ turn }) => turn === 1)).toBe(true)
   const began = checkpoints.at(-1)?.commit ?? ''
-  expect((await product.cli(['rewind', workspace.id, began], { exit: null })).stderr).toContain('needs a yes')
-  const { before } = await product.json<{ before: string; conversation: string }>(['rewind', workspace.id, began, '-y'])
-  expect((await product.cli(['diff', workspace.id])).stdout).toBe('')
-  await product.cli(['rewind', workspace.id, before, '-y'])
-  expect((await product.cli(['diff', workspace.id])).stdout).toContain('FIFTY')
+  expect((await ground.product.cli(['rewind', workspace.id, began], { exit: null })).stderr).toContain('needs a yes')
+  const { before } = await ground.product.json<{ before: string; conversation: string }>(['rewind', workspace.id, began, '-y'])
+  expect((await ground.product.cli(['diff', workspace.id])).stdout).toBe('')
+  await ground.product.cli(['rewind', workspace.id, before, '-y'])
+  expect((await ground.product.cli(['diff', workspace.id])).stdout).toContain('FIFTY')
 }, 180_000)

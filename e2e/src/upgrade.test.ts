@@ -12,7 +12,7 @@ import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-
 import { createToolbox } from '@berth/toolbox'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { eventually, root, startProduct, TOOLBOX, type Product } from './product.ts'
-import { dockerInventory, modelHost, modelUrl, setUpProviders } from './providers.ts'
+import { dockerInventory, modelHost, modelWords, setUpProviders } from './providers.ts'
 import { dirtyRepository } from './repository.ts'
 
 for (const provider of ['local', 'docker'] as const) {
@@ -41,7 +41,7 @@ for (const provider of ['local', 'docker'] as const) {
     }, 120_000)
 
     test('the daemon changes under a running turn', async () => {
-      const workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'tell me [[long 25]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', `up-${provider}`], { cwd: repository.dir })
+      const workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'tell me [[long 25]]', ...modelWords(model), '--no-open', '-y', '--name', `up-${provider}`], { cwd: repository.dir })
       const asksModel = (text: string): boolean => text.includes('tell me [[long 25]]')
       await model.waitFor((request) => asksModel(JSON.stringify(request.body)))
       await product.cli(['server', 'stop'])

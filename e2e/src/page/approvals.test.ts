@@ -1,8 +1,9 @@
 /** What an agent asks, answered from the page: by the words on the card, on every device, once. Real Claude Code on `local`. */
 import { afterAll, beforeAll, expect } from 'bun:test'
 import type { Page } from 'playwright-core'
-import type { Approval, Workspace } from '@berth/wire'
+import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
+import { swipe } from './touch.ts'
 import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
 
 const LONG_COMMAND = `echo ${Array.from({ length: 60 }, (_, at) => `word-${at}`).join(' ')} > long.txt`
@@ -64,7 +65,7 @@ test('approve-edit, approve-elsewhere: another command is put in its place, and 
     await asks(page).waitFor({ state: 'detached' })
   }
   await turnEnded('The edit is over.')
-  const { entries } = (await (await world.product.fetch(`/api/v1/workspaces/${demo.id}/files`)).json()) as { entries: { path: string }[] }
+  const { entries } = await world.ask<{ entries: { path: string }[] }>('GET', `/workspaces/${demo.id}/files`)
   expect(entries.map(({ path }) => path)).toContain('as-edited')
   expect(entries.map(({ path }) => path)).not.toContain('as-asked')
 }, FLOW_MS)
@@ -101,7 +102,7 @@ test('approve-risk, approve-hold: what to notice is said and marked, and what ca
   const hold = asks(phone).getByRole('button', { name: 'Hold to allow once' })
   await hold.tap()
   expect(await asks(phone).getByRole('button', { name: 'For this session' }).count()).toBe(0)
-  const open = ((await (await world.product.fetch('/api/v1/approvals')).json()) as Approval[]).find(({ workspaceId, state }) => workspaceId === demo.id && state === 'open')
+  const open = (await world.approvals(demo.id)).find(({ state }) => state === 'open')
   expect(open?.risk?.level).toBe('high')
   await asks(desk).getByRole('button', { name: 'Hold to allow once' }).hover()
   await desk.mouse.down()
@@ -162,7 +163,7 @@ test('approve-plan: a plan is sent back with what to change, and the next is acc
 
 test('approve-race: of five that answer at once one is heard, and the others learn who it was', async () => {
   await say('now [[raced]]')
-  const { approvalId } = await eventually(async () => ((await (await world.product.fetch('/api/v1/approvals')).json()) as Approval[]).find(({ workspaceId, state }) => workspaceId === demo.id && state === 'open'), 'the question')
+  const { approvalId } = await eventually(async () => (await world.approvals(demo.id)).find(({ state }) => state === 'open'), 'the question')
   await asks(desk).getByText('raced.log').waitFor()
   const answers = await Promise.all(Array.from({ length: 5 }, async (_, at) => {
     const response = await world.product.fetch(`/api/v1/approvals/${approvalId}/decision`, { method: 'POST', body: JSON.stringify({ decision: { behavior: at % 2 === 0 ? 'allow' : 'deny', scope: 'once' }, via: 'web' }) })
@@ -219,17 +220,3 @@ test('approve-session: allowed for the session, it is not asked again', async ()
 }, FLOW_MS)
 
 const decisions = (events: Awaited<ReturnType<World['events']>>): number => events.filter(({ body }) => body.type === 'approval.decided').length
-
-/** By touch, as the browser gives it to the page. A tap right behind it would only stop the fling, so a click follows. */
-async function swipe(on: ReturnType<Page['locator']>, byPx: number): Promise<void> {
-  await on.scrollIntoViewIfNeeded()
-  const box = await on.boundingBox()
-  const session = await phone.context().newCDPSession(phone)
-  const y = (box?.y ?? 0) + (box?.height ?? 0) / 2
-  const from = byPx > 0 ? 40 : 340
-  const point = (x: number) => [{ x, y }]
-  await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: point(from) })
-  for (let step = 1; step <= 10; step++) await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: point(from + (byPx * step) / 10) })
-  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
-  await session.detach()
-}

@@ -2,56 +2,34 @@
  * What a phone pays for a session page: every byte that crosses the wire with a cold cache, from the address to the
  * answer of the first tap, by the browser's own count (CDP encoded lengths), and where they went.
  */
-import { afterAll, beforeAll, expect, test as plainTest } from 'bun:test'
+import { afterAll, beforeAll, expect } from 'bun:test'
 import { deflateRawSync } from 'node:zlib'
-import { chromium, type Browser } from 'playwright-core'
-import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
-import type { Workspace } from '@berth/wire'
-import { modelHost, modelUrl, setUpProviders } from '../providers.ts'
-import { startProduct, type Product, eventually } from '../product.ts'
-import { dirtyRepository } from '../repository.ts'
+import type { StoredEvent, Workspace } from '@berth/wire'
+import { eventually } from '../product.ts'
+import { CHROMIUM, PHONE, signIn, startWorld, test, type World } from './world.ts'
 
-const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-export const BUDGET_BYTES = 50_000
+const BUDGET_BYTES = 50_000
 /** Enough that the first drawing holds as many as it ever does. */
 const EVENTS = 80
 const CALLS = 30
 
-const test = CHROMIUM === null ? plainTest.skip : plainTest
-let product: Product
-let model: ScriptedModel
-let repository: Awaited<ReturnType<typeof dirtyRepository>>
-let browser: Browser
+let world: World
 let long: Workspace
-const closers: (() => Promise<unknown> | void)[] = []
+const link = async () => (await world.product.cli(['web', '--no-open'])).stdout.trim()
 
 beforeAll(async () => {
   if (CHROMIUM === null) return
-  repository = await dirtyRepository()
-  closers.unshift(() => repository.remove())
   const call = (at: number) => [{ text: `Step ${at}: looking at what module ${at} does before it is changed, because its callers are many.` }, { tool: 'bash', input: { command: `printf 'module ${at}: %s lines\\n' ${at * 37}; seq 1 ${at}` } }]
-  model = await startScriptedModel({ hostname: modelHost('local'), scenarios: { many: () => [...Array.from({ length: CALLS }, (_, at) => call(at + 1)), [{ text: 'All modules were looked at.' }]] } })
-  closers.unshift(() => model.close())
-  product = startProduct({ USER: 'ada' })
-  closers.unshift(() => product.close())
-  setUpProviders(product.home, model)
-  long = await product.json<Workspace>(['up', '.', '--provider', 'local', '--approvals', 'skip', '--prompt', 'please do [[many]]', '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret', '--no-open', '-y', '--name', 'long'], { cwd: repository.dir })
-  await eventually(async () => ((await (await product.fetch(`/api/v1/workspaces/${long.id}/events?after=${EVENTS}&limit=1000`)).json()) as { events: { body: { text?: string } }[] }).events.some(({ body }) => body.text === 'All modules were looked at.'), 'the last word is said', 150_000)
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET })
-  closers.unshift(() => browser.close())
+  world = await startWorld({ scenarios: { many: () => [...Array.from({ length: CALLS }, (_, at) => call(at + 1)), [{ text: 'All modules were looked at.' }]] } })
+  long = await world.up('long', 'please do [[many]]', '--approvals', 'skip')
+  await eventually(async () => (await world.ask<{ events: StoredEvent[] }>('GET', `/workspaces/${long.id}/events?after=${EVENTS}&limit=1000`)).events.some(({ body }) => body['text'] === 'All modules were looked at.'), 'the last word is said', 150_000)
 }, 300_000)
-
-afterAll(async () => {
-  for (const close of closers) await Promise.resolve(close()).catch((error: unknown) => console.error(error))
-}, 120_000)
+afterAll(() => world?.close(), 120_000)
 
 test('a session page costs at most 50,000 bytes until it answers a tap', async () => {
-  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
+  const context = await world.browser.newContext(PHONE)
   const page = await context.newPage()
-  await page.goto((await product.cli(['web', '--no-open'])).stdout.trim())
-  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
-  await page.getByRole('heading', { name: 'Inbox' }).waitFor()
+  await signIn(page, await link())
   await page.goto('about:blank')
   const session = await context.newCDPSession(page)
   await session.send('Network.enable')
@@ -94,11 +72,9 @@ test('a session page costs at most 50,000 bytes until it answers a tap', async (
 }, 120_000)
 
 test('with scripts blocked the page is a readable status page', async () => {
-  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, javaScriptEnabled: false })
+  const context = await world.browser.newContext({ viewport: PHONE.viewport, javaScriptEnabled: false })
   const page = await context.newPage()
-  await page.goto((await product.cli(['web', '--no-open'])).stdout.trim())
-  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
-  await page.getByRole('heading', { name: 'Inbox' }).waitFor()
+  await signIn(page, await link())
   expect(await page.locator('main').innerText()).toContain('long')
   await page.goto(long.webUrl)
   expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('long')

@@ -1,19 +1,15 @@
 /** Saying something to an agent: phrases, files, commands, uploads, now or when it is done; and the phone's bar. Real Claude Code on `local`. */
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
-import { git } from '../repository.ts'
+import { touch } from './touch.ts'
 import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
 
 const FLOW_MS = 120_000
 const LONG_PRESS_MS = 700
 
 let world: World
-let dir = ''
 let demo: Workspace
 let phone: Page
 let desk: Page
@@ -36,15 +32,8 @@ async function turnOver(): Promise<void> {
 
 beforeAll(async () => {
   if (CHROMIUM === null) return
-  dir = mkdtempSync(join(tmpdir(), 'berth-chat-'))
-  mkdirSync(join(dir, 'src/totals'), { recursive: true })
-  mkdirSync(join(dir, '.claude/commands'), { recursive: true })
-  writeFileSync(join(dir, 'src/totals/discount.ts'), 'export const split = 1\n')
-  writeFileSync(join(dir, '.claude/commands/greet.md'), '---\ndescription: Greet somebody\n---\nPlease [[say greetings to $ARGUMENTS]]\n')
-  await git(dir, 'init', '-q', '-b', 'main')
-  await git(dir, 'add', '-A')
-  await git(dir, 'commit', '-q', '-m', 'first')
-  world = await startWorld({ dir, scenarios: {
+  const from = { 'src/totals/discount.ts': 'export const split = 1\n', '.claude/commands/greet.md': '---\ndescription: Greet somebody\n---\nPlease [[say greetings to $ARGUMENTS]]\n' }
+  world = await startWorld({ from, scenarios: {
     offers: () => [[{ text: 'Shall I go on with one of these?\n\n1. rename the function\n2. leave it as it is\n\nWhich one?' }]],
     change: ({ cwd }) => [[{ tool: 'write', input: { path: `${cwd ?? '.'}/new.txt`, content: 'new\n' } }], [{ text: 'One file is new.' }]],
   } })
@@ -53,10 +42,7 @@ beforeAll(async () => {
   for (const page of [phone, desk]) await page.goto(world.at(demo))
   await world.turnOver(demo.id)
 }, 300_000)
-afterAll(async () => {
-  await world?.close()
-  if (dir !== '') rmSync(dir, { recursive: true, force: true })
-}, 120_000)
+afterAll(() => world?.close(), 120_000)
 
 test('chat-replies: what the last turn offers is one tap away', async () => {
   await chip(phone, '1. rename the function').tap()
@@ -164,11 +150,7 @@ test('chat-queue, chat-steer, chat-stop: while it works a message waits its turn
 /** Held as a thumb holds it. */
 async function hold(name: string): Promise<void> {
   const box = await phone.getByRole('navigation', { name: 'Views and actions' }).getByRole('button', { name }).boundingBox()
-  const session = await phone.context().newCDPSession(phone)
-  await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: (box?.x ?? 0) + 20, y: (box?.y ?? 0) + 20 }] })
-  await menu().waitFor({ timeout: LONG_PRESS_MS * 10 })
-  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
-  await session.detach()
+  await touch(phone, [[{ x: (box?.x ?? 0) + 20, y: (box?.y ?? 0) + 20 }]], () => menu().waitFor({ timeout: LONG_PRESS_MS * 10 }))
 }
 
 test('bar-views, bar-long-press: six places under the thumb, and what a long press offers is also in the menu', async () => {

@@ -1,8 +1,9 @@
 /** The list: who needs a person first, with the decision inside; every state by its shape and its word; swipes and their twins. */
 import { afterAll, beforeAll, expect } from 'bun:test'
-import type { Locator, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import type { Approval, Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
+import { swipe } from './touch.ts'
 import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
 
 let world: World
@@ -14,29 +15,15 @@ const home = () => new URL('/', demo.webUrl).href
 const main = () => phone.getByRole('main')
 const card = (workspace: Workspace) => main().getByRole('region', { name: /^Needs you:/ }).filter({ hasText: workspace.name })
 const row = (workspace: Workspace) => main().locator(`.item-row:has([data-workspace="${workspace.id}"])`)
-const decided = async (workspace: Workspace) => ((await (await world.product.fetch(`/api/v1/approvals?workspace=${workspace.id}&all=true`)).json()) as Approval[]).map(({ decision }) => decision?.behavior ?? 'open').toSorted()
+const decided = async (workspace: Workspace) => (await world.ask<Approval[]>('GET', `/approvals?workspace=${workspace.id}&all=true`)).map(({ decision }) => decision?.behavior ?? 'open').toSorted()
 const openOf = async (workspace: Workspace) => {
-  const [found] = (await (await world.product.fetch(`/api/v1/approvals?workspace=${workspace.id}`)).json()) as Approval[]
+  const [found] = await world.approvals(workspace.id)
   if (!found) throw new Error('nothing is asked')
   return found
 }
 const ask = async (workspace: Workspace) => {
   await world.product.cli(['send', workspace.id, 'please do [[ask]]'])
   await card(workspace).waitFor()
-}
-
-/** A finger, as the browser gets it from the glass. */
-async function swipe(on: Locator, byPx: number): Promise<void> {
-  await on.scrollIntoViewIfNeeded()
-  const box = await on.boundingBox()
-  if (!box) throw new Error('nothing to swipe')
-  const session = await phone.context().newCDPSession(phone)
-  const [x, y] = [box.x + box.width / 2 - byPx / 2, box.y + 30]
-  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', at: number) => session.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x: x + at, y }] })
-  await touch('touchStart', 0)
-  for (let step = 1; step <= 8; step++) await touch('touchMove', (byPx * step) / 8)
-  await touch('touchEnd', byPx)
-  await session.detach()
 }
 
 beforeAll(async () => {
@@ -52,13 +39,7 @@ beforeAll(async () => {
 afterAll(() => world?.close(), 120_000)
 
 test('inbox-empty, inbox-live: nothing yet says how to begin, and what is begun elsewhere appears by itself', async () => {
-  const context = await world.browser.newContext({ ...PHONE, reducedMotion: 'reduce' })
-  context.setDefaultTimeout(20_000)
-  phone = await context.newPage()
-  phone.on('pageerror', (error) => world.complaints.push(String(error)))
-  phone.on('console', (message) => { if (message.type() === 'error') world.complaints.push(message.text()) })
-  await phone.goto((await world.product.cli(['web', '--no-open'])).stdout.trim())
-  await phone.getByRole('button', { name: 'Sign in on this browser' }).click()
+  phone = await world.open(PHONE)
   await phone.getByRole('heading', { name: 'No workspace yet' }).waitFor()
   await main().getByText('berth up . --prompt').waitFor()
   demo = await world.up('demo', 'please do [[change]]', '--approvals', 'skip')

@@ -25,8 +25,8 @@ const onPhone = (one: Arrived) => (one.path === '/push/phone' ? NotifyMessage.pa
 const arrived = () => receiver.arrived.map(onPhone).filter((message) => message !== null)
 const told = (holds: (message: NotifyMessage) => boolean) => receiver.next((one) => { const message = onPhone(one); return message !== null && holds(message) ? message : null })
 const asked = (workspace: Workspace) => told(({ workspaceId, reason, decide }) => workspaceId === workspace.id && reason === 'needs-you' && decide !== null)
-const approval = async (id: string | null) => (await (await world.product.fetch(`/api/v1/approvals/${id}`)).json()) as Approval
-const settings = async (change: object) => expect((await world.product.fetch('/api/v1/settings', { method: 'PATCH', body: JSON.stringify(change) })).status).toBe(200)
+const approval = (id: string | null) => world.ask<Approval>('GET', `/approvals/${id}`)
+const settings = (change: object) => world.ask('PATCH', '/settings', change)
 
 const worker = (): Worker => {
   const found = phone.context().serviceWorkers()[0]
@@ -94,7 +94,7 @@ test('push-subscribe, push-test: a device is switched on in the settings, and a 
   await phone.locator('.test-row').getByText('was taken').waitFor()
   const test = await told(({ tag }) => tag === 'test')
   const authorization = await receiver.next((one) => (one.path === '/push/phone' ? one.headers.get('authorization') : null))
-  const { publicKey } = (await (await world.product.fetch('/api/v1/push/key')).json()) as { publicKey: string }
+  const { publicKey } = await world.ask<{ publicKey: string }>('GET', '/push/key')
   expect(verifyVapid(authorization, publicKey).aud).toBe(receiver.url)
   await deliver(test)
   expect(await showing('test')).toMatchObject({ title: 'Berth', body: 'This is how your agents will reach you.', actions: [] })

@@ -11,7 +11,7 @@ import { createServer, type Server } from 'node:tls'
 import type { Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { COMMAND, eventually } from '../product.ts'
-import { CHROMIUM, PHONE, startWorld, test, type World } from './world.ts'
+import { CHROMIUM, PHONE, signIn, startWorld, test, type World } from './world.ts'
 
 let world: World
 let demo: Workspace
@@ -70,9 +70,7 @@ async function phoneAt(url: string): Promise<Page> {
   const context = await world.browser.newContext({ ...PHONE, reducedMotion: 'reduce' })
   context.setDefaultTimeout(20_000)
   const page = await context.newPage()
-  await page.goto(url)
-  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
-  await page.getByRole('heading', { name: 'Inbox' }).first().waitFor()
+  await signIn(page, url)
   return page
 }
 

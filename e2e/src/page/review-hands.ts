@@ -1,13 +1,11 @@
 /** What the tests of review, files and terminal share: hands on the room, eyes on git, an agent that does as it is told. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import type { Scenarios } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
 import type { Review } from '@berth/wire/review'
 import { eventually } from '../product.ts'
-import { git } from '../repository.ts'
+import type { Files } from '../repository.ts'
 import { startWorld, type World } from './world.ts'
 
 /** A directory for pictures of what the tests see; absent: none. */
@@ -20,26 +18,6 @@ export async function picture(page: Page, name: string): Promise<void> {
     await page.screenshot({ path: join(PICTURES, `${name}-${theme}.png`) })
   }
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
-}
-
-/** A committed repository of these files. */
-export async function repositoryOf(files: Readonly<Record<string, string | Buffer | { link: string }>>): Promise<{ dir: string; remove(): void }> {
-  const dir = mkdtempSync(join(tmpdir(), 'berth-repo-'))
-  const remove = () => rmSync(dir, { recursive: true, force: true })
-  try {
-    await git(dir, 'init', '-q', '-b', 'main')
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(join(dir, name, '..'), { recursive: true })
-      if (typeof content === 'object' && 'link' in content) symlinkSync(content.link, join(dir, name))
-      else writeFileSync(join(dir, name), content)
-    }
-    await git(dir, 'add', '-A')
-    await git(dir, 'commit', '-q', '-m', 'first')
-    return { dir, remove }
-  } catch (error) {
-    remove()
-    throw error
-  }
 }
 
 const IDENTITY = { GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' }
@@ -60,22 +38,18 @@ export interface Desk {
   close(): Promise<void>
 }
 
-/** `scenario`: the first thing the agent does, over before this resolves. */
-export async function startDesk(files: Parameters<typeof repositoryOf>[0], scenarios: Scenarios, first: string): Promise<Desk> {
-  const repository = await repositoryOf(files)
-  let world: World | null = null
+/** `first`: what the agent is told first; it is done with it before this resolves. */
+export async function startDesk(from: Files, scenarios: Scenarios, first: string): Promise<Desk> {
+  const world = await startWorld({ scenarios, from })
   try {
-    world = await startWorld({ scenarios, dir: repository.dir })
-    const { product } = world
     const demo = await world.up('demo', first, '--approvals', 'skip')
-    const review = async () => (await (await product.fetch(`/api/v1/workspaces/${demo.id}/review`)).json()) as Review
-    const say = async (text: string) => {
-      const answer = await product.fetch(`/api/v1/workspaces/${demo.id}/messages`, { method: 'POST', body: JSON.stringify({ text }) })
-      if (!answer.ok) throw new Error(await answer.text())
-    }
-    const turns = async () => (await (world as World).events(demo.id)).filter(({ body }) => body.type === 'turn.ended').length
-    const desk: Desk = {
-      world, demo, review, say,
+    const review = () => world.ask<Review>('GET', `/workspaces/${demo.id}/review`)
+    const say = async (text: string) => void (await world.ask('POST', `/workspaces/${demo.id}/messages`, { text }))
+    const turns = async () => (await world.events(demo.id)).filter(({ body }) => body.type === 'turn.ended').length
+    const turnAfter = (before: number, what: string, withinMs?: number) => eventually(async () => (await turns()) > before && !(await review()).busy, what, withinMs)
+    await turnAfter(0, 'the first turn', 120_000)
+    return {
+      world, demo, review, say, close: world.close,
       async markOf(path, text) {
         const file = (await review()).files.find((candidate) => candidate.path === path)
         return text === undefined ? file?.mark : file?.hunks.find(({ lines }) => lines.some((line) => line.includes(text)))?.mark
@@ -83,27 +57,20 @@ export async function startDesk(files: Parameters<typeof repositoryOf>[0], scena
       async agent(text) {
         const before = await turns()
         await say(text)
-        await eventually(async () => (await turns()) > before && !(await review()).busy, `the turn of ${text}`)
+        await turnAfter(before, `the turn of ${text}`)
       },
       async sh(command) {
-        const child = Bun.spawn(['sh', '-ec', command], { cwd: join(product.home, 'workspaces', demo.id, 'machine-g1/work'), stdout: 'pipe', stderr: 'pipe', env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*', ...IDENTITY } })
+        const child = Bun.spawn(['sh', '-ec', command], { cwd: join(world.product.home, 'workspaces', demo.id, 'machine-g1/work'), stdout: 'pipe', stderr: 'pipe', env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*', ...IDENTITY } })
         const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
         if (code !== 0) throw new Error(`${command}: ${stderr}`)
         return stdout
       },
       async enter(page, pane, workspace = demo) {
-        await page.goto((world as World).at(workspace, pane))
-      },
-      async close() {
-        await world?.close()
-        repository.remove()
+        await page.goto(world.at(workspace, pane))
       },
     }
-    await eventually(async () => (await turns()) > 0 && !(await review()).busy, 'the first turn', 120_000)
-    return desk
   } catch (error) {
-    await world?.close()
-    repository.remove()
+    await world.close()
     throw error
   }
 }

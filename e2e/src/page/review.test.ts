@@ -1,10 +1,10 @@
 /** A review as people do it, by thumb and by keys: from the first hunk to the message, the commit and the way back. */
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { eventually } from '../product.ts'
 import { git } from '../repository.ts'
 import { act, hunk, numbered, picture, reject, room, startDesk, toFile, type Desk } from './review-hands.ts'
+import { touch } from './touch.ts'
 import { CHROMIUM, DESK, PHONE, TABLET, test } from './world.ts'
 
 let desk: Desk
@@ -38,14 +38,6 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => desk?.close(), 120_000)
 
-async function touch(page: Page, points: readonly (readonly { x: number; y: number }[])[]): Promise<void> {
-  const cdp = await page.context().newCDPSession(page)
-  const [first = [], ...moves] = points
-  await cdp.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [...first] })
-  for (const touchPoints of moves) await cdp.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: [...touchPoints] })
-  await cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
-  await cdp.detach()
-}
 const openMenu = (page: Page) => page.getByRole('button', { name: 'More about the review' }).click()
 const sheet = (page: Page) => page.getByRole('dialog')
 const gone = (page: Page) => sheet(page).waitFor({ state: 'detached' })
@@ -188,10 +180,18 @@ test('review-keys: everything is decided without a pointer', async () => {
   await room(wide).getByText(/^Taken back: rejected/i).waitFor()
   await wide.keyboard.press('u')
   await eventually(async () => (await desk.markOf('notes.md', 'Notes')) === 'open', 'and what was before')
-  await wide.keyboard.press('[')
-  await wide.keyboard.press(']')
+  await toFile(wide, 'list.txt')
+  await wide.locator('.review-scroll').focus()
+  const at = () => wide.locator('article.hunk.on').getAttribute('aria-label')
+  const first = await at()
   await wide.keyboard.press('n')
+  await eventually(async () => (await at()) !== first, 'the next hunk')
   await wide.keyboard.press('p')
+  await eventually(async () => (await at()) === first, 'the hunk before')
+  await wide.keyboard.press(']')
+  expect(await name()).toBe('notes.md')
+  await wide.keyboard.press('[')
+  expect(await name()).toBe('list.txt')
 }, 90_000)
 
 test('review-side-by-side: with room for it, what was stands beside what is', async () => {
@@ -281,7 +281,7 @@ test('review-commit, review-push: what was accepted is committed under a suggest
   expect(await desk.sh('git log -1 --format=%s; git show HEAD:src/app.ts')).toContain('Change everything\n')
   // What was pushed is there for whoever takes it.
   await desk.world.product.cli(['pull', desk.demo.id], { cwd: desk.world.dir })
-  expect(await git(join(desk.world.dir), 'log', '--all', '--format=%s')).toContain('Change everything')
+  expect(await git(desk.world.dir, 'log', '--all', '--format=%s')).toContain('Change everything')
 }, 90_000)
 
 test('checkpoints, rewind: states of the files are listed, gone back to, and back', async () => {

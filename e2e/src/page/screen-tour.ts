@@ -1,6 +1,6 @@
 /** Goes through the list of screens: a page of each size, side by side, the same page from screen to screen. */
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import type { World } from './world.ts'
+import { signIn, type World } from './world.ts'
 import type { ScreenWorld } from './screen-world.ts'
 import { SIZES, sizesOf, type Screen, type SizeName } from './screens.ts'
 
@@ -21,7 +21,7 @@ export interface Tour {
 
 /** `world`: signed in with, before anything else is in it. */
 export async function startTour({ browser, product }: Pick<World, 'browser' | 'product'>): Promise<Tour> {
-  const { origin, storageState } = await signIn(browser, (await product.cli(['web', '--no-open'])).stdout.trim())
+  const { origin, storageState } = await signedIn(browser, (await product.cli(['web', '--no-open'])).stdout.trim())
   const open = new Map<string, Promise<Page>>()
   const contexts: BrowserContext[] = []
   const pageOf = (size: SizeName, kind: Kind) => {
@@ -73,12 +73,10 @@ async function reach(page: Page, screen: Screen, url: string): Promise<void> {
   if (screen.name !== 'loading') await page.locator(ON_ITS_WAY).locator('visible=true').first().waitFor({ state: 'hidden' })
 }
 
-async function signIn(browser: Browser, link: string) {
+async function signedIn(browser: Browser, link: string) {
   const context = await browser.newContext()
   const page = await context.newPage()
-  await page.goto(link)
-  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
-  await page.getByRole('heading', { name: 'Inbox' }).or(page.getByRole('heading', { name: 'No workspace yet' })).first().waitFor()
+  await signIn(page, link)
   const { origin } = new URL(page.url())
   const storageState = await context.storageState()
   await context.close()

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import type { Scenario, ScenarioContext } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
-import { modelUrl } from '../providers.ts'
+import { modelWords } from '../providers.ts'
 import { git } from '../repository.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -135,7 +135,7 @@ const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting'>, Cargo>> = {
 export async function startScreenWorld(wanted: readonly Ship[], before: (world: World) => Promise<void> = async () => {}): Promise<ScreenWorld> {
   const top = mkdtempSync(join(tmpdir(), 'berth-screens-'))
   const silent = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: ({ url }) => (url.includes('/saltworks/') ? new Promise<Response>(() => {}) : new Response('', { status: 404 })) })
-  const world = await startWorld({ scenarios: { invoice, ingest, force, stack, keep, bump }, dir: join(top, 'northquay/ledger') })
+  const world = await startWorld({ scenarios: { invoice, ingest, force, stack, keep, bump }, from: join(top, 'northquay/ledger') })
   // The port of the one that keeps the code back is open too.
   writeFileSync(join(world.product.home, 'providers/local.yaml'), `hostPorts: [${new URL(world.model.url).port}, ${silent.port}]\n`)
   const close = async () => {
@@ -153,7 +153,7 @@ export async function startScreenWorld(wanted: readonly Ship[], before: (world: 
     await Promise.all((['done', 'works', 'failed'] as const).map((ship) => settled(world, ship, ships[ship])))
     const asking = (['asks', 'question', 'plan', 'stack'] as const).flatMap((ship) => ships[ship]?.id ?? [])
     await eventually(async () => {
-      const open = (await (await world.product.fetch('/api/v1/approvals')).json()) as { workspaceId: string }[]
+      const open = await world.approvals()
       return asking.every((id) => open.some(({ workspaceId }) => workspaceId === id))
     }, 'everybody who asks', TURN_MS)
     return {
@@ -181,7 +181,7 @@ async function up({ product, model }: World, top: string, { name, place, prompt,
   await git(dir, 'init', '-q', '-b', 'main')
   await git(dir, 'add', '-A')
   await git(dir, 'commit', '-q', '-m', 'first')
-  const talk = prompt === undefined ? [] : ['--prompt', prompt, '--env', `ANTHROPIC_BASE_URL=${modelUrl(model)}`, '--env', 'ANTHROPIC_AUTH_TOKEN=placeholder-not-a-secret']
+  const talk = prompt === undefined ? [] : ['--prompt', prompt, ...modelWords(model)]
   return product.json<Workspace>(['up', '.', '--provider', 'local', '--no-open', '-y', '--name', name, ...talk, ...words], { cwd: dir })
 }
 

@@ -147,16 +147,12 @@ export const SCREENS: readonly Screen[] = [...HARBOUR, ...ROOMS]
 export const sizesOf = ({ sizes = USUAL }: Screen): readonly SizeName[] => sizes
 
 /** One hunk accepted, one rejected, and a word on a line: by the API, since the pages of all sizes shall see it. */
-async function decideSome({ product, ships: { done } }: ScreenWorld): Promise<void> {
-  const at = `/api/v1/workspaces/${done?.id}/review`
-  const { tree, files } = (await (await product.fetch(at)).json()) as Review
+async function decideSome({ ask, ships: { done } }: ScreenWorld): Promise<void> {
+  const at = `/workspaces/${done?.id}/review`
+  const { tree, files } = await ask<Review>('GET', at)
   const { path = '', hunks = [] } = files.find((file) => file.path.endsWith('sum.ts')) ?? {}
-  const send = async (what: string, body: unknown) => {
-    const response = await product.fetch(`${at}/${what}`, { method: 'POST', body: JSON.stringify(body) })
-    if (!response.ok) throw new Error(await response.text())
-  }
-  await send('comments', { path, side: 'new', line: 8, quote: '  return roundHalfEven(exact)', text: 'Half-even? The contract says half-up. Check docs/rounding.md.' })
-  await send('marks', { tree, marks: [{ path, hunkId: hunks[0]?.hunkId, mark: 'accepted' }, { path, hunkId: hunks.at(-1)?.hunkId, mark: 'rejected', reason: 'Keep toFixed: the API stays as it is.' }] })
+  await ask('POST', `${at}/comments`, { path, side: 'new', line: 8, quote: '  return roundHalfEven(exact)', text: 'Half-even? The contract says half-up. Check docs/rounding.md.' })
+  await ask('POST', `${at}/marks`, { tree, marks: [{ path, hunkId: hunks[0]?.hunkId, mark: 'accepted' }, { path, hunkId: hunks.at(-1)?.hunkId, mark: 'rejected', reason: 'Keep toFixed: the API stays as it is.' }] })
 }
 
 if (import.meta.main) void import('./screen-pictures.ts').then(({ takePictures }) => takePictures(resolve(process.argv[2] ?? 'docs/screens'), process.argv[3] === undefined ? undefined : new RegExp(process.argv[3])))

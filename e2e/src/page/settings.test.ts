@@ -1,43 +1,32 @@
 /** What a person sets, and what comes of it: words, reasons, hours, channels, devices, the look; and a workspace from the form. */
 import { afterAll, beforeAll, expect } from 'bun:test'
 import { createHmac } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { startReceiver, type Receiver } from '@berth/testkit/push-service'
 import type { Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { NotifyMessage, type Settings } from '@berth/wire/settings'
 import { eventually } from '../product.ts'
-import { git } from '../repository.ts'
+import { commitFiles, git } from '../repository.ts'
 import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
 
 let world: World
-let dir: string
 let demo: Workspace
 let receiver: Receiver
 let phone: Page
 
 const go = (path: string) => phone.goto(new URL(path, demo.webUrl).href)
-const kept = async () => (await (await world.product.fetch('/api/v1/settings')).json()) as Settings
+const kept = () => world.ask<Settings>('GET', '/settings')
 const saved = () => phone.getByText('Saved', { exact: true }).waitFor()
 const field = (name: string | RegExp) => phone.getByRole('textbox', { name })
 const hooked = () => receiver.arrived.filter(({ path }) => path === '/hook').map(({ body }) => NotifyMessage.parse(JSON.parse(body.toString())))
 
 beforeAll(async () => {
   if (CHROMIUM === null) return
-  dir = mkdtempSync(join(tmpdir(), 'berth-repo-'))
-  await git(dir, 'init', '-q', '-b', 'main')
-  writeFileSync(join(dir, 'README.md'), '# demo\n')
-  await git(dir, 'add', '-A')
-  await git(dir, 'commit', '-q', '-m', 'first')
-  await git(dir, 'checkout', '-q', '-b', 'side')
-  writeFileSync(join(dir, 'beside.txt'), 'only here\n')
-  await git(dir, 'add', '-A')
-  await git(dir, 'commit', '-q', '-m', 'second')
-  await git(dir, 'checkout', '-q', 'main')
   receiver = startReceiver()
-  world = await startWorld({ dir, config: 'notify: { allowPrivate: true }\n' })
+  world = await startWorld({ from: { 'README.md': '# demo\n' }, config: 'notify: { allowPrivate: true }\n' })
+  await git(world.dir, 'checkout', '-q', '-b', 'side')
+  await commitFiles(world.dir, { 'beside.txt': 'only here\n' }, 'second')
+  await git(world.dir, 'checkout', '-q', 'main')
   demo = await world.up('demo', 'hello [[hello]]')
   await world.turnOver(demo.id)
   phone = await world.open(PHONE)
@@ -46,7 +35,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.close()
   await receiver?.stop()
-  if (dir) rmSync(dir, { recursive: true, force: true })
 }, 120_000)
 
 test('settings-phrases: chips are written, ordered and taken away, and stand above the message', async () => {
@@ -152,7 +140,7 @@ test('settings-sign-ins: a browser that is revoked is signed out where it stands
   await go('/settings')
   const part = phone.getByRole('region', { name: 'Devices and sign-ins' })
   await part.locator('.setting-row').nth(2).waitFor()
-  const tokens = (await (await world.product.fetch('/api/v1/tokens')).json()) as { id: string; kind: string; createdAt: number }[]
+  const tokens = await world.ask<{ id: string; kind: string; createdAt: number }[]>('GET', '/tokens')
   const newest = tokens.filter(({ kind }) => kind === 'browser').toSorted((one, two) => two.createdAt - one.createdAt)[0]
   const index = tokens.findIndex(({ id }) => id === newest?.id)
   await part.locator('.setting-row').nth(index).getByRole('button', { name: /^Revoke/ }).click()
@@ -170,7 +158,7 @@ test('new-autocomplete, new-branch, new-size, new-sleep, new-command: a reposito
   await form.getByText(/which repository/).waitFor()
   await form.getByRole('combobox', { name: 'Repository' }).fill('berth-repo')
   await form.getByRole('listbox', { name: 'Repositories used before' }).getByRole('option').first().click()
-  expect(await form.getByRole('combobox', { name: 'Repository' }).inputValue()).toBe(dir)
+  expect(await form.getByRole('combobox', { name: 'Repository' }).inputValue()).toBe(world.dir)
   await eventually(async () => (await form.locator('datalist option').evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value))).includes('side'), 'its branches are offered')
   await form.getByLabel('Branch from').fill('side')
   await form.getByLabel('Agent').selectOption('plain')
