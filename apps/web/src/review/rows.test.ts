@@ -19,6 +19,14 @@ describe('rowsOf', () => {
     expect(added?.pieces[0]).toEqual({ text: 'return', voice: 'k', changed: false })
   })
 
+  it('marks no words in what is data, however much of it there is', () => {
+    const block = (word: string) => Array.from({ length: 50 }, () => `${word} `.repeat(900))
+    const lines = Array.from({ length: 40 }, () => [...block('a').map((text) => `-${text}`), ...block('b').map((text) => `+${text}`), ' ']).flat()
+    const rows = rowsOf(hunk([...lines, '-one word', '+two word']), null)
+    expect(changedOf(rows.at(-1))).toEqual(['two'])
+    expect(rows.length).toBe(lines.length + 2)
+  }, 5000)
+
   it('does not let a note of one side colour the other', () => {
     const rows = rowsOf(hunk(['-/* a', '+let a', ' let b']), 'script')
     expect(rows[1]?.pieces[0]?.voice).toBe('k')

@@ -91,8 +91,13 @@ function coloured(lines: readonly Line[], texts: readonly string[], language: st
   return result
 }
 
+/** Letters compared with letters of other lines, in one hunk: more is data, and would keep a phone busy for a minute. */
+const COMPARED_LIMIT = 3_000_000
+
 function marked(lines: readonly Line[], texts: readonly string[]): Range[][] {
   const result: Range[][] = lines.map(() => [])
+  const letters = (list: readonly string[]) => list.reduce((sum, text) => sum + text.length, 0)
+  let left = COMPARED_LIMIT
   let at = 0
   while (at < lines.length) {
     if (lines[at]?.sign === ' ') {
@@ -101,7 +106,10 @@ function marked(lines: readonly Line[], texts: readonly string[]): Range[][] {
     }
     const removed = run(lines, at, '-').length
     const added = run(lines, at + removed, '+').length
-    const marks = wordDiff(texts.slice(at, at + removed), texts.slice(at + removed, at + removed + added))
+    const [before, after] = [texts.slice(at, at + removed), texts.slice(at + removed, at + removed + added)]
+    const cost = letters(before) * added + letters(after) * removed
+    const marks = cost > left ? { removed: [], added: [] } : wordDiff(before, after)
+    left -= cost > left ? 0 : cost
     ;[...marks.removed, ...marks.added].forEach((ranges, index) => (result[at + index] = ranges))
     at += removed + added
   }

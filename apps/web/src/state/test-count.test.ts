@@ -21,3 +21,7 @@ for (const [runner, [output, passed, failed]] of Object.entries(CASES)) {
 test('says nothing about other output', () => {
   for (const output of ['', 'ok', 'hello\nworld', '3 files passed the linter', 'Tests are hard', 'passed 3 arguments']) expect(readTests(output)).toBeNull()
 })
+
+test('is as quick with output that was written to be slow to read', () => {
+  for (const unit of ['\n', ' \n', '1 a, ', 'Tests 1 ', '\n1 passed']) for (let time = 0; time < 20; time++) expect(readTests(unit.repeat(8000))).toBeNull()
+}, 2000)

@@ -24,13 +24,13 @@ const inLine = (line: string | null): TestCount | null => (line === null ? null 
 
 const READERS: readonly ((text: string) => TestCount | null)[] = [
   // vitest, jest: "Tests  2 failed | 47 passed (49)", "Tests: 1 failed, 2 passed, 3 total"
-  (text) => inLine(lineOf(text, /^\s*Tests:?\s.*\d+ (?:passed|failed).*$/gm)),
+  (text) => inLine(lineOf(text, /^[ \t]*Tests:?\s.*\d+ (?:passed|failed).*$/gm)),
   // pytest: "=== 1 failed, 3 passed in 0.12s ===", "3 passed in 0.12s"
-  (text) => inLine(lineOf(text, /^=*\s*(?:\d+ \w+, )*\d+ (?:passed|failed|errors?)\b.* in [\d.]+m?s.*$/gm)),
+  (text) => inLine(lineOf(text, /^=*[ \t]*(?:\d+ \w+, )*\d+ (?:passed|failed|errors?)\b.* in [\d.]+m?s.*$/gm)),
   // cargo test: one line a crate
   (text) => summed(text, /^test result: \w+\. (\d+) passed; (\d+) failed/gm),
   // bun test: " 12 pass\n 0 fail"
-  (text) => (/^\s*\d+ pass$/m.test(text) ? { passed: number(text, /^\s*(\d+) pass$/m), failed: number(text, /^\s*(\d+) fail$/m) } : null),
+  (text) => (/^[ \t]*\d+ pass$/m.test(text) ? { passed: number(text, /^[ \t]*(\d+) pass$/m), failed: number(text, /^[ \t]*(\d+) fail$/m) } : null),
   // node --test, and TAP that counts for itself: "# pass 3\n# fail 1"
   (text) => (/^(?:#|ℹ) pass \d+$/m.test(text) ? { passed: number(text, /^(?:#|ℹ) pass (\d+)$/m), failed: number(text, /^(?:#|ℹ) fail (\d+)$/m) } : null),
   // go test -v: one line a test; without -v one line a package
