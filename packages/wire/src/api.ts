@@ -129,7 +129,6 @@ export type Api = typeof api
  *  *    /git/{id}/…                                                 smart HTTP of the hosted repository (Bearer, or Basic with the token as password)
  *  GET  /sign-in?code=…                                             one-time link; sets the session cookie
  */
-export const STREAM_PATH = (id: WorkspaceId) => `/api/v1/workspaces/${id}/stream`
 export const ARCHIVE_PATH = (id: WorkspaceId) => `/api/v1/workspaces/${id}/archive`
 export const ATTACH_PATH = (id: WorkspaceId, terminalId: string) => `/api/v1/workspaces/${id}/terminals/${encodeURIComponent(terminalId)}/attach`
 export const GIT_PATH = (id: WorkspaceId) => `/git/${id}`

@@ -60,10 +60,7 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   body('gap', { from: z.number().int(), to: z.number().int(), why: z.string() }),
 ])
 export type EventBody = z.infer<typeof KnownEventBody>
-export type EventType = EventBody['type']
 
-/** Accepts unknown types from newer peers; known types are checked. */
-export const AnyEventBody = z.union([KnownEventBody, z.looseObject({ type: z.string().max(100) })])
 const known = new Set<string>(KnownEventBody.options.map((option) => option.shape.type.value))
 /** Narrowing for readers. A body of a known type that does not parse is treated as unknown. */
 export function knownBody(value: unknown): EventBody | null {

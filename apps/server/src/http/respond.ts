@@ -84,6 +84,6 @@ function wholeOf(thrown: unknown): string {
   return `${thrown.stack ?? thrown.message}${parts}`
 }
 
-export function isAbort(thrown: unknown): boolean {
+function isAbort(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === 'AbortError'
 }

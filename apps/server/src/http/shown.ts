@@ -20,7 +20,7 @@ export const onTheWeb = (workspaces: Workspace[]): Workspace[] => workspaces.fil
 export async function approvalsShownTo(store: ShownStore, caller: Pick<Caller, 'by'>, approvals: Approval[]): Promise<Approval[]> {
   return caller.by === 'token' ? approvals : approvalsOnTheWeb(store, approvals)
 }
-export async function approvalsOnTheWeb(store: Pick<Store, 'getWorkspace'>, approvals: Approval[]): Promise<Approval[]> {
+async function approvalsOnTheWeb(store: Pick<Store, 'getWorkspace'>, approvals: Approval[]): Promise<Approval[]> {
   const hidden = new Set<WorkspaceId>()
   for (const id of new Set(approvals.map(({ workspaceId }) => workspaceId))) if (!isShown(await store.getWorkspace(id))) hidden.add(id)
   return approvals.filter(({ workspaceId }) => !hidden.has(workspaceId))

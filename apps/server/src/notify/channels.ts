@@ -30,7 +30,7 @@ export interface SenderDeps {
 const PUSH_KEEP_SECONDS = 24 * 3600
 const isUrgent = ({ reason, withdraw }: NotifyMessage): boolean => !withdraw && (reason === 'needs-you' || reason === 'reminder' || reason === 'failed')
 
-export function pushSender(deps: SenderDeps, { endpoint, keys }: PushSubscription): ChannelSender {
+function pushSender(deps: SenderDeps, { endpoint, keys }: PushSubscription): ChannelSender {
   return {
     mayDecide: true,
     send: (message) => attempt(deps.fetch, () => ({
@@ -57,7 +57,7 @@ function fitting(message: NotifyMessage): string {
 }
 
 /** A topic that anybody may read must not carry answers: only one that asks for a token does. */
-export function ntfySender(deps: SenderDeps, { url, token }: { url: string; token: string | null }): ChannelSender {
+function ntfySender(deps: SenderDeps, { url, token }: { url: string; token: string | null }): ChannelSender {
   const target = new URL(url)
   const [topic = '', ...base] = target.pathname.split('/').filter(Boolean).toReversed()
   const root = `${target.origin}/${base.toReversed().join('/')}`
@@ -83,7 +83,7 @@ export function ntfySender(deps: SenderDeps, { url, token }: { url: string; toke
   }
 }
 
-export function webhookSender(deps: SenderDeps, { url, secret }: { url: string; secret: string | null }): ChannelSender {
+function webhookSender(deps: SenderDeps, { url, secret }: { url: string; secret: string | null }): ChannelSender {
   return {
     mayDecide: true,
     send: (message) => attempt(deps.fetch, () => {
@@ -93,7 +93,7 @@ export function webhookSender(deps: SenderDeps, { url, secret }: { url: string; 
   }
 }
 
-export function signature(secret: string, body: string, now: number): string {
+function signature(secret: string, body: string, now: number): string {
   const at = Math.floor(now / 1000)
   return `t=${at},v1=${createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')}`
 }

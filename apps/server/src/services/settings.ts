@@ -31,7 +31,7 @@ export async function changeSettings(deps: SettingsDeps, userId: UserId, change:
 }
 
 /** Pure. A secret goes with the address it was given for: at another one it would be told to a stranger. */
-export function changed(before: OwnSettings, change: SettingsChange, now: number): OwnSettings {
+function changed(before: OwnSettings, change: SettingsChange, now: number): OwnSettings {
   const had = before.settings.notify
   const given = change.notify
   const notify: NotifySettings = {
