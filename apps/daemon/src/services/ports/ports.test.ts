@@ -1,7 +1,7 @@
 /** Real listeners in this process, read from the kernel's tables. */
 import { afterEach, expect, test } from 'bun:test'
 import type { EventBody } from '@berth/wire'
-import { parseListeners, socketInodes, watchPorts } from './ports.ts'
+import { holderOf, parseListeners, socketInodes, watchPorts } from './ports.ts'
 import type { Ports } from './ports.ts'
 
 let watcher: Ports | null = null
@@ -42,6 +42,15 @@ test('announces a port when it was seen twice, and its end when it was missed tw
   ports.look()
   expect(ports.list()).toEqual([six.port])
   expect(events[2]).toEqual({ type: 'port', port: four.port, state: 'closed', process: null })
+})
+
+test('says who listens, as far as it may be seen', () => {
+  const { ports, events } = watch({ nameOf: (inode) => holderOf([1, process.pid], inode) })
+  listenOn('127.0.0.1')
+  ports.look()
+  ports.look()
+  expect(events[0]).toMatchObject({ type: 'port', state: 'open', process: expect.stringMatching(/^bun/) })
+  expect(holderOf([process.pid], '0')).toBeNull()
 })
 
 test('leaves out ports of the daemon itself, and those of other processes on a shared machine', () => {

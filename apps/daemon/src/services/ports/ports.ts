@@ -1,5 +1,6 @@
 /** Which ports the workspace listens on, read every two seconds; one is announced when it was seen twice in a row. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 import type { Journal } from '../../contracts.ts'
 
 export const LOOK_EVERY_MS = 2000
@@ -8,29 +9,29 @@ const PORTS_LIMIT = 256
 
 export interface Ports { list(): number[]; look(): void; close(): void }
 
-export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; changed?: () => void }): Ports {
+export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; /** Who listens on the socket, asked once when a port opens. */ nameOf?: (inode: string) => string | null; changed?: () => void }): Ports {
   let seenOnce = new Set<number>()
   let missedOnce = new Set<number>()
   const open = new Set<number>()
   let lastTable = ''
-  let ours: number[] = []
+  let ours = new Map<number, string>()
   const look = (): void => {
     const listeners = (deps.readTables ?? readTables)().flatMap(parseListeners)
     const table = listeners.map(({ port, inode }) => `${port}/${inode}`).join(' ')
     // Whose sockets they are is dear to find out, and changes only with the table.
     if (table !== lastTable) {
       const owned = deps.owned?.()
-      ours = listeners.filter(({ inode }) => owned?.has(inode) ?? true).map(({ port }) => port)
+      ours = new Map(listeners.filter(({ inode }) => owned?.has(inode) ?? true).map(({ port, inode }) => [port, inode]))
       lastTable = table
     }
-    const now = new Set(ours.filter((port) => !deps.ignore().includes(port)).slice(0, PORTS_LIMIT))
+    const now = new Set([...ours.keys()].filter((port) => !deps.ignore().includes(port)).slice(0, PORTS_LIMIT))
     const before = open.size
     let changes = 0
     for (const port of now) {
       if (open.has(port) || !seenOnce.has(port)) continue
       open.add(port)
       changes++
-      deps.journal.append({ type: 'port', port, state: 'open', process: null })
+      deps.journal.append({ type: 'port', port, state: 'open', process: deps.nameOf?.(ours.get(port) ?? '') ?? null })
     }
     const missing = new Set([...open].filter((port) => !now.has(port)))
     for (const port of missing) {
@@ -67,6 +68,24 @@ export function socketInodes(pids: readonly number[]): Set<string> {
     }
   }
   return inodes
+}
+
+const NAME_LIMIT = 60
+
+/** The program that holds the socket and what it runs, as a person knows it: `node vite.js`. Null: none of these, or it may not be seen. */
+export function holderOf(pids: readonly number[], inode: string): string | null {
+  const pid = pids.find((candidate) => listDir(`/proc/${candidate}/fd`).some((name) => readLink(`/proc/${candidate}/fd/${name}`) === `socket:[${inode}]`))
+  const [program = '', script] = pid === undefined ? [] : readText(`/proc/${pid}/cmdline`).split('\0')
+  const words = [program, script === undefined || script.startsWith('-') ? '' : script].map((word) => basename(word)).filter((word) => word !== '')
+  return words.length === 0 ? null : words.join(' ').slice(0, NAME_LIMIT)
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function listDir(path: string): string[] {
