@@ -3,15 +3,19 @@ import type { AgentKind } from '@berth/wire'
 import { BerthError } from '@berth/wire'
 import type { CreateDriver } from '../../contracts.ts'
 import { createAcpDriver } from './acp/agents.ts'
+import { createOpencodeDriver } from './opencode/driver.ts'
+import { createCodexDriver } from './codex/driver.ts'
 import { createClaudeDriver } from './claude/driver.ts'
+import { createHeadlessDriver } from './headless/driver.ts'
 import { createPlainDriver } from './plain.ts'
 
-const DRIVERS: Partial<Record<AgentKind, CreateDriver>> = {
+const DRIVERS: Readonly<Record<AgentKind, CreateDriver>> = {
   claude: createClaudeDriver, plain: createPlainDriver,
-  gemini: createAcpDriver, qwen: createAcpDriver, acp: createAcpDriver,
+  'claude-headless': createHeadlessDriver, codex: createCodexDriver, opencode: createOpencodeDriver, gemini: createAcpDriver, qwen: createAcpDriver, acp: createAcpDriver,
 }
 export function driverFor(kind: AgentKind): CreateDriver {
-  const driver = DRIVERS[kind]
+  // An assignment of a newer server may name one that is not here.
+  const driver = Object.hasOwn(DRIVERS, kind) ? DRIVERS[kind] : undefined
   if (driver === undefined) throw new BerthError('agent_unavailable', `this machine's daemon does not know the agent ${kind}`, { hint: 'stop and start the workspace: it gets a newer daemon' })
   return driver
 }

@@ -24,9 +24,12 @@ const has = (env: Readonly<Record<string, string>>, ...names: string[]): boolean
 const extra = ({ assignment: { agent } }: DriverDeps): string[] => (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
 const program = (deps: DriverDeps, name: AgentProgramName): string[] => (deps.assignment.agent.executable === null ? programArgv(deps.context.boot.toolboxDir, name) : [deps.assignment.agent.executable])
 
+/** Node goes its own way past a proxy unless it is told; some machines have no other way out. */
+const NODE_ENVIRONMENT = { NODE_USE_ENV_PROXY: '1' } as const
 const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
   gemini: {
     argv: (deps) => [...program(deps, 'gemini'), '--acp', ...(deps.assignment.agent.approvalMode === 'auto' ? ['--approval-mode', 'auto_edit'] : []), ...extra(deps)],
+    env: NODE_ENVIRONMENT,
     loginHint: 'gemini has no login here: make a new workspace with `berth up --agent gemini --env GEMINI_API_KEY`, or sign in with `gemini` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'GEMINI_API_KEY') ? 'gemini-api-key' : null),
     seed: (env) => ({
@@ -36,6 +39,7 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
   },
   qwen: {
     argv: (deps) => [...program(deps, 'qwen'), '--acp', '--approval-mode', deps.assignment.agent.approvalMode === 'auto' ? 'auto' : 'default', ...extra(deps)],
+    env: NODE_ENVIRONMENT,
     loginHint: 'qwen has no login here: make a new workspace with `berth up --agent qwen --env OPENAI_API_KEY --env OPENAI_BASE_URL --env OPENAI_MODEL`, or sign in with `qwen` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'OPENAI_API_KEY') ? 'openai' : null),
     seed: (env) => ({ path: '.qwen/settings.json', settings: { ...(has(env, 'OPENAI_API_KEY') ? { security: { auth: { selectedType: 'openai' } } } : {}), privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } } }),

@@ -44,7 +44,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     const old = await terminals.get(AGENT_TERMINAL)
     if (old !== null) await old.kill()
     terminal = null
-    const transcript = tail.path ?? transcriptOf(place)
+    const transcript = tail.path ?? transcriptOf(place.configDir, place.conversation.uuid)
     save({ id: randomUUID(), machineBoot: context.machineBoot, resumed: hasConversation(place.files, transcript), ready: false })
     entered()
     if (!run.resumed && transcript !== null) await deps.asAgent.run(['rm', '-f', '--', transcript], {})
@@ -77,7 +77,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
 }
 
 /** Where the program keeps the conversation, if its hook never came to say it. */
-function transcriptOf({ configDir, conversation: { uuid } }: Place): string | null {
+export function transcriptOf(configDir: string, uuid: string): string | null {
   const projects = join(configDir, 'projects')
   try {
     return readdirSync(projects).map((name) => join(projects, name, `${uuid}.jsonl`)).find((path) => existsSync(path)) ?? null
@@ -90,7 +90,7 @@ function transcriptOf({ configDir, conversation: { uuid } }: Place): string | nu
  * `--resume` refuses a conversation in which nobody has said anything yet, and `--session-id` one that has a file. A
  * program that was killed before it wrote what was said leaves such a file, of settings only: it has to go.
  */
-function hasConversation(files: AgentFiles, transcript: string | null): boolean {
+export function hasConversation(files: AgentFiles, transcript: string | null): boolean {
   return transcript !== null && /"type":"(user|assistant)"/.test(files.readFrom(transcript, 0, SEED_LIMIT)?.bytes.toString('utf8') ?? '')
 }
 

@@ -3,7 +3,7 @@ import type { Decision, SessionId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { Journal } from '../../../contracts.ts'
 import { createApprovalBook, PREAPPROVAL_MS, type ApprovalBook, type ApprovalRecord } from '../claude/approval-book.ts'
-import type { AskReport } from './contracts.ts'
+import type { AskReport, Ear } from './contracts.ts'
 
 /** How long the answer to `decide` waits for the agent's word that it has it. */
 const DELIVERY_MS = 3000
@@ -22,6 +22,7 @@ export interface Asks {
   orphans(): readonly ApprovalRecord[]
   waiting(): readonly ApprovalRecord[]
   titleOf(approvalId: string): string
+  openAsks: Ear['openAsks']
 }
 
 export function createAsks(deps: {
@@ -104,6 +105,7 @@ export function createAsks(deps: {
       deps.changed()
     },
     orphans: () => book.orphans(),
+    openAsks: () => book.open().filter((record) => record.run === deps.run()).map(({ requestId, toolUseId }) => ({ requestId, toolCallId: toolUseId })),
     titleOf: (approvalId) => book.get(approvalId)?.title ?? '',
     waiting: () => book.open().filter((record) => record.state === 'open'),
   }

@@ -46,6 +46,8 @@ export interface Ear {
   answered(requestId: string, behavior: 'allow' | 'deny', by: 'us' | 'terminal'): void
   /** It is not asked any more, without an answer. */
   withdrawn(requestId: string): void
+  /** Asked in this life and not answered yet. */
+  openAsks(): readonly { requestId: string; toolCallId: string | null }[]
   /** Nobody is signed in; `hint` says what to do. */
   noLogin(hint: string): void
   notice(text: string): void

@@ -106,6 +106,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
     },
     answered: asks.answered,
     withdrawn: asks.withdrawn,
+    openAsks: asks.openAsks,
     noLogin(hint) { lives.noLogin(hint); show(`${hint}\n`) },
     notice(text) { journal.append({ type: 'workspace.notice', level: 'warning', code: 'agent', message: text.slice(0, 2000), hint: null }) },
     ended({ code, why }) { lives.ended(code, why) },

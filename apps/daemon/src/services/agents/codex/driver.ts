@@ -1,0 +1,150 @@
+/**
+ * Codex, shared: its app server runs the conversation, its own screen in the agent's terminal and this daemon are two
+ * clients of it. Whoever answers or speaks first is seen by the other at once; all of it outlives the daemon.
+ */
+import { join } from 'node:path'
+import type { ApprovalMode, Decision } from '@berth/wire'
+import { programArgv } from '@berth/wire/agents'
+import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
+import type { Ear, Voice } from '../conversation/contracts.ts'
+import { createSpokenDriver } from '../conversation/driver.ts'
+import { AGENT_TERMINAL } from '../relay/voice.ts'
+import { createScreen, lastWords, SERVER_TERMINAL } from '../screen.ts'
+import type { Ask } from './asks.ts'
+import { connectCodex, type CodexLink } from './link.ts'
+import { Account, Initialized, ThreadOpened, type Turn } from './messages.ts'
+import { createCodexTalk } from './talk.ts'
+
+const SOCKET = '.codex-berth.sock'
+const REJOIN_MS = 500
+const THREAD = 'codex-thread'
+const NO_LOGIN = 'codex has no login here: sign in at its screen (`berth attach`), or make a new workspace with `berth up --agent codex --env OPENAI_API_KEY`'
+/** The machine is the sandbox: Codex's own would be a second one, which many machines do not allow. */
+const MODES: Record<ApprovalMode, { approvalPolicy: string; sandbox: string }> = {
+  ask: { approvalPolicy: 'untrusted', sandbox: 'danger-full-access' },
+  auto: { approvalPolicy: 'on-request', sandbox: 'workspace-write' },
+  skip: { approvalPolicy: 'never', sandbox: 'danger-full-access' },
+}
+
+export const createCodexDriver: CreateDriver = (deps) => createSpokenDriver(deps, (ear) => createCodexVoice(deps, ear))
+
+function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
+  const { context: { boot, log }, assignment: { agent }, terminals } = deps
+  const env = deps.asAgent.environment(deps.assignment.env)
+  const path = join(boot.homeDir, SOCKET)
+  const words = codexWords(deps, env)
+  const over = new AbortController()
+  let link: CodexLink | null = null
+  let thread = ''
+  let model: string | null = null
+  let resumed = false
+  let version: string | null = null
+  const talk = createCodexTalk({ ear, threadId: () => thread, workDir: boot.workDir, model: () => model })
+  const screen = createScreen({ terminals, log })
+
+  const ask = (method: string, params: unknown): Promise<unknown> => (link === null ? Promise.reject(new Error('codex is not connected')) : link.request(method, params))
+  const startServer = async (): Promise<void> => {
+    for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+    await deps.asAgent.run(['rm', '-f', '--', path], {})
+    await terminals.open({ terminalId: SERVER_TERMINAL, title: 'codex server', argv: [...words, 'app-server', '--listen', `unix://${path}`], cwd: boot.workDir, env })
+  }
+  const openThread = async (): Promise<Turn[]> => {
+    const known = ear.recall(THREAD)
+    const settings = { cwd: boot.workDir, ...MODES[agent.approvalMode] }
+    const again = known === null ? null : ThreadOpened.safeParse(await ask('thread/resume', { threadId: known, ...settings }).catch((error: unknown) => { log(`codex: ${String(error)}`); return null }))
+    const opened = again?.success === true ? again.data : ThreadOpened.parse(await ask('thread/start', settings))
+    resumed = again?.success === true
+    thread = opened.thread.id
+    model = opened.model ?? null
+    ear.remember(THREAD, thread)
+    // What has no name and no turn is not written down, and nobody can join it.
+    if (!resumed) await ask('thread/name/set', { threadId: thread, name: deps.assignment.name })
+    return opened.thread.turns
+  }
+  const signedIn = async (): Promise<boolean> => {
+    const state = Account.parse(await ask('account/read', {}))
+    if (!state.requiresOpenaiAuth || state.account !== null) return true
+    const apiKey = env['CODEX_API_KEY'] || env['OPENAI_API_KEY']
+    if (apiKey === undefined || apiKey === '') return false
+    // A person put the key into this workspace; the program keeps it in its home, as after a login by hand.
+    await ask('account/login/start', { type: 'apiKey', apiKey })
+    return true
+  }
+  const ready = (): void => { ear.ready({ resumed, agentVersion: version }) }
+  const rejoin = async (): Promise<void> => {
+    link = await connectCodex(path, boot.agentUser?.uid ?? null, {
+      said(method, params, id) {
+        if (method === 'account/updated') void signedIn().then((yes) => { if (yes) ready() }, () => { /* it goes on as it was */ })
+        talk.said(method, params, id)
+      },
+      // Its terminal tells whether it has ended; if not, it is joined again.
+      closed() { link = null; if (!over.signal.aborted) void Bun.sleep(REJOIN_MS).then(() => (over.signal.aborted ? undefined : rejoin())).catch((error: unknown) => { log(`codex: ${String(error)}`) }) },
+    }, () => lastWords(terminals))
+    const { userAgent } = Initialized.parse(await ask('initialize', { clientInfo: { name: 'berth', title: 'Berth', version: '1' }, capabilities: { experimentalApi: true } }))
+    version = /\/(\d+\.\d+\.\d+)/.exec(userAgent)?.[1] ?? null
+    link.note('initialized')
+    const welcome = await signedIn()
+    talk.catchUp(await openThread())
+    if (welcome) ready()
+    else ear.noLogin(NO_LOGIN)
+  }
+
+  return {
+    driver: 'codex-shared', steers: true, saysWhy: false, tellsOnce: true,
+    async lives() {
+      const terminal = await terminals.get(SERVER_TERMINAL)
+      return terminal !== null && (await terminal.exited()) === null
+    },
+    async open({ adopt }) {
+      if (!adopt) await startServer()
+      await rejoin()
+      await screen.show({ title: 'codex', argv: [...words, 'resume', thread, '--remote', `unix://${path}`], cwd: boot.workDir, env })
+      screen.watch(SERVER_TERMINAL, (code) => { ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
+    },
+    prompt({ promptId, text }) {
+      if (talk.hasPrompt(promptId)) { ear.took(promptId, text); return }
+      ask('turn/start', { threadId: thread, clientUserMessageId: promptId, input: [{ type: 'text', text, text_elements: [] }] })
+        .catch((error: unknown) => { ear.refused(promptId, error instanceof Error ? error.message.slice(0, 300) : 'codex did not take it') })
+    },
+    interrupt() { if (talk.turn !== null) ask('turn/interrupt', { threadId: thread, turnId: talk.turn }).catch((error: unknown) => { log(`codex: ${String(error)}`) }) },
+    answer({ requestId }, decision) {
+      const asked = talk.ask(requestId)
+      if (asked === null) return
+      asked.behavior = decision.behavior
+      link?.reply(asked.rpcId, replyOf(asked, decision))
+    },
+    async end() {
+      over.abort()
+      screen.close()
+      link?.close()
+      for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+    },
+    release() {
+      over.abort()
+      screen.close()
+      link?.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+function replyOf({ question: asked }: Ask, { behavior, scope, updatedInput }: Decision): unknown {
+  if (asked === null) return { decision: behavior === 'deny' ? 'decline' : scope === 'session' ? 'acceptForSession' : 'accept' }
+  return { answers: Object.fromEntries(asked.questions.map(({ id, question }) => [id, { answers: answersTo(question, updatedInput) }])) }
+}
+function answersTo(question: string, input: Record<string, unknown> | undefined): string[] {
+  const answers = input?.['answers']
+  const given = typeof answers === 'object' && answers !== null ? (answers as Readonly<Record<string, unknown>>)[question] : undefined
+  return Array.isArray(given) ? given.map(String) : typeof given === 'string' ? [given] : []
+}
+
+/** The program with what every part of it is told. An address with a password in it stays out of argv. */
+function codexWords({ context: { boot }, assignment: { agent } }: DriverDeps, env: Readonly<Record<string, string>>): string[] {
+  const base = env['OPENAI_BASE_URL'] ?? ''
+  const extra = (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
+  return [
+    ...(agent.executable === null ? programArgv(boot.toolboxDir, 'codex') : [agent.executable]),
+    '-c', 'check_for_update_on_startup=false', '-c', `projects={${JSON.stringify(boot.workDir)}={trust_level="trusted"}}`,
+    ...(base === '' || base.includes('@') ? [] : ['-c', `openai_base_url=${JSON.stringify(base)}`]), ...extra,
+  ]
+}

@@ -1,0 +1,127 @@
+/**
+ * opencode, shared: its own server runs the conversation, its own screen in the agent's terminal and this daemon are
+ * two clients of it. Whoever answers or speaks first is seen by the other at once; all of it outlives the daemon.
+ */
+import { randomBytes } from 'node:crypto'
+import { programArgv } from '@berth/wire/agents'
+import { z } from 'zod'
+import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
+import type { Ear, Voice } from '../conversation/contracts.ts'
+import { createSpokenDriver } from '../conversation/driver.ts'
+import { AGENT_TERMINAL } from '../relay/voice.ts'
+import { createScreen, SERVER_TERMINAL } from '../screen.ts'
+import { createOpencodeServer, freePort, serverReady, type Address, type OpencodeServer } from './server.ts'
+import { createOpencodeTalk, promptOf } from './talk.ts'
+import { answersOf } from './tools.ts'
+
+/** Of what the daemon journals of a session. The address holds a secret and is in no event. */
+const ADDRESS = 'opencode-address'
+const SESSION = 'opencode-session'
+const messageName = (promptId: string): string => `opencode-message.${promptId}`
+const HISTORY = 100
+const Session = z.looseObject({ id: z.string() })
+const KeptAddress = z.object({ port: z.number(), password: z.string() })
+
+export const createOpencodeDriver: CreateDriver = (deps) => createSpokenDriver(deps, (ear) => createOpencodeVoice(deps, ear))
+
+function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
+  const { context: { boot, journal, log }, assignment: { agent }, terminals } = deps
+  const executable = agent.executable === null ? programArgv(boot.toolboxDir, 'opencode') : [agent.executable]
+  const over = new AbortController()
+  let listening = new AbortController()
+  let server: OpencodeServer | null = null
+  let session = ''
+  const talk = createOpencodeTalk({ ear, sessionId: () => session, workDir: boot.workDir })
+  const screen = createScreen({ terminals, log })
+
+  const post = (path: string, body: unknown): void => { void server?.post(path, body).catch((error: unknown) => { log(`opencode: ${String(error)}`) }) }
+  const startServer = async (): Promise<Address> => {
+    for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+    const address = { port: await freePort(), password: randomBytes(24).toString('base64url') }
+    ear.remember(ADDRESS, JSON.stringify(address))
+    const env = deps.asAgent.environment({ ...environment(deps), OPENCODE_SERVER_PASSWORD: address.password })
+    await terminals.open({ terminalId: SERVER_TERMINAL, title: 'opencode server', argv: [...executable, 'serve', '--hostname', '127.0.0.1', '--port', String(address.port)], cwd: boot.workDir, env })
+    return address
+  }
+  const openSession = async (to: OpencodeServer): Promise<boolean> => {
+    const known = ear.recall(SESSION)
+    if (known !== null && (await to.find(`/session/${known}`)) !== null) { session = known; return true }
+    session = Session.parse(await to.post('/session', { permission: permissions(agent.approvalMode) })).id
+    ear.remember(SESSION, session)
+    return false
+  }
+  const catchUp = async (from: OpencodeServer): Promise<void> => {
+    const [history, permissionList, questions, status] = await Promise.all([from.get(`/session/${session}/message?limit=${HISTORY}`), from.get('/permission'), from.get('/question'), from.get('/session/status')])
+    talk.catchUp({ history, permissions: permissionList, questions, status })
+  }
+  const tell = async ({ promptId, text }: { promptId: string; text: string }): Promise<void> => {
+    const known = ear.recall(messageName(promptId))
+    if (known !== null && (await server?.find(`/session/${session}/message/${known}`)) !== null) return
+    const messageID = known ?? newMessageId()
+    journal.transaction(() => {
+      ear.remember(messageName(promptId), messageID)
+      ear.remember(promptOf(messageID), promptId)
+    })
+    await server?.post(`/session/${session}/prompt_async`, { messageID, parts: [{ type: 'text', text }] })
+  }
+
+  return {
+    driver: 'opencode-shared', steers: true, saysWhy: true, tellsOnce: true,
+    async lives() {
+      const terminal = await terminals.get(SERVER_TERMINAL)
+      return terminal !== null && (await terminal.exited()) === null
+    },
+    async open({ adopt }, signal) {
+      listening.abort()
+      listening = new AbortController()
+      const address = adopt ? KeptAddress.parse(JSON.parse(ear.recall(ADDRESS) ?? 'null')) : await startServer()
+      journal.mask([address.password])
+      deps.reservePort?.(address.port)
+      await serverReady(address, terminals, signal)
+      const made = createOpencodeServer(address)
+      server = made
+      const resumed = await openSession(made)
+      const health = z.looseObject({ version: z.string() }).safeParse(await made.get('/global/health'))
+      const first = Promise.withResolvers<void>()
+      void made.follow({
+        connected: async () => { await catchUp(made); first.resolve() },
+        event: (value) => { talk.event(value) },
+      }, AbortSignal.any([over.signal, listening.signal]))
+      await first.promise
+      ear.ready({ resumed, agentVersion: health.success ? health.data.version : null })
+      const env = deps.asAgent.environment({ ...environment(deps), OPENCODE_SERVER_PASSWORD: address.password })
+      await screen.show({ title: 'opencode', argv: [...executable, 'attach', `http://127.0.0.1:${address.port}`, '--session', session], cwd: boot.workDir, env })
+      screen.watch(SERVER_TERMINAL, (code) => { listening.abort(); ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
+    },
+    prompt(prompt) { void tell(prompt).catch((error: unknown) => { ear.refused(prompt.promptId, error instanceof Error ? error.message.slice(0, 300) : 'opencode did not take it') }) },
+    interrupt() { post(`/session/${session}/abort`, {}) },
+    answer({ requestId }, decision) {
+      const question = talk.question(requestId)
+      if (question === null) post(`/permission/${requestId}/reply`, { reply: decision.behavior === 'deny' ? 'reject' : decision.scope === 'session' ? 'always' : 'once', ...(decision.message === undefined ? {} : { message: decision.message }) })
+      else if (decision.behavior === 'deny') post(`/question/${requestId}/reject`, {})
+      else post(`/question/${requestId}/reply`, { answers: answersOf(question, decision.updatedInput ?? {}) })
+    },
+    async end() {
+      over.abort()
+      screen.close()
+      for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+    },
+    release() {
+      over.abort()
+      screen.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+const environment = ({ assignment }: DriverDeps): Record<string, string> => ({ OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_ENABLE_QUESTION_TOOL: '1', OPENCODE_DISABLE_TERMINAL_TITLE: '1', ...assignment.env })
+/** Of our session alone; what a person configured for opencode stays as it is. */
+const permissions = (mode: string): { permission: string; pattern: string; action: string }[] =>
+  mode === 'ask' ? ['edit', 'bash', 'webfetch'].map((permission) => ({ permission, pattern: '*', action: 'ask' })) : mode === 'skip' ? [{ permission: '*', pattern: '*', action: 'allow' }] : []
+
+const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+/** As opencode makes its own: they sort by time, and it depends on that. */
+function newMessageId(now = Date.now()): string {
+  const time = (BigInt(now) * 0x1000n + 1n) & 0xffffffffffffn
+  return `msg_${time.toString(16).padStart(12, '0')}${[...randomBytes(14)].map((byte) => LETTERS[byte % LETTERS.length]).join('')}`
+}
