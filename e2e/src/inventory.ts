@@ -38,7 +38,7 @@ export async function takeInventory(home: string, options: InventoryOptions = {}
 }
 
 /** Of the running server; null when there is none. */
-export function installationOf(home: string): string | null {
+function installationOf(home: string): string | null {
   const path = join(home, SERVER_FILE)
   if (!existsSync(path)) return null
   return (JSON.parse(readFileSync(path, 'utf8')) as { installation: string }).installation
@@ -94,7 +94,7 @@ function filesIn(root: string): string[] {
   return found
 }
 
-export const databaseSocket = (home: string): string => join(home, 'postgres/run/.s.PGSQL.5432')
+const databaseSocket = (home: string): string => join(home, 'postgres/run/.s.PGSQL.5432')
 
 export async function withDatabase<T>(home: string, work: (sql: Sql) => Promise<T>): Promise<T> {
   const sql = connect({ kind: 'socket', path: databaseSocket(home), user: 'berth', database: 'postgres' }, { max: 1, applicationName: 'inventory' })
@@ -125,13 +125,5 @@ async function rowsOf(home: string): Promise<Record<string, number> | null> {
       rows[table] = counted?.count ?? 0
     }
     return rows
-  })
-}
-
-/** Events of one workspace and how many of them: for a workspace that must not have noticed anything. */
-export async function eventCount(home: string, workspaceId: string): Promise<number> {
-  return await withDatabase(home, async (sql) => {
-    const [counted] = await sql<{ count: number }[]>`select count(*)::int as count from events where workspace_id = ${workspaceId}`
-    return counted?.count ?? 0
   })
 }

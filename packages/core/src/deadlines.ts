@@ -55,4 +55,3 @@ export const deadlines = {
   viewerForgotten: 24 * HOUR,
   pruneInterval: HOUR,
 } as const satisfies Record<string, number>
-export type DeadlineName = keyof typeof deadlines
