@@ -13,7 +13,7 @@ let b: Harness
 let workspace: Workspace
 let machine: Awaited<ReturnType<typeof dial>>
 beforeAll(async () => {
-  b = await startHarness()
+  b = await startHarness({ allowedMs: 50 })
   const made = await b.create()
   await b.until(made.id, ({ phase }) => phase === 'starting')
   machine = await dial(made)
@@ -87,6 +87,14 @@ function attach(query: string, headers: Record<string, string> = { authorization
   }
 }
 
+/** What a browser that was signed in sends. */
+async function browser(): Promise<Record<string, string>> {
+  const link = new URL((await b.client.createSignInLink({ next: '/' })).url)
+  const host = new URL(b.server.pageUrl).host
+  const signed = await fetch(`${b.server.url}/sign-in`, { method: 'POST', redirect: 'manual', headers: { host, origin: b.server.pageUrl }, body: new URLSearchParams({ code: link.searchParams.get('code') ?? '' }) })
+  return { host, origin: b.server.pageUrl, cookie: signed.headers.get('set-cookie')?.split(';')[0] ?? '' }
+}
+
 describe('a terminal', () => {
   it('carries bytes and controls both ways, and ends with its program', async () => {
     const viewer = attach('cols=100&rows=30&mode=control')
@@ -118,6 +126,28 @@ describe('a terminal', () => {
     expect(await viewer.closed).toBe(1003)
     const gone = await stream.readable.getReader().read().then(({ done }) => done, () => true)
     expect(gone).toBe(true)
+  })
+
+  it('ends when its credential is revoked', async () => {
+    const viewer = attach('cols=80&rows=24', await browser())
+    const { stream } = await machine.next()
+    await viewer.opened
+    for (const { id, kind } of await b.client.listTokens()) if (kind === 'browser') await b.client.revokeToken({ id })
+    expect(await viewer.closed).toBe(4401)
+    expect(await stream.readable.getReader().read().then(({ done }) => done, () => true)).toBe(true)
+  })
+
+  it('ends when its workspace is taken off the web, for browsers only, however the address is written', async () => {
+    const session = await browser()
+    const [page, program] = [attach('cols=80&rows=24', session), attach('cols=80&rows=24')]
+    await Promise.all([page.opened, program.opened])
+    await b.client.setWeb({ id: workspace.id, on: false })
+    expect(await page.closed).toBe(4401)
+    expect(program.socket.readyState).toBe(WebSocket.OPEN)
+    for (const name of [workspace.id, workspace.id.replace('_', '%5F'), `%77${workspace.id.slice(1)}`]) expect((await fetch(`${b.server.url}/api/v1/workspaces/${name}`, { headers: session })).status).toBe(404)
+    await b.client.setWeb({ id: workspace.id, on: true })
+    expect((await fetch(`${b.server.url}/api/v1/workspaces/${workspace.id}`, { headers: session })).status).toBe(200)
+    program.socket.close()
   })
 
   it('is nobody\'s without a credential, nor with a size that is none', async () => {

@@ -82,6 +82,7 @@ export interface ServeOptions {
   readonly store?: (store: Store) => Store
   readonly clock?: Clock
   readonly toolbox?: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
+  readonly allowedMs?: number
 }
 
 export interface Server {
@@ -246,7 +247,7 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('the reviews', () => reviews.stop())
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(),
+    ...services, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async () => onTheWeb(await listWorkspaces(services, { deleted: false })) }),

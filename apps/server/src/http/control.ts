@@ -31,8 +31,9 @@ import type { PageFiles } from './page-files.ts'
 import { asBerthError, refusal, secured } from './respond.ts'
 import { createPipe } from './pipe.ts'
 import { signIn, SIGN_IN_PATH } from './sign-in.ts'
-import { requireShown } from './shown.ts'
+import { isShownTo, requireShown } from './shown.ts'
 import { signedOutPage } from './signed-out-page.ts'
+import { ALLOWED_MS, whileAllowed } from './while-allowed.ts'
 import { serveStream } from './stream.ts'
 
 export interface ControlDeps extends ApiDeps {
@@ -40,6 +41,8 @@ export interface ControlDeps extends ApiDeps {
   readonly pageFile: PageFiles
   readonly previews: Previews
   readonly socketRoom: Pick<SocketRoom, 'attachment'>
+  /** How often it is asked whether who opened a connection still may have it. */
+  readonly allowedMs?: number
 }
 
 /** `undefined`: the connection became a socket. */
@@ -91,6 +94,8 @@ export function createControl(deps: ControlDeps): ControlFetch {
 
 interface Routed { readonly deps: ControlDeps; readonly api: ReturnType<typeof createApi>; readonly request: Request; readonly url: URL; readonly server: Server<Attachment> }
 
+interface Called extends Routed { readonly caller: Caller }
+
 async function route(at: Routed): Promise<Response | undefined> {
   const { deps, api, request, url } = at
   if (HEALTH_PATHS.includes(url.pathname)) return health(at)
@@ -104,7 +109,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   if (toPreview !== null) return toPreview
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|run/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
-  if (beside) return besideContract(at, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
+  if (beside) return besideContract({ ...at, caller }, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
 }
@@ -127,24 +132,31 @@ async function hostedGit(deps: ServiceDeps, at: { id: WorkspaceId; path: string;
   return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? at.request : arriving(deps, at.id, at.request), log: deps.log })
 }
 
-async function besideContract({ deps, request, url, server }: Routed, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
+async function besideContract({ deps, request, url, server, caller }: Called, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
   if (at.what === 'stream') return serveStream(deps, at.id, request)
   if (at.what === 'uploads') return upload(deps, at.id, request)
   if (at.what === 'archive') return putArchive(deps, at.id, request)
-  if (at.what.endsWith('/stream')) return reachIn({ deps, request, url, server }, at)
+  if (at.what.endsWith('/stream')) return reachIn({ deps, request, url, server, caller }, at)
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'a terminal is attached by WebSocket', { hint: 'use `berth attach`' })
   requireCan(deps, await requireRecord(deps, at.id), 'attach')
   const attachment = await openAttachment(deps, { workspaceId: at.id, terminalId: at.terminalId, url })
-  if (server.upgrade(request, { data: attachment })) return undefined
+  if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, attachment) })) return undefined
   attachment.closed()
   throw new BerthError('bad_request', 'the connection could not become a WebSocket')
 }
 
+/** Until its credential is revoked, or its workspace is taken off the web. */
+function lasting({ deps, request, url, caller }: Pick<Called, 'deps' | 'request' | 'url' | 'caller'>, attachment: Attachment): Attachment {
+  const token = tokenOf(request) ?? ''
+  const allowed = async () => (await deps.store.access.authenticate(token, deps.clock.now())) !== null && (await isShownTo(deps.store, caller, url))
+  return whileAllowed(attachment, allowed, deps.allowedMs ?? ALLOWED_MS)
+}
+
 /** ssh and ports. The workspace is asked after first: a client whose upgrade fails asks again without one to read why. */
-async function reachIn({ deps, request, url, server }: Pick<Routed, 'deps' | 'request' | 'url' | 'server'>, at: { id: WorkspaceId; what: string }): Promise<Response | undefined> {
+async function reachIn({ deps, request, url, server, caller }: Pick<Called, 'deps' | 'request' | 'url' | 'server' | 'caller'>, at: { id: WorkspaceId; what: string }): Promise<Response | undefined> {
   const stream = at.what === 'run/stream' ? await openRun(deps, at.id) : await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
   const pipe = createPipe(stream)
-  if (server.upgrade(request, { data: pipe })) return undefined
+  if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, pipe) })) return undefined
   pipe.closed()
   throw new BerthError('bad_request', 'this is reached by WebSocket', { hint: 'use `berth ssh` or `berth forward`' })
 }

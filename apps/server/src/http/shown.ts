@@ -48,11 +48,22 @@ export function shownStore(store: Store): Pick<Store, 'getWorkspace' | 'events' 
 const NAMED = new RegExp(`^(?:${API_PREFIX}/workspaces|/git|${API_PREFIX}/approvals)/([^/]+)`)
 
 /** For whatever names a workspace, or a question of one, by its address. */
-export async function requireShown(store: ShownStore, caller: Pick<Caller, 'by'>, { pathname }: URL): Promise<void> {
-  const name = NAMED.exec(pathname)?.[1]
-  if (caller.by === 'token' || name === undefined) return
+export async function requireShown(store: ShownStore, caller: Pick<Caller, 'by'>, url: URL): Promise<void> {
+  const id = await hiddenFrom(store, caller, url)
+  if (id !== null) throw new BerthError('not_found', `${id} is not shown on the web`, { hint: `berth web ${id} --on` })
+}
+
+export async function isShownTo(store: ShownStore, caller: Pick<Caller, 'by'>, url: URL): Promise<boolean> {
+  return (await hiddenFrom(store, caller, url)) === null
+}
+
+/** Null: nothing of that name is hidden. */
+async function hiddenFrom(store: ShownStore, caller: Pick<Caller, 'by'>, { pathname }: URL): Promise<WorkspaceId | null> {
+  const written = NAMED.exec(pathname)?.[1]
+  if (caller.by === 'token' || written === undefined) return null
+  // As whoever answers reads it: a name can be written with % too.
+  const name = decodeURIComponent(written)
   const approvalId = ApprovalId.safeParse(name)
   const id = approvalId.success ? (await store.approvals.get(approvalId.data))?.workspaceId : WorkspaceId.safeParse(name).data
-  if (id === undefined || isShown(await store.getWorkspace(id))) return
-  throw new BerthError('not_found', `${id} is not shown on the web`, { hint: `berth web ${id} --on` })
+  return id === undefined || isShown(await store.getWorkspace(id)) ? null : id
 }
