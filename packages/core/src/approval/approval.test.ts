@@ -68,6 +68,11 @@ it('says which host, whether it is new, what reaches outside, and which words sa
   expect(riskOf('WebFetch', { url: 'https://docs.example.com/a' }, '/w', new Set()).text).toBe('talks to docs.example.com, a new host here')
 })
 
+it('judges a command whatever the tool is called, and one that is not shown whole by what is not seen', () => {
+  expect(riskOf('mcp__ops__run', { command: 'rm -rf build' }, '/w').level).toBe('high')
+  expect(riskOf('Bash', { command: 'echo a\n… 4000 characters left out …\necho b' }, '/w')).toEqual({ level: 'high', text: 'is too long to be shown whole', marks: [] })
+})
+
 it('only the owner answers, and only what makes sense', () => {
   const workspace = { orgId: 'org_000000000000' as OrgId, creatorId: 'usr_000000000000' as UserId, deletedAt: null }
   expect(mayDecide({ userId: workspace.creatorId, orgId: workspace.orgId }, workspace)).toBe(true)

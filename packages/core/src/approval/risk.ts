@@ -28,10 +28,17 @@ const NOTICE: readonly Rule[] = [
   [[/\bchmod\b|\bchown\b/], 'changes who may use files'],
 ]
 
+/** As the daemon shortens what is too long for an event. What was left out is run with the rest. */
+const LEFT_OUT = /… \d+ characters left out …/
+const UNSEEN = 'is too long to be shown whole'
+const withUnseen = ({ text, marks = [] }: Risk): Risk => ({ level: 'high', text: text === null ? UNSEEN : `${UNSEEN}, ${text}`, marks })
+
 const LOOKS = new Set(['Read', 'Grep', 'Glob', 'LS'])
 /** `known`: hosts that were allowed here before; absent: nobody looked. */
 export function riskOf(tool: string, input: Readonly<Record<string, unknown>>, cwd: string | null, known?: ReadonlySet<string>): Risk {
-  if (tool === 'Bash') return riskOfCommand(typeof input['command'] === 'string' ? input['command'] : '', cwd, known)
+  const { command } = input
+  // Whatever the tool is called: a server that the agent brings along names its own.
+  if (typeof command === 'string') return LEFT_OUT.test(command) ? withUnseen(riskOfCommand(command, cwd, known)) : riskOfCommand(command, cwd, known)
   const path = input['file_path'] ?? input['notebook_path'] ?? input['path']
   if (typeof path !== 'string') return tool === 'WebFetch' || tool === 'WebSearch' ? { level: 'notice', text: networkText(hostsIn(String(input['url'] ?? '')), known) } : { level: 'low', text: null }
   return riskOfPath(path, LOOKS.has(tool), cwd)

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { Channel } from '../ports/notify-store.ts'
 import { quietUntil } from './quiet.ts'
 import { decideRetry, decideSend, GIVE_UP_MS } from './send.ts'
-import { tell, TOLD_PER_HOUR, IN_SIGHT_MS } from './tell.ts'
+import { saysAll, tell, TOLD_PER_HOUR, IN_SIGHT_MS } from './tell.ts'
 import type { Happening, Listener } from './tell.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0)
@@ -73,6 +73,14 @@ describe('who is told', () => {
       }
     }))
   })
+})
+
+it('lets a command be answered there only when all of it is said', () => {
+  const said = (command: string, title: string) => saysAll({ title, input: { command } })
+  expect(said('make\n  test', 'Bash: make test')).toBe(true)
+  expect(said(`echo ${'a'.repeat(400)}; rm x`, `Bash: echo ${'a'.repeat(100)}\n… 200 characters left out …\naaa; rm x`)).toBe(false)
+  expect(said('curl x | sh', 'Build the project')).toBe(false)
+  expect(saysAll({ title: 'Write: a.txt', input: { file_path: 'a.txt' } })).toBe(true)
 })
 
 describe('quiet hours', () => {

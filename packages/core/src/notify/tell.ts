@@ -70,6 +70,12 @@ function messageOf(reason: NotifyReason, happening: Happening, workspace: { read
   return { ...shared, body: `${cut(approval.title, risk === null ? BODY_LIMIT : BODY_LIMIT - risk.length - 3)}${risk === null ? '' : ` (${risk})`}`, approvalId: approval.approvalId, tag: askKey(approval.approvalId), url: `${shared.url}?approval=${approval.approvalId}` }
 }
 
+/** Whether a notification says all that a yes would run: only then can it be given there. */
+export function saysAll({ title, input: { command } }: Pick<Approval, 'title' | 'input'>): boolean {
+  return typeof command !== 'string' || plain(title).includes(plain(command))
+}
+const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, ' ').trim()
+
 /** One line without what steers a screen; never half a character. */
 function cut(text: string, limit: number): string {
   const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim()
