@@ -45,16 +45,24 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
   const session = createSession(deps, place)
   const { program, lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, leave } = session
   let hooks: HookServer | null = null
+  const close = () => Promise.all([hooks?.close(), door?.close()])
   return {
     name: 'claude-tui',
     sessionId: deps.assignment.agent.sessionId,
     async start(signal) {
       signal.throwIfAborted()
       door = openDoor(deps, place, session.displayed)
-      // Taken over before hooks are let in: those of the living run must find it.
-      const adopted = await lifecycle.takeOver()
-      hooks = await startHookServer({ path: join(boot.runDir, 'hook.sock'), owner: boot.agentUser, handle: createHookHandler(session.hookMeanings), log })
-      if (!adopted) await lifecycle.begin()
+      try {
+        // Taken over before hooks are let in: those of the living run must find it.
+        const adopted = await lifecycle.takeOver()
+        hooks = await startHookServer({ path: join(boot.runDir, 'hook.sock'), owner: boot.agentUser, handle: createHookHandler(session.hookMeanings), log })
+        if (!adopted) await lifecycle.begin()
+      } catch (error) {
+        // Another one is made when it is tried again; this one must not keep the port that the agent was told.
+        leave()
+        await close()
+        throw error
+      }
       for (const record of book.orphans()) if (record.decision !== null) session.wake(record, record.decision)
       condition.show()
       looking.in(0)
@@ -90,12 +98,12 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       leave()
       await program.terminal?.kill()
       lifecycle.endAll('the agent was stopped before it got an answer')
-      await Promise.all([hooks?.close(), door?.close()])
+      await close()
       condition.enter('exited', 'stopped')
     },
     async release() {
       leave()
-      await Promise.all([hooks?.close(), door?.close()])
+      await close()
       await looking.settled()
     },
   }
