@@ -73,11 +73,15 @@ async function carry(at: Forwarding, { remote }: Port, socket: Socket): Promise<
   try {
     const { pipe, ended } = await open(at, remote, sink)
     socket.once('close', () => pipe.close(1000, 'the client is gone'))
-    const sending = (async () => {
-      for await (const chunk of socket) await pipe.send(chunk as Buffer)
-      pipe.end()
-    })()
-    sending.catch(() => {})
+    // Not by iterating: that would end the other half with this one.
+    let sending: Promise<void> = Promise.resolve()
+    socket.on('data', (chunk: Buffer) => {
+      socket.pause()
+      sending = pipe.send(chunk).then(() => void socket.resume(), () => void socket.destroy())
+    })
+    // Told before the last bytes found room, should it come so.
+    socket.once('end', () => void sending.then(() => pipe.end()))
+    socket.resume()
     const { code, reason } = await ended
     if (code !== 1000) say(at, remote, reason || `code ${code}`)
   } catch (error) {

@@ -6,6 +6,9 @@ import type { Connection, Context } from '../context.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { waitFor } from '../wait.ts'
 
+/** A server that was just started, or a machine, is not linked yet: that takes moments. */
+const COMING_MS = 15_000
+const COMING_AGAIN_MS = 100
 const START_MS = 5 * 60_000
 const COMING = new Set<Workspace['phase']>(['queued', 'provisioning', 'starting'])
 
@@ -18,4 +21,18 @@ export async function readyWorkspace(context: Context, connection: Connection, w
   const running = await waitFor({ client, endpoint, signal: context.signal }, started, ({ phase }) => workspaceCan('attach', phase) || phase === 'failed' || phase === 'deleted', { timeoutMs: START_MS })
   if (workspaceCan('attach', running.phase)) return running
   throw new BerthError('workspace_not_running', `${running.name} is ${running.phase}`, { hint: `see \`berth logs ${running.name}\`` })
+}
+
+/** Again while the machine is not linked: what comes of `work`. */
+export async function whenLinked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + COMING_MS
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof BerthError) || error.code !== 'daemon_unreachable' || performance.now() > until) throw error
+      await Bun.sleep(COMING_AGAIN_MS)
+    }
+  }
 }

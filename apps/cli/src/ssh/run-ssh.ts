@@ -3,7 +3,7 @@ import type { Workspace } from '@berth/wire'
 import type { Connection, Context } from '../context.ts'
 import { hostName, pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import type { Host } from './hosts.ts'
-import { readyWorkspace } from './ready.ts'
+import { readyWorkspace, whenLinked } from './ready.ts'
 import { program, sshHome } from './ssh-home.ts'
 
 export async function runSsh(context: Context, { word, rest, start }: { word: string; rest: readonly string[]; start: boolean }): Promise<number> {
@@ -18,7 +18,7 @@ export async function runSsh(context: Context, { word, rest, start }: { word: st
 
 /** Asks the machine who it is, and writes its entry. */
 export async function meet(context: Context, connection: Connection, workspace: Workspace): Promise<Host> {
-  const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
+  const access = await whenLinked(context.signal, () => connection.client.sshAccess({ id: workspace.id }, context.signal))
   const hosts = pinned(await readHosts(context), { ...workspace, server: serverKey(context, connection) }, access)
   await writeHosts(context, hosts)
   // Just put there.

@@ -9,15 +9,12 @@ import { BerthError } from '@berth/wire/error'
 import { SSH_STREAM_PATH } from '@berth/wire/reach-paths'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { Connection, Context } from '../context.ts'
+import { disconnect } from './disconnect.ts'
 import { pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import { reach, type Reached } from './reach-socket.ts'
 import { publicKeyOf, sshHome } from './ssh-home.ts'
 
 type Address = Connection['endpoint']
-
-/** A server that was just started has no machines yet: they come within moments. */
-const COMING_MS = 15_000
-const COMING_AGAIN_MS = 100
 
 export async function bridgeStdio(context: Context, { word, start }: { word: string; start: boolean }): Promise<void> {
   const known = await readHosts(context)
@@ -30,7 +27,11 @@ export async function bridgeStdio(context: Context, { word, start }: { word: str
     end: async () => { await output.end() },
   }
   const key = Buffer.from(await publicKeyOf(sshHome(context.home))).toString('base64url')
-  const { pipe, ended } = await connected(context, { known: known[word]?.hostKey ? word : null, word, start }, (endpoint, id) => reach(endpoint, SSH_STREAM_PATH(id, key), sink))
+  const open = (endpoint: Address, id: WorkspaceId): Promise<Reached> => reach(endpoint, SSH_STREAM_PATH(id, key), sink)
+  const { pipe, ended } = await connected(context, { known: known[word]?.hostKey ? word : null, word, start }, open).catch(async (error: unknown) => {
+    if (error instanceof BerthError) await sink.write(disconnect(`${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`))
+    throw error
+  })
   const onAbort = (): void => pipe.close(1000, 'interrupted')
   context.signal.addEventListener('abort', onAbort, { once: true })
   pump(pipe).catch(() => {})
@@ -55,18 +56,13 @@ async function connected(context: Context, wanted: Wanted, open: (endpoint: Addr
     if (reached !== null) return reached
   }
   const connection = await context.connect()
-  const workspace = await import('./ready.ts').then(({ readyWorkspace }) => readyWorkspace(context, connection, wanted))
-  const until = performance.now() + COMING_MS
-  for (;;) {
-    try {
-      const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
-      await writeHosts(context, pinned(await readHosts(context), { ...workspace, server: serverKey(context, connection) }, access))
-      return await open(connection.endpoint, workspace.id)
-    } catch (error) {
-      if (!(error instanceof BerthError) || error.code !== 'daemon_unreachable' || performance.now() > until) throw error
-      await Bun.sleep(COMING_AGAIN_MS)
-    }
-  }
+  const { readyWorkspace, whenLinked } = await import('./ready.ts')
+  const workspace = await readyWorkspace(context, connection, wanted)
+  return whenLinked(context.signal, async () => {
+    const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
+    await writeHosts(context, pinned(await readHosts(context), { ...workspace, server: serverKey(context, connection) }, access))
+    return open(connection.endpoint, workspace.id)
+  })
 }
 
 /** Where the server was when it last said so; not asked whether it still is. */
