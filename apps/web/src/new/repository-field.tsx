@@ -2,7 +2,7 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import { client, now } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
-import { inert } from '../ui/inert.ts'
+import { Matched } from '../ui/matched.tsx'
 import { when } from '../rooms/words.ts'
 
 type Repository = Awaited<ReturnType<typeof client.listRepositories>>[number]
@@ -69,17 +69,11 @@ export function RepositoryField({ value, disabled, wrong, onInput, onPick }: Rep
         {found.value.map((repository, index) => (
           // The field keeps the focus; pressing chooses before it is left.
           <li key={repository.url} id={`${list}-${index}`} role="option" aria-selected={index === at.value} onPointerDown={(event) => { event.preventDefault(); choose(repository) }}>
-            <Icon name="i-branch" /><span class="grow"><Matched text={inert(repository.label)} query={value.trim()} /></span><span class="meta">{when(repository.lastUsedAt, now.value)}</span>
+            <Icon name="i-branch" /><span class="grow"><Matched text={repository.label} query={value.trim()} /></span><span class="meta">{when(repository.lastUsedAt, now.value)}</span>
           </li>
         ))}
       </ul>
       {wrong && <p class="wrong" id={says}>{wrong}</p>}
     </div>
   )
-}
-
-function Matched({ text, query }: { text: string; query: string }) {
-  const at = query === '' ? -1 : text.toLowerCase().indexOf(query.toLowerCase())
-  if (at < 0) return <>{text}</>
-  return <>{text.slice(0, at)}<b>{text.slice(at, at + query.length)}</b>{text.slice(at + query.length)}</>
 }

@@ -8,6 +8,7 @@ import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
 import { placeOf } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
+import { Matched } from '../ui/matched.tsx'
 import { useModal } from '../ui/modal.ts'
 import { actionsOf } from './actions.ts'
 import { closeSheet } from './dialog.tsx'
@@ -64,7 +65,7 @@ export function Palette() {
             {entry.group !== entries[index - 1]?.group && <p class="pl" role="presentation">{entry.group}</p>}
             <div id={`pi-${index}`} role="option" aria-selected={index === chosen} class="pi" onClick={() => run(entry)} onPointerMove={() => (at.value = index)}>
               <Icon name={entry.icon} class={entry.tone ?? ''} />
-              <span class="cut">{marked(entry.label, query)}</span>
+              <span class="cut"><Matched text={entry.label} query={query} /></span>
               <span class="meta">{inert(entry.detail)}</span>
               {entry.keys?.map((key) => <kbd key={key}>{key}</kbd>)}
             </div>
@@ -103,9 +104,4 @@ function places(): Entry[] {
     const { icon, tone, word } = stateOf(workspace)
     return { group: 'Go to', icon, tone, label: workspace.name, detail: `${word.toLowerCase()} · ${placeOf(workspace.repository)}`, run: () => go(pathTo(workspace.id)) }
   })
-}
-
-function marked(label: string, query: string) {
-  const at = query === '' ? -1 : label.toLowerCase().indexOf(query.toLowerCase())
-  return at < 0 ? inert(label) : <>{inert(label.slice(0, at))}<b>{inert(label.slice(at, at + query.length))}</b>{inert(label.slice(at + query.length))}</>
 }
