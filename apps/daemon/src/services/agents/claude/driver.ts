@@ -13,6 +13,7 @@ import { createApprovalBook } from './approval-book.ts'
 import { createCondition } from './condition.ts'
 import { createConversation } from './conversation.ts'
 import { openDisplayDoor, type DisplayDoor } from './display-door.ts'
+import { createFollowing } from './following.ts'
 import { createGoingBack } from './going-back.ts'
 import { createHookHandler, type HookMeanings } from './hook-events.ts'
 import { createInjector } from './injector.ts'
@@ -23,7 +24,7 @@ import { createLooking } from './looking.ts'
 import { createPermissions } from './permissions.ts'
 import { createProgram, type Place } from './program.ts'
 import { safeToPaste } from './safe-to-paste.ts'
-import { watchSession, type SessionStatus } from './session-file.ts'
+import { watchSession } from './session-file.ts'
 import { createTranscriptTail } from './tail.ts'
 import { createTaskList } from './task-list.ts'
 import { createTerminalAnswers, turnedDownInTerminal } from './terminal-answers.ts'
@@ -189,21 +190,13 @@ function createSession(deps: DriverDeps, place: Place) {
     loggedIn: () => hasLogin({ files: place.files, env: deps.asAgent.environment(place.environment), configDir: place.configDir }),
     launched: () => { looking.in(LOOK_BUSY_MS) },
   })
-  /** When the status that was followed last began: each is followed once. */
-  let followedSince: number | null = null
-  const followStatus = (current: SessionStatus | null): void => {
-    const news = current !== null && current.since !== followedSince
-    followedSince = current?.since ?? followedSince
-    if (current === null || condition.base === 'error' || condition.base === 'exited' || !program.run.ready) return
-    if (news && current.status !== 'waiting' && !turnEnd.ending && current.status !== condition.base) condition.enter(current.status)
-    turnEnd.follow(current)
-  }
+  const following = createFollowing({ status, condition, turnEnd, ready: () => program.run.ready })
   const look = async (): Promise<void> => {
     const current = status.look()
     readTranscript()
     const yes = answers.yes(permissions.waiting(), current)
     if (yes !== null) permissions.answeredYes(yes.approvalId)
-    followStatus(current)
+    following.follow(current)
     if (turnEnd.settle(condition.base === 'idle')) condition.enter('idle')
     await lifecycle.look()
     injector.kick()
@@ -222,8 +215,7 @@ function createSession(deps: DriverDeps, place: Place) {
     },
     sessionStarted(uuid) { if (uuid !== null) place.conversation.moved(uuid); lifecycle.sessionStarted() },
     prompted(text) {
-      // What the file says now is older than these words: an `idle` of before them must not end the turn they begin.
-      followedSince = status.look()?.since ?? followedSince
+      following.passOver()
       turnEnd.prompted()
       injector.heard(text)
       working()
