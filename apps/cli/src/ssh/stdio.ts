@@ -19,8 +19,10 @@ type Address = Connection['endpoint']
 export async function bridgeStdio(context: Context, { word, start }: { word: string; start: boolean }): Promise<void> {
   const known = await readHosts(context)
   const output = Bun.stdout.writer({ highWaterMark: 64 * 1024 })
+  let spoken = false
   const sink = {
     async write(bytes: Uint8Array) {
+      spoken = true
       output.write(bytes)
       await output.flush()
     },
@@ -36,7 +38,10 @@ export async function bridgeStdio(context: Context, { word, start }: { word: str
   context.signal.addEventListener('abort', onAbort, { once: true })
   pump(pipe).catch(() => {})
   const { code, reason } = await ended
-  if (code !== 1000) throw new BerthError('daemon_unreachable', `the connection was lost: ${reason || `code ${code}`}`, { hint: 'connect again once `berth list` shows it running' })
+  if (code === 1000) return
+  // A machine without an sshd says so before the first byte.
+  if (!spoken) await sink.write(disconnect(reason))
+  throw new BerthError('daemon_unreachable', `the connection was lost: ${reason || `code ${code}`}`, { hint: 'connect again once `berth list` shows it running' })
 }
 
 /** ssh goes away by closing its end, and so do we. */
