@@ -1,20 +1,17 @@
 /** Chromium as a phone sees the page: a slow network, a slow processor, nothing in the cache. The same for every page. */
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Page } from 'playwright-core'
+import { CHROMIUM, CHROMIUM_HINT, QUIET } from '@berth/testkit/chromium'
 import { BerthError } from '@berth/wire/error'
 
 export const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
 /** 1.6 Mbit/s down, 750 kbit/s up, 150 ms there and back. */
 const SLOW = { offline: false, latency: 150, downloadThroughput: 1.6e6 / 8, uploadThroughput: 750e3 / 8 }
 export const SLOWDOWN = 4
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
-/** Without these it asks the network for updates and lists. */
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 export async function openBrowser(): Promise<Browser> {
-  const path = process.env['BERTH_CHROMIUM'] ?? NAMES.map((name) => Bun.which(name)).find((found) => found !== null)
-  if (path === undefined || path === null) throw new BerthError('unsupported', 'there is no Chromium here', { hint: 'install `chromium`, or set BERTH_CHROMIUM to its path' })
-  return chromium.launch({ executablePath: path, args: QUIET })
+  if (CHROMIUM === null) throw new BerthError('unsupported', 'there is no Chromium here', { hint: CHROMIUM_HINT })
+  return chromium.launch({ executablePath: CHROMIUM, args: QUIET })
 }
 
 export interface Load {

@@ -20,7 +20,7 @@ export interface Product {
   json<T>(args: readonly string[], options?: { cwd?: string; env?: Record<string, string> }): Promise<T>
   /** A request with the CLI's token, as another client would make it. */
   fetch(path: string, init?: RequestInit): Promise<Response>
-  /** Deletes every workspace, stops the server, removes the home, and reports what was left behind. */
+  /** Deletes every workspace, stops the server, removes the home. */
   close(): Promise<void>
 }
 
@@ -59,7 +59,8 @@ export function startProduct(extra: Record<string, string> = {}): Product {
     close: async () => {
       if (existsSync(join(home, SERVER_FILE))) {
         const list = await cli(['list', '--json'], { exit: null })
-        for (const { id } of list.exitCode === 0 ? (JSON.parse(list.stdout) as { id: string }[]) : []) await cli(['delete', id, '-y'], { exit: null })
+        const workspaces = list.exitCode === 0 ? (JSON.parse(list.stdout) as { id: string }[]) : []
+        await Promise.all(workspaces.map(({ id }) => cli(['delete', id, '-y'], { exit: null })))
         await cli(['server', 'stop'], { exit: null })
       }
       const placed = await realPath(join(home, 'postgres'))

@@ -4,12 +4,11 @@
  */
 import { test as plainTest } from 'bun:test'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { CHROMIUM, CHROMIUM_HINT, QUIET } from '@berth/testkit/chromium'
 import type { Workspace } from '@berth/wire'
 import { createClosers, startGround, type Ground, type GroundOptions } from '../ground.ts'
 
-export const CHROMIUM = process.env['BERTH_CHROMIUM'] ?? ['chromium', 'chromium-browser', 'google-chrome'].map((name) => Bun.which(name)).find(Boolean) ?? null
-/** Without these it asks the network for updates and lists. */
-export const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+export { CHROMIUM, QUIET }
 const WAIT_MS = 20_000
 
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const
@@ -18,7 +17,7 @@ export const DESK = { viewport: { width: 1440, height: 900 } } as const
 
 /** Skipped, and said so, where there is no browser. */
 export const test = CHROMIUM === null ? plainTest.skip : plainTest
-if (CHROMIUM === null) console.warn('no Chromium here, so the page is not tried: install `chromium`, or set BERTH_CHROMIUM to its path')
+if (CHROMIUM === null) console.warn(`no Chromium here, so the page is not tried: ${CHROMIUM_HINT}`)
 
 export interface World extends Ground {
   readonly browser: Browser
