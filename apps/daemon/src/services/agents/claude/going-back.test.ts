@@ -47,6 +47,8 @@ test('a conversation goes back to where it stood under a name of its own, and no
     expect(readdirSync(root).some((name) => name.includes(conversation.uuid))).toBe(false)
     rmSync(path)
     expect(await back.to(there)).toBe(false)
+    expect(Bun.spawnSync(['mkfifo', path]).exitCode).toBe(0)
+    expect(await createGoingBack({ asAgent, conversation, tail, withinMs: 100 }).to(there)).toBe(false)
   } finally {
     journal.close()
     rmSync(root, { recursive: true, force: true })

@@ -21,7 +21,7 @@ export interface GoingBack {
   to(place: string | null): Promise<boolean>
 }
 
-export function createGoingBack({ asAgent, conversation, tail }: { asAgent: AsAgent; conversation: Conversation; tail: TranscriptTail }): GoingBack {
+export function createGoingBack({ asAgent, conversation, tail, withinMs = COPY_WITHIN_MS }: { asAgent: AsAgent; conversation: Conversation; tail: TranscriptTail; withinMs?: number }): GoingBack {
   return {
     at: () => (tail.place === null ? null : JSON.stringify({ uuid: conversation.uuid, ...tail.place } satisfies z.infer<typeof Place>)),
     async to(word) {
@@ -36,8 +36,9 @@ export function createGoingBack({ asAgent, conversation, tail }: { asAgent: AsAg
       if (!parsed.success) return false
       const { uuid: old, path, offset } = parsed.data
       const copy = join(dirname(path), `${uuid}.jsonl`)
-      const copied = await asAgent.run(['sh', '-c', COPY, 'sh', String(offset), path, old, uuid, copy], { signal: AbortSignal.timeout(COPY_WITHIN_MS) })
-      if (copied.exitCode !== 0) return false
+      // It is the agent's file, so it may be anything by now, a pipe that nobody writes to as well.
+      const copied = await asAgent.run(['sh', '-c', COPY, 'sh', String(offset), path, old, uuid, copy], { signal: AbortSignal.timeout(withinMs) }).catch(() => null)
+      if (copied?.exitCode !== 0) return false
       // All of it was told when it happened.
       tail.followFromEnd(copy)
       conversation.moved(uuid)
