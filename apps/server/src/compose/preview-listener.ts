@@ -62,7 +62,6 @@ function tryOpen(hostname: string, port: number, log: (line: string) => void): P
         data: (socket, bytes) => socket.data?.data(bytes),
         drain: (socket) => socket.data?.drain(),
         end: (socket) => socket.data?.end(),
-        timeout: (socket) => socket.data?.timeout(),
         close(socket) {
           connections--
           socket.data?.close()

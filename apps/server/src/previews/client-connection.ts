@@ -10,8 +10,8 @@ export interface ClientConnection extends ByteSource {
   readonly closed: boolean
   /** Resolves when the bytes are on their way; undefined: they are. Nothing happens once it is closed. */
   write(bytes: Uint8Array): Promise<void> | undefined
-  /** Closed when the visitor says nothing for so long; 0: never. */
-  idleLimit(seconds: number): void
+  /** Since when nothing is asked; null: something is. Whoever is quiet for too long is sent away. */
+  quietSince: number | null
   /** Ends after what was written. */
   end(): void
   destroy(): void
@@ -26,13 +26,12 @@ export interface ClientEvents {
   /** The visitor sends no more. */
   end(): void
   close(): void
-  timeout(): void
 }
 
 /** Read from the visitor and not yet taken. */
 const READ_AHEAD_BYTES = 256 * 1024
 
-type ClientSocket = Pick<Socket<unknown>, 'write' | 'end' | 'terminate' | 'pause' | 'resume' | 'timeout' | 'remoteAddress'>
+type ClientSocket = Pick<Socket<unknown>, 'write' | 'end' | 'terminate' | 'pause' | 'resume' | 'remoteAddress'>
 
 export function createClientConnection(socket: ClientSocket): { connection: ClientConnection; events: ClientEvents } {
   const listeners = new Set<() => void>()
@@ -45,7 +44,7 @@ export function createClientConnection(socket: ClientSocket): { connection: Clie
     read: () => incoming.read(),
     unread: (bytes) => incoming.unread(bytes),
     write: (bytes) => (closed ? undefined : outgoing.write(bytes)),
-    idleLimit(seconds) { socket.timeout(seconds) },
+    quietSince: performance.now(),
     end() { if (!closed) outgoing.end() },
     destroy() { if (!closed) socket.terminate() },
     onClose(listener) {
@@ -66,7 +65,6 @@ export function createClientConnection(socket: ClientSocket): { connection: Clie
       for (const listener of listeners) listener()
       listeners.clear()
     },
-    timeout() { socket.terminate() },
   }
   return { connection, events }
 }

@@ -54,10 +54,14 @@ function withoutOurs(cookies: string): string {
 }
 
 export function cookiesNamed(headers: Headers, names: readonly string[]): string[] {
-  return valuesOf(headers, 'cookie').flatMap((value) => value.split(';')).flatMap((part) => {
-    const [name, ...rest] = part.trim().split('=')
-    return names.includes(name ?? '') ? [rest.join('=')] : []
-  })
+  const found: string[] = []
+  for (const cookies of valuesOf(headers, 'cookie')) {
+    for (const part of cookies.split(';')) {
+      const [name, ...rest] = part.trim().split('=')
+      if (names.includes(name ?? '')) found.push(rest.join('='))
+    }
+  }
+  return found
 }
 
 /** As the browser gets it, without the framing of the body. */

@@ -16,7 +16,7 @@ const REQUEST_LINE = /^([A-Z][A-Z-]{0,19}) (\/[\x21-\x7e\x80-\xff]*) HTTP\/1\.([
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-const NOT_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/
+const NOT_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
 
 export class BadMessage extends BerthError {
   constructor(what: string) { super('bad_request', what) }
@@ -33,7 +33,7 @@ export function parseRequestHead(bytes: Buffer): RequestHead {
   const match = REQUEST_LINE.exec(first)
   if (match === null) throw new BadMessage('the request line cannot be read')
   const minor = match[3] === '0' ? 0 : 1
-  if (headers.filter(([name]) => name === 'host').length !== 1) throw new BadMessage('a request names one host')
+  if (valuesOf(headers, 'host').length !== 1) throw new BadMessage('a request names one host')
   return { method: match[1] ?? '', target: match[2] ?? '', minor, headers }
 }
 
@@ -44,25 +44,49 @@ export function parseResponseHead(bytes: Buffer): ResponseHead {
   return { status: Number(match[2]), reason: match[3] ?? '', minor: match[1] === '0' ? 0 : 1, headers }
 }
 
+/** As they are written, and in lower case: the same few are sent again and again. */
+const names = new Map<string, string>()
+const NAMES_LIMIT = 1000
+
+function nameOf(written: string): string {
+  const known = names.get(written)
+  if (known !== undefined) return known
+  if (!TOKEN.test(written)) throw new BadMessage('a header cannot be read')
+  const name = written.toLowerCase()
+  if (names.size < NAMES_LIMIT) names.set(written, name)
+  return name
+}
+
 function linesOf(bytes: Buffer): { first: string; headers: Headers } {
-  const [first = '', ...lines] = bytes.toString('latin1', 0, bytes.length - 4).split('\r\n')
+  const text = bytes.toString('latin1', 0, bytes.length - 4)
+  if (NOT_IN_HEAD.test(text)) throw new BadMessage('a header cannot be read')
+  const [first = '', ...lines] = text.split('\r\n')
   if (lines.length > HEADERS_LIMIT) throw new BadMessage(`more than ${HEADERS_LIMIT} headers`)
   const headers: [string, string][] = []
   for (const line of lines) {
     const colon = line.indexOf(':')
-    const name = line.slice(0, colon)
-    const value = line.slice(colon + 1).trim()
     // A line that continues the one before has no name here, and so is refused too.
-    if (colon < 1 || !TOKEN.test(name) || NOT_IN_VALUE.test(value)) throw new BadMessage('a header cannot be read')
-    headers.push([name.toLowerCase(), value])
+    if (colon < 1) throw new BadMessage('a header cannot be read')
+    headers.push([nameOf(line.slice(0, colon)), line.slice(colon + 1).trim()])
   }
   return { first, headers }
 }
 
-export const valuesOf = (headers: Headers, name: string): string[] => headers.flatMap(([known, value]) => (known === name ? [value] : []))
-export const valueOf = (headers: Headers, name: string): string | null => headers.find(([known]) => known === name)?.[1] ?? null
+export function valuesOf(headers: Headers, name: string): string[] {
+  const values: string[] = []
+  for (const header of headers) if (header[0] === name) values.push(header[1])
+  return values
+}
+export function valueOf(headers: Headers, name: string): string | null {
+  for (const header of headers) if (header[0] === name) return header[1]
+  return null
+}
 /** The comma-separated words of a header, in lower case. */
-export const wordsOf = (headers: Headers, name: string): string[] => valuesOf(headers, name).flatMap((value) => value.toLowerCase().split(',').map((word) => word.trim()).filter(Boolean))
+export function wordsOf(headers: Headers, name: string): string[] {
+  const words: string[] = []
+  for (const header of headers) if (header[0] === name) for (const word of header[1].toLowerCase().split(',')) words.push(word.trim())
+  return words
+}
 
 export function framingOfRequest({ headers, minor }: RequestHead): Framing {
   const lengths = valuesOf(headers, 'content-length')

@@ -18,8 +18,9 @@ import type { PreviewHosts } from './hosts.ts'
 import { notAnswering, notListening, noSuchWorkspace, onItsWay, redirect, refusalJson, stopped } from './pages.ts'
 import type { Answer } from './pages.ts'
 import { createSites } from './sites.ts'
-import type { Site } from './sites.ts'
 import { createServerConnections } from './upstream.ts'
+import { createWatch } from './watch.ts'
+import type { Visit } from './watch.ts'
 import { createVisitors, isByPerson, isNavigation } from './visitors.ts'
 
 export interface PreviewsDeps {
@@ -43,29 +44,19 @@ export interface Previews {
   close(): void
 }
 
-/** Between two requests, and for the first. */
-const QUIET_S = 30
-/** A visitor with a long answer or a WebSocket is looked at again: the session may have ended. */
-const LOOK_AGAIN_MS = 10_000
-
-interface Visit { readonly visitor: ClientConnection; readonly head: RequestHead; readonly site: Site }
-
 export function createPreviews(deps: PreviewsDeps): Previews {
   const { hosts, store, clock } = deps
   const sites = createSites({ store, clock, hosts })
   const visitors = createVisitors({ previews: store.previews, clock, hosts })
   const connections = createServerConnections(deps)
-  const underWay = new Set<Visit>()
-
-  const lookAgain = async (visit: Visit): Promise<void> => {
-    const name = hosts.named(valueOf(visit.head.headers, 'host') ?? '')
-    const site = name === null ? null : await sites.find(name)
-    if (site?.workspaceId !== visit.site.workspaceId || (await visitors.admit(visit.head, site)).as === null) visit.visitor.destroy()
-  }
-  const timer = setInterval(() => {
-    for (const visit of underWay) lookAgain(visit).catch((error: unknown) => deps.log(`previews: ${String(error)}`))
-  }, LOOK_AGAIN_MS)
-  timer.unref()
+  const watch = createWatch({
+    log: deps.log,
+    async mayGoOn({ head, site: before }) {
+      const name = hosts.named(valueOf(head.headers, 'host') ?? '')
+      const site = name === null ? null : await sites.find(name)
+      return site?.workspaceId === before.workspaceId && (await visitors.admit(head, site)).as !== null
+    },
+  })
 
   /** An answer of our own; null: the dev server gave one, and `kept` says whether the connection goes on. */
   async function answerTo(visitor: ClientConnection, head: RequestHead): Promise<{ own: Answer } | { kept: boolean }> {
@@ -77,13 +68,13 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     if (admission.as === null) return { own: notAdmitted(deps.pageUrl, { head, site }, admission.because) }
     const visit: Visit = { visitor, head, site }
     if (!deps.daemons.connected(site.workspaceId)) return { own: await away(visit, admission.as) }
-    underWay.add(visit)
+    watch.begin(visit)
     try {
       return { kept: await exchange(connections, { visitor, head, workspaceId: site.workspaceId, place: { port: site.port, origin: site.origin, hostHeader: site.settings?.hostHeader ?? 'preview' } }) }
     } catch (thrown) {
       return { own: await failed(visit, admission.as, asBerthError(thrown, deps.log)) }
     } finally {
-      underWay.delete(visit)
+      watch.end(visit)
     }
   }
 
@@ -109,10 +100,10 @@ export function createPreviews(deps: PreviewsDeps): Previews {
   }
 
   async function next(visitor: ClientConnection): Promise<boolean> {
-    visitor.idleLimit(QUIET_S)
+    visitor.quietSince = performance.now()
     const bytes = await readHead(visitor)
     if (bytes === null) return false
-    visitor.idleLimit(0)
+    visitor.quietSince = null
     const head = parseRequestHead(bytes)
     const outcome = await answerTo(visitor, head)
     return 'kept' in outcome ? outcome.kept : await say(visitor, head, outcome.own)
@@ -121,6 +112,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
   return {
     hosts,
     async serve(visitor) {
+      watch.came(visitor)
       try {
         while (!visitor.closed && (await next(visitor)));
       } catch (thrown) {
@@ -128,6 +120,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
         const error = asBerthError(thrown, deps.log)
         await say(visitor, null, refusalJson(error))
       }
+      visitor.quietSince = performance.now()
       visitor.end()
     },
     onControl(request, caller) {
@@ -138,10 +131,10 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     changed(id) {
       visitors.forget()
       if (id !== undefined) sites.forget(id)
-      for (const visit of underWay) if (id === undefined || visit.site.workspaceId === id) lookAgain(visit).catch((error: unknown) => deps.log(`previews: ${String(error)}`))
+      watch.look(id)
     },
     close() {
-      clearInterval(timer)
+      watch.stop()
       connections.close()
     },
   }

@@ -23,7 +23,7 @@ export const REMEMBERED_MS = 3000
 const REMEMBERED_LIMIT = 1000
 
 export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspace'>; clock: Clock; hosts: PreviewHosts }): Sites {
-  const known = new Map<string, { until: number; site: Promise<Site | null> }>()
+  const known = new Map<string, { until: number; site: Promise<Site | null>; /** Null: not known yet, or none. */ id: WorkspaceId | null }>()
   const idOf = async (label: string): Promise<WorkspaceId | null> =>
     (await deps.store.previews.named(label)) ?? WorkspaceId.safeParse(label.startsWith('ws_') ? label : `ws_${label}`).data ?? null
 
@@ -44,13 +44,13 @@ export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspac
       const present = known.get(key)
       if (present !== undefined && present.until > now) return present.site
       if (known.size >= REMEMBERED_LIMIT) known.clear()
-      const site = look(name)
-      known.set(key, { until: now + REMEMBERED_MS, site })
-      site.catch(() => known.delete(key))
-      return site
+      const entry = { until: now + REMEMBERED_MS, site: look(name), id: null as WorkspaceId | null }
+      known.set(key, entry)
+      entry.site.then((site) => { entry.id = site?.workspaceId ?? null }, () => known.delete(key))
+      return entry.site
     },
     forget(id) {
-      for (const [key, { site }] of known) void site.then((found) => { if (found === null || found.workspaceId === id) known.delete(key) }, () => {})
+      for (const [key, entry] of known) if (entry.id === null || entry.id === id) known.delete(key)
     },
   }
 }

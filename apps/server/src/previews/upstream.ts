@@ -32,32 +32,30 @@ export const CONNECTIONS_PER_WORKSPACE = 128
 /** A browser opens six at a time; this is a page that was written to ask. */
 const WAITING_PER_WORKSPACE = 1024
 const WAIT_MS = 30_000
-/** Below the five seconds after which Node's servers close. */
-const IDLE_MS = 4000
-const IDLE_PER_PORT = 16
+/** Below the five seconds after which Node's servers close, with the time until somebody looks. */
+const IDLE_MS = 3500
+const SWEEP_MS = 1000
+const IDLE_PER_PORT = 64
 
-interface Pool { open: number; readonly line: (() => void)[]; readonly idle: Map<number, Kept[]> }
-interface Kept { readonly connection: ServerConnection; dispose(): void }
+/** `idle`: by port, the one used last at the end. */
+interface Pool { open: number; readonly line: (() => void)[]; readonly idle: Map<number, Keepable[]> }
 
 export function createServerConnections(deps: { daemons: Pick<Daemons, 'openStream'> }): ServerConnections {
   const pools = new Map<WorkspaceId, Pool>()
   const poolOf = (id: WorkspaceId): Pool => {
     const pool = pools.get(id) ?? { open: 0, line: [], idle: new Map() }
+    // Some bytes for each workspace that was ever visited.
     pools.set(id, pool)
     return pool
   }
-  const left = (id: WorkspaceId, pool: Pool): void => {
+  const left = (pool: Pool): void => {
     pool.open--
     pool.line.shift()?.()
-    if (pool.open === 0 && pool.line.length === 0) pools.delete(id)
   }
 
   /** One that waits at another port gives its place up first. */
   const makeRoom = (pool: Pool): void => {
-    for (const kept of pool.idle.values()) {
-      const oldest = kept[0]
-      if (oldest !== undefined) return oldest.dispose()
-    }
+    for (const idle of pool.idle.values()) if (idle[0] !== undefined) return idle[0].destroy()
   }
 
   async function turn(pool: Pool, visitor: Visitor): Promise<void> {
@@ -89,50 +87,52 @@ export function createServerConnections(deps: { daemons: Pick<Daemons, 'openStre
     pool.open++
     try {
       const stream = await deps.daemons.openStream(to.workspaceId, { service: 'tcp', port: to.port })
-      return keepable(stream, { keep: (connection) => keep(pool, to.port, connection), gone: () => left(to.workspaceId, pool) })
+      return keepable(stream, { keep: (connection) => keep(pool, to.port, connection), gone: () => left(pool) })
     } catch (error) {
-      left(to.workspaceId, pool)
+      left(pool)
       throw error
     }
   }
 
+  let sweeping: Timer | null = null
+  const sweep = (): void => {
+    const before = performance.now() - IDLE_MS
+    let left = 0
+    for (const pool of pools.values()) {
+      for (const idle of pool.idle.values()) {
+        while (idle[0] !== undefined && idle[0].idleSince < before) idle[0].destroy()
+        left += idle.length
+      }
+    }
+    if (left > 0 || sweeping === null) return
+    clearInterval(sweeping)
+    sweeping = null
+  }
+
   function keep(pool: Pool, port: number, connection: Keepable): void {
-    const kept = pool.idle.get(port) ?? []
-    pool.idle.set(port, kept)
-    if (kept.length >= IDLE_PER_PORT || pool.line.length > 0) return connection.destroy()
-    const forget = (): void => {
-      clearTimeout(timer)
-      const at = kept.indexOf(entry)
-      if (at >= 0) kept.splice(at, 1)
-      if (kept.length === 0 && pool.idle.get(port) === kept) pool.idle.delete(port)
-    }
-    const entry: Kept = {
-      connection,
-      dispose() {
-        forget()
-        connection.destroy()
-      },
-    }
-    const timer = setTimeout(entry.dispose, IDLE_MS)
-    timer.unref()
-    kept.push(entry)
-    connection.whileIdle(forget, entry.dispose)
+    const idle = pool.idle.get(port) ?? []
+    pool.idle.set(port, idle)
+    if (idle.length >= IDLE_PER_PORT || pool.line.length > 0) return connection.destroy()
+    idle.push(connection)
+    connection.rest(() => {
+      const at = idle.indexOf(connection)
+      if (at >= 0) idle.splice(at, 1)
+    })
+    if (sweeping !== null) return
+    sweeping = setInterval(sweep, SWEEP_MS)
+    sweeping.unref()
   }
 
   return {
     async open(to, visitor) {
-      if (to.fresh !== true) {
-        const last = pools.get(to.workspaceId)?.idle.get(to.port)?.at(-1)
-        if (last !== undefined) {
-          const connection = last.connection as Keepable
-          connection.take()
-          return connection
-        }
-      }
-      return connect(to, visitor)
+      const last = to.fresh === true ? undefined : pools.get(to.workspaceId)?.idle.get(to.port)?.at(-1)
+      if (last === undefined) return connect(to, visitor)
+      last.wake()
+      return last
     },
     close() {
-      for (const pool of pools.values()) for (const kept of pool.idle.values()) while (kept[0] !== undefined) kept[0].dispose()
+      if (sweeping !== null) clearInterval(sweeping)
+      for (const pool of pools.values()) for (const idle of pool.idle.values()) while (idle[0] !== undefined) idle[0].destroy()
     },
   }
 }
@@ -140,9 +140,10 @@ export function createServerConnections(deps: { daemons: Pick<Daemons, 'openStre
 const crowded = (): BerthError => new BerthError('too_many', 'more requests than the preview carries at once', { hint: `it carries ${CONNECTIONS_PER_WORKSPACE}; close some tabs, or try again` })
 
 interface Keepable extends ServerConnection {
-  /** `taken`: it is used again. `ended`: the server closed it, or spoke out of turn. */
-  whileIdle(taken: () => void, ended: () => void): void
-  take(): void
+  readonly idleSince: number
+  /** Until it is used again. It is destroyed when the server ends it, or speaks out of turn. `over`: it rests no more. */
+  rest(over: () => void): void
+  wake(): void
 }
 
 function keepable(stream: ByteStream, pool: { keep(connection: Keepable): void; gone(): void }): Keepable {
@@ -154,12 +155,17 @@ function keepable(stream: ByteStream, pool: { keep(connection: Keepable): void; 
   let given: Buffer[] = []
   let used = false
   let over = false
-  let onTaken: (() => void) | null = null
+  let idleSince = 0
+  let atWake: (() => void) | null = null
 
-  const fetchNext = (): Promise<Buffer | null> => reader.read().then(({ done, value }) => (done || value === undefined ? null : asBuffer(value)))
+  const fetchNext = async (): Promise<Buffer | null> => {
+    const { done, value } = await reader.read()
+    return done || value === undefined ? null : asBuffer(value)
+  }
   const connection: Keepable = {
     get used() { return used },
     get buffered() { return given.length > 0 },
+    get idleSince() { return idleSince },
     read() {
       const back = given.pop()
       if (back !== undefined) return Promise.resolve(back)
@@ -180,20 +186,21 @@ function keepable(stream: ByteStream, pool: { keep(connection: Keepable): void; 
     destroy() {
       if (over) return
       over = true
-      onTaken = null
+      connection.wake()
       given = []
       stream.abort('the preview is done with it')
       pool.gone()
     },
-    whileIdle(taken, ended) {
-      onTaken = taken
+    rest(over) {
+      atWake = over
+      idleSince = performance.now()
       next = fetchNext()
-      const early = (): void => { if (onTaken === taken) ended() }
+      const early = (): void => { if (atWake === over) connection.destroy() }
       next.then(early, early)
     },
-    take() {
-      onTaken?.()
-      onTaken = null
+    wake() {
+      atWake?.()
+      atWake = null
     },
   }
   return connection
