@@ -3,27 +3,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, setDefaultTimeout
 import { readFileSync, writeFileSync } from 'node:fs'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { openBench, type AgentBench } from '../testing/agent-bench.ts'
-import { claudeExecutable } from '../testing/claude-executable.ts'
+import { claudeOn } from '../testing/claude-executable.ts'
 
 setDefaultTimeout(120_000)
 /** So long a wrong paste is given to show itself. */
 const DIALOG_TAKES_KEYS_MS = 1000
-let executable: string
 let model: ScriptedModel
-beforeAll(async () => {
-  executable = claudeExecutable()
-  model = await startScriptedModel()
-})
+beforeAll(async () => { model = await startScriptedModel() })
 afterAll(async () => { await model.close() })
 let bench: AgentBench | undefined
 afterEach(async () => { await bench?.close(); bench = undefined })
 
 async function claude(options: Partial<Parameters<typeof openBench>[0]> = {}): Promise<AgentBench> {
-  bench = await openBench({
-    executable,
-    env: { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_AUTH_TOKEN: 'placeholder-token', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_RETRIES: '1' },
-    ...options,
-  })
+  bench = await openBench({ ...claudeOn(model), ...options })
   return bench
 }
 const behaviors = (of: AgentBench): string[] => of.events.flatMap((body) => (body.type === 'approval.applied' ? [`${body.behavior} ${body.via}`] : []))

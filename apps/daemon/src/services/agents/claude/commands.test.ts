@@ -4,13 +4,11 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { openBench, type AgentBench } from '../testing/agent-bench.ts'
-import { claudeExecutable } from '../testing/claude-executable.ts'
+import { claudeOn } from '../testing/claude-executable.ts'
 
 setDefaultTimeout(120_000)
-let executable: string
 let model: ScriptedModel
 beforeAll(async () => {
-  executable = claudeExecutable()
   const task = (subject: string) => ({ tool: 'TaskCreate', input: { subject, description: subject, activeForm: subject } })
   model = await startScriptedModel({ scenarios: {
     tasks: () => [
@@ -27,11 +25,7 @@ let bench: AgentBench | undefined
 afterEach(async () => { await bench?.close(); bench = undefined })
 
 async function claude(options: Partial<Parameters<typeof openBench>[0]> = {}): Promise<AgentBench> {
-  bench = await openBench({
-    executable, approvalMode: 'skip',
-    env: { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_AUTH_TOKEN: 'placeholder-token', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_RETRIES: '1' },
-    ...options,
-  })
+  bench = await openBench({ ...claudeOn(model), approvalMode: 'skip', ...options })
   return bench
 }
 

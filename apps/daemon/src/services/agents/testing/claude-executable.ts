@@ -1,11 +1,16 @@
-/** Claude Code for tests: fetched once into a cache outside the repository. Null: it cannot be had here. */
+/** Claude Code for tests: fetched once into a cache outside the repository. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { PINNED_VERSION } from '../claude/launch.ts'
 
-export function claudeExecutable(): string {
+/** What a bench of the real program on this model needs. */
+export function claudeOn(model: { readonly url: string }): { executable: string; env: Record<string, string> } {
+  return { executable: claudeExecutable(), env: { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_AUTH_TOKEN: 'placeholder-token', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_RETRIES: '1' } }
+}
+
+function claudeExecutable(): string {
   const cache = process.env['BERTH_TOOLBOX'] ?? (process.getuid?.() === 0 ? '/var/cache/berth-toolbox' : join(homedir(), '.cache', 'berth-toolbox'))
   const path = join(cache, 'agents', `claude-${PINNED_VERSION}`, 'claude')
   if (existsSync(path)) return path
