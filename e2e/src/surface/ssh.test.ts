@@ -117,6 +117,14 @@ for (const provider of ['local', 'docker'] as const) {
       expect(await new Response(forwarding.stderr).text()).toContain('nothing listens on port 1')
     }, 60_000)
 
+    test('a client that knows host and port only comes in too', async () => {
+      const forwarding = world.start([...COMMAND, 'forward', name, '0:ssh'])
+      const command = /: (ssh .*)$/.exec(await firstLine(forwarding.stdout))?.[1] ?? ''
+      expect(await world.run(['sh', '-c', `${command.replace('ssh ', 'ssh -F none ')} 'echo in; exit 9'`])).toMatchObject({ code: 9, stdout: 'in\n' })
+      forwarding.kill('SIGINT')
+      expect(await forwarding.exited).toBe(0)
+    }, 30_000)
+
     test('no agent is forwarded, no other key is let in', async () => {
       const agent = await world.run(['ssh-agent', 'sh', '-c', `ssh -F ${world.config} -S none -A ${world.host} 'echo "\${SSH_AUTH_SOCK:-none}"'`])
       expect(agent.stdout).toBe('none\n')

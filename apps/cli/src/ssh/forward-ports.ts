@@ -1,15 +1,15 @@
 /** Listens here; each connection goes over the server to a port on the machine's loopback. */
 import { createServer, type Server, type Socket } from 'node:net'
-import type { WorkspaceId } from '@berth/wire'
+import type { Workspace, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
-import { PORT_STREAM_PATH } from '@berth/wire/reach-paths'
+import { PORT_STREAM_PATH, SSH_STREAM_PATH } from '@berth/wire/reach-paths'
 import { cleanLine } from '../clean.ts'
 import type { Connection, Context } from '../context.ts'
 import { reach } from './reach-socket.ts'
 import { readyWorkspace } from './ready.ts'
 
-interface Port { readonly local: number; readonly remote: number }
-interface Forwarding { readonly context: Context; endpoint(): Promise<Connection['endpoint']>; again(): void; readonly id: WorkspaceId }
+interface Port { readonly local: number; readonly remote: number | 'ssh' }
+interface Forwarding { readonly context: Context; endpoint(): Promise<Connection['endpoint']>; again(): void; readonly id: WorkspaceId; /** Where the server reaches a port of the machine. */ path(remote: Port['remote']): string }
 
 /** Of one port; the link of a machine carries fewer streams than this in all. */
 const CONNECTION_LIMIT = 256
@@ -17,12 +17,15 @@ const CONNECTION_LIMIT = 256
 export async function forwardPorts(context: Context, { word, start, ports }: { word: string; start: boolean; ports: readonly Port[] }): Promise<void> {
   const { io, json, signal } = context
   const first = await context.connect()
-  const { id, name } = await readyWorkspace(context, first, { word, start })
-  const forwarding = { context, id, ...addressOf(context, first) }
+  const workspace = await readyWorkspace(context, first, { word, start })
+  const { id, name } = workspace
+  const ssh = ports.some(({ remote }) => remote === 'ssh') ? await sshWay(context, first, workspace) : null
+  const path = (remote: Port['remote']): string => (remote === 'ssh' ? SSH_STREAM_PATH(id, ssh?.key ?? '') : PORT_STREAM_PATH(id, remote))
+  const forwarding = { context, id, path, ...addressOf(context, first) }
   const servers: Server[] = []
   const sockets = new Set<Socket>()
   try {
-    const shown: { local: number; remote: number; address: string }[] = []
+    const shown: { local: number; remote: Port['remote']; address: string }[] = []
     for (const port of ports) {
       const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
         sockets.add(socket)
@@ -35,13 +38,22 @@ export async function forwardPorts(context: Context, { word, start, ports }: { w
       shown.push({ local, remote: port.remote, address: `127.0.0.1:${local}` })
     }
     if (json) io.out(JSON.stringify(shown))
-    else for (const { address, remote } of shown) io.out(`${address} is ${name}:${remote}`)
+    else for (const { address, remote, local } of shown) io.out(remote === 'ssh' ? `${address} is the ssh of ${name}: ${ssh?.command(local)}` : `${address} is ${name}:${remote}`)
     io.note(io.noteStyle.dim('Ctrl-C ends it'))
     if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   } finally {
     for (const server of servers) server.close()
     for (const socket of sockets) socket.destroy()
   }
+}
+
+/** For clients that know host and port only: each connection admits this CLI's key. */
+async function sshWay(context: Context, connection: Connection, workspace: Workspace): Promise<{ key: string; command(port: number): string }> {
+  const [{ publicKeyOf, sshHome }, { meet }, { shellWord }] = await Promise.all([import('./ssh-home.ts'), import('./run-ssh.ts'), import('./render.ts')])
+  const { user } = await meet(context, connection, workspace)
+  const at = sshHome(context.home)
+  const options = ['-i', at.key, '-o', 'IdentitiesOnly=yes', '-o', `HostKeyAlias=${workspace.id}`, '-o', `UserKnownHostsFile=${at.knownHosts}`]
+  return { key: Buffer.from(await publicKeyOf(at)).toString('base64url'), command: (port) => ['ssh', '-p', String(port), ...options, `${user}@127.0.0.1`].map(shellWord).join(' ') }
 }
 
 /** The server may have come back at another address: who was refused asks anew. */
@@ -91,8 +103,8 @@ async function carry(at: Forwarding, { remote }: Port, socket: Socket): Promise<
   }
 }
 
-async function open(at: Forwarding, remote: number, sink: Parameters<typeof reach>[2]): ReturnType<typeof reach> {
-  const path = PORT_STREAM_PATH(at.id, remote)
+async function open(at: Forwarding, remote: Port['remote'], sink: Parameters<typeof reach>[2]): ReturnType<typeof reach> {
+  const path = at.path(remote)
   try {
     return await reach(await at.endpoint(), path, sink)
   } catch (error) {
@@ -102,6 +114,6 @@ async function open(at: Forwarding, remote: number, sink: Parameters<typeof reac
   }
 }
 
-function say({ context: { io } }: Forwarding, remote: number, what: string): void {
+function say({ context: { io } }: Forwarding, remote: Port['remote'], what: string): void {
   io.note(`${io.noteStyle.yellow('⚠')} ${remote}: ${cleanLine(what, 200)}`)
 }

@@ -10,6 +10,7 @@ export interface Rendering { readonly home: string; readonly at: SshHome; readon
 
 const HEAD = '# Written by berth, again and again: what you change here is lost. `berth ssh-config --remove` takes it away.\n'
 
+const IS_KEY = /^[\w@.-]+ [A-Za-z0-9+/=]+$/
 /** Hosts that were named by people or repositories: the server allows letters, digits and dashes, and nothing else passes here. */
 const isName = (name: string): boolean => /^[\w.-]{1,100}$/.test(name)
 
@@ -42,7 +43,7 @@ function doesAes(): boolean {
 }
 
 export function knownHostLines(hosts: Hosts): string {
-  return HEAD + Object.values(hosts).flatMap(({ id, hostKey }) => (hostKey === null ? [] : [`${id} ${hostKey}\n`])).join('')
+  return HEAD + Object.values(hosts).flatMap(({ id, hostKey }) => (hostKey === null || !isName(id) || !IS_KEY.test(hostKey) ? [] : [`${id} ${hostKey}\n`])).join('')
 }
 
 const hostOf = ({ name }: Host): string => `berth-${name}`
