@@ -38,7 +38,7 @@ export async function takeInventory(home: string, options: InventoryOptions = {}
 }
 
 /** Of the running server; null when there is none. */
-function installationOf(home: string): string | null {
+export function installationOf(home: string): string | null {
   const path = join(home, SERVER_FILE)
   if (!existsSync(path)) return null
   return (JSON.parse(readFileSync(path, 'utf8')) as { installation: string }).installation

@@ -8,6 +8,7 @@ import { createAgentFiles } from '../agent-file.ts'
 import { writeAsAgent } from '../claude/settings.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
+import { SESSION } from './opening.ts'
 import { createAcpProtocol } from './protocol.ts'
 
 const SETTINGS_LIMIT = 1024 * 1024
@@ -18,6 +19,8 @@ interface AcpAgent {
   readonly loginHint: string
   readonly authMethod: (env: Readonly<Record<string, string>>) => string | null
   /** The settings file it asks for at its first start, below the home. What stands there already stays. */
+  /** What has to be done before it goes back to that session. */
+  readonly beforeResume?: (deps: DriverDeps, session: string) => Promise<void>
   readonly seed?: (env: Readonly<Record<string, string>>) => { path: string; settings: Record<string, unknown> }
 }
 const has = (env: Readonly<Record<string, string>>, ...names: string[]): boolean => names.some((name) => (env[name] ?? '') !== '')
@@ -30,6 +33,7 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
   gemini: {
     argv: (deps) => [...program(deps, 'gemini'), '--acp', ...(deps.assignment.agent.approvalMode === 'auto' ? ['--approval-mode', 'auto_edit'] : []), ...extra(deps)],
     env: NODE_ENVIRONMENT,
+    beforeResume: keepGeminiSession,
     loginHint: 'gemini has no login here: make a new workspace with `berth up --agent gemini --env GEMINI_API_KEY`, or sign in with `gemini` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'GEMINI_API_KEY') ? 'gemini-api-key' : null),
     seed: (env) => ({
@@ -63,11 +67,22 @@ export const createAcpDriver: CreateDriver = (deps) => {
   return createSpokenDriver(deps, (ear) => createRelayedVoice(deps, {
     driver: 'acp', title: AGENT_KINDS[kind].title, steers: false, saysWhy: false,
     async command() {
+      const session = ear.recall(SESSION)
+      if (session !== null) await agent.beforeResume?.(deps, session)
       if (agent.seed !== undefined) await seed(deps, agent.seed(env))
       return { argv: agent.argv(deps, env), env: { ...agent.env, ...deps.assignment.env } }
     },
     speak: (voice) => createAcpProtocol(voice, { workDir: boot.workDir, loginHint: agent.loginHint, authMethod: agent.authMethod(env) }),
   }, ear))
+}
+
+/**
+ * Gemini names a conversation's file by the minute and the session, and begins it anew when it loads that session
+ * within the same minute: what was said would be gone. Under another name it is found all the same.
+ */
+async function keepGeminiSession(deps: DriverDeps, session: string): Promise<void> {
+  const script = 'for f in "$HOME"/.gemini/tmp/*/chats/session-*-"$1".jsonl; do case "$f" in *-kept-*) ;; *) [ -f "$f" ] && mv "$f" "${f%-"$1".jsonl}-kept-$1.jsonl" ;; esac; done'
+  await deps.asAgent.run(['/bin/sh', '-c', script, 'keep', session.slice(0, 8)], {})
 }
 
 async function seed(deps: DriverDeps, { path, settings }: { path: string; settings: Record<string, unknown> }): Promise<void> {

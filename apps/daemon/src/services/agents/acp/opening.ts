@@ -19,15 +19,21 @@ export interface AcpOpening {
   /** False: the answer belongs to something else. */
   answered(id: string, message: Message): boolean
   told(method: string): void
+  /** An update came: history, as long as that is what comes. */
+  updated(): void
   restore(ready: Ready): void
 }
-const SESSION = 'acp-session'
+/** No history for so long: there is no more. */
+const QUIET_MS = 400
+/** Of what the daemon journals. */
+export const SESSION = 'acp-session'
 
 export function createAcpOpening({ ear, tell }: ProtocolDeps, options: AcpOptions): AcpOpening {
   let ready: Ready | null = null
   let agentVersion: string | null = null
   let again: 'load' | 'resume' | null = null
   let replaying = false
+  let quiet: Timer | undefined
   const place = { cwd: options.workDir, mcpServers: [] }
   const request = (id: string, method: string, params: unknown): void => { tell(id, { jsonrpc: '2.0', id, method, params }) }
 
@@ -48,18 +54,30 @@ export function createAcpOpening({ ear, tell }: ProtocolDeps, options: AcpOption
   const refused = (id: string, error: NonNullable<Message['error']>): void => {
     if (error.code === AUTH_REQUIRED && options.authMethod !== null && !id.endsWith('-again')) request('authenticate', 'authenticate', { methodId: options.authMethod })
     else if (error.code === AUTH_REQUIRED) ear.noLogin(options.loginHint)
-    else if (!id.startsWith('session-new')) request('session-new-instead', 'session/new', place)
+    else if (!id.startsWith('session-new')) {
+      ear.notice(`the agent could not go back to its conversation and begins a new one: ${error.message.slice(0, 200)} ${JSON.stringify(error.data ?? '').slice(0, 300)}`)
+      request('session-new-instead', 'session/new', place)
+    }
     else ear.noLogin(`the agent opened no session: ${error.message.slice(0, 500)}`)
   }
   const opened = (id: string, message: Message): void => {
-    replaying = false
+    replaying = replaying && message.error === undefined
     if (message.error !== undefined) { refused(id, message.error); return }
     const answer = SessionOpened.safeParse(message.result ?? {})
     const sessionId = (answer.success ? answer.data.sessionId : undefined) ?? ear.recall(SESSION)
     if (sessionId === null) { ear.noLogin('the agent gave its session no name'); return }
     ear.remember(SESSION, sessionId)
     ready = { sessionId, resumed: !id.startsWith('session-new'), agentVersion }
-    ear.ready(ready)
+    if (replaying) goOnWhenQuiet()
+    else ear.ready(ready)
+  }
+  /** Some agents answer first and tell their history then. */
+  const goOnWhenQuiet = (): void => {
+    clearTimeout(quiet)
+    quiet = setTimeout(() => {
+      replaying = false
+      if (ready !== null) ear.ready(ready)
+    }, QUIET_MS)
   }
   return {
     get ready() { return ready },
@@ -76,7 +94,13 @@ export function createAcpOpening({ ear, tell }: ProtocolDeps, options: AcpOption
       else return false
       return true
     },
-    told(method) { if (method === 'session/load') replaying = true },
+    told(method) {
+      if (method === 'session/load') replaying = true
+      if (method !== 'session/prompt') return
+      clearTimeout(quiet)
+      replaying = false
+    },
+    updated() { if (replaying && ready !== null) goOnWhenQuiet() },
     restore(kept) { ready = kept },
   }
 }

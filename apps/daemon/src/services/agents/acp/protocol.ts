@@ -67,7 +67,10 @@ export function createAcpProtocol(deps: ProtocolDeps, options: AcpOptions): Prot
     if (method === undefined) {
       if (!opening.answered(String(id), message) && String(id).startsWith(PROMPT)) promptAnswered(String(id).slice(PROMPT.length), message)
     } else if (id === undefined || id === null) {
-      if (method === 'session/update' && !opening.replaying) stream.updated(message.params, n)
+      if (method !== 'session/update') return
+      opening.updated()
+      // What is said between turns is history, or belongs to nobody.
+      if (!opening.replaying && turn !== null) stream.updated(message.params, n)
     } else if (method === 'session/request_permission') asks(String(id), message.params)
     else reply(id, { error: { code: UNKNOWN_METHOD, message: `this client has no ${method.slice(0, 100)}` } })
   }

@@ -51,8 +51,12 @@ export function createAsks(deps: {
   return {
     asks(report) {
       const record = book.ask({ run: deps.run(), requestId: report.requestId, tool: report.tool, input: report.input, cwd: report.cwd, toolUseId: report.toolCallId, kind: report.kind, title: report.title })
-      if (record.state === 'decided' && record.decision !== null) tell(record, record.decision)
-      else if (record.state === 'open' && deps.skips) {
+      if (record.state === 'decided' && record.decision !== null) {
+        // Decided before the agent's question was known again after a restart: nothing was told then.
+        told.delete(record.approvalId)
+        tell(record, record.decision)
+      }
+      if (record.state === 'open' && deps.skips) {
         book.decide(record.approvalId, { behavior: 'allow', scope: 'once' }, 'rule')
         tell(record, { behavior: 'allow', scope: 'once' })
       }

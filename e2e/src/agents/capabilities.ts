@@ -1,0 +1,57 @@
+/**
+ * What each agent can do through its driver, as the suite of `contract.ts` finds it. A change of an agent or of its
+ * driver that takes something away, or brings it, shows here and nowhere else.
+ */
+import type { AgentKind } from '@berth/wire'
+
+export interface Capabilities {
+  /** As in `session.started`; the version is the one that is pinned. */
+  readonly driver: string
+  readonly version: string
+  /** Text is on a second screen before the message is stored. */
+  readonly live: boolean
+  /** Tools as people know them, in the order in which `[[work]]` calls them. */
+  readonly tools: readonly string[]
+  /** Changed files are shown as diffs with the call. */
+  readonly diffs: boolean
+  /** How the reason of a denial reaches the agent. */
+  readonly reason: 'with the answer' | 'as words afterwards'
+  /** It can ask a person something that is not a permission. */
+  readonly questions: boolean
+  /** What is said during a turn goes into it, or waits for its end. */
+  readonly during: 'steers' | 'queues'
+  /** Tokens are counted. */
+  readonly usage: boolean
+  /** A person at the terminal takes part in the same conversation, on the agent's own screen or on ours. */
+  readonly screen: 'its own' | 'ours'
+  /** Without a login it says so; null: it works without one. */
+  readonly withoutLogin: RegExp | null
+}
+
+export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain' | 'acp'>, Capabilities>> = {
+  claude: {
+    driver: 'claude-tui', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
+    during: 'queues', usage: true, screen: 'its own', withoutLogin: /no login here/,
+  },
+  'claude-headless': {
+    driver: 'claude-headless', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
+    during: 'steers', usage: true, screen: 'ours', withoutLogin: /no login here/,
+  },
+  codex: {
+    driver: 'codex-shared', version: '0.169.0', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
+    during: 'steers', usage: true, screen: 'its own', withoutLogin: /no login here/,
+  },
+  opencode: {
+    // Without a login it uses the free models of its maker.
+    driver: 'opencode-shared', version: '1.18.33', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
+    during: 'steers', usage: true, screen: 'its own', withoutLogin: null,
+  },
+  gemini: {
+    driver: 'acp', version: '0.61.0', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
+    during: 'queues', usage: true, screen: 'ours', withoutLogin: /no login here/,
+  },
+  qwen: {
+    driver: 'acp', version: '0.24.4', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
+    during: 'queues', usage: true, screen: 'ours', withoutLogin: /no login here/,
+  },
+}
