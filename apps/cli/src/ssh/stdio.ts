@@ -7,12 +7,16 @@ import { join } from 'node:path'
 import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { SSH_STREAM_PATH } from '@berth/wire/reach-paths'
+import type { PipeSink } from '@berth/wire/reach-pipe'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { Connection, Context } from '../context.ts'
 import { disconnect } from './disconnect.ts'
 import { pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import { reach, type Reached } from './reach-socket.ts'
 import { publicKeyOf, sshHome } from './ssh-home.ts'
+
+/** For a client that stays although it was told to go. */
+const GOODBYE_MS = 2000
 
 type Address = Connection['endpoint']
 
@@ -31,23 +35,33 @@ export async function bridgeStdio(context: Context, { word, start }: { word: str
   const key = Buffer.from(await publicKeyOf(sshHome(context.home))).toString('base64url')
   const open = (endpoint: Address, id: WorkspaceId): Promise<Reached> => reach(endpoint, SSH_STREAM_PATH(id, key), sink)
   const { pipe, ended } = await connected(context, { known: known[word]?.hostKey ? word : null, word, start }, open).catch(async (error: unknown) => {
-    if (error instanceof BerthError) await sink.write(disconnect(`${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`))
+    if (error instanceof BerthError) await refuse(sink, `${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`)
     throw error
   })
   const onAbort = (): void => pipe.close(1000, 'interrupted')
   context.signal.addEventListener('abort', onAbort, { once: true })
-  pump(pipe).catch(() => {})
+  const pumped = pump(pipe).catch(() => {})
   const { code, reason } = await ended
   if (code === 1000) return
   // A machine without an sshd says so before the first byte.
-  if (!spoken) await sink.write(disconnect(reason))
+  if (!spoken) await sink.write(disconnect(reason)).then(() => Promise.race([pumped, Bun.sleep(GOODBYE_MS)]))
   throw new BerthError('daemon_unreachable', `the connection was lost: ${reason || `code ${code}`}`, { hint: 'connect again once `berth list` shows it running' })
 }
 
 /** ssh goes away by closing its end, and so do we. */
 async function pump(pipe: Reached['pipe']): Promise<void> {
-  for await (const chunk of Bun.stdin.stream()) await pipe.send(chunk)
+  // What comes after the end is thrown away.
+  for await (const chunk of Bun.stdin.stream()) await pipe.send(chunk).catch(() => {})
   pipe.end()
+}
+
+/** ssh goes when it has read it. Were we gone before, it would only see that its own words go nowhere. */
+async function refuse(sink: PipeSink, words: string): Promise<void> {
+  await sink.write(disconnect(words))
+  const leaving = (async () => {
+    for await (const _ of Bun.stdin.stream()) continue
+  })()
+  await Promise.race([leaving.catch(() => {}), Bun.sleep(GOODBYE_MS)])
 }
 
 interface Wanted { readonly known: string | null; readonly word: string; readonly start: boolean }

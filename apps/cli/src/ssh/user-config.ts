@@ -16,7 +16,7 @@ export async function include(path: string, config: string): Promise<boolean> {
   if (text.startsWith(ourLines(config))) return false
   const others = without(text, config)
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  await write(path, ourLines(config) + (others === '' || others.startsWith('\n') ? '' : '\n') + others)
+  await write(path, ourLines(config) + others)
   return true
 }
 
@@ -29,13 +29,8 @@ export async function exclude(path: string, config: string): Promise<boolean> {
   return true
 }
 
-/** Wherever they stand, and with the empty line that we put behind them. */
-function without(text: string, config: string): string {
-  const at = text.indexOf(ourLines(config))
-  if (at < 0) return text
-  const rest = text.slice(at + ourLines(config).length)
-  return text.slice(0, at) + (at === 0 && rest.startsWith('\n') ? rest.slice(1) : rest)
-}
+/** Wherever they stand. */
+const without = (text: string, config: string): string => text.replace(ourLines(config), () => '')
 
 async function textOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
