@@ -15,6 +15,11 @@ let desk: Page
 const home = () => new URL('/', demo.webUrl).href
 const field = () => desk.getByRole('textbox', { name: 'Message to the agent' })
 const palette = () => desk.getByRole('dialog', { name: 'Search and commands' })
+/** The page is seen before its script runs; a key comes to nobody until then. */
+const go = async (url: string) => {
+  await desk.goto(url)
+  await desk.locator('html.live').waitFor({ state: 'attached' })
+}
 const keys = async (...pressed: string[]) => { for (const key of pressed) await desk.keyboard.press(key) }
 const room = (name: string) => desk.getByRole('region', { name, exact: true })
 const waiting = async (workspace: Workspace) => (await world.workspace(workspace.id)).needsYou
@@ -69,7 +74,7 @@ test('palette-go, palette-command, palette-file: one key, some letters, and one 
 }, 60_000)
 
 test('keyboard-go: every room and place by two keys, and back by one', async () => {
-  await desk.goto(world.at(demo))
+  await go(world.at(demo))
   await room('Changes').waitFor()
   for (const [key, name] of [['t', 'Terminal'], ['f', 'Files'], ['p', 'Preview'], ['s', 'Status'], ['r', 'Changes']] as const) {
     await desk.locator('body').evaluate(() => { if (document.activeElement instanceof HTMLElement) document.activeElement.blur() })
@@ -113,7 +118,7 @@ test('keyboard-go: every room and place by two keys, and back by one', async () 
 }, 60_000)
 
 test('keyboard-list, keyboard-answer: down the list, and yes or no to the card that has the focus', async () => {
-  await desk.goto(home())
+  await go(home())
   await desk.getByRole('main').getByRole('region', { name: /^Needs you:/ }).nth(1).waitFor()
   await keys('j')
   const focused = () => desk.evaluate(() => document.activeElement?.closest('.ask')?.textContent ?? document.activeElement?.textContent ?? '')
@@ -126,7 +131,7 @@ test('keyboard-list, keyboard-answer: down the list, and yes or no to the card t
   await eventually(async () => (await decided(mine)).includes('allow'), 'the card with the focus is allowed')
   expect(await decided(other)).toEqual([null])
   await world.turnOver(mine.id)
-  await desk.goto(world.at(other))
+  await go(world.at(other))
   await desk.locator('.dock').getByRole('button', { name: 'Deny', exact: true }).waitFor()
   await keys('n')
   await eventually(async () => (await decided(other)).includes('deny'), 'the other one is denied')
@@ -135,7 +140,7 @@ test('keyboard-list, keyboard-answer: down the list, and yes or no to the card t
 
 test('keyboard-hold: what is held under a thumb takes two presses of a key, never one', async () => {
   await world.product.cli(['send', first.id, 'please do [[push]]'])
-  await desk.goto(world.at(first))
+  await go(world.at(first))
   const hold = desk.locator('.dock').getByRole('button', { name: 'Hold to allow once' })
   await hold.waitFor()
   await keys('y')
@@ -167,11 +172,11 @@ async function unreached(within: Locator): Promise<string[]> {
 test('keyboard-tab: the Tab key comes to everything that a pointer can press', async () => {
   const body = desk.locator('body')
   for (const [path, ready] of [['/', 'Inbox'], ['/grid', 'demo'], ['/settings', 'Notify this device'], [`/workspaces/${demo.id}/changes`, 'new.txt'], [`/workspaces/${demo.id}/files`, 'README.md'], [`/workspaces/${demo.id}/status`, 'demo']] as const) {
-    await desk.goto(new URL(path, demo.webUrl).href)
+    await go(new URL(path, demo.webUrl).href)
     await desk.getByText(ready).first().waitFor()
     expect([path, await unreached(body)]).toEqual([path, []])
   }
-  await desk.goto(new URL('/new', demo.webUrl).href)
+  await go(new URL('/new', demo.webUrl).href)
   await desk.getByRole('dialog').getByText('Stay awake').waitFor()
   expect(await unreached(desk.getByRole('dialog'))).toEqual([])
 }, 120_000)
