@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect } from 'bun:test'
 import type { Page } from 'playwright-core'
 import type { StoredEvent, Workspace } from '@berth/wire'
+import { eventually } from '../product.ts'
 import { CHROMIUM, DESK, startWorld, test, type World } from './world.ts'
 
 const FLOW_MS = 120_000
@@ -111,6 +112,28 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
   await log(page).getByText(/^number \d+$/).nth(70).waitFor()
   await log(page).getByText(`number ${last}`, { exact: true }).waitFor()
   expect(await page.evaluate(() => (globalThis as unknown as { drawings: number }).drawings)).toBeLessThan(COUNT / PAGE + 40)
+  // As the worker's shell, which knows no list yet: of a long session it asks for the end all the same.
+  const asked: number[] = []
+  const late = await context.newPage()
+  await late.addInitScript(() => {
+    const find = document.getElementById.bind(document)
+    document.getElementById = (id: string) => (id === 'boot' ? null : find(id))
+  })
+  await late.routeWebSocket('**/api/v1/socket', (socket) => {
+    const server = socket.connectToServer()
+    server.onMessage((text) => {
+      const message = JSON.parse(String(text)) as { type: string; workspaces: Workspace[] }
+      socket.send(message.type === 'list' ? JSON.stringify({ ...message, workspaces: message.workspaces.map((workspace) => ({ ...workspace, tail: COUNT })) }) : String(text))
+    })
+    socket.onMessage((text) => {
+      const message = JSON.parse(String(text)) as { type: string; after: number }
+      if (message.type === 'watch') asked.push(message.after)
+      server.send(text)
+    })
+  })
+  await late.goto(world.at(demo))
+  await eventually(async () => asked.length > 0, 'the session is asked for')
+  expect(asked[0]).toBe(COUNT - 120)
   await context.close()
   expect(world.complaints).toEqual([])
 }, FLOW_MS)

@@ -22,7 +22,8 @@ import { Plan, StreamPane } from './stream-pane.tsx'
 
 export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
   const workspace = workspaceOf(id)
-  useEffect(() => watchStream(id, pane), [id])
+  // Before the list is here nobody knows where its end is, and all there ever was would be read.
+  useEffect(() => (workspace ? watchStream(id, pane) : undefined), [id, workspace === undefined])
   useEffect(() => sayPlace(id, pane), [pane])
   useEffect(() => {
     if (workspace) document.title = `${workspace.needsYou > 0 ? '(!) ' : ''}${workspace.name} · Berth`
