@@ -15,12 +15,15 @@ let desk: Page
 const home = () => new URL('/', demo.webUrl).href
 const field = () => desk.getByRole('textbox', { name: 'Message to the agent' })
 const palette = () => desk.getByRole('dialog', { name: 'Search and commands' })
-/** The page is seen before its script runs; a key comes to nobody until then. */
+const keys = async (...pressed: string[]) => { for (const key of pressed) await desk.keyboard.press(key) }
+/** The page is seen before anything listens to keys; one that changes nothing says when that is. */
 const go = async (url: string) => {
   await desk.goto(url)
-  await desk.locator('html.live').waitFor({ state: 'attached' })
+  const help = desk.getByRole('dialog', { name: 'Keyboard' })
+  await eventually(async () => { await keys('?'); return help.isVisible() }, 'the keys')
+  await keys('Escape')
+  await help.waitFor({ state: 'detached' })
 }
-const keys = async (...pressed: string[]) => { for (const key of pressed) await desk.keyboard.press(key) }
 const room = (name: string) => desk.getByRole('region', { name, exact: true })
 const waiting = async (workspace: Workspace) => (await world.workspace(workspace.id)).needsYou
 const decided = async (workspace: Workspace) => (await world.ask<Approval[]>('GET', `/approvals?workspace=${workspace.id}&all=true`)).map(({ decision }) => decision?.behavior ?? null)
@@ -172,11 +175,11 @@ async function unreached(within: Locator): Promise<string[]> {
 test('keyboard-tab: the Tab key comes to everything that a pointer can press', async () => {
   const body = desk.locator('body')
   for (const [path, ready] of [['/', 'Inbox'], ['/grid', 'demo'], ['/settings', 'Notify this device'], [`/workspaces/${demo.id}/changes`, 'new.txt'], [`/workspaces/${demo.id}/files`, 'README.md'], [`/workspaces/${demo.id}/status`, 'demo']] as const) {
-    await go(new URL(path, demo.webUrl).href)
+    await desk.goto(new URL(path, demo.webUrl).href)
     await desk.getByText(ready).first().waitFor()
     expect([path, await unreached(body)]).toEqual([path, []])
   }
-  await go(new URL('/new', demo.webUrl).href)
+  await desk.goto(new URL('/new', demo.webUrl).href)
   await desk.getByRole('dialog').getByText('Stay awake').waitFor()
   expect(await unreached(desk.getByRole('dialog'))).toEqual([])
 }, 120_000)
