@@ -8,20 +8,22 @@ interface FormProps { readonly ask: Pick<ApprovalAsk, 'approvalId' | 'input'>; r
 /** The agent's own choices, or words of one's own; an answer travels as the tool's input, with `answers` by question. */
 export function QuestionForm({ ask, off, answer }: FormProps) {
   const questions = readQuestions(ask.input)
-  const answers = useSignal<Record<string, string[]>>({})
-  const own = useSignal<Record<string, string>>({})
-  const choose = ({ question, multiSelect }: Question, label: string, chosen: boolean) => {
-    const before = multiSelect ? (answers.value[question] ?? []).filter((other) => other !== label) : []
-    answers.value = { ...answers.value, [question]: chosen ? [...before, label] : before }
-    if (!multiSelect) own.value = { ...own.value, [question]: '' }
+  // By their place: the agent chose the words, and two may be the same.
+  const answers = useSignal<readonly (readonly string[])[]>([])
+  const own = useSignal<readonly string[]>([])
+  const choose = (at: number, label: string, chosen: boolean) => {
+    const several = questions[at]?.multiSelect === true
+    const before = several ? (answers.value[at] ?? []).filter((other) => other !== label) : []
+    answers.value = put(answers.value, at, chosen ? [...before, label] : before)
+    if (!several) own.value = put(own.value, at, '')
   }
-  const write = ({ question, multiSelect }: Question, text: string) => {
-    own.value = { ...own.value, [question]: text }
-    if (!multiSelect && text.trim() !== '') answers.value = { ...answers.value, [question]: [] }
+  const write = (at: number, text: string) => {
+    own.value = put(own.value, at, text)
+    if (questions[at]?.multiSelect !== true && text.trim() !== '') answers.value = put(answers.value, at, [])
   }
-  const given = (question: string) => [...(answers.value[question] ?? []), own.value[question]?.trim() ?? ''].filter((text) => text !== '')
-  const complete = questions.length > 0 && questions.every(({ question }) => given(question).length > 0)
-  const send = () => answer({ behavior: 'allow', scope: 'once', updatedInput: { ...ask.input, answers: Object.fromEntries(questions.map(({ question }) => [question, given(question).join(', ')])) } })
+  const given = (at: number) => [...(answers.value[at] ?? []), own.value[at]?.trim() ?? ''].filter((text) => text !== '')
+  const complete = questions.length > 0 && questions.every((_, at) => given(at).length > 0)
+  const send = () => answer({ behavior: 'allow', scope: 'once', updatedInput: { ...ask.input, answers: Object.fromEntries(questions.map(({ question }, at) => [question, given(at).join(', ')])) } })
   return (
     <form onSubmit={(event) => { event.preventDefault(); if (complete) void send() }}>
       {questions.map((question, index) => (
@@ -29,11 +31,11 @@ export function QuestionForm({ ask, off, answer }: FormProps) {
           <legend class={questions.length === 1 ? 'unseen' : ''}>{inert(question.question)}</legend>
           {question.options.map(({ label, description }) => (
             <label key={label}>
-              <input type={question.multiSelect ? 'checkbox' : 'radio'} name={`${ask.approvalId}-${index}`} checked={(answers.value[question.question] ?? []).includes(label)} onChange={(event) => choose(question, label, event.currentTarget.checked)} />
+              <input type={question.multiSelect ? 'checkbox' : 'radio'} name={`${ask.approvalId}-${index}`} checked={(answers.value[index] ?? []).includes(label)} onChange={(event) => choose(index, label, event.currentTarget.checked)} />
               <span>{inert(label)}{description !== '' && <span class="meta">{inert(description)}</span>}</span>
             </label>
           ))}
-          <input class="own" type="text" aria-label="An answer of your own" placeholder="Something else…" maxLength={2000} value={own.value[question.question] ?? ''} onInput={(event) => write(question, event.currentTarget.value)} />
+          <input class="own" type="text" aria-label="An answer of your own" placeholder="Something else…" maxLength={2000} value={own.value[index] ?? ''} onInput={(event) => write(index, event.currentTarget.value)} />
         </fieldset>
       ))}
       <div class="acts">
@@ -42,6 +44,12 @@ export function QuestionForm({ ask, off, answer }: FormProps) {
       </div>
     </form>
   )
+}
+
+function put<T>(list: readonly T[], at: number, value: T): T[] {
+  const next = [...list]
+  next[at] = value
+  return next
 }
 
 /** What is no question of the known form is left out; the title still says what was asked. */
