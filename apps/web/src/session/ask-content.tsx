@@ -8,14 +8,26 @@ export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input'
   const { command, plan, content, old_string: before, new_string: after } = ask.input
   if (ask.kind === 'question') return null
   if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
-  if (typeof command === 'string') return <Command text={command} marks={marks} />
-  if (typeof before === 'string' && typeof after === 'string') return <Replacement before={before} after={after} />
-  if (typeof content === 'string' && pathOf(ask) !== null) return <div class="ask-diff"><div class="a"><Command text={content} /></div></div>
+  if (typeof command === 'string') return <><Command text={command} marks={marks} /><Rest of={ask.input} but={['command', 'description', 'timeout']} /></>
+  // The sentence above names the file.
+  const named = ['file_path', 'notebook_path', 'path'].find((name) => typeof ask.input[name] === 'string') ?? ''
+  if (typeof before === 'string' && typeof after === 'string') return <><Replacement before={before} after={after} /><Rest of={ask.input} but={[named, 'old_string', 'new_string']} /></>
+  if (typeof content === 'string' && pathOf(ask) !== null) return <><div class="ask-diff"><div class="a"><Command text={content} /></div></div><Rest of={ask.input} but={[named, 'content']} /></>
   const rest = Object.entries(ask.input)
   // The sentence above names it already.
   if (rest.length === 0 || (rest.length === 1 && pathOf(ask) !== null)) return null
   if (rest.every(([, value]) => typeof value === 'string')) return <dl class="facts">{rest.map(([name, value]) => <div key={name}><dt>{inert(name)}</dt><dd>{inert(String(value))}</dd></div>)}</dl>
   return <Command text={JSON.stringify(ask.input, null, 2)} />
+}
+
+const SHORT = 200
+/** What else a yes lets through: a flag that leaves the sandbox stands beside the command as quietly as one that does nothing. */
+function Rest({ of, but }: { of: ApprovalAsk['input']; but: readonly string[] }) {
+  const rest = Object.entries(of).filter(([name, value]) => !but.includes(name) && value !== false && value !== null && value !== '')
+  if (rest.length === 0) return null
+  const words = rest.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)] as const)
+  if (words.some(([name, value]) => name.length + value.length > SHORT)) return <Command text={JSON.stringify(Object.fromEntries(rest), null, 2)} />
+  return <dl class="facts">{words.map(([name, value]) => <div key={name}><dt>{inert(name)}</dt><dd>{inert(value)}</dd></div>)}</dl>
 }
 
 function Replacement({ before, after }: { before: string; after: string }) {

@@ -67,7 +67,7 @@ export function questionOf(ask: Pick<ApprovalAsk, 'tool' | 'kind' | 'title' | 'i
     const { questions } = ask.input
     return Array.isArray(questions) && questions.length > 1 ? `${questions.length} questions` : objectOf(ask.tool, ask.title)
   }
-  if (typeof ask.input['command'] === 'string') return 'Run this command?'
+  if (typeof ask.input['command'] === 'string') return ask.tool === 'Bash' ? 'Run this command?' : `Use ${ask.tool} with this?`
   const path = pathOf(ask)
   if (path === null && Object.hasOwn(TOOLS, ask.tool)) return `${toolWords(ask.tool).verb} ${objectOf(ask.tool, ask.title)}?`
   return path === null ? `${ask.title.charAt(0).toUpperCase()}${ask.title.slice(1)}?` : `${toolWords(ask.tool).verb} ${path}?`
