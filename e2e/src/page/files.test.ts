@@ -91,6 +91,9 @@ test('files-huge: a large file is read from its beginning, a part at a time', as
   await phone.getByText(/only its beginning/).waitFor()
   await phone.getByRole('button', { name: /^Show [\d,]+ more lines/ }).waitFor()
   expect(await phone.locator('.fl').count()).toBe(2000)
+  await phone.getByRole('button', { name: 'Show 10,000 more lines' }).tap()
+  await phone.locator('.fl').nth(11_999).waitFor({ state: 'attached' })
+  expect(await phone.locator('.fl').count()).toBe(12_000)
   await back(phone)
 }, 60_000)
 

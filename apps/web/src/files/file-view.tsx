@@ -17,6 +17,8 @@ import { mention, pick, type Picked } from './mention.ts'
 
 /** Lines drawn before somebody asks for more: a file of a megabyte has tens of thousands. */
 const LINES_SHOWN = 2000
+/** More at once would keep the browser busy for minutes. */
+const LINES_MORE = 10_000
 
 /** One file, to read. Numbers choose lines to say something about. */
 export function FileView({ workspace, path, onBack }: { workspace: Workspace; path: string; onBack: () => void }) {
@@ -59,10 +61,10 @@ function linesWords({ from, to }: Picked): string {
 }
 
 function Content({ content, picked, wrap, onPick }: { content: FileContent; picked: Signal<Picked | null>; wrap: boolean; onPick: () => void }) {
-  const all = useSignal(false)
+  const most = useSignal(LINES_SHOWN)
   const lines = useMemo(() => linesOf(content), [content])
-  const shown = all.value ? lines : lines.slice(0, LINES_SHOWN)
-  const tokens = useMemo(() => highlight(shown.map((line) => line.slice(0, LINE_LIMIT)), languageOf(content.path)), [content, all.value])
+  const shown = lines.slice(0, most.value)
+  const tokens = useMemo(() => highlight(shown.map((line) => line.slice(0, LINE_LIMIT)), languageOf(content.path)), [content, most.value])
   if (content.binary) return <Binary content={content} />
   if (lines.length === 0) return <p class="about none grow">The file is empty.</p>
   const tap = (line: number, extend: boolean) => {
@@ -83,7 +85,7 @@ function Content({ content, picked, wrap, onPick }: { content: FileContent; pick
           </div>
         ))}
       </div>
-      {shown.length < lines.length && <button type="button" class="btn quiet" onClick={() => (all.value = true)}>Show {plural(lines.length - shown.length, 'more line')}</button>}
+      {shown.length < lines.length && <button type="button" class="btn quiet" onClick={() => (most.value += LINES_MORE)}>Show {plural(Math.min(LINES_MORE, lines.length - shown.length), 'more line')}</button>}
       {content.truncated && <p class="about none">The file goes on; {sizeWords(content.sizeBytes)} is more than is read here. Use the terminal for the rest.</p>}
     </div>
   )

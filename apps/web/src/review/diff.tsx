@@ -8,6 +8,8 @@ import { pairsOf, rowsOf, type Row } from './rows.ts'
 
 /** Rows drawn before somebody asks for the rest. */
 const ROWS_SHOWN = 400
+/** More at once would keep the browser busy for minutes. */
+const ROWS_MORE = 10_000
 
 export interface LineAt { readonly side: 'old' | 'new'; readonly line: number; readonly quote: string }
 interface DiffProps {
@@ -20,8 +22,8 @@ interface DiffProps {
 
 export function Diff({ hunk, language, two, wrap, comments, onLine, onUncomment }: DiffProps) {
   const rows = useMemo(() => rowsOf(hunk, language), [hunk, language])
-  const [all, setAll] = useState(false)
-  const shown = all ? rows : rows.slice(0, ROWS_SHOWN)
+  const [most, setMost] = useState(ROWS_SHOWN)
+  const shown = rows.slice(0, most)
   const tap = (row: Row) => onLine?.(lineAt(row))
   const notes = (row: Row | null) => comments.filter((comment) => row !== null && (comment.side === 'new' ? row.after : row.before) === comment.line && (row.sign !== ' ' || comment.side === 'new')).map((comment) => <Note key={comment.commentId} comment={comment} onRemove={onUncomment} />)
   const digits = String(Math.max(hunk.oldStart + hunk.oldLines, hunk.newStart + hunk.newLines)).length
@@ -46,7 +48,7 @@ export function Diff({ hunk, language, two, wrap, comments, onLine, onUncomment 
             </div>
           ))}
       </div>
-      {shown.length < rows.length && <button type="button" class="btn quiet more-rows" onClick={() => setAll(true)}>Show {(rows.length - shown.length).toLocaleString()} more lines</button>}
+      {shown.length < rows.length && <button type="button" class="btn quiet more-rows" onClick={() => setMost(most + ROWS_MORE)}>Show {Math.min(ROWS_MORE, rows.length - shown.length).toLocaleString()} more lines</button>}
     </div>
   )
 }
