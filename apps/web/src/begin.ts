@@ -7,5 +7,5 @@ export function begin(boot: Boot): void {
   now.value = boot.now
   workspaces.value = boot.workspaces
   approvals.value = boot.approvals.filter(isUnanswered)
-  if (boot.stream) streamOf(boot.stream.id).begin(boot.stream.events, boot.stream.after)
+  if (boot.stream) streamOf(boot.stream.id).begin(boot.stream.events, boot.stream.after, boot.stream.whole)
 }

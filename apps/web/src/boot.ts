@@ -6,6 +6,6 @@ export interface Boot {
   /** The list; of a page for one workspace at least that one. */
   readonly workspaces: readonly Workspace[]
   readonly approvals: readonly Approval[]
-  readonly stream: { readonly id: WorkspaceId; readonly events: readonly StoredEvent[]; readonly after: number } | null
+  readonly stream: { readonly id: WorkspaceId; readonly events: readonly StoredEvent[]; readonly after: number; /** Nothing was before them. */ readonly whole?: boolean } | null
 }
 export const BOOT_ID = 'boot'

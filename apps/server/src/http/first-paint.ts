@@ -51,17 +51,21 @@ export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
 
 const rank = ({ id, needsYou, lastActiveAt }: Workspace, open: WorkspaceId | null) => (id === open ? 2e15 : needsYou > 0 ? 1e15 + lastActiveAt : lastActiveAt)
 
-async function lastEvents(events: FirstPaintDeps['store']['events'], id: WorkspaceId): Promise<{ id: WorkspaceId; events: StoredEvent[]; after: number }> {
+async function lastEvents(events: FirstPaintDeps['store']['events'], id: WorkspaceId): Promise<{ id: WorkspaceId; events: StoredEvent[]; after: number; whole: boolean }> {
   const tail = await events.tail(id)
   const read = await readFrom(events, id, Math.max(0, tail - PAINT_EVENTS))
   const kept: StoredEvent[] = []
   let bytes = 0
+  let whole = tail <= PAINT_EVENTS && (read[0]?.seq ?? 1) === 1
   for (const event of condensed(read.filter(({ body }) => DRAWN.includes(body.type)).map(shortened)).toReversed()) {
     bytes += JSON.stringify(event).length
-    if (bytes > EVENTS_BYTES && kept.length > 0) break
+    if (bytes > EVENTS_BYTES && kept.length > 0) {
+      whole = false
+      break
+    }
     kept.unshift(event)
   }
-  return { id, events: kept, after: read.at(-1)?.seq ?? tail }
+  return { id, events: kept, after: read.at(-1)?.seq ?? tail, whole }
 }
 
 async function readFrom(events: FirstPaintDeps['store']['events'], id: WorkspaceId, after: number): Promise<StoredEvent[]> {

@@ -25,7 +25,7 @@ export interface Stream {
   /** Only what comes after it is read; the rest when somebody goes up. */
   startAt(seq: number): void
   /** What the page was given with itself: the events end at `after`, and begin somewhere. */
-  begin(events: readonly StoredEvent[], after: number): void
+  begin(events: readonly StoredEvent[], after: number, whole?: boolean): void
   readOlder(): Promise<void>
   events(): readonly StoredEvent[]
   close(): void
@@ -105,11 +105,11 @@ export function createStream(id: WorkspaceId): Stream {
       after = seq
       hasOlder.value = seq > 0
     },
-    begin(events, at) {
+    begin(events, at, whole = false) {
       kept = [...events]
       after = at
       view.value = fold(emptyView, events)
-      hasOlder.value = (events[0]?.seq ?? 1) > 1
+      hasOlder.value = !whole && (events[0]?.seq ?? 1) > 1
     },
     readOlder() {
       const first = kept[0]?.seq ?? after + 1
