@@ -11,7 +11,7 @@ const LETTERS = 200
 export function PhrasesPart({ room, phrases }: { room: SettingsRoom; phrases: readonly string[] }) {
   const added = useSignal('')
   const set = async (next: readonly string[]) => {
-    const clean = next.map((phrase) => phrase.trim()).filter((phrase) => phrase !== '')
+    const clean = [...new Set(next.map((phrase) => phrase.trim()).filter((phrase) => phrase !== ''))]
     if (await room.change({ phrases: clean })) await readPhrases()
   }
   const edit = (at: number, text: string) => {

@@ -35,6 +35,7 @@ export function Lazy<P extends object>({ load, props, name }: { load: Loader<P>;
     <div class="empty" role="alert">
       <p>{name} could not be loaded. The connection is gone, or the server was replaced by another version.</p>
       <button type="button" class="btn" onClick={get}>Try again</button>
+      <button type="button" class="btn quiet" onClick={() => location.reload()}>Load the page anew</button>
     </div>
   )
 }
