@@ -6,6 +6,7 @@ import { buzz } from '../shell/toast.tsx'
 interface Side { readonly label: string; run(): void }
 const START_PX = 12
 const ACT_SHARE = 0.32
+const ZOOMED = 1.05
 
 export function Swipe({ right, left, off, children }: { right: Side | null; left: Side | null; off: boolean; children: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null)
@@ -18,6 +19,11 @@ export function Swipe({ right, left, off, children }: { right: Side | null; left
     element.parentElement?.setAttribute('data-side', px > 0 ? 'right' : px < 0 ? 'left' : '')
   }
   const onPointerDown = (event: PointerEvent) => {
+    // Two fingers pinch, and on a page that is zoomed in one finger looks around.
+    if (!event.isPrimary || (visualViewport?.scale ?? 1) > ZOOMED) {
+      from.current = null
+      return move(0)
+    }
     if (event.pointerType === 'mouse' || off || (event.target instanceof Element && event.target.closest('textarea, input, pre'))) return
     from.current = { x: event.clientX, y: event.clientY, id: event.pointerId, going: false, past: false }
   }

@@ -1,6 +1,7 @@
 /** What waits until the page stands: the person's phrases, the cache for reading offline, the service worker. */
 import { effect, untracked } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
+import { workspaceCan } from '@berth/wire/workspace-can'
 import { beginStream, fresh, streamOf } from '../state/live.ts'
 import { forgetUnsent, sendAll } from '../state/outbox.ts'
 import { readPhrases } from '../state/phrases.ts'
@@ -67,7 +68,7 @@ const isSparing = () => (navigator as { connection?: { saveData?: boolean } }).c
 const changesKept = new Map<string, string>()
 /** A phone shows a session without its changes; on the way they are to be there. */
 async function keepChanges(workspace: Workspace): Promise<void> {
-  if (!workspace.changes || workspace.agentState === 'busy' || isSparing()) return
+  if (!workspace.changes || workspace.agentState === 'busy' || !workspaceCan('diff', workspace.phase) || isSparing()) return
   const now = JSON.stringify([workspace.changes, workspace.tail])
   if (changesKept.get(workspace.id) === now) return
   changesKept.set(workspace.id, now)

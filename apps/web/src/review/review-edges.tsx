@@ -4,6 +4,7 @@ import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
+import { takesTaps } from '../state/taps.ts'
 import type { Decider } from './decider.ts'
 import { look } from './look.ts'
 import { totalsOf, unitsOf, unitsOfFile, unsentOf, unsentWords, type Unit } from './place.ts'
@@ -49,7 +50,7 @@ export function Dock({ room, review, file, off, act, onCommit }: DockProps) {
   return (
     <footer class="review-dock">
       <p class="review-said" role="status"><Saying room={room} review={review} at={hunk ? linesOf(hunk) : file ? 'The whole file' : ''} /></p>
-      {unit && <Acts unit={unit} commentable={hunk !== null} closed={off || room.acting.value} act={act} onCommit={onCommit} />}
+      {unit && <Acts unit={unit} commentable={hunk !== null} closed={off || room.acting.value || !takesTaps.value} act={act} onCommit={onCommit} />}
     </footer>
   )
 }

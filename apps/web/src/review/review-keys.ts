@@ -16,7 +16,8 @@ export function listenToKeys(act: Decider, around: () => Around): () => void {
     const work = keys[event.key]
     if (!work || !meant(event, around())) return
     event.preventDefault()
-    work()
+    // Held down it would decide about what nobody has seen yet.
+    if (!event.repeat || !'aru'.includes(event.key)) work()
   }, { signal: stop.signal, capture: true })
   return () => stop.abort()
 }

@@ -1,10 +1,13 @@
 /** One open review: what was read, where one is, and what a person does with it. */
 import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import type { WorkspaceId } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import type { Review, ReviewComment } from '@berth/wire/review'
+import { workspaceCan } from '@berth/wire/workspace-can'
 import { keep, kept } from '../rooms/keep.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
-import { client, signedOut } from '../state/session.ts'
+import { client, signedOut, workspaceOf } from '../state/session.ts'
+import { holdTaps } from '../state/taps.ts'
 import { AT_END, goneWords, nextOpen, settle, unitsOf, type Place, type Unit } from './place.ts'
 
 const UNDO_MS = 5000
@@ -90,6 +93,7 @@ export function openReview(id: WorkspaceId): ReviewRoom {
   const read = async () => {
     const before = acts
     try {
+      requireMachine(id)
       const next = await client.getReview({ id }, stop.signal)
       if (!acting.value && acts === before) fresh(next)
       refusal.value = null
@@ -121,6 +125,12 @@ export function openReview(id: WorkspaceId): ReviewRoom {
       clearTimeout(timer)
     },
   }
+}
+
+/** In the server's words, without asking it: it would only be an error in the browser's log. */
+function requireMachine(id: WorkspaceId): void {
+  const workspace = workspaceOf(id)
+  if (workspace && !workspaceCan('diff', workspace.phase)) throw new BerthError('workspace_not_running', `${workspace.name} is ${workspace.phase}`)
 }
 
 type Opened = Map<string, { readonly tree: string; readonly hunks: Review['files'][number]['hunks'] }>
@@ -168,6 +178,7 @@ function marking({ id, review, opened, place, act, fresh, say }: MarkDeps): Pick
       past.push({ units, words })
       canUndo.value = true
       say(words, undo)
+      holdTaps()
       // A single decision leads to the next one; a whole file or turn may have left nothing open.
       if (review.value) place.value = nextOpen(review.value, place.value)
     }),

@@ -8,6 +8,7 @@ import { stopTurn } from '../shell/actions.ts'
 import { speak, outbox, takeBack } from '../state/outbox.ts'
 import { phrases } from '../state/phrases.ts'
 import { offlineSince } from '../state/session.ts'
+import { holdTaps, takesTaps } from '../state/taps.ts'
 import type { Stream } from '../state/stream.ts'
 import { suggest } from '../state/suggest.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -44,11 +45,15 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
   const say = async (said: string) => {
     if (said.trim() === '' || sending.value || !can) return
     sending.value = true
+    holdTaps()
     // The text stays in the field when it was not taken.
     if (await speak(id, said.trim())) if ((drafts.peek()[id] ?? '').trim() === said.trim()) set('')
     sending.value = false
   }
   const steer = async () => {
+    // The second of two would stop the turn that the first began.
+    if (!takesTaps.peek()) return
+    holdTaps()
     await stopTurn(workspace)
     await say(drafts.peek()[id] ?? '')
   }
@@ -73,7 +78,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
       onDragOver={(event) => event.preventDefault()} onDrop={(event) => { event.preventDefault(); attach(event.dataTransfer?.files ?? []) }}
     >
       <Waiting id={id} edit={(said) => { set(said); field.current?.focus() }} />
-      {can && <Chips stream={stream} busy={busy} say={(said) => void say(said)} />}
+      {can && <Chips stream={stream} busy={busy} say={(said) => { if (takesTaps.peek()) void say(said) }} />}
       {Help && <Help workspaceId={id} text={text} set={set} field={field} files={dropped.value} taken={() => (dropped.value = [])} />}
       <div class={`composer ${can ? '' : 'off'}`}>
         <Attach off={!can} take={attach} />
@@ -84,7 +89,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
         />
         {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <button type="button" class="btn quiet steer" title="Stop the turn and say this now" onClick={() => void steer()}>Steer</button>}
         {busy && text.trim() === '' && workspaceCan('interrupt', workspace.phase)
-          ? <button type="button" class="icon go" aria-label="Stop the turn" onClick={() => void stopTurn(workspace)}><Icon name="i-stop" /></button>
+          ? <button type="button" class="icon go" aria-label="Stop the turn" aria-disabled={!takesTaps.value} onClick={() => { if (takesTaps.peek()) void stopTurn(workspace) }}><Icon name="i-stop" /></button>
           : <button type="submit" class="icon go" disabled={!can || sending.value || text.trim() === ''} aria-label={busy ? 'Queue' : 'Send'}><Icon name="i-send" /></button>}
       </div>
     </form>
@@ -107,8 +112,8 @@ function Chips({ stream, busy, say }: { stream: Stream; busy: boolean; say(text:
   const own = phrases.value.filter((phrase) => !replies.some((reply) => reply.toLowerCase() === phrase.toLowerCase()))
   return (
     <div class="chips" role="group" aria-label="Quick replies">
-      {replies.map((reply) => <button key={reply} type="button" class="chip suggested" onClick={() => say(reply)}>{inert(reply)}</button>)}
-      {own.map((phrase) => <button key={phrase} type="button" class="chip" onClick={() => say(phrase)}>{phrase}</button>)}
+      {replies.map((reply) => <button key={reply} type="button" class="chip suggested" aria-disabled={!takesTaps.value} onClick={() => say(reply)}>{inert(reply)}</button>)}
+      {own.map((phrase) => <button key={phrase} type="button" class="chip" aria-disabled={!takesTaps.value} onClick={() => say(phrase)}>{phrase}</button>)}
     </div>
   )
 }

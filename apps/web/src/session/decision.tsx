@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Approval, Decision } from '@berth/wire'
 import { decide, type Answer } from '../state/decide.ts'
 import { fresh } from '../state/live.ts'
+import { holdTaps, takesTaps } from '../state/taps.ts'
 import { linkTo, now, offlineSince, pathTo, workspaceOf } from '../state/session.ts'
 import { canPause, pause } from '../shell/actions.ts'
 import { sayThenDo } from '../shell/toast.tsx'
@@ -27,6 +28,8 @@ export function DecisionCard({ ask, place, of }: Props) {
   const mode = useSignal<Mode>('ask')
   const sending = useSignal<Answer | null>(null)
   const stale = offlineSince.value !== null || !fresh.value
+  // Whatever comes in its place is not answered by the same tap.
+  useEffect(() => holdTaps, [])
   const question = questionOf(ask)
   const answer = async (decision: Decision) => {
     if (sending.value || stale) return
@@ -35,7 +38,7 @@ export function DecisionCard({ ask, place, of }: Props) {
     if (!said) sending.value = null
   }
   return (
-    <SwipeAsk ask={ask} off={stale || mode.value !== 'ask'} allow={() => void answer({ behavior: 'allow', scope: 'once' })}><section class={`ask ${ask.risk?.level ?? ''}`} aria-label={`Needs you: ${question}`} data-approval={ask.approvalId}>
+    <SwipeAsk ask={ask} off={stale || mode.value !== 'ask' || !takesTaps.value} allow={() => void answer({ behavior: 'allow', scope: 'once' })}><section class={`ask ${ask.risk?.level ?? ''}`} aria-label={`Needs you: ${question}`} data-approval={ask.approvalId}>
       <div class="in">
         <Head question={question} ask={ask} of={of} {...(place ? { place } : {})} />
         {mode.value === 'edit' ? null : <AskContent ask={ask} {...(ask.risk?.marks ? { marks: ask.risk.marks } : {})} />}
@@ -44,7 +47,7 @@ export function DecisionCard({ ask, place, of }: Props) {
         {ask.state === 'orphaned' && <p class="meta">The agent stopped while it waited. Your answer wakes it.</p>}
         {offlineSince.value !== null && <p class="stale">No connection: this may have been answered already. You can answer when the server is heard again.</p>}
       </div>
-      <Answers ask={ask} off={stale || sending.value !== null} sending={sending.value} answer={answer} at={mode.value} mode={(next) => (mode.value = next)} pause={place ? <PauseTwin ask={ask} /> : null} />
+      <Answers ask={ask} off={stale || sending.value !== null || !takesTaps.value} sending={sending.value} answer={answer} at={mode.value} mode={(next) => (mode.value = next)} pause={place ? <PauseTwin ask={ask} /> : null} />
     </section></SwipeAsk>
   )
 }
@@ -100,7 +103,9 @@ interface ButtonsProps { readonly ask: Asked; readonly off: boolean; readonly se
 function Buttons({ ask, off, sending, answer, mode, pause: twin }: ButtonsProps) {
   const plan = ask.kind === 'plan'
   const allow = () => void answer({ behavior: 'allow', scope: 'once' })
-  const editable = typeof ask.input['command'] === 'string'
+  const { command } = ask.input
+  // A middle that was left out would be lost.
+  const editable = typeof command === 'string' && !/… \d+ characters left out …/.test(command)
   return (
     <>
       <div class="acts">

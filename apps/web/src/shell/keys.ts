@@ -16,7 +16,7 @@ export function listenToKeys(): void {
       return openPalette()
     }
     if (event.altKey && /^Digit[1-9]$/.test(event.code)) return openNth(Number(event.code.slice(5)) - 1, event)
-    if (command || event.altKey || isTaken(event.target)) return
+    if (command || event.altKey || isTaken(event)) return
     const going = Date.now() - goingSince < GO_WITHIN_MS
     goingSince = event.key === 'g' ? Date.now() : 0
     const act = going ? GOING[event.key] : KEYS[event.key]
@@ -29,8 +29,9 @@ function openPalette(): void {
   if (sheet.value === null) lazySheet('palette')
 }
 
-/** In a field, a dialog or a terminal the keys are theirs. */
-function isTaken(target: EventTarget | null): boolean {
+/** In a field, a dialog or a terminal the keys are theirs. One that is held down walks the list, and answers nothing. */
+function isTaken({ target, repeat, key }: KeyboardEvent): boolean {
+  if (repeat && key !== 'j' && key !== 'k') return true
   if (sheet.value || menu.value) return true
   return target instanceof Element && target.closest('textarea, input, select, .terminal, dialog, [contenteditable]') !== null
 }

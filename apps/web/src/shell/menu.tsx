@@ -1,6 +1,7 @@
 /** A sheet of actions: under the thumb on a phone, beside the pointer on a wide screen. The browser's modal keeps the focus. */
 import { signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
+import { holdTaps, takesTaps } from '../state/taps.ts'
 import { Icon } from '../ui/icon.tsx'
 import { useModal } from '../ui/modal.ts'
 
@@ -74,7 +75,11 @@ export function pressed(short: () => void, long: () => void) {
     },
     onClick() {
       end()
-      if (!held) short()
+      // What is paused by one tap would be woken by the second.
+      if (!held && takesTaps.peek()) {
+        holdTaps()
+        short()
+      }
       held = false
     },
   }
