@@ -3,11 +3,13 @@ import { App } from './app.tsx'
 import { begin } from './begin.ts'
 import { BOOT_ID, type Boot } from './boot.ts'
 import { TWO_PANES, wide } from './shell/detail.tsx'
+import { menu } from './shell/menu.tsx'
 import { bringParts, needsOf } from './shell/parts.ts'
+import { sheet } from './shell/sheets.ts'
 import { flush } from './shell/toast.tsx'
 import { startLive } from './state/live.ts'
 import { openOutbox } from './state/outbox.ts'
-import { now, parseRoute, route } from './state/session.ts'
+import { now, parseRoute, route, wanted } from './state/session.ts'
 
 /** When nothing else is to be done: what makes the next visit better, not this one. */
 const LATER_MS = 4000
@@ -16,7 +18,7 @@ async function start(): Promise<void> {
   const root = document.getElementById('app')
   if (!root) return
   // Chosen in the settings of this device.
-  const theme = localStorage.getItem('berth-theme')
+  const theme = chosenTheme()
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset['theme'] = theme
   // The style stops standing in for what the script does from here on.
   document.documentElement.classList.add('live')
@@ -40,9 +42,14 @@ async function start(): Promise<void> {
   }
   now.value = Date.now()
   wide.value = media.matches
+  wanted.value = new URLSearchParams(location.search).get('approval')
   media.addEventListener('change', () => (wide.value = media.matches))
   startLive()
+  // A phone that goes into a pocket may never come to the end of the five seconds.
+  document.addEventListener('visibilitychange', () => { if (document.hidden) flush() })
   addEventListener('pagehide', flush)
+  // Back leaves what it was opened over.
+  addEventListener('popstate', () => (menu.value = sheet.value = null))
   const keys = () => there(() => import('./shell/keys.ts')).then(({ listenToKeys }) => listenToKeys())
   // A phone has none, most of the time.
   if (media.matches) void keys()
@@ -52,6 +59,15 @@ async function start(): Promise<void> {
     void there(() => bringParts(['inbox', 'decision']))
     if (!media.matches) void keys()
   }, given === undefined ? 0 : LATER_MS)
+}
+
+/** A browser may refuse what it keeps. */
+function chosenTheme(): string | null {
+  try {
+    return localStorage.getItem('berth-theme')
+  } catch {
+    return null
+  }
 }
 
 /** A server that is away just now has these parts when it is back: what waits to be sent hangs on one of them. */

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks'
 import type { Workspace, WorkspaceId } from '@berth/wire'
 import { useInSight } from '../state/in-sight.ts'
 import { sayPlace, streamOf, watchStream } from '../state/live.ts'
-import { approvals, linkTo, now, offlineSince, pathTo, workspaceOf, workspaces, type Pane } from '../state/session.ts'
+import { approvals, linkTo, now, offlineSince, pathTo, wanted, workspaceOf, workspaces, type Pane } from '../state/session.ts'
 import type { Stream } from '../state/stream.ts'
 import { isWaiting } from '../state/stream-view.ts'
 import { Detail } from '../shell/detail.tsx'
@@ -112,7 +112,8 @@ function waitingOf(id: WorkspaceId, stream: Stream): Asked[] {
   })
   const known = new Set(listed.map(({ approvalId }) => approvalId))
   const ahead = cards.filter(isWaiting).filter(({ ask }) => !known.has(ask.approvalId)).map(({ ask, state, at }): Asked => ({ ...ask, workspaceId: id, state, askedAt: at }))
-  return [...listed, ...ahead]
+  const all = [...listed, ...ahead]
+  return [...all.filter(({ approvalId }) => approvalId === wanted.value), ...all.filter(({ approvalId }) => approvalId !== wanted.value)]
 }
 
 function Gone() {

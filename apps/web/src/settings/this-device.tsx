@@ -18,7 +18,11 @@ export function ThisDevice({ devices, onChange }: { devices: readonly PushDevice
   const acting = useSignal(false)
   const refusal = useSignal<Refusal | null>(null)
   useEffect(() => {
-    known.value = localStorage.getItem(DEVICE_KEY)
+    try {
+      known.value = localStorage.getItem(DEVICE_KEY)
+    } catch {
+      // A browser that keeps nothing is told nothing either.
+    }
   }, [])
   const on = known.value !== null && devices.some((device) => device.id === known.value)
   const change = async (next: boolean) => {

@@ -17,6 +17,8 @@ export const socketUrl = (path: string) => `${location.protocol === 'https:' ? '
 export const workspaces = signal<readonly Workspace[] | null>(null)
 /** Open ones, oldest first. */
 export const approvals = signal<readonly Approval[]>([])
+/** The one that a notification led to: it stands before the others of its workspace. */
+export const wanted = signal<string | null>(null)
 export const signedOut = signal(false)
 /** What was refused to a person; stays until they send it away or something else works. */
 export const trouble = signal<{ message: string; hint: string | null } | null>(null)

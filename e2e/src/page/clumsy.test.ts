@@ -1,0 +1,186 @@
+/** Fingers that tap twice, keys that are held down, browsers that keep nothing, and an agent that counts on them. */
+import { afterAll, beforeAll, expect } from 'bun:test'
+import type { Locator, Page } from 'playwright-core'
+import type { Workspace } from '@berth/wire'
+import { eventually } from '../product.ts'
+import { swipe } from './touch.ts'
+import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
+
+const FLOW_MS = 120_000
+/** Names that every object of the language has. */
+const QUESTIONS = ['constructor', '__proto__', 'toString']
+
+let world: World
+let demo: Workspace
+let phone: Page
+let desk: Page
+
+const asks = (page: Page) => page.locator('.dock').getByRole('region', { name: /^Needs you/ })
+const log = (page: Page) => page.getByRole('log')
+const message = (page: Page) => page.getByRole('textbox', { name: 'Message to the agent' })
+const turn = (words: string) => log(phone).locator('.turn').filter({ hasText: words })
+
+async function say(text: string): Promise<void> {
+  await message(desk).fill(text)
+  await desk.getByRole('button', { name: 'Send' }).click()
+}
+async function counted(type: string): Promise<number> {
+  return (await world.events(demo.id)).filter(({ body }) => body.type === type).length
+}
+/** Where a finger goes; it does not look again before it goes there a second time. */
+async function middle(of: Locator): Promise<[number, number]> {
+  const box = await of.boundingBox()
+  if (!box) throw new Error('it is not there')
+  return [box.x + box.width / 2, box.y + box.height / 2]
+}
+async function tapTwice(at: Locator): Promise<void> {
+  const place = await middle(at)
+  await phone.touchscreen.tap(...place)
+  await phone.touchscreen.tap(...place)
+}
+const reads = ['/etc/hostname', '/etc/hosts', '/etc/passwd'].map((path) => ({ tool: 'Read', input: { file_path: path } }))
+
+beforeAll(async () => {
+  if (CHROMIUM === null) return
+  world = await startWorld({ scenarios: {
+    begin: () => [[{ text: 'Here we begin.' }]],
+    three: () => [reads, [{ text: 'All three are read.' }]],
+    names: () => [[{ tool: 'question', input: { questions: QUESTIONS.map((question) => ({ question, header: 'Name', multiSelect: false, options: [{ label: `${question} yes`, description: '' }, { label: `${question} no`, description: '' }] })) } }], [{ text: 'The names are over.' }]],
+    aside: () => [[{ tool: 'bash', input: { command: 'echo aside > aside.txt', run_in_background: true } }], [{ text: 'The aside is over.' }]],
+    padded: () => [[{ tool: 'bash', input: { command: `echo ${'a'.repeat(6000)}; rm -rf ./build; echo ${'b'.repeat(6000)}` } }], [{ text: 'The padding is over.' }]],
+    slow: () => [[{ tool: 'bash', input: { command: 'echo slow > slow.txt' } }], [{ text: 'The slow part is over.' }]],
+  } })
+  demo = await world.up('clumsy', 'please do [[begin]]')
+  ;[phone, desk] = await Promise.all([world.open(PHONE), world.open(DESK)])
+  for (const page of [phone, desk]) await page.goto(world.at(demo))
+  await turn('Here we begin.').waitFor({ timeout: FLOW_MS })
+}, 300_000)
+afterAll(async () => { await world?.close() }, 120_000)
+
+test('hostile-question: a question named like a part of the language is a question', async () => {
+  await say('now [[names]]')
+  await asks(phone).getByRole('heading', { name: '3 questions' }).waitFor()
+  for (const question of QUESTIONS) await asks(phone).getByRole('radio', { name: `${question} no` }).check()
+  await asks(phone).getByRole('radio', { name: 'constructor yes' }).check()
+  await asks(phone).getByRole('button', { name: 'Answer' }).tap()
+  await turn('The names are over.').waitFor({ timeout: FLOW_MS })
+  await log(phone).getByText('Answered by ada on web: constructor yes').waitFor()
+}, FLOW_MS)
+
+test('approve-double-tap, keyboard-held: a second tap, and a key that is held, answer nothing that was not seen', async () => {
+  const before = await counted('approval.decided')
+  await say('now [[three]]')
+  await asks(phone).getByText('1 of 3').waitFor()
+  const allow = asks(phone).getByRole('button', { name: 'Allow once' })
+  const at = await middle(allow)
+  await phone.touchscreen.tap(...at)
+  await asks(phone).getByText('1 of 2').waitFor()
+  // As soon as the next one is there.
+  await phone.touchscreen.tap(...at)
+  await phone.touchscreen.tap(...at)
+  await allow.and(phone.locator(':enabled')).waitFor()
+  await asks(phone).getByText('1 of 2').waitFor()
+  await desk.locator('h1').first().click()
+  // The second `down` of a key that is not up is a repeat.
+  await desk.keyboard.down('y')
+  for (let repeat = 0; repeat < 5; repeat++) await desk.keyboard.down('y')
+  await asks(desk).getByText('1 of 2').waitFor({ state: 'detached' })
+  await asks(desk).getByRole('button', { name: 'Allow once' }).and(desk.locator(':enabled')).waitFor()
+  for (let repeat = 0; repeat < 5; repeat++) await desk.keyboard.down('y')
+  await desk.keyboard.up('y')
+  expect(await counted('approval.decided')).toBe(before + 2)
+  await allow.tap()
+  await turn('All three are read.').waitFor({ timeout: FLOW_MS })
+  expect(await counted('approval.decided')).toBe(before + 3)
+}, FLOW_MS)
+
+test('approve-whole-input: what else a yes lets through is said, and what cannot be shown whole is held', async () => {
+  await say('now [[aside]]')
+  await asks(phone).locator('.facts').getByText('run_in_background').waitFor()
+  await asks(phone).getByRole('button', { name: 'Deny', exact: true }).tap()
+  await turn('The aside is over.').waitFor({ timeout: FLOW_MS })
+  await say('now [[padded]]')
+  await asks(phone).getByText('characters left out').waitFor()
+  await asks(phone).locator('.risk.high').getByText('is too long to be shown whole').waitFor()
+  expect(await asks(phone).getByRole('button', { name: 'Edit' }).count()).toBe(0)
+  await asks(phone).getByRole('button', { name: 'Hold to allow once' }).waitFor()
+  await asks(phone).getByRole('button', { name: 'Deny', exact: true }).tap()
+  await turn('The padding is over.').waitFor({ timeout: FLOW_MS })
+}, FLOW_MS)
+
+test('chat-double-tap: a phrase that is tapped twice is said once, and a second tap on Send stops nothing', async () => {
+  const said = async () => (await world.events(demo.id)).filter(({ body }) => body.type === 'message' && body['role'] === 'user').length
+  const before = await said()
+  const ended = await counted('turn.ended')
+  await phone.getByRole('button', { name: 'Run the tests' }).dblclick()
+  await eventually(async () => (await counted('turn.ended')) > ended, 'the answer to the phrase')
+  expect(await said()).toBe(before + 1)
+  await message(phone).fill('now [[slow]]')
+  await tapTwice(phone.getByRole('button', { name: 'Send' }))
+  await asks(phone).getByRole('button', { name: 'Deny', exact: true }).waitFor()
+  // Something is said behind it: the button under the finger is Stop from here on.
+  await message(phone).fill('thank you')
+  await tapTwice(phone.getByRole('button', { name: 'Queue' }))
+  await asks(phone).getByRole('button', { name: 'Allow once' }).tap()
+  await turn('The slow part is over.').waitFor({ timeout: FLOW_MS })
+  expect((await world.events(demo.id)).filter(({ body }) => body.type === 'turn.ended' && body['outcome'] === 'interrupted')).toHaveLength(0)
+}, FLOW_MS)
+
+test('sheets-back: Back leaves the menu, the dialog and the page below together', async () => {
+  await phone.goto(new URL('/', demo.webUrl).href)
+  await phone.getByRole('main').locator('.item').filter({ hasText: 'clumsy' }).tap()
+  await phone.getByRole('button', { name: 'Actions' }).tap()
+  await phone.getByRole('dialog', { name: 'clumsy' }).waitFor()
+  await phone.goBack()
+  await phone.getByRole('heading', { name: 'Inbox' }).waitFor()
+  expect(await phone.getByRole('dialog').count()).toBe(0)
+  await phone.goForward()
+  await phone.getByRole('button', { name: 'Actions' }).tap()
+  await phone.getByRole('button', { name: 'Delete' }).tap()
+  await phone.getByRole('dialog', { name: 'Delete clumsy?' }).waitFor()
+  await phone.goBack()
+  await phone.getByRole('heading', { name: 'Inbox' }).waitFor()
+  expect(await phone.getByRole('dialog').count()).toBe(0)
+}, FLOW_MS)
+
+test('approve-link, swipe-zoomed: a link leads to the very question, and nothing is swiped on a page that is zoomed in', async () => {
+  const before = await counted('approval.decided')
+  await say('now [[three]]')
+  await asks(desk).getByText('1 of 3').waitFor()
+  const waiting = (await world.approvals(demo.id)).filter(({ state }) => state === 'open').toSorted((one, other) => one.askedAt - other.askedAt)
+  const last = waiting.at(-1)
+  await phone.goto(`${world.at(demo)}?approval=${last?.approvalId}`)
+  await asks(phone).and(phone.locator(`[data-approval="${last?.approvalId}"]`)).waitFor()
+  const session = await phone.context().newCDPSession(phone)
+  await session.send('Emulation.setPageScaleFactor', { pageScaleFactor: 2 })
+  await swipe(asks(phone).locator('h3'), 300)
+  expect(await phone.getByText('Allowing').count()).toBe(0)
+  await session.send('Emulation.setPageScaleFactor', { pageScaleFactor: 1 })
+  await session.detach()
+  for (const _ of waiting) {
+    const heading = await asks(phone).getByRole('heading').innerText()
+    await asks(phone).getByRole('button', { name: 'Allow once' }).tap()
+    await asks(phone).getByRole('heading', { name: heading, exact: true }).waitFor({ state: 'detached' })
+  }
+  expect(await counted('approval.decided')).toBe(before + 3)
+}, FLOW_MS)
+
+test('session-private: a browser that keeps nothing shows and says everything', async () => {
+  const page = await world.open(PHONE)
+  await page.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches']) Object.defineProperty(globalThis, name, { get() { throw new DOMException('refused', 'SecurityError') } })
+  })
+  await page.goto(world.at(demo))
+  const ended = await counted('turn.ended')
+  await message(page).fill('thanks, [[begin]]')
+  await page.getByRole('button', { name: 'Send' }).tap()
+  await eventually(async () => (await counted('turn.ended')) > ended, 'the answer')
+  for (const room of ['status', 'files', 'changes', 'terminal']) {
+    await page.goto(world.at(demo, room))
+    await page.locator('.detail .room > :not(.skeleton)').first().waitFor()
+  }
+  await page.goto(new URL('/settings', demo.webUrl).href)
+  await page.getByRole('heading', { name: 'Phrases' }).waitFor()
+  await page.context().close()
+  expect(world.complaints).toEqual([])
+}, FLOW_MS)
