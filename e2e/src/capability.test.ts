@@ -4,8 +4,8 @@
  *
  *   1 up · 2 the daemon dials out · 3 the prompt reaches the model with zero viewers · 4 an approval is asked
  *   5 answered by a second client · 6 a file is changed · 7 a hunk is reviewed · 8 (pushed through the gateway)
- *   9 the work comes back by pull · 10 (preview) · 11 idle stops it · 12 start resumes the same conversation
- *   13 delete leaves nothing · 14 server stop leaves no process
+ *   9 the work comes back by pull · 10 the dev command answers at its preview · 11 idle stops it · 12 start resumes the same conversation
+ *   13 a second agent, of another maker · 14 delete leaves nothing · 15 server stop leaves no process · 15 a person's own ssh works beside the agent
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
@@ -13,9 +13,12 @@ import { join } from 'node:path'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
 import type { Review } from '@berth/wire/review'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
-import { dockerInventory, modelHost, modelWords, setUpProviders } from './providers.ts'
+import { dockerInventory, modelHost, modelUrl, modelWords, setUpProviders } from './providers.ts'
 import { dirtyRepository, git } from './repository.ts'
 import { eventually, processesOf, startProduct, type Product } from './product.ts'
+
+/** A server of a line: a page, and a WebSocket that says hello. */
+const DEV_COMMAND = `node -e "const server = require('http').createServer((request, response) => response.end('dev server')); server.on('upgrade', (request, socket) => { const accept = require('crypto').createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64'); socket.on('error', () => {}); socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: ' + accept + '\\r\\n\\r\\n'); socket.write(Buffer.from([0x81, 5, 104, 101, 108, 108, 111])) }); server.listen(3000, '127.0.0.1')"`
 
 for (const provider of ['local', 'docker'] as const) {
   describe(`capability on ${provider}`, () => {
@@ -39,7 +42,7 @@ for (const provider of ['local', 'docker'] as const) {
     })
 
     test('1-2: up returns when the daemon is connected', async () => {
-      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', ...modelWords(model), '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
+      workspace = await product.json<Workspace>(['up', '.', '--provider', provider, '--prompt', 'please do [[work]]', ...modelWords(model), '--service', `dev=${DEV_COMMAND}`, '--port', '3000:web', '--no-open', '-y', '--name', `cap-${provider}`], { cwd: repository.dir })
       expect(workspace).toMatchObject({ provider, phase: 'running', name: `cap-${provider}` })
       expect(workspace.webUrl).toStartWith('http')
       expect(workspace.terminalUrl).toStartWith('http')
@@ -98,6 +101,29 @@ for (const provider of ['local', 'docker'] as const) {
       expect(await git(repository.dir, 'status', '--porcelain=v1', '-z')).toBe(before)
     }, 60_000)
 
+    test('10: the dev command answers at its preview, WebSocket included', async () => {
+      const { share } = await product.json<{ share: { url: string } }>(['preview', workspace.id, '--share'])
+      const { host, port, pathname, search } = new URL(share.url)
+      expect(host).toBe(`3000--cap-${provider}.localhost:${port}`)
+      const entered = await fetch(`http://127.0.0.1:${port}${pathname}${search}`, { headers: { host }, redirect: 'manual' })
+      const headers = { host, cookie: entered.headers.get('set-cookie')?.split(';')[0] ?? '' }
+      await eventually(async () => (await (await fetch(`http://127.0.0.1:${port}/`, { headers })).text()) === 'dev server', 'the dev server')
+      // Bun's client takes headers; the DOM's types do not know.
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers } as unknown as string[])
+      expect(await new Promise((resolve, reject) => {
+        socket.onmessage = ({ data }) => resolve(data)
+        socket.onerror = () => reject(new Error('the WebSocket was refused'))
+      })).toBe('hello')
+      socket.close()
+    }, 60_000)
+
+    test('15: OpenSSH works in the tree beside the agent, with a terminal, and leaves the agent alone', async () => {
+      const seen = await product.cli(['ssh', workspace.id, 'cd /workspace && cat hello.txt && git status --porcelain hello.txt && echo "$HOME"; exit 4'], { exit: 4 })
+      expect(seen.stdout).toBe('alpha\ngamma\n?? hello.txt\n/home/dev\n')
+      expect((await product.cli(['ssh', workspace.id, '--', '-tt', 'test -t 0 && pgrep -f [c]laude >/dev/null && echo beside it'])).stdout.trim()).toBe('beside it')
+      expect(await read()).toMatchObject({ phase: 'running', agentState: 'idle' })
+    }, 60_000)
+
     test('11-12: stopped, then started, it goes on with the same conversation', async () => {
       await product.cli(['stop', workspace.id])
       await eventually(async () => (await read())?.phase === 'stopped', 'the stop')
@@ -108,7 +134,17 @@ for (const provider of ['local', 'docker'] as const) {
       expect(JSON.stringify(request.body)).toContain('please do [[work]]')
     }, 240_000)
 
-    test('13: delete leaves no container, volume, process or directory', async () => {
+    test('13: a second agent, of another maker, works in a machine of its own', async () => {
+      const second = await product.json<Workspace>(['up', '.', '--provider', provider, '--agent', 'codex', '--command=-c model=gpt-5.5', '--prompt', 'please do [[work]]', '--env', `OPENAI_BASE_URL=${modelUrl(model)}/v1`, '--env', 'OPENAI_API_KEY=placeholder-not-a-secret', '--approvals', 'skip', '--no-open', '-y', '--name', `second-${provider}`], { cwd: repository.dir })
+      const over = async () => (await product.cli(['events', second.id, '--json', '--after', '0', '--no-follow'])).stdout.trim().split('\n').map((line) => JSON.parse(line) as StoredEvent).find(({ body }) => body.type === 'turn.ended')
+      expect((await eventually(over, 'the end of its turn', 120_000)).body).toMatchObject({ outcome: 'done' })
+      expect((await product.cli(['diff', second.id])).stdout).toContain('+gamma')
+      expect(await read()).toMatchObject({ agent: 'claude', phase: 'running' })
+      await product.cli(['delete', second.id, '-y'])
+      expect(await dockerInventory(second.id)).toEqual([])
+    }, 300_000)
+
+    test('14: delete leaves no container, volume, process or directory', async () => {
       await product.cli(['delete', workspace.id, '-y'])
       await eventually(async () => (await product.json<Workspace[]>(['list'])).length === 0, 'the deletion')
       expect(await dockerInventory(workspace.id)).toEqual([])
@@ -116,7 +152,7 @@ for (const provider of ['local', 'docker'] as const) {
       expect(processesOf(product.home).filter(({ command }) => command.includes(workspace.id))).toEqual([])
     }, 120_000)
 
-    test('14: server stop leaves no process', async () => {
+    test('15: server stop leaves no process', async () => {
       await product.cli(['server', 'stop'])
       expect(processesOf(product.home)).toEqual([])
     }, 60_000)

@@ -12,10 +12,11 @@ const WORK = ['I will write hello.txt, run a command and edit the file.', 'Now t
 
 export function agentContract(agent: AgentUnderTest): void {
   const can: Capabilities = CAPABILITIES[agent.kind]
-  let world: AgentWorld
-  const it = (): AgentWorld => world
+  let world: AgentWorld | undefined
+  // The tests run when it is there.
+  const it = (): AgentWorld => world as AgentWorld
   beforeAll(async () => { world = await startAgentWorld(agent) }, 300_000)
-  afterAll(async () => { await world.close() }, 60_000)
+  afterAll(async () => { await world?.close() }, 60_000)
 
   test('starts, in the version that is pinned', async () => {
     expect(await it().first('session.started', 0)).toMatchObject({ agent: agent.kind, driver: can.driver, resumed: false, agentVersion: can.version })

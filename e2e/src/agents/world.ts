@@ -51,6 +51,15 @@ export interface AgentWorld {
 
 export async function startAgentWorld(agent: AgentUnderTest): Promise<AgentWorld> {
   const ground = await startGround({ from: { 'README.md': '# demo\n' } })
+  try {
+    return await worldOn(ground, agent)
+  } catch (error) {
+    await ground.close()
+    throw error
+  }
+}
+
+async function worldOn(ground: Ground, agent: AgentUnderTest): Promise<AgentWorld> {
   const { product, model } = ground
   const live: LiveItem[] = []
   const up = (name: string, words: readonly string[]) => product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', agent.kind, '--name', name, '--no-open', '-y', ...words], { cwd: ground.dir })

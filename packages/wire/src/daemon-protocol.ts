@@ -19,7 +19,7 @@ import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
 import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
-import { AgentKind, AgentState, ApprovalMode, CodeSource, Isolation } from './workspace.ts'
+import { AgentState, ApprovalMode, CodeSource, Isolation, type AgentKind } from './workspace.ts'
 
 export const LINK_PATH = '/link/v1'
 /** POST, JSON EnrolRequest → EnrolReply. Exchanges the machine's one-time boot token for its link token. */
@@ -79,7 +79,8 @@ export const Assignment = z.object({
   /** False while the client is still uploading: the daemon waits for an assignment that says true. */
   sourceReady: z.boolean(),
   agent: z.object({
-    kind: AgentKind,
+    /** A daemon that does not know a newer server's agent says so, and works for the rest. */
+    kind: z.custom<AgentKind>((value) => typeof value === 'string' && value.length <= 40),
     sessionId: SessionId,
     /** For `plain` and `acp`: the command line, run by the shell. For the others: extra arguments. */
     command: z.string().nullable(),

@@ -31,7 +31,7 @@ const options = {
   cpus: { type: 'string', value: 'n', help: 'limit of processor cores' },
   'auto-stop': { type: 'string', value: 'duration', help: 'stop after so much idle time, or off (default 30m)' },
   env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours' },
-  'copy-credentials': { type: 'boolean', help: "copy this machine's Claude login into the workspace" },
+  'copy-credentials': { type: 'boolean', help: "copy the agent's login of this machine into the workspace" },
   approvals: { type: 'string', value: 'mode', help: 'ask (default), auto or skip' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
   'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
@@ -68,7 +68,7 @@ export const up = command({
   },
   async run(context, input) {
     const source = await readSource(input.argument, context.cwd, context.signal)
-    const login = await admit({ env: input.values.env ?? [], copyCredentials: input.values['copy-credentials'] ?? false }, context)
+    const login = await admit({ env: input.values.env ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context)
     const connection = await context.connect()
     const existing = await existingWorkspace(context, connection, source)
     if (existing) return wake(context, connection, { id: existing, ide: input.values.ide, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Exposure } from '@berth/wire'
+import type { AgentKind, Exposure } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 
 export interface Admitted {
@@ -20,11 +20,12 @@ const KEYS: Readonly<Record<string, string>> = {
   ANTHROPIC_AUTH_TOKEN: 'the agent can read this token and spend with it',
   CLAUDE_CODE_OAUTH_TOKEN: 'the agent can read this subscription token; it is valid for long',
   OPENAI_API_KEY: 'the agent can read this API key and spend with it',
+  GEMINI_API_KEY: 'the agent can read this API key and spend with it',
 }
 /** Names of secrets in general. */
 const SECRETIVE = /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PRIVATE)$/i
 
-export async function admit(choice: { env: readonly string[]; copyCredentials: boolean }, world: { env: Readonly<Record<string, string | undefined>> }): Promise<Admitted> {
+export async function admit(choice: { env: readonly string[]; copyCredentials: boolean; agent?: AgentKind }, world: { env: Readonly<Record<string, string | undefined>> }): Promise<Admitted> {
   const env: Record<string, string> = {}
   for (const entry of choice.env) {
     const at = entry.indexOf('=')
@@ -36,9 +37,37 @@ export async function admit(choice: { env: readonly string[]; copyCredentials: b
   }
   const exposures: Exposure[] = Object.keys(env).filter((name) => name in KEYS || SECRETIVE.test(name)).map((name) => ({ name, how: 'env', warning: KEYS[name] ?? 'the agent can read this value' }))
   if (!choice.copyCredentials) return { env, homeFiles: [], exposures }
-  if (env['ANTHROPIC_API_KEY'] !== undefined) throw new BerthError('bad_request', 'an API key and a copied login exclude each other', { hint: 'drop --env ANTHROPIC_API_KEY or --copy-credentials' })
-  exposures.push({ name: 'Claude login', how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
-  return { env, homeFiles: [{ path: '.claude/.credentials.json', contentBase64: Buffer.from(await claudeLogin(world.env)).toString('base64') }], exposures }
+  const login = LOGINS[choice.agent ?? 'claude']
+  if (login === undefined) throw new BerthError('bad_request', `--copy-credentials does not know a login of ${choice.agent ?? 'claude'}`, { hint: 'give the agent what it needs by --env NAME' })
+  if (env[login.key] !== undefined) throw new BerthError('bad_request', 'an API key and a copied login exclude each other', { hint: `drop --env ${login.key} or --copy-credentials` })
+  exposures.push({ name: `${login.name} login`, how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
+  return { env, homeFiles: [{ path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures }
+}
+
+type World = Readonly<Record<string, string | undefined>>
+interface Login { readonly name: string; /** The key that it would compete with. */ readonly key: string; /** Below the home of the workspace. */ readonly path: string; read(env: World): Promise<string> }
+/** A login that is one JSON file in the home. */
+const fileLogin = (name: string, key: string, path: string, signIn: string): Login => ({ name, key, path, read: (env) => readLogin({ name, path: join(env['HOME'] || homedir(), path), signIn }) })
+const CLAUDE: Login = { name: 'Claude', key: 'ANTHROPIC_API_KEY', path: '.claude/.credentials.json', read: (env) => claudeLogin(env) }
+const LOGINS: Partial<Record<AgentKind, Login>> = {
+  claude: CLAUDE,
+  'claude-headless': CLAUDE,
+  codex: fileLogin('Codex', 'OPENAI_API_KEY', '.codex/auth.json', 'codex login'),
+  opencode: fileLogin('opencode', 'OPENCODE_API_KEY', '.local/share/opencode/auth.json', 'opencode auth login'),
+  gemini: fileLogin('Gemini', 'GEMINI_API_KEY', '.gemini/oauth_creds.json', 'gemini'),
+  qwen: fileLogin('Qwen', 'OPENAI_API_KEY', '.qwen/oauth_creds.json', 'qwen'),
+}
+
+async function readLogin({ name, path, signIn }: { name: string; path: string; signIn: string }): Promise<string> {
+  const text = await readFile(path, 'utf8').catch(() => null)
+  if (text === null) throw new BerthError('not_found', `there is no ${name} login here (${path})`, { hint: `sign in with \`${signIn}\` here, or inside the workspace` })
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) return text
+  } catch {
+    // Said below without the text, which is a secret.
+  }
+  throw new BerthError('config_invalid', `${path} holds no ${name} login`, { hint: `sign in again with \`${signIn}\`` })
 }
 
 async function claudeLogin(env: Readonly<Record<string, string | undefined>>): Promise<string> {

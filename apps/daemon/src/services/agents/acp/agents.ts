@@ -21,9 +21,11 @@ interface AcpAgent {
   /** The settings file it asks for at its first start, below the home. What stands there already stays. */
   /** What has to be done before it goes back to that session. */
   readonly beforeResume?: (deps: DriverDeps, session: string) => Promise<void>
-  readonly seed?: (env: Readonly<Record<string, string>>) => { path: string; settings: Record<string, unknown> }
+  readonly seed?: (env: Readonly<Record<string, string>>, hasFile: (path: string) => boolean) => { path: string; settings: Record<string, unknown> }
 }
 const has = (env: Readonly<Record<string, string>>, ...names: string[]): boolean => names.some((name) => (env[name] ?? '') !== '')
+/** How it signs in, where a person has chosen that; else it asks. */
+const chosen = (selectedType: string | null) => (selectedType === null ? {} : { auth: { selectedType } })
 const extra = ({ assignment: { agent } }: DriverDeps): string[] => (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
 const program = (deps: DriverDeps, name: AgentProgramName): string[] => (deps.assignment.agent.executable === null ? programArgv(deps.context.boot.toolboxDir, name) : [deps.assignment.agent.executable])
 
@@ -36,9 +38,9 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
     beforeResume: keepGeminiSession,
     loginHint: 'gemini has no login here: make a new workspace with `berth up --agent gemini --env GEMINI_API_KEY`, or sign in with `gemini` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'GEMINI_API_KEY') ? 'gemini-api-key' : null),
-    seed: (env) => ({
+    seed: (env, hasFile) => ({
       path: '.gemini/settings.json',
-      settings: { security: { ...(has(env, 'GEMINI_API_KEY') ? { auth: { selectedType: 'gemini-api-key' } } : {}), folderTrust: { enabled: false } }, privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } },
+      settings: { security: { ...chosen(has(env, 'GEMINI_API_KEY') ? 'gemini-api-key' : hasFile('.gemini/oauth_creds.json') ? 'oauth-personal' : null), folderTrust: { enabled: false } }, privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } },
     }),
   },
   qwen: {
@@ -46,7 +48,7 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
     env: NODE_ENVIRONMENT,
     loginHint: 'qwen has no login here: make a new workspace with `berth up --agent qwen --env OPENAI_API_KEY --env OPENAI_BASE_URL --env OPENAI_MODEL`, or sign in with `qwen` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'OPENAI_API_KEY') ? 'openai' : null),
-    seed: (env) => ({ path: '.qwen/settings.json', settings: { ...(has(env, 'OPENAI_API_KEY') ? { security: { auth: { selectedType: 'openai' } } } : {}), privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } } }),
+    seed: (env, hasFile) => ({ path: '.qwen/settings.json', settings: { security: chosen(has(env, 'OPENAI_API_KEY') ? 'openai' : hasFile('.qwen/oauth_creds.json') ? 'qwen-oauth' : null), privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } } }),
   },
   acp: {
     argv: ({ assignment: { agent } }) => {
@@ -69,7 +71,7 @@ export const createAcpDriver: CreateDriver = (deps) => {
     async command() {
       const session = ear.recall(SESSION)
       if (session !== null) await agent.beforeResume?.(deps, session)
-      if (agent.seed !== undefined) await seed(deps, agent.seed(env))
+      if (agent.seed !== undefined) await seed(deps, agent.seed(env, (path) => createAgentFiles(boot.agentUser?.uid ?? null).read(join(boot.homeDir, path), SETTINGS_LIMIT) !== null))
       return { argv: agent.argv(deps, env), env: { ...agent.env, ...deps.assignment.env } }
     },
     speak: (voice) => createAcpProtocol(voice, { workDir: boot.workDir, loginHint: agent.loginHint, authMethod: agent.authMethod(env) }),
