@@ -146,6 +146,7 @@ function faceOf(socket: ServerWebSocket<LinkSocketData>) {
   return {
     send: (data: string | Uint8Array) => socket.send(data as string | Uint8Array<ArrayBuffer>),
     getBufferedAmount: () => socket.getBufferedAmount(),
+    cork: (work: () => void) => { socket.cork(work) },
     close: (code: number, reason: string) => { socket.close(code, reason) },
     terminate: () => { socket.terminate() },
   }

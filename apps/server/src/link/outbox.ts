@@ -3,6 +3,8 @@ import { LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
 
 /** Frames wait above this; it is what the next keystroke may have to queue behind. */
 const FRAMES_WAIT_ABOVE = 256 * 1024
+/** Larger frames are worth a call of their own. */
+const TOGETHER_BYTES = 8 * 1024
 const TEXTS_WAIT_ABOVE = 2 * LINK_MESSAGE_LIMIT
 /** A daemon that reads nothing while this much waits for it is as good as gone. */
 const TEXTS_LIMIT = 8 * LINK_MESSAGE_LIMIT
@@ -10,6 +12,8 @@ const TEXTS_LIMIT = 8 * LINK_MESSAGE_LIMIT
 export interface OutboxSocket {
   send(data: string | Uint8Array): number
   getBufferedAmount(): number
+  /** What `work` sends leaves together. */
+  cork(work: () => void): void
 }
 export interface Outbox {
   /** False: the daemon does not keep up and its link has to end. */
@@ -20,11 +24,31 @@ export interface Outbox {
   drained(): boolean
 }
 
-export function createOutbox(socket: OutboxSocket): Outbox {
+/** `onRoom`: frames that were held back within a turn have left, and there is room again. */
+export function createOutbox(socket: OutboxSocket, onRoom: () => void): Outbox {
   const texts: string[] = []
   let waitingBytes = 0
+  // Frames of one turn of the event loop: each sent alone costs a call of the system, many together cost one.
+  let frames: Uint8Array[] = []
+  let frameBytes = 0
+  let refused = false
   const roomForText = (): boolean => socket.getBufferedAmount() < TEXTS_WAIT_ABOVE
-  const roomForFrame = (): boolean => texts.length === 0 && socket.getBufferedAmount() < FRAMES_WAIT_ABOVE
+  const roomForFrame = (): boolean => texts.length === 0 && frameBytes + socket.getBufferedAmount() < FRAMES_WAIT_ABOVE
+  const leave = (): void => {
+    const leaving = frames
+    frames = []
+    frameBytes = 0
+    if (leaving.length === 1 && leaving[0] !== undefined) socket.send(leaving[0])
+    else if (leaving.length > 0) socket.cork(() => { for (const frame of leaving) socket.send(frame) })
+  }
+  const flush = (): void => {
+    leave()
+    // Otherwise the socket says when.
+    if (refused && roomForFrame()) {
+      refused = false
+      onRoom()
+    }
+  }
   return {
     text(text) {
       if (texts.length === 0 && roomForText()) {
@@ -36,8 +60,17 @@ export function createOutbox(socket: OutboxSocket): Outbox {
       return waitingBytes <= TEXTS_LIMIT
     },
     frame(frame) {
-      socket.send(frame)
-      return roomForFrame()
+      if (frame.length > TOGETHER_BYTES) {
+        leave()
+        socket.send(frame)
+      } else {
+        if (frames.length === 0) setImmediate(flush)
+        // Its memory is the mux's again when this returns.
+        frames.push(frame.slice())
+        frameBytes += frame.length
+      }
+      refused ||= !roomForFrame()
+      return !refused
     },
     drained() {
       while (texts.length > 0 && roomForText()) {
@@ -45,7 +78,9 @@ export function createOutbox(socket: OutboxSocket): Outbox {
         waitingBytes -= text.length
         socket.send(text)
       }
-      return roomForFrame()
+      if (!roomForFrame()) return false
+      refused = false
+      return true
     },
   }
 }
