@@ -49,7 +49,7 @@ export interface DaemonLinkDeps extends LinkServerDeps {
 
 export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   const { socket, identity: { workspaceId }, store, clock } = deps
-  const outbox = createOutbox(socket)
+  const outbox = createOutbox(socket, () => { if (!over()) mux.drained() })
   const state: LinkState = { phase: 'new', epoch: 0 }
   const heartbeat = createHeartbeat(deps.silenceMs)
   const over = (): boolean => state.phase === 'over'
