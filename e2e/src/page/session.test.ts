@@ -113,7 +113,7 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
   await log(page).getByText(`number ${last}`, { exact: true }).waitFor()
   expect(await page.evaluate(() => (globalThis as unknown as { drawings: number }).drawings)).toBeLessThan(COUNT / PAGE + 40)
   // As the worker's shell, which knows no list yet: of a long session it asks for the end all the same.
-  const asked: number[] = []
+  const asked: { after: number; at: string | null }[] = []
   const late = await context.newPage()
   await late.addInitScript(() => {
     const find = document.getElementById.bind(document)
@@ -126,14 +126,14 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
       socket.send(message.type === 'list' ? JSON.stringify({ ...message, workspaces: message.workspaces.map((workspace) => ({ ...workspace, tail: COUNT })) }) : String(text))
     })
     socket.onMessage((text) => {
-      const message = JSON.parse(String(text)) as { type: string; after: number }
-      if (message.type === 'watch') asked.push(message.after)
+      const { type, after, at } = JSON.parse(String(text)) as { type: string; after: number; at: string | null }
+      if (type === 'watch') asked.push({ after, at })
       server.send(text)
     })
   })
   await late.goto(world.at(demo))
-  await eventually(async () => asked.length > 0, 'the session is asked for')
-  expect(asked[0]).toBe(COUNT - 120)
+  await eventually(async () => asked.length > 1, 'the session is asked for, and again from where it is kept')
+  expect(asked).toEqual([{ after: COUNT - 120, at: 'chat' }, { after: 0, at: 'chat' }])
   await context.close()
   expect(world.complaints).toEqual([])
 }, FLOW_MS)

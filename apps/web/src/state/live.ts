@@ -22,14 +22,15 @@ const AWAY_MS = 30_000
 let heardAt = 0
 let hiddenAt = 0
 let socket: PageSocket | null = null
-const streams = new Map<WorkspaceId, { stream: Stream; users: number }>()
+interface Looked { readonly stream: Stream; users: number; /** The room that is open. */ at: string | null }
+const streams = new Map<WorkspaceId, Looked>()
 
 /** The stream of a workspace. The server, and a page out of the cache, have streams that nothing feeds. */
 export function streamOf(id: WorkspaceId): Stream {
   const known = streams.get(id)
   if (known) return known.stream
   const stream = createStream(id)
-  streams.set(id, { stream, users: 0 })
+  streams.set(id, { stream, users: 0, at: null })
   return stream
 }
 
@@ -42,9 +43,10 @@ export function forgetStreams(): void {
 export function beginStream(id: WorkspaceId, events: readonly StoredEvent[], after: number): void {
   const stream = streamOf(id)
   stream.begin(events, after)
-  if ((streams.get(id)?.users ?? 0) === 0) return
+  const entry = streams.get(id)
+  if (!entry || entry.users === 0) return
   socket?.unwatch(id)
-  socket?.watch(id, after)
+  socket?.watch(id, after, entry)
 }
 
 /** Follows it until the last who asked for it has given it back. */
@@ -53,8 +55,9 @@ export function watchStream(id: WorkspaceId, at: string, events = OPEN_EVENTS): 
   const entry = streams.get(id)
   if (!entry) return () => undefined
   entry.users += 1
+  entry.at = at
   if (stream.cursor() === 0) stream.startAt(Math.max(0, (workspaceOf(id)?.tail ?? 0) - events))
-  socket?.watch(id, stream.cursor(), { at })
+  socket?.watch(id, stream.cursor(), entry)
   return () => {
     entry.users -= 1
     if (entry.users > 0) return
@@ -67,7 +70,9 @@ export function watchStream(id: WorkspaceId, at: string, events = OPEN_EVENTS): 
 /** For others who look: which room is open. */
 export function sayPlace(id: WorkspaceId, at: string): void {
   const entry = streams.get(id)
-  if (entry && entry.users > 0) socket?.watch(id, entry.stream.cursor(), { at })
+  if (!entry || entry.users === 0) return
+  entry.at = at
+  socket?.watch(id, entry.stream.cursor(), entry)
 }
 
 export function startLive(): void {
@@ -83,7 +88,7 @@ export function startLive(): void {
     signedOut: () => client.listApprovals({}).then(() => false, (error: unknown) => error instanceof BerthError && error.code === 'unauthorized'),
   })
   socket.list()
-  for (const [id, { stream, users }] of streams) if (users > 0) socket.watch(id, stream.cursor())
+  for (const [id, entry] of streams) if (entry.users > 0) socket.watch(id, entry.stream.cursor(), entry)
   setInterval(() => (now.value = Date.now()), CLOCK_MS)
   addEventListener('popstate', () => (route.value = parseRoute(location.pathname)))
   document.addEventListener('visibilitychange', () => {
@@ -133,7 +138,7 @@ function take(message: Parameters<PageSocketOptions['on']>[0]): void {
     case 'cursor-gone': {
       const entry = streams.get(message.workspaceId)
       entry?.stream.restart(message.floor)
-      if (entry && entry.users > 0) socket?.watch(message.workspaceId, message.floor)
+      if (entry && entry.users > 0) socket?.watch(message.workspaceId, message.floor, entry)
       return
     }
     case 'presence':
