@@ -3,18 +3,17 @@ import type { RefObject } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { WorkspaceId } from '@berth/wire'
-import type { FileEntry } from '@berth/wire/files'
 import { BerthError } from '@berth/wire/error'
 import { request } from '@berth/client'
 import { API_PREFIX } from '@berth/wire/routes'
 import { client, endpoint } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
-import { mentionWords } from '../files/mention.ts'
+import '../shell/late-style.ts'
 import { mention } from './composer.tsx'
+import { fileChoice, type Choice } from './file-choice.ts'
 
 export interface HelpProps { readonly workspaceId: WorkspaceId; readonly text: string; set(text: string): void; readonly field: RefObject<HTMLTextAreaElement | null>; readonly files: readonly File[]; taken(): void }
-interface Choice { readonly insert: string; readonly label: string; readonly detail: string }
 
 const UPLOAD_LIMIT_BYTES = 32 * 1024 * 1024
 const CHOICES = 8
@@ -72,10 +71,6 @@ function Choices({ workspaceId, text, set, field }: HelpProps) {
       ))}
     </ul>
   )
-}
-
-export function fileChoice({ path, kind }: Pick<FileEntry, 'path' | 'kind'>): Choice {
-  return { insert: mentionWords({ path }), label: path, detail: kind === 'file' ? '' : kind }
 }
 
 async function findFiles(id: WorkspaceId, query: string, signal: AbortSignal): Promise<Choice[]> {

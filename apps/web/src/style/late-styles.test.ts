@@ -7,7 +7,7 @@ const SOURCE = join(import.meta.dir, '..')
 const OWNERS: Record<string, readonly string[]> = {
   'review/review.css': ['review/'], 'files/files.css': ['files/'], 'settings/settings.css': ['settings/'], 'terminal/terminal.css': ['terminal/'], 'new/new-workspace.css': ['new/'],
   'rooms/rooms.css': ['rooms/', 'review/', 'files/', 'settings/', 'terminal/', 'new/'],
-  'style/sheets.css': ['shell/', 'session/status-pane.tsx'],
+  'style/sheets.css': ['shell/', 'session/status-pane.tsx', 'session/composer-help.tsx'],
 }
 const read = (path: string) => Bun.file(join(SOURCE, path)).text()
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { fileChoice } from './composer-help.tsx'
+import { fileChoice } from './file-choice.ts'
 
 test('a file whose name has a space is named whole', () => {
   expect([fileChoice({ path: 'src/sum.ts', kind: 'file' }), fileChoice({ path: 'my notes', kind: 'directory' })]).toEqual([
