@@ -53,7 +53,7 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
   acp: {
     argv: ({ assignment: { agent } }) => {
       if (agent.command === null || agent.command.trim() === '') throw new BerthError('config_invalid', 'no command was given to run', { hint: 'use `--agent acp --command "my-agent --acp"`' })
-      return ['/bin/sh', '-c', `exec ${agent.command}`]
+      return ['/bin/sh', '-c', agent.command]
     },
     env: { OPENCODE_DISABLE_AUTOUPDATE: '1' },
     loginHint: 'the agent wants a login: sign in with its own command in a shell of this workspace, or make a new workspace with its key (`--env NAME`); then send a message',

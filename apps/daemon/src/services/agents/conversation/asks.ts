@@ -14,8 +14,8 @@ export interface Asks {
   answered(requestId: string, behavior: 'allow' | 'deny', by: 'us' | 'terminal'): void
   withdrawn(requestId: string): void
   decide(answer: Answer): Promise<DaemonResult<'approval.decide'>>
-  /** A person at the terminal answers the oldest question; false: none is open. */
-  answerOldest(decision: Decision): boolean
+  /** A person at the terminal answers the oldest question; null: none is open. */
+  answerOldest(decision: Decision): ApprovalRecord | null
   /** Everybody who waits is refused: the turn was interrupted. */
   refuseAll(): void
   orphanAll(why: string): void
@@ -94,10 +94,10 @@ export function createAsks(deps: {
     },
     answerOldest(decision) {
       const record = book.open().find((candidate) => candidate.state === 'open')
-      if (record === undefined) return false
+      if (record === undefined) return null
       book.decide(record.approvalId, decision, 'terminal')
       tell(record, decision)
-      return true
+      return record
     },
     refuseAll() {
       for (const record of book.open()) {

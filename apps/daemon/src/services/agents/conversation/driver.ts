@@ -2,7 +2,7 @@
  * A driver for an agent that is spoken to by a protocol: it joins the agent's voice with what every conversation needs
  * (record, prompts, questions, lives, state). The voice is another for each protocol; nothing here knows which.
  */
-import { randomIds, type PromptId } from '@berth/wire'
+import { randomIds, type Decision, type PromptId } from '@berth/wire'
 import type { AgentDriver, DriverDeps } from '../../../contracts.ts'
 import { createCondition } from '../claude/condition.ts'
 import { wakeUp } from '../claude/wake-up.ts'
@@ -15,7 +15,7 @@ import { createRecord } from './record.ts'
 /** `make` gets the ear before it may speak. */
 export function createSpokenDriver(deps: DriverDeps, make: (ear: Ear) => Voice): AgentDriver {
   const over = new AbortController()
-  const { voice, record, condition, asks, outbox, lives, say, interrupt } = join(deps, make, over.signal)
+  const { voice, record, condition, asks, lives, say, interrupt, tellWhy } = join(deps, make, over.signal)
   return {
     name: voice.driver,
     sessionId: deps.assignment.agent.sessionId,
@@ -30,9 +30,7 @@ export function createSpokenDriver(deps: DriverDeps, make: (ear: Ear) => Voice):
     interrupt: () => Promise.resolve({ interrupted: interrupt() }),
     async decide(answer) {
       const result = await asks.decide(answer)
-      const { decision: { behavior, message = '' } } = answer
-      // A protocol with no place for the reason: it follows as words, once the turn allows.
-      if (behavior === 'deny' && message !== '' && !voice.saysWhy && (result.status === 'applied' || result.status === 'kept') && !answer.orphaned) void outbox.submit(reasonOf(answer.approvalId, asks.titleOf(answer.approvalId), message))
+      if (result.status === 'applied' || (result.status === 'kept' && !answer.orphaned)) tellWhy(answer.approvalId, answer.decision)
       return result
     },
     activity: () => ({
@@ -117,7 +115,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
   }
   const voice = make(ear)
   const outbox = createOutbox({
-    journal, sessionId, run: () => lives.run, tellsOnce: voice.tellsOnce,
+    journal, sessionId, run: () => lives.run, tellsOnce: voice.tellsOnce, steers: voice.steers,
     free: () => lives.ready && !over.aborted && (record.turn === null || voice.steers) && asks.waiting().length === 0 && condition.base !== 'error' && condition.base !== 'exited',
     tell: (prompt) => { voice.prompt(prompt) },
   })
@@ -132,14 +130,20 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
     voice.interrupt()
     return true
   }
+  /** A protocol with no place for the reason of a denial: it follows as words, once the turn allows. */
+  const tellWhy = (approvalId: string, { behavior, message = '' }: Decision): void => {
+    if (behavior === 'deny' && message !== '' && !voice.saysWhy) void outbox.submit(reasonOf(approvalId, asks.titleOf(approvalId), message))
+  }
   /** At our own viewer: an answer while something is asked, else words for the agent. */
   const typed = (text: string): void => {
     const words = text.trim()
     const [, answer = '', why = ''] = /^(y|yes|n|no)\b[\s,:]*(.*)$/i.exec(words) ?? []
-    if (answer !== '' && asks.answerOldest({ behavior: /^y/i.test(answer) ? 'allow' : 'deny', scope: 'once', ...(why === '' ? {} : { message: why }) })) return
-    if (words !== '') void say({ promptId: randomIds.prompt(), text: words })
+    const decision: Decision = { behavior: /^y/i.test(answer) ? 'allow' : 'deny', scope: 'once', ...(why === '' ? {} : { message: why }) }
+    const answered = answer === '' ? null : asks.answerOldest(decision)
+    if (answered !== null) tellWhy(answered.approvalId, decision)
+    else if (words !== '') void say({ promptId: randomIds.prompt(), text: words })
   }
-  return { voice, record, condition, asks, outbox, lives, say, interrupt }
+  return { voice, record, condition, asks, lives, say, interrupt, tellWhy }
 }
 
 /** The id follows from the approval, so it is told once even when the decision arrives twice. */

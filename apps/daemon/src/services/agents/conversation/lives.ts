@@ -77,13 +77,16 @@ export function createLives(deps: {
     },
     ended(code, why) {
       if (over.aborted) return
+      const worked = ready
       ready = false
       deps.leaveBehind('the agent ended before it got an answer')
       if (signedOut) return
-      if (code === 0) { condition.enter('exited', 'the agent was ended; the next message starts it again'); return }
+      if (code === 0 && worked) { condition.enter('exited', 'the agent was ended; the next message starts it again'); return }
       const waitMs = restarts.next()
       if (waitMs === null) { condition.enter('error', `the agent ended ${restarts.limit} times in ten minutes: ${why}`); return }
-      condition.enter('starting', `the agent ended (${why}); starting it again`)
+      // One that never began is told of at once: a wrong word in its command will not right itself.
+      if (worked) condition.enter('starting', `the agent ended (${why}); starting it again`)
+      else condition.enter('error', `the agent ended as it began (${why}); trying again`)
       void Bun.sleep(waitMs).then(() => (over.aborted ? undefined : begin()))
     },
   }

@@ -23,7 +23,7 @@ export interface Outbox {
   held(): number
 }
 
-export function createOutbox(deps: { journal: Journal; sessionId: SessionId; free: () => boolean; tell: (prompt: Prompt) => void; /** What was told to an earlier run is unclear. */ run: () => string; /** Told again with the same id it is told once. */ tellsOnce: boolean }): Outbox {
+export function createOutbox(deps: { journal: Journal; sessionId: SessionId; free: () => boolean; tell: (prompt: Prompt) => void; /** What was told to an earlier run is unclear. */ run: () => string; /** Told again with the same id it is told once. */ tellsOnce: boolean; /** It may be told more before it took what it was told. */ steers: boolean }): Outbox {
   const { journal, sessionId } = deps
   const queue: Prompt[] = []
   const told = new Map<PromptId, { text: string; done: ((result: PromptResult) => void)[] }>()
@@ -33,6 +33,7 @@ export function createOutbox(deps: { journal: Journal; sessionId: SessionId; fre
       journal.append({ type: 'prompt', promptId, sessionId, text: text.slice(0, SHOWN_LIMIT), status, detail }, { key: `prompt.${promptId}.${status}` })
     })
   }
+  const free = (): boolean => deps.free() && (deps.steers || told.size === 0)
   const settle = (promptId: PromptId, result: PromptResult): void => {
     for (const done of told.get(promptId)?.done ?? []) done(result)
     told.delete(promptId)
@@ -67,7 +68,7 @@ export function createOutbox(deps: { journal: Journal; sessionId: SessionId; fre
         return { status: 'refused', detail: 'nothing to send, or too long' }
       }
       if (queue.length >= QUEUE_LIMIT) return { status: 'refused', detail: 'too many messages wait already' }
-      if (queue.length === 0 && deps.free()) return tell(prompt)
+      if (queue.length === 0 && free()) return tell(prompt)
       queue.push(prompt)
       mark(prompt, 'queued')
       return { status: 'held', detail: 'the agent is not ready for a message; it is delivered when it is' }
@@ -81,7 +82,7 @@ export function createOutbox(deps: { journal: Journal; sessionId: SessionId; fre
       settle(promptId, { status: 'refused', detail })
     },
     kick() {
-      while (queue.length > 0 && deps.free()) {
+      while (queue.length > 0 && free()) {
         const next = queue.shift()
         if (next !== undefined) void tell(next)
       }
