@@ -33,9 +33,10 @@ server.on('upgrade', (request, socket) => {
   socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ' + accept + '\r\nSec-WebSocket-Protocol: chat\r\n\r\n')
   socket.on('error', () => {})
   let held = Buffer.alloc(0)
+  let message = []
   socket.on('data', (piece) => {
     held = Buffer.concat([held, piece])
-    // Masked frames of a browser, of any length; each text comes back with its length before it.
+    // Masked frames of a browser, of any length and in any pieces; each text comes back with its length before it.
     for (;;) {
       if (held.length < 2) return
       let size = held[1] & 127; let at = 2
@@ -44,10 +45,14 @@ server.on('upgrade', (request, socket) => {
       const mask = held.subarray(at, at + 4)
       const body = Buffer.from(held.subarray(at + 4, at + 4 + size).map((byte, index) => byte ^ mask[index % 4]))
       const code = held[0] & 15
+      const last = (held[0] & 128) !== 0
       held = held.subarray(at + 4 + size)
       if (code === 8) return socket.end(Buffer.from([0x88, 5, 0x0f, 0xa1, 0x62, 0x79, 0x65]))
-      if (code !== 1) continue
-      const text = Buffer.from(body.length + ':' + body.subarray(0, 20))
+      if (code > 1) continue
+      message.push(body)
+      if (!last) continue
+      const whole = Buffer.concat(message.splice(0))
+      const text = Buffer.from(whole.length + ':' + whole.subarray(0, 20))
       socket.write(Buffer.concat([Buffer.from([0x81, text.length]), text]))
     }
   })
