@@ -22,36 +22,38 @@ export interface Capabilities {
   readonly during: 'steers' | 'queues'
   /** Tokens are counted. */
   readonly usage: boolean
-  /** A person at the terminal takes part in the same conversation, on the agent's own screen or on ours. */
-  readonly screen: 'its own' | 'ours'
+  /** A person at the terminal takes part in the same conversation, on the agent's own screen or on ours: what asks there, and the keys that say yes. */
+  readonly screen: { readonly of: 'its own' | 'ours'; readonly asks: string; readonly yes: string }
   /** Without a login it says so; null: it works without one. */
   readonly withoutLogin: RegExp | null
 }
 
+const OURS = { of: 'ours', asks: 'type y, or n and why', yes: 'y\r' } as const
+
 export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain' | 'acp'>, Capabilities>> = {
   claude: {
     driver: 'claude-tui', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
-    during: 'queues', usage: true, screen: 'its own', withoutLogin: /no login here/,
+    during: 'queues', usage: true, screen: { of: 'its own', asks: 'Do you want to proceed?', yes: '\r' }, withoutLogin: /no login here/,
   },
   'claude-headless': {
     driver: 'claude-headless', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
-    during: 'steers', usage: true, screen: 'ours', withoutLogin: /no login here/,
+    during: 'steers', usage: true, screen: OURS, withoutLogin: /no login here/,
   },
   codex: {
     driver: 'codex-shared', version: '0.169.0', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
-    during: 'steers', usage: true, screen: 'its own', withoutLogin: /no login here/,
+    during: 'steers', usage: true, screen: { of: 'its own', asks: 'Would you like to run', yes: 'y' }, withoutLogin: /no login here/,
   },
   opencode: {
     // Without a login it uses the free models of its maker.
     driver: 'opencode-shared', version: '1.18.33', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
-    during: 'steers', usage: true, screen: 'its own', withoutLogin: null,
+    during: 'steers', usage: true, screen: { of: 'its own', asks: 'Permission required', yes: '\r' }, withoutLogin: null,
   },
   gemini: {
     driver: 'acp', version: '0.61.0', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
-    during: 'queues', usage: true, screen: 'ours', withoutLogin: /no login here/,
+    during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
   },
   qwen: {
     driver: 'acp', version: '0.24.4', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
-    during: 'queues', usage: true, screen: 'ours', withoutLogin: /no login here/,
+    during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
   },
 }

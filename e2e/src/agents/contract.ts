@@ -23,6 +23,7 @@ export function agentContract(agent: AgentUnderTest): void {
     await it().ground.turnOver(it().workspace.id)
   }, TEST_MS)
   worksAndAsks(it, can)
+  sharesItsScreen(it, can)
   takesWords(it, can)
   outlives(it)
 
@@ -82,6 +83,32 @@ function worksAndAsks(it: () => AgentWorld, can: Capabilities): void {
     expect((await it().first('turn.ended', after)).outcome).toBe('done')
     const last = it().ground.model.requests().findLast(({ selected }) => selected?.name === 'question')
     expect(JSON.stringify(last?.body)).toMatch(/Which database\?[^}]{0,40}Postgres/)
+  }, TEST_MS)
+}
+
+function sharesItsScreen(it: () => AgentWorld, { screen }: Capabilities): void {
+  test(`a person at the terminal takes part, on ${screen.of === 'ours' ? 'our' : 'its own'} screen`, async () => {
+    const after = await it().tail()
+    const person = it().attach()
+    await it().send('and [[ask at-the-terminal]]')
+    await it().asked(after)
+    await person.shows(screen.asks)
+    // A screen passes over keys that come right as its dialog opens; ours does not, and would take them for words.
+    person.type(screen.yes)
+    const pressing = screen.of === 'ours' ? undefined : setInterval(() => { person.type(screen.yes) }, 1000)
+    await it().first('approval.applied', after).finally(() => { clearInterval(pressing) })
+    await it().first('turn.ended', after)
+    await it().ground.turnOver(it().workspace.id)
+    expect(await it().applied(after)).toEqual(['allow terminal'])
+    expect(await it().patchOf('at-the-terminal')).toContain('+asked')
+    const from = await it().tail()
+    person.type('[[say heard at the terminal]]')
+    await person.shows('[[say heard at the terminal]]')
+    person.type('\r')
+    await it().first('message', from, ({ role, text }) => role === 'agent' && text.includes('heard at the terminal'))
+    await it().ground.turnOver(it().workspace.id)
+    expect((await it().said('user', from)).filter((text) => text.includes('heard at the terminal'))).toHaveLength(1)
+    await person.detach()
   }, TEST_MS)
 }
 

@@ -7,7 +7,7 @@ import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import { createVictims, killAll } from '../crash/victims.ts'
 import { startGround, type Ground } from '../ground.ts'
 import { installationOf } from '../inventory.ts'
-import { eventually } from '../product.ts'
+import { COMMAND, eventually } from '../product.ts'
 import { modelUrl } from '../providers.ts'
 import type { CAPABILITIES } from './capabilities.ts'
 
@@ -44,10 +44,14 @@ export interface AgentWorld {
   patchOf(file: string): Promise<string>
   /** The first request of the agent's main loop with that text in it. */
   toldModel(text: string): ReturnType<Ground['model']['waitFor']>
+  /** A person at the terminal, by `berth attach`. */
+  attach(): Attached
   killDaemon(): number
   processes(): string[]
   close(): Promise<void>
 }
+
+export interface Attached { shows(words: string): Promise<void>; type(keys: string): void; detach(): Promise<void> }
 
 export async function startAgentWorld(agent: AgentUnderTest): Promise<AgentWorld> {
   const ground = await startGround({ from: { 'README.md': '# demo\n' } })
@@ -101,11 +105,30 @@ async function worldOn(ground: Ground, agent: AgentUnderTest): Promise<AgentWorl
     },
     patchOf: async (file) => (await product.cli(['diff', workspace.id])).stdout.split('diff --git').find((part) => part.includes(`b/${file}`)) ?? '',
     toldModel: (text) => model.waitFor((request) => request.offersTools && JSON.stringify(request.body).includes(text), AbortSignal.timeout(TURN_MS)),
+    attach: () => attachTo(ground, workspace.id),
     killDaemon: () => killAll(victims().daemons(installation()).map(({ pid }) => pid)),
     processes: () => victims().marked(installation()).map(({ command }) => command),
     async close() {
       socket.close()
       await ground.close()
+    },
+  }
+}
+
+function attachTo({ product }: Ground, id: string): Attached {
+  let text = ''
+  const child = Bun.spawn([...COMMAND, 'attach', id], {
+    cwd: product.home, env: { ...product.env, TERM: 'xterm-256color' },
+    terminal: { cols: 110, rows: 34, data: (_terminal, bytes) => { text += Buffer.from(bytes).toString() } },
+  })
+  return {
+    // A screen is drawn in pieces, with colours between them and no spaces where the cursor is moved.
+    // eslint-disable-next-line no-control-regex -- they are what this removes
+    shows: async (words) => { await eventually(async () => text.replaceAll(/\u001b(\[[0-9;?<>=]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)|[()][A-Z0-9]|[=>78])/g, '').replaceAll(/\s+/g, '').includes(words.replaceAll(/\s+/g, '')), `"${words}" on the screen`, TURN_MS) },
+    type: (keys) => { child.terminal?.write(keys) },
+    async detach() {
+      child.terminal?.write('\u001dd')
+      await child.exited
     },
   }
 }
