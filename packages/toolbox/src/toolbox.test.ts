@@ -93,6 +93,13 @@ describe('toolbox', () => {
     }
   })
 
+  it('says who cannot run where their runtime is not published, before anything is fetched', async () => {
+    const { dir } = await fresh()
+    const refusal = await refusalOf(createToolbox({ dir, log: () => {} }).ensureAgent({ agent: 'gemini', target: 'linux-x64-musl' }, signal))
+    expect(refusal).toMatchObject({ code: 'image_unsupported', message: 'node is not published for linux-x64-musl, and Gemini CLI and Qwen Code need it' })
+    expect(await readdir(dir).catch(() => [])).toEqual([])
+  })
+
   it('knows the host', () => {
     expect(TARGETS).toContain(hostTarget())
     expect(hasAvx2('flags\t\t: fpu avx avx2 bmi')).toBe(true)

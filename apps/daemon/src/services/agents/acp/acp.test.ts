@@ -110,6 +110,18 @@ describe('an agent that speaks ACP', () => {
     expect(it.file('never')).toBeNull()
   })
 
+  it('is interrupted by Ctrl-C at its terminal, and lives on', async () => {
+    const it = await open()
+    await it.waitState('idle')
+    void it.prompt('wait').result
+    await it.waitFor('turn.started')
+    it.terminals.type('agent', '\u0003')
+    await it.waitFor('turn.ended', ({ outcome }) => outcome === 'interrupted')
+    void it.prompt('say alive').result
+    await it.waitFor('message', ({ text }) => text === 'alive')
+    expect(it.events.filter((body) => body.type === 'session.started')).toHaveLength(1)
+  })
+
   it('is refused what no client has, and is not asked where nobody wants to be', async () => {
     const it = await open({ approvalMode: 'skip' })
     await it.waitState('idle')

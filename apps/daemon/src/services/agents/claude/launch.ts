@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { BerthError, type ApprovalMode, type SessionId } from '@berth/wire'
+import { AGENT_PROGRAMS } from '@berth/wire/agents'
 import type { Assignment, BootFile } from '@berth/wire/daemon'
 import type { AgentFiles } from '../agent-file.ts'
 
-export const PINNED_VERSION = '2.1.329'
+export const PINNED_VERSION: string = AGENT_PROGRAMS.claude.version
 export const AGENT_TERMINAL = 'agent'
 const CREDENTIALS_LIMIT = 256 * 1024
 
