@@ -18,8 +18,8 @@ export interface Capabilities {
   readonly reason: 'with the answer' | 'as words afterwards'
   /** It can ask a person something that is not a permission. */
   readonly questions: boolean
-  /** What is said during a turn goes into it, or waits for its end. */
-  readonly during: 'steers' | 'queues'
+  /** What is said during a turn goes into it, waits for its end, or goes where the agent's own queue takes it. */
+  readonly during: 'steers' | 'queues' | 'asks its own queue'
   /** Tokens are counted. */
   readonly usage: boolean
   /** A person at the terminal takes part in the same conversation, on the agent's own screen or on ours: what asks there, and the keys that say yes. */
@@ -33,7 +33,7 @@ const OURS = { of: 'ours', asks: 'type y, or n and why', yes: 'y\r' } as const
 export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain' | 'acp'>, Capabilities>> = {
   claude: {
     driver: 'claude-tui', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
-    during: 'queues', usage: true, screen: { of: 'its own', asks: 'Do you want to proceed?', yes: '\r' }, withoutLogin: /no login here/,
+    during: 'asks its own queue', usage: true, screen: { of: 'its own', asks: 'Do you want to proceed?', yes: '\r' }, withoutLogin: /no login here/,
   },
   'claude-headless': {
     driver: 'claude-headless', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,

@@ -51,7 +51,8 @@ export function createTurnEnd(deps: { turns: Turns; now: () => number }): TurnEn
     },
     get ending() { return ending !== null },
     prompted() { interruptedByUs = false },
-    interrupted(byUs) { interruptedByUs = byUs },
+    // A second press that found nothing to interrupt takes nothing back.
+    interrupted(byUs) { interruptedByUs ||= byUs },
     cutShort() { ending = null },
     follow(status) { idleSince = status.status === 'idle' ? (idleSince ?? now()) : null },
     settle(idle) {
