@@ -128,7 +128,7 @@ describe('a preview', () => {
     answer = (_, socket) => {
       const count = (times.get(socket.data) ?? 0) + 1
       times.set(socket.data, count)
-      if (count === 2) return void socket.terminate()
+      if (count === 2) return socket.terminate()
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
     }
     const visitor = await visit()
