@@ -165,6 +165,33 @@ test('approve-link, swipe-zoomed: a link leads to the very question, and nothing
   expect(await counted('approval.decided')).toBe(before + 3)
 }, FLOW_MS)
 
+test('paused-words, review-narrow: what a person put to sleep says that no word wakes it, and a review fits the narrowest phone', async () => {
+  await phone.goto(world.at(demo, 'changes'))
+  await phone.setViewportSize({ width: 320, height: 640 })
+  const acts = phone.locator('.review-acts')
+  await acts.waitFor()
+  for (const name of ['Reject', 'Comment', 'Accept']) {
+    const box = await acts.getByRole('button', { name }).boundingBox()
+    expect((box?.x ?? 999) + (box?.width ?? 0)).toBeLessThanOrEqual(320)
+    expect(await acts.getByRole('button', { name }).evaluate(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)).toBe(true)
+  }
+  await phone.goto(world.at(demo))
+  await say('now [[slow]]')
+  await asks(phone).getByRole('button', { name: 'Deny', exact: true }).waitFor()
+  const more = await Promise.all(['Deny with a reason', 'For this session'].map((name) => asks(phone).getByRole('button', { name }).boundingBox()))
+  for (const box of more) expect((box?.x ?? 999) + (box?.width ?? 0)).toBeLessThanOrEqual(308)
+  await phone.setViewportSize(PHONE.viewport)
+  await phone.getByRole('navigation', { name: 'Views and actions' }).getByRole('button', { name: 'Pause' }).tap()
+  await asks(phone).getByText('Your answer is kept until somebody wakes it').waitFor({ timeout: FLOW_MS })
+  expect(await message(phone).getAttribute('placeholder')).toBe('Kept until somebody wakes it')
+  await phone.getByRole('button', { name: 'Wake' }).tap()
+  await asks(phone).getByText('Your answer is kept').waitFor({ state: 'detached', timeout: FLOW_MS })
+  await eventually(async () => (await world.workspace(demo.id)).phase === 'running', 'awake again')
+  await asks(phone).getByRole('button', { name: 'Deny', exact: true }).tap()
+  await eventually(async () => (await world.approvals(demo.id)).every(({ state }) => state !== 'open' && state !== 'orphaned'), 'the answer')
+  await world.turnOver(demo.id)
+}, FLOW_MS)
+
 test('session-private: a browser that keeps nothing shows and says everything', async () => {
   const page = await world.open(PHONE)
   await page.addInitScript(() => {

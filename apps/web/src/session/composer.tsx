@@ -137,6 +137,8 @@ function Waiting({ id, edit }: { id: WorkspaceId; edit(text: string): void }) {
 function placeholder(workspace: Workspace, can: boolean, busy: boolean): string {
   if (!can) return workspace.phase === 'failed' ? 'Not possible: the workspace failed' : `Not possible while ${workspace.phase}`
   if (offlineSince.value !== null) return 'Sent when the server is heard'
+  // What a person put to sleep no message wakes.
+  if (workspace.phase === 'stopped') return 'Kept until somebody wakes it'
   if (busy) return 'Queue or steer…'
-  return workspace.phase === 'sleeping' || workspace.phase === 'stopped' ? 'Tell the agent; it wakes' : 'Tell the agent…'
+  return workspace.phase === 'sleeping' ? 'Tell the agent; it wakes' : 'Tell the agent…'
 }

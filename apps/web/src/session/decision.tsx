@@ -44,7 +44,7 @@ export function DecisionCard({ ask, place, of }: Props) {
         {mode.value === 'edit' ? null : <AskContent ask={ask} {...(ask.risk?.marks ? { marks: ask.risk.marks } : {})} />}
         <Risk of={ask.risk} />
         <Why ask={ask} />
-        {ask.state === 'orphaned' && <p class="meta">The agent stopped while it waited. Your answer wakes it.</p>}
+        <Asleep ask={ask} />
         {offlineSince.value !== null && <p class="stale">No connection: this may have been answered already. You can answer when the server is heard again.</p>}
       </div>
       <Answers ask={ask} off={stale || sending.value !== null || !takesTaps.value} sending={sending.value} answer={answer} at={mode.value} mode={(next) => (mode.value = next)} pause={place ? <PauseTwin ask={ask} /> : null} />
@@ -84,6 +84,13 @@ function Head({ question, ask, place, of }: { question: string; ask: Asked; plac
     </>
   )
   return place ? <a class="head" {...linkTo(pathTo(ask.workspaceId))}>{body}</a> : <header class="head">{body}</header>
+}
+
+/** An answer wakes what went to sleep by itself; what a person put to sleep stays so. */
+function Asleep({ ask: { workspaceId, state } }: { ask: Asked }) {
+  const phase = workspaceOf(workspaceId)?.phase
+  if (phase === 'stopped') return <p class="meta">It was put to sleep while it waited. Your answer is kept until somebody wakes it.</p>
+  return state === 'orphaned' ? <p class="meta">The agent stopped while it waited. Your answer wakes it.</p> : null
 }
 
 function Risk({ of }: { of: Asked['risk'] }) {

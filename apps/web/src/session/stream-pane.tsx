@@ -71,7 +71,7 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
           {nodes.length === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
           <Writings stream={stream} />
           {workspace.error && <Failure workspace={workspace} />}
-          {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> $0.00 an hour, and the work is kept. A message wakes it.</span></p>}
+          {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> $0.00 an hour, and the work is kept. {workspace.phase === 'stopped' ? 'So is what you say, until somebody wakes it.' : 'A message wakes it.'}</span></p>}
           <Thinking workspace={workspace} stream={stream} />
         </div>
       </div>
