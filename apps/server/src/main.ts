@@ -4,8 +4,9 @@
  */
 import { parseArgs } from 'node:util'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { deadlines, reap, reconcile, reportIntervalMs } from '@berth/core'
-import type { Clock, Daemons, Provider, Store } from '@berth/core'
+import type { Clock, Daemons, Provider, ReconcileDeps, Store } from '@berth/core'
 import { loadMasterKey, openStore } from '@berth/store'
 import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
@@ -46,6 +47,9 @@ import type { TickLoop } from './loops/tick-loop.ts'
 import { startNotifying } from './notify/index.ts'
 import type { Notifying, NotifyDeps } from './notify/index.ts'
 import { createPreviewHosts } from './previews/hosts.ts'
+import { declarePorts } from './project/declare-ports.ts'
+import { createProjectCode } from './project/project-code.ts'
+import type { ProjectCode } from './project/project-code.ts'
 import { createPreviews } from './previews/index.ts'
 import type { Previews } from './previews/index.ts'
 import { createBranches } from './services/repositories.ts'
@@ -209,6 +213,7 @@ async function assemble(base: Foundation): Promise<Server> {
     },
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
+  const projects = createProjectCode({ store, repositories, dir: join(home.dir, 'looks'), log })
   const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
   const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
@@ -218,13 +223,13 @@ async function assemble(base: Foundation): Promise<Server> {
 
   // The lock of the home is ours: whoever claimed something from here before was killed, and its leases would only be waited for.
   await store.releaseClaims(placeId, clock.now())
-  ticks = startTicks(base, { link, machines, providers, serverId, toolbox, forget: (id) => forgetFiles({ store, repositories, uploads }, id) })
+  ticks = startTicks(base, { link, machines, providers, serverId, toolbox, projects, declarePorts: (id, ports) => declarePorts(base, id, ports), forget: (id) => forgetFiles({ store, repositories, uploads, projects }, id) })
   const running = ticks
   closers.add('the ticks', () => running.stop())
   closers.add('the listener of appends', store.events.onAppend(poke))
   startReaper(base, providers)
   startPruner(base)
-  await sweepDeleted({ store, repositories, uploads }, [home.repositories, home.uploads])
+  await sweepDeleted({ store, repositories, uploads, projects }, [home.repositories, home.uploads, join(home.dir, 'looks')])
 
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
   closers.add('the control listener', () => people.stop())
@@ -263,9 +268,9 @@ async function assemble(base: Foundation): Promise<Server> {
   }
 }
 
-function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
+function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; projects: ProjectCode; declarePorts: NonNullable<ReconcileDeps['declarePorts']>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
   const { config, store, clock, installation, log, closers } = base
-  const { link, machines, providers, serverId, toolbox } = parts
+  const { link, machines, providers, serverId, toolbox, projects, declarePorts } = parts
   const preparation = createPreparation({
     toolbox, clock, log,
     wake: (id) => void store.wake(id, clock.now()).then(() => loop.poke(), (error: unknown) => log(`${id}: ${String(error)}`)),
@@ -279,7 +284,8 @@ function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkL
       providers: (name) => providers.get(name),
       daemons: link.daemons,
       prepared: (record) => preparation.prepared(record),
-      specFor: (record) => specFor({ store, clock, toolbox: preparation.toolbox(), link: address }, record),
+      specFor: (record) => specFor({ store, clock, toolbox: preparation.toolbox(), link: address, projects }, record),
+      declarePorts,
       upSince: () => loop.upSince(),
     }, claim, signal),
     async ticked(id, step) {

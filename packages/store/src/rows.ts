@@ -12,9 +12,11 @@ const Failure = z.object({ code: z.string(), message: z.string(), hint: z.string
 const OpenCall = z.object({ toolCallId: z.string(), verb: z.string(), object: z.string(), since: time })
 const UsageSum = z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() })
 
+const ProjectRow = z.object({ revision: z.number().int(), outline: z.array(z.string()).nullable(), from: z.enum(['source', 'save']) })
+
 const Workspace = z.object({
   id: WorkspaceId, orgId: OrgId, creatorId: UserId, name: z.string(), repository: z.string(), branch: z.string().nullable(),
-  source: CodeSource, sourceReady: z.boolean(), provider: z.string(), image: z.string().nullable(), resources: Resources,
+  source: CodeSource, sourceReady: z.boolean(), project: ProjectRow.nullable().catch(null), provider: z.string(), image: z.string().nullable(), resources: Resources,
   agent: AgentKind, command: z.string().nullable(), services: z.array(z.object({ name: z.string(), command: z.string() })),
   approvalMode: ApprovalMode, acceptNoIsolation: z.boolean(), web: z.boolean(), sessionId: SessionId, exposures: z.array(Exposure),
   autoStopMs: z.number(), keepAliveUntil: time.nullable(), generation: z.number().int(), failure: Failure.nullable(),

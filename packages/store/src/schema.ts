@@ -74,6 +74,7 @@ export const workspaces = pgTable('workspaces', {
   branch: text('branch'),
   source: jsonb('source').notNull(),
   sourceReady: boolean('source_ready').notNull(),
+  project: jsonb('project'),
   provider: text('provider').notNull(),
   image: text('image'),
   resources: jsonb('resources').notNull(),

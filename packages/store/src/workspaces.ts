@@ -86,6 +86,7 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
     async setSourceReady(id, now) {
       await sql`update workspaces set source_ready = true, updated_at = ${now}, next_tick_at = ${now}, woken = true where id = ${id}`
     },
+    askProjectAgain: (id, from, now) => askAgain(sql, { id, from, now }),
     async setChanges(id, changes, now) {
       await sql`update workspaces set changes = ${changes === null || changes === undefined ? null : json(sql, changes)}, updated_at = ${now} where id = ${id}`
     },
@@ -114,6 +115,13 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
   }
 }
 
+async function askAgain(sql: Queries, { id, from, now }: { id: WorkspaceId; from: 'source' | 'save'; now: number }): Promise<void> {
+  await sql`
+    update workspaces set updated_at = ${now},
+      project = jsonb_build_object('revision', coalesce((project->>'revision')::int, 0) + 1, 'outline', null, 'from', ${from}::text)
+    where id = ${id} and deleted_at is null`
+}
+
 async function changeWeb(tx: Transaction, { ids }: StoreContext, { id, web, now }: { id: WorkspaceId; web: boolean; now: number }): Promise<void> {
   await lockStream(tx, id)
   const [changed] = await tx`update workspaces set web = ${web}, updated_at = ${now} where id = ${id} and web <> ${web} returning id`
@@ -138,7 +146,7 @@ async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: Stor
   const { secrets, prompt, idempotencyKey, ...fields } = row
   const reported = { phase: 'queued', step: null, reason: null, statusMessage: null } as const
   const columns = {
-    ...fields, reported: tx.json(reported), idempotencyKey,
+    ...fields, reported: tx.json(reported), idempotencyKey, project: fields.project === null || fields.project === undefined ? null : json(tx, fields.project),
     name: cleanText(fields.name), repository: cleanText(fields.repository),
     source: tx.json(fields.source as never), resources: tx.json(fields.resources as never), services: json(tx, fields.services),
     exposures: json(tx, fields.exposures), steps: json(tx, fields.steps),

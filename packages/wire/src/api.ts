@@ -24,6 +24,8 @@ export const CreateWorkspace = z.object({
   source: CodeSource,
   provider: z.string().max(64).optional(),
   image: z.string().max(512).optional(),
+  /** Paths at the root of the code and of its devcontainer files, as the client saw them: the server need not wait for the code to know them. */
+  outline: z.array(z.string().max(300)).max(2000).optional(),
   resources: Resources.default({}),
   agent: AgentKind.default('claude'),
   approvalMode: ApprovalMode.default('ask'),
@@ -79,6 +81,7 @@ export const api = {
   listWorkspaces: oc.route({ method: 'GET', path: '/workspaces', summary: 'Workspaces, newest first', ...tag('workspaces') }).input(z.object({ deleted: z.enum(['true', 'false']).default('false') })).output(z.array(Workspace)),
   getWorkspace: oc.route({ method: 'GET', path: '/workspaces/{id}', summary: 'One workspace', ...tag('workspaces') }).input(ById).output(Workspace),
   startWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/start', summary: 'Start or wake', ...tag('workspaces') }).input(ById).output(Workspace),
+  rebuildWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/rebuild', summary: 'Make the machine anew from what its code says now; the disk is kept', ...tag('workspaces') }).input(ById).output(Workspace),
   stopWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/stop', summary: 'Save the work and stop; resumable', ...tag('workspaces') }).input(ById).output(Workspace),
   deleteWorkspace: oc.route({ method: 'DELETE', path: '/workspaces/{id}', summary: 'Delete the workspace and all its data', ...tag('workspaces') }).input(ById).output(Workspace),
   /** The code pushed to `/git/{id}` (or the archive put to `/api/v1/workspaces/{id}/archive`) is complete. */

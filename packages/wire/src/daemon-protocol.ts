@@ -46,6 +46,11 @@ export const LINK_CLOSE = {
 } as const
 
 /** Written into the machine by the provider before the daemon starts, 0600, removed after enrolment. */
+/** As in a devcontainer.json: a line for the shell, a command with its arguments, or several at once by name. */
+const HookCommand = z.union([z.string(), z.array(z.string())])
+export const Hook = z.object({ name: z.string(), command: z.union([HookCommand, z.record(z.string(), HookCommand)]) })
+export type Hook = z.infer<typeof Hook>
+
 export const BootFile = z.object({
   workspaceId: WorkspaceId,
   generation: z.number().int(),
@@ -66,6 +71,8 @@ export const BootFile = z.object({
   isolation: Isolation,
   /** What every process of the workspace needs to reach the world (proxies) and to be swept (owner mark). Not secret. */
   env: z.record(z.string(), z.string()).optional(),
+  /** What the project wants run as the agent's user when its code is there: once for each `id`, and at each start. */
+  hooks: z.object({ id: z.string(), create: z.array(Hook), start: z.array(Hook) }).optional(),
 })
 export type BootFile = z.infer<typeof BootFile>
 export const EnrolRequest = z.object({ workspaceId: WorkspaceId, generation: z.number().int(), bootToken: z.string() })

@@ -40,6 +40,7 @@ export const routes = {
   listWorkspaces: 'GET /workspaces',
   getWorkspace: 'GET /workspaces/{id}',
   startWorkspace: 'POST /workspaces/{id}/start',
+  rebuildWorkspace: 'POST /workspaces/{id}/rebuild',
   stopWorkspace: 'POST /workspaces/{id}/stop',
   deleteWorkspace: 'DELETE /workspaces/{id}',
   sourceReady: 'POST /workspaces/{id}/source-ready',

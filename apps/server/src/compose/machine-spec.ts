@@ -1,12 +1,14 @@
 /** What is asked of a provider for a workspace: its size, and the boot file's content with its one-time token. */
 import { freemem, totalmem } from 'node:os'
 import type { Clock, LinkAddress, MachineSpec, Store, ToolboxRef, WorkspaceRecord } from '@berth/core'
+import type { ProjectCode } from '../project/project-code.ts'
 
 export interface SpecDeps {
   readonly store: Pick<Store, 'links'>
   readonly clock: Clock
   readonly toolbox: ToolboxRef
   readonly link: LinkAddress
+  readonly projects: Pick<ProjectCode, 'projectOf'>
 }
 
 const GIB = 1024 ** 3
@@ -18,7 +20,9 @@ function defaultMemoryBytes(): number {
   return Math.max(GIB, Math.min(4 * GIB, Math.floor(totalmem() / 2), Math.max(GIB, freemem())))
 }
 
-export async function specFor(deps: SpecDeps, { workspace }: WorkspaceRecord): Promise<MachineSpec> {
+export async function specFor(deps: SpecDeps, record: WorkspaceRecord): Promise<MachineSpec> {
+  const { workspace } = record
+  const project = deps.projects.projectOf(record)
   const bootToken = await deps.store.links.issueBootToken(workspace.id, workspace.generation, deps.clock.now())
   return {
     image: workspace.image,
@@ -27,5 +31,6 @@ export async function specFor(deps: SpecDeps, { workspace }: WorkspaceRecord): P
     pids: workspace.resources.pids ?? DEFAULT_PIDS,
     boot: { bootToken, link: deps.link, toolbox: deps.toolbox },
     acceptNoIsolation: workspace.acceptNoIsolation,
+    ...(project === undefined ? {} : { project }),
   }
 }

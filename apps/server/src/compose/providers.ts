@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Provider } from '@berth/core'
 import { createDockerProvider } from '@berth/providers/docker'
 import { createLocalProvider } from '@berth/providers/local'
+import { defaultToolboxDir, ensureDevcontainerCli } from '@berth/toolbox'
 import { z } from 'zod'
 import { parseSettings } from './config.ts'
 
@@ -29,7 +30,7 @@ const LocalSettings = z.strictObject({
 
 export function createProviders(context: ProviderContext): Provider[] {
   return [
-    createDockerProvider({ ...context, ...settingsOf(DockerSettings, context.home, 'docker') }),
+    createDockerProvider({ ...context, devcontainerCli: (log, signal) => ensureDevcontainerCli({ dir: defaultToolboxDir(process.env), log }, signal), ...settingsOf(DockerSettings, context.home, 'docker') }),
     createLocalProvider({ ...context, ...settingsOf(LocalSettings, context.home, 'local') }),
   ]
 }

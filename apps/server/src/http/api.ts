@@ -12,6 +12,7 @@ import { createWorkspace } from '../services/create-workspace.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { interrupt, sendMessage } from '../services/messages.ts'
 import { requireRecord, viewById } from '../services/view.ts'
+import { rebuild } from '../services/rebuild.ts'
 import { keepAlive, listWorkspaces, setWeb, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
 import { reviewRouter } from './api-review.ts'
 import type { ReviewApiDeps } from './api-review.ts'
@@ -113,6 +114,7 @@ function routerOf(deps: ApiDeps) {
     listWorkspaces: known.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true' }))),
     getWorkspace: known.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
     startWorkspace: known.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),
+    rebuildWorkspace: known.rebuildWorkspace.handler(({ input }) => rebuild(deps, input.id)),
     stopWorkspace: known.stopWorkspace.handler(({ input }) => wish(deps, input.id, 'stopped')),
     deleteWorkspace: known.deleteWorkspace.handler(({ input }) => wish(deps, input.id, 'deleted')),
     sourceReady: known.sourceReady.handler(({ input }) => sourceReady(deps, input.id)),

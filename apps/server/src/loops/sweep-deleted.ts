@@ -3,12 +3,14 @@ import { readdir } from 'node:fs/promises'
 import type { WorkspaceStore } from '@berth/core'
 import { WorkspaceId } from '@berth/wire'
 import type { Repositories } from '../git-hosting/repositories.ts'
+import type { ProjectCode } from '../project/project-code.ts'
 import type { Uploads } from '../git-hosting/uploads.ts'
 
 export interface SweepDeps {
   readonly store: Pick<WorkspaceStore, 'getWorkspace'>
   readonly repositories: Repositories
   readonly uploads: Uploads
+  readonly projects?: Pick<ProjectCode, 'forget'>
 }
 
 export async function forgetFiles(deps: SweepDeps, id: WorkspaceId): Promise<boolean> {
@@ -16,6 +18,7 @@ export async function forgetFiles(deps: SweepDeps, id: WorkspaceId): Promise<boo
   if (record !== null && record.workspace.deletedAt === null) return false
   await deps.repositories.remove(id)
   await deps.uploads.remove(id)
+  await deps.projects?.forget(id)
   return true
 }
 

@@ -66,6 +66,7 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
     sourceReady: source.kind === 'git' || source.kind === 'empty',
     provider,
     image: input.image ?? null,
+    project: { revision: 1, outline: input.outline ?? null, from: 'source' },
     resources: input.resources,
     agent: input.agent,
     command: input.command ?? null,

@@ -3,6 +3,7 @@
  * vendor object is found again by its owner key, never bought twice. Nothing blocks: slow work is a Step to poll.
  */
 import type { Isolation } from '@berth/wire'
+import type { Language } from '../project/detect-language.ts'
 
 /** The key of one vendor object. It is in the database before the first call, and in the object's name and labels. */
 export interface Owner { readonly installation: string; readonly workspaceId: string; readonly generation: number }
@@ -16,6 +17,42 @@ export interface MachineSpec {
   readonly boot: MachineBoot
   /** A person accepted a machine that nothing separates from its host. Without it such a machine is refused. */
   readonly acceptNoIsolation?: boolean
+  /** What the code itself says about its machine, for when one is made. Absent: nobody asks it. */
+  readonly project?: Project
+}
+export interface Project {
+  /** Another one than the machine was made with: it is made anew from what the code says now, and its disk is kept. */
+  readonly revision: number
+  /** Asks the code; takes as long as the code takes to come. May be asked again. */
+  look(context: ProjectContext): Promise<ProjectSays>
+}
+export interface ProjectContext { readonly signal: AbortSignal; readonly log: (line: string) => void }
+export type ProjectSays =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'language'; readonly language: Language }
+  /** It could not be asked; `why` is for people. */
+  | { readonly kind: 'unreadable'; readonly why: string }
+  | {
+    readonly kind: 'devcontainer'
+    /** Path of the configuration in the code. */
+    readonly path: string
+    /** Other configurations of the code, which were not chosen. */
+    readonly others: readonly string[]
+    /** Names the content of a directory or file of the code; null: there is no such thing. */
+    contentOf(path: string): Promise<string | null>
+    /**
+     * A copy of these paths of the code below `dir` on this host, by git and nothing else: no link in it leads out.
+     * Nobody but the server ever writes there.
+     */
+    checkOut(dir: string, paths: readonly string[], context: ProjectContext): Promise<void>
+  }
+/** What came of the project's wishes when the machine was made; kept with the machine. */
+export interface MachineMade {
+  readonly from: 'devcontainer' | 'language' | 'default'
+  readonly notices: readonly { readonly level: 'info' | 'warning' | 'error'; readonly code: string; readonly message: string; readonly hint: string | null }[]
+  readonly ports: readonly { readonly port: number; readonly label: string | null; readonly primary: boolean }[]
+  /** Why the project's own machine could not be made; this one is there to repair it in. */
+  readonly recovery: string | null
 }
 /** The provider adds the paths and users that only it knows, writes the boot file, and starts the daemon. */
 export interface MachineBoot { readonly bootToken: string; readonly link: LinkAddress; readonly toolbox: ToolboxRef }
@@ -35,7 +72,7 @@ export type Observed =
 
 /** Plain data, stored as it is: container id, directory, pid. Never a secret. */
 export type MachineRef = Readonly<Record<string, string | number>>
-export interface Machine { readonly ref: MachineRef; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly observed: Observed; readonly createdAt: number; readonly isolation: Isolation | null }
+export interface Machine { readonly ref: MachineRef; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly observed: Observed; readonly createdAt: number; readonly isolation: Isolation | null; readonly made?: MachineMade | null }
 /** `complete: false` (a page was missing, an engine was away): nobody may conclude that something is absent. */
 export interface Inventory<T> { readonly items: readonly T[]; readonly complete: boolean; readonly missing: readonly string[] }
 export interface Leftover { readonly kind: string; readonly name: string; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly createdAt: number }

@@ -50,6 +50,8 @@ export interface WorkspaceStore {
   listSources(orgId: OrgId, limit: number): Promise<{ source: CodeSource; lastUsedAt: number }[]>
   /** CAS when `expectVersion` is given; null when it no longer holds. Idle re-checks activity in the same transaction. */
   setWish(id: WorkspaceId, wish: { target: WishTarget; by: WishBy; reason: string | null; expectVersion?: number; unlessActiveSince?: number }, now: number): Promise<Wish | null>
+  /** The code is asked again about its machine, from that state of it, at the next start. */
+  askProjectAgain(id: WorkspaceId, from: 'source' | 'save', now: number): Promise<void>
   setSourceReady(id: WorkspaceId, now: number): Promise<void>
   /** What a turn left to review. Announced by nobody: it follows from the turn's end. */
   setChanges(id: WorkspaceId, changes: WorkspaceRow['changes'], now: number): Promise<void>

@@ -6,11 +6,12 @@
  * A write that is refused (an older claim, another wish) ends the tick with no effect.
  */
 import { HOSTED_REFS } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
 import { applyIdle } from '../idle/idle-loop.ts'
 import { deadlines } from '../deadlines.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Daemons } from '../ports/daemons.ts'
-import type { MachineSpec, Owner, Provider, Step as ProviderStep } from '../ports/provider.ts'
+import type { MachineMade, MachineRef, MachineSpec, Owner, Provider, Step as ProviderStep } from '../ports/provider.ts'
 import type { Claim, Store } from '../ports/store.ts'
 import { newMachine } from './apply-change.ts'
 import { decide, MAX_STARTS, type Refusal, type Step } from './decide.ts'
@@ -34,6 +35,8 @@ export interface ReconcileDeps {
    * waits for the fetch. Throws when that failed since the workspace was wished for. Absent: nothing is needed.
    */
   prepared?(record: WorkspaceRecord): Promise<Prepared>
+  /** Ports that the project declares, once its machine is made. They are a help: a failure is logged, no more. */
+  declarePorts?(id: WorkspaceId, ports: MachineMade['ports']): Promise<void>
   /** Since when this server has ticked without a gap; see `uptime.ts`. */
   upSince(): number
   log(line: string): void
@@ -199,12 +202,18 @@ async function ensured(work: Work, machine: Awaited<ReturnType<Provider['observe
   const record = tick.record()
   const running = machine.observed.state === 'running'
   const steps = stepChange(record, running ? [['image', 'done', null], ['machine', 'done', null], ['dial', 'started', null]] : [], now)
+  // The ref is written with the notices: they are told once for each machine that was made.
+  const made = sameRef(machine.ref, record.machine?.ref ?? null) ? null : machine.made ?? null
+  if (made !== null && made.ports.length > 0) await deps.declarePorts?.(record.workspace.id, made.ports).catch((error: unknown) => { deps.log(`${record.workspace.id}: its ports were not declared: ${String(error)}`) })
   await tick.finish({
+    ...(made === null ? {} : { events: made.notices.map((notice) => ({ type: 'workspace.notice' as const, ...notice })) }),
     workspace: { statusMessage: null, steps, ...(running ? { startedAt: Math.max(now, record.machine?.ensuringSince ?? 0) } : {}) },
     // Until it has been linked for a while the next start waits, so that a machine that dies at once does not spin.
     machine: { ref: machine.ref, observed: machine.observed, observedAt: now, isolation: machine.isolation, poll: null, retryAt: now + backoffMs(record.machine?.attempts ?? 1) },
   }, now + deadlines.tickBusy)
 }
+
+const sameRef = (one: MachineRef, other: MachineRef | null): boolean => other !== null && Object.keys({ ...one, ...other }).every((key) => one[key] === other[key])
 
 async function polling(work: Work, op: string, step: ProviderStep<unknown> & { done: false }): Promise<void> {
   const { deps, tick } = work

@@ -53,11 +53,15 @@ export interface WorkspaceRow {
   readonly work?: readonly OpenCall[] | null
   readonly usage?: UsageSum | null
   /** What the last turn left to review; null: nothing, or not known. */
+  /** How the code is asked about its machine. Null: it is not, the workspace is older than that. */
+  readonly project?: ProjectRow | null
   readonly changes?: { readonly files: number; readonly added: number; readonly removed: number } | null
   readonly createdAt: number
   readonly updatedAt: number
   readonly deletedAt: number | null
 }
+/** `outline`: what the person's CLI saw at the root of the code; null: to be looked for. `from`: the state that counts. */
+export interface ProjectRow { readonly revision: number; readonly outline: readonly string[] | null; readonly from: 'source' | 'save' }
 export interface ReportedPhase { readonly phase: WorkspacePhase; readonly step: string | null; readonly reason: string | null; readonly statusMessage: string | null }
 export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
 

@@ -1,11 +1,12 @@
 /** What a machine is as a container: pure data from the owner and the spec. */
 import { dirname, join } from 'node:path'
-import type { MachineSpec, Owner } from '@berth/core'
+import type { MachineMade, MachineSpec, Owner } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
+import type { Devcontainer } from './devcontainer/prepare.ts'
 import type { ReadyImage } from './images.ts'
-import { labelsOf, machineName, volumeName, VOLUMES, type VolumeKind } from './names.ts'
-import { tar } from './tar.ts'
+import { labelsOf, machineName, projectLabels, volumeName, VOLUMES, type VolumeKind } from './names.ts'
+import { tar, type TarEntry } from './tar.ts'
 
 const STATE_DIR = '/var/lib/berth'
 const TOOLBOX_DIR = '/opt/berth'
@@ -19,22 +20,43 @@ const AGENT = { uid: 1000, gid: 1000, name: 'dev' } as const
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'] as const
 const STOP_GRACE_S = 10
 
-export interface ContainerPlan { readonly owner: Owner; readonly spec: MachineSpec; readonly image: ReadyImage; readonly engineIsHere: boolean }
+export interface ContainerPlan {
+  readonly owner: Owner
+  readonly spec: MachineSpec
+  readonly image: ReadyImage
+  readonly engineIsHere: boolean
+  /** What the project's own image asks for. */
+  readonly devcontainer: Devcontainer | null
+  readonly made: MachineMade | null
+  readonly buildLog: string | null
+  /** Its disk is that of the machine before. */
+  readonly rebuilt: boolean
+}
 
-export function createBody({ owner, spec, image, engineIsHere }: ContainerPlan, createdAt: number): Record<string, unknown> {
+const homeOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): string => devcontainer?.account?.home ?? MOUNT_AT.home
+const userOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): { uid: number; gid: number; name: string } => {
+  const account = devcontainer?.account
+  return account === null || account === undefined ? AGENT : { uid: account.uid, gid: account.gid, name: account.name }
+}
+
+export function createBody(plan: ContainerPlan, createdAt: number): Record<string, unknown> {
+  const { owner, spec, image, engineIsHere, devcontainer, made } = plan
   const { link, toolbox } = spec.boot
   const bind = (Source: string, Target: string, ReadOnly = true): Record<string, unknown> => ({ Type: 'bind', Source, Target, ReadOnly })
   return {
     Image: image.reference, User: '0:0', WorkingDir: '/', Hostname: owner.workspaceId.replace('_', '-'),
     Entrypoint: [DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
-    Labels: labelsOf(owner, createdAt), Tty: false, OpenStdin: false, Healthcheck: { Test: ['NONE'] },
+    Labels: { ...labelsOf(owner, createdAt), ...projectLabels({ revision: spec.project?.revision ?? null, made, devcontainer }) }, Tty: false, OpenStdin: false, Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       Init: true, NetworkMode: machineName(owner), ExtraHosts: ['host.docker.internal:host-gateway'],
       Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes, NanoCpus: Math.round(spec.cpus * 1e9), PidsLimit: spec.pids,
-      CapDrop: ['ALL'], CapAdd: [...CAPABILITIES], SecurityOpt: ['no-new-privileges'], RestartPolicy: { Name: 'no' },
+      CapDrop: ['ALL'], CapAdd: [...CAPABILITIES, ...(devcontainer?.own.capAdd ?? [])], SecurityOpt: ['no-new-privileges'], RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } },
+      ...(devcontainer?.own.shmSizeBytes ? { ShmSize: devcontainer.own.shmSizeBytes } : {}),
       Mounts: [
-        ...VOLUMES.map((kind) => ({ Type: 'volume', Source: volumeName(owner, kind), Target: MOUNT_AT[kind] })),
+        ...VOLUMES.map((kind) => ({ Type: 'volume', Source: volumeName(owner, kind), Target: kind === 'home' ? homeOf(plan) : MOUNT_AT[kind] })),
+        // Without a name of its own: it goes when the container goes.
+        ...(devcontainer?.mounts ?? []).map(({ type, target }) => ({ Type: type, Target: target })),
         bind(toolbox.hostDir, TOOLBOX_DIR),
         ...(engineIsHere && link.unixSocket !== null ? [bind(dirname(link.unixSocket), LINK_DIR)] : []),
         ...image.hostPaths.map((path) => bind(path, path)),
@@ -56,13 +78,18 @@ export function linkUrl({ spec, engineIsHere }: Pick<ContainerPlan, 'spec' | 'en
 
 /** Put into the stopped container before each start: never in argv, environment or labels, and root's alone. */
 export function bootArchive(plan: ContainerPlan, link: string, fresh: boolean): Uint8Array<ArrayBuffer> {
-  const { owner, spec } = plan
+  const { owner, spec, devcontainer } = plan
+  const home = homeOf(plan)
+  const user = userOf(plan)
+  const { uid, gid } = user
+  const hooks = devcontainer === null ? undefined : { id: `${owner.generation}.${spec.project?.revision ?? 0}`, create: [...devcontainer.hooks.create], start: [...devcontainer.hooks.start] }
   const boot: BootFile = {
     // The key came from a workspace's row, whose id was parsed.
     workspaceId: owner.workspaceId as WorkspaceId, generation: owner.generation, linkUrl: link, bootToken: spec.boot.bootToken,
-    stateDir: STATE_DIR, runDir: '/run/berth', workDir: MOUNT_AT.work, homeDir: MOUNT_AT.home, agentUser: AGENT,
+    stateDir: STATE_DIR, runDir: '/run/berth', workDir: MOUNT_AT.work, homeDir: home, agentUser: user,
     toolboxDir: join(TOOLBOX_DIR, spec.boot.toolbox.hash), isolation: 'container',
-    env: { BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
+    ...(hooks === undefined ? {} : { hooks }),
+    env: { ...devcontainer?.remoteEnv, BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
   }
   const relative = (path: string): string => path.slice(1)
   return tar([
@@ -70,8 +97,15 @@ export function bootArchive(plan: ContainerPlan, link: string, fresh: boolean): 
     { path: relative(BOOT_PATH), kind: 'file', mode: 0o600, content: JSON.stringify(boot) },
     // The command of a container cannot change, the toolbox does: an upgraded server's daemon comes by this link.
     { path: relative(DAEMON_LINK), kind: 'symlink', mode: 0o777, linkTarget: join(TOOLBOX_DIR, spec.boot.toolbox.hash, 'berth-daemon') },
-    // Volumes start as the image has these directories, or as root's where it has none.
-    ...(fresh ? [{ path: relative(MOUNT_AT.work), kind: 'directory', mode: 0o755, uid: AGENT.uid, gid: AGENT.gid } as const,
-      { path: relative(MOUNT_AT.home), kind: 'directory', mode: 0o755, uid: AGENT.uid, gid: AGENT.gid } as const] : []),
+    // Volumes start as the image has these directories, or as root's where it has none; the daemon hands over those of before.
+    ...(fresh && !plan.rebuilt ? [MOUNT_AT.work, home].map((path) => ({ path: relative(path), kind: 'directory', mode: 0o755, uid, gid }) as const) : []),
+    ...(fresh ? (devcontainer?.mounts ?? []).filter(({ type }) => type === 'volume').map(({ target }) => ({ path: relative(target), kind: 'directory', mode: 0o755, uid, gid }) as const) : []),
+    ...(fresh && devcontainer?.own.folder ? linkTo(relative(devcontainer.own.folder)) : []),
+    ...(plan.buildLog === null ? [] : [{ path: `${relative(home)}/devcontainer-build.log`, kind: 'file', mode: 0o644, uid, gid, content: plan.buildLog } as const]),
   ], Date.now())
+}
+
+/** The name that the project knows its code by. */
+function linkTo(path: string): TarEntry[] {
+  return [{ path: dirname(path), kind: 'directory', mode: 0o755 }, { path, kind: 'symlink', mode: 0o777, linkTarget: MOUNT_AT.work }]
 }

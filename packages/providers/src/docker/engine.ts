@@ -17,6 +17,8 @@ export interface Engine {
   /** Where the engine listens, for messages. */
   readonly address: string
   readonly isUnix: boolean
+  /** The same for the docker command line. */
+  readonly dockerHost: string
   call(path: string, call: EngineCall, signal: AbortSignal): Promise<Response>
   json<T>(path: string, call: EngineCall, signal: AbortSignal): Promise<T>
 }
@@ -70,6 +72,7 @@ export function createEngine(given: string | undefined, env: Readonly<Record<str
   }
   return {
     address, isUnix: unix !== null, call,
+    dockerHost: unix === null ? base.replace(/^http:/, 'tcp:') : `unix://${unix}`,
     async json<T>(path: string, request: EngineCall, signal: AbortSignal) {
       const answer = await call(path, request, signal)
       try {

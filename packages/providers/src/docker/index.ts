@@ -6,9 +6,9 @@ import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { bootArchive, createBody, linkUrl, type ContainerPlan } from './container.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { ensureImage, type ReadyImage } from './images.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
-import { createdAtIn, labelsOf, machineName, ownerIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
+import { createdAtIn, devcontainerIn, labelsOf, machineName, madeIn, ownerIn, revisionIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
+import { chooseImage, type Chosen } from './project-image.ts'
 import { tar } from './tar.ts'
 
 export interface DockerProviderOptions {
@@ -21,6 +21,8 @@ export interface DockerProviderOptions {
   readonly defaultImage?: string
   /** `host-usr`: the default image borrows this host's /usr. Made in no time; for tests and hosts without a registry. */
   readonly baseImage?: 'auto' | 'host-usr'
+  /** Path of the devcontainer CLI's script, fetched when it is first needed. Absent: devcontainers are left alone. */
+  readonly devcontainerCli?: (log: (line: string) => void, signal: AbortSignal) => Promise<string>
 }
 export interface ContainerInspect {
   readonly Id: string
@@ -32,10 +34,13 @@ export interface ContainerInspect {
 const SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
 /** A slow image is waited for this long in one call, then polled for. */
 const IMAGE_PATIENCE_MS = 10_000
+/** People follow a build step by step. */
+const BUILD_PATIENCE_MS = 1500
+const JOBS_LIMIT = 500
 const STOP_GRACE_S = 10
 
 interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Map<string, ImageJob> }
-interface ImageJob { readonly work: Promise<ReadyImage>; lastLine: string; listeners: Set<(line: string) => void> }
+interface ImageJob { readonly work: Promise<Chosen>; lastLine: string; listeners: Set<(line: string) => void> }
 
 export function createDockerProvider(options: DockerProviderOptions): Provider {
   const engine = createEngine(options.socket)
@@ -89,14 +94,35 @@ async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: Call
   if (!engineIsHere && !(await seesOurFiles(engine, signal))) {
     throw new ProviderFault('unsupported', 'the docker engine is on another computer, which has no toolbox', { hint: 'use an engine on this computer, or a server beside the engine' })
   }
-  const image = found === null ? await waitForImage(deps, { wanted: spec.image ?? deps.options.defaultImage ?? null, engineIsHere }, context) : null
-  if (image !== null && 'detail' in image) return { done: false, poll: {}, afterMs: 1000, detail: image.detail }
-  const plan: ContainerPlan = { owner, spec, image: image ?? { reference: '', hostPaths: [] }, engineIsHere }
-  await prepare(engine, { plan, link: linkOf(plan), found }, context)
+  const planned = await planOf(deps, { owner, spec, found, engineIsHere }, context)
+  if ('detail' in planned) return { done: false, poll: { step: 'image' }, afterMs: 1000, detail: planned.detail }
+  await prepare(engine, { plan: planned, link: linkOf(planned), found: planned.rebuilt ? null : found }, context)
   await start(engine, owner, context)
+  deps.images.delete(jobKey(deps, { owner, spec }))
   const now = await inspect(engine, owner, signal)
   if (now === null) throw new ProviderFault('transient', 'the container was removed while it started', { committed: 'unknown', hint: 'try again' })
   return { done: true, value: machineOf(owner, now) }
+}
+
+/** `detail`: its image is not there yet. */
+async function planOf(deps: Deps, { owner, spec, found, engineIsHere }: { owner: Owner; spec: MachineSpec; found: ContainerInspect | null; engineIsHere: boolean }, context: CallContext): Promise<ContainerPlan | { detail: string }> {
+  // Asked for anew: the disk is in volumes and stays, the container goes when what replaces it is there.
+  const rebuilt = found !== null && spec.project !== undefined && revisionIn(found.Config.Labels) !== spec.project.revision
+  if (found !== null && !rebuilt) return { owner, spec, engineIsHere, rebuilt, ...asItIs(found) }
+  const chosen = await waitForImage(deps, { owner, spec, engineIsHere }, context)
+  if ('detail' in chosen) return chosen
+  if (found !== null) await removeContainer(deps.engine, found, context.signal)
+  return { owner, spec, engineIsHere, rebuilt, ...chosen }
+}
+
+/** One that is there is started as it was made. */
+function asItIs(found: ContainerInspect): Chosen {
+  return { image: { reference: '', hostPaths: [] }, devcontainer: devcontainerIn(found.Config.Labels), made: null, buildLog: null }
+}
+
+async function removeContainer(engine: Engine, found: ContainerInspect, signal: AbortSignal): Promise<void> {
+  const answer = await engine.call(`/containers/${found.Id}`, { method: 'DELETE', query: { force: '1', v: '1' }, what: 'removing the container of before', accept: [404] }, signal)
+  await answer.body?.cancel()
 }
 
 function linkOf(plan: ContainerPlan): string {
@@ -136,22 +162,37 @@ async function seesOurFiles(engine: Engine, signal: AbortSignal): Promise<boolea
   return info.OperatingSystem === 'Docker Desktop'
 }
 
-/** One job per image, whoever waits; a failure is told to all who wait and then forgotten. */
-async function waitForImage(deps: Deps, { wanted, engineIsHere }: { wanted: string | null; engineIsHere: boolean }, { signal, log }: CallContext): Promise<ReadyImage | { detail: string }> {
-  const key = wanted ?? ''
+/**
+ * One job per image, whoever waits; a failure is told to all who wait and then forgotten. What a project's machine is
+ * made of is kept until the machine is: a build that failed is not tried again behind anybody's back.
+ */
+const jobKey = (deps: Deps, { owner, spec }: { owner: Owner; spec: MachineSpec }): string =>
+  spec.image === null && spec.project !== undefined ? `project ${machineName(owner)} ${spec.project.revision}` : `image ${spec.image ?? deps.options.defaultImage ?? ''}`
+
+async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: Owner; spec: MachineSpec; engineIsHere: boolean }, { signal, log }: CallContext): Promise<Chosen | { detail: string }> {
+  const { options, engine } = deps
+  const key = jobKey(deps, { owner, spec })
+  const isProject = key.startsWith('project ')
   let job = deps.images.get(key)
   if (job === undefined) {
     const listeners = new Set<(line: string) => void>()
     const tell = (line: string): void => {
       mine.lastLine = line
-      deps.options.log(`docker: ${line}`)
+      options.log(`docker: ${line}`)
       for (const listener of listeners) listener(line)
     }
-    const work = Promise.resolve().then(() => ensureImage({ engine: deps.engine, engineIsHere, log: tell, base: deps.options.baseImage ?? 'auto' }, wanted, new AbortController().signal))
+    const choice = {
+      images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const },
+      devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: join(options.home, 'devcontainers'), cli: options.devcontainerCli },
+      defaultImage: options.defaultImage ?? null, defaultIsChosen: options.defaultImage !== undefined || options.baseImage === 'host-usr',
+    }
+    const work = Promise.resolve().then(() => chooseImage(choice, spec, { signal: new AbortController().signal, log: tell }))
     const mine: ImageJob = { work, lastLine: 'preparing the image', listeners }
     job = mine
+    if (deps.images.size >= JOBS_LIMIT) deps.images.clear()
     deps.images.set(key, mine)
-    work.catch(() => {}).finally(() => deps.images.delete(key))
+    const forget = (): void => { if (deps.images.get(key) === mine) deps.images.delete(key) }
+    work.then(() => { if (!isProject) forget() }, forget)
   }
   if (log !== undefined) job.listeners.add(log)
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -159,7 +200,7 @@ async function waitForImage(deps: Deps, { wanted, engineIsHere }: { wanted: stri
   try {
     return await Promise.race([
       job.work,
-      new Promise<{ detail: string }>((resolve) => { timer = setTimeout(() => resolve({ detail: job.lastLine }), IMAGE_PATIENCE_MS) }),
+      new Promise<{ detail: string }>((resolve) => { timer = setTimeout(() => resolve({ detail: job.lastLine }), isProject ? BUILD_PATIENCE_MS : IMAGE_PATIENCE_MS) }),
       new Promise<never>((_, reject) => {
         onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
         signal.addEventListener('abort', onAbort, { once: true })
@@ -286,7 +327,7 @@ async function inspect(engine: Engine, owner: Owner, signal: AbortSignal): Promi
 function machineOf(owner: Owner, found: ContainerInspect): Machine {
   const its = ownerIn(found.Config.Labels)
   const shown = typeof its === 'object' && !sameOwner(its, owner) ? 'foreign' : its
-  return machineFrom({ id: found.Id, owner: shown, observed: observedFrom(found.State), createdAt: createdAtIn(found.Config.Labels) })
+  return machineFrom({ id: found.Id, owner: shown, observed: observedFrom(found.State), createdAt: createdAtIn(found.Config.Labels), made: madeIn(found.Config.Labels) })
 }
 
 async function stop(engine: Engine, owner: Owner, { signal }: CallContext): Promise<Step<Observed>> {

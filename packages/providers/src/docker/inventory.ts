@@ -18,8 +18,8 @@ export function observedFrom(state: ContainerState): Observed {
   }
 }
 
-export function machineFrom({ id, owner, observed, createdAt }: { id: string; owner: Machine['owner']; observed: Observed; createdAt: number }): Machine {
-  return { ref: { containerId: id }, owner, observed, createdAt, isolation: 'container' }
+export function machineFrom({ id, owner, observed, createdAt, made }: { id: string; owner: Machine['owner']; observed: Observed; createdAt: number; made?: Machine['made'] }): Machine {
+  return { ref: { containerId: id }, owner, observed, createdAt, isolation: 'container', made: made ?? null }
 }
 
 export async function inventory(engine: Engine, installation: string, signal: AbortSignal): Promise<Inventory<Machine>> {

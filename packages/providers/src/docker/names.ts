@@ -1,7 +1,8 @@
 /** How everything of one machine is named and labelled. A name finds it; only its labels say whose it is. */
-import type { Owner } from '@berth/core'
+import type { MachineMade, Owner } from '@berth/core'
+import type { Devcontainer } from './devcontainer/prepare.ts'
 
-const LABEL = { installation: 'dev.berth.installation', workspace: 'dev.berth.workspace', generation: 'dev.berth.generation', createdAt: 'dev.berth.created-at' } as const
+const LABEL = { installation: 'dev.berth.installation', workspace: 'dev.berth.workspace', generation: 'dev.berth.generation', createdAt: 'dev.berth.created-at', revision: 'dev.berth.project-revision', made: 'dev.berth.made', devcontainer: 'dev.berth.devcontainer' } as const
 const INSTALLATION_SHOWN = 8
 export const VOLUMES = ['work', 'home', 'state'] as const
 export type VolumeKind = (typeof VOLUMES)[number]
@@ -12,6 +13,30 @@ export const volumeName = (owner: Owner, kind: VolumeKind): string => `${machine
 
 export function labelsOf(owner: Owner, createdAt: number): Record<string, string> {
   return { [LABEL.installation]: owner.installation, [LABEL.workspace]: owner.workspaceId, [LABEL.generation]: String(owner.generation), [LABEL.createdAt]: String(createdAt) }
+}
+
+/** What the project had to do with this machine; kept with it, so that it is told, and started again, even after a crash. */
+export function projectLabels(kept: { revision: number | null; made: MachineMade | null; devcontainer: Devcontainer | null }): Record<string, string> {
+  const { revision, made, devcontainer } = kept
+  return {
+    ...(revision === null ? {} : { [LABEL.revision]: String(revision) }),
+    ...(made === null ? {} : { [LABEL.made]: JSON.stringify(made) }),
+    ...(devcontainer === null ? {} : { [LABEL.devcontainer]: JSON.stringify({ ...devcontainer, ignored: [] }) }),
+  }
+}
+
+/** 0: made without asking the project. */
+export const revisionIn = (labels: Labels): number => Number(labels?.[LABEL.revision] ?? 0) || 0
+// Written by `projectLabels`, on a container that is proven to be ours.
+export const madeIn = (labels: Labels): MachineMade | null => parsed(labels?.[LABEL.made]) as MachineMade | null
+export const devcontainerIn = (labels: Labels): Devcontainer | null => parsed(labels?.[LABEL.devcontainer]) as Devcontainer | null
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
 }
 
 export function filterOf(installation: string): string {

@@ -1,0 +1,124 @@
+/**
+ * Runs the reference CLI beside the engine, as a process of its own with an empty home: `${localEnv:…}` of a repository
+ * finds nothing of the server's there, and neither does a registry that asks for credentials.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ProviderFault } from '@berth/core'
+
+export interface DevcontainerCli {
+  /** Makes the image. Throws `BuildFailed` with what was said. */
+  build(run: { folder: string; config: string; tag: string }, context: CliContext): Promise<void>
+  /** What the image and the file ask for together. */
+  merged(run: { folder: string; config: string }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
+}
+export interface CliContext { readonly signal: AbortSignal; readonly log: (line: string) => void; /** For its temporary files; ours alone. */ readonly scratch: string }
+interface CliDeps { readonly script: string; readonly dockerHost: string }
+
+const BUILD_MS = 20 * 60_000
+const READ_MS = 60_000
+const LOG_KEPT_BYTES = 256 * 1024
+
+/** The project's own fault: its machine is made anew when it is repaired. */
+export class BuildFailed extends Error {
+  override readonly name = 'BuildFailed'
+  readonly log: string
+  constructor(message: string, log: string) {
+    super(message)
+    this.log = log
+  }
+}
+
+export function createDevcontainerCli({ script, dockerHost }: CliDeps): DevcontainerCli {
+  const run = async (args: readonly string[], { signal, log, scratch }: CliContext, withinMs: number): Promise<{ said: Answer; log: string }> => {
+    const docker = Bun.which('docker')
+    if (docker === null) throw new ProviderFault('unsupported', 'devcontainers need the docker command line beside the server, and it is not installed', { hint: 'install docker-cli, or say an image with --image' })
+    const home = join(scratch, 'home')
+    const temporary = join(scratch, 'tmp')
+    for (const dir of [home, temporary]) await mkdir(dir, { recursive: true, mode: 0o700 })
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)])
+    const child = Bun.spawn([process.execPath, script, ...args, '--docker-path', docker, '--log-format', 'json', '--user-data-folder', join(scratch, 'data')], {
+      cwd: scratch, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true,
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, TMPDIR: temporary, LC_ALL: 'C.UTF-8', DOCKER_HOST: dockerHost, DOCKER_CONFIG: home, BUN_BE_BUN: '1' },
+    })
+    // Its own group: the docker command line that it starts ends with it.
+    const end = (): void => { try { process.kill(-child.pid, 'SIGKILL') } catch { /* it ended */ } }
+    limit.addEventListener('abort', end, { once: true })
+    try {
+      const kept = createKept(log)
+      const [out] = await Promise.all([new Response(child.stdout).text(), followLog(child.stderr, kept.take)])
+      await child.exited
+      signal.throwIfAborted()
+      if (limit.aborted) throw new BuildFailed(`it took longer than ${withinMs / 60_000} minutes`, kept.text())
+      return { said: answerIn(out), log: kept.text() }
+    } finally {
+      limit.removeEventListener('abort', end)
+    }
+  }
+  return {
+    async build({ folder, config, tag }, context) {
+      const { said, log } = await run(['build', '--workspace-folder', folder, '--config', config, '--image-name', tag], context, BUILD_MS)
+      if (said.outcome !== 'success') throw new BuildFailed(lastWords(log) ?? said.description ?? said.message ?? 'the build failed', log)
+    },
+    async merged({ folder, config }, context) {
+      const { said, log } = await run(['read-configuration', '--workspace-folder', folder, '--config', config, '--include-merged-configuration'], context, READ_MS)
+      if (said.mergedConfiguration === undefined) throw new BuildFailed(said.description ?? said.message ?? 'its configuration cannot be read', log)
+      return said.mergedConfiguration
+    },
+  }
+}
+
+interface Answer { readonly outcome?: string; readonly message?: string; readonly description?: string; readonly mergedConfiguration?: Readonly<Record<string, unknown>> }
+
+function answerIn(out: string): Answer {
+  const line = out.trim().split('\n').at(-1) ?? ''
+  try {
+    return JSON.parse(line) as Answer
+  } catch {
+    return {}
+  }
+}
+
+/** What the engine said of the failing step; the CLI's own words only repeat the command. */
+function lastWords(log: string): string | null {
+  const lines = log.split('\n').map((line) => line.trim()).filter(Boolean)
+  return lines.findLast((line) => /returned a non-zero code|not found|denied|ERROR:|failed to|unable to|ENOTFOUND|unknown instruction|parse error/i.test(line) && !/control manifest/.test(line))?.slice(0, 300) ?? null
+}
+
+function createKept(log: (line: string) => void): { take(line: string): void; text(): string } {
+  const lines: string[] = []
+  let size = 0
+  return {
+    take(line) {
+      lines.push(line)
+      size += line.length + 1
+      while (size > LOG_KEPT_BYTES && lines.length > 1) size -= (lines.shift()?.length ?? 0) + 1
+      log(line)
+    },
+    text: () => lines.join('\n'),
+  }
+}
+
+/** JSON lines; of them what a person would read of a build. */
+async function followLog(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = (lines.pop() ?? '').slice(0, LOG_KEPT_BYTES)
+    for (const line of lines) for (const text of wordsOf(line)) take(text)
+  }
+  for (const text of wordsOf(rest)) take(text)
+}
+
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g')
+function wordsOf(line: string): string[] {
+  try {
+    const { type, level, text } = JSON.parse(line) as { type?: string; level?: number; text?: string }
+    // `raw` is what the engine says; below level 3 the CLI tells what it looks at.
+    const shown = typeof text === 'string' && (type === 'raw' || (type === 'text' && (level ?? 0) >= 3))
+    return shown ? text.replaceAll(COLOUR, '').split(/[\r\n]+/).map((one) => one.trimEnd()).filter((one) => one !== '' && !one.startsWith('[') && !/^@devcontainers\/cli|control manifest/.test(one)) : []
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * From what a project says to an image and the shape of a machine. The result stands in a file beside the image, both
+ * named by the configuration and the content that the build reads, so the second machine of a project costs a look.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import type { ProjectContext, ProjectSays } from '@berth/core'
+import type { Engine } from '../engine.ts'
+import { hasImage } from '../images.ts'
+import { accountsOf, type Account } from './account.ts'
+import { BuildFailed, createDevcontainerCli } from './cli.ts'
+import { readConfiguration, type Configuration, type Ignored, type Shape } from './configuration.ts'
+import { readMerged, type MachineShape } from './merged.ts'
+
+export interface DevcontainerDeps {
+  readonly engine: Engine
+  /** Where results are kept. */
+  readonly dir: string
+  /** Path of the reference CLI's script. */
+  readonly cli: (log: (line: string) => void, signal: AbortSignal) => Promise<string>
+}
+export interface Devcontainer extends MachineShape {
+  readonly path: string
+  readonly others: readonly string[]
+  readonly image: string
+  /** Null: the user of machines that name none. */
+  readonly account: Account | null
+  readonly own: Shape
+}
+type Says = ProjectSays & { readonly kind: 'devcontainer' }
+
+/** Part of the name of every result: another meaning of the file is another name. */
+const FORMAT = 1
+const FILE_LIMIT_BYTES = 1024 * 1024
+
+/** Throws `BuildFailed` for what the project can repair. */
+export async function prepareDevcontainer(deps: DevcontainerDeps, says: Says, context: ProjectContext): Promise<Devcontainer> {
+  const { engine } = deps
+  const scratch = await mkdtemp(join(tmpdir(), 'berth-devcontainer-'))
+  try {
+    // The directory's name is what `${localWorkspaceFolderBasename}` becomes.
+    const folder = join(scratch, 'workspace')
+    const own = dirname(says.path)
+    await says.checkOut(folder, [own === '.' ? says.path : '.devcontainer'], context)
+    const config = await readFileOf(join(folder, says.path))
+    const known = readConfiguration(config, says)
+    if (known.build === null) throw new BuildFailed(noImage(known, config), '')
+    const contents = await Promise.all(known.reads.map(async (path) => `${path}=${await says.contentOf(path) ?? ''}`))
+    const base = typeof known.build['image'] === 'string' ? await imageId(engine, known.build['image'], context.signal) : ''
+    const key = hashOf(String(FORMAT), says.path, JSON.stringify(config), base, ...contents)
+    const tag = `berth/devcontainer:${key}`
+    const file = join(deps.dir, `${key}.json`)
+    const before = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Devcontainer, () => null)
+    if (before !== null && await hasImage(engine, tag, context.signal)) {
+      context.log(`the image of ${says.path} is there already`)
+      return before
+    }
+    const made = await build(deps, { says, folder, scratch, known, tag }, context)
+    await keep(file, made)
+    return made
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+interface Build { readonly says: Says; readonly folder: string; readonly scratch: string; readonly known: Configuration; readonly tag: string }
+
+async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag }: Build, context: ProjectContext): Promise<Devcontainer> {
+  const { engine } = deps
+  const { signal } = context
+  const cli = createDevcontainerCli({ script: await deps.cli(context.log, signal), dockerHost: engine.dockerHost })
+  if (known.build?.['build'] !== undefined) await says.checkOut(folder, known.reads, context)
+  // In its own place, since what it names is relative to it.
+  const config = join(folder, says.path)
+  await rm(config, { force: true })
+  await writeFile(config, JSON.stringify(known.build), { flag: 'wx' })
+  context.log(`building the image of ${says.path}`)
+  await cli.build({ folder, config, tag }, { ...context, scratch })
+  await writeFile(config, JSON.stringify({ image: tag, workspaceFolder: '/workspace', workspaceMount: '' }))
+  const merged = await cli.merged({ folder, config }, { ...context, scratch })
+  const { Config } = await engine.json<{ Config: { Env: string[] | null; User?: string } }>(`/images/${tag}/json`, { what: 'looking at the image that was built' }, signal)
+  const shape = readMerged(merged, { imageEnv: Config.Env ?? [], own: known.shape })
+  const wanted = shape.remoteUser ?? (Config.User?.split(':')[0] || null)
+  const account = wanted === null ? null : (await accountsOf(engine, tag, signal)).find(({ name, uid }) => name === wanted || String(uid) === wanted) ?? null
+  return {
+    ...shape, path: says.path, others: says.others, image: tag, own: known.shape, account: isUsable(account) ? account : null,
+    ignored: [...known.ignored, ...shape.ignored, ...noUser(shape.remoteUser, account)],
+  }
+}
+
+const isUsable = (account: Account | null): boolean => account !== null && account.uid !== 0 && account.home.startsWith('/') && account.home.length < 80 && account.home !== '/'
+
+/** The daemon of a machine is root there and has its secrets from the agent: so the agent never is. */
+function noUser(wanted: string | null, account: Account | null): Ignored[] {
+  if (wanted === null || isUsable(account)) return []
+  return [{ key: `remoteUser: ${wanted}`, why: account === null ? 'the image has no such user: the agent is `dev`' : 'the agent is never root in its machine: it is `dev`', unsafe: false }]
+}
+
+function noImage({ ignored }: Configuration, config: Readonly<Record<string, unknown>>): string {
+  if (config['dockerComposeFile'] !== undefined) return 'it is made of compose services, which are not started here: say an image or a Dockerfile'
+  const bad = ignored.find(({ key }) => /^(?:image|context|dockerFile|build\.)/.test(key))
+  return bad === undefined ? 'it says neither an image nor a Dockerfile' : `${bad.key}: ${bad.why}`
+}
+
+async function readFileOf(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readFile(path, 'utf8').catch(() => null)
+  if (text === null || text.length > FILE_LIMIT_BYTES) throw new BuildFailed(text === null ? 'it leads out of the project' : 'it is too large', '')
+  return parseConfiguration(text)
+}
+
+export function parseConfiguration(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown
+  try {
+    // Comments and trailing commas are part of the format.
+    value = Bun.JSONC.parse(text)
+  } catch (cause) {
+    throw new BuildFailed(`it is not JSON with comments: ${cause instanceof Error ? cause.message : String(cause)}`, '')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BuildFailed('it is not an object', '')
+  // An object of JSON.
+  return value as Readonly<Record<string, unknown>>
+}
+
+/** '' where it is not here: the build fetches it. */
+async function imageId(engine: Engine, reference: string, signal: AbortSignal): Promise<string> {
+  const answer = await engine.call(`/images/${reference}/json`, { what: `looking for the image ${reference}`, accept: [404] }, signal)
+  if (answer.status !== 404) return ((await answer.json()) as { Id: string }).Id
+  await answer.body?.cancel()
+  return ''
+}
+
+async function keep(file: string, made: Devcontainer): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const aside = join(dirname(file), `.${basename(file)}.${process.pid}`)
+  await writeFile(aside, JSON.stringify(made), { mode: 0o600 })
+  await rename(aside, file)
+}
+
+function hashOf(...parts: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part).update('\0')
+  return hash.digest('hex').slice(0, 24)
+}
