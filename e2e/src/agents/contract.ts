@@ -129,7 +129,7 @@ function takesWords(it: () => AgentWorld, can: Capabilities): void {
   const where = { steers: 'goes into it', queues: 'waits for its end', 'asks its own queue': 'is taken up once' }[can.during]
   test(`what is said during a turn ${where}`, async () => {
     const [after, words] = [await it().tail(), 'second [[say heard you]]']
-    await it().send('write [[long 5]]')
+    await it().send('write [[long 3]]')
     await it().first('turn.started', after)
     await it().send(words)
     await it().toldModel(words)
@@ -144,15 +144,15 @@ function takesWords(it: () => AgentWorld, can: Capabilities): void {
 function outlives(it: () => AgentWorld): void {
   test('goes on while its daemon is killed, and is told of once', async () => {
     const after = await it().tail()
-    await it().send('slowly [[long 4]]')
+    await it().send('slowly [[long 3]]')
     await it().first('turn.started', after)
-    await it().toldModel('slowly [[long 4]]')
+    await it().toldModel('slowly [[long 3]]')
     expect(it().killDaemon()).toBe(1)
     expect((await it().first('turn.ended', after)).outcome).toBe('done')
     await it().ground.turnOver(it().workspace.id)
     expect([(await it().bodies('turn.started', after)).length, (await it().bodies('turn.ended', after)).length]).toEqual([1, 1])
-    expect(await it().said('agent', after)).toEqual([Array.from({ length: 16 }, () => 'word').join(' ')])
-    expect(await it().said('user', after)).toEqual(['slowly [[long 4]]'])
+    expect(await it().said('agent', after)).toEqual([Array.from({ length: 12 }, () => 'word').join(' ')])
+    expect(await it().said('user', after)).toEqual(['slowly [[long 3]]'])
   }, TEST_MS)
 
   test('keeps its question while its daemon is killed, and takes one answer', async () => {

@@ -86,7 +86,7 @@ async function worldOn(ground: Ground, agent: AgentUnderTest): Promise<AgentWorl
     said: async (role, after) => (await bodies('message', after)).filter((body) => body.role === role).map(({ text }) => text.trim()),
     applied: async (after) => (await bodies('approval.applied', after)).map(({ behavior, via }) => `${behavior} ${via}`),
     first: (type, after, fits = () => true) => eventually(async () => (await bodies(type, after)).find((body) => fits(body)), `a ${type}`, TURN_MS),
-    send: (text) => product.cli(['send', workspace.id, text]),
+    send: (text) => ground.ask('POST', `/workspaces/${workspace.id}/messages`, { text }),
     asked: (after) => eventually(async () => {
       const ids = (await bodies('approval.asked', after)).map(({ ask }) => ask.approvalId)
       return (await open()).find(({ approvalId }) => ids.includes(approvalId))
@@ -103,7 +103,7 @@ async function worldOn(ground: Ground, agent: AgentUnderTest): Promise<AgentWorl
       }, 'the end of the turn', TURN_MS)
       return answered.size
     },
-    patchOf: async (file) => (await product.cli(['diff', workspace.id])).stdout.split('diff --git').find((part) => part.includes(`b/${file}`)) ?? '',
+    patchOf: async (file) => (await ground.ask<{ patch: string }>('GET', `/workspaces/${workspace.id}/diff`)).patch.split('diff --git').find((part) => part.includes(`b/${file}`)) ?? '',
     toldModel: (text) => model.waitFor((request) => request.offersTools && JSON.stringify(request.body).includes(text), AbortSignal.timeout(TURN_MS)),
     attach: () => attachTo(ground, workspace.id),
     killDaemon: () => killAll(victims().daemons(installation()).map(({ pid }) => pid)),
