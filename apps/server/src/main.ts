@@ -10,6 +10,7 @@ import type { Clock, Daemons, Provider, ReconcileDeps, Store } from '@berth/core
 import { loadMasterKey, openStore } from '@berth/store'
 import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
+import { DOOR_PATH } from '@berth/wire/reach-door'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
 import { BACKUP_WORDS, runBackupWord } from './compose/backup-words.ts'
@@ -32,6 +33,8 @@ import { createLinkHttp } from './git-hosting/link-http.ts'
 import { createRepositories } from './git-hosting/repositories.ts'
 import { createUploads } from './git-hosting/uploads.ts'
 import { createControl } from './http/control.ts'
+import { UNIX_PATH_LIMIT } from './http/listen.ts'
+import { openReachDoor } from './http/reach-door.ts'
 import { createHosts } from './http/hosts.ts'
 import { createFirstPaint } from './http/first-paint.ts'
 import { createPageFiles } from './http/page-files.ts'
@@ -250,6 +253,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const previews = await startPreviews(base, services)
   const reviews = createReviews(services)
   closers.add('the reviews', () => reviews.stop())
+  openDoor(base, services)
   const ending = createEnding(base)
   people.serve(createControl({
     ...services, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
@@ -299,6 +303,14 @@ function startNotifications({ store, clock, config, log, closers }: Foundation, 
   const notifying = startNotifying({ store, clock, log, pageUrl, isCardOnFocusedScreen, allowPrivate: config.notify?.allowPrivate ?? false, contact: config.notify?.contact ?? null })
   closers.add('notifications', () => notifying.stop())
   return notifying
+}
+
+/** For the CLI of this home. It does without where the path is too long for a socket. */
+function openDoor({ home, closers }: Foundation, services: ServiceDeps): void {
+  const path = join(home.dir, ...DOOR_PATH)
+  if (Buffer.byteLength(path) > UNIX_PATH_LIMIT) return
+  const door = openReachDoor(services, path)
+  closers.add('the door', () => door.stop())
 }
 
 /** On the address of the control listener, at a port of its own. */

@@ -125,12 +125,19 @@ for (const provider of ['local', 'docker'] as const) {
       expect(await forwarding.exited).toBe(0)
     }, 30_000)
 
+    test('a connection over WebSocket, as to a server elsewhere, carries as much both ways', async () => {
+      const proxy = /^proxycommand (.*)$/m.exec((await world.run(['ssh', '-F', world.config, '-G', world.host])).stdout)?.[1] ?? ''
+      const far = ['ssh', '-F', world.config, '-S', 'none', '-o', 'ProxyUseFdpass=no', '-o', `ProxyCommand=${proxy.replace('--hand-over', '--stdio')}`, world.host]
+      const much = 'x'.repeat(12 * MB)
+      expect(await world.run([...far, 'cat'], { stdin: much })).toEqual({ code: 0, stdout: much, stderr: '' })
+    }, 30_000)
+
     test('no agent is forwarded, no other key is let in', async () => {
       const agent = await world.run(['ssh-agent', 'sh', '-c', `ssh -F ${world.config} -S none -A ${world.host} 'echo "\${SSH_AUTH_SOCK:-none}"'`])
       expect(agent.stdout).toBe('none\n')
       await world.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', 'foreign'])
       const proxy = /^proxycommand (.*)$/m.exec((await world.run(['ssh', '-F', world.config, '-G', world.host])).stdout)?.[1] ?? ''
-      const options = [`ProxyCommand=${proxy}`, `UserKnownHostsFile=${world.product.home}/ssh/known_hosts`, `HostKeyAlias=${world.workspace.id}`, 'IdentitiesOnly=yes', 'BatchMode=yes'].flatMap((option) => ['-o', option])
+      const options = [`ProxyCommand=${proxy}`, 'ProxyUseFdpass=yes', `UserKnownHostsFile=${world.product.home}/ssh/known_hosts`, `HostKeyAlias=${world.workspace.id}`, 'IdentitiesOnly=yes', 'BatchMode=yes'].flatMap((option) => ['-o', option])
       const foreign = await world.run(['ssh', '-F', 'none', ...options, '-i', 'foreign', `dev@${world.host}`, 'true'])
       expect(foreign).toMatchObject({ code: 255, stdout: '' })
       expect(foreign.stderr).toContain('Permission denied (publickey)')

@@ -72,7 +72,7 @@ export function createReachPipe(socket: PipeSocket, sink: PipeSink): ReachPipe {
   const onEnd = (): void => {
     if (ended.there) return
     ended = { ...ended, there: true }
-    sink.end().catch(() => {}).then(() => {
+    void sink.end().catch(() => {}).then(() => {
       ended = { ...ended, taken: true }
       settle()
     })

@@ -7,6 +7,7 @@ export const ssh = command({
   arguments: '<workspace> [command…]',
   options: {
     start: { type: 'boolean', help: 'start the workspace first when it is stopped' },
+    'hand-over': { type: 'boolean', help: 'give ssh an open connection (ProxyUseFdpass); used likewise' },
     stdio: { type: 'boolean', help: 'carry one connection over standard input and output; what `berth ssh-config` writes uses it' },
   },
   notes: 'What follows the workspace is given to OpenSSH as it is: a command, or after `--` its own options.\n`berth ssh-config` makes `ssh berth-<name>`, scp, rsync, git and editors work the same.',
@@ -15,9 +16,10 @@ export const ssh = command({
   parse({ values, positionals }) {
     const [word, ...rest] = positionals
     if (word === undefined) throw new BerthError('bad_request', 'which workspace?', { hint: 'berth ssh <workspace>; see `berth ssh --help`' })
-    return { word, rest: rest[0] === '--' ? rest.slice(1) : rest, start: values.start ?? false, stdio: values.stdio ?? false }
+    return { word, rest: rest[0] === '--' ? rest.slice(1) : rest, start: values.start ?? false, stdio: values.stdio ?? false, pass: values['hand-over'] ?? false }
   },
-  async run(context, { word, rest, start, stdio }) {
+  async run(context, { word, rest, start, stdio, pass }) {
+    if (pass) return (await import('../ssh/hand-over.ts')).handOver(context, { word })
     if (stdio) return (await import('../ssh/stdio.ts')).bridgeStdio(context, { word, start })
     const { runSsh } = await import('../ssh/run-ssh.ts')
     context.exitWith(await runSsh(context, { word, rest, start }))

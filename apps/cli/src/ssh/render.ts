@@ -28,7 +28,7 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
   ]
   return [
     HEAD,
-    ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`]), '']),
+    ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : [])]), '']),
     `Host ${shown.map(hostOf).join(' ')}`, ...indented(shared), '',
   ].join('\n')
 }
@@ -49,6 +49,9 @@ export function knownHostLines(hosts: Hosts): string {
 const hostOf = ({ name }: Host): string => `berth-${name}`
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
 
+/** The server of this home has a door; only Linux is seen to give ssh what comes out of it. */
+const handsOver = ({ server }: Host): boolean => server === null && process.platform === 'linux'
+
 /** Run by the person's shell, which ssh leads into it by `exec`. */
 function proxyCommand(host: Host, { home }: Rendering): string {
   const settings = [
@@ -56,7 +59,7 @@ function proxyCommand(host: Host, { home }: Rendering): string {
     // A server that only the environment names stays there, with its token.
     ...(host.server === null || host.server === 'elsewhere' ? [] : [`BERTH_CONTEXT=${host.server}`]),
   ]
-  const argv = [...(settings.length === 0 ? [] : ['env', ...settings]), ...selfCli(['ssh', '--stdio', host.id])]
+  const argv = [...(settings.length === 0 ? [] : ['env', ...settings]), ...selfCli(['ssh', handsOver(host) ? '--hand-over' : '--stdio', host.id])]
   return escaped(argv.map(shellWord).join(' '))
 }
 

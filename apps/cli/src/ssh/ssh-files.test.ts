@@ -68,9 +68,11 @@ test('OpenSSH reads the entries, also in a home with a per cent sign, a quote an
   expect(asked('berth-demo')).toMatch(/^forwardagent no$/m)
   expect(asked('berth-demo')).toMatch(/^stricthostkeychecking (true|yes)$/m)
   expect(asked('berth-other')).toContain('BERTH_CONTEXT=team')
+  // Only the server of this home has a door.
+  expect(asked('berth-other')).toContain(' ssh --stdio ws_dddd\n')
   // What OpenSSH runs is what we meant: its shell puts the words together again.
   const proxy = /^proxycommand (.*)$/m.exec(asked('berth-demo'))?.[1]?.replaceAll('%%', '%') ?? ''
-  expect(Bun.spawnSync(['sh', '-c', `printf '%s\\n' ${proxy}`]).stdout.toString().split('\n')).toEqual(expect.arrayContaining([`BERTH_HOME=${home}`, 'ssh', '--stdio', 'ws_aaaabbbbcccc']))
+  expect(Bun.spawnSync(['sh', '-c', `printf '%s\\n' ${proxy}`]).stdout.toString().split('\n')).toEqual(expect.arrayContaining([`BERTH_HOME=${home}`, 'ssh', '--hand-over', 'ws_aaaabbbbcccc']))
 })
 
 test('nothing that a machine or a server says becomes a line of its own', () => {

@@ -27,7 +27,7 @@ export async function bridgeStdio(context: Context, { word, start }: { word: str
   const sink = {
     async write(bytes: Uint8Array) {
       spoken = true
-      output.write(bytes)
+      void output.write(bytes)
       await output.flush()
     },
     end: async () => { await output.end() },
