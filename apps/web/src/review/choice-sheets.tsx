@@ -6,6 +6,7 @@ import { Icon } from '../ui/icon.tsx'
 import { plural } from '../ui/words.ts'
 import { Sheet } from '../rooms/sheet.tsx'
 import { PathName } from '../rooms/shown.tsx'
+import { Omitted } from './file-facts.tsx'
 import { FONT_PX } from './gestures.ts'
 import { MARKS } from './hunk-card.tsx'
 import { look, ownPx } from './look.ts'
@@ -87,7 +88,7 @@ export function ReviewSheet({ review, file, off, roomForTwo, onChoose, onClose }
 
 export function FilesSheet({ review, path, onChoose, onClose }: { review: Review; path: string | null; onChoose: (index: number) => void; onClose: () => void }) {
   return (
-    <Sheet title={plural(review.files.length, 'file')} onClose={onClose}>
+    <Sheet title={plural(review.files.length + review.omitted, 'file')} onClose={onClose}>
       <div class="choices">
         {review.files.map((file, index) => {
           const units = unitsOfFile(file)
@@ -101,7 +102,7 @@ export function FilesSheet({ review, path, onChoose, onClose }: { review: Review
           )
         })}
       </div>
-      {review.omitted > 0 && <p class="meta about">{plural(review.omitted, 'more file')} changed than fit here. Commit or accept some of these to see the rest.</p>}
+      <Omitted of={review} />
     </Sheet>
   )
 }

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { Review } from '@berth/wire/review'
 import { Icon } from '../ui/icon.tsx'
 import { plural } from '../ui/words.ts'
+import { Omitted } from './file-facts.tsx'
 import { unsentOf, unsentWords } from './place.ts'
 import { openUnits, type ReviewRoom } from './review-state.ts'
 
@@ -12,16 +13,18 @@ export function EndCard({ room, review, off, onCommit, onOpen }: { room: ReviewR
   const field = useId()
   const unsent = unsentWords(unsentOf(review))
   const open = openUnits(review).length
+  const all = open === 0 && review.omitted === 0
   const send = async () => {
     if (await room.send(note.value)) note.value = ''
   }
   return (
     <section class="end-card" aria-label="The end of the review">
       <header>
-        <Icon name={open > 0 ? 'st-ready' : 'i-check'} class={open > 0 ? 's-ready' : 'plus'} />
-        <h3>{open > 0 ? `${plural(open, 'change')} still open` : 'Everything is decided'}</h3>
+        <Icon name={all ? 'i-check' : 'st-ready'} class={all ? 'plus' : 's-ready'} />
+        <h3>{open > 0 ? `${plural(open, 'change')} still open` : all ? 'Everything is decided' : 'What fits here is decided'}</h3>
         {open > 0 && <button type="button" class="btn quiet" onClick={onOpen}>Show the next</button>}
       </header>
+      <Omitted of={review} />
       {unsent !== '' && (
         <form onSubmit={(event) => { event.preventDefault(); void send() }}>
           <label class="field" for={field}>

@@ -1,6 +1,7 @@
-import type { ReviewFile } from '@berth/wire/review'
+import type { Review, ReviewFile } from '@berth/wire/review'
 import { PathName } from '../rooms/shown.tsx'
 import { inert } from '../ui/inert.ts'
+import { plural } from '../ui/words.ts'
 import { sizeWords } from '../rooms/words.ts'
 
 /** What a diff does not show by itself, in words: where it came from, what kind of thing it is, how it is stored. */
@@ -33,6 +34,11 @@ export function FileFacts({ file }: { file: ReviewFile }) {
       {facts.map((fact) => <span key={fact}>{inert(fact)}</span>)}
     </p>
   )
+}
+
+/** Nobody may take what is shown for all there is. */
+export function Omitted({ of: { omitted } }: { of: Pick<Review, 'omitted'> }) {
+  return omitted === 0 ? null : <p class="meta about">{plural(omitted, 'more file')} changed than fit here. Commit or accept some of these to see the rest.</p>
 }
 
 /** Why there is no line to look at. */

@@ -19,8 +19,8 @@ export function Progress({ room, review, off, act, onMenu, onCheckpoints }: { ro
   return (
     <header class="progress">
       <div class="progress-line">
-        <h2>{review.files.length === 0 ? 'No changes' : <>{plural(review.files.length, 'file')} <Delta {...totalsOf(review.files)} /></>}</h2>
-        <p>{review.files.length === 0 ? '' : total === 0 ? 'nothing to decide' : <><b>{decided} of {total}</b> decided</>}</p>
+        <h2>{review.files.length === 0 ? 'No changes' : <>{plural(review.files.length + review.omitted, 'file')} <Delta {...totalsOf(review.files)} /></>}</h2>
+        <p>{review.files.length === 0 ? '' : total === 0 ? 'nothing to decide' : <><b>{decided} of {review.omitted > 0 && 'the first '}{total}</b> decided</>}</p>
         <button type="button" class="icon" aria-label="Take the last decision back" disabled={off || !room.canUndo.value} onClick={room.undo}><Icon name="i-undo" /></button>
         <button type="button" class="icon widen" aria-label="Wide: the conversation makes room (w)" aria-pressed={look.value.full} onClick={act.widen}><svg class="i" viewBox="0 0 20 20" aria-hidden="true"><path d="M3.5 4.5h13v11h-13zM10 4.5v11" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round" /></svg></button>
         <button type="button" class="icon only-wide" aria-label="Checkpoints" onClick={onCheckpoints}><Icon name="i-history" /></button>
