@@ -14,6 +14,7 @@ import { prepareAgentUser } from './services/agent-user.ts'
 import { createSafeGit } from './services/git/safe-git.ts'
 import { bringSource, SOURCE_REF } from './services/git/source.ts'
 import type { SourceDeps } from './services/git/source.ts'
+import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
 import type { Services } from './services/processes/services.ts'
 
@@ -96,7 +97,8 @@ export function createConverger(deps: ConvergeDeps): Converger {
     if (home !== homeWritten) {
       const done = await step('setup', async () => {
         await writeHomeFiles({ asAgent: deps.asAgent, homeDir: context.boot.homeDir }, assignment.homeFiles, context.signal)
-        return assignment.homeFiles.length === 0 ? null : assignment.homeFiles.map((file) => file.path).join(', ')
+        const ran = await runHooks({ context, asAgent: deps.asAgent })
+        return [...assignment.homeFiles.map((file) => file.path), ...(ran === null ? [] : [ran])].join(', ') || null
       })
       if (done) homeWritten = home
     }

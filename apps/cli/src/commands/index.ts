@@ -29,6 +29,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   rewind: async () => (await import('./rewind.ts')).rewind,
   stop: async () => (await import('./stop.ts')).stop,
   down: async () => (await import('./stop.ts')).stop,
+  rebuild: async () => (await import('./rebuild.ts')).rebuild,
   delete: async () => (await import('./delete.ts')).deleteCommand,
   rm: async () => (await import('./delete.ts')).deleteCommand,
   'keep-alive': async () => (await import('./keep-alive.ts')).keepAlive,
@@ -44,7 +45,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
 
 /** The order of the help. */
 export const groups: readonly (readonly [string, readonly string[]])[] = [
-  ['Workspaces', ['up', 'list', 'start', 'stop', 'delete', 'keep-alive']],
+  ['Workspaces', ['up', 'list', 'start', 'stop', 'rebuild', 'delete', 'keep-alive']],
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'pull', 'checkpoints', 'rewind']],

@@ -17,7 +17,7 @@ import { parseDuration } from '../words.ts'
 
 const options = {
   provider: { type: 'string', value: 'name', help: 'where the machine runs: docker, local (see `berth provider list`)' },
-  image: { type: 'string', value: 'image', help: "the machine's image" },
+  image: { type: 'string', value: 'image', help: "the machine's image, instead of the project's devcontainer or what its language suggests" },
   agent: { type: 'string', value: 'kind', help: 'claude (default), claude-headless, codex, opencode, gemini, qwen, acp or plain' },
   command: { type: 'string', value: 'command', help: 'plain and acp: what to run; the others: further arguments' },
   prompt: { type: 'string', short: 'p', value: 'text', help: 'the first thing to say to the agent' },
@@ -31,6 +31,7 @@ const options = {
   cpus: { type: 'string', value: 'n', help: 'limit of processor cores' },
   'auto-stop': { type: 'string', value: 'duration', help: 'stop after so much idle time, or off (default 30m)' },
   env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours' },
+  secret: { type: 'string', multiple: true, value: 'NAME[=file]', help: 'a variable that is secret: its value is in a file, or in your environment, never in the command line' },
   'copy-credentials': { type: 'boolean', help: "copy the agent's login of this machine into the workspace" },
   approvals: { type: 'string', value: 'mode', help: 'ask (default), auto or skip' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
@@ -68,7 +69,7 @@ export const up = command({
   },
   async run(context, input) {
     const source = await readSource(input.argument, context.cwd, context.signal)
-    const login = await admit({ env: input.values.env ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context)
+    const login = await admit({ env: input.values.env ?? [], secret: input.values.secret ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context)
     const connection = await context.connect()
     const existing = await existingWorkspace(context, connection, source)
     if (existing) return wake(context, connection, { id: existing, ide: input.values.ide, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })

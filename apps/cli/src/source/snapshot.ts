@@ -19,6 +19,8 @@ export interface Snapshot {
   /** Untracked files that stayed at home because of their names. */
   readonly kept: readonly string[]
   readonly notices: readonly string[]
+  /** Names at its root, and of its devcontainer files. */
+  readonly outline: readonly string[]
   /** With these, git in the repository sees the new commits. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -47,7 +49,7 @@ export async function takeSnapshot(work: Work): Promise<Snapshot> {
   const head = found.code === 0 ? found.stdout.trim() : await commit(options, { tree: await emptyTree(options), parents: [], message: 'start' })
   const branch = (await tryGit(['symbolic-ref', '--quiet', '--short', 'HEAD'], options)).stdout.trim() || null
   const shallow = (await read(['rev-parse', '--is-shallow-repository'])) === 'true'
-  if (work.bare) return { head, wip: null, branch, shallow, kept: [], notices, env }
+  if (work.bare) return { head, wip: null, branch, shallow, kept: [], notices, outline: await readOutline(head, options), env }
 
   const trees = await writeTrees(work, options, await read(['rev-parse', '--git-path', 'index']))
   if (trees.nested.length > 0) notices.push(`left at home, repositories of their own: ${trees.nested.map((path) => cleanLine(path, 100)).join(', ')}`)
@@ -55,7 +57,16 @@ export async function takeSnapshot(work: Work): Promise<Snapshot> {
   const headTree = (await git(['rev-parse', `${head}^{tree}`], options)).trim()
   const clean = trees.index === headTree && trees.worktree === headTree
   const wip = clean ? null : await commit(options, { tree: trees.worktree, parents: [head, await commit(options, { tree: trees.index, parents: [head], message: 'index' })], message: 'work in progress' })
-  return { head, wip, branch, shallow, kept: trees.kept, notices, env }
+  return { head, wip, branch, shallow, kept: trees.kept, notices, outline: await readOutline(trees.worktree, options), env }
+}
+
+const OUTLINE_LIMIT = 2000
+const PATH_LIMIT = 300
+/** What tells the server about the project's environment before the code is there. */
+async function readOutline(tree: string, options: GitOptions): Promise<string[]> {
+  const [root, devcontainer] = await Promise.all([git(['ls-tree', '-z', '--name-only', tree], options), git(['ls-tree', '-r', '-z', '--name-only', tree, '--', '.devcontainer'], options)])
+  const names = [...devcontainer.split('\0').filter((path) => path.endsWith('/devcontainer.json')), ...root.split('\0')]
+  return names.filter((path) => path !== '' && path.length <= PATH_LIMIT).slice(0, OUTLINE_LIMIT)
 }
 
 async function sideEnv(work: Work, objects: string): Promise<Record<string, string>> {

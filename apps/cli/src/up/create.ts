@@ -24,14 +24,14 @@ export interface Creation {
 }
 interface Run { readonly context: Context; readonly connection: Connection; readonly timeline: Timeline }
 /** What is left to do when the workspace exists: null when the server gets the code by itself. */
-interface Prepared { readonly source: CodeSource; readonly name?: string; readonly send: ((workspace: Workspace) => Promise<string>) | null }
+interface Prepared { readonly source: CodeSource; readonly name?: string; readonly outline?: readonly string[]; readonly send: ((workspace: Workspace) => Promise<string>) | null }
 
 export async function createFrom(run: Run, creation: Creation): Promise<Workspace> {
   const scratch = await realpath(await mkdtemp(join(tmpdir(), 'berth-up-')))
   try {
     // Whatever can be wrong with the code is found before anything is made.
-    const { source, name, send } = await prepare(run, creation, scratch)
-    const workspace = await create(run, { ...creation.request, source, ...(creation.request.name ?? name ? { name: creation.request.name ?? name } : {}) }, creation)
+    const { source, name, outline, send } = await prepare(run, creation, scratch)
+    const workspace = await create(run, { ...creation.request, source, ...(outline === undefined ? {} : { outline: [...outline] }), ...(creation.request.name ?? name ? { name: creation.request.name ?? name } : {}) }, creation)
     if (!send) return workspace
     return await deliver(run, workspace, send)
   } finally {
@@ -113,7 +113,7 @@ async function prepareRepository({ context, connection, timeline }: Run, creatio
   for (const notice of snapshot.notices) timeline.notice(notice)
   sayKept(timeline, snapshot.kept)
   return {
-    source: { kind: 'hosted', label: top },
+    source: { kind: 'hosted', label: top }, outline: snapshot.outline,
     ...(creation.request.name === undefined ? {} : { name: creation.request.name }),
     send: async ({ id }) => {
       const notices = await pushSnapshot(top, snapshot, { target: { ...connection.endpoint, id }, signal, onProgress: (line) => timeline.progress(percent(line)) })
@@ -135,6 +135,7 @@ async function prepareDirectory({ context, connection, timeline }: Run, creation
   if (listing.files.length === 0) return { source: { kind: 'empty' }, name: nameFromPath(path), send: null }
   return {
     source: { kind: 'archive', label: path },
+    outline: listing.files.filter((file) => !file.includes('/') || /^\.devcontainer\/(?:[^/]+\/)?devcontainer\.json$/.test(file)).slice(0, 2000),
     send: async ({ id }) => `${bytes(await sendArchive(listing, { endpoint: connection.endpoint, id, signal, onSent: (sent) => timeline.progress(bytes(sent)) }))} compressed`,
   }
 }

@@ -119,10 +119,9 @@ function dockerfileOf(config: Json, { dockerfile, given }: { dockerfile: unknown
   const context = typeof wanted === 'string' ? inside(own, wanted) : null
   if (file === null) notes.unsafe(isObject(config['build']) ? 'build.dockerfile' : 'dockerFile', 'it is not a path in the project')
   if (context === null) notes.unsafe(contextKey, 'it is not a path in the project')
-  if (file !== null && given['dockerfile'] !== undefined) notes.use('build.dockerfile')
-  if (context !== null && given['context'] !== undefined) notes.use('build.context')
   const clean = buildOf(given, notes)
   if (file === null || context === null) return false
+  for (const key of ['dockerfile', 'context']) if (given[key] !== undefined) notes.use(`build.${key}`)
   build['build'] = { ...clean, dockerfile, context: wanted }
   for (const path of [dirOf(file), context]) reads.add(path)
   return true
