@@ -125,41 +125,57 @@ function createIncoming(socket: Pick<ClientSocket, 'pause' | 'resume'>) {
   }
 }
 
+/** Not yet taken by the visitor: enough that the way from the machine does not stand still meanwhile. */
+const WRITE_BEHIND_BYTES = 512 * 1024
+
 function createOutgoing(socket: Pick<ClientSocket, 'write' | 'end'>) {
-  let unsent: Buffer | null = null
-  let drained = Promise.withResolvers<void>()
+  let unsent: Uint8Array[] = []
+  let unsentBytes = 0
+  let room = Promise.withResolvers<void>()
+  let awaited = false
   let finishing = false
+  const calm = (): void => {
+    if (!awaited) return
+    awaited = false
+    room.resolve()
+  }
   return {
     write(bytes: Uint8Array): Promise<void> | undefined {
-      if (bytes.length === 0) return undefined
-      if (unsent !== null) {
-        unsent = Buffer.concat([unsent, bytes])
-        return drained.promise
+      let rest = bytes
+      if (unsent.length === 0) {
+        const taken = Math.max(0, socket.write(bytes))
+        if (taken >= bytes.length) return undefined
+        rest = bytes.subarray(taken)
       }
-      const taken = Math.max(0, socket.write(bytes))
-      if (taken >= bytes.length) return undefined
-      unsent = Buffer.from(bytes.subarray(taken))
-      drained = Promise.withResolvers()
-      return drained.promise
+      unsent.push(rest)
+      unsentBytes += rest.length
+      if (unsentBytes < WRITE_BEHIND_BYTES) return undefined
+      if (!awaited) room = Promise.withResolvers()
+      awaited = true
+      return room.promise
     },
     drain() {
-      if (unsent === null) return
-      const taken = Math.max(0, socket.write(unsent))
-      if (taken < unsent.length) {
-        unsent = unsent.subarray(taken)
-        return
+      let at = 0
+      for (; at < unsent.length; at++) {
+        const piece = unsent[at] ?? new Uint8Array(0)
+        const taken = Math.max(0, socket.write(piece))
+        unsentBytes -= taken
+        if (taken >= piece.length) continue
+        unsent[at] = piece.subarray(taken)
+        break
       }
-      unsent = null
-      drained.resolve()
-      if (finishing) socket.end()
+      unsent = unsent.slice(at)
+      if (unsentBytes < WRITE_BEHIND_BYTES / 2) calm()
+      if (finishing && unsent.length === 0) socket.end()
     },
     end() {
-      if (unsent === null) socket.end()
+      if (unsent.length === 0) socket.end()
       else finishing = true
     },
     close() {
-      unsent = null
-      drained.resolve()
+      unsent = []
+      unsentBytes = 0
+      calm()
     },
   }
 }
