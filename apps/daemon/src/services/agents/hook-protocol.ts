@@ -35,7 +35,7 @@ export const HookPayload = z.looseObject({
 export type HookPayload = z.infer<typeof HookPayload>
 
 /** Splits a byte stream into lines; a line above the limit is an error. */
-export function lineReader(onLine: (line: string) => void, onTooLong: () => void): (chunk: Buffer) => void {
+export function lineReader(onLine: (line: string) => void, onTooLong: () => void, limitBytes = HOOK_LINE_LIMIT): (chunk: Buffer) => void {
   let pending: Buffer[] = []
   let size = 0
   return (chunk) => {
@@ -49,6 +49,6 @@ export function lineReader(onLine: (line: string) => void, onTooLong: () => void
     if (rest.length === 0) return
     pending.push(rest)
     size += rest.length
-    if (size > HOOK_LINE_LIMIT) onTooLong()
+    if (size > limitBytes) onTooLong()
   }
 }

@@ -132,6 +132,17 @@ describe('an agent that speaks ACP', () => {
     expect(it.events.flatMap((body) => (body.type === 'approval.applied' ? [body.via] : []))).toEqual(['rule'])
   })
 
+  it('is told of and begun again when it says more at once than anybody keeps, and much else goes through', async () => {
+    const it = await open()
+    await it.waitState('idle')
+    void it.prompt('flood 3').result
+    await it.waitFor('message', ({ role, text }) => role === 'agent' && text.includes('characters left out'))
+    const from = it.events.length
+    void it.prompt('flood 9').result
+    await it.waitFor('session.state', ({ state, detail }) => state === 'starting' && detail?.includes('a line was longer') === true, from)
+    await it.waitState('idle', from)
+  })
+
   it('says that nobody is signed in, and tries again with the next message', async () => {
     const it = await open({ env: {} })
     const state = await it.waitFor('session.state', (body) => body.state === 'error')

@@ -38,6 +38,6 @@ export const createHeadlessDriver: CreateDriver = (deps) => {
       const program = agent.executable === null ? programArgv(boot.toolboxDir, 'claude') : [agent.executable]
       return { argv: [...program, ...SPEAKS, resumed ? '--resume' : '--session-id', conversation.uuid, ...MODES[agent.approvalMode], ...extra], env }
     },
-    speak: (voice) => createHeadlessProtocol(voice, { sessionId: agent.sessionId, workDir: boot.workDir, version: agent.version ?? PINNED_VERSION, resumed: () => ear.recall(RESUMED) !== null }),
+    speak: (voice) => createHeadlessProtocol(voice, { sessionId: agent.sessionId, workDir: boot.workDir, version: agent.version ?? PINNED_VERSION, resumed: () => ear.recall(RESUMED) !== null, moved: (uuid) => { conversation.moved(uuid) } }),
   }, ear))
 }

@@ -10,7 +10,7 @@ export type StreamEvent = z.infer<typeof StreamEvent>
 export const Line = z.looseObject({
   type: z.string(), subtype: z.string().optional(), uuid: z.string().optional(), parent_tool_use_id: z.string().nullable().optional(), isReplay: z.boolean().optional(),
   event: z.unknown().optional(), message: z.unknown().optional(), tool_use_result: z.unknown().optional(),
-  claude_code_version: z.string().optional(), is_error: z.boolean().optional(), result: z.string().optional(),
+  session_id: z.string().optional(), is_error: z.boolean().optional(), result: z.string().optional(),
   request_id: z.string().optional(), request: z.unknown().optional(), response: z.unknown().optional(), error: z.string().optional(),
 })
 export type Line = z.infer<typeof Line>

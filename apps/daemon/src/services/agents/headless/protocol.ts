@@ -5,7 +5,7 @@ import type { Protocol, ProtocolDeps } from '../relay/voice.ts'
 import { createMessages } from './messages-written.ts'
 import { Answered, Asked, Line, Told } from './messages.ts'
 
-export interface HeadlessOptions { readonly sessionId: SessionId; readonly workDir: string; readonly resumed: () => boolean; readonly version: string }
+export interface HeadlessOptions { readonly sessionId: SessionId; readonly workDir: string; readonly resumed: () => boolean; readonly version: string; /** It is in another conversation now: `/clear` began one. */ readonly moved: (uuid: string) => void }
 const PROMPT = 'prompt.'
 
 export function createHeadlessProtocol({ ear, tell }: ProtocolDeps, options: HeadlessOptions): Protocol {
@@ -66,6 +66,7 @@ export function createHeadlessProtocol({ ear, tell }: ProtocolDeps, options: Hea
   const facts = (line: Line): void => { for (const found of factsOf(asTranscript(line, isOwn(line)), options.sessionId)) fact(found) }
   const kinds: Readonly<Record<string, (line: Line) => void>> = {
     control_response: initialized,
+    system: (line) => { if (line.subtype === 'init' && line.session_id !== undefined) options.moved(line.session_id) },
     control_request: (line) => { asks(line.request_id ?? '', line.request) },
     control_cancel_request: ({ request_id: id = '' }) => { if (asked.delete(id)) ear.withdrawn(id) },
     stream_event: (line) => { if (isOwn(line)) messages.event(line.event) },

@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { lineReader } from '../hook-protocol.ts'
-import { FromRelay, type ToRelay } from './protocol.ts'
+import { FromRelay, RELAY_LINE_LIMIT, type ToRelay } from './protocol.ts'
 
 /** One relay, and a newer one while the older is not gone yet. */
 const CONNECTION_LIMIT = 8
@@ -40,7 +40,7 @@ export async function openRelayDoor(options: { path: string; owner: { uid: numbe
       current?.destroy()
       current = socket
       options.events.here(message.from, message.to)
-    }, () => { socket.destroy() }))
+    }, () => { socket.destroy() }, RELAY_LINE_LIMIT))
   })
   server.maxConnections = CONNECTION_LIMIT
   rmSync(options.path, { force: true })

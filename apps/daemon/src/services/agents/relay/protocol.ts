@@ -7,7 +7,10 @@
  */
 import { z } from 'zod'
 
-export const RELAY_LINE_LIMIT = 16 * 1024 * 1024
+/** Of one line of the agent; one that says more at once is ended. */
+export const AGENT_LINE_LIMIT = 8 * 1024 * 1024
+/** The same line on its way, with every character escaped. */
+export const RELAY_LINE_LIMIT = 6 * AGENT_LINE_LIMIT + 1024
 /** What is kept for a daemon that is away; the oldest goes first, and the daemon sees the hole by the numbers. */
 export const KEPT_LIMIT_BYTES = 64 * 1024 * 1024
 export const STDERR_KEPT = 4096

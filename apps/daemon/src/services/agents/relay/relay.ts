@@ -6,7 +6,7 @@ import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { lineReader } from '../hook-protocol.ts'
-import { KEPT_LIMIT_BYTES, STDERR_KEPT, ToRelay, type FromRelay } from './protocol.ts'
+import { AGENT_LINE_LIMIT, KEPT_LIMIT_BYTES, RELAY_LINE_LIMIT, STDERR_KEPT, ToRelay, type FromRelay } from './protocol.ts'
 
 const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
@@ -100,7 +100,10 @@ function startAgent(command: readonly string[], onLine: (line: string) => void):
   const read = async (stream: ReadableStream<Uint8Array>, take: (chunk: Buffer) => void): Promise<void> => {
     for await (const chunk of stream) take(Buffer.from(chunk))
   }
-  const lines = lineReader((line) => { if (line.trim() !== '') onLine(line) }, () => { child.kill('SIGKILL') })
+  const lines = lineReader((line) => { if (line.trim() !== '') onLine(line) }, () => {
+    stderr += `\na line was longer than ${AGENT_LINE_LIMIT} bytes`
+    child.kill('SIGKILL')
+  }, AGENT_LINE_LIMIT)
   const words = Promise.all([read(child.stdout, lines), read(child.stderr, (chunk) => { stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_KEPT) })])
   return {
     tell(text) {
@@ -152,7 +155,7 @@ function keepConnected(link: LinkState, handlers: LinkHandlers): void {
         case 'read-the-end': handlers.ended(handlers.end()?.code ?? null); return
         default:
       }
-    }, () => { socket.destroy() }))
+    }, () => { socket.destroy() }, RELAY_LINE_LIMIT))
   }
   connect()
 }

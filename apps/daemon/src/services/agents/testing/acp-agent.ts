@@ -1,5 +1,5 @@
 /**
- * The smallest agent that speaks ACP, for tests: `say WORD`, `ask FILE` (asks, then makes the file), `wait` (until it is
+ * The smallest agent that speaks ACP, for tests: `say WORD`, `flood N`, `ask FILE` (asks, then makes the file), `wait` (until it is
  * cancelled), `die`, `odd` (asks its client for what no client has). Without LOGIN in its environment nobody is signed in.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -22,6 +22,8 @@ const write = (out: string): void => { update({ sessionUpdate: 'agent_message_ch
 /** Each says how the turn ended, if not as turns do. */
 const VERBS: Readonly<Record<string, (word: string) => Promise<string | void> | void>> = {
   say: (word) => { for (const letter of word) write(letter) },
+  // So many million characters that take two bytes each on the way.
+  flood: (word) => { write('"'.repeat(Number(word) * 500_000)) },
   remember: () => { write(readFileSync(memory, 'utf8').split('\n').filter(Boolean).join(', ')) },
   die: () => process.exit(3),
   wait: () => new Promise((resolve) => { cancel = () => { resolve('cancelled') } }),
