@@ -23,7 +23,7 @@ const isObject = (value: unknown): value is Json => typeof value === 'object' &&
 const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [])
 
 /** Passed to the build as they are: they end in the image's metadata, and the machine is made from that. */
-const METADATA = ['features', 'overrideFeatureInstallOrder', 'onCreateCommand', 'updateContentCommand', 'postCreateCommand', 'postStartCommand', 'postAttachCommand', 'remoteUser', 'containerUser', 'containerEnv', 'remoteEnv', 'mounts', 'forwardPorts', 'portsAttributes', 'otherPortsAttributes'] as const
+const METADATA = ['features', 'overrideFeatureInstallOrder', 'onCreateCommand', 'updateContentCommand', 'postCreateCommand', 'postStartCommand', 'postAttachCommand', 'remoteUser', 'containerUser', 'containerEnv', 'remoteEnv', 'mounts', 'forwardPorts', 'portsAttributes'] as const
 const QUIET = ['$schema', 'name', 'init', 'image', 'build', 'dockerFile', 'context', 'updateRemoteUserUID', 'waitFor', 'overrideCommand'] as const
 const SAFE_CAPABILITIES = ['SYS_PTRACE']
 const IMAGE = /^[a-zA-Z0-9][\w./:@-]{0,254}$/
@@ -34,6 +34,7 @@ const LEFT_ALONE: Readonly<Record<string, string>> = {
   hostRequirements: 'give the machine its size with --size, --memory or --cpus',
   workspaceMount: 'the code is in a volume of the machine, at /workspace',
   shutdownAction: 'the machine stops when it is idle (--auto-stop)',
+  otherPortsAttributes: 'every port that listens has a private preview',
   userEnvProbe: 'a terminal is a login shell; commands get remoteEnv',
   secrets: 'give them with --secret NAME=file or --env NAME',
   dockerComposeFile: 'compose services are not started: say an image or a Dockerfile',
@@ -55,12 +56,15 @@ export function readConfiguration(config: Json, place: { path: string }): Config
   for (const key of METADATA) if (config[key] !== undefined) build[key] = config[key]
   if (config['features'] !== undefined) build['features'] = featuresOf(config['features'], own, notes)
   if (config['mounts'] !== undefined) build['mounts'] = mountsOf(config['mounts'], notes)
+  for (const [port, given] of Object.entries(isObject(config['portsAttributes']) ? config['portsAttributes'] : {})) {
+    for (const name of isObject(given) ? Object.keys(given) : []) if (name !== 'label') notes.ignore(`portsAttributes.${port}.${name}`, 'of a port its label is used')
+  }
   const hasImage = imageOf(config, { own, build, reads, notes })
   const shape = shapeOf(config, notes)
   return {
     build: hasImage ? { ...build, workspaceFolder: '/workspace', workspaceMount: '' } : null,
     reads: reads.has('') ? [''] : [...reads],
-    used: notes.used, ignored: notes.ignored, shape,
+    used: notes.used.filter((key) => !notes.ignored.some((one) => one.key === key)), ignored: notes.ignored, shape,
   }
 }
 
