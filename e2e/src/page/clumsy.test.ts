@@ -192,6 +192,20 @@ test('paused-words, review-narrow: what a person put to sleep says that no word 
   await world.turnOver(demo.id)
 }, FLOW_MS)
 
+test('tiles-names: a tile shows its state beside the longest name', async () => {
+  const page = await world.open(DESK)
+  const longest = 'n'.repeat(39)
+  await page.routeWebSocket(/socket/, (socket) => {
+    socket.connectToServer().onMessage((data) => socket.send(String(data).replaceAll('"name":"clumsy"', `"name":"${longest}"`)))
+  })
+  await page.goto(new URL('/grid', demo.webUrl).href)
+  const tile = page.locator('.tile').filter({ hasText: longest })
+  await tile.waitFor()
+  const [outer, state] = await Promise.all([tile.boundingBox(), tile.locator('.state').boundingBox()])
+  expect((state?.x ?? 9999) + (state?.width ?? 0)).toBeLessThanOrEqual((outer?.x ?? 0) + (outer?.width ?? 0))
+  await page.context().close()
+}, FLOW_MS)
+
 test('session-private: a browser that keeps nothing shows and says everything', async () => {
   const page = await world.open(PHONE)
   await page.addInitScript(() => {
