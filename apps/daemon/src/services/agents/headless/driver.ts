@@ -1,4 +1,4 @@
-/** Claude Code for tasks nobody watches at a terminal: no screen, half the memory, everything else the same. */
+/** Claude Code for tasks nobody watches at a terminal: without its screen, everything else the same. */
 import { BerthError, type ApprovalMode } from '@berth/wire'
 import { programArgv } from '@berth/wire/agents'
 import type { CreateDriver } from '../../../contracts.ts'
