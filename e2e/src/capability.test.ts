@@ -5,7 +5,7 @@
  *   1 up · 2 the daemon dials out · 3 the prompt reaches the model with zero viewers · 4 an approval is asked
  *   5 answered by a second client · 6 a file is changed · 7 a hunk is reviewed · 8 (pushed through the gateway)
  *   9 the work comes back by pull · 10 the dev command answers at its preview · 11 idle stops it · 12 start resumes the same conversation
- *   13 a second agent, of another maker · 14 delete leaves nothing · 15 server stop leaves no process · 15 a person's own ssh works beside the agent
+ *   13 a second agent, of another maker · 14 delete leaves nothing · 15 server stop leaves no process · 16 a person's own ssh works beside the agent
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
@@ -117,7 +117,7 @@ for (const provider of ['local', 'docker'] as const) {
       socket.close()
     }, 60_000)
 
-    test('15: OpenSSH works in the tree beside the agent, with a terminal, and leaves the agent alone', async () => {
+    test('16: OpenSSH works in the tree beside the agent, with a terminal, and leaves the agent alone', async () => {
       const seen = await product.cli(['ssh', workspace.id, 'cd /workspace && cat hello.txt && git status --porcelain hello.txt && echo "$HOME"; exit 4'], { exit: 4 })
       expect(seen.stdout).toBe('alpha\ngamma\n?? hello.txt\n/home/dev\n')
       expect((await product.cli(['ssh', workspace.id, '--', '-tt', 'test -t 0 && pgrep -f [c]laude >/dev/null && echo beside it'])).stdout.trim()).toBe('beside it')
