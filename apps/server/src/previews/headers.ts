@@ -24,10 +24,10 @@ export function isWebSocket({ method, headers }: RequestHead): boolean {
 
 /** As the dev server gets it, without the framing of the body. */
 export function toServer(head: RequestHead, place: Place, client: { address: string; upgrade: boolean }): [string, string][] {
-  const dropped = new Set(wordsOf(head.headers, 'connection'))
+  const dropped = wordsOf(head.headers, 'connection')
   const kept: [string, string][] = [['host', hostFor(head, place)]]
   for (const [name, value] of head.headers) {
-    if (name === 'host' || name === 'content-length' || OF_ONE_CONNECTION.has(name) || dropped.has(name) || FORWARDED.has(name)) continue
+    if (name === 'host' || name === 'content-length' || OF_ONE_CONNECTION.has(name) || FORWARDED.has(name) || dropped.includes(name)) continue
     const seen = name === 'cookie' ? withoutOurs(value) : fromPlace(name, value, place)
     if (seen !== '' || value === '') kept.push([name, seen])
   }
@@ -66,10 +66,10 @@ export function cookiesNamed(headers: Headers, names: readonly string[]): string
 
 /** As the browser gets it, without the framing of the body. */
 export function toBrowser(head: ResponseHead, place: Place): [string, string][] {
-  const dropped = new Set(wordsOf(head.headers, 'connection'))
+  const dropped = wordsOf(head.headers, 'connection')
   const kept: [string, string][] = []
   for (const [name, value] of head.headers) {
-    if (name === 'content-length' || OF_ONE_CONNECTION.has(name) || dropped.has(name)) continue
+    if (name === 'content-length' || OF_ONE_CONNECTION.has(name) || dropped.includes(name)) continue
     if (name === 'set-cookie') {
       const cookie = hostOnly(value)
       if (cookie !== null) kept.push([name, cookie])

@@ -44,6 +44,18 @@ export function createPreviewHosts(options: { port: number; base: string | null;
   }
 }
 
+/** One connection says the same host again and again. */
+export function rememberNames(hosts: PreviewHosts): (connection: object, host: string) => PreviewName | null {
+  const last = new WeakMap<object, { readonly host: string; readonly name: PreviewName | null }>()
+  return (connection, host) => {
+    const known = last.get(connection)
+    if (known?.host === host) return known.name
+    const name = hosts.named(host)
+    last.set(connection, { host, name })
+    return name
+  }
+}
+
 /** `host`, `host:port` or an address; without a port the one where TLS or we answer. */
 function baseOf(text: string, { port, publicUrl }: { port: number; publicUrl: string | null }): URL {
   const written = URL.parse(/^https?:\/\//.test(text) ? text : `${publicUrl?.startsWith('https:') === true ? 'https' : 'http'}://${text}`)

@@ -14,6 +14,7 @@ import { controlSide, ENTER_PATH, OWN_PATHS, previewSide, START_PATH, toControl 
 import { exchange, NOT_LISTENING } from './exchange.ts'
 import { encodeHead, framingOfRequest, parseRequestHead, staysOpen, valueOf } from './http1.ts'
 import type { RequestHead } from './http1.ts'
+import { rememberNames } from './hosts.ts'
 import type { PreviewHosts } from './hosts.ts'
 import { notAnswering, notListening, noSuchWorkspace, onItsWay, redirect, refusalJson, stopped } from './pages.ts'
 import type { Answer } from './pages.ts'
@@ -49,6 +50,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
   const sites = createSites({ store, clock, hosts })
   const visitors = createVisitors({ previews: store.previews, clock, hosts })
   const connections = createServerConnections(deps)
+  const nameFor = rememberNames(hosts)
   const watch = createWatch({
     log: deps.log,
     async mayGoOn({ head, site: before }) {
@@ -60,7 +62,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
 
   /** An answer of our own; null: the dev server gave one, and `kept` says whether the connection goes on. */
   async function answerTo(visitor: ClientConnection, head: RequestHead): Promise<{ own: Answer } | { kept: boolean }> {
-    const name = hosts.named(valueOf(head.headers, 'host') ?? '')
+    const name = nameFor(visitor, valueOf(head.headers, 'host') ?? '')
     const site = name === null ? null : await sites.find(name)
     if (site === null) return { own: isNavigation(head) ? noSuchWorkspace() : refusalJson(new BerthError('not_found', 'there is no such workspace')) }
     if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head.target) }
