@@ -19,10 +19,10 @@ const SOCKET = '.codex-berth.sock'
 const REJOIN_MS = 500
 const THREAD = 'codex-thread'
 const NO_LOGIN = 'codex has no login here: sign in at its screen (`berth attach`), or make a new workspace with `berth up --agent codex --env OPENAI_API_KEY`'
-/** The machine is the sandbox: Codex's own would be a second one, which many machines do not allow. */
-const MODES: Record<ApprovalMode, { approvalPolicy: string; sandbox: string }> = {
+/** The machine is the sandbox: Codex's own would be a second one, which many machines do not allow. `auto` is its own mode, as it is configured. */
+const MODES: Record<ApprovalMode, { readonly approvalPolicy?: string; readonly sandbox?: string }> = {
   ask: { approvalPolicy: 'untrusted', sandbox: 'danger-full-access' },
-  auto: { approvalPolicy: 'on-request', sandbox: 'workspace-write' },
+  auto: {},
   skip: { approvalPolicy: 'never', sandbox: 'danger-full-access' },
 }
 
