@@ -16,7 +16,7 @@ const REQUEST_LINE = /^([A-Z][A-Z-]{0,19}) (\/[\x21-\x7e\x80-\xff]*) HTTP\/1\.([
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-const NOT_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+const NOT_IN_LINE = /[\0-\x08\x0a-\x1f\x7f]/
 
 export class BadMessage extends BerthError {
   constructor(what: string) { super('bad_request', what) }
@@ -59,14 +59,13 @@ function nameOf(written: string): string {
 
 function linesOf(bytes: Buffer): { first: string; headers: Headers } {
   const text = bytes.toString('latin1', 0, bytes.length - 4)
-  if (NOT_IN_HEAD.test(text)) throw new BadMessage('a header cannot be read')
   const [first = '', ...lines] = text.split('\r\n')
   if (lines.length > HEADERS_LIMIT) throw new BadMessage(`more than ${HEADERS_LIMIT} headers`)
   const headers: [string, string][] = []
   for (const line of lines) {
     const colon = line.indexOf(':')
     // A line that continues the one before has no name here, and so is refused too.
-    if (colon < 1) throw new BadMessage('a header cannot be read')
+    if (colon < 1 || NOT_IN_LINE.test(line)) throw new BadMessage('a header cannot be read')
     headers.push([nameOf(line.slice(0, colon)), line.slice(colon + 1).trim()])
   }
   return { first, headers }
