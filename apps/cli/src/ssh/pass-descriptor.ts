@@ -1,6 +1,6 @@
 /**
  * `ProxyUseFdpass`: ssh is handed an open connection and holds it itself, so no process of ours carries its bytes. Sockets
- * are made and handed over by the C library, since the runtime has no call for that. Linux with glibc or musl.
+ * are made and handed over by the C library, since the runtime has no call for that. 64-bit Linux; glibc is what was seen.
  */
 import { dlopen, ptr } from 'bun:ffi'
 
@@ -8,6 +8,9 @@ const AF_UNIX = 1
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
+const SO_RCVTIMEO = 20
+/** A server that hangs must not hang ssh: these calls cannot be interrupted. */
+const ANSWER_S = 10
 const MSG_NOSIGNAL = 0x4000
 /** Of sockaddr_un, with the final zero. */
 const PATH_LIMIT = 107
@@ -19,6 +22,7 @@ const CALLS = {
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
   socketpair: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
   connect: { args: ['i32', 'ptr', 'u32'], returns: 'i32' },
+  setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
   send: { args: ['i32', 'ptr', 'usize', 'i32'], returns: 'i64' },
   recv: { args: ['i32', 'ptr', 'usize', 'i32'], returns: 'i64' },
   sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i64' },
@@ -45,7 +49,9 @@ export function descriptors(): Descriptors | null {
       address.write(path, 2)
       const socket = libc.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0)
       if (socket < 0 || libc.connect(socket, ptr(address), address.length) !== 0 || !send(socket, Buffer.from(line))) return null
-      return readLine(libc, socket) === expected ? socket : null
+      if (!wait(libc, socket, ANSWER_S) || readLine(libc, socket) !== expected) return null
+      // ssh waits as long as it likes.
+      return wait(libc, socket, 0) ? socket : null
     },
     pair() {
       const two = new Int32Array(2)
@@ -66,6 +72,13 @@ function library() {
     }
   }
   return null
+}
+
+/** 0: for ever. `struct timeval` of 64-bit Linux. */
+function wait(libc: Libc, socket: number, seconds: number): boolean {
+  const limit = Buffer.alloc(16)
+  limit.writeBigInt64LE(BigInt(seconds), 0)
+  return libc.setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, ptr(limit), limit.length) === 0
 }
 
 /** Byte by byte: what comes after it is not ours to read. */
