@@ -39,12 +39,11 @@ export interface ControlSideDeps {
 /** On the page's origin. `to` is the whole address; only previews of ours are led to. */
 export async function controlSide(deps: ControlSideDeps, request: Request, caller: Caller): Promise<Response> {
   const url = new URL(request.url)
-  const to = url.searchParams.get('to') ?? ''
-  const wanted = deps.hosts.ofUrl(to)
+  const wanted = deps.hosts.ofUrl(url.searchParams.get('to') ?? '')
   if (wanted === null) throw new BerthError('bad_request', 'that is not the address of a preview', { hint: 'open a preview from its workspace' })
   const site = await deps.sites.find(wanted.name)
   if (site === null || (caller.by === 'cookie' && !site.onTheWeb)) return signedOutPage(404, '<h1>There is no such workspace</h1><p>It was deleted, or it is not shown on the web.</p>')
-  if (url.pathname === START_PATH) return starting(deps, { request, site, to })
+  if (url.pathname === START_PATH) return starting(deps, { request, site, to: `${wanted.origin}${wanted.path}` })
   const ticket = await deps.store.previews.issueTicket({ workspaceId: site.workspaceId, port: site.port, tokenId: caller.tokenId, expiresAt: deps.clock.now() + deadlines.previewTicket }, deps.clock.now())
   return seeOther(`${wanted.origin}${TICKET_PATH}?${new URLSearchParams({ ticket, to: wanted.path }).toString()}`)
 }
