@@ -39,7 +39,7 @@ export function PreviewsPane({ workspace }: { workspace: Workspace }) {
           <p>Start a server in the workspace; its port appears here within seconds.</p>
         </div>
       )}
-      <ul class="entries">
+      <ul class="ports">
         {list?.map((preview) => <PortRow key={preview.port} preview={preview} onMore={() => (chosen.value = preview.port)} />)}
       </ul>
       {about && <PreviewSheet workspace={workspace} preview={about} onChange={previews.reload} onClose={() => (chosen.value = null)} />}
