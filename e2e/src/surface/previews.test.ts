@@ -11,7 +11,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import type { Workspace } from '@berth/wire'
 import type { Preview } from '@berth/wire/previews'
 import { CHROMIUM, QUIET, test } from '../page/world.ts'
-import { eventually, startProduct, type Product } from '../product.ts'
+import { COMMAND, eventually, startProduct, type Product } from '../product.ts'
 import { setUpProviders } from '../providers.ts'
 import { PACKAGES_FILE, withPackages } from './npm-kept.ts'
 import { APP, VITE_FILES } from './preview-app.ts'
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await withPackages(join(dir, 'vite'), VITE)
   product = startProduct()
   setUpProviders(product.home, NO_MODEL)
-  app = await up('app', join(dir, 'app'), '--service', 'dev=APP_NAME=one node server.mjs', '--port', '3000:web')
+  app = await up('app', join(dir, 'app'), '--service', 'dev=echo began; APP_NAME=one exec node server.mjs', '--port', '3000:web')
   other = await up('other', join(dir, 'app'), '--service', 'dev=APP_NAME=two node server.mjs')
   await up('shown', join(dir, 'vite'), '--service', `dev=[ -d node_modules ] || tar xf ${PACKAGES_FILE}; exec node node_modules/vite/bin/vite.js --port 5173 --strictPort`)
   previewPort = new URL((await listening('app', 3000)).url).port
@@ -298,6 +298,21 @@ test('a stopped workspace says so and is started from there; with wake a visit i
   await heading(page, 'There is no such workspace')
   await page.close()
 }, 120_000)
+
+plainTest('a service has its log and is started again, and a command runs in the workspace with its exit code', async () => {
+  if (CHROMIUM === null) return
+  const ran = await product.cli(['run', 'app', '--', 'sh', '-c', 'pwd; id -un; echo said >&2; exit 7'], { exit: 7 })
+  expect([ran.stdout.split('\n')[0], ran.stderr]).toEqual(['/workspace', 'said\n'])
+  expect((await product.cli(['run', 'app', '--', 'no-such-program'], { exit: 127 })).stderr).toContain('not found in this machine')
+  const child = Bun.spawn([...COMMAND, 'run', 'app', '--', 'tr', 'a-z', 'A-Z'], { env: product.env, stdin: new Blob(['piped in\n']), stdout: 'pipe', stderr: 'pipe' })
+  expect([await new Response(child.stdout).text(), await child.exited]).toEqual(['PIPED IN\n', 0])
+  const began = async () => (await product.cli(['logs', 'app', '--service', 'dev'])).stdout.split('\n').filter((line) => line === 'began').length
+  expect(await began()).toBe(1)
+  await product.cli(['run', 'app', '--', 'pkill', '-f', 'node server.mjs'], { exit: null })
+  await eventually(async () => (await began()) === 2, 'the service again')
+  const ask = await visitor(person, 'app')
+  await eventually(async () => (await ask('/echo')).status === 200, 'its answer')
+}, 150_000)
 
 plainTest('what cannot be read one way is refused, whoever asks', async () => {
   if (CHROMIUM === null) return
