@@ -154,6 +154,15 @@ describe('an agent that speaks ACP', () => {
     expect(prompts(it)).toEqual(['queued'])
   })
 
+  it('tries again with the next message when it could not be begun', async () => {
+    const it = await open({ command: ' ' })
+    expect((await it.waitFor('session.state', (body) => body.state === 'error')).detail).toContain('no command was given')
+    const from = it.events.length
+    void it.prompt('say hello').result
+    await it.waitFor('session.state', (body) => body.state === 'starting', from)
+    await it.waitFor('session.state', (body) => body.state === 'error', from)
+  })
+
   it('says what is wrong with a command that does not speak it', async () => {
     const it = await open({ command: 'echo hello; sleep 1; exit 7' })
     const state = await it.waitFor('session.state', (body) => body.state === 'error')

@@ -35,6 +35,7 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   const words = codexWords(deps, env)
   const over = new AbortController()
   let link: CodexLink | null = null
+  let life = 0
   let thread = ''
   let model: string | null = null
   let resumed = false
@@ -61,29 +62,36 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
     if (!resumed) await ask('thread/name/set', { threadId: thread, name: deps.assignment.name })
     return opened.thread.turns
   }
-  const signedIn = async (): Promise<boolean> => {
-    const state = Account.parse(await ask('account/read', {}))
-    if (!state.requiresOpenaiAuth || state.account !== null) return true
-    const apiKey = env['CODEX_API_KEY'] || env['OPENAI_API_KEY']
-    if (apiKey === undefined || apiKey === '') return false
-    // A person put the key into this workspace; the program keeps it in its home, as after a login by hand.
-    await ask('account/login/start', { type: 'apiKey', apiKey })
-    return true
+  const leave = (): void => {
+    over.abort()
+    screen.close()
+    link?.close()
   }
   const ready = (): void => { ear.ready({ resumed, agentVersion: version }) }
+  /** The connection was lost in that life: its terminal tells whether it has ended; if not, it is joined again. */
+  const rejoinLater = (of: number): void => {
+    void Bun.sleep(REJOIN_MS).then(async () => {
+      if (over.signal.aborted || of !== life || (await lastWords(terminals)) !== null) return
+      await rejoin().catch((error: unknown) => {
+        log(`codex: ${String(error)}`)
+        rejoinLater(of)
+      })
+    })
+  }
   const rejoin = async (): Promise<void> => {
+    const mine = life
+    link?.close()
     link = await connectCodex(path, boot.agentUser?.uid ?? null, {
       said(method, params, id) {
-        if (method === 'account/updated') void signedIn().then((yes) => { if (yes) ready() }, () => { /* it goes on as it was */ })
+        if (method === 'account/updated') void signedIn(ask, env).then((yes) => { if (yes) ready() }, () => { /* it goes on as it was */ })
         talk.said(method, params, id)
       },
-      // Its terminal tells whether it has ended; if not, it is joined again.
-      closed() { link = null; if (!over.signal.aborted) void Bun.sleep(REJOIN_MS).then(() => (over.signal.aborted ? undefined : rejoin())).catch((error: unknown) => { log(`codex: ${String(error)}`) }) },
+      closed: () => { if (mine === life) rejoinLater(mine) },
     }, () => lastWords(terminals))
     const { userAgent } = Initialized.parse(await ask('initialize', { clientInfo: { name: 'berth', title: 'Berth', version: '1' }, capabilities: { experimentalApi: true } }))
     version = /\/(\d+\.\d+\.\d+)/.exec(userAgent)?.[1] ?? null
     link.note('initialized')
-    const welcome = await signedIn()
+    const welcome = await signedIn(ask, env)
     talk.catchUp(await openThread())
     if (welcome) ready()
     else ear.noLogin(NO_LOGIN)
@@ -91,11 +99,9 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
 
   return {
     driver: 'codex-shared', steers: true, saysWhy: false, tellsOnce: true,
-    async lives() {
-      const terminal = await terminals.get(SERVER_TERMINAL)
-      return terminal !== null && (await terminal.exited()) === null
-    },
+    lives: async () => (await lastWords(terminals)) === null,
     async open({ adopt }) {
+      life += 1
       if (!adopt) await startServer()
       await rejoin()
       await screen.show({ title: 'codex', argv: [...words, 'resume', thread, '--remote', `unix://${path}`], cwd: boot.workDir, env })
@@ -114,15 +120,11 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
       link?.reply(asked.rpcId, replyOf(asked, decision))
     },
     async end() {
-      over.abort()
-      screen.close()
-      link?.close()
+      leave()
       for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
     },
     release() {
-      over.abort()
-      screen.close()
-      link?.close()
+      leave()
       return Promise.resolve()
     },
   }
@@ -136,6 +138,17 @@ function answersTo(question: string, input: Record<string, unknown> | undefined)
   const answers = input?.['answers']
   const given = typeof answers === 'object' && answers !== null ? (answers as Readonly<Record<string, unknown>>)[question] : undefined
   return Array.isArray(given) ? given.map(String) : typeof given === 'string' ? [given] : []
+}
+
+/** Whether somebody is, after we did what a person's own choice allows. */
+async function signedIn(ask: (method: string, params: unknown) => Promise<unknown>, env: Readonly<Record<string, string>>): Promise<boolean> {
+  const state = Account.parse(await ask('account/read', {}))
+  if (!state.requiresOpenaiAuth || state.account !== null) return true
+  const apiKey = env['CODEX_API_KEY'] || env['OPENAI_API_KEY']
+  if (apiKey === undefined || apiKey === '') return false
+  // A person put the key into this workspace; the program keeps it in its home, as after a login by hand.
+  await ask('account/login/start', { type: 'apiKey', apiKey })
+  return true
 }
 
 /** The program with what every part of it is told. An address with a password in it stays out of argv. */

@@ -11,6 +11,7 @@ export interface CodexLink {
   request(method: string, params: unknown): Promise<unknown>
   note(method: string): void
   reply(id: string | number, result: unknown): void
+  /** Without a word to the events. */
   close(): void
 }
 export interface CodexEvents {
@@ -58,7 +59,10 @@ function dial(path: string, events: CodexEvents): Promise<CodexLink | null> {
     },
     note(method) { socket.send(JSON.stringify({ method })) },
     reply(id, result) { socket.send(JSON.stringify({ id, result })) },
-    close() { socket.close() },
+    close() {
+      open = false
+      socket.close()
+    },
   }
   socket.addEventListener('open', () => { open = true; opened.resolve(link) })
   socket.addEventListener('error', () => { opened.resolve(null) })

@@ -18,7 +18,7 @@ export interface Lives {
   opened(): void
   noLogin(hint: string): void
   ended(code: number | null, why: string): void
-  /** It has ended for good reason, or nobody was signed in: the next message begins another. */
+  /** It has ended for good reason, could not be begun, or nobody was signed in: the next message begins another. */
   readonly waits: boolean
 }
 
@@ -33,11 +33,14 @@ export function createLives(deps: {
   let run: Run = { id: '', machineBoot: '' }
   let ready = false
   let signedOut = false
+  /** It could not be begun, and nobody tries again by himself. */
+  let broken = false
   let opening: Promise<void> | null = null
 
   const failed = (error: unknown): void => {
     log(`${voice().driver}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     if (over.aborted || signedOut) return
+    broken = true
     const hint = error instanceof BerthError && error.hint !== undefined ? `: ${error.hint}` : ''
     condition.enter('error', `${error instanceof Error ? error.message : String(error)}${hint}`)
   }
@@ -51,13 +54,14 @@ export function createLives(deps: {
     journal.set(name, JSON.stringify(run))
     ready = false
     signedOut = false
+    broken = false
     condition.enter('starting')
     return open(false)
   }
   return {
     get run() { return run.id },
     get ready() { return ready },
-    get waits() { return signedOut || condition.base === 'exited' },
+    get waits() { return signedOut || broken || condition.base === 'exited' },
     begin,
     async start(adopting) {
       const stored = journal.get(name)
@@ -83,7 +87,11 @@ export function createLives(deps: {
       if (signedOut) return
       if (code === 0 && worked) { condition.enter('exited', 'the agent was ended; the next message starts it again'); return }
       const waitMs = restarts.next()
-      if (waitMs === null) { condition.enter('error', `the agent ended ${restarts.limit} times in ten minutes: ${why}`); return }
+      if (waitMs === null) {
+        broken = true
+        condition.enter('error', `the agent ended ${restarts.limit} times in ten minutes: ${why}; the next message starts it again`)
+        return
+      }
       // One that never began is told of at once: a wrong word in its command will not right itself.
       if (worked) condition.enter('starting', `the agent ended (${why}); starting it again`)
       else condition.enter('error', `the agent ended as it began (${why}); trying again`)

@@ -9,7 +9,7 @@ import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { AGENT_TERMINAL } from '../relay/voice.ts'
-import { createScreen, SERVER_TERMINAL } from '../screen.ts'
+import { createScreen, lastWords, SERVER_TERMINAL } from '../screen.ts'
 import { createOpencodeServer, freePort, serverReady, type Address, type OpencodeServer } from './server.ts'
 import { createOpencodeTalk, promptOf } from './talk.ts'
 import { answersOf } from './tools.ts'
@@ -67,10 +67,7 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
 
   return {
     driver: 'opencode-shared', steers: true, saysWhy: true, tellsOnce: true,
-    async lives() {
-      const terminal = await terminals.get(SERVER_TERMINAL)
-      return terminal !== null && (await terminal.exited()) === null
-    },
+    lives: async () => (await lastWords(terminals)) === null,
     async open({ adopt }, signal) {
       listening.abort()
       listening = new AbortController()
