@@ -31,8 +31,7 @@ export const createCodexDriver: CreateDriver = (deps) => createSpokenDriver(deps
 function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   const { context: { boot, log }, assignment: { agent }, terminals } = deps
   const env = deps.asAgent.environment(deps.assignment.env)
-  const path = join(boot.homeDir, SOCKET)
-  const words = codexWords(deps, env)
+  const [path, words] = [join(boot.homeDir, SOCKET), codexWords(deps, env)]
   const over = new AbortController()
   let link: CodexLink | null = null
   let life = 0
