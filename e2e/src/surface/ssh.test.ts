@@ -198,6 +198,13 @@ for (const provider of ['local', 'docker'] as const) {
       expect((await world.product.json<{ command: string }>(['open', name, '--ide', 'zed'], { env: { HOME: world.home } })).command).toBe(`zed ssh://berth-${name}/workspace`)
     }, 30_000)
 
+    test('up opens the editor it is told, and refuses one that it does not know before anything is made', async () => {
+      const up = await world.berth(['up', name, '--ide', 'windsurf'])
+      expect(up.stdout).toContain(`berth ssh ${name}`)
+      expect(up.stdout).toEndWith(`windsurf --remote ssh-remote+berth-${name} /workspace\n`)
+      expect((await world.berth(['up', '.', '--ide', 'ed'], { exit: 2 })).stderr).toContain('there is no editor "ed"')
+    }, 30_000)
+
     test('a stopped workspace says so, and is started only when asked', async () => {
       await world.run(['ssh', '-F', world.config, '-O', 'exit', world.host])
       await world.berth(['stop', name])

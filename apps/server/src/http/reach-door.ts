@@ -71,7 +71,12 @@ function hear(deps: ServiceDeps, socket: Socket<Visit>, bytes: Uint8Array): void
       socket.resume()
       fromMachine(socket, stream).catch(() => socket.terminate())
     },
-    (thrown: unknown) => socket.end(`${JSON.stringify(asBerthError(thrown, deps.log).toBody())}\n`),
+    (thrown: unknown) => {
+      visit.over = true
+      socket.end(`${JSON.stringify(asBerthError(thrown, deps.log).toBody())}\n`)
+      // What it still says is not heard; its end is.
+      socket.resume()
+    },
   ).catch(() => socket.terminate())
 }
 
