@@ -63,7 +63,8 @@ export function createPreviews(deps: PreviewsDeps): Previews {
   /** An answer of our own; null: the dev server gave one, and `kept` says whether the connection goes on. */
   async function answerTo(visitor: ClientConnection, head: RequestHead): Promise<{ own: Answer } | { kept: boolean }> {
     const name = nameFor(visitor, valueOf(head.headers, 'host') ?? '')
-    const site = name === null ? null : await sites.find(name)
+    const found = name === null ? null : sites.find(name)
+    const site = found instanceof Promise ? await found : found
     if (site === null) return { own: isNavigation(head) ? noSuchWorkspace() : refusalJson(new BerthError('not_found', 'there is no such workspace')) }
     if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head.target) }
     const admission = await visitors.admit(head, site)

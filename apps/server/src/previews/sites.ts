@@ -14,7 +14,8 @@ export interface Site {
   readonly settings: PreviewRow | null
 }
 export interface Sites {
-  find(name: PreviewName): Promise<Site | null>
+  /** At once when it is remembered. */
+  find(name: PreviewName): Site | null | Promise<Site | null>
   /** What was remembered of a workspace is not so any more. */
   forget(id: WorkspaceId): void
 }
@@ -23,7 +24,7 @@ export const REMEMBERED_MS = 3000
 const REMEMBERED_LIMIT = 1000
 
 export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspace'>; clock: Clock; hosts: PreviewHosts }): Sites {
-  const known = new Map<string, { until: number; site: Promise<Site | null>; /** Null: not known yet, or none. */ id: WorkspaceId | null }>()
+  const known = new Map<string, { until: number; site: Site | null | Promise<Site | null>; /** Null: not known yet, or none. */ id: WorkspaceId | null }>()
   const idOf = async (label: string): Promise<WorkspaceId | null> =>
     (await deps.store.previews.named(label)) ?? WorkspaceId.safeParse(label.startsWith('ws_') ? label : `ws_${label}`).data ?? null
 
@@ -44,10 +45,11 @@ export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspac
       const present = known.get(key)
       if (present !== undefined && present.until > now) return present.site
       if (known.size >= REMEMBERED_LIMIT) known.clear()
-      const entry = { until: now + REMEMBERED_MS, site: look(name), id: null as WorkspaceId | null }
+      const looking = look(name)
+      const entry: { until: number; site: Site | null | Promise<Site | null>; id: WorkspaceId | null } = { until: now + REMEMBERED_MS, site: looking, id: null }
       known.set(key, entry)
-      entry.site.then((site) => { entry.id = site?.workspaceId ?? null }, () => known.delete(key))
-      return entry.site
+      looking.then((site) => Object.assign(entry, { site, id: site?.workspaceId ?? null }), () => known.delete(key))
+      return looking
     },
     forget(id) {
       for (const [key, entry] of known) if (entry.id === null || entry.id === id) known.delete(key)

@@ -23,7 +23,7 @@ export interface ServerConnection extends ByteSource {
 export interface Visitor { onClose(listener: () => void): () => void }
 export interface ServerConnections {
   /** `fresh`: none that was used before, for what may not be said twice. */
-  open(to: { workspaceId: WorkspaceId; port: number; fresh?: boolean }, visitor: Visitor): Promise<ServerConnection>
+  open(to: { workspaceId: WorkspaceId; port: number; fresh?: boolean }, visitor: Visitor): ServerConnection | Promise<ServerConnection>
   close(): void
 }
 
@@ -124,7 +124,7 @@ export function createServerConnections(deps: { daemons: Pick<Daemons, 'openStre
   }
 
   return {
-    async open(to, visitor) {
+    open(to, visitor) {
       const last = to.fresh === true ? undefined : pools.get(to.workspaceId)?.idle.get(to.port)?.at(-1)
       if (last === undefined) return connect(to, visitor)
       last.wake()

@@ -15,6 +15,7 @@ export type Admission =
   | { readonly as: 'session' | 'link' | 'public' }
   /** `foreign`: let in, but another site's page asks with this person's cookie. */
   | { readonly as: null; readonly because: 'unknown' | 'foreign' }
+type Let = 'session' | 'link' | null
 export interface Visitors {
   admit(head: RequestHead, site: Site): Promise<Admission>
   /** Sessions and links may have ended. */
@@ -26,25 +27,27 @@ const REMEMBERED_LIMIT = 5000
 const TOKEN_LIMIT = 200
 
 export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; clock: Clock; hosts: PreviewHosts }): Visitors {
-  const known = new Map<string, { until: number; as: Promise<'session' | 'link' | null> }>()
+  const known = new Map<string, { until: number; as: Let | Promise<Let> }>()
 
-  function visitOf(token: string, site: Site): Promise<'session' | 'link' | null> {
+  function visitOf(token: string, site: Site): Let | Promise<Let> {
     const key = `${site.workspaceId}:${site.port}:${token}`
     const now = deps.clock.now()
     const present = known.get(key)
     if (present !== undefined && present.until > now) return present.as
     if (known.size >= REMEMBERED_LIMIT) known.clear()
-    const as = deps.previews.visit(token, { workspaceId: site.workspaceId, port: site.port }, now).then((visit) => visit?.by ?? null)
-    known.set(key, { until: now + REMEMBERED_MS, as })
-    as.catch(() => known.delete(key))
-    return as
+    const looking = deps.previews.visit(token, { workspaceId: site.workspaceId, port: site.port }, now).then((visit) => visit?.by ?? null)
+    const entry: { until: number; as: Let | Promise<Let> } = { until: now + REMEMBERED_MS, as: looking }
+    known.set(key, entry)
+    looking.then((as) => Object.assign(entry, { as }), () => known.delete(key))
+    return looking
   }
 
   return {
     async admit(head, site) {
       if (site.settings?.access === 'public') return { as: 'public' }
       for (const token of cookiesNamed(head.headers, VISIT_COOKIES)) {
-        const as = token.length > TOKEN_LIMIT ? null : await visitOf(token, site)
+        const found = token.length > TOKEN_LIMIT ? null : visitOf(token, site)
+        const as = found instanceof Promise ? await found : found
         if (as === null || (as === 'session' && !site.onTheWeb)) continue
         return causedHere(head, site, deps.hosts) ? { as } : { as: null, because: 'foreign' }
       }
