@@ -64,7 +64,7 @@ async function ofDevcontainer(deps: ChoiceDeps, says: ProjectSays & { kind: 'dev
   try {
     const devcontainer = await prepareDevcontainer(deps.devcontainers, says, context)
     return {
-      image: { reference: devcontainer.image, hostPaths: deps.images.base === 'host-usr' ? await borrowed(deps, context) : [] }, devcontainer, buildLog: null,
+      image: { reference: devcontainer.image, hostPaths: [] }, devcontainer, buildLog: null,
       made: { from: 'devcontainer', notices: noticesOf(devcontainer), ports: devcontainer.ports, recovery: null },
     }
   } catch (error) {
@@ -75,11 +75,6 @@ async function ofDevcontainer(deps: ChoiceDeps, says: ProjectSays & { kind: 'dev
     const hint = error instanceof ProviderFault && error.hint ? error.hint : 'the log is in ~/devcontainer-build.log of the machine: repair it there, then `berth rebuild`'
     return plain([{ level: 'error', code: 'devcontainer_failed', message: `${why}. This is a machine of the default image to repair it in`, hint }], { why, log: error instanceof BuildFailed && error.log !== '' ? `${error.log}\n${why}\n` : `${why}\n` })
   }
-}
-
-/** A base that borrows this host's programs has them by mounts, which its children need too. */
-async function borrowed(deps: ChoiceDeps, { signal, log }: ProjectContext): Promise<readonly string[]> {
-  return (await ensureImage({ ...deps.images, log }, null, signal)).hostPaths
 }
 
 function noticesOf({ path, others, ignored }: Devcontainer): Notice[] {

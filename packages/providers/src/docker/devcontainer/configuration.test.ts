@@ -73,7 +73,7 @@ describe('what a devcontainer is made from', () => {
     const { build, reads, used } = readConfiguration({ build: { dockerfile: 'Dockerfile', context: '..', args: { A: '1', B: 2 }, target: 'dev' } }, place)
     expect(build).toMatchObject({ build: { dockerfile: 'Dockerfile', context: '..', args: { A: '1' }, target: 'dev' } })
     expect(reads).toEqual([''])
-    expect(used.sort()).toEqual(['build', 'build.args', 'build.context', 'build.dockerfile', 'build.target'])
+    expect([...used].sort()).toEqual(['build', 'build.args', 'build.context', 'build.dockerfile', 'build.target'])
     expect(readConfiguration({ build: { dockerfile: 'Dockerfile' } }, place).reads).toEqual(['.devcontainer'])
     expect(readConfiguration({ dockerFile: '../docker/Dockerfile', context: '..' }, place).build).toMatchObject({ build: { dockerfile: '../docker/Dockerfile', context: '..' } })
   })

@@ -17,24 +17,15 @@ const applied = (name: string): string => readFileSync(join(dir, name), 'utf8').
 function keysIn(text: string): Set<string> {
   const found = new Set<string>()
   const path: string[] = []
-  const kinds: ('object' | 'array')[] = []
-  let last = ''
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at]
-    if (char === '/' && text[at + 1] === '/') while (at < text.length && text[at] !== '\n') at++
-    else if (char === '/' && text[at + 1] === '*') at = text.indexOf('*/', at) + 1
-    else if (char === '"') {
-      let end = at + 1
-      while (text[end] !== '"') end += text[end] === '\\' ? 2 : 1
-      last = text.slice(at + 1, end)
-      at = end
-      if (kinds.at(-1) === 'object' && /^\s*:/.test(text.slice(end + 1))) {
-        path[kinds.length - 1] = last
-        path.length = kinds.length
-        if (!kinds.includes('array') && isNamed(path)) found.add(path.join('.'))
-      }
-    } else if (char === '{' || char === '[') kinds.push(char === '{' ? 'object' : 'array')
-    else if (char === '}' || char === ']') kinds.pop()
+  const kinds: string[] = []
+  const tokens = [...text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]|\/\/[^\n]*|\/\*[\s\S]*?\*\//g)].map(([token]) => token).filter((token) => !/^\/[/*]/.test(token))
+  for (const [at, token] of tokens.entries()) {
+    if (token === '{' || token === '[') kinds.push(token)
+    else if (token === '}' || token === ']') kinds.pop()
+    else if (token !== ':' && tokens[at + 1] === ':') {
+      path.splice(kinds.length - 1, Number.POSITIVE_INFINITY, token.slice(1, -1))
+      if (!kinds.includes('[') && isNamed(path)) found.add(path.join('.'))
+    }
   }
   return found
 }
@@ -60,6 +51,6 @@ test('a key that nobody knows is found by both', () => {
   const text = '{ "image": "debian:12", /* no */ "colour": 1, // "not": 2\n "build": { "oddity": [{ "deep": 1 }] }, }'
   const { used, ignored } = readConfiguration(parseConfiguration(text), { path: '.devcontainer/devcontainer.json' })
   expect([...keysIn(text)].sort()).toEqual(['build', 'build.oddity', 'colour', 'image'])
-  expect(used.sort()).toEqual(['build', 'image'])
+  expect([...used].sort()).toEqual(['build', 'image'])
   expect(ignored.map(({ key }) => key).sort()).toEqual(['build.oddity', 'colour'])
 })
