@@ -7,7 +7,8 @@ import { BerthError } from '@berth/wire'
 import type { CodeSource } from '@berth/wire'
 import type { TreeAt } from '../git-hosting/trees.ts'
 
-const WITHIN_MS = 60_000
+/** The machine waits for it. */
+const WITHIN_MS = 20_000
 /** Not `file`: the server's own disk is not what a url may show. */
 const PROTOCOLS = 'https:http:ssh'
 const CONFIG = '[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n[fetch]\n\tfsckObjects = true\n[gc]\n\tauto = 0\n[http]\n\tfollowRedirects = false\n'

@@ -40,7 +40,8 @@ type Asked = Pick<WorkspaceRow, 'id' | 'source'> & { readonly project: NonNullab
 
 async function look(deps: ProjectDeps, asked: Asked, context: ProjectContext): Promise<ProjectSays> {
   const { source, project } = asked
-  if (source.kind === 'empty') return { kind: 'nothing' }
+  // A path is one of the machine's own, whatever is there on this host.
+  if (source.kind === 'empty' || (source.kind === 'git' && /^(?:file:|\/)/i.test(source.url))) return { kind: 'nothing' }
   const known = project.outline
   if (known !== null && findDevcontainer(known) === null) return spoken(known)
   if (source.kind === 'archive') {
