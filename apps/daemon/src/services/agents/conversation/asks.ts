@@ -8,6 +8,9 @@ import type { AskReport, Ear } from './contracts.ts'
 /** How long the answer to `decide` waits for the agent's word that it has it. */
 const DELIVERY_MS = 3000
 
+const YES: Decision = { behavior: 'allow', scope: 'once' }
+const isPermission = ({ kind, tool }: AskReport): boolean => (kind ?? 'permission') === 'permission' && tool !== 'AskUserQuestion' && tool !== 'ExitPlanMode'
+
 type Answer = { approvalId: string; contentHash: string; decision: Decision; via: string; ageMs: number }
 export interface Asks {
   asks(report: AskReport): void
@@ -27,9 +30,9 @@ export interface Asks {
 
 export function createAsks(deps: {
   journal: Journal; sessionId: SessionId; now: () => number; run: () => string
-  /** Nobody is to be asked: the answer is yes. */
+  /** Nobody is to be asked for permission: the answer is yes, and nobody hears of it. */
   skips: boolean
-  tell: (record: ApprovalRecord, decision: Decision) => void
+  tell: (asked: Pick<ApprovalRecord, 'requestId'>, decision: Decision) => void
   wake: (record: ApprovalRecord, decision: Decision) => void
   changed: () => void
 }): Asks {
@@ -50,15 +53,12 @@ export function createAsks(deps: {
   }
   return {
     asks(report) {
+      if (deps.skips && isPermission(report)) { deps.tell({ requestId: report.requestId }, YES); return }
       const record = book.ask({ run: deps.run(), requestId: report.requestId, tool: report.tool, input: report.input, cwd: report.cwd, toolUseId: report.toolCallId, kind: report.kind, title: report.title })
       if (record.state === 'decided' && record.decision !== null) {
         // Decided before the agent's question was known again after a restart: nothing was told then.
         told.delete(record.approvalId)
         tell(record, record.decision)
-      }
-      if (record.state === 'open' && deps.skips) {
-        book.decide(record.approvalId, { behavior: 'allow', scope: 'once' }, 'rule')
-        tell(record, { behavior: 'allow', scope: 'once' })
       }
       deps.changed()
     },

@@ -78,7 +78,7 @@ export interface Voice {
   prompt(prompt: { promptId: PromptId; text: string }): void
   interrupt(): void
   /** `answered` follows. */
-  answer(record: ApprovalRecord, decision: Decision): void
+  answer(asked: Pick<ApprovalRecord, 'requestId'>, decision: Decision): void
   /** For the terminal, when it is our own viewer. */
   show?(text: string): void
   end(): Promise<void>

@@ -100,7 +100,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
     },
     asks(report) {
       asks.asks(report)
-      show(`? ${report.title ?? report.tool}  (type y, or n and why)\n`)
+      if (asks.waiting().length > 0) show(`? ${report.title ?? report.tool}  (type y, or n and why)\n`)
     },
     answered: asks.answered,
     withdrawn: asks.withdrawn,

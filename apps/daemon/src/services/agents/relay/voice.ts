@@ -23,7 +23,7 @@ export interface Protocol {
   heard(line: { by: 'agent' | 'us'; key: string | null; line: string; n: number }): void
   prompt(prompt: { promptId: PromptId; text: string }): void
   interrupt(): void
-  answer(record: ApprovalRecord, decision: Decision): void
+  answer(asked: Pick<ApprovalRecord, 'requestId'>, decision: Decision): void
   /** What it must know to go on without the lines so far; null: it needs them. */
   summary(): string | null
   restore(summary: string): void
@@ -66,7 +66,7 @@ export function createRelayedVoice(deps: DriverDeps, agent: StdioAgent, ear: Ear
     },
     prompt(prompt) { talk.protocol?.prompt(prompt) },
     interrupt() { talk.protocol?.interrupt() },
-    answer(record, decision) { talk.protocol?.answer(record, decision) },
+    answer(asked, decision) { talk.protocol?.answer(asked, decision) },
     show(text) { talk.show(visible(text)) },
     async end() {
       watch.of(null)
