@@ -8,6 +8,7 @@ import type { Subject } from './subject.ts'
 import type { World } from './world.ts'
 
 const SETTLED_WITHIN_MS = 120_000
+const FOREGROUND_ENDS_MS = 5_000
 const CALM_LOOKS = 4
 
 /** Every workspace comes to what was wished; then all run, until all that was written has arrived. */
@@ -68,6 +69,8 @@ export async function deleteAll({ world, options: { signal } }: Life): Promise<s
     complaints.push(...(existsSync(dir) ? readdirSync(dir) : []).map((entry) => `${name}/${entry} is left after every workspace was deleted`))
   }
   await world.product.cli(['server', 'stop'])
+  // The command in whose foreground it ran sees it end a moment later.
+  await until(signal, () => Promise.resolve(processesOf(world.product.home).length === 0), 'nothing runs', FOREGROUND_ENDS_MS).catch(() => { signal?.throwIfAborted() })
   complaints.push(...processesOf(world.product.home).map(({ pid, command }) => `process ${pid} runs after the server was stopped: ${command}`))
   return complaints
 }
