@@ -3,6 +3,7 @@ import type { Bench } from './measure.ts'
 
 export const benches: Readonly<Record<string, { readonly summary: string; load(): Promise<Bench> }>> = {
   'docker-up': { summary: '`berth up` on docker until the daemon is connected, and until Claude Code has the prompt', load: () => import('./docker-up.ts').then(({ dockerUp }) => dockerUp) },
+  'devcontainer-up': { summary: '`berth up` against `devcontainer up` by the reference CLI alone, on one project', load: () => import('./devcontainer-up.ts').then(({ devcontainerUp }) => devcontainerUp) },
   'cli-start': { summary: '`berth --version` against a bare bun', load: () => import('./cli-start.ts').then(({ cliStart }) => cliStart) },
   'server-start': { summary: 'cold and warm start of the server, against its database alone', load: () => import('./server-start.ts').then(({ serverStart }) => serverStart) },
   'server-memory': { summary: 'PSS of the idle server and its PostgreSQL', load: () => import('./server-memory.ts').then(({ serverMemory }) => serverMemory) },

@@ -1,5 +1,5 @@
 /** Reading the trees of a bare repository of ours: names, and files copied out by git's plumbing, which runs nothing. */
-import { mkdir, readdir, readlink, realpath, rm } from 'node:fs/promises'
+import { mkdir, readlink, realpath, rm } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { BerthError } from '@berth/wire'
 import { GIT_ENVIRONMENT } from './repositories.ts'
@@ -53,8 +53,6 @@ async function dropLinksOut({ dir, onLink }: { dir: string; onLink: (path: strin
     await rm(whole, { force: true })
   }
 }
-
-export const isEmptyDir = async (dir: string): Promise<boolean> => (await readdir(dir).catch(() => [])).length === 0
 
 async function git({ gitDir, env }: Pick<TreeAt, 'gitDir' | 'env'>, run: { args: readonly string[]; input?: string; mayFail?: boolean }, signal: AbortSignal): Promise<string> {
   const child = Bun.spawn(['git', '--git-dir', gitDir, '-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false', ...run.args], {
