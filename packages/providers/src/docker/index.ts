@@ -37,6 +37,8 @@ const IMAGE_PATIENCE_MS = 10_000
 /** People follow a build step by step. */
 const BUILD_PATIENCE_MS = 1500
 const JOBS_LIMIT = 500
+/** Each change of the detail is an event. */
+const DETAIL_LIMIT = 160
 const STOP_GRACE_S = 10
 
 interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Map<string, ImageJob> }
@@ -177,7 +179,7 @@ async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: 
   if (job === undefined) {
     const listeners = new Set<(line: string) => void>()
     const tell = (line: string): void => {
-      mine.lastLine = line
+      mine.lastLine = line.slice(0, DETAIL_LIMIT)
       options.log(`docker: ${line}`)
       for (const listener of listeners) listener(line)
     }

@@ -78,7 +78,7 @@ async function ofDevcontainer(deps: ChoiceDeps, says: ProjectSays & { kind: 'dev
 }
 
 function noticesOf({ path, others, ignored }: Devcontainer): Notice[] {
-  const first: Notice = { level: 'info', code: 'devcontainer', message: `the machine is made from ${path}${others.length === 0 ? '' : ` (there are also ${others.join(', ')})`}`, hint: null }
+  const first: Notice = { level: 'info', code: 'devcontainer', message: `the machine is made from ${path}${others.length === 0 ? '' : ` (there are also ${others.slice(0, 5).join(', ')})`}`, hint: null }
   return [first, ...told(ignored.filter(({ unsafe }) => unsafe), 'warning'), ...told(ignored.filter(({ unsafe }) => !unsafe), 'info')]
 }
 

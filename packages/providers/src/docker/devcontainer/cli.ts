@@ -18,6 +18,9 @@ interface CliDeps { readonly script: string; readonly dockerHost: string }
 const BUILD_MS = 20 * 60_000
 const READ_MS = 60_000
 const LOG_KEPT_BYTES = 256 * 1024
+/** A build can say anything for twenty minutes; the end of it is kept, the beginning is told. */
+const LINES_TOLD = 2000
+const LINE_SHOWN = 500
 
 /** The project's own fault: its machine is made anew when it is repaired. */
 export class BuildFailed extends Error {
@@ -88,12 +91,14 @@ function lastWords(log: string): string | null {
 function createKept(log: (line: string) => void): { take(line: string): void; text(): string } {
   const lines: string[] = []
   let size = 0
+  let told = 0
   return {
     take(line) {
       lines.push(line)
       size += line.length + 1
       while (size > LOG_KEPT_BYTES && lines.length > 1) size -= (lines.shift()?.length ?? 0) + 1
-      log(line)
+      told++
+      if (told <= LINES_TOLD) log(line.slice(0, LINE_SHOWN))
     },
     text: () => lines.join('\n'),
   }
@@ -117,7 +122,7 @@ function wordsOf(line: string): string[] {
     const { type, level, text } = JSON.parse(line) as { type?: string; level?: number; text?: string }
     // `raw` is what the engine says; below level 3 the CLI tells what it looks at.
     const shown = typeof text === 'string' && (type === 'raw' || (type === 'text' && (level ?? 0) >= 3))
-    return shown ? text.replaceAll(COLOUR, '').split(/[\r\n]+/).map((one) => one.trimEnd()).filter((one) => one !== '' && !one.startsWith('[') && !/^@devcontainers\/cli|control manifest/.test(one)) : []
+    return shown ? text.replaceAll(COLOUR, '').split(/[\r\n]+/).map((one) => one.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ').trimEnd()).filter((one) => one !== '' && !one.startsWith('[') && !/^@devcontainers\/cli|control manifest/.test(one)) : []
   } catch {
     return []
   }
