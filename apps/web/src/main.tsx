@@ -2,6 +2,7 @@ import { hydrate, render } from 'preact'
 import { App } from './app.tsx'
 import { begin } from './begin.ts'
 import { BOOT_ID, type Boot } from './boot.ts'
+import { keepDrafts, openDrafts } from './session/composer.tsx'
 import { TWO_PANES, wide } from './shell/detail.tsx'
 import { menu } from './shell/menu.tsx'
 import { bringParts, needsOf } from './shell/parts.ts'
@@ -43,11 +44,16 @@ async function start(): Promise<void> {
   now.value = Date.now()
   wide.value = media.matches
   wanted.value = new URLSearchParams(location.search).get('approval')
+  openDrafts()
   media.addEventListener('change', () => (wide.value = media.matches))
   startLive()
   // A phone that goes into a pocket may never come to the end of the five seconds.
-  document.addEventListener('visibilitychange', () => { if (document.hidden) flush() })
-  addEventListener('pagehide', flush)
+  const leave = () => {
+    flush()
+    keepDrafts()
+  }
+  document.addEventListener('visibilitychange', () => { if (document.hidden) leave() })
+  addEventListener('pagehide', leave)
   // Back leaves what it was opened over.
   addEventListener('popstate', () => (menu.value = sheet.value = null))
   const keys = () => there(() => import('./shell/keys.ts')).then(({ listenToKeys }) => listenToKeys())

@@ -10,6 +10,7 @@ import { say } from '../shell/toast.tsx'
 import { begin } from '../begin.ts'
 import { keepList, keepSession, readList, readSession } from './cache.ts'
 import { keep } from '../rooms/keep.ts'
+import { forgetDrafts } from '../session/composer.tsx'
 import { forgetAll } from './forget.ts'
 
 const KEEP_MS = 2000
@@ -32,7 +33,9 @@ export function later(withoutServer: boolean): void {
     if (offlineSince.value === null) void sendAll()
   })
   effect(() => {
-    if (signedOut.value) void forgetAll().catch(() => undefined).then(forgetUnsent)
+    if (!signedOut.value) return
+    untracked(forgetDrafts)
+    void forgetAll().catch(() => undefined).then(forgetUnsent)
   })
   // Whoever goes from one session to another without a connection.
   effect(() => {

@@ -16,9 +16,30 @@ import { stateOf } from '../ui/state.tsx'
 import { inert } from '../ui/inert.ts'
 import type { HelpProps } from './composer-help.tsx'
 
-/** What is not yet said, by workspace: it stays while the page is open, whatever else is looked at. */
+/** What is not yet said, by workspace: it stays while the tab is open, whatever else is looked at. */
 const drafts = signal<Readonly<Record<string, string>>>({})
 const MESSAGE_LIMIT = 256 * 1024
+
+const KEPT = 'berth.drafts'
+/** Of this tab: a phone throws away pages that are not looked at, and a notification loads its own anew. */
+export function openDrafts(): void {
+  try {
+    drafts.value = JSON.parse(sessionStorage.getItem(KEPT) ?? '{}') as typeof drafts.value
+  } catch {
+    // A browser that keeps nothing begins with nothing.
+  }
+}
+export function keepDrafts(): void {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(drafts.value))
+  } catch {
+    // As above.
+  }
+}
+export function forgetDrafts(): void {
+  drafts.value = {}
+  keepDrafts()
+}
 
 /** For other rooms: a file, lines of it, or output to talk about. */
 export function mention(id: WorkspaceId, text: string): void {
@@ -49,6 +70,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
     // The text stays in the field when it was not taken.
     if (await speak(id, said.trim())) if ((drafts.peek()[id] ?? '').trim() === said.trim()) set('')
     sending.value = false
+    holdTaps()
   }
   const steer = async () => {
     // The second of two would stop the turn that the first began.
