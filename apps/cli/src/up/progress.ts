@@ -81,7 +81,7 @@ function tell(timeline: Timeline, body: Readonly<Record<string, unknown>>): void
     const detail = state === 'failed' ? null : text('detail')
     timeline.step({ key: text('step') ?? '', title: text('title') ?? '', state, durationMs: typeof body['durationMs'] === 'number' ? body['durationMs'] : null, detail })
   }
-  if (body['type'] === 'workspace.notice') timeline.notice(text('message') ?? '', text('hint'))
+  if (body['type'] === 'workspace.notice') timeline.notice(text('message') ?? '', text('hint'), body['level'] === 'info' ? 'info' : 'warning')
 }
 
 function failure(workspace: Workspace): BerthError {

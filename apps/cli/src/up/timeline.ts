@@ -8,7 +8,8 @@ export interface Timeline {
   step(step: Step): void
   /** More about the step under way: a percentage, a size. */
   progress(detail: string): void
-  notice(text: string, hint?: string | null): void
+  /** `info`: good to know, nothing to worry about. */
+  notice(text: string, hint?: string | null, level?: 'info' | 'warning'): void
   /** Leaves nothing half drawn. */
   end(): void
 }
@@ -64,8 +65,8 @@ export function createTimeline(io: Io, now: () => number): Timeline {
     progress(detail) {
       if (current) current.detail = cleanLine(detail, 60)
     },
-    notice(text, hint) {
-      say(hang(`${style.yellow('⚠')} `, cleanLine(text, 2000), io.noteColumns))
+    notice(text, hint, level = 'warning') {
+      say(hang(level === 'info' ? `${style.dim('·')} ` : `${style.yellow('⚠')} `, cleanLine(text, 2000), io.noteColumns))
       if (hint) say(hang('  ', style.dim(cleanLine(hint)), io.noteColumns))
     },
     end() {

@@ -36,6 +36,8 @@ const SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
 const IMAGE_PATIENCE_MS = 10_000
 /** People follow a build step by step. */
 const BUILD_PATIENCE_MS = 1500
+/** Nearly all of the wait is inside the call, which ends as soon as the image is there. */
+const LOOK_AGAIN_MS = 100
 const JOBS_LIMIT = 500
 /** Each change of the detail is an event. */
 const DETAIL_LIMIT = 160
@@ -97,7 +99,7 @@ async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: Call
     throw new ProviderFault('unsupported', 'the docker engine is on another computer, which has no toolbox', { hint: 'use an engine on this computer, or a server beside the engine' })
   }
   const planned = await planOf(deps, { owner, spec, found, engineIsHere }, context)
-  if ('detail' in planned) return { done: false, poll: { step: 'image' }, afterMs: 1000, detail: planned.detail }
+  if ('detail' in planned) return { done: false, poll: { step: 'image' }, afterMs: LOOK_AGAIN_MS, detail: planned.detail }
   await prepare(engine, { plan: planned, link: linkOf(planned), found: planned.rebuilt ? null : found }, context)
   await start(engine, owner, context)
   deps.images.delete(jobKey(deps, { owner, spec }))

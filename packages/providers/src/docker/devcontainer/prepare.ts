@@ -79,11 +79,14 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   context.log(`building the image of ${says.path}`)
   await cli.build({ folder, config, tag }, { ...context, scratch })
   await writeFile(config, JSON.stringify({ image: tag, workspaceFolder: '/workspace', workspaceMount: '' }))
-  const merged = await cli.merged({ folder, config }, { ...context, scratch })
-  const { Config } = await engine.json<{ Config: { Env: string[] | null; User?: string } }>(`/images/${tag}/json`, { what: 'looking at the image that was built' }, signal)
+  const [merged, { Config }, accounts] = await Promise.all([
+    cli.merged({ folder, config }, { ...context, scratch }),
+    engine.json<{ Config: { Env: string[] | null; User?: string } }>(`/images/${tag}/json`, { what: 'looking at the image that was built' }, signal),
+    accountsOf(engine, tag, signal),
+  ])
   const shape = readMerged(merged, { imageEnv: Config.Env ?? [], own: known.shape })
   const wanted = shape.remoteUser ?? (Config.User?.split(':')[0] || null)
-  const account = wanted === null ? null : (await accountsOf(engine, tag, signal)).find(({ name, uid }) => name === wanted || String(uid) === wanted) ?? null
+  const account = wanted === null ? null : accounts.find(({ name, uid }) => name === wanted || String(uid) === wanted) ?? null
   return {
     ...shape, path: says.path, others: says.others, image: tag, own: known.shape, account: isUsable(account) ? account : null,
     ignored: [...known.ignored, ...shape.ignored, ...noUser(shape.remoteUser, account)],
