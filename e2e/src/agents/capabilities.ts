@@ -30,7 +30,7 @@ export interface Capabilities {
 
 const OURS = { of: 'ours', asks: 'type y, or n and why', yes: 'y\r' } as const
 
-export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain' | 'acp'>, Capabilities>> = {
+export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain'>, Capabilities>> = {
   claude: {
     driver: 'claude-tui', version: '2.1.329', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'with the answer', questions: true,
     during: 'asks its own queue', usage: true, screen: { of: 'its own', asks: 'Do you want to proceed?', yes: '\r' }, withoutLogin: /no login here/,
@@ -55,5 +55,10 @@ export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain' | 'acp'>, 
   qwen: {
     driver: 'acp', version: '0.24.4', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
     during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
+  },
+  acp: {
+    // Shown with opencode, which speaks it too. Its own way is `opencode` above.
+    driver: 'acp', version: '1.18.33', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
+    during: 'queues', usage: true, screen: OURS, withoutLogin: null,
   },
 }

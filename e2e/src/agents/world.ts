@@ -18,6 +18,8 @@ export interface AgentUnderTest {
   readonly kind: keyof typeof CAPABILITIES
   /** The words of `berth up` that lead it to the model at that address. */
   readonly words: (modelUrl: string) => readonly string[]
+  /** Brings its program, where the product does not. */
+  readonly prepare?: () => Promise<unknown>
 }
 export type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 export interface AgentWorld {
@@ -67,6 +69,7 @@ async function worldOn(ground: Ground, agent: AgentUnderTest): Promise<AgentWorl
   const { product, model } = ground
   const live: LiveItem[] = []
   const up = (name: string, words: readonly string[]) => product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', agent.kind, '--name', name, '--no-open', '-y', ...words], { cwd: ground.dir })
+  await agent.prepare?.()
   let workspace = await up('agent', agent.words(modelUrl(model)))
   const socket = watch(product.home, workspace.id, (item) => { live.push(item) })
   const victims = () => createVictims(product.home)
