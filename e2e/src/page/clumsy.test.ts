@@ -1,6 +1,6 @@
-/** Fingers that tap twice, keys that are held down, browsers that keep nothing, and an agent that counts on them. */
+/** Pages that are zoomed in, keys that are held down, browsers that keep nothing, and an agent that counts on them. */
 import { afterAll, beforeAll, expect } from 'bun:test'
-import type { Locator, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
 import { swipe } from './touch.ts'
@@ -26,17 +26,6 @@ async function say(text: string): Promise<void> {
 }
 async function counted(type: string): Promise<number> {
   return (await world.events(demo.id)).filter(({ body }) => body.type === type).length
-}
-/** Where a finger goes; it does not look again before it goes there a second time. */
-async function middle(of: Locator): Promise<[number, number]> {
-  const box = await of.boundingBox()
-  if (!box) throw new Error('it is not there')
-  return [box.x + box.width / 2, box.y + box.height / 2]
-}
-async function tapTwice(at: Locator): Promise<void> {
-  const place = await middle(at)
-  await phone.touchscreen.tap(...place)
-  await phone.touchscreen.tap(...place)
 }
 const reads = ['/etc/hostname', '/etc/hosts', '/etc/passwd'].map((path) => ({ tool: 'Read', input: { file_path: path } }))
 
@@ -67,17 +56,13 @@ test('hostile-question: a question named like a part of the language is a questi
   await log(phone).getByText('Answered by ada on web: constructor yes').waitFor()
 }, FLOW_MS)
 
-test('approve-double-tap, keyboard-held: a second tap, and a key that is held, answer nothing that was not seen', async () => {
+test('keyboard-held: a key that is held answers nothing that was not seen', async () => {
   const before = await counted('approval.decided')
   await say('now [[three]]')
   await asks(phone).getByText('1 of 3').waitFor()
   const allow = asks(phone).getByRole('button', { name: 'Allow once' })
-  const at = await middle(allow)
-  await phone.touchscreen.tap(...at)
+  await allow.tap()
   await asks(phone).getByText('1 of 2').waitFor()
-  // As soon as the next one is there.
-  await phone.touchscreen.tap(...at)
-  await phone.touchscreen.tap(...at)
   await allow.and(phone.locator(':enabled')).waitFor()
   await asks(phone).getByText('1 of 2').waitFor()
   await desk.locator('h1').first().click()
@@ -108,22 +93,17 @@ test('approve-whole-input: what else a yes lets through is said, and what cannot
   await turn('The padding is over.').waitFor({ timeout: FLOW_MS })
 }, FLOW_MS)
 
-test('chat-double-tap: a phrase that is tapped twice is said once, and a second tap on Send stops nothing', async () => {
-  const said = async () => (await world.events(demo.id)).filter(({ body }) => body.type === 'message' && body['role'] === 'user').length
-  const before = await said()
+test('chat-draft: what is being written outlives the page, and is gone once it is said', async () => {
+  await phone.goto(world.at(demo))
+  await message(phone).fill('thanks, [[begin]], and')
+  await phone.reload()
+  expect(await message(phone).inputValue()).toBe('thanks, [[begin]], and')
   const ended = await counted('turn.ended')
-  await phone.getByRole('button', { name: 'Run the tests' }).dblclick()
-  await eventually(async () => (await counted('turn.ended')) > ended, 'the answer to the phrase')
-  expect(await said()).toBe(before + 1)
-  await message(phone).fill('now [[slow]]')
-  await tapTwice(phone.getByRole('button', { name: 'Send' }))
-  await asks(phone).getByRole('button', { name: 'Deny', exact: true }).waitFor()
-  // Something is said behind it: the button under the finger is Stop from here on.
-  await message(phone).fill('thank you')
-  await tapTwice(phone.getByRole('button', { name: 'Queue' }))
-  await asks(phone).getByRole('button', { name: 'Allow once' }).tap()
-  await turn('The slow part is over.').waitFor({ timeout: FLOW_MS })
-  expect((await world.events(demo.id)).filter(({ body }) => body.type === 'turn.ended' && body['outcome'] === 'interrupted')).toHaveLength(0)
+  await phone.getByRole('button', { name: 'Send' }).tap()
+  await eventually(async () => (await counted('turn.ended')) > ended, 'the answer')
+  await phone.reload()
+  await message(phone).waitFor()
+  expect(await message(phone).inputValue()).toBe('')
 }, FLOW_MS)
 
 test('sheets-back: Back leaves the menu, the dialog and the page below together', async () => {
@@ -166,6 +146,10 @@ test('approve-link, swipe-zoomed: a link leads to the very question, and nothing
 }, FLOW_MS)
 
 test('paused-words, review-narrow: what a person put to sleep says that no word wakes it, and a review fits the narrowest phone', async () => {
+  await phone.goto(world.at(demo))
+  await say('now [[slow]]')
+  await asks(phone).getByRole('button', { name: 'Allow once' }).tap()
+  await turn('The slow part is over.').waitFor({ timeout: FLOW_MS })
   await phone.goto(world.at(demo, 'changes'))
   await phone.setViewportSize({ width: 320, height: 640 })
   const acts = phone.locator('.review-acts')
