@@ -96,6 +96,8 @@ test('a Dockerfile with arguments, a feature, a user, hooks in their order, vari
   expect(notices.find(({ code }) => code === 'devcontainer')?.message).toContain('.devcontainer/devcontainer.json')
   expect(notices.find(({ code }) => code === 'devcontainer_ignored')?.message).toContain('customizations.vscode')
   expect(workspace.steps.find(({ step }) => step === 'image')).toMatchObject({ state: 'done' })
+  expect((await product.cli(['logs', 'whole', 'image'])).stdout).toContain('Successfully built')
+  expect((await product.cli(['logs', 'whole', 'setup'])).stdout).toContain('onCreateCommand: ended with 0')
 }, UP_MS)
 
 test('the second machine of a project is made from the image of the first', async () => {

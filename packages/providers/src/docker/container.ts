@@ -101,8 +101,17 @@ export function bootArchive(plan: ContainerPlan, link: string, fresh: boolean): 
     ...(fresh && !plan.rebuilt ? [MOUNT_AT.work, home].map((path) => ({ path: relative(path), kind: 'directory', mode: 0o755, uid, gid }) as const) : []),
     ...(fresh ? (devcontainer?.mounts ?? []).filter(({ type }) => type === 'volume').map(({ target }) => ({ path: relative(target), kind: 'directory', mode: 0o755, uid, gid }) as const) : []),
     ...(fresh && devcontainer?.own.folder ? linkTo(relative(devcontainer.own.folder)) : []),
-    ...(plan.buildLog === null ? [] : [{ path: `${relative(home)}/devcontainer-build.log`, kind: 'file', mode: 0o644, uid, gid, content: plan.buildLog } as const]),
+    ...logsOf(plan, relative(home)),
   ], Date.now())
+}
+
+/** The daemon reads the one, the agent and its person the other. */
+function logsOf({ buildLog, made, devcontainer }: ContainerPlan, home: string): TarEntry[] {
+  if (buildLog === null) return []
+  const { uid, gid } = userOf({ devcontainer })
+  const logs = `${STATE_DIR.slice(1)}/logs`
+  const forDaemon: TarEntry[] = [{ path: logs, kind: 'directory', mode: 0o700 }, { path: `${logs}/image.log`, kind: 'file', mode: 0o600, content: buildLog }]
+  return made?.recovery ? [...forDaemon, { path: `${home}/devcontainer-build.log`, kind: 'file', mode: 0o644, uid, gid, content: buildLog }] : forDaemon
 }
 
 /** The name that the project knows its code by. */

@@ -9,7 +9,7 @@ export interface Chosen {
   readonly image: ReadyImage
   readonly devcontainer: Devcontainer | null
   readonly made: MachineMade | null
-  /** Of a build that failed: put into the machine that stands in for it. */
+  /** What the build said: `berth logs <workspace> image`, and in the home of a machine that stands in for a build that failed. */
   readonly buildLog: string | null
 }
 export interface ChoiceDeps {
@@ -25,6 +25,7 @@ type Notice = MachineMade['notices'][number]
 const FORGET_MS = 10 * 60_000
 const missing = new Map<string, number>()
 const IGNORED_TOLD = 40
+const LINES_KEPT = 3000
 
 export async function chooseImage(deps: ChoiceDeps, spec: Pick<MachineSpec, 'image' | 'project'>, context: ProjectContext): Promise<Chosen> {
   const named = async (wanted: string | null): Promise<ReadyImage> => ensureImage({ ...deps.images, log: context.log }, wanted, context.signal)
@@ -61,10 +62,15 @@ async function ofLanguage(deps: ChoiceDeps, { language }: ProjectSays & { kind: 
 
 async function ofDevcontainer(deps: ChoiceDeps, says: ProjectSays & { kind: 'devcontainer' }, { plain, context }: Pick<Ways, 'plain'> & { context: ProjectContext }): Promise<Chosen> {
   if (deps.devcontainers === null) return plain([{ level: 'warning', code: 'devcontainer_ignored', message: `${says.path} is not used: this server has no devcontainer CLI`, hint: 'choose an image with --image' }])
+  const said: string[] = []
+  const log = (line: string): void => {
+    if (said.length < LINES_KEPT) said.push(line)
+    context.log(line)
+  }
   try {
-    const devcontainer = await prepareDevcontainer(deps.devcontainers, says, context)
+    const devcontainer = await prepareDevcontainer(deps.devcontainers, says, { ...context, log })
     return {
-      image: { reference: devcontainer.image, hostPaths: [] }, devcontainer, buildLog: null,
+      image: { reference: devcontainer.image, hostPaths: [] }, devcontainer, buildLog: `${said.join('\n')}\n`,
       made: { from: 'devcontainer', notices: noticesOf(devcontainer), ports: devcontainer.ports, recovery: null },
     }
   } catch (error) {
