@@ -20,28 +20,37 @@ interface Part {
 }
 
 const LANES = 2
-/** These hardly compute, they wait: for slow links, deadlines, clones. They run beside the lanes, one after the other. */
-const WAITING = new Set(['e2e/links.test.ts', 'e2e/idle.test.ts', 'e2e/sources.test.ts', 'e2e/upgrade.test.ts'])
+/** The daemon's drivers of agents take as long as all the rest of it. */
+const AGENTS = 'apps/daemon/src/services/agents'
+/** These hardly compute, they wait: for agents, slow links, deadlines, clones. They run beside the lanes, one after the other. */
+const WAITING = new Set([AGENTS, 'e2e/links.test.ts', 'e2e/idle.test.ts', 'e2e/sources.test.ts', 'e2e/upgrade.test.ts'])
 
 const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/testkit', 'apps/cli']
 const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].sort()
-const real = ['apps/daemon', 'packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web']
-const bunTest = (dirs: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...dirs.filter((dir) => existsSync(join(root, dir))).map((dir) => `./${dir}`)]
+const daemon = [...new Bun.Glob('apps/daemon/src/**/*.test.ts').scanSync(root)].filter((file) => !file.startsWith(AGENTS)).sort()
+const real: Readonly<Record<string, readonly string[]>> = {
+  [AGENTS]: [AGENTS], 'apps/daemon': daemon,
+  ...Object.fromEntries(['packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web'].map((dir) => [dir, [dir]])),
+}
+const bunTest = (paths: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...paths.filter((path) => existsSync(join(root, path))).map((path) => `./${path}`)]
 
 /** What judges a promise of the product is never tried until it passes. The others drive browsers and programs that keep no exact time. */
 const ONCE = new Set(['capability.test.ts', 'crash.test.ts', 'rollback.test.ts', 'links.test.ts', 'approval-over-time.test.ts', 'flows.test.ts'])
 
 /** The capability test: nothing else matters while it is red. Then the longest, so that the lanes end together. */
-const FIRST = ['e2e/capability.test.ts', 'apps/daemon', 'e2e/crash.test.ts']
+const FIRST = ['e2e/capability.test.ts', AGENTS, 'apps/daemon', 'e2e/crash.test.ts']
 const rank = ({ name }: Part): number => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length)
+
+/** Each is a hundred megabytes to fetch and a minute to drive, and what they share is tried with the two that are not here. */
+const FULL = new Set(['acp', 'claude', 'gemini', 'opencode', 'qwen'].map((agent) => `agents/${agent}.test.ts`))
 
 const mode = (process.argv[2] ?? 'all') as Mode
 const parts: readonly Part[] = [
   { name: 'check', argv: [process.execPath, 'scripts/check.ts'], modes: ['quick', 'all', 'full'], minutes: 2 },
   { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
   ...[
-    ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: ['all', 'full'], minutes: mode === 'full' ? 60 : 6, again: !ONCE.has(file) })),
-    ...real.filter((dir) => existsSync(join(root, dir))).map((dir): Part => ({ name: dir, argv: bunTest([dir]), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6 })),
+    ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: FULL.has(file) ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 60 : 6, again: !ONCE.has(file) })),
+    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6 })),
   ].sort((a, b) => rank(a) - rank(b)),
 ]
 
