@@ -1,9 +1,8 @@
-/** Pages that are zoomed in, keys that are held down, browsers that keep nothing, and an agent that counts on them. */
+/** Keys that are held down, browsers that keep nothing, and an agent that counts on them. */
 import { afterAll, beforeAll, expect } from 'bun:test'
 import type { Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
-import { swipe } from './touch.ts'
 import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
 
 const FLOW_MS = 120_000
@@ -123,7 +122,7 @@ test('sheets-back: Back leaves the menu, the dialog and the page below together'
   expect(await phone.getByRole('dialog').count()).toBe(0)
 }, FLOW_MS)
 
-test('approve-link, swipe-zoomed: a link leads to the very question, and nothing is swiped on a page that is zoomed in', async () => {
+test('approve-link: a link leads to the very question', async () => {
   const before = await counted('approval.decided')
   await say('now [[three]]')
   await asks(desk).getByText('1 of 3').waitFor()
@@ -131,12 +130,6 @@ test('approve-link, swipe-zoomed: a link leads to the very question, and nothing
   const last = waiting.at(-1)
   await phone.goto(`${world.at(demo)}?approval=${last?.approvalId}`)
   await asks(phone).and(phone.locator(`[data-approval="${last?.approvalId}"]`)).waitFor()
-  const session = await phone.context().newCDPSession(phone)
-  await session.send('Emulation.setPageScaleFactor', { pageScaleFactor: 2 })
-  await swipe(asks(phone).locator('h3'), 300)
-  expect(await phone.getByText('Allowing').count()).toBe(0)
-  await session.send('Emulation.setPageScaleFactor', { pageScaleFactor: 1 })
-  await session.detach()
   for (const _ of waiting) {
     const heading = await asks(phone).getByRole('heading').innerText()
     await asks(phone).getByRole('button', { name: 'Allow once' }).tap()
