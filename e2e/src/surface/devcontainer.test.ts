@@ -152,6 +152,9 @@ test('a build that fails gives a machine to repair it in, and rebuild makes the 
   expect(workspace.phase).toBe('running')
   expect((await noticesOf(workspace)).find(({ code }) => code === 'devcontainer_failed')).toMatchObject({ level: 'error', message: expect.stringContaining('returned a non-zero code: 7') })
   expect(await run('broken', 'id -un; cat ~/devcontainer-build.log')).toMatch(/^dev\n[\s\S]*the-last-words/)
+  // Nor is anything of the failed step left with the engine.
+  const left = (await (await engine('/containers/json?all=1')).json()) as { Command: string }[]
+  expect(left.filter(({ Command }) => Command.includes('the-last-words'))).toEqual([])
   await run('broken', `sed -i '/exit 7/d' .devcontainer/Dockerfile && echo kept > ~/mine && echo kept > here`)
   await product.cli(['rebuild', 'broken'], { withinMs: UP_MS })
   expect(await run('broken', 'id -un; cat ~/mine here')).toBe('pilot\nkept\nkept\n')

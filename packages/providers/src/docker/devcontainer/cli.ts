@@ -2,7 +2,7 @@
  * Runs the reference CLI beside the engine, as a process of its own with an empty home: `${localEnv:…}` of a repository
  * finds nothing of the server's there, and neither does a registry that asks for credentials.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProviderFault } from '@berth/core'
 
@@ -39,8 +39,9 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
     const home = join(scratch, 'home')
     const temporary = join(scratch, 'tmp')
     for (const dir of [home, temporary]) await mkdir(dir, { recursive: true, mode: 0o700 })
+    const wrapped = await wrapDocker(docker, scratch)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)])
-    const child = Bun.spawn([process.execPath, script, ...args, '--docker-path', docker, '--log-format', 'json', '--user-data-folder', join(scratch, 'data')], {
+    const child = Bun.spawn([process.execPath, script, ...args, '--docker-path', wrapped, '--log-format', 'json', '--user-data-folder', join(scratch, 'data')], {
       cwd: scratch, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, TMPDIR: temporary, LC_ALL: 'C.UTF-8', DOCKER_HOST: dockerHost, DOCKER_CONFIG: home, BUN_BE_BUN: '1' },
     })
@@ -69,6 +70,14 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
       return said.mergedConfiguration
     },
   }
+}
+
+/** The classic builder leaves the container of a failed step behind, unless it is told; the CLI does not tell it. */
+async function wrapDocker(docker: string, scratch: string): Promise<string> {
+  const path = join(scratch, 'docker')
+  const real = `'${docker.replaceAll("'", `'\\''`)}'`
+  await writeFile(path, `#!/bin/sh\nif [ "$1" = build ]; then\n  shift\n  exec ${real} build --force-rm "$@"\nfi\nexec ${real} "$@"\n`, { mode: 0o700 })
+  return path
 }
 
 interface Answer { readonly outcome?: string; readonly message?: string; readonly description?: string; readonly mergedConfiguration?: Readonly<Record<string, unknown>> }
