@@ -86,6 +86,7 @@ test('a Dockerfile with arguments, a feature, a user, hooks in their order, vari
   const dir = makeProject('whole', { '.devcontainer/devcontainer.json': configuration(), '.devcontainer/Dockerfile': dockerfile(''), ...FEATURE })
   const workspace = await up(dir, 'whole')
   expect(workspace.phase).toBe('running')
+  expect((await containerOf(workspace)).Config.Image).toStartWith('berth/devcontainer:')
   expect(await run('whole', 'id -un; id -u; echo $HOME')).toBe('pilot\n1234\n/home/pilot\n')
   expect((await run('whole', 'cat ~/order')).trim().split('\n')).toEqual(['feature', 'onCreate pilot /workspace', 'updateContent', 'postCreate hello /workspace', 'postStart', 'postAttach'])
   expect(await run('whole', 'cat /who /colour; echo "$PAINTED-$IN_IMAGE-$STOLEN-"')).toBe(`${NONCE}\nblue\nyes-/workspace--\n`)
