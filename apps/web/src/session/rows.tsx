@@ -87,7 +87,7 @@ const drawn = new WeakMap<Stream, ReadonlyMap<object, Drawn>>()
 
 export function drawRows({ view, workspace, stream, shown }: { view: StreamView; workspace: Workspace; stream: Stream; shown: number }): { nodes: VNode[]; hidden: number } {
   const rows = rowsOf(view.cards, !stream.hasOlder.value)
-  const hidden = Math.max(0, rows.length - shown)
+  const hidden = hiddenOf(stream, rows, shown)
   const writing = stream.writing.value
   const before = drawn.get(stream)
   const kept = new Map<object, Drawn>()
@@ -101,6 +101,19 @@ export function drawRows({ view, workspace, stream, shown }: { view: StreamView;
   })
   drawn.set(stream, kept)
   return { nodes, hidden }
+}
+
+/** Rows leave by the block: if one left for each that comes, all between them would move, and be laid out and painted again. */
+const LEAVE = 40
+const firstShown = new WeakMap<Stream, string>()
+
+function hiddenOf(stream: Stream, rows: readonly Row[], shown: number): number {
+  const most = Math.max(0, rows.length - shown)
+  const known = firstShown.get(stream)
+  const at = known === undefined ? -1 : rows.findIndex(({ key }) => key === known)
+  const hidden = at < most - LEAVE || at < 0 || at > most ? most : at
+  firstShown.set(stream, rows[hidden]?.key ?? '')
+  return hidden
 }
 
 /** The object that changes when the row does, and what else it is drawn from. */

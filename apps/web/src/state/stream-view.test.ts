@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { randomIds, type EventBody, type StoredEvent } from '@berth/wire'
-import { CARD_LIMIT, emptyView, fold } from './stream-view.ts'
+import { CARD_BLOCK, CARD_LIMIT, emptyView, fold } from './stream-view.ts'
 
 const workspaceId = randomIds.workspace()
 const sessionId = randomIds.session()
@@ -36,7 +36,10 @@ test('unknown events are skipped and the cursor moves on', () => {
 })
 
 test('only the newest cards are kept, and they can still change', () => {
-  const many = fold(emptyView, Array.from({ length: CARD_LIMIT + 50 }, (_, index) => message(index + 1, String(index))))
+  const messages = Array.from({ length: CARD_LIMIT + CARD_BLOCK + 1 }, (_, index) => message(index + 1, String(index)))
+  const before = fold(emptyView, messages.slice(0, -1))
+  expect(before.cards).toHaveLength(CARD_LIMIT + CARD_BLOCK)
+  const many = fold(before, messages.slice(-1))
   expect(many.cards).toHaveLength(CARD_LIMIT)
   const last = many.cards.at(-1)
   expect(last && many.byKey.get(last.key)).toBe(CARD_LIMIT - 1)

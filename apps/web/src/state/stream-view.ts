@@ -33,8 +33,9 @@ export interface StreamView {
 }
 export const emptyView: StreamView = { cards: [], byKey: new Map(), after: 0, plan: [], spent: { tokens: 0, costMicros: null }, turnStartedAt: null }
 
-/** Only this many cards are kept; older ones are read again from the server when asked for. */
+/** Only this many cards are kept; older ones are read again from the server when asked for. They go by the block. */
 export const CARD_LIMIT = 2000
+export const CARD_BLOCK = 200
 
 export function fold(view: StreamView, events: readonly StoredEvent[]): StreamView {
   let cards = [...view.cards]
@@ -60,7 +61,7 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     if (at === undefined) byKey.set(change.key, cards.push(next) - 1)
     else cards[at] = next
   }
-  if (cards.length > CARD_LIMIT) {
+  if (cards.length > CARD_LIMIT + CARD_BLOCK) {
     const cut = cards.length - CARD_LIMIT
     cards = cards.filter((card, index) => index >= cut || isWaiting(card))
     byKey = new Map(cards.map((card, index) => [card.key, index]))
