@@ -46,7 +46,7 @@ export async function goThrough(lane: Screen['lane'], later: (close: () => Promi
 
 /** Where scripts are blocked, axe is too: what is seen there is put into a page where it may run. */
 async function asItStands(page: Page, { size, theme }: { size: SizeName; theme: Theme }): Promise<Page> {
-  const html = (await page.content()).replace(/<script[\s\S]*?<\/script>/g, '').replace(/<(\/?)noscript>/g, '<$1div>')
+  const html = (await page.content()).replace(/<script[\s\S]*?<\/script>/g, '').replace(/<(\/?)noscript>/g, '<$1div>').replace(/\(scripting: ?none\)/g, 'all')
   const context = await page.context().browser()?.newContext({ ...SIZES[size], colorScheme: theme, reducedMotion: 'reduce' })
   if (!context) throw new Error('the browser is gone')
   const copy = await context.newPage()
