@@ -18,7 +18,12 @@ export function cutBody(body: EventBody): string {
     const cut = JSON.stringify(cutValue(body, { strings: SHORTEST, items }))
     if (fits(cut)) return cut
   }
-  // Only something nested absurdly deep or wide comes here.
+  // Only something nested absurdly deep or wide comes here. A question is asked all the same: an agent waits for its answer.
+  if (body.type === 'approval.asked') {
+    const { ask } = body
+    const bare = JSON.stringify(cutValue({ ...body, ask: { ...ask, input: { command: `… ${JSON.stringify(ask.input).length} characters left out …` } } }, { strings: SHORTEST, items: Infinity }))
+    if (fits(bare)) return bare
+  }
   const notice: EventBody = { type: 'workspace.notice', level: 'warning', code: 'event_too_large', message: `an event of type ${body.type.slice(0, 100)} was too large to keep (${whole.length} characters)`, hint: null }
   return JSON.stringify(notice)
 }

@@ -149,3 +149,10 @@ test('every body fits its limit; long texts keep head and tail', () => {
     expect(Buffer.byteLength(cutBody(body))).toBeLessThanOrEqual(EVENT_BODY_LIMIT)
   }), { numRuns: 50 })
 })
+
+test('a question too wide to keep is asked all the same, and says that it is not shown whole', () => {
+  const wide = (depth: number): unknown => (depth === 0 ? 'x'.repeat(100) : Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`k${at}`, wide(depth - 1)])))
+  const ask = { approvalId: 'apr_000000000001', sessionId: 'ses_000000000001', kind: 'permission', tool: 'Anything', title: 'Use anything?', toolCallId: null, input: wide(3), cwd: null, contentHash: 'h' }
+  const kept = knownBody(JSON.parse(cutBody({ type: 'approval.asked', ask } as unknown as EventBody)))
+  expect(kept).toMatchObject({ type: 'approval.asked', ask: { title: 'Use anything?', input: { command: expect.stringMatching(/^… \d+ characters left out …$/) } } })
+})
