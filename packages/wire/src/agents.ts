@@ -33,9 +33,9 @@ export const AGENT_KINDS: Readonly<Record<AgentKind, KindOfAgent>> = {
   plain: { title: 'A command', program: null, needsCommand: true },
 }
 
-/** The words that start the program, from the toolbox's directory. */
-export function programArgv(toolboxDir: string, name: AgentProgramName): string[] {
-  const { version, entry, runtime }: AgentProgram = AGENT_PROGRAMS[name]
-  const path = `${toolboxDir}/agents/${name}-${version}/${entry}`
+/** The words that start the program, from the toolbox's directory; of the version listed here, if no other is asked for. */
+export function programArgv(toolboxDir: string, name: AgentProgramName, version: string | null = null): string[] {
+  const { version: listed, entry, runtime }: AgentProgram = AGENT_PROGRAMS[name]
+  const path = `${toolboxDir}/agents/${name}-${version ?? listed}/${entry}`
   return runtime === null ? [path] : [`${toolboxDir}/agents/node-${NODE_RUNTIME.version}/${NODE_RUNTIME.entry}`, path]
 }

@@ -1,8 +1,9 @@
 /**
- * Reading files the agent owns. The agent may put anything there, also a link to a file only the daemon can read:
+ * Files the agent owns. The agent may put anything there, also a link to a file only the daemon can read:
  * so nothing is read that is not a plain file of the agent's own user.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import type { AsAgent } from '../../contracts.ts'
 
 export interface AgentFiles {
   /** Null: absent, not a plain file, or not the agent's. */
@@ -31,4 +32,11 @@ export function createAgentFiles(agentUid: number | null): AgentFiles {
       return found === null || found.size > limitBytes ? null : found.bytes.toString('utf8')
     },
   }
+}
+
+/** Written by the agent's own user: the home is its tree. The text goes through stdin, never through argv. */
+export async function writeAsAgent(asAgent: AsAgent, path: string, text: string): Promise<void> {
+  const script = 'umask 077; mkdir -p "$(dirname "$1")" && cat > "$1.berth-new" && mv -f "$1.berth-new" "$1"'
+  const result = await asAgent.run(['/bin/sh', '-c', script, 'seed', path], { stdin: text })
+  if (result.exitCode !== 0) throw new Error(`cannot write ${path}: ${result.stderr.slice(0, 300)}`)
 }

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { SessionId, type EventBody } from '@berth/wire'
 import { createAgentFiles } from './agent-file.ts'
+import { extraArguments, programWords } from './command-line.ts'
 import { contentHash } from './content-hash.ts'
-import { startHookServer, type HookAsk, type HookServer } from './hook-server.ts'
+import type { AgentSocket } from './agent-socket.ts'
+import { startHookServer, type HookAsk } from './hook-server.ts'
 import { createRestarts } from './restarts.ts'
-import { pasteable } from './claude/injector.ts'
+import { pasteable } from './prompt-text.ts'
 import { seeded, writeHookSettings } from './claude/settings.ts'
 import { factsOf } from './claude/transcript.ts'
 import { openBench, type AgentBench } from './testing/agent-bench.ts'
@@ -31,7 +33,7 @@ describe('hooks', () => {
     child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
     return { output: new Promise((resolve) => { child.once('close', () => { resolve(out.trim()) }) }), kill: () => { child.kill('SIGTERM') } }
   }
-  const serve = (dir: string, handle: Parameters<typeof startHookServer>[0]['handle']): Promise<HookServer> => startHookServer({ path: join(dir, 'hook.sock'), owner: null, handle, log: () => {} })
+  const serve = (dir: string, handle: Parameters<typeof startHookServer>[0]['handle']): Promise<AgentSocket> => startHookServer({ path: join(dir, 'hook.sock'), owner: null, handle, log: () => {} })
 
   it('answers a question that began before the daemon was there, and is the same ask after it went', async () => {
     const dir = temporary()
@@ -144,5 +146,15 @@ describe('the plain driver', () => {
   it('says what is missing without a command', async () => {
     const bench = await plain('')
     expect((await bench.waitFor('session.state', (body) => body.state === 'error')).detail).toContain('no command')
+  })
+})
+
+describe('the words of a program', () => {
+  it('are split where nothing can be misread', () => { expect(extraArguments('  --model opus\t--verbose ')).toEqual(['--model', 'opus', '--verbose']) })
+  it.each(["--append 'a b'", '--x "y"', '--x $HOME', '--x `id`', 'a\\ b'])('refuse quotes and shell signs: %s', (command) => { expect(() => extraArguments(command)).toThrow('cannot hold quotes') })
+  it('name the version that is asked for', () => {
+    const deps = (agent: object) => ({ context: { boot: { toolboxDir: '/toolbox' } }, assignment: { agent: { executable: null, version: null, ...agent } } }) as unknown as Parameters<typeof programWords>[0]
+    expect(programWords(deps({ version: '9.9.9' }), 'codex')).toEqual(['/toolbox/agents/codex-9.9.9/codex'])
+    expect(programWords(deps({ executable: '/usr/bin/codex', version: '9.9.9' }), 'codex')).toEqual(['/usr/bin/codex'])
   })
 })

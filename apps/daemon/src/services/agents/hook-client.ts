@@ -6,7 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import { createConnection } from 'node:net'
 import { parseArgs } from 'node:util'
-import { HOOK_LINE_LIMIT, lineReader, ToHook, type FromHook } from './hook-protocol.ts'
+import { HOOK_LINE_LIMIT, ToHook, type FromHook } from './hook-protocol.ts'
+import { lineReader, parseJson, parseLine } from './json-lines.ts'
 
 const EVENT_PATIENCE_MS = 5000
 const RETRY_FIRST_MS = 50
@@ -62,14 +63,14 @@ function askOnce(socketPath: string, ask: FromHook, limitMs: number | null): Pro
     socket.on('error', () => { finish(false) })
     socket.on('close', () => { if (!answered) finish(false) })
     socket.on('data', lineReader((line) => {
-      const parsed = ToHook.safeParse(parseJson(line))
-      if (!parsed.success || answered) return
+      const message = parseLine(ToHook, line)
+      if (message === null || answered) return
       answered = true
-      process.stdout.write(`${JSON.stringify(parsed.data.output)}\n`, () => {
+      process.stdout.write(`${JSON.stringify(message.output)}\n`, () => {
         say({ say: 'delivered' })
         socket.end(() => { finish(true) })
       })
-    }, () => { finish(false) }))
+    }, () => { finish(false) }, HOOK_LINE_LIMIT))
   })
 }
 
@@ -83,7 +84,4 @@ async function readStdin(): Promise<Record<string, unknown> | null> {
   }
   const parsed = parseJson(Buffer.concat(chunks).toString('utf8'))
   return typeof parsed === 'object' && parsed !== null ? { ...parsed } : null
-}
-function parseJson(text: string): unknown {
-  try { return JSON.parse(text) } catch { return null }
 }

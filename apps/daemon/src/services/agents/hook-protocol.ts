@@ -33,22 +33,3 @@ export const HookPayload = z.looseObject({
   background_tasks: z.array(z.unknown()).optional(),
 })
 export type HookPayload = z.infer<typeof HookPayload>
-
-/** Splits a byte stream into lines; a line above the limit is an error. */
-export function lineReader(onLine: (line: string) => void, onTooLong: () => void, limitBytes = HOOK_LINE_LIMIT): (chunk: Buffer) => void {
-  let pending: Buffer[] = []
-  let size = 0
-  return (chunk) => {
-    let rest = chunk
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      onLine(Buffer.concat([...pending, rest.subarray(0, end)]).toString('utf8'))
-      pending = []
-      size = 0
-      rest = rest.subarray(end + 1)
-    }
-    if (rest.length === 0) return
-    pending.push(rest)
-    size += rest.length
-    if (size > limitBytes) onTooLong()
-  }
-}

@@ -1,9 +1,10 @@
-/** The daemon's side of the hooks: a unix socket the agent's user may connect to. What arrives is the agent's word. */
-import { chmodSync, chownSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
-import { FromHook, HookPayload, lineReader } from './hook-protocol.ts'
+/** The daemon's side of the hooks. */
+import type { Socket } from 'node:net'
+import { listenForAgent, type AgentSocket } from './agent-socket.ts'
+import { FromHook, HOOK_LINE_LIMIT, HookPayload } from './hook-protocol.ts'
+import { lineReader, parseLine } from './json-lines.ts'
 
-/** Enough for every sub-agent asking at once; a hostile agent cannot hold more of our memory. */
+/** Enough for every sub-agent asking at once. */
 const CONNECTION_LIMIT = 256
 
 export interface HookAsk { readonly run: string; readonly requestId: string; readonly payload: HookPayload }
@@ -14,35 +15,9 @@ export interface HookAnswer {
 }
 /** `signal` aborts when the hook process goes away; its reason is `withdrawn` (answered in the terminal) or `lost`. */
 export type HookHandler = (ask: HookAsk, signal: AbortSignal) => Promise<HookAnswer>
-export interface HookServer { close(): Promise<void> }
 
-export async function startHookServer(options: { path: string; owner: { uid: number; gid: number } | null; handle: HookHandler; log: (line: string) => void }): Promise<HookServer> {
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('close', () => { sockets.delete(socket) })
-    serveHook(socket, options)
-  })
-  server.maxConnections = CONNECTION_LIMIT
-  // A socket file of a daemon that died is in the way; two daemons of one workspace are excluded by the supervisor.
-  rmSync(options.path, { force: true })
-  await listen(server, options.path)
-  // Root keeps the file, the agent's group may use it.
-  if (options.owner !== null) chownSync(options.path, process.getuid?.() ?? 0, options.owner.gid)
-  chmodSync(options.path, 0o660)
-  return {
-    close: () => new Promise((resolve) => {
-      server.close(() => { resolve() })
-      for (const socket of sockets) socket.destroy()
-    }),
-  }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => { server.off('error', reject); resolve() })
-  })
+export async function startHookServer(options: { path: string; owner: { uid: number; gid: number } | null; handle: HookHandler; log: (line: string) => void }): Promise<AgentSocket> {
+  return listenForAgent({ path: options.path, owner: options.owner, connectionLimit: CONNECTION_LIMIT, onConnection: (socket) => { serveHook(socket, options) } })
 }
 
 function serveHook(socket: Socket, options: { handle: HookHandler; log: (line: string) => void }): void {
@@ -62,7 +37,7 @@ function serveHook(socket: Socket, options: { handle: HookHandler; log: (line: s
   socket.on('error', () => { gone.abort('lost') })
   socket.on('close', () => { gone.abort('lost') })
   socket.on('data', lineReader((line) => {
-    const message = parse(line)
+    const message = parseLine(FromHook, line)
     if (message?.say === 'withdrawn') gone.abort('withdrawn')
     if (message?.say === 'delivered') { onDelivered?.(); onDelivered = undefined }
     if (message?.say !== 'ask' || asked) return
@@ -70,12 +45,5 @@ function serveHook(socket: Socket, options: { handle: HookHandler; log: (line: s
     asked = true
     if (payload.success) void answer({ run: message.run, requestId: message.requestId, payload: payload.data })
     else socket.write('{"output":{}}\n')
-  }, () => { socket.destroy() }))
-}
-
-function parse(line: string): FromHook | null {
-  try {
-    const parsed = FromHook.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : null
-  } catch { return null }
+  }, () => { socket.destroy() }, HOOK_LINE_LIMIT))
 }

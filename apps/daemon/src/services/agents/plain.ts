@@ -2,7 +2,7 @@
 import type { AgentState, PromptId } from '@berth/wire'
 import { BerthError } from '@berth/wire'
 import type { AsAgent, CreateDriver, Terminal, TerminalViewer } from '../../contracts.ts'
-import { pasteable } from './claude/injector.ts'
+import { pasteable } from './prompt-text.ts'
 import { createRestarts } from './restarts.ts'
 
 const TERMINAL = 'agent'

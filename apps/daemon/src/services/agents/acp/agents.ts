@@ -1,12 +1,13 @@
 /** The agents that are driven over the Agent Client Protocol: how each is started, and what it needs before. */
 import { join } from 'node:path'
-import { AGENT_KINDS, programArgv, type AgentProgramName } from '@berth/wire/agents'
 import { BerthError } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import { z } from 'zod'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
-import { createAgentFiles } from '../agent-file.ts'
-import { writeAsAgent } from '../claude/settings.ts'
+import { createAgentFiles, writeAsAgent } from '../agent-file.ts'
+import { extraArguments, programWords } from '../command-line.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
+import { parseJson } from '../json-lines.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
 import { SESSION } from './opening.ts'
 import { createAcpProtocol } from './protocol.ts'
@@ -18,22 +19,20 @@ interface AcpAgent {
   readonly env?: Record<string, string>
   readonly loginHint: string
   readonly authMethod: (env: Readonly<Record<string, string>>) => string | null
-  /** The settings file it asks for at its first start, below the home. What stands there already stays. */
   /** What has to be done before it goes back to that session. */
   readonly beforeResume?: (deps: DriverDeps, session: string) => Promise<void>
+  /** The settings file it asks for at its first start, below the home. What stands there already stays. */
   readonly seed?: (env: Readonly<Record<string, string>>, hasFile: (path: string) => boolean) => { path: string; settings: Record<string, unknown> }
 }
 const has = (env: Readonly<Record<string, string>>, ...names: string[]): boolean => names.some((name) => (env[name] ?? '') !== '')
 /** How it signs in, where a person has chosen that; else it asks. */
 const chosen = (selectedType: string | null) => (selectedType === null ? {} : { auth: { selectedType } })
-const extra = ({ assignment: { agent } }: DriverDeps): string[] => (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
-const program = (deps: DriverDeps, name: AgentProgramName): string[] => (deps.assignment.agent.executable === null ? programArgv(deps.context.boot.toolboxDir, name) : [deps.assignment.agent.executable])
 
 /** Node goes its own way past a proxy unless it is told; some machines have no other way out. */
 const NODE_ENVIRONMENT = { NODE_USE_ENV_PROXY: '1' } as const
 const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
   gemini: {
-    argv: (deps) => [...program(deps, 'gemini'), '--acp', ...(deps.assignment.agent.approvalMode === 'auto' ? ['--approval-mode', 'auto_edit'] : []), ...extra(deps)],
+    argv: (deps) => [...programWords(deps, 'gemini'), '--acp', ...(deps.assignment.agent.approvalMode === 'auto' ? ['--approval-mode', 'auto_edit'] : []), ...extraArguments(deps.assignment.agent.command)],
     env: NODE_ENVIRONMENT,
     beforeResume: keepGeminiSession,
     loginHint: 'gemini has no login here: make a new workspace with `berth up --agent gemini --env GEMINI_API_KEY`, or sign in with `gemini` in a shell of this one; then send a message',
@@ -44,7 +43,7 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
     }),
   },
   qwen: {
-    argv: (deps) => [...program(deps, 'qwen'), '--acp', '--approval-mode', deps.assignment.agent.approvalMode === 'auto' ? 'auto' : 'default', ...extra(deps)],
+    argv: (deps) => [...programWords(deps, 'qwen'), '--acp', '--approval-mode', deps.assignment.agent.approvalMode === 'auto' ? 'auto' : 'default', ...extraArguments(deps.assignment.agent.command)],
     env: NODE_ENVIRONMENT,
     loginHint: 'qwen has no login here: make a new workspace with `berth up --agent qwen --env OPENAI_API_KEY --env OPENAI_BASE_URL --env OPENAI_MODEL`, or sign in with `qwen` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'OPENAI_API_KEY') ? 'openai' : null),
@@ -91,7 +90,7 @@ async function seed(deps: DriverDeps, { path, settings }: { path: string; settin
   const { boot } = deps.context
   const whole = join(boot.homeDir, path)
   const found = createAgentFiles(boot.agentUser?.uid ?? null).read(whole, SETTINGS_LIMIT)
-  const existing = Settings.safeParse(found === null ? {} : parse(found))
+  const existing = Settings.safeParse(found === null ? {} : parseJson(found))
   // A file that is not JSON (comments, for one) was written by a person: it stays.
   if (existing.success) await writeAsAgent(deps.asAgent, whole, JSON.stringify(filled(existing.data, settings), null, 2))
 }
@@ -106,7 +105,4 @@ export function filled(existing: Record<string, unknown>, wanted: Record<string,
     else if (there.success && below.success) result[name] = filled(there.data, below.data)
   }
   return result
-}
-function parse(text: string): unknown {
-  try { return JSON.parse(text) } catch { return null }
 }

@@ -1,6 +1,7 @@
 /** The Agent Client Protocol, version 1, from the client's side: JSON-RPC 2.0, one message a line. */
 import type { PromptId } from '@berth/wire'
 import type { Outcome } from '../conversation/contracts.ts'
+import { parseLine } from '../json-lines.ts'
 import type { Protocol, ProtocolDeps } from '../relay/voice.ts'
 import { Message, Permission, PromptEnded, PromptSent, Selected, UNKNOWN_METHOD, type Option } from './messages.ts'
 import { createAcpOpening, type AcpOptions } from './opening.ts'
@@ -78,10 +79,10 @@ export function createAcpProtocol(deps: ProtocolDeps, options: AcpOptions): Prot
   return {
     begin: () => { opening.begin() },
     heard({ by, line, n }) {
-      const parsed = Message.safeParse(parse(line))
-      if (!parsed.success) return
-      if (by === 'us') told(parsed.data)
-      else said(parsed.data, n)
+      const message = parseLine(Message, line)
+      if (message === null) return
+      if (by === 'us') told(message)
+      else said(message, n)
     },
     prompt({ promptId, text }) {
       const id = `${PROMPT}${promptId}`
@@ -113,7 +114,4 @@ const numbered = (id: string): string | number => (/^\d+$/.test(id) ? Number(id)
 function outcomeOf(stopReason: string): Outcome {
   if (stopReason === 'cancelled') return 'interrupted'
   return stopReason === 'refusal' || stopReason === 'max_tokens' || stopReason === 'max_turn_requests' ? 'error' : 'done'
-}
-function parse(line: string): unknown {
-  try { return JSON.parse(line) } catch { return null }
 }

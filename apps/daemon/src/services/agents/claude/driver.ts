@@ -8,9 +8,10 @@
 import { join } from 'node:path'
 import type { AgentDriver, CreateDriver, DriverDeps } from '../../../contracts.ts'
 import { createAgentFiles } from '../agent-file.ts'
-import { startHookServer, type HookServer } from '../hook-server.ts'
-import { createApprovalBook } from './approval-book.ts'
-import { createCondition } from './condition.ts'
+import type { AgentSocket } from '../agent-socket.ts'
+import { startHookServer } from '../hook-server.ts'
+import { createApprovalBook } from '../approval-book.ts'
+import { createCondition } from '../condition.ts'
 import { createConversation } from './conversation.ts'
 import { openDisplayDoor, type DisplayDoor } from './display-door.ts'
 import { createFollowing } from './following.ts'
@@ -30,7 +31,7 @@ import { createTaskList } from './task-list.ts'
 import { createTerminalAnswers, turnedDownInTerminal } from './terminal-answers.ts'
 import { createTurnEnd } from './turn-end.ts'
 import { createTurns } from './turns.ts'
-import { wakeUp } from './wake-up.ts'
+import { wakeUp } from '../wake-up.ts'
 
 const LOOK_BUSY_MS = 200
 const LOOK_IDLE_MS = 1000
@@ -45,7 +46,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
   const place = placeOf(deps, options, () => door?.url ?? null)
   const session = createSession(deps, place)
   const { program, lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, leave } = session
-  let hooks: HookServer | null = null
+  let hooks: AgentSocket | null = null
   const close = () => Promise.all([hooks?.close(), door?.close()])
   return {
     name: 'claude-tui',

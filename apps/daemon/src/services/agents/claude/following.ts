@@ -1,5 +1,5 @@
 /** What the program says of itself in its file, as the session's condition. Each status is followed once. */
-import type { Condition } from './condition.ts'
+import type { Condition } from '../condition.ts'
 import type { SessionStatus, SessionWatch } from './session-file.ts'
 import type { TurnEnd } from './turn-end.ts'
 

@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { PromptId, type SessionId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { Journal, Terminal } from '../../../contracts.ts'
+import { pasteable } from '../prompt-text.ts'
 import type { SessionStatus } from './session-file.ts'
 import { COMMAND_WITHIN_MS, commandTaken, isCommand, MENU } from './slash-command.ts'
 
@@ -41,11 +42,6 @@ export interface Injector {
 
 const Sending = z.object({ promptId: PromptId, text: z.string() })
 
-/** Control characters would end the paste early or press keys. */
-export function pasteable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what this removes
-  return text.replaceAll(/\r\n?/g, '\n').replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').trim()
-}
 /** The prompt that was on its way when an earlier daemon ended: the transcript may still say that it arrived. */
 function leftUnderWay(journal: Journal, sessionId: SessionId): Map<PromptId, string> {
   const stored = journal.get(`sending.${sessionId}`)

@@ -1,10 +1,12 @@
 /** How Claude Code is started: arguments, environment, and whether it has any login. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { BerthError, type ApprovalMode, type SessionId } from '@berth/wire'
+import type { ApprovalMode, SessionId } from '@berth/wire'
 import { AGENT_PROGRAMS } from '@berth/wire/agents'
 import type { Assignment, BootFile } from '@berth/wire/daemon'
+import type { DriverDeps } from '../../../contracts.ts'
 import type { AgentFiles } from '../agent-file.ts'
+import { extraArguments, programWords } from '../command-line.ts'
 
 export const PINNED_VERSION: string = AGENT_PROGRAMS.claude.version
 export const AGENT_TERMINAL = 'agent'
@@ -16,25 +18,18 @@ export function sessionUuidOf(sessionId: SessionId): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-const MODE: Record<ApprovalMode, readonly string[]> = {
+export const PERMISSION_MODE: Record<ApprovalMode, readonly string[]> = {
   // Named, because the program's own default asks a classifier instead of a person.
   ask: ['--permission-mode', 'default'],
   auto: ['--permission-mode', 'auto'],
   skip: ['--dangerously-skip-permissions'],
 }
-export function claudeArgv(options: { boot: BootFile; agent: Assignment['agent']; settingsPath: string; sessionUuid: string; resume: boolean }): string[] {
-  const { boot, agent } = options
-  const executable = agent.executable ?? join(boot.toolboxDir, 'agents', `claude-${agent.version ?? PINNED_VERSION}`, 'claude')
+export function claudeArgv(deps: Pick<DriverDeps, 'context' | 'assignment'>, options: { settingsPath: string; sessionUuid: string; resume: boolean }): string[] {
+  const { agent } = deps.assignment
   return [
-    executable, '--settings', options.settingsPath, options.resume ? '--resume' : '--session-id', options.sessionUuid,
-    ...MODE[agent.approvalMode], ...extraArguments(agent.command),
+    ...programWords(deps, 'claude'), '--settings', options.settingsPath, options.resume ? '--resume' : '--session-id', options.sessionUuid,
+    ...PERMISSION_MODE[agent.approvalMode], ...extraArguments(agent.command),
   ]
-}
-/** Split at white space: arguments with spaces inside are not supported, quotes are refused rather than misread. */
-function extraArguments(command: string | null): string[] {
-  if (command === null || command.trim() === '') return []
-  if (/["'\\$`]/.test(command)) throw new BerthError('config_invalid', 'extra arguments of claude cannot hold quotes or shell signs', { hint: 'give plain words, such as `--model opus`' })
-  return command.trim().split(/\s+/)
 }
 
 export function configDirOf(boot: BootFile, env: Readonly<Record<string, string>>): string {

@@ -2,7 +2,7 @@
 import type { SessionId } from '@berth/wire'
 import type { Journal } from '../../../contracts.ts'
 import { createRestarts } from '../restarts.ts'
-import type { Condition } from './condition.ts'
+import type { Condition } from '../condition.ts'
 import { NO_LOGIN } from './launch.ts'
 import type { Permissions } from './permissions.ts'
 import type { Program } from './program.ts'

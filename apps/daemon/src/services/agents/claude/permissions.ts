@@ -2,17 +2,17 @@
 import type { Decision } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import { deferred, type Deferred } from './deferred.ts'
-import { PREAPPROVAL_MS, type ApprovalBook, type ApprovalRecord } from './approval-book.ts'
+import type { ApprovalBook, ApprovalRecord } from '../approval-book.ts'
 import type { HookAnswer, HookAsk } from '../hook-server.ts'
+import { takeDecision, type GivenDecision } from '../take-decision.ts'
+import { permissionAnswer } from './permission-answer.ts'
 
-/** How long the answer to `decide` waits for the hook's word that the agent has it. */
-const DELIVERY_MS = 3000
 const NO_OPINION: HookAnswer = { output: {} }
 
 interface Held { readonly answer: Deferred<HookAnswer>; readonly delivered: Deferred<void>; readonly ask: HookAsk }
 export interface Permissions {
   handle(ask: HookAsk, toolUseId: string | null, signal: AbortSignal): Promise<HookAnswer>
-  decide(answer: { approvalId: string; contentHash: string; decision: Decision; via: string; ageMs: number }): Promise<DaemonResult<'approval.decide'>>
+  decide(given: GivenDecision): Promise<DaemonResult<'approval.decide'>>
   /** The call has a result, so it was answered: by us, or in the terminal. */
   toolEnded(toolUseId: string, outcome: 'completed' | 'failed' | 'denied'): void
   /** Everything held was turned down in the terminal. */
@@ -43,7 +43,7 @@ export function createPermissions(deps: {
     deps.changed()
   }
   const answerOf = (record: ApprovalRecord, decision: Decision, ask: HookAsk): HookAnswer => ({
-    output: { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: outputOf(decision, ask) } },
+    output: { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: permissionAnswer(decision, { tool: ask.payload.tool_name, input: ask.payload.tool_input ?? {}, suggestions: ask.payload.permission_suggestions ?? [] }) } },
     onDelivered: () => { if (book.get(record.approvalId)?.state === 'decided') settle(record, decision.behavior, record.via ?? 'api') },
   })
 
@@ -68,25 +68,15 @@ export function createPermissions(deps: {
       return waiting.answer.promise
     },
 
-    async decide({ approvalId, contentHash, decision, via, ageMs }) {
-      const record = book.get(approvalId)
-      if (record === null || record.contentHash !== contentHash) return { status: 'unknown' }
-      if (record.state === 'applied' || record.state === 'superseded') return { status: 'already' }
-      if (record.state === 'orphaned') {
-        if (record.decision === null) {
-          book.preapprove(approvalId, { decision, via, until: deps.now() + Math.max(0, PREAPPROVAL_MS - ageMs) })
-          deps.wake(record, decision)
-        }
-        return { status: 'kept' }
-      }
-      if (record.state === 'open') book.decide(approvalId, decision, via)
-      const decided = book.get(approvalId)
-      const waiting = held.get(approvalId)
-      if (waiting === undefined || decided === null || decided.decision === null) return { status: 'kept' }
-      waiting.answer.resolve(answerOf(decided, decided.decision, waiting.ask))
-      await Promise.race([waiting.delivered.promise, Bun.sleep(DELIVERY_MS)])
-      return { status: book.get(approvalId)?.state === 'applied' ? 'applied' : 'kept' }
-    },
+    decide: (given) => takeDecision(given, {
+      book, now: deps.now, wake: deps.wake,
+      bring(record, decision) {
+        const waiting = held.get(record.approvalId)
+        if (waiting === undefined) return null
+        waiting.answer.resolve(answerOf(record, decision, waiting.ask))
+        return waiting.delivered.promise
+      },
+    }),
 
     toolEnded(toolUseId, outcome) {
       const record = book.open().find((candidate) => candidate.toolUseId === toolUseId)
@@ -107,16 +97,4 @@ export function createPermissions(deps: {
     },
     waiting: () => book.open().filter((record) => record.state === 'open'),
   }
-}
-
-/** `updatedInput` always goes along: without it the agent passes over an allowed plan. */
-function outputOf(decision: Decision, ask: HookAsk): Record<string, unknown> {
-  if (decision.behavior === 'deny') return { behavior: 'deny', message: decision.message ?? 'a person said no', interrupt: false }
-  const isPlan = ask.payload.tool_name === 'ExitPlanMode'
-  const updatedPermissions = [
-    // An accepted plan goes on with the questions of the workspace's mode, not with silent edits.
-    ...(isPlan ? [{ type: 'setMode', mode: 'default', destination: 'session' }] : []),
-    ...(decision.scope === 'session' ? (ask.payload.permission_suggestions ?? []).map((suggestion) => ({ ...suggestion, destination: 'session' })) : []),
-  ]
-  return { behavior: 'allow', updatedInput: decision.updatedInput ?? ask.payload.tool_input ?? {}, ...(updatedPermissions.length > 0 ? { updatedPermissions } : {}) }
 }

@@ -4,9 +4,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DriverDeps, Terminal } from '../../../contracts.ts'
 import { selfCommand } from '../../../self.ts'
-import type { AgentFiles } from '../agent-file.ts'
+import { writeAsAgent, type AgentFiles } from '../agent-file.ts'
 import { AGENT_TERMINAL, claudeArgv } from './launch.ts'
-import { seeded, writeAsAgent, writeHookSettings } from './settings.ts'
+import { seeded, writeHookSettings } from './settings.ts'
 import type { Conversation } from './conversation.ts'
 import type { TranscriptTail } from './tail.ts'
 
@@ -49,7 +49,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     entered()
     if (!run.resumed && transcript !== null) await deps.asAgent.run(['rm', '-f', '--', transcript], {})
     const settingsPath = await prepare(deps, run)
-    const argv = claudeArgv({ boot, agent: assignment.agent, settingsPath, sessionUuid: place.conversation.uuid, resume: run.resumed })
+    const argv = claudeArgv(deps, { settingsPath, sessionUuid: place.conversation.uuid, resume: run.resumed })
     const opened = await terminals.open({ terminalId: AGENT_TERMINAL, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
     terminal = opened.terminal
   }

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { AgentFiles } from '../agent-file.ts'
+import { parseLine } from '../json-lines.ts'
 
 const SessionFile = z.looseObject({ pid: z.number().int().positive(), sessionId: z.string(), status: z.string(), startedAt: z.number().catch(0), statusUpdatedAt: z.number().catch(0) })
 export interface SessionStatus { readonly pid: number; readonly status: 'idle' | 'busy' | 'waiting'; /** By the machine's clock. */ readonly since: number }
@@ -15,16 +16,13 @@ export function readSessionStatus(files: AgentFiles, options: { configDir: strin
   let names: string[]
   try { names = readdirSync(dir).filter((name) => /^\d+\.json$/.test(name)).slice(0, FILES_LIMIT) } catch { return null }
   const found = names.flatMap((name) => {
-    const parsed = SessionFile.safeParse(parseJson(files.read(join(dir, name), FILE_LIMIT)))
-    return parsed.success && parsed.data.sessionId === options.sessionUuid && options.alive(parsed.data.pid) ? [parsed.data] : []
+    const parsed = parseLine(SessionFile, files.read(join(dir, name), FILE_LIMIT) ?? '')
+    return parsed?.sessionId === options.sessionUuid && options.alive(parsed.pid) ? [parsed] : []
   })
   const newest = found.sort((a, b) => b.startedAt - a.startedAt)[0]
   if (newest === undefined) return null
   const status = newest.status === 'busy' || newest.status === 'waiting' ? newest.status : newest.status === 'idle' ? 'idle' : null
   return status === null ? null : { pid: newest.pid, status, since: newest.statusUpdatedAt }
-}
-function parseJson(text: string | null): unknown {
-  try { return JSON.parse(text ?? 'null') } catch { return null }
 }
 
 export interface SessionWatch {

@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import type { AsAgent } from '../../../contracts.ts'
+import { parseJson } from '../json-lines.ts'
 
 /** A person may answer after a vacation (deadlines.hookTimeout); the agent counts in seconds. */
 const PERMISSION_TIMEOUT_S = 30 * 24 * 3600
@@ -49,13 +49,3 @@ const Config = z.looseObject({
   projects: z.record(z.string(), z.looseObject({})).optional(),
   customApiKeyResponses: z.looseObject({ approved: z.array(z.string()).optional() }).optional(),
 }).catch({})
-function parseJson(text: string): unknown {
-  try { return JSON.parse(text) } catch { return {} }
-}
-
-/** Written by the agent's own user: the home is its tree. The text goes through stdin, never through argv. */
-export async function writeAsAgent(asAgent: AsAgent, path: string, text: string): Promise<void> {
-  const script = 'umask 077; mkdir -p "$(dirname "$1")" && cat > "$1.berth-new" && mv -f "$1.berth-new" "$1"'
-  const result = await asAgent.run(['/bin/sh', '-c', script, 'seed', path], { stdin: text })
-  if (result.exitCode !== 0) throw new Error(`cannot write ${path}: ${result.stderr.slice(0, 300)}`)
-}

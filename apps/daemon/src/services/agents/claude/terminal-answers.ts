@@ -1,5 +1,5 @@
 /** Answers that a person gives in the terminal itself: no hook tells them, the program's own status does. */
-import type { ApprovalBook, ApprovalRecord } from './approval-book.ts'
+import type { ApprovalBook, ApprovalRecord } from '../approval-book.ts'
 import type { SessionStatus } from './session-file.ts'
 
 /** A status may be written a moment before what it stands for has happened. */

@@ -4,12 +4,13 @@
  */
 import type { EventBody, SessionId } from '@berth/wire'
 import { z } from 'zod'
+import { cut, cutInput, titleOf } from '../event-text.ts'
+import { parseJson } from '../json-lines.ts'
 import { contextPercentOf, costMicrosOf } from './prices.ts'
 
 const OUTPUT_LIMIT = 8 * 1024
 const PATCH_LIMIT = 12 * 1024
 const TEXT_LIMIT = 24 * 1024
-const INPUT_TEXT_LIMIT = 8 * 1024
 
 const Block = z.looseObject({
   type: z.string(), text: z.string().optional(), thinking: z.string().optional(),
@@ -177,26 +178,7 @@ function resultOf(value: unknown): Pick<ToolEvent, 'name' | 'diffs' | 'durationM
   return { name: '', diffs: [diff], durationMs: null }
 }
 
-/** One line a person can judge: the command, the file, the first question. */
-export function titleOf(name: string, input: Readonly<Record<string, unknown>>): string {
-  const main = ['command', 'file_path', 'path', 'url', 'pattern', 'description', 'plan'].map((key) => input[key]).find((value) => typeof value === 'string')
-  const question = z.object({ questions: z.array(z.object({ question: z.string() })).min(1) }).safeParse(input)
-  const subject = question.success ? question.data.questions[0]?.question : typeof main === 'string' ? main : ''
-  return cut(`${name}${subject === undefined || subject === '' ? '' : `: ${subject.replaceAll(/\s+/g, ' ')}`}`, 300)
-}
-export function cut(text: string, limit: number): string {
-  if (text.length <= limit) return text
-  const half = Math.floor(limit / 2)
-  return `${text.slice(0, half)}\n… ${text.length - 2 * half} characters left out …\n${text.slice(-half)}`
-}
-/** Long texts of an input are cut one by one, so that it stays what it is. */
-export function cutInput(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(input).map(([key, value]) => [key, typeof value === 'string' ? cut(value, INPUT_TEXT_LIMIT) : value]))
-}
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content
   return Array.isArray(content) ? content.flatMap((part) => (typeof part?.text === 'string' ? [String(part.text)] : [])).join('\n') : ''
-}
-function parseJson(text: string): unknown {
-  try { return JSON.parse(text) } catch { return null }
 }

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path'
 import type { ApprovalMode, Decision } from '@berth/wire'
-import { programArgv } from '@berth/wire/agents'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
+import { extraArguments, programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { AGENT_TERMINAL } from '../relay/voice.ts'
@@ -151,12 +151,11 @@ async function signedIn(ask: (method: string, params: unknown) => Promise<unknow
 }
 
 /** The program with what every part of it is told. An address with a password in it stays out of argv. */
-function codexWords({ context: { boot }, assignment: { agent } }: DriverDeps, env: Readonly<Record<string, string>>): string[] {
+function codexWords(deps: DriverDeps, env: Readonly<Record<string, string>>): string[] {
   const base = env['OPENAI_BASE_URL'] ?? ''
-  const extra = (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
   return [
-    ...(agent.executable === null ? programArgv(boot.toolboxDir, 'codex') : [agent.executable]),
-    '-c', 'check_for_update_on_startup=false', '-c', `projects={${JSON.stringify(boot.workDir)}={trust_level="trusted"}}`,
-    ...(base === '' || base.includes('@') ? [] : ['-c', `openai_base_url=${JSON.stringify(base)}`]), ...extra,
+    ...programWords(deps, 'codex'),
+    '-c', 'check_for_update_on_startup=false', '-c', `projects={${JSON.stringify(deps.context.boot.workDir)}={trust_level="trusted"}}`,
+    ...(base === '' || base.includes('@') ? [] : ['-c', `openai_base_url=${JSON.stringify(base)}`]), ...extraArguments(deps.assignment.agent.command),
   ]
 }

@@ -1,7 +1,10 @@
 /** The app server's socket: requests, answers and notes as JSON frames of a WebSocket over a unix socket. */
 import { statSync } from 'node:fs'
 import { BerthError } from '@berth/wire'
+import { parseLine } from '../json-lines.ts'
 import { Message } from './messages.ts'
+
+type Message = ReturnType<typeof Message.parse>
 
 const ANSWER_WITHIN_MS = 30_000
 const READY_WITHIN_MS = 60_000
@@ -72,17 +75,10 @@ function dial(path: string, events: CodexEvents): Promise<CodexLink | null> {
     if (open) events.closed()
   })
   socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
-    const message = parse(String(data))
+    const message = parseLine(Message, String(data))
     if (message === null) return
     if (message.method === undefined) waiting.get(Number(message.id))?.(message)
     else events.said(message.method, message.params, message.id ?? null)
   })
   return opened.promise
-}
-type Message = ReturnType<typeof Message.parse>
-function parse(text: string): Message | null {
-  try {
-    const parsed = Message.safeParse(JSON.parse(text))
-    return parsed.success ? parsed.data : null
-  } catch { return null }
 }

@@ -2,21 +2,18 @@
 import type { Decision, SessionId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { Journal } from '../../../contracts.ts'
-import { createApprovalBook, PREAPPROVAL_MS, type ApprovalBook, type ApprovalRecord } from '../claude/approval-book.ts'
+import { createApprovalBook, type ApprovalBook, type ApprovalRecord } from '../approval-book.ts'
+import { takeDecision, type GivenDecision } from '../take-decision.ts'
 import type { AskReport, Ear } from './contracts.ts'
-
-/** How long the answer to `decide` waits for the agent's word that it has it. */
-const DELIVERY_MS = 3000
 
 const YES: Decision = { behavior: 'allow', scope: 'once' }
 const isPermission = ({ kind, tool }: AskReport): boolean => (kind ?? 'permission') === 'permission' && tool !== 'AskUserQuestion' && tool !== 'ExitPlanMode'
 
-type Answer = { approvalId: string; contentHash: string; decision: Decision; via: string; ageMs: number }
 export interface Asks {
   asks(report: AskReport): void
   answered(requestId: string, behavior: 'allow' | 'deny', by: 'us' | 'terminal'): void
   withdrawn(requestId: string): void
-  decide(answer: Answer): Promise<DaemonResult<'approval.decide'>>
+  decide(given: GivenDecision): Promise<DaemonResult<'approval.decide'>>
   /** A person at the terminal answers the oldest question; null: none is open. */
   answerOldest(decision: Decision): ApprovalRecord | null
   /** Everybody who waits is refused: the turn was interrupted. */
@@ -49,6 +46,7 @@ export function createAsks(deps: {
   const settle = (record: ApprovalRecord, behavior: 'allow' | 'deny', via: string): void => {
     book.applied(record.approvalId, behavior, via)
     delivered.get(record.approvalId)?.()
+    delivered.delete(record.approvalId)
     deps.changed()
   }
   return {
@@ -71,27 +69,15 @@ export function createAsks(deps: {
       const record = here(requestId)
       if (record !== undefined) settle(record, record.decision?.behavior ?? 'deny', record.via ?? 'terminal')
     },
-    async decide({ approvalId, contentHash, decision, via, ageMs }) {
-      const record = book.get(approvalId)
-      if (record === null || record.contentHash !== contentHash) return { status: 'unknown' }
-      if (record.state === 'applied' || record.state === 'superseded') return { status: 'already' }
-      if (record.state === 'orphaned') {
-        if (record.decision === null) {
-          book.preapprove(approvalId, { decision, via, until: deps.now() + Math.max(0, PREAPPROVAL_MS - ageMs) })
-          deps.wake(record, decision)
-        }
-        return { status: 'kept' }
-      }
-      if (record.state === 'open') book.decide(approvalId, decision, via)
-      const decided = book.get(approvalId)
-      if (decided === null || decided.decision === null) return { status: 'kept' }
-      const done = Promise.withResolvers<void>()
-      delivered.set(approvalId, done.resolve)
-      tell(decided, decided.decision)
-      await Promise.race([done.promise, Bun.sleep(DELIVERY_MS)])
-      delivered.delete(approvalId)
-      return { status: book.get(approvalId)?.state === 'applied' ? 'applied' : 'kept' }
-    },
+    decide: (given) => takeDecision(given, {
+      book, now: deps.now, wake: deps.wake,
+      bring(record, decision) {
+        const done = Promise.withResolvers<void>()
+        delivered.set(record.approvalId, done.resolve)
+        tell(record, decision)
+        return done.promise
+      },
+    }),
     answerOldest(decision) {
       const record = book.open().find((candidate) => candidate.state === 'open')
       if (record === undefined) return null

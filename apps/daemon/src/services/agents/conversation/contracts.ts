@@ -4,7 +4,7 @@
  * reported again after the daemon was away: all of it has ids or keys, and counts once.
  */
 import type { Decision, EventBody, FileDiff, PromptId } from '@berth/wire'
-import type { ApprovalRecord } from '../claude/approval-book.ts'
+import type { ApprovalRecord } from '../approval-book.ts'
 
 type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 export type ToolReport = { readonly toolCallId: string } & Partial<Pick<Body<'tool'>, 'name' | 'title' | 'status' | 'input' | 'output' | 'diffs'>>

@@ -4,8 +4,8 @@
  */
 import { randomIds, type Decision, type PromptId } from '@berth/wire'
 import type { AgentDriver, DriverDeps } from '../../../contracts.ts'
-import { createCondition } from '../claude/condition.ts'
-import { wakeUp } from '../claude/wake-up.ts'
+import { createCondition } from '../condition.ts'
+import { wakeUp } from '../wake-up.ts'
 import { createAsks } from './asks.ts'
 import type { Ear, Voice } from './contracts.ts'
 import { createLives } from './lives.ts'

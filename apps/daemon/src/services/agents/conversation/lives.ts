@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { SessionId } from '@berth/wire'
 import { BerthError } from '@berth/wire'
 import type { DaemonContext } from '../../../contracts.ts'
-import type { Condition } from '../claude/condition.ts'
+import type { Condition } from '../condition.ts'
 import { createRestarts } from '../restarts.ts'
 import type { Voice } from './contracts.ts'
 

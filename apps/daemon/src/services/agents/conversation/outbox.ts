@@ -2,7 +2,7 @@
 import type { PromptId, SessionId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
 import type { Journal } from '../../../contracts.ts'
-import { pasteable } from '../claude/injector.ts'
+import { pasteable } from '../prompt-text.ts'
 
 const QUEUE_LIMIT = 200
 const TEXT_LIMIT = 512 * 1024
@@ -20,7 +20,6 @@ export interface Outbox {
   kick(): void
   /** The program died: what was told and not confirmed is unclear. */
   lost(): void
-  held(): number
 }
 
 export function createOutbox(deps: { journal: Journal; sessionId: SessionId; free: () => boolean; tell: (prompt: Prompt) => void; /** What was told to an earlier run is unclear. */ run: () => string; /** Told again with the same id it is told once. */ tellsOnce: boolean; /** It may be told more before it took what it was told. */ steers: boolean }): Outbox {
@@ -93,6 +92,5 @@ export function createOutbox(deps: { journal: Journal; sessionId: SessionId; fre
         settle(promptId, { status: 'ambiguous', detail: 'the agent ended' })
       }
     },
-    held: () => queue.length,
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { EventBody, SessionId } from '@berth/wire'
 import type { DriverDeps, Journal } from '../../../contracts.ts'
-import { cut, cutInput, titleOf } from '../claude/transcript.ts'
+import { cut, cutInput, titleOf } from '../event-text.ts'
 import type { Ear, Outcome, ToolReport } from './contracts.ts'
 
 const TEXT_LIMIT = 24 * 1024

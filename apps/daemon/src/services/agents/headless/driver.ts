@@ -1,17 +1,16 @@
 /** Claude Code for tasks nobody watches at a terminal: without its screen, everything else the same. */
-import { BerthError, type ApprovalMode } from '@berth/wire'
-import { programArgv } from '@berth/wire/agents'
+import { BerthError } from '@berth/wire'
 import type { CreateDriver } from '../../../contracts.ts'
 import { createAgentFiles } from '../agent-file.ts'
 import { createConversation } from '../claude/conversation.ts'
-import { claudeEnvironment, configDirOf, hasLogin, PINNED_VERSION } from '../claude/launch.ts'
+import { claudeEnvironment, configDirOf, hasLogin, PERMISSION_MODE, PINNED_VERSION } from '../claude/launch.ts'
 import { hasConversation, transcriptOf } from '../claude/program.ts'
+import { extraArguments, programWords } from '../command-line.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
 import { createHeadlessProtocol } from './protocol.ts'
 
 const NO_LOGIN = 'claude has no login here: run `claude` in a shell of this workspace and type /login, or make a new workspace with `berth up --env ANTHROPIC_API_KEY` or `--env CLAUDE_CODE_OAUTH_TOKEN`; then send a message'
-const MODES: Record<ApprovalMode, readonly string[]> = { ask: ['--permission-mode', 'default'], auto: ['--permission-mode', 'auto'], skip: ['--dangerously-skip-permissions'] }
 const SPEAKS = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose', '--include-partial-messages', '--permission-prompt-tool', 'stdio']
 const RESUMED = 'headless-resumed'
 
@@ -34,9 +33,7 @@ export const createHeadlessDriver: CreateDriver = (deps) => {
       // A file of settings only is in the way of a new conversation.
       if (!resumed && transcript !== null) await asAgent.run(['rm', '-f', '--', transcript], {})
       ear.remember(RESUMED, resumed ? 'yes' : null)
-      const extra = (agent.command ?? '').trim().split(/\s+/).filter((word) => word !== '')
-      const program = agent.executable === null ? programArgv(boot.toolboxDir, 'claude') : [agent.executable]
-      return { argv: [...program, ...SPEAKS, resumed ? '--resume' : '--session-id', conversation.uuid, ...MODES[agent.approvalMode], ...extra], env }
+      return { argv: [...programWords(deps, 'claude'), ...SPEAKS, resumed ? '--resume' : '--session-id', conversation.uuid, ...PERMISSION_MODE[agent.approvalMode], ...extraArguments(agent.command)], env }
     },
     speak: (voice) => createHeadlessProtocol(voice, { sessionId: agent.sessionId, workDir: boot.workDir, version: agent.version ?? PINNED_VERSION, resumed: () => ear.recall(RESUMED) !== null, moved: (uuid) => { conversation.moved(uuid) } }),
   }, ear))

@@ -1,6 +1,8 @@
 /** Claude Code without a screen: its `stream-json` lines with the control protocol for what it asks. */
-import type { Decision, PromptId, SessionId } from '@berth/wire'
+import type { PromptId, SessionId } from '@berth/wire'
+import { permissionAnswer } from '../claude/permission-answer.ts'
 import { factsOf, type Fact } from '../claude/transcript.ts'
+import { parseLine } from '../json-lines.ts'
 import type { Protocol, ProtocolDeps } from '../relay/voice.ts'
 import { createMessages } from './messages-written.ts'
 import { Answered, Asked, Line, Told } from './messages.ts'
@@ -83,34 +85,21 @@ export function createHeadlessProtocol({ ear, tell }: ProtocolDeps, options: Hea
       else tell('initialize', { type: 'control_request', request_id: 'initialize', request: { subtype: 'initialize' } })
     },
     heard({ by, key, line }) {
-      const parsed = Line.safeParse(parse(line))
-      if (!parsed.success) return
-      if (by === 'us') told(parsed.data, key ?? '')
-      else if (Object.hasOwn(kinds, parsed.data.type)) kinds[parsed.data.type]?.(parsed.data)
+      const message = parseLine(Line, line)
+      if (message === null) return
+      if (by === 'us') told(message, key ?? '')
+      else if (Object.hasOwn(kinds, message.type)) kinds[message.type]?.(message)
     },
     prompt({ promptId, text }) { tell(`${PROMPT}${promptId}`, { type: 'user', message: { role: 'user', content: text } }) },
     interrupt() { if (turn !== null) tell(`interrupt.${turn}`, { type: 'control_request', request_id: `interrupt.${turn}`, request: { subtype: 'interrupt' } }) },
     answer({ requestId }, decision) {
       const ask = asked.get(requestId)
-      if (ask !== undefined) tell(`answer.${requestId}`, { type: 'control_response', response: { subtype: 'success', request_id: requestId, response: outputOf(decision, ask) } })
+      if (ask !== undefined) tell(`answer.${requestId}`, { type: 'control_response', response: { subtype: 'success', request_id: requestId, response: permissionAnswer(decision, { tool: ask.tool_name, input: ask.input, suggestions: ask.permission_suggestions ?? [] }) } })
     },
     summary: () => (turn === null && isReady && asked.size === 0 ? '{}' : null),
     restore() { isReady = true },
   }
 }
 
-/** `updatedInput` always goes along: without it the program passes over an allowed plan. */
-function outputOf(decision: Decision, ask: Asked): Record<string, unknown> {
-  if (decision.behavior === 'deny') return { behavior: 'deny', message: decision.message ?? 'a person said no' }
-  const updatedPermissions = [
-    ...(ask.tool_name === 'ExitPlanMode' ? [{ type: 'setMode', mode: 'default', destination: 'session' }] : []),
-    ...(decision.scope === 'session' ? (ask.permission_suggestions ?? []).map((suggestion) => ({ ...suggestion, destination: 'session' })) : []),
-  ]
-  return { behavior: 'allow', updatedInput: decision.updatedInput ?? ask.input, ...(updatedPermissions.length > 0 ? { updatedPermissions } : {}) }
-}
 /** The same line as the program would write it into its transcript. */
 const asTranscript = (line: Line, own: boolean): string => JSON.stringify({ ...line, isSidechain: !own, ...(line.tool_use_result === undefined ? {} : { toolUseResult: line.tool_use_result }) })
-
-function parse(text: string): unknown {
-  try { return JSON.parse(text) } catch { return null }
-}

@@ -3,9 +3,10 @@
  * two clients of it. Whoever answers or speaks first is seen by the other at once; all of it outlives the daemon.
  */
 import { randomBytes } from 'node:crypto'
-import { programArgv } from '@berth/wire/agents'
+import { BerthError } from '@berth/wire'
 import { z } from 'zod'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
+import { programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { AGENT_TERMINAL } from '../relay/voice.ts'
@@ -26,7 +27,7 @@ export const createOpencodeDriver: CreateDriver = (deps) => createSpokenDriver(d
 
 function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
   const { context: { boot, journal, log }, assignment: { agent }, terminals } = deps
-  const executable = agent.executable === null ? programArgv(boot.toolboxDir, 'opencode') : [agent.executable]
+  const program = programWords(deps, 'opencode')
   const over = new AbortController()
   let listening = new AbortController()
   let server: OpencodeServer | null = null
@@ -36,11 +37,12 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
 
   const post = (path: string, body: unknown): void => { void server?.post(path, body).catch((error: unknown) => { log(`opencode: ${String(error)}`) }) }
   const startServer = async (): Promise<Address> => {
+    if ((agent.command ?? '').trim() !== '') throw new BerthError('config_invalid', 'opencode takes no extra arguments here', { hint: 'say it in opencode.json of the repository, such as {"model": "…"}' })
     for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
     const address = { port: await freePort(), password: randomBytes(24).toString('base64url') }
     ear.remember(ADDRESS, JSON.stringify(address))
     const env = deps.asAgent.environment({ ...environment(deps), OPENCODE_SERVER_PASSWORD: address.password })
-    await terminals.open({ terminalId: SERVER_TERMINAL, title: 'opencode server', argv: [...executable, 'serve', '--hostname', '127.0.0.1', '--port', String(address.port)], cwd: boot.workDir, env })
+    await terminals.open({ terminalId: SERVER_TERMINAL, title: 'opencode server', argv: [...program, 'serve', '--hostname', '127.0.0.1', '--port', String(address.port)], cwd: boot.workDir, env })
     return address
   }
   const openSession = async (to: OpencodeServer): Promise<boolean> => {
@@ -87,7 +89,7 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
       await first.promise
       ear.ready({ resumed, agentVersion: health.success ? health.data.version : null })
       const env = deps.asAgent.environment({ ...environment(deps), OPENCODE_SERVER_PASSWORD: address.password })
-      await screen.show({ title: 'opencode', argv: [...executable, 'attach', `http://127.0.0.1:${address.port}`, '--session', session], cwd: boot.workDir, env })
+      await screen.show({ title: 'opencode', argv: [...program, 'attach', `http://127.0.0.1:${address.port}`, '--session', session], cwd: boot.workDir, env })
       screen.watch(SERVER_TERMINAL, (code) => { listening.abort(); ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
     },
     prompt(prompt) { void tell(prompt).catch((error: unknown) => { ear.refused(prompt.promptId, error instanceof Error ? error.message.slice(0, 300) : 'opencode did not take it') }) },

@@ -2,6 +2,7 @@
 import { createServer } from 'node:net'
 import { BerthError } from '@berth/wire'
 import type { Terminals } from '../../../contracts.ts'
+import { parseJson } from '../json-lines.ts'
 import { lastWords } from '../screen.ts'
 
 const READY_WITHIN_MS = 60_000
@@ -44,7 +45,7 @@ export function createOpencodeServer({ port, password }: Address): OpencodeServe
           // What happens between the snapshot and the first event is in the stream already.
           const events = lines(response.body)
           await connected()
-          for await (const line of events) if (line.startsWith('data:')) event(parse(line.slice(5)))
+          for await (const line of events) if (line.startsWith('data:')) event(parseJson(line.slice(5)))
         } catch { /* it is gone, or not there yet; its terminal tells which */ }
         if (!signal.aborted) await Bun.sleep(AGAIN_MS)
       }
@@ -62,9 +63,6 @@ async function* lines(stream: ReadableStream<Uint8Array> | null): AsyncGenerator
     if (rest.length > ANSWER_LIMIT_BYTES) return
     yield* parts
   }
-}
-function parse(text: string): unknown {
-  try { return JSON.parse(text) } catch { return null }
 }
 
 /** Resolves when the server answers; its end in the meantime is said with its last words. */

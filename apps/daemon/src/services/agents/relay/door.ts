@@ -1,7 +1,7 @@
-/** The daemon's side of the relay: a unix socket the agent's user may connect to. What arrives is the agent's word. */
-import { chmodSync, chownSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
-import { lineReader } from '../hook-protocol.ts'
+/** The daemon's side of the relay. */
+import type { Socket } from 'node:net'
+import { listenForAgent } from '../agent-socket.ts'
+import { lineReader, parseLine } from '../json-lines.ts'
 import { FromRelay, RELAY_LINE_LIMIT, type ToRelay } from './protocol.ts'
 
 /** One relay, and a newer one while the older is not gone yet. */
@@ -15,60 +15,38 @@ export interface RelayDoor {
 export interface RelayEvents {
   /** The run that is expected; others are sent away. */
   run(): string
-  here(from: number, to: number): void
+  /** Everything up to `to` is kept there, or was forgotten by our word. */
+  here(to: number): void
   said(message: Exclude<FromRelay, { say: 'here' }>): void
   gone(): void
 }
 
-export async function openRelayDoor(options: { path: string; owner: { uid: number; gid: number } | null; events: RelayEvents }): Promise<RelayDoor> {
-  const sockets = new Set<Socket>()
+export async function openRelayDoor({ path, owner, events }: { path: string; owner: { uid: number; gid: number } | null; events: RelayEvents }): Promise<RelayDoor> {
   let current: Socket | null = null
-  const server = createServer((socket) => {
-    sockets.add(socket)
+  const onConnection = (socket: Socket): void => {
     socket.on('error', () => { /* the close follows */ })
     socket.on('close', () => {
-      sockets.delete(socket)
       if (current !== socket) return
       current = null
-      options.events.gone()
+      events.gone()
     })
     socket.on('data', lineReader((line) => {
-      const message = parse(line)
+      const message = parseLine(FromRelay, line)
       if (message === null) return
-      if (message.say !== 'here') { if (current === socket) options.events.said(message); return }
-      if (message.run !== options.events.run()) { socket.destroy(); return }
+      if (message.say !== 'here') { if (current === socket) events.said(message); return }
+      if (message.run !== events.run()) { socket.destroy(); return }
       current?.destroy()
       current = socket
-      options.events.here(message.from, message.to)
+      events.here(message.to)
     }, () => { socket.destroy() }, RELAY_LINE_LIMIT))
-  })
-  server.maxConnections = CONNECTION_LIMIT
-  rmSync(options.path, { force: true })
-  await listen(server, options.path)
-  if (options.owner !== null) chownSync(options.path, process.getuid?.() ?? 0, options.owner.gid)
-  chmodSync(options.path, 0o660)
+  }
+  const { close } = await listenForAgent({ path, owner, connectionLimit: CONNECTION_LIMIT, onConnection })
   return {
+    close,
     say(message) {
       if (current === null) return false
       current.write(`${JSON.stringify(message)}\n`)
       return true
     },
-    close: () => new Promise((resolve) => {
-      server.close(() => { resolve() })
-      for (const socket of sockets) socket.destroy()
-    }),
   }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => { server.off('error', reject); resolve() })
-  })
-}
-function parse(line: string): FromRelay | null {
-  try {
-    const parsed = FromRelay.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : null
-  } catch { return null }
 }

@@ -16,7 +16,7 @@ export const KEPT_LIMIT_BYTES = 64 * 1024 * 1024
 export const STDERR_KEPT = 4096
 
 export const FromRelay = z.discriminatedUnion('say', [
-  /** First: what is kept is `from`..`to` (from = to + 1: nothing). `keys`: of lines that were told and are forgotten. */
+  /** First: what is kept is `from`..`to` (from = to + 1: nothing). */
   z.object({ say: z.literal('here'), run: z.string().max(64), from: z.number().int(), to: z.number().int() }),
   z.object({ say: z.literal('line'), n: z.number().int(), by: z.enum(['agent', 'us']), key: z.string().nullable(), line: z.string() }),
   /** The agent ended; its last words are in `stderr`. */

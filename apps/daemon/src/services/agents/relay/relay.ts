@@ -5,7 +5,7 @@
 import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
-import { lineReader } from '../hook-protocol.ts'
+import { lineReader, parseLine } from '../json-lines.ts'
 import { AGENT_LINE_LIMIT, KEPT_LIMIT_BYTES, RELAY_LINE_LIMIT, STDERR_KEPT, ToRelay, type FromRelay } from './protocol.ts'
 
 const RETRY_FIRST_MS = 50
@@ -139,7 +139,7 @@ function keepConnected(link: LinkState, handlers: LinkHandlers): void {
       waitMs = Math.min(waitMs * 2, RETRY_MOST_MS)
     })
     socket.on('data', lineReader((text) => {
-      const message = parse(text)
+      const message = parseLine(ToRelay, text)
       switch (message?.say) {
         case 'after': {
           for (const line of link.kept.after(message.n)) send(socket, line)
@@ -160,9 +160,3 @@ function keepConnected(link: LinkState, handlers: LinkHandlers): void {
   connect()
 }
 const send = (socket: Socket, message: FromRelay): void => { socket.write(`${JSON.stringify(message)}\n`) }
-function parse(text: string): ToRelay | null {
-  try {
-    const parsed = ToRelay.safeParse(JSON.parse(text))
-    return parsed.success ? parsed.data : null
-  } catch { return null }
-}

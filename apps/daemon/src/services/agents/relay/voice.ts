@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Decision, PromptId } from '@berth/wire'
 import type { DriverDeps, Terminal } from '../../../contracts.ts'
 import { selfCommand } from '../../../self.ts'
-import type { ApprovalRecord } from '../claude/approval-book.ts'
+import type { ApprovalRecord } from '../approval-book.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { openRelayDoor, type RelayDoor, type RelayEvents } from './door.ts'
 
@@ -124,7 +124,7 @@ function createTalk({ ear, log, driver }: { ear: Ear; log: (line: string) => voi
   }
   const events: RelayEvents = {
     run: () => run,
-    here(_from, to) {
+    here(to) {
       door?.say({ say: 'after', n: read })
       if (!here) past = to
       here = true

@@ -4,9 +4,9 @@
  */
 import { ApprovalId, ApprovalKind, Decision, randomIds, type ApprovalAsk, type SessionId } from '@berth/wire'
 import { z } from 'zod'
-import type { Journal } from '../../../contracts.ts'
-import { contentHash } from '../content-hash.ts'
-import { cutInput, titleOf } from './transcript.ts'
+import type { Journal } from '../../contracts.ts'
+import { contentHash } from './content-hash.ts'
+import { cutInput, titleOf } from './event-text.ts'
 
 /** Applied and superseded approvals are remembered so long, to answer `already` to a late decision. */
 const SETTLED_KEPT = 100

@@ -1,6 +1,6 @@
 /** What clients are told about the agent: one word and its reason, and an event whenever the word changes. */
 import type { AgentState, SessionId } from '@berth/wire'
-import type { Journal } from '../../../contracts.ts'
+import type { Journal } from '../../contracts.ts'
 
 export interface Condition {
   /** What the program does, questions left aside. */
