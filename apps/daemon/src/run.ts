@@ -21,6 +21,7 @@ import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
 import { createGitTree } from './services/git/tree.ts'
+import { writeProgramsOnPath } from './services/programs-on-path.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { holderOf, socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createSsh } from './services/ssh/index.ts'
@@ -73,7 +74,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
   const reportSoon = (): void => { link?.reportSoon() }
 
-  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => converger.assignment?.env ?? {} })
+  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => converger.assignment?.env ?? {}, programs: writeProgramsOnPath(boot) })
   const terminals = openTerminals({
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },

@@ -4,6 +4,7 @@ import type { StreamOpen } from '@berth/wire/daemon'
 import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
 import { serveUploadStream } from './services/files/upload.ts'
 import { serveTcpStream } from './services/ports/tcp.ts'
+import { PATH_AGAIN } from './services/programs-on-path.ts'
 import { serveRunStream } from './services/run/run-stream.ts'
 import type { Ssh } from './services/ssh/index.ts'
 import { serveTerminalStream } from './services/terminal/stream.ts'
@@ -48,6 +49,6 @@ async function terminalOf(deps: StreamDeps, terminalId: string): Promise<Termina
   const env = deps.asAgent.environment()
   const shell = ['bash', 'sh'].map((name) => Bun.which(name, { PATH: env['PATH'] ?? '' })).find((found) => found !== null)
   if (shell === undefined) throw new BerthError('unsupported', 'this image has no shell', { hint: 'use an image with /bin/sh to get one' })
-  const { terminal } = await deps.terminals.open({ terminalId, title: 'shell', argv: [shell, '-l'], cwd: deps.workDir, env: { ...env, SHELL: shell } })
+  const { terminal } = await deps.terminals.open({ terminalId, title: 'shell', argv: [shell, '-l'], cwd: deps.workDir, env: { ...env, SHELL: shell, PROMPT_COMMAND: `${PATH_AGAIN}; unset PROMPT_COMMAND` } })
   return terminal
 }

@@ -52,11 +52,12 @@ for (const provider of ['local', 'docker'] as const) {
       await world.berth(['ssh-config'])
     }, 30_000)
 
-    test('a shell has a terminal and says once how to join the agent; a command gets no such word', async () => {
-      const shell = await world.run(['ssh', '-F', world.config, '-tt', world.host], { stdin: 'stty -echo; tty; echo $((6*7))\nexit 5\n' })
+    test('a shell has a terminal, knows the agents by name and says once how to join the one that works; a command gets no such word', async () => {
+      const shell = await world.run(['ssh', '-F', world.config, '-tt', world.host], { stdin: 'stty -echo; tty; echo $((6*7)); command -v codex\nexit 5\n' })
       expect(shell.code).toBe(5)
       expect(shell.stdout).toContain('/dev/pts/')
       expect(shell.stdout).toContain('42')
+      expect(shell.stdout).toMatch(/^\/.*\/bin\/codex\r?$/m)
       expect(shell.stdout.split(`berth attach ${name}`)).toHaveLength(2)
       expect(await world.ssh('echo plain')).toMatchObject({ code: 0, stdout: 'plain\n' })
       expect((await world.ssh('-tt', 'test -t 0 && echo terminal')).stdout.trim()).toBe('terminal')

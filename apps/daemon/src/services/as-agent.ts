@@ -15,6 +15,8 @@ export interface AsAgentDeps {
   /** The workspace's own environment; changes with the assignment. */
   readonly workspaceEnv: () => Readonly<Record<string, string>>
   readonly hostEnv?: Readonly<Record<string, string | undefined>>
+  /** Last on the PATH, and `BERTH_PROGRAMS`: the agents by their names. */
+  readonly programs?: string
 }
 
 export function createAsAgent(deps: AsAgentDeps): AsAgent {
@@ -24,12 +26,13 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
 
   const environment = (extra: Record<string, string> = {}): Record<string, string> => {
     const name = boot.agentUser?.name ?? process.env['USER'] ?? 'agent'
-    return {
+    const all: Record<string, string> = {
       ...inherited(deps.hostEnv ?? process.env, boot.isolation),
       HOME: boot.homeDir, USER: name, LOGNAME: name, TERM: 'xterm-256color',
       ...boot.env, ...deps.workspaceEnv(), ...extra,
       BERTH_WORKSPACE: boot.workspaceId, [MACHINE_ENV]: deps.machineBoot,
     }
+    return deps.programs === undefined ? all : { ...all, PATH: `${all['PATH'] ?? DEFAULT_PATH}:${deps.programs}`, BERTH_PROGRAMS: deps.programs }
   }
   const command: AsAgent['command'] = (argv) => ({ argv: [...argv], ...(user === null ? {} : { uid: user.uid, gid: user.gid }) })
 

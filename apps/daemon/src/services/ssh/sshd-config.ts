@@ -1,4 +1,5 @@
 /** The configuration of one run of `sshd -i`: one key, one user, no password, nothing that listens. Pure. */
+import { PATH_AGAIN } from '../programs-on-path.ts'
 
 export interface SshdConfig {
   readonly hostKeyFile: string
@@ -51,7 +52,7 @@ export function leftOut(env: Readonly<Record<string, string>>): string[] {
  */
 function greeting(name: string): string {
   const words = `the agent works in a terminal of its own: berth attach ${name.replace(/[^\w.-]/g, '')} joins it, Ctrl-] then d leaves it`
-  return `[ -z "$SSH_TTY" ] || printf "%s\\n" "${words}"; unset PROMPT_COMMAND`
+  return `[ -z "$SSH_TTY" ] || printf "%s\\n" "${words}"; ${PATH_AGAIN}; unset PROMPT_COMMAND`
 }
 
 const isOneLine = (value: string): boolean => !/[\r\n\0]/.test(value)

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { shellQuoted } from '../../shell-quoted.ts'
 import { parseJson } from '../json-lines.ts'
 
 /** A person may answer after a vacation (deadlines.hookTimeout); the agent counts in seconds. */
@@ -11,11 +12,9 @@ const EVENT_TIMEOUT_S = 60
 const DISPLAY_TIMEOUT_S = 2
 const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'SessionEnd'] as const
 
-const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
-
 /** Written by the daemon's user and only readable for the agent, which runs with `--settings <path>`. */
 export function writeHookSettings(path: string, options: { hookCommand: readonly string[]; socketPath: string; run: string; skipsQuestions: boolean; /** Where it says what it displays; null: nobody asks. */ displayUrl?: string | null }): void {
-  const command = (kind: string): string => [...options.hookCommand, kind, '--socket', options.socketPath, '--run', options.run].map(quote).join(' ')
+  const command = (kind: string): string => [...options.hookCommand, kind, '--socket', options.socketPath, '--run', options.run].map(shellQuoted).join(' ')
   const hook = (kind: string, timeout: number): unknown => [{ hooks: [{ type: 'command', command: command(kind), timeout }] }]
   const hooks = Object.fromEntries([
     ...EVENTS.map((event) => [event, hook('event', EVENT_TIMEOUT_S)] as const),
