@@ -49,6 +49,10 @@ export const Resources = z.object({
   memoryBytes: z.number().int().positive().optional(),
   cpus: z.number().positive().max(1024).optional(),
   pids: z.number().int().positive().optional(),
+  /** A Docker engine of its own, for the agent and its services. */
+  docker: z.boolean().optional(),
+  /** The agent may become root in its machine. */
+  sudo: z.boolean().optional(),
 })
 export type Resources = z.infer<typeof Resources>
 

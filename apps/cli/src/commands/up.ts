@@ -1,4 +1,5 @@
 import { deadlineDefaults } from '../deadline-defaults.ts'
+import type { Resources } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
 import { BerthError } from '@berth/wire/error'
 import { command } from '../command.ts'
@@ -29,6 +30,8 @@ const options = {
   type: { type: 'string', value: 'size', help: 'the same as --size' },
   memory: { type: 'string', value: 'size', help: 'limit of memory, such as 4g' },
   cpus: { type: 'string', value: 'n', help: 'limit of processor cores' },
+  docker: { type: 'boolean', help: 'a Docker engine of its own for `docker compose up`; with its rights, code you do not trust reaches this host' },
+  sudo: { type: 'boolean', help: 'the agent may become root in its machine' },
   'auto-stop': { type: 'string', value: 'duration', help: 'stop after so much idle time, or off (default 30m)' },
   env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours' },
   secret: { type: 'string', multiple: true, value: 'NAME[=file]', help: 'a variable that is secret: its value is in a file, or in your environment, never in the command line' },
@@ -53,7 +56,7 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
     const agent = agentFrom(values)
@@ -62,7 +65,7 @@ export const up = command({
     if (values.ide !== undefined && !EDITORS.includes(values.ide)) throw new BerthError('bad_request', `there is no editor "${values.ide}" here`, { hint: EDITORS.join(', ') })
     return {
       argument: positionals[0] ?? '.', ports: (values.port ?? []).map((text) => parsePort(text, '--port')), services: (values.service ?? []).map(parseService), values, agent, approvalMode,
-      resources: resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }),
+      resources: { ...resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }), ...extrasFrom(values) },
       autoStopMs: values['auto-stop'] === undefined ? undefined : parseDuration(values['auto-stop'], 'auto-stop'),
       timeoutMs: values.wait === undefined ? deadlineDefaults.upWaitMs : parseDuration(values.wait, 'wait'),
     } as const
@@ -94,6 +97,10 @@ export const up = command({
     }
   },
 })
+
+function extrasFrom({ docker, sudo }: { docker?: boolean | undefined; sudo?: boolean | undefined }): Pick<Resources, 'docker' | 'sudo'> {
+  return { ...(docker === true ? { docker } : {}), ...(sudo === true ? { sudo } : {}) }
+}
 
 function agentFrom(values: { agent?: string | undefined; command?: string | undefined }): keyof typeof AGENT_KINDS {
   const agent = values.agent ?? (values.command === undefined ? 'claude' : 'plain')

@@ -31,6 +31,8 @@ export async function specFor(deps: SpecDeps, record: WorkspaceRecord): Promise<
     pids: workspace.resources.pids ?? DEFAULT_PIDS,
     boot: { bootToken, link: deps.link, toolbox: deps.toolbox },
     acceptNoIsolation: workspace.acceptNoIsolation,
+    docker: workspace.resources.docker === true,
+    sudo: workspace.resources.sudo === true,
     ...(project === undefined ? {} : { project }),
   }
 }

@@ -17,7 +17,7 @@ export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace,
   checkFixedSize(input)
   if (input.prompt !== undefined) checkWaitingSize([], input.prompt)
   const provider = input.provider ?? (await deps.providers.defaultName())
-  await checkProvider(deps, provider, input.acceptNoIsolation)
+  await checkProvider(deps, provider, input)
   const local = await localRepository(deps, input.source, identity.orgId)
   const source: CodeSource = local === null ? input.source : { kind: 'hosted', label: local.path }
   const record = await insert(deps, { input: { ...input, source }, provider, identity })
@@ -26,9 +26,15 @@ export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace,
   return viewOf(deps, record)
 }
 
-async function checkProvider(deps: ServiceDeps, name: string, acceptNoIsolation: boolean): Promise<void> {
+const EXTRAS = { docker: 'a Docker engine of its own', sudo: 'a root of its own' } as const
+
+async function checkProvider(deps: ServiceDeps, name: string, { acceptNoIsolation, resources }: Pick<CreateWorkspace, 'acceptNoIsolation' | 'resources'>): Promise<void> {
   const check = await deps.providers.check(name)
   if (!check.ok) throw new BerthError('provider_unavailable', `${name}: ${check.detail}`, { hint: check.hint ?? 'see `berth provider list`' })
+  for (const extra of ['docker', 'sudo'] as const) {
+    if (resources[extra] !== true || check.can?.includes(extra)) continue
+    throw new BerthError('provider_unsupported', `a machine of ${name} cannot have ${EXTRAS[extra]}`, { hint: `leave --${extra} out, or use --provider docker` })
+  }
   if (check.isolation === 'none' && !acceptNoIsolation) {
     throw new BerthError('provider_unsupported', `${name} cannot separate the agent from this machine: it would run with your rights and Berth's`, {
       hint: check.hint ?? 'accept it with `--accept-no-isolation`, or use another provider',

@@ -17,6 +17,10 @@ export interface MachineSpec {
   readonly boot: MachineBoot
   /** A person accepted a machine that nothing separates from its host. Without it such a machine is refused. */
   readonly acceptNoIsolation?: boolean
+  /** With a Docker engine of its own, which the agent may use. */
+  readonly docker?: boolean
+  /** The agent's user may become root in its machine. */
+  readonly sudo?: boolean
   /** What the code itself says about its machine, for when one is made. Absent: nobody asks it. */
   readonly project?: Project
 }
@@ -78,7 +82,8 @@ export interface Inventory<T> { readonly items: readonly T[]; readonly complete:
 export interface Leftover { readonly kind: string; readonly name: string; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly createdAt: number }
 export type Step<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly poll: Readonly<Record<string, unknown>>; readonly afterMs: number; readonly detail: string }
 
-export interface ProviderCheck { readonly ok: boolean; readonly isolation: Isolation; readonly detail: string; readonly hint: string | null }
+/** `can`: what of a machine's extras it offers. */
+export interface ProviderCheck { readonly ok: boolean; readonly isolation: Isolation; readonly detail: string; readonly hint: string | null; readonly can?: readonly ('docker' | 'sudo')[] }
 /** Prices are integer micro-units of the currency per hour; 0 on the owner's own machine. */
 export interface Quote { readonly currency: string; readonly runningMicrosPerHour: number; readonly stoppedMicrosPerHour: number; readonly note: string }
 export interface CallContext { readonly signal: AbortSignal; readonly poll?: Readonly<Record<string, unknown>>; readonly log?: (line: string) => void }

@@ -5,6 +5,7 @@ import type { WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
 import type { Devcontainer } from './devcontainer/prepare.ts'
 import type { ReadyImage } from './images.ts'
+import { commandLinks, INSIDE_HOST, SHARED_DIR } from './inside/container.ts'
 import { labelsOf, machineName, projectLabels, volumeName, VOLUMES, type VolumeKind } from './names.ts'
 import { tar, type TarEntry } from './tar.ts'
 
@@ -13,11 +14,18 @@ const TOOLBOX_DIR = '/opt/berth'
 /** Below the daemon's own directory, which only root may enter: the agent finds no way to the server's socket. */
 const LINK_DIR = `${STATE_DIR}/link`
 const DAEMON_LINK = `${STATE_DIR}/berth-daemon`
+/** While it is not empty the daemon does not begin: nothing of the workspace runs before what it asked for is there. */
+const HOLD_PATH = `${STATE_DIR}/hold`
+const HELD = ['/bin/sh', '-c', `while [ -s ${HOLD_PATH} ]; do sleep 0.1; done; exec "$@"`, 'hold'] as const
 const BOOT_PATH = `${STATE_DIR}/boot.json`
-const MOUNT_AT: Readonly<Record<VolumeKind, string>> = { work: '/workspace', home: '/home/dev', state: STATE_DIR }
+export const WORK_DIR = '/workspace'
+const MOUNT_AT: Readonly<Record<VolumeKind, string>> = { work: WORK_DIR, home: '/home/dev', state: STATE_DIR }
 const AGENT = { uid: 1000, gid: 1000, name: 'dev' } as const
 /** What the daemon, root inside, needs to hand files and processes to the agent's user and to end them. */
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'] as const
+/** What else a root that installs packages and serves on low ports needs. None of them reaches the host. */
+const SUDO_CAPABILITIES = ['AUDIT_WRITE', 'NET_BIND_SERVICE', 'SETFCAP', 'SYS_CHROOT'] as const
+export const SUDO_WARNING = 'the agent may become root in its machine: it can read what Berth keeps there, and answer in its daemon\'s name'
 const STOP_GRACE_S = 10
 
 export interface ContainerPlan {
@@ -33,8 +41,8 @@ export interface ContainerPlan {
   readonly rebuilt: boolean
 }
 
-const homeOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): string => devcontainer?.account?.home ?? MOUNT_AT.home
-const userOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): { uid: number; gid: number; name: string } => {
+export const homeOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): string => devcontainer?.account?.home ?? MOUNT_AT.home
+export const userOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): { uid: number; gid: number; name: string } => {
   const account = devcontainer?.account
   return account === null || account === undefined ? AGENT : { uid: account.uid, gid: account.gid, name: account.name }
 }
@@ -45,18 +53,21 @@ export function createBody(plan: ContainerPlan, createdAt: number): Record<strin
   const bind = (Source: string, Target: string, ReadOnly = true): Record<string, unknown> => ({ Type: 'bind', Source, Target, ReadOnly })
   return {
     Image: image.reference, User: '0:0', WorkingDir: '/', Hostname: owner.workspaceId.replace('_', '-'),
-    Entrypoint: [DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
+    Entrypoint: [...(spec.docker === true ? HELD : []), DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
     Labels: { ...labelsOf(owner, createdAt), ...projectLabels({ revision: spec.project?.revision ?? null, made, devcontainer }) }, Tty: false, OpenStdin: false, Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       Init: true, NetworkMode: machineName(owner), ExtraHosts: ['host.docker.internal:host-gateway'],
       Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes, NanoCpus: Math.round(spec.cpus * 1e9), PidsLimit: spec.pids,
-      CapDrop: ['ALL'], CapAdd: [...CAPABILITIES, ...(devcontainer?.own.capAdd ?? [])], SecurityOpt: ['no-new-privileges'], RestartPolicy: { Name: 'no' },
+      CapDrop: ['ALL'], CapAdd: [...CAPABILITIES, ...(spec.sudo === true ? SUDO_CAPABILITIES : []), ...(devcontainer?.own.capAdd ?? [])],
+      // A program that makes root of somebody is what sudo is.
+      SecurityOpt: spec.sudo === true ? [] : ['no-new-privileges'], RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } },
       ...(devcontainer?.own.shmSizeBytes ? { ShmSize: devcontainer.own.shmSizeBytes } : {}),
       Mounts: [
         ...VOLUMES.map((kind) => ({ Type: 'volume', Source: volumeName(owner, kind), Target: kind === 'home' ? homeOf(plan) : MOUNT_AT[kind] })),
         // Without a name of its own: it goes when the container goes.
         ...(devcontainer?.mounts ?? []).map(({ type, target }) => ({ Type: type, Target: target })),
+        ...(spec.docker === true ? [{ Type: 'volume', Source: volumeName(owner, 'docker-shared'), Target: SHARED_DIR, ReadOnly: true }] : []),
         bind(toolbox.hostDir, TOOLBOX_DIR),
         ...(engineIsHere && link.unixSocket !== null ? [bind(dirname(link.unixSocket), LINK_DIR)] : []),
         ...image.hostPaths.map((path) => bind(path, path)),
@@ -76,33 +87,51 @@ export function linkUrl({ spec, engineIsHere }: Pick<ContainerPlan, 'spec' | 'en
   return url.href.replace(/\/$/, '')
 }
 
+const relative = (path: string): string => path.slice(1)
+
 /** Put into the stopped container before each start: never in argv, environment or labels, and root's alone. */
 export function bootArchive(plan: ContainerPlan, link: string, fresh: boolean): Uint8Array<ArrayBuffer> {
-  const { owner, spec, devcontainer } = plan
-  const home = homeOf(plan)
-  const user = userOf(plan)
-  const { uid, gid } = user
-  const hooks = devcontainer === null ? undefined : { id: `${owner.generation}.${spec.project?.revision ?? 0}`, create: [...devcontainer.hooks.create], start: [...devcontainer.hooks.start] }
-  const boot: BootFile = {
-    // The key came from a workspace's row, whose id was parsed.
-    workspaceId: owner.workspaceId as WorkspaceId, generation: owner.generation, linkUrl: link, bootToken: spec.boot.bootToken,
-    stateDir: STATE_DIR, runDir: '/run/berth', workDir: MOUNT_AT.work, homeDir: home, agentUser: user,
-    toolboxDir: join(TOOLBOX_DIR, spec.boot.toolbox.hash), isolation: 'container',
-    ...(hooks === undefined ? {} : { hooks }),
-    env: { ...devcontainer?.remoteEnv, BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
-  }
-  const relative = (path: string): string => path.slice(1)
   return tar([
     { path: relative(STATE_DIR), kind: 'directory', mode: 0o700 },
-    { path: relative(BOOT_PATH), kind: 'file', mode: 0o600, content: JSON.stringify(boot) },
+    { path: relative(BOOT_PATH), kind: 'file', mode: 0o600, content: JSON.stringify(bootFileOf(plan, link)) },
     // The command of a container cannot change, the toolbox does: an upgraded server's daemon comes by this link.
-    { path: relative(DAEMON_LINK), kind: 'symlink', mode: 0o777, linkTarget: join(TOOLBOX_DIR, spec.boot.toolbox.hash, 'berth-daemon') },
-    // Volumes start as the image has these directories, or as root's where it has none; the daemon hands over those of before.
-    ...(fresh && !plan.rebuilt ? [MOUNT_AT.work, home].map((path) => ({ path: relative(path), kind: 'directory', mode: 0o755, uid, gid }) as const) : []),
-    ...(fresh ? (devcontainer?.mounts ?? []).filter(({ type }) => type === 'volume').map(({ target }) => ({ path: relative(target), kind: 'directory', mode: 0o755, uid, gid }) as const) : []),
-    ...(fresh && devcontainer?.own.folder ? linkTo(relative(devcontainer.own.folder)) : []),
-    ...logsOf(plan, relative(home)),
+    { path: relative(DAEMON_LINK), kind: 'symlink', mode: 0o777, linkTarget: join(TOOLBOX_DIR, plan.spec.boot.toolbox.hash, 'berth-daemon') },
+    ...(plan.spec.docker === true ? [{ path: relative(HOLD_PATH), kind: 'file', mode: 0o600, content: 'for its Docker engine\n' } as const] : []),
+    ...(fresh ? firstEntries(plan) : []),
+    ...logsOf(plan, relative(homeOf(plan))),
   ], Date.now())
+}
+
+/** Put into the running container: what it was held for is there. */
+export const releaseArchive = (): Uint8Array<ArrayBuffer> => tar([{ path: relative(HOLD_PATH), kind: 'file', mode: 0o600, content: '' }], Date.now())
+
+function bootFileOf(plan: ContainerPlan, link: string): BootFile {
+  const { owner, spec, devcontainer } = plan
+  const hooks = devcontainer === null ? undefined : { id: `${owner.generation}.${spec.project?.revision ?? 0}`, create: [...devcontainer.hooks.create], start: [...devcontainer.hooks.start] }
+  return {
+    // The key came from a workspace's row, whose id was parsed.
+    workspaceId: owner.workspaceId as WorkspaceId, generation: owner.generation, linkUrl: link, bootToken: spec.boot.bootToken,
+    stateDir: STATE_DIR, runDir: '/run/berth', workDir: MOUNT_AT.work, homeDir: homeOf(plan), agentUser: userOf(plan),
+    toolboxDir: join(TOOLBOX_DIR, spec.boot.toolbox.hash), isolation: 'container',
+    ...(hooks === undefined ? {} : { hooks }),
+    env: { ...devcontainer?.remoteEnv, ...(spec.docker === true ? { DOCKER_HOST: INSIDE_HOST } : {}), BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
+  }
+}
+
+/** Into a container that never ran. */
+function firstEntries(plan: ContainerPlan): TarEntry[] {
+  const { spec, devcontainer } = plan
+  const { uid, gid, name } = userOf(plan)
+  const owned = (path: string): TarEntry => ({ path: relative(path), kind: 'directory', mode: 0o755, uid, gid })
+  return [
+    // Volumes start as the image has these directories, or as root's where it has none; the daemon hands over those of before.
+    ...(plan.rebuilt ? [] : [MOUNT_AT.work, homeOf(plan)].map(owned)),
+    ...(devcontainer?.mounts ?? []).filter(({ type }) => type === 'volume').map(({ target }) => owned(target)),
+    ...(devcontainer?.own.folder ? linkTo(relative(devcontainer.own.folder)) : []),
+    // An image that borrows this host's /usr cannot be written there, and has what the host has.
+    ...(spec.docker === true && plan.image.hostPaths.length === 0 ? commandLinks() : []),
+    ...(spec.sudo === true ? [{ path: 'etc/sudoers.d/berth', kind: 'file', mode: 0o440, content: `${name} ALL=(ALL) NOPASSWD:ALL\n` } as const] : []),
+  ]
 }
 
 /** The daemon reads the one, the agent and its person the other. */

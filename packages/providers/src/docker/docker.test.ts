@@ -6,8 +6,9 @@ import { denials, layPrey } from '../testing/hostile.ts'
 import { finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
 import { hostCLibrary } from './c-library.ts'
 import { createEngine, faultOf } from './engine.ts'
-import { createDockerProvider, demultiplex } from './index.ts'
+import { createDockerProvider } from './index.ts'
 import { machineName } from './names.ts'
+import { demultiplex } from './output.ts'
 import { tar } from './tar.ts'
 
 const signal = new AbortController().signal

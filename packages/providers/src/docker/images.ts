@@ -60,29 +60,43 @@ async function ensureDefault(deps: ImageDeps, signal: AbortSignal): Promise<Read
 async function ensureBase(deps: ImageDeps, signal: AbortSignal): Promise<string | null> {
   const made = `berth/base:${hashOf(baseScript)}`
   if (await hasImage(deps.engine, made, signal)) return made
-  if (await hasImage(deps.engine, PULLED_BASE, signal)) return PULLED_BASE
+  if (await canPull(deps, PULLED_BASE, signal)) return PULLED_BASE
+  deps.log('making a base image from Debian packages; this takes a minute, once')
+  return (await makeFromPackages(deps, { reference: made, script: baseScript }, signal)) ? made : null
+}
+
+/** True: the image is here now. False: no registry has it, which is no reason to give up. */
+export async function canPull(deps: ImageDeps, reference: string, signal: AbortSignal): Promise<boolean> {
+  if (await hasImage(deps.engine, reference, signal)) return true
   try {
-    await pull(deps, PULLED_BASE, signal)
-    return PULLED_BASE
+    await pull(deps, reference, signal)
+    return true
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof ProviderFault && error.category === 'no_space') throw error
-    deps.log(`no ${PULLED_BASE}: ${error instanceof Error ? error.message : String(error)}`)
+    deps.log(`no ${reference}: ${error instanceof Error ? error.message : String(error)}`)
+    return false
   }
-  if (Bun.which('mmdebstrap') === null) return null
-  deps.log('making a base image from Debian packages; this takes a minute, once')
+}
+
+/** `script` writes a root filesystem to the file it is given. False: this host cannot make one, and the log says why. */
+export async function makeFromPackages(deps: ImageDeps, { reference, script }: { reference: string; script: string }, signal: AbortSignal): Promise<boolean> {
+  if (Bun.which('mmdebstrap') === null) {
+    deps.log('no image from packages: mmdebstrap is not installed')
+    return false
+  }
   const dir = await mkdtemp(join(tmpdir(), 'berth-base-'))
   try {
     const file = join(dir, 'base.tar')
-    const build = Bun.spawn(['sh', '-s', file], { stdin: new Blob([baseScript]), stdout: 'ignore', stderr: 'pipe', signal })
+    const build = Bun.spawn(['sh', '-s', file], { stdin: new Blob([script]), stdout: 'ignore', stderr: 'pipe', signal })
     const said = await new Response(build.stderr).text()
     if ((await build.exited) !== 0) {
       signal.throwIfAborted()
-      deps.log(`no base from packages: ${said.trim().split('\n').at(-1) ?? ''}`)
-      return null
+      deps.log(`no image from packages: ${said.trim().split('\n').at(-1) ?? ''}`)
+      return false
     }
-    await importRoot(deps, made, Bun.file(file), signal)
-    return made
+    await importRoot(deps, reference, Bun.file(file), signal)
+    return true
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
@@ -135,7 +149,7 @@ async function importRoot(deps: ImageDeps, reference: string, body: Uint8Array<A
   await followProgress(answer, () => {}, what)
 }
 
-function hashOf(...parts: readonly (string | Uint8Array)[]): string {
+export function hashOf(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part).update('\0')
   return hash.digest('hex').slice(0, 16)

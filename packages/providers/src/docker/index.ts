@@ -1,15 +1,21 @@
 /** The `docker` provider: a machine is a container with three volumes and a network of its own. */
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ProviderFault, type CallContext, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
+import { ProviderFault, type CallContext, type Machine, type MachineMade, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
-import { bootArchive, createBody, linkUrl, type ContainerPlan } from './container.ts'
+import { removeCompanions, stopCompanions } from './companions.ts'
+import { bootArchive, createBody, homeOf, linkUrl, releaseArchive, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
 import { createEngine, type Engine } from './engine.ts'
+import { bringInside, waitForEngineImage, type InsideDeps } from './inside/bring.ts'
+import { ENGINE_WARNING } from './inside/rights.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
-import { createdAtIn, devcontainerIn, labelsOf, machineName, madeIn, ownerIn, revisionIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
+import { createJobs, type Jobs } from './jobs.ts'
+import { createdAtIn, devcontainerIn, INSIDE_VOLUMES, labelsOf, machineName, madeIn, ownerIn, revisionIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
+import { demultiplex } from './output.ts'
 import { chooseImage, type Chosen } from './project-image.ts'
 import { tar } from './tar.ts'
+import { ensureVolume } from './volumes.ts'
 
 export interface DockerProviderOptions {
   readonly installation: string
@@ -38,17 +44,13 @@ const IMAGE_PATIENCE_MS = 10_000
 const BUILD_PATIENCE_MS = 1500
 /** Nearly all of the wait is inside the call, which ends as soon as the image is there. */
 const LOOK_AGAIN_MS = 100
-const JOBS_LIMIT = 500
-/** Each change of the detail is an event. */
-const DETAIL_LIMIT = 160
 const STOP_GRACE_S = 10
 
-interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Map<string, ImageJob> }
-interface ImageJob { readonly work: Promise<Chosen>; lastLine: string; listeners: Set<(line: string) => void> }
+interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Jobs<Chosen>; readonly insides: Jobs<string> }
 
 export function createDockerProvider(options: DockerProviderOptions): Provider {
   const engine = createEngine(options.socket)
-  const deps: Deps = { options, engine, images: new Map() }
+  const deps: Deps = { options, engine, images: createJobs({ log: options.log, first: 'preparing the image' }), insides: createJobs({ log: options.log, first: 'preparing a Docker engine' }) }
   const oneAtATime = createOneAtATime()
   return {
     name: 'docker',
@@ -67,7 +69,7 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
       if (typeof leftover.owner !== 'object' || leftover.owner.installation !== options.installation) {
         throw new ProviderFault('conflict', `the ${leftover.kind} ${leftover.name} is not this installation's`, { hint: 'look into it and remove it by hand' })
       }
-      if (leftover.kind !== 'volume' && leftover.kind !== 'network') throw new ProviderFault('invalid', `docker knows no ${leftover.kind}`)
+      if (leftover.kind !== 'container' && leftover.kind !== 'volume' && leftover.kind !== 'network') throw new ProviderFault('invalid', `docker knows no ${leftover.kind}`)
       await removeIfOwned(engine, { kind: leftover.kind, name: leftover.name, owner: leftover.owner }, signal)
     },
     logs: (owner, tailBytes, signal) => logs(engine, { owner, tailBytes }, signal),
@@ -78,7 +80,7 @@ async function check(engine: Engine, signal: AbortSignal): Promise<ProviderCheck
   try {
     const info = await engine.json<{ ServerVersion?: string; OSType?: string }>('/info', { what: 'asking the engine about itself' }, signal)
     if (info.OSType !== 'linux') return { ok: false, isolation: 'container', detail: `the engine runs ${info.OSType} containers`, hint: 'switch it to Linux containers' }
-    return { ok: true, isolation: 'container', detail: `docker ${info.ServerVersion} at ${engine.address}`, hint: null }
+    return { ok: true, isolation: 'container', detail: `docker ${info.ServerVersion} at ${engine.address}`, hint: null, can: ['docker', 'sudo'] }
   } catch (error) {
     if (!(error instanceof ProviderFault)) throw error
     return { ok: false, isolation: 'container', detail: error.message, hint: error.hint }
@@ -92,7 +94,7 @@ async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: Call
   const [found, engineIsHere] = await together([inspect(engine, owner, signal), sharesOurKernel(engine, signal)])
   if (found !== null) {
     refuseForeign(found, owner)
-    if (observedFrom(found.State).state === 'running') return { done: true, value: machineOf(owner, found) }
+    if (observedFrom(found.State).state === 'running') return besideIt(deps, { owner, spec, machine: found, engineIsHere }, context)
     if (found.State.Status === 'removing') return { done: false, poll: {}, afterMs: 500, detail: 'the container of before is being removed' }
   }
   if (!engineIsHere && !(await seesOurFiles(engine, signal))) {
@@ -102,10 +104,26 @@ async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: Call
   if ('detail' in planned) return { done: false, poll: { step: 'image' }, afterMs: LOOK_AGAIN_MS, detail: planned.detail }
   await prepare(engine, { plan: planned, link: linkOf(planned), found: planned.rebuilt ? null : found }, context)
   await start(engine, owner, context)
-  deps.images.delete(jobKey(deps, { owner, spec }))
+  deps.images.forget(jobKey(deps, { owner, spec }))
   const now = await inspect(engine, owner, signal)
   if (now === null) throw new ProviderFault('transient', 'the container was removed while it started', { committed: 'unknown', hint: 'try again' })
-  return { done: true, value: machineOf(owner, now) }
+  return besideIt(deps, { owner, spec, machine: now, engineIsHere }, context)
+}
+
+const insideDeps = ({ engine, insides, options }: Deps, engineIsHere: boolean): InsideDeps => ({ engine, jobs: insides, images: { engine, engineIsHere, base: options.baseImage ?? 'auto' } })
+
+/** A machine is there when what belongs beside it is, also after a crash between the two. */
+async function besideIt(deps: Deps, { owner, spec, machine, engineIsHere }: { owner: Owner; spec: MachineSpec; machine: ContainerInspect; engineIsHere: boolean }, context: CallContext): Promise<Step<Machine>> {
+  const { engine } = deps
+  const made: Step<Machine> = { done: true, value: machineOf(owner, machine) }
+  if (spec.docker !== true) return made
+  const of = { devcontainer: devcontainerIn(machine.Config.Labels) }
+  const same = [{ volume: volumeName(owner, 'work'), target: WORK_DIR }, { volume: volumeName(owner, 'home'), target: homeOf(of) }]
+  const call = { owner, spec, machine: { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }, gid: userOf(of).gid, same }
+  const waiting = await bringInside(insideDeps(deps, engineIsHere), call, context)
+  if (waiting !== null) return { done: false, poll: {}, afterMs: LOOK_AGAIN_MS, detail: waiting.detail }
+  await put(engine, { owner, archive: releaseArchive(), what: 'letting the daemon begin' }, context.signal)
+  return made
 }
 
 /** `detail`: its image is not there yet. */
@@ -113,10 +131,22 @@ async function planOf(deps: Deps, { owner, spec, found, engineIsHere }: { owner:
   // Asked for anew: the disk is in volumes and stays, the container goes when what replaces it is there.
   const rebuilt = found !== null && spec.project !== undefined && revisionIn(found.Config.Labels) !== spec.project.revision
   if (found !== null && !rebuilt) return { owner, spec, engineIsHere, rebuilt, ...asItIs(found) }
+  const insideImage = spec.docker === true ? await waitForEngineImage(insideDeps(deps, engineIsHere), context) : null
+  if (insideImage !== null && 'detail' in insideImage) return insideImage
   const chosen = await waitForImage(deps, { owner, spec, engineIsHere }, context)
   if ('detail' in chosen) return chosen
   if (found !== null) await removeContainer(deps.engine, found, context.signal)
-  return { owner, spec, engineIsHere, rebuilt, ...chosen }
+  return { owner, spec, engineIsHere, rebuilt, ...chosen, made: withWarnings(chosen.made, spec) }
+}
+
+/** A person asked for these; whoever opens the workspace later did not. */
+function withWarnings(made: MachineMade | null, spec: MachineSpec): MachineMade | null {
+  const notices = [
+    ...(spec.docker === true ? [{ level: 'warning', code: 'docker_inside', message: ENGINE_WARNING, hint: 'use it with code that you trust; where you do not, a provider of virtual machines is the place for it' } as const] : []),
+    ...(spec.sudo === true ? [{ level: 'warning', code: 'sudo', message: SUDO_WARNING, hint: 'what the project always needs is better in its Dockerfile' } as const] : []),
+  ]
+  if (notices.length === 0) return made
+  return { from: 'default', ports: [], recovery: null, ...made, notices: [...notices, ...made?.notices ?? []] }
 }
 
 /** One that is there is started as it was made. */
@@ -173,48 +203,17 @@ async function seesOurFiles(engine: Engine, signal: AbortSignal): Promise<boolea
 const jobKey = (deps: Deps, { owner, spec }: { owner: Owner; spec: MachineSpec }): string =>
   spec.image === null && spec.project !== undefined ? `project ${machineName(owner)} ${spec.project.revision}` : `image ${spec.image ?? deps.options.defaultImage ?? ''}`
 
-async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: Owner; spec: MachineSpec; engineIsHere: boolean }, { signal, log }: CallContext): Promise<Chosen | { detail: string }> {
+async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: Owner; spec: MachineSpec; engineIsHere: boolean }, context: CallContext): Promise<Chosen | { detail: string }> {
   const { options, engine } = deps
   const key = jobKey(deps, { owner, spec })
   const isProject = key.startsWith('project ')
-  let job = deps.images.get(key)
-  if (job === undefined) {
-    const listeners = new Set<(line: string) => void>()
-    const tell = (line: string): void => {
-      mine.lastLine = line.slice(0, DETAIL_LIMIT)
-      options.log(`docker: ${line}`)
-      for (const listener of listeners) listener(line)
-    }
-    const choice = {
-      images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const },
-      devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: join(options.home, 'devcontainers'), cli: options.devcontainerCli },
-      defaultImage: options.defaultImage ?? null, defaultIsChosen: options.defaultImage !== undefined || options.baseImage === 'host-usr',
-    }
-    const work = Promise.resolve().then(() => chooseImage(choice, spec, { signal: new AbortController().signal, log: tell }))
-    const mine: ImageJob = { work, lastLine: 'preparing the image', listeners }
-    job = mine
-    if (deps.images.size >= JOBS_LIMIT) deps.images.clear()
-    deps.images.set(key, mine)
-    const forget = (): void => { if (deps.images.get(key) === mine) deps.images.delete(key) }
-    work.then(() => { if (!isProject) forget() }, forget)
+  const choice = {
+    images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const },
+    devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: join(options.home, 'devcontainers'), cli: options.devcontainerCli },
+    defaultImage: options.defaultImage ?? null, defaultIsChosen: options.defaultImage !== undefined || options.baseImage === 'host-usr',
   }
-  if (log !== undefined) job.listeners.add(log)
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let onAbort = (): void => {}
-  try {
-    return await Promise.race([
-      job.work,
-      new Promise<{ detail: string }>((resolve) => { timer = setTimeout(() => resolve({ detail: job.lastLine }), isProject ? BUILD_PATIENCE_MS : IMAGE_PATIENCE_MS) }),
-      new Promise<never>((_, reject) => {
-        onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
-        signal.addEventListener('abort', onAbort, { once: true })
-      }),
-    ])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
-    if (log !== undefined) job.listeners.delete(log)
-  }
+  const waited = await deps.images.wait({ key, keep: isProject, patienceMs: isProject ? BUILD_PATIENCE_MS : IMAGE_PATIENCE_MS, make: (project) => chooseImage(choice, spec, project) }, context)
+  return 'detail' in waited ? waited : waited.value
 }
 
 /**
@@ -227,7 +226,7 @@ async function prepare(engine: Engine, { plan, link, found }: { plan: ContainerP
   const Labels = labelsOf(owner, createdAt)
   if (found === null) {
     await refuseEmptyToolbox(plan)
-    await together(VOLUMES.map((kind) => ensureVolume(engine, { owner, Name: volumeName(owner, kind), Labels }, signal)))
+    await together([...VOLUMES, ...(plan.spec.docker === true ? INSIDE_VOLUMES : [])].map((kind) => ensureVolume(engine, { owner, Name: volumeName(owner, kind), Labels }, signal)))
   }
   const fill = async (): Promise<boolean> => {
     if (found === null) {
@@ -275,11 +274,6 @@ async function create(engine: Engine, { plan, createdAt }: { plan: ContainerPlan
 }
 
 interface Part { readonly owner: Owner; readonly Labels: Record<string, string> }
-
-async function ensureVolume(engine: Engine, { owner, Name, Labels }: Part & { readonly Name: string }, signal: AbortSignal): Promise<void> {
-  const volume = await engine.json<{ Labels: Labels }>('/volumes/create', { method: 'POST', json: { Name, Labels }, what: `making the volume ${Name}` }, signal)
-  if (!sameOwner(ownerIn(volume.Labels), owner)) throw new ProviderFault('conflict', `a volume named ${Name} belongs to somebody else`, { hint: 'remove that volume by hand' })
-}
 
 async function ensureNetwork(engine: Engine, { owner, Labels }: Part, signal: AbortSignal): Promise<string> {
   const Name = machineName(owner)
@@ -338,6 +332,7 @@ async function stop(engine: Engine, owner: Owner, { signal }: CallContext): Prom
   const found = await inspect(engine, owner, signal)
   if (found === null) return { done: true, value: { state: 'absent' } }
   refuseForeign(found, owner)
+  await stopCompanions(engine, owner, signal)
   const answer = await engine.call(`/containers/${found.Id}/stop`, { method: 'POST', query: { t: String(STOP_GRACE_S) }, what: 'stopping the container', accept: [304, 404] }, signal)
   await answer.body?.cancel()
   const now = await inspect(engine, owner, signal)
@@ -353,7 +348,8 @@ async function destroy(engine: Engine, owner: Owner, { signal }: CallContext): P
     await answer.body?.cancel()
     if (answer.status === 409) return { done: false, poll: {}, afterMs: 250, detail: 'the container is being removed' }
   }
-  for (const kind of VOLUMES) await removeIfOwned(engine, { kind: 'volume', name: volumeName(owner, kind), owner }, signal)
+  await removeCompanions(engine, owner, signal)
+  for (const kind of [...VOLUMES, ...INSIDE_VOLUMES]) await removeIfOwned(engine, { kind: 'volume', name: volumeName(owner, kind), owner }, signal)
   await removeIfOwned(engine, { kind: 'network', name: machineName(owner), owner }, signal)
   return { done: true, value: null }
 }
@@ -362,16 +358,4 @@ async function logs(engine: Engine, { owner, tailBytes }: { owner: Owner; tailBy
   const answer = await engine.call(`/containers/${machineName(owner)}/logs`, { query: { stdout: '1', stderr: '1', tail: '2000' }, what: 'reading the output of the container', accept: [404, 409] }, signal)
   if (answer.status !== 200) return ''
   return Buffer.from(demultiplex(new Uint8Array(await answer.arrayBuffer()))).subarray(-tailBytes).toString('utf8')
-}
-
-/** Frames of 8 header bytes (stream, three zeros, big-endian length) and their payload. */
-export function demultiplex(bytes: Uint8Array): Uint8Array {
-  const parts: Uint8Array[] = []
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (let at = 0; at + 8 <= bytes.length;) {
-    const length = view.getUint32(at + 4)
-    parts.push(bytes.subarray(at + 8, at + 8 + length))
-    at += 8 + length
-  }
-  return Buffer.concat(parts)
 }

@@ -2,18 +2,25 @@
 import type { MachineMade, Owner } from '@berth/core'
 import type { Devcontainer } from './devcontainer/prepare.ts'
 
-const LABEL = { installation: 'dev.berth.installation', workspace: 'dev.berth.workspace', generation: 'dev.berth.generation', createdAt: 'dev.berth.created-at', revision: 'dev.berth.project-revision', made: 'dev.berth.made', devcontainer: 'dev.berth.devcontainer' } as const
+const LABEL = { installation: 'dev.berth.installation', workspace: 'dev.berth.workspace', generation: 'dev.berth.generation', createdAt: 'dev.berth.created-at', revision: 'dev.berth.project-revision', made: 'dev.berth.made', devcontainer: 'dev.berth.devcontainer', companion: 'dev.berth.companion' } as const
 const INSTALLATION_SHOWN = 8
 export const VOLUMES = ['work', 'home', 'state'] as const
+/** Of the engine beside a machine that asked for one: its images and containers, and what it shares with the machine. */
+export const INSIDE_VOLUMES = ['docker', 'docker-shared'] as const
 export type VolumeKind = (typeof VOLUMES)[number]
 export type Labels = Readonly<Record<string, string>> | null | undefined
 
 export const machineName = (owner: Owner): string => `berth-${owner.installation.replace(/[^a-zA-Z0-9]/g, '').slice(0, INSTALLATION_SHOWN)}-${owner.workspaceId}-g${owner.generation}`
-export const volumeName = (owner: Owner, kind: VolumeKind): string => `${machineName(owner)}-${kind}`
+export const volumeName = (owner: Owner, kind: VolumeKind | (typeof INSIDE_VOLUMES)[number]): string => `${machineName(owner)}-${kind}`
 
 export function labelsOf(owner: Owner, createdAt: number): Record<string, string> {
   return { [LABEL.installation]: owner.installation, [LABEL.workspace]: owner.workspaceId, [LABEL.generation]: String(owner.generation), [LABEL.createdAt]: String(createdAt) }
 }
+
+/** A container beside the machine, and what it is there: never a machine itself. */
+export const companionName = (owner: Owner, name: string): string => `${machineName(owner)}-${name}`
+export const companionLabels = (owner: Owner, name: string, createdAt: number): Record<string, string> => ({ ...labelsOf(owner, createdAt), [LABEL.companion]: name })
+export const companionIn = (labels: Labels): string | null => labels?.[LABEL.companion] ?? null
 
 /** What the project had to do with this machine; kept with it, so that it is told, and started again, even after a crash. */
 export function projectLabels(kept: { revision: number | null; made: MachineMade | null; devcontainer: Devcontainer | null }): Record<string, string> {

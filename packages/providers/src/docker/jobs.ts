@@ -1,0 +1,63 @@
+/** Slow work on images: one job for each key, whoever waits for it, over as many calls as it takes. */
+import type { CallContext, ProjectContext } from '@berth/core'
+
+export interface Job<T> {
+  readonly key: string
+  /** Its result is kept until it is forgotten; else it goes when the job ends. A failure always goes. */
+  readonly keep: boolean
+  /** So long one call waits; then the caller polls. */
+  readonly patienceMs: number
+  make(context: ProjectContext): Promise<T>
+}
+export interface Jobs<T> {
+  /** The result, or the newest line of what is said while it goes on. */
+  wait(job: Job<T>, context: CallContext): Promise<{ readonly value: T } | { readonly detail: string }>
+  forget(key: string): void
+}
+interface Running<T> { readonly work: Promise<T>; lastLine: string; readonly listeners: Set<(line: string) => void> }
+
+const JOBS_LIMIT = 500
+/** Each change of the detail is an event. */
+const DETAIL_LIMIT = 160
+
+export function createJobs<T>(deps: { readonly log: (line: string) => void; readonly first: string }): Jobs<T> {
+  const jobs = new Map<string, Running<T>>()
+  const begin = (job: Job<T>): Running<T> => {
+    const listeners = new Set<(line: string) => void>()
+    const log = (line: string): void => {
+      mine.lastLine = line.slice(0, DETAIL_LIMIT)
+      deps.log(`docker: ${line}`)
+      for (const listener of listeners) listener(line)
+    }
+    const work = Promise.resolve().then(() => job.make({ signal: new AbortController().signal, log }))
+    const mine: Running<T> = { work, lastLine: deps.first, listeners }
+    if (jobs.size >= JOBS_LIMIT) jobs.clear()
+    jobs.set(job.key, mine)
+    const forget = (): void => { if (jobs.get(job.key) === mine) jobs.delete(job.key) }
+    work.then(() => { if (!job.keep) forget() }, forget)
+    return mine
+  }
+  return {
+    forget: (key) => void jobs.delete(key),
+    async wait(job, { signal, log }) {
+      const running = jobs.get(job.key) ?? begin(job)
+      if (log !== undefined) running.listeners.add(log)
+      let timer: ReturnType<typeof setTimeout> | undefined
+      let onAbort = (): void => {}
+      try {
+        return await Promise.race([
+          running.work.then((value) => ({ value })),
+          new Promise<{ detail: string }>((resolve) => { timer = setTimeout(() => resolve({ detail: running.lastLine }), job.patienceMs) }),
+          new Promise<never>((_, reject) => {
+            onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+            signal.addEventListener('abort', onAbort, { once: true })
+          }),
+        ])
+      } finally {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        if (log !== undefined) running.listeners.delete(log)
+      }
+    },
+  }
+}
