@@ -50,9 +50,9 @@ async function redeem(deps: SignInDeps, request: Request): Promise<Response> {
   })
 }
 
-/** Only a path of this server: `//host` and `/\host` leave it. */
+/** Only a path of this server: `//host` and `/\host` leave it. As a header says it, since what is no byte would become another one there. */
 export function localPath(next: string | null): string {
-  return next !== null && /^\/(?![/\\])[^\s\\]*$/.test(next) ? next : '/'
+  return next !== null && /^\/(?![/\\])[^\s\\]*$/.test(next) ? next.toWellFormed().replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent) : '/'
 }
 
 /** Told apart in the list of tokens. */
