@@ -49,7 +49,8 @@ interface Answered { readonly server: ServerConnection; readonly answer: Respons
 async function answered(connections: ServerConnections, at: Exchange, sent: { framing: Framing; body: Body }): Promise<Answered> {
   const { head, place, visitor, workspaceId } = at
   const repeatable = sent.framing.by === 'none' && REPEATABLE.has(head.method)
-  const upgrade = isWebSocket(head)
+  // With a body it would be two streams of bytes at once, and nobody says where one ends.
+  const upgrade = isWebSocket(head) && sent.framing.by === 'none'
   const first = encodeHead(`${head.method} ${head.target} HTTP/1.1`, [...toServer(head, place, { address: visitor.address, upgrade }), ...framed(sent.framing)])
   for (let again = false; ; again = true) {
     const server = await connections.open({ workspaceId, port: place.port, fresh: again || upgrade || !repeatable }, visitor)
@@ -57,7 +58,7 @@ async function answered(connections: ServerConnections, at: Exchange, sent: { fr
     const upload: Upload = { done: sent.framing.by === 'none', failed: null }
     try {
       void sendRequest(server, first, sent, upload)
-      const answer = await answerOf(server, place)
+      const answer = await answerOf(server, head, place)
       if (answer.status === 101 && !upgrade) throw new BerthError('network_unreachable', 'the server changed the protocol without being asked')
       return { server, answer, upload }
     } catch (error) {
@@ -102,22 +103,25 @@ async function sendRequest(server: ServerConnection, first: Buffer, { framing, b
   upload.done = true
 }
 
-async function answerOf(server: ServerConnection, place: Place): Promise<ResponseHead> {
+async function answerOf(server: ServerConnection, { method }: RequestHead, place: Place): Promise<ResponseHead> {
   for (let seen = 0; seen < INFORMATION_LIMIT; seen++) {
     const bytes = await readHead(server).catch((cause: unknown) => {
       if (cause instanceof BerthError && cause.code === 'bad_request') throw unreadable(place, cause)
       throw notListening(place, cause)
     })
     if (bytes === null) throw new BerthError('network_unreachable', `the server on port ${place.port} closed the connection without an answer`, { hint: 'its own output may say why' })
-    const answer = parsed(bytes, place)
+    const answer = parsed(bytes, method, place)
     if (answer.status >= 200 || answer.status === 101) return answer
   }
   throw new BerthError('network_unreachable', `the server on port ${place.port} does not come to an answer`)
 }
 
-function parsed(bytes: Buffer, place: Place): ResponseHead {
+/** While nothing was passed on yet: of an answer without a clear length the visitor is told so. */
+function parsed(bytes: Buffer, method: string, place: Place): ResponseHead {
   try {
-    return parseResponseHead(bytes)
+    const answer = parseResponseHead(bytes)
+    framingOfResponse(answer, method)
+    return answer
   } catch (cause) {
     throw unreadable(place, cause)
   }

@@ -41,6 +41,8 @@ describe('a request', () => {
   test.each([
     [['Content-Length: 1', 'Content-Length: 1']], [['Content-Length: +1']], [['Content-Length: 1, 1']], [['Content-Length: 0x1']], [['Content-Length: -1']], [['Content-Length: ']],
     [['Content-Length: 3', 'Transfer-Encoding: chunked']], [['Transfer-Encoding: gzip, chunked']], [['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked']], [['Transfer-Encoding: xchunked']], [['Transfer-Encoding: identity']],
+    // Spaces to some readers, and to HTTP none.
+    [['Transfer-Encoding: chunked\xa0']], [['Content-Length: 3\xa0']],
   ])('whose length is not clear is refused: %j', (lines) => {
     expect(() => framingOfRequest(request('POST / HTTP/1.1', 'Host: x', ...lines))).toThrow('length')
   })

@@ -66,10 +66,20 @@ function linesOf(bytes: Buffer): { first: string; headers: Headers } {
     const colon = line.indexOf(':')
     // A line that continues the one before has no name here, and so is refused too.
     if (colon < 1 || NOT_IN_LINE.test(line)) throw new BadMessage('a header cannot be read')
-    headers.push([nameOf(line.slice(0, colon)), line.slice(colon + 1).trim()])
+    headers.push([nameOf(line.slice(0, colon)), withoutSpace(line.slice(colon + 1))])
   }
   return { first, headers }
 }
+
+/** Only what HTTP calls so: `trim` takes more, and what we read as a length would be none to another reader. */
+function withoutSpace(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isSpace(value.charCodeAt(start))) start++
+  while (end > start && isSpace(value.charCodeAt(end - 1))) end--
+  return value.slice(start, end)
+}
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
 export function valuesOf(headers: Headers, name: string): string[] {
   const values: string[] = []

@@ -109,7 +109,10 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     visitor.quietSince = null
     const head = parseRequestHead(bytes)
     const outcome = await answerTo(visitor, head)
-    return 'kept' in outcome ? outcome.kept : await say(visitor, head, outcome.own)
+    if ('kept' in outcome) return outcome.kept
+    // Whoever does not take what we say is quiet too: it needs no credential to come this far.
+    visitor.quietSince = performance.now()
+    return await say(visitor, head, outcome.own)
   }
 
   return {

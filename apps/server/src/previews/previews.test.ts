@@ -8,6 +8,7 @@ import { WorkspaceId } from '@berth/wire'
 import type { Socket } from 'bun'
 import { listenForPreviews } from '../compose/preview-listener.ts'
 import type { PreviewListener } from '../compose/preview-listener.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { createPreviewHosts } from './hosts.ts'
 import { createPreviews } from './index.ts'
 import type { Previews } from './index.ts'
@@ -191,5 +192,41 @@ describe('a preview', () => {
     expect(await visitor.hear(/}$/)).toMatch(/^HTTP\/1\.1 502 [^]*"code":"network_unreachable"[^]*"reason":"not-listening"/)
     visitor.say('GET /.berth/share?token=x HTTP/1.1\r\nHost: 1--nobody.localhost\r\n\r\n')
     expect(await visitor.hear(/}$/)).toMatch(/^HTTP\/1\.1 404 /)
+  })
+
+  test('tells of an answer that cannot be passed on, rather than break off', async () => {
+    for (const header of ['Content-Length: 2\r\nContent-Length: 3', 'Content-Length: -1', 'Transfer-Encoding: gzip, chunked']) {
+      answer = (_, socket) => void socket.write(`HTTP/1.1 200 OK\r\n${header}\r\n\r\nhi`)
+      const visitor = await visit()
+      visitor.say(request('GET / HTTP/1.1'))
+      expect(await visitor.hear(/}$/)).toMatch(/^HTTP\/1\.1 502 [^]*does not speak HTTP/)
+    }
+  })
+
+  test('is no WebSocket when a body comes with it', async () => {
+    fresh()
+    answer = (_, socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    const visitor = await visit()
+    visitor.say(`${request('GET / HTTP/1.1', 'Connection: Upgrade', 'Upgrade: websocket', 'Content-Length: 4')}body`)
+    await visitor.hear(/\r\n\r\n$/)
+    expect(asked.join()).not.toMatch(/upgrade/i)
+  })
+
+  test('does not wait for ever for who does not take our own words', async () => {
+    const asks = [Buffer.from('GET / HTTP/1.1\r\nHost: 1--nobody.localhost\r\n\r\n')]
+    const writing = Promise.withResolvers<void>()
+    const left = Promise.withResolvers<void>()
+    const visitor: ClientConnection = {
+      address: '127.0.0.1', closed: false, quietSince: null, read: async () => asks.shift() ?? null, unread: (bytes) => void asks.unshift(bytes), onClose: () => () => {}, end() {}, destroy() {},
+      write() {
+        writing.resolve()
+        return left.promise
+      },
+    }
+    const served = previews.serve(visitor)
+    await writing.promise
+    expect(visitor.quietSince).not.toBeNull()
+    left.resolve()
+    await served
   })
 })
