@@ -77,6 +77,6 @@ describe('hosted', () => {
   it('says what the contract says', () => {
     const id = 'ws_0123456789ab' as WorkspaceId
     expect([hosted.GIT_PATH(id), hosted.ARCHIVE_PATH(id), hosted.ATTACH_PATH(id, 'a b')]).toEqual([contract.GIT_PATH(id), contract.ARCHIVE_PATH(id), contract.ATTACH_PATH(id, 'a b')])
-    expect(hosted.HOSTED_REFS).toEqual({ head: HOSTED_REFS.head, wip: HOSTED_REFS.wip })
+    expect(hosted.HOSTED_REFS).toEqual({ head: HOSTED_REFS.head, wip: HOSTED_REFS.wip, push: HOSTED_REFS.push })
   })
 })

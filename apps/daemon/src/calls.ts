@@ -34,7 +34,7 @@ const AGENT_HISTORY_SOURCES = new Set(['agent', 'shell'])
 
 export function createCalls(deps: CallDeps): CallHandlers {
   const { converger, context } = deps
-  const requireName = (): Pick<Assignment, 'name'> => {
+  const requireName = (): Pick<Assignment, 'name' | 'source'> => {
     if (converger.assignment === null || !converger.codeReady) throw new BerthError('workspace_busy', 'the code is not here yet', { hint: 'wait until the workspace runs' })
     return converger.assignment
   }

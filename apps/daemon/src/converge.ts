@@ -13,6 +13,7 @@ import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, DriverDeps, Ter
 import { prepareAgentUser } from './services/agent-user.ts'
 import { createSafeGit } from './services/git/safe-git.ts'
 import { bringSource, SOURCE_REF } from './services/git/source.ts'
+import { rememberBeginning } from './services/sync/remember.ts'
 import type { SourceDeps } from './services/git/source.ts'
 import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
@@ -189,6 +190,7 @@ async function bringCode(deps: ConvergeDeps, assignment: Assignment): Promise<st
   }
   journal.set('code', 'started')
   const brought = await bringSource({ asAgent: deps.asAgent, workDir: boot.workDir, ...deps.source }, { source: assignment.source, name: assignment.name }, signal)
+  if (brought.commit !== null) await rememberBeginning({ asAgent: deps.asAgent, git: createSafeGit(deps.asAgent, boot.workDir), signal })
   journal.set('code', 'done')
   return brought.detail
 }

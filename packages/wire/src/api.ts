@@ -12,6 +12,7 @@ import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
 import { previewsApi } from './previews.ts'
 import { settingsApi } from './settings.ts'
+import { syncApi } from './sync.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
 
 const tag = (name: string) => ({ tags: [name] })
@@ -66,6 +67,7 @@ export const api = {
   ...reachApi,
   ...settingsApi,
   ...previewsApi,
+  ...syncApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),

@@ -19,6 +19,7 @@ import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
 import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
+import { syncMethods } from './sync-methods.ts'
 import { AgentState, ApprovalMode, CodeSource, Isolation, type AgentKind } from './workspace.ts'
 
 export const LINK_PATH = '/link/v1'
@@ -187,6 +188,7 @@ export const daemonMethods = {
   ...filesMethods,
   ...reviewMethods,
   ...sshMethods,
+  ...syncMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
   'session.interrupt': { params: none, result: z.object({ interrupted: z.boolean() }) },

@@ -28,6 +28,7 @@ export const routes = {
   listPreviews: 'GET /workspaces/{id}/previews',
   setPreview: 'PUT /workspaces/{id}/previews/{port}',
   sharePreview: 'POST /workspaces/{id}/previews/{port}/share',
+  pushCode: 'POST /workspaces/{id}/push',
   health: 'GET /health',
   server: 'GET /server',
   stopServer: 'POST /server/stop',

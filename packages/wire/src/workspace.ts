@@ -40,6 +40,8 @@ export const HOSTED_REFS = {
   head: 'refs/heads/berth/source',
   /** head + index + worktree as one commit whose 2nd parent holds the index (absent when clean). */
   wip: 'refs/berth/wip',
+  /** What a person brings to the running workspace; always a commit like `wip`, without parents where there is no git. */
+  push: 'refs/berth/push',
   /** What the workspace sends back: its branch, and saves made before each stop. */
   out: (name: string) => `refs/heads/berth/${name}`,
   save: 'refs/berth/save',

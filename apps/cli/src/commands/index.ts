@@ -22,6 +22,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   deny: async () => (await import('./approve.ts')).deny,
   events: async () => (await import('./events.ts')).events,
   logs: async () => (await import('./logs.ts')).logs,
+  push: async () => (await import('./push.ts')).push,
   pull: async () => (await import('./pull.ts')).pull,
   diff: async () => (await import('./diff.ts')).diff,
   review: async () => (await import('./review.ts')).review,
@@ -48,6 +49,6 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'rebuild', 'delete', 'keep-alive']],
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
-  ['The work', ['review', 'diff', 'pull', 'checkpoints', 'rewind']],
+  ['The work', ['review', 'diff', 'push', 'pull', 'checkpoints', 'rewind']],
   ['Setup', ['ssh-config', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

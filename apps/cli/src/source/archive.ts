@@ -5,17 +5,22 @@ import { createZstdCompress } from 'node:zlib'
 import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { BerthError } from '@berth/wire/error'
+import { textOf } from '@berth/wire/git-bytes'
 import { request, type Endpoint } from '@berth/client'
 import type { WorkspaceId } from '@berth/wire'
 import { ARCHIVE_PATH } from './hosted.ts'
-import { git } from './git.ts'
+import { fieldsFor, fieldsOf, git } from './git.ts'
+import { includedFiles } from './include.ts'
 import { splitSecrets } from './secret-names.ts'
 
 export interface Listing {
   readonly path: string
+  /** One character a byte. */
   readonly files: readonly string[]
   readonly sizeBytes: number
   readonly kept: readonly string[]
+  /** Those that only came because they were named; one character a byte. */
+  readonly included: readonly string[]
   /** Directories that are repositories of their own. */
   readonly nested: readonly string[]
 }
@@ -27,11 +32,11 @@ export async function listDirectory(path: string, work: { scratch: string; inclu
   // Git reads .gitignore files best; this repository is empty and not in the directory.
   const gitDir = join(scratch, 'ignore.git')
   await git(['init', '--quiet', '--bare', gitDir], { cwd: scratch, signal })
-  const args = ['--git-dir', gitDir, '--work-tree', path, '-c', 'core.bare=false', 'ls-files', '--others', '-z']
-  const found = (await git([...args, '--exclude-standard', ...ALWAYS_HOME.map((pattern) => `--exclude=${pattern}`)], { cwd: path, signal })).split('\0').filter(Boolean)
-  const named = work.include.length === 0 ? [] : (await git([...args, '--', ...work.include], { cwd: path, signal, env: { GIT_LITERAL_PATHSPECS: '1' } })).split('\0').filter(Boolean)
-  const { sent, kept } = splitSecrets([...new Set([...found, ...named])].filter((name) => !name.endsWith('/')), work.include)
-  return { path, files: sent, sizeBytes: await sizeOf(path, sent, signal), kept, nested: found.filter((name) => name.endsWith('/')) }
+  const options = { cwd: path, signal, bytes: true, env: { GIT_DIR: gitDir, GIT_WORK_TREE: path }, config: [['core.bare', 'false']] as const }
+  const found = fieldsOf(await git(['ls-files', '--others', '-z', '--exclude-standard', ...ALWAYS_HOME.map((pattern) => `--exclude=${pattern}`)], options))
+  const included = await includedFiles(work.include, options)
+  const { sent, kept } = splitSecrets([...new Set([...found, ...included])].filter((name) => !name.endsWith('/')), included)
+  return { path, files: sent, sizeBytes: await sizeOf(path, sent, signal), kept: kept.map(textOf), included, nested: found.filter((name) => name.endsWith('/')).map(textOf) }
 }
 
 /** Asked at once, fifty thousand files take a tenth of the time that as many awaited answers do; between batches a ^C is heard. */
@@ -40,15 +45,15 @@ async function sizeOf(path: string, files: readonly string[], signal: AbortSigna
   for (let next = 0; next < files.length; next += SIZED_AT_ONCE) {
     if (next > 0) await setImmediate()
     if (signal.aborted) throw new BerthError('cancelled', 'cancelled')
-    for (const name of files.slice(next, next + SIZED_AT_ONCE)) sizeBytes += sizeOrNothing(`${path}/${name}`)
+    for (const name of files.slice(next, next + SIZED_AT_ONCE)) sizeBytes += sizeOrNothing(path, name)
   }
   return sizeBytes
 }
 
 /** What vanished, or may not be looked at, counts as nothing; tar will tell. */
-function sizeOrNothing(file: string): number {
+function sizeOrNothing(path: string, name: string): number {
   try {
-    return lstatSync(file, { throwIfNoEntry: false })?.size ?? 0
+    return lstatSync(Buffer.concat([Buffer.from(`${path}/`), Buffer.from(name, 'latin1')]), { throwIfNoEntry: false })?.size ?? 0
   } catch {
     return 0
   }
@@ -58,7 +63,7 @@ export async function sendArchive(listing: Listing, send: { endpoint: Endpoint; 
   const tar = Bun.spawn(['tar', '--null', '--no-recursion', '-cf', '-', '-T', '-'], {
     cwd: listing.path, env: { ...process.env, LC_ALL: 'C', COPYFILE_DISABLE: '1' },
     // A name that begins with a dash would be an option.
-    stdin: new Blob([listing.files.map((name) => `./${name}\0`).join('')]),
+    stdin: new Blob([fieldsFor(listing.files.map((name) => `./${name}`)) as Uint8Array<ArrayBuffer>]),
     stdout: 'pipe', stderr: 'pipe', signal: send.signal,
   })
   let sent = 0

@@ -5,7 +5,9 @@ import { clean } from '../clean.ts'
 export interface GitOptions {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
-  readonly input?: string
+  readonly input?: string | Uint8Array
+  /** Output as it is, one character a byte: names need not be UTF-8. */
+  readonly bytes?: boolean
   readonly signal: AbortSignal
   /** Called with each line git says about its progress. */
   readonly onProgress?: (line: string) => void
@@ -41,7 +43,7 @@ export async function tryGit(args: readonly string[], options: GitOptions & { co
   } catch (cause) {
     throw new BerthError('unsupported', 'git is missing', { hint: 'install git (2.30 or newer)', cause })
   }
-  const ended = Promise.all([readText(child.stdout), readLines(child.stderr, options.onProgress), child.exited])
+  const ended = Promise.all([readText(child.stdout, options.bytes), readLines(child.stderr, options.onProgress), child.exited])
   const [stdout, stderr, code] = await orGivenUp(ended, options.signal)
   if (options.signal.aborted) throw new BerthError('cancelled', 'cancelled')
   return { code, stdout, stderr }
@@ -70,6 +72,10 @@ export async function git(args: readonly string[], options: GitOptions & { confi
   throw new BerthError('clone_refused', `git ${args[0]}: ${lastWords(result.stderr)}`, { details: { exitCode: result.code } })
 }
 
+/** Names as git reads and writes them with `-z`, one character a byte. */
+export const fieldsOf = (output: string): string[] => output.split('\0').filter(Boolean)
+export const fieldsFor = (names: readonly string[]): Uint8Array => Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1')
+
 /** What git says last is what stopped it; progress and advice stand before. */
 export function lastWords(stderr: string): string {
   const lines = clean(stderr).split(/[\n\r]/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('hint:'))
@@ -82,11 +88,11 @@ export function lastWords(stderr: string): string {
 }
 
 function spawnGit(args: readonly string[], options: GitOptions & { env: Record<string, string | undefined> }) {
-  const stdin = options.input === undefined ? ('ignore' as const) : new Blob([options.input])
+  const stdin = options.input === undefined ? ('ignore' as const) : new Blob([options.input as string | Uint8Array<ArrayBuffer>])
   return Bun.spawn(['git', ...args], { cwd: options.cwd, env: options.env, stdin, stdout: 'pipe', stderr: 'pipe', signal: options.signal })
 }
 
-async function readText(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function readText(stream: ReadableStream<Uint8Array>, bytes = false): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of stream) {
@@ -94,7 +100,7 @@ async function readText(stream: ReadableStream<Uint8Array>): Promise<string> {
     if (size > OUTPUT_LIMIT) throw new BerthError('too_large', `git answered more than ${OUTPUT_LIMIT} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks).toString(bytes ? 'latin1' : 'utf8')
 }
 
 const STDERR_KEPT = 64 * 1024

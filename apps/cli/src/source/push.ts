@@ -26,18 +26,22 @@ export function hostedRemote(target: Target): { url: string; config: readonly (r
   }
 }
 
-export async function pushSnapshot(top: string, snapshot: Snapshot, push: { target: Target; signal: AbortSignal; onProgress?: (line: string) => void }): Promise<readonly string[]> {
-  const { target, signal, onProgress } = push
-  const remote = hostedRemote(target)
-  const options: GitOptions & { config: readonly (readonly [string, string])[] } = { cwd: top, signal, env: snapshot.env, config: remote.config, ...(onProgress ? { onProgress } : {}) }
+interface Push { readonly target: Target; readonly signal: AbortSignal; readonly onProgress?: (line: string) => void }
+
+export async function pushSnapshot(top: string, snapshot: Snapshot, push: Push): Promise<readonly string[]> {
   const { head, wip } = snapshot
   const refs = [`${head}:${HOSTED_REFS.head}`, ...(wip ? [`${wip}:${HOSTED_REFS.wip}`] : [])]
   // The first push of a shallow clone also says where its history ends; git reports on no second ref beside it.
-  for (const together of snapshot.shallow ? refs.map((ref) => [ref]) : [refs]) {
-    const result = await tryGit(['push', '--progress', '--no-verify', '--force', remote.url, ...together], options)
-    if (result.code !== 0) throw new BerthError('clone_refused', `the code could not be sent: ${lastWords(result.stderr)}`, { hint: 'see `berth server logs`' })
-  }
+  for (const together of snapshot.shallow ? refs.map((ref) => [ref]) : [refs]) await pushRefs(top, { env: snapshot.env, refs: together }, push)
   return snapshot.shallow ? ['the clone is shallow, and so is the workspace: its history ends where yours does'] : []
+}
+
+/** `refs` are those that a person may write (`HOSTED_REFS`). */
+export async function pushRefs(top: string, what: { readonly env: Readonly<Record<string, string>>; readonly refs: readonly string[] }, { target, signal, onProgress }: Push): Promise<void> {
+  const remote = hostedRemote(target)
+  const options: GitOptions & { config: readonly (readonly [string, string])[] } = { cwd: top, signal, env: what.env, config: remote.config, ...(onProgress ? { onProgress } : {}) }
+  const result = await tryGit(['push', '--progress', '--no-verify', '--force', remote.url, ...what.refs], options)
+  if (result.code !== 0) throw new BerthError('clone_refused', `the code could not be sent: ${lastWords(result.stderr)}`, { hint: 'see `berth server logs`' })
 }
 
 /** Git and ssh say so only in words. */

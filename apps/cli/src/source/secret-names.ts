@@ -21,11 +21,12 @@ export function isSecretName(path: string): boolean {
 /** Which of these files travel; `include` holds paths or directories the person named. */
 export function splitSecrets(paths: readonly string[], include: readonly string[]): { readonly sent: string[]; readonly kept: string[] } {
   const wanted = include.map((path) => path.replace(/^\.\//, '').replace(/\/+$/, ''))
+  const exactly = new Set(wanted)
   const sent: string[] = []
   const kept: string[] = []
   for (const path of paths) {
-    const named = wanted.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))
-    ;(isSecretName(path) && !named ? kept : sent).push(path)
+    const stays = isSecretName(path) && !exactly.has(path) && !wanted.some((prefix) => path.startsWith(`${prefix}/`))
+    ;(stays ? kept : sent).push(path)
   }
   return { sent, kept }
 }

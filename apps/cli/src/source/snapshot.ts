@@ -5,14 +5,18 @@
 import { copyFile, mkdir, stat, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { BerthError } from '@berth/wire/error'
+import { textOf } from '@berth/wire/git-bytes'
 import { cleanLine } from '../clean.ts'
-import { git, tryGit, type GitOptions } from './git.ts'
+import { sentMessage } from '@berth/wire/sent-message'
+import { fieldsFor, fieldsOf, git, tryGit, type GitOptions } from './git.ts'
+import { includedFiles } from './include.ts'
 import { splitSecrets } from './secret-names.ts'
+import { cloneId } from './clone-id.ts'
 
 export interface Snapshot {
   /** The commit that is checked out; of our own making when there is none. */
   readonly head: string
-  /** Null: the index and the worktree are as in head. */
+  /** Null: the index and the worktree are as in head, and nobody wanted it `always`. */
   readonly wip: string | null
   readonly branch: string | null
   readonly shallow: boolean
@@ -31,9 +35,11 @@ interface Work {
   readonly scratch: string
   readonly include: readonly string[]
   readonly signal: AbortSignal
+  /** A commit of the worktree also where it is as in head. */
+  readonly always?: boolean
 }
 
-const IDENTITY = { GIT_AUTHOR_NAME: 'Berth', GIT_AUTHOR_EMAIL: 'berth@localhost', GIT_COMMITTER_NAME: 'Berth', GIT_COMMITTER_EMAIL: 'berth@localhost' }
+export const IDENTITY = { GIT_AUTHOR_NAME: 'Berth', GIT_AUTHOR_EMAIL: 'berth@localhost', GIT_COMMITTER_NAME: 'Berth', GIT_COMMITTER_EMAIL: 'berth@localhost' }
 
 export async function takeSnapshot(work: Work): Promise<Snapshot> {
   const { top, signal } = work
@@ -52,12 +58,13 @@ export async function takeSnapshot(work: Work): Promise<Snapshot> {
   if (work.bare) return { head, wip: null, branch, shallow, kept: [], notices, outline: await readOutline(head, options), env }
 
   const trees = await writeTrees(work, options, await read(['rev-parse', '--git-path', 'index']))
-  if (trees.nested.length > 0) notices.push(`left at home, repositories of their own: ${trees.nested.map((path) => cleanLine(path, 100)).join(', ')}`)
+  if (trees.nested.length > 0) notices.push(`left at home, repositories of their own: ${trees.nested.map((path) => cleanLine(textOf(path), 100)).join(', ')}`)
   if (trees.submodules > 0) notices.push(`${trees.submodules} submodule${trees.submodules === 1 ? ' travels' : 's travel'} as a reference only, without local changes`)
   const headTree = (await git(['rev-parse', `${head}^{tree}`], options)).trim()
   const clean = trees.index === headTree && trees.worktree === headTree
-  const wip = clean ? null : await commit(options, { tree: trees.worktree, parents: [head, await commit(options, { tree: trees.index, parents: [head], message: 'index' })], message: 'work in progress' })
-  return { head, wip, branch, shallow, kept: trees.kept, notices, outline: await readOutline(trees.worktree, options), env }
+  const message = sentMessage({ from: await cloneId(top), included: trees.included })
+  const wip = clean && work.always !== true ? null : await commit(options, { tree: trees.worktree, parents: [head, await commit(options, { tree: trees.index, parents: [head], message: 'index' })], message })
+  return { head, wip, branch, shallow, kept: trees.kept.map(textOf), notices, outline: await readOutline(trees.worktree, options), env }
 }
 
 const OUTLINE_LIMIT = 2000
@@ -77,7 +84,7 @@ async function sideEnv(work: Work, objects: string): Promise<Record<string, stri
   return { ...IDENTITY, GIT_OBJECT_DIRECTORY: own, GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted, GIT_INDEX_FILE: join(work.scratch, 'index') }
 }
 
-async function writeTrees(work: Work, options: GitOptions, index: string): Promise<{ index: string; worktree: string; kept: string[]; nested: string[]; submodules: number }> {
+async function writeTrees(work: Work, options: GitOptions, index: string): Promise<{ index: string; worktree: string; kept: string[]; nested: string[]; included: string[]; submodules: number }> {
   const original = resolve(work.top, index)
   const times = await stat(original).catch(() => null)
   if (times) {
@@ -91,20 +98,18 @@ async function writeTrees(work: Work, options: GitOptions, index: string): Promi
     const unmerged = (await git(['ls-files', '--unmerged', '-z'], options)) !== ''
     throw new BerthError('conflict', unmerged ? 'the repository is in the middle of a merge with conflicts' : 'the index of the repository cannot be read', { hint: unmerged ? 'resolve and `git add` them, or `git merge --abort`' : 'see `git status`' })
   }
-  const untracked = (await git(['ls-files', '--others', '--exclude-standard', '-z'], options)).split('\0').filter(Boolean)
+  const untracked = fieldsOf(await git(['ls-files', '--others', '--exclude-standard', '-z'], { ...options, bytes: true }))
   // Git lists a repository inside this one as a directory and would record no more than its commit.
   const nested = untracked.filter((path) => path.endsWith('/'))
-  const { sent, kept } = splitSecrets(untracked.filter((path) => !path.endsWith('/')), work.include)
+  const included = await includedFiles(work.include, { ...options, cwd: work.top })
+  const { sent, kept } = splitSecrets(untracked.filter((path) => !path.endsWith('/')), included)
   await git(['add', '--update', '--', ':/'], options)
   // Paths, not patterns: a pattern is held against every file of the index. What vanished meanwhile is passed over.
-  if (sent.length > 0) await git(['update-index', '--add', '--remove', '-z', '--stdin'], { ...options, input: sent.join('\0') })
-  // Names go in whole, so that one like `:(glob)*` or `-f` is a name and nothing else. Ones asked for may be ignored ones.
-  const named = work.include.filter((path) => !path.startsWith('/') && !path.split('/').includes('..'))
-  const addLiteral = { ...options, env: { ...options.env, GIT_LITERAL_PATHSPECS: '1' } }
-  if (named.length > 0) await git(['add', '--force', '--pathspec-from-file=-', '--pathspec-file-nul'], { ...addLiteral, input: named.join('\0') })
+  const added = [...new Set([...sent, ...included])]
+  if (added.length > 0) await git(['update-index', '--add', '--remove', '-z', '--stdin'], { ...options, cwd: work.top, input: fieldsFor(added) })
   const worktree = (await git(['write-tree'], options)).trim()
   const submodules = (await git(['ls-files', '--stage', '-z'], options)).split('\0').filter((line) => line.startsWith('160000 ')).length
-  return { index: written.stdout.trim(), worktree, kept, nested, submodules }
+  return { index: written.stdout.trim(), worktree, kept, nested, included, submodules }
 }
 
 async function emptyTree(options: GitOptions): Promise<string> {
@@ -113,5 +118,5 @@ async function emptyTree(options: GitOptions): Promise<string> {
 
 async function commit(options: GitOptions, made: { tree: string; parents: readonly string[]; message: string }): Promise<string> {
   const tree = (await git(['rev-parse', '--verify', made.tree], options)).trim()
-  return (await git(['commit-tree', tree, ...made.parents.flatMap((parent) => ['-p', parent]), '-m', made.message], options)).trim()
+  return (await git(['commit-tree', tree, ...made.parents.flatMap((parent) => ['-p', parent]), '-F', '-'], { ...options, input: made.message })).trim()
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { CodeSource, Workspace } from '@berth/wire'
 import type { Input } from '@berth/client'
 import { BerthError } from '@berth/wire/error'
+import { textOf } from '@berth/wire/git-bytes'
 import { cleanLine } from '../clean.ts'
 import type { Connection, Context } from '../context.ts'
 import { listDirectory, sendArchive } from '../source/archive.ts'
@@ -135,7 +136,7 @@ async function prepareDirectory({ context, connection, timeline }: Run, creation
   if (listing.files.length === 0) return { source: { kind: 'empty' }, name: nameFromPath(path), send: null }
   return {
     source: { kind: 'archive', label: path },
-    outline: listing.files.filter((file) => !file.includes('/') || /^\.devcontainer\/(?:[^/]+\/)?devcontainer\.json$/.test(file)).slice(0, 2000),
+    outline: listing.files.map(textOf).filter((file) => !file.includes('/') || /^\.devcontainer\/(?:[^/]+\/)?devcontainer\.json$/.test(file)).slice(0, 2000),
     send: async ({ id }) => `${bytes(await sendArchive(listing, { endpoint: connection.endpoint, id, signal, onSent: (sent) => timeline.progress(bytes(sent)) }))} compressed`,
   }
 }

@@ -7,6 +7,7 @@ import { HOSTED_REFS } from '@berth/wire'
 export type GitCaller = { readonly kind: 'person' } | { readonly kind: 'workspace'; readonly name: string }
 export interface RefCommand { readonly oldId: string; readonly newId: string; readonly ref: string }
 
+const PERSONS: readonly string[] = [HOSTED_REFS.head, HOSTED_REFS.wip, HOSTED_REFS.push]
 const ZERO = /^0+$/
 const REF_NAME = /^refs\/[A-Za-z0-9._\-/]{1,240}$/
 
@@ -14,7 +15,7 @@ const REF_NAME = /^refs\/[A-Za-z0-9._\-/]{1,240}$/
 export function refuseCommand(caller: GitCaller, command: RefCommand): string | null {
   const { ref } = command
   if (!REF_NAME.test(ref) || ref.includes('..')) return 'not a usable ref name'
-  if (caller.kind === 'person') return ref === HOSTED_REFS.head || ref === HOSTED_REFS.wip ? null : `only ${HOSTED_REFS.head} and ${HOSTED_REFS.wip} are yours to write`
+  if (caller.kind === 'person') return PERSONS.includes(ref) ? null : `only ${PERSONS.join(', ')} are yours to write`
   const own = HOSTED_REFS.out(caller.name)
   if (ref === HOSTED_REFS.head) return 'the uploaded source is not writable from the workspace'
   if (ref !== own && !ref.startsWith(`${own}-`) && ref !== HOSTED_REFS.save) return `only ${own} and ${own}-* are writable from this workspace`

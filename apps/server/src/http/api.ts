@@ -19,6 +19,7 @@ import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
 import { reachRouter } from './api-reach.ts'
 import { previewsRouter } from './api-previews.ts'
+import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
@@ -88,6 +89,7 @@ function routerOf(deps: ApiDeps) {
     ...reachRouter(deps),
     ...settingsRouter(deps),
     ...previewsRouter(deps),
+    ...syncRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),

@@ -7,6 +7,10 @@ import type { GitRun, SafeGit } from './safe-git.ts'
 
 /** Keeps what the workspace began with, for diffs, and from being collected. */
 export const SOURCE_REF = 'refs/berth/source'
+/** What a person sent last, without what is ignored: what is beyond it, the agent made. */
+export const PUSHED_REF = 'refs/berth/pushed'
+/** The same with ignored files that they named. */
+export const SENT_REF = 'refs/berth/sent'
 const IDENTITY = { name: 'Berth', email: 'berth@localhost' } as const
 
 export interface SourceDeps {

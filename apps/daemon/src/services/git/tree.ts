@@ -8,7 +8,7 @@ import { createSafeGit, gitRefusal } from './safe-git.ts'
 import type { SafeGit } from './safe-git.ts'
 import { withIndexCopy } from './side-index.ts'
 import type { TreeTools } from './side-index.ts'
-import { identityEnvironment, SOURCE_REF } from './source.ts'
+import { identityEnvironment, PUSHED_REF, SOURCE_REF } from './source.ts'
 
 const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 const STAT_LIMIT_BYTES = 4 * 1024 * 1024
@@ -87,7 +87,7 @@ async function writeTrees(tools: TreeTools): Promise<{ tree: string; indexTree: 
 }
 
 async function base(git: SafeGit, against: 'source' | 'head'): Promise<string> {
-  return (against === 'source' ? await commitOf(git, SOURCE_REF) : null) ?? (await commitOf(git, 'HEAD')) ?? EMPTY_TREE
+  return (against === 'source' ? (await commitOf(git, PUSHED_REF)) ?? (await commitOf(git, SOURCE_REF)) : null) ?? (await commitOf(git, 'HEAD')) ?? EMPTY_TREE
 }
 
 const commitOf = (git: SafeGit, name: string): Promise<string | null> => idOf(git, `${name}^{commit}`)

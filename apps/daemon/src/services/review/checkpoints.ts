@@ -74,10 +74,13 @@ export async function rewind(tools: ReviewTools, wanted: string): Promise<{ befo
   if (target === undefined || new Set(found.map(({ commit }) => commit)).size > 1) throw new BerthError('not_found', `there is no checkpoint ${wanted}`, { hint: 'see `berth checkpoints <workspace>`' })
   const to = await idOf(tools.git, `${target.commit}^{tree}`)
   if (to === null) throw new BerthError('not_found', `the tree of ${wanted} is gone`, { hint: 'choose another checkpoint' })
+  // A checkpoint may hold ignored files that a push replaced.
+  const newest = await idOf(tools.git, 'HEAD^{tree}')
+  const also = newest === null ? [] : await changedNames(tools, newest, to)
   return withSnapshot(tools, async (snapshot) => {
     const before = await keepCheckpoint(tools, snapshot, 'before a rewind')
     const files = (await changedNames(tools, snapshot.tree, to)).length
     await switchWorktree(tools.git, snapshot, to)
     return { before, files, target: 'ref' in target ? target.commit : null }
-  })
+  }, { also })
 }

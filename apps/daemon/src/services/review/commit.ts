@@ -5,7 +5,7 @@ import { BerthError } from '@berth/wire/error'
 import { idOf } from '../git/repository.ts'
 import { gitRefusal } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
-import { identityEnvironment, SOURCE_REF } from '../git/source.ts'
+import { identityEnvironment, PUSHED_REF, SOURCE_REF } from '../git/source.ts'
 import type { TreeTools } from '../git/side-index.ts'
 import { changedNames, emptyTree, headOf } from './read.ts'
 import { withSnapshot } from './trees.ts'
@@ -51,8 +51,8 @@ async function identity(git: SafeGit): Promise<Record<string, string>> {
 async function requireNothingUndone(tools: TreeTools, tree: string, head: { commit: string; tree: string } | null): Promise<void> {
   if (head === null) return
   const { git } = tools
-  const source = await idOf(git, `${SOURCE_REF}^{commit}`)
-  const known = [await idOf(git, `${COMMITTED_REF}^{commit}`), source, source === null ? null : await idOf(git, `${source}^1`)]
+  const [source, pushed] = await Promise.all([idOf(git, `${SOURCE_REF}^{commit}`), idOf(git, `${PUSHED_REF}^1`)])
+  const known = [await idOf(git, `${COMMITTED_REF}^{commit}`), pushed, source, source === null ? null : await idOf(git, `${source}^1`)]
   if (known.includes(head.commit)) return
   const isBelow = async (commit: string | null): Promise<boolean> => commit !== null && (await git.attempt(['merge-base', '--is-ancestor', commit, head.commit])).exitCode === 0
   let base: string | null = null

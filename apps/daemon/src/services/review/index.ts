@@ -1,10 +1,13 @@
 /** Review in the machine: one thing at a time on the tree, each as the agent's user, each repeatable by its key. */
+import type { CodeSource } from '@berth/wire'
 import type { DaemonMethod } from '@berth/wire/daemon'
 import { unpack } from '@berth/wire/git-bytes'
 import { PATCH_LIMIT_BYTES } from '@berth/wire/review-methods'
 import type { reviewMethods } from '@berth/wire/review-methods'
+import type { syncMethods } from '@berth/wire/sync-methods'
 import type { AgentDriver, AsAgent, CallHandlers, Journal } from '../../contracts.ts'
 import { createOneAtATime } from '../git/one-at-a-time.ts'
+import { takeSent } from '../sync/take.ts'
 import { applyChange, checkChange } from './apply.ts'
 import { keepCheckpoint, listCheckpoints, rewind } from './checkpoints.ts'
 import type { ReviewTools } from './checkpoints.ts'
@@ -32,9 +35,9 @@ export interface ReviewDeps {
   readonly agent?: () => Pick<AgentDriver, 'conversationAt' | 'conversationTo'> | null
   readonly log: (line: string) => void
 }
-export type ReviewMethod = Extract<DaemonMethod, keyof typeof reviewMethods>
+export type ReviewMethod = Extract<DaemonMethod, keyof typeof reviewMethods | keyof typeof syncMethods>
 export interface ReviewService {
-  readonly calls: (named: () => { name: string }) => Pick<CallHandlers, ReviewMethod>
+  readonly calls: (named: () => { name: string; source?: CodeSource }) => Pick<CallHandlers, ReviewMethod>
   /** Keeps the tree as it is when a turn ends. */
   turnEnded(): void
   /** Resolves when nothing is under way. */
@@ -91,6 +94,13 @@ export function createReview(deps: ReviewDeps): ReviewService {
         })
       },
       'git.commit': ({ key, ...request }) => once(key, () => onTree((tools) => commitTree(tools, request, { url: deps.hostedUrl, name: named().name }))),
+      'git.take': ({ key, commit, strategy }) => once(key, async () => {
+        const { source } = named()
+        const before = conversations.now()
+        const done = await onTree((tools) => takeSent(tools, { commit, strategy, cloned: source?.kind === 'git', since: new Map(), hostedUrl: deps.hostedUrl }))
+        if (done.ok && done.outcome.checkpoint !== null) conversations.remember(done.outcome.checkpoint, before)
+        return done
+      }),
       'git.checkpoints': ({ limit }) => onTree(({ git }) => listCheckpoints(git, limit)),
       'git.rewind': ({ key, commit, conversation }) => once(key, async () => {
         const before = conversations.now()

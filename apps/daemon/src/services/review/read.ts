@@ -6,7 +6,7 @@ import type { Bytes } from '@berth/wire/git-bytes'
 import { idOf } from '../git/repository.ts'
 import type { SafeGit } from '../git/safe-git.ts'
 import type { TreeTools } from '../git/side-index.ts'
-import { SOURCE_REF } from '../git/source.ts'
+import { PUSHED_REF, SOURCE_REF } from '../git/source.ts'
 import { withSnapshot } from './trees.ts'
 
 /** As in the contract (`REVIEW_FILES_LIMIT`, `HUGE_FILE_LINES`). */
@@ -178,9 +178,9 @@ export async function changedNames({ git, signal }: TreeTools, from: string, to:
 
 export const emptyTree = async (git: SafeGit): Promise<string> => (await git(['mktree'], { stdin: '' })).trim()
 
-/** What the workspace began with; nothing at all where it began empty. */
+/** What a person sent last, or the workspace began with; nothing at all where it began empty. */
 export async function sourceTree(git: SafeGit): Promise<string> {
-  return (await idOf(git, `${SOURCE_REF}^{tree}`)) ?? emptyTree(git)
+  return (await idOf(git, `${PUSHED_REF}^{tree}`)) ?? (await idOf(git, `${SOURCE_REF}^{tree}`)) ?? emptyTree(git)
 }
 
 async function required(git: SafeGit, tree: string): Promise<string> {

@@ -9,6 +9,8 @@ import { withIndexCopy, withSideIndex } from '../git/side-index.ts'
 import type { TreeTools } from '../git/side-index.ts'
 
 const LIST_LIMIT_BYTES = 64 * 1024 * 1024
+/** Each costs a process; whoever keeps more in ignored places is refused when files are switched. */
+const IGNORED_LIMIT = 500
 
 export interface Snapshot {
   readonly tree: string
@@ -16,8 +18,8 @@ export interface Snapshot {
   readonly index: string
 }
 
-/** Untracked files are part of it, ignored ones are not. `work` has the index while it runs. */
-export async function withSnapshot<T>(tools: TreeTools, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+/** Untracked files are part of it, ignored ones only when they are among `also`. `work` has the index while it runs. */
+export async function withSnapshot<T>(tools: TreeTools, work: (snapshot: Snapshot) => Promise<T>, { also = [] }: { also?: readonly Bytes[] } = {}): Promise<T> {
   const { git, signal } = tools
   return withIndexCopy(tools, async (index) => {
     const env = { GIT_INDEX_FILE: index }
@@ -25,8 +27,19 @@ export async function withSnapshot<T>(tools: TreeTools, work: (snapshot: Snapsho
     const added = await git.attempt(['add', '-A', '--ignore-errors', '--', '.'], { env, signal })
     // 1: some file cannot be read or added; the rest is.
     if (added.exitCode > 1) throw gitRefusal('add', added.stderr)
+    await addIgnored(git, { env, signal, paths: also })
     return work({ tree: (await git(['write-tree'], { env, signal })).trim(), index })
   })
+}
+
+/** Those that are there: what takes their place must not be the end of them. */
+async function addIgnored(git: SafeGit, { env, signal, paths }: { env: Record<string, string>; signal: AbortSignal; paths: readonly Bytes[] }): Promise<void> {
+  if (paths.length === 0) return
+  const list = (lines: readonly Bytes[]) => Buffer.from(lines.map((path) => `${path}\0`).join(''), 'latin1')
+  const ignored = await git.attempt(['check-ignore', '-z', '--stdin'], { env, signal, bytes: true, stdin: list(paths), limitBytes: LIST_LIMIT_BYTES })
+  const named = ignored.stdout.split('\0').filter(Boolean)
+  // One by one: a directory of that name cannot be added, and is found in the way later.
+  for (const path of named.slice(0, IGNORED_LIMIT)) await git.attempt(['update-index', '--add', '--remove', '-z', '--stdin'], { env, signal, stdin: list([path]) })
 }
 
 /** A file that is flagged as unchanged would not be looked at. */

@@ -1,0 +1,163 @@
+/** A person's directory put on a tree that the agent works in, on real repositories. */
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sentMessage } from '@berth/wire/sent-message'
+import type { PushStrategy } from '@berth/wire/sync-methods'
+import { startBench } from '../review/testing.ts'
+import type { Bench } from '../review/testing.ts'
+
+let b: Bench
+let home: string
+const FROM = 'clone-1'
+
+/** A workspace that began with the person's directory: three files, one of them uncommitted. */
+beforeEach(async () => {
+  b = await startBench()
+  home = join(b.work, '..', 'home', 'person')
+  await b.sh(`git init -q --bare ${b.hosted}`)
+  await b.sh(`git init -q -b main ${home}; cd ${home}; git config user.name P; git config user.email p@x
+    printf 'a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\n' > both; echo one > one; echo two > two; echo ignored.txt > .gitignore; echo .env >> .gitignore; git add .; git commit -qm first; echo new > untracked`)
+  const commit = await sent()
+  await b.sh(`git fetch -q ${b.hosted} +refs/berth/push:refs/berth/source; git checkout -q -B berth/demo refs/berth/source^1; git read-tree -u -m HEAD refs/berth/source; git read-tree refs/berth/source^2; git update-index -q --refresh || true`)
+  expect(await b.treeOf()).toBe((await b.sh(`git rev-parse ${commit}^{tree}`)).trim())
+})
+afterEach(() => b.close())
+
+/** As the CLI takes and pushes it. */
+async function sent(options: { included?: string[]; from?: string } = {}): Promise<string> {
+  const included = options.included ?? []
+  await Bun.write(join(home, '.git', 'message'), sentMessage({ from: options.from ?? FROM, included }))
+  return (await b.sh(`cd ${home}; index=$(git write-tree); cp .git/index .git/side; export GIT_INDEX_FILE=.git/side; git add -A; ${included.map((path) => `git add -f -- '${path}';`).join(' ')}
+    i=$(git commit-tree $index -p HEAD -m index); w=$(git commit-tree $(git write-tree) -p HEAD -p $i -F .git/message); git push -qf ${b.hosted} $w:refs/berth/push; echo $w`)).trim()
+}
+async function take(strategy: PushStrategy = 'refuse', options: Parameters<typeof sent>[0] = {}) {
+  return b.calls['git.take']({ key: crypto.randomUUID(), commit: await sent(options), strategy }, b.signal)
+}
+const here = (path: string): string => readFileSync(join(b.work, path), 'utf8')
+const status = (dir: string): Promise<string> => b.sh('git status --porcelain -z', dir)
+
+describe('what only the person changed', () => {
+  test('comes with index, branch, modes, links and deletions, exactly', async () => {
+    await b.sh(`cd ${home}; echo staged > one; git add one; echo more >> one; git mv two moved; rm untracked; ln -s one link; chmod +x both; mkdir -p d/e; echo x > d/e/f; git commit -qm second --only moved two; printf 'odd\\n' > $'new\\nline\\xff'`)
+    expect(await take()).toMatchObject({ ok: true, outcome: { head: 'moved', keptBranch: null, kept: [], checkpoint: expect.any(String) } })
+    expect(await b.sh('git ls-files -s')).toBe(await b.sh('git ls-files -s', home))
+    expect(await b.sh('git rev-parse HEAD')).toBe(await b.sh('git rev-parse HEAD', home))
+    expect(await status(b.work)).toBe(await status(home))
+    expect((await b.sh('readlink link; stat -c %A both')).trim()).toBe('one\n-rwxr-xr-x')
+    expect(existsSync(join(b.work, 'untracked'))).toBe(false)
+    // Once more there is nothing to do.
+    expect(await take()).toMatchObject({ ok: true, outcome: { files: 0, head: 'kept', checkpoint: null } })
+  })
+
+  test('comes beside what the agent made and committed, and can be taken back', async () => {
+    await b.sh('echo agent > agent; git add agent; git commit -qm agent; echo loose > loose')
+    await b.sh('echo mine > one', home)
+    const done = await take()
+    expect(done).toMatchObject({ ok: true, outcome: { files: 1, head: 'kept' } })
+    expect([here('one'), here('agent'), here('loose')]).toEqual(['mine\n', 'agent\n', 'loose\n'])
+    const { before } = await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
+    expect(here('one')).toBe('one\n')
+    expect(before).toMatch(/^[0-9a-f]{40}$/)
+  })
+})
+
+describe('what both changed', () => {
+  test('is refused by name, and nothing is touched', async () => {
+    await b.sh('echo agent > one; echo agent > two')
+    await b.sh('echo person > one; echo person > fresh', home)
+    const [tree, head] = [await b.treeOf(), await b.sh('git rev-parse HEAD; git ls-files -s')]
+    expect(await take()).toEqual({ ok: false, why: 'files', files: ['one'], total: 1 })
+    expect([await b.treeOf(), await b.sh('git rev-parse HEAD; git ls-files -s')]).toEqual([tree, head])
+    // A deletion and a change, a file and a directory of one name.
+    await b.sh('git checkout -q one; rm two; mkdir dir; echo x > dir/x')
+    await b.sh('git checkout -q one; echo person > two; echo file > dir', home)
+    expect(await take()).toMatchObject({ ok: false, files: expect.arrayContaining(['two', 'dir']), total: 2 })
+  })
+
+  test('and made the same of it is no conflict', async () => {
+    await Promise.all([b.sh('echo same > one'), b.sh('echo same > one', home)])
+    expect(await take()).toMatchObject({ ok: true, outcome: { files: 0 } })
+  })
+
+  test('merges line by line when asked, or is refused as a whole', async () => {
+    await b.sh("sed -i 's/^a$/agent/' both")
+    await b.sh("sed -i 's/^h$/person/' both", home)
+    expect(await take()).toMatchObject({ ok: false, files: ['both'] })
+    expect(await take('merge')).toMatchObject({ ok: true, outcome: { files: 1 } })
+    expect(here('both')).toBe('agent\nb\nc\nd\ne\nf\ng\nperson\n')
+    await b.sh("sed -i 's/^agent$/other/' both")
+    await b.sh("sed -i 's/^a$/mine/' both", home)
+    expect(await take('merge')).toMatchObject({ ok: false, files: ['both'] })
+  })
+
+  test("stays the workspace's with keep, becomes the person's with force, directories included", async () => {
+    await b.sh('echo agent > one; mkdir dir; echo x > dir/x')
+    await b.sh('echo person > one; echo file > dir; echo fresh > fresh', home)
+    expect(await take('keep')).toMatchObject({ ok: true, outcome: { kept: expect.arrayContaining(['one', 'dir']), keptTotal: 2 } })
+    expect([here('one'), here('dir/x'), here('fresh')]).toEqual(['agent\n', 'x\n', 'fresh\n'])
+    await b.sh('echo again > one; echo again > dir', home)
+    const done = await take('force')
+    expect(done).toMatchObject({ ok: true })
+    expect([here('one'), here('dir')]).toEqual(['again\n', 'again\n'])
+    await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
+    expect([here('one'), here('dir/x')]).toEqual(['agent\n', 'x\n'])
+  })
+})
+
+describe('commits of both', () => {
+  beforeEach(async () => {
+    await b.sh('echo agent > agent; git add agent; git commit -qm agent')
+    await b.sh('echo person > person; git add person; git commit -qm person', home)
+  })
+  test('are refused, merged, or forced with the agent\'s on a branch', async () => {
+    const before = (await b.sh('git rev-parse HEAD')).trim()
+    expect(await take()).toMatchObject({ ok: false, why: 'commits' })
+    expect(existsSync(join(b.work, 'person'))).toBe(false)
+    expect(await take('merge')).toMatchObject({ ok: true, outcome: { head: 'merged' } })
+    expect((await b.sh('git log --format=%s HEAD^1 HEAD^2 -- agent person')).trim().split('\n').sort()).toEqual(['agent', 'person'])
+    expect([here('agent'), here('person')]).toEqual(['agent\n', 'person\n'])
+    await b.sh('git reset -q --hard; git commit -q --allow-empty -m later')
+    const later = (await b.sh('git rev-parse HEAD')).trim()
+    await b.sh('git commit -q --amend -m rewritten', home)
+    const forcedOff = await take('force')
+    expect(forcedOff).toMatchObject({ ok: true, outcome: { head: 'moved' } })
+    expect((await b.sh(`git rev-parse ${forcedOff.ok ? forcedOff.outcome.keptBranch : ''}`)).trim()).toBe(later)
+    expect(before).not.toBe(later)
+  })
+  test('in the middle of a merge the branch stays', async () => {
+    await b.sh('git switch -qc side HEAD~1; echo other > agent; git add agent; git commit -qm side; git merge berth/demo >/dev/null || true')
+    expect(await take('force')).toMatchObject({ ok: false, why: 'merging' })
+  })
+})
+
+describe('ignored files', () => {
+  test('that are named come, stay when they are not named, and are not lost when replaced', async () => {
+    await b.sh('echo A=1 > .env', home)
+    expect(await take('refuse', { included: ['.env'] })).toMatchObject({ ok: true, outcome: { files: 1 } })
+    expect(here('.env')).toBe('A=1\n')
+    expect(await status(b.work)).toBe(await status(home))
+    expect(await take()).toMatchObject({ ok: true, outcome: { files: 0 } })
+    expect(here('.env')).toBe('A=1\n')
+    await b.sh('echo A=2 > .env', home)
+    expect(await take('refuse', { included: ['.env'] })).toMatchObject({ ok: true })
+    expect(here('.env')).toBe('A=2\n')
+    await b.sh('echo AGENT=1 > .env')
+    await b.sh('echo A=3 > .env', home)
+    expect(await take('refuse', { included: ['.env'] })).toMatchObject({ ok: false, files: ['.env'] })
+    const done = await take('force', { included: ['.env'] })
+    expect(here('.env')).toBe('A=3\n')
+    await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
+    expect(here('.env')).toBe('AGENT=1\n')
+  })
+})
+
+test('another clone shares commits only: it does not undo what the first had uncommitted', async () => {
+  await b.sh('echo first > one', home)
+  expect(await take()).toMatchObject({ ok: true })
+  await b.sh('git checkout -q one; rm -f untracked; echo second > two', home)
+  expect(await take('refuse', { from: 'clone-2' })).toMatchObject({ ok: true, outcome: { files: 1 } })
+  expect([here('one'), here('two'), here('untracked')]).toEqual(['first\n', 'second\n', 'new\n'])
+  await b.sh('git checkout -q --orphan other; git rm -rfq .; echo x > x; git add x; git commit -qm x', home)
+  expect(await take('refuse', { from: 'clone-3' })).toMatchObject({ ok: false, why: 'unrelated' })
+})
