@@ -213,7 +213,7 @@ describe('a preview', () => {
   })
 
   test('does not wait for ever for who does not take our own words', async () => {
-    const asks = [Buffer.from('GET / HTTP/1.1\r\nHost: 1--nobody.localhost\r\n\r\n')]
+    const asks: Buffer[] = [Buffer.from('GET / HTTP/1.1\r\nHost: 1--nobody.localhost\r\n\r\n')]
     const writing = Promise.withResolvers<void>()
     const left = Promise.withResolvers<void>()
     const visitor: ClientConnection = {
