@@ -1,6 +1,7 @@
 /** The interfaces between the rooms of the daemon. Each room knows these, not its neighbours. */
 import type { AgentState, ApprovalId, Decision, EventBody, PromptId, SessionId } from '@berth/wire'
 import type { ActivityReport, Assignment, BootFile, DaemonMethod, DaemonParams, DaemonResult, StreamOpen } from '@berth/wire/daemon'
+import type { MuxStream } from '@berth/wire/mux'
 
 /**
  * The daemon's durable memory: one sqlite file (WAL, synchronous=FULL) in `stateDir`. An event is in the journal
@@ -29,10 +30,12 @@ export interface DaemonContext {
 export type CallHandlers = { readonly [M in DaemonMethod]: (params: DaemonParams<M>, signal: AbortSignal) => Promise<DaemonResult<M>> }
 
 export interface ByteStream { readonly readable: ReadableStream<Uint8Array>; readonly writable: WritableStream<Uint8Array>; abort(reason: string): void }
+/** As the link gives it: also without a promise for each piece, for who moves much. */
+export interface LinkStream extends ByteStream { direct: MuxStream['direct'] }
 export interface LinkHandlers {
   onAssignment(assignment: Assignment): void
   readonly calls: CallHandlers
-  onStream(open: StreamOpen, stream: ByteStream): void
+  onStream(open: StreamOpen, stream: LinkStream): void
   activity(): ActivityReport
   /** The server said this machine is not wanted: end everything. */
   onRejected(): void

@@ -1,7 +1,7 @@
 /** Byte streams that the server opens to this machine. Each names a service; none names an address. */
 import { BerthError } from '@berth/wire/error'
 import type { StreamOpen } from '@berth/wire/daemon'
-import type { AsAgent, ByteStream, Terminal, Terminals } from './contracts.ts'
+import type { AsAgent, LinkStream, Terminal, Terminals } from './contracts.ts'
 import { serveUploadStream } from './services/files/upload.ts'
 import { serveTcpStream } from './services/ports/tcp.ts'
 import { PATH_AGAIN } from './services/programs-on-path.ts'
@@ -22,11 +22,11 @@ export interface StreamDeps {
   readonly log: (line: string) => void
 }
 
-export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: ByteStream) => void {
-  const serve = async (open: StreamOpen, stream: ByteStream): Promise<void> => {
+export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: LinkStream) => void {
+  const serve = async (open: StreamOpen, stream: LinkStream): Promise<void> => {
     switch (open.service) {
       case 'terminal': return serveTerminalStream(await terminalOf(deps, open.terminalId), open, { ...stream, onInput: deps.humanInput })
-      case 'tcp': return serveTcpStream(open.port, { ...stream, onBytes: deps.previewTraffic })
+      case 'tcp': return serveTcpStream(open.port, stream, deps.previewTraffic)
       case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
       case 'ssh': return deps.ssh.serve(open.authorizedKey, { ...stream, onInput: deps.humanInput })
       case 'run': return serveRunStream({ asAgent: deps.asAgent, workDir: deps.workDir }, { ...stream, onInput: deps.humanInput })

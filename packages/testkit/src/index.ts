@@ -1,5 +1,6 @@
 export * from './fake-daemons.ts'
 export * from './fake-provider.ts'
+export * from './joined-muxes.ts'
 export * from './memory-store.ts'
 export * from './test-clock.ts'
 export * from './tick-world.ts'

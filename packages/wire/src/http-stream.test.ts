@@ -7,8 +7,8 @@ import type { Mux, MuxStream } from './mux.ts'
 /** Two muxes joined directly; every stream the daemon opens is served by `handler`. */
 function joined(handler: (request: Request) => Promise<Response>): { daemon: Mux; server: Mux; served: Promise<void>[] } {
   const served: Promise<void>[] = []
-  const server: Mux = createMux({ role: 'server', send: (frame) => { daemon.receive(frame) }, onOpen: (_, stream) => { served.push(serveHttp(stream, handler)) } })
-  const daemon: Mux = createMux({ role: 'daemon', send: (frame) => { server.receive(frame) }, onOpen: () => {} })
+  const server: Mux = createMux({ role: 'server', send: (frame) => { daemon.receive(frame.slice()) }, onOpen: (_, stream) => { served.push(serveHttp(stream, handler)) } })
+  const daemon: Mux = createMux({ role: 'daemon', send: (frame) => { server.receive(frame.slice()) }, onOpen: () => {} })
   return { daemon, server, served }
 }
 async function settled(link: { daemon: Mux; server: Mux; served: Promise<void>[] }): Promise<void> {

@@ -1,15 +1,29 @@
 /** What the two directions of a mux share: its streams, and how one of them ends. */
 import { BerthError } from './errors.ts'
+import { WINDOW_START, fromPool } from './mux-credit.ts'
+import { createDataFrame, encodeFrame, encodeReason, RST } from './mux-frames.ts'
+import { createByteQueue } from './mux-queue.ts'
 import type { ByteQueue } from './mux-queue.ts'
-import { encodeFrame, encodeReason, RST } from './mux-frames.ts'
-import { fromPool } from './mux-credit.ts'
+
+/** What whoever uses a stream is told, from within a call of the mux or of the transport. */
+export interface StreamEvents {
+  /** There is something to read: bytes, or the end. Not said again before everything was read. */
+  onBytes(): void
+  /** After a `write` that took less than all: it takes more now. */
+  onRoom(): void
+  /** Both ways broke off. Nothing is said after it. */
+  onOver(error: BerthError): void
+}
 
 export interface Stream {
   readonly id: number
+  /** Nobody yet: what comes waits. */
+  user: StreamEvents | null
+  /** Why it broke off. */
+  over: BerthError | null
   // Towards the peer.
   credit: number
   inFlight: number
-  pending: { bytes: Uint8Array; done: () => void; fail: (error: Error) => void } | null
   finSent: boolean
   // From the peer.
   readonly inbox: ByteQueue
@@ -18,11 +32,16 @@ export interface Stream {
   granted: number
   unreported: number
   finReceived: boolean
-  wantsRead: boolean
-  reader: ReadableStreamDefaultController<Uint8Array>
-  writer: WritableStreamDefaultController
+  /** The mux has nothing to do with it any more. */
   ended: boolean
   cleanup: () => void
+}
+
+export function newStream(id: number): Stream {
+  return {
+    id, user: null, over: null, credit: WINDOW_START, inFlight: 0, finSent: false,
+    inbox: createByteQueue(), window: WINDOW_START, granted: WINDOW_START, unreported: 0, finReceived: false, ended: false, cleanup: () => {},
+  }
 }
 
 export interface Connection {
@@ -36,9 +55,12 @@ export interface Connection {
   blocked: boolean
   readonly closed: boolean
   transmit(type: number, id: number, payload?: Uint8Array): void
+  transmitData(id: number, payload: Uint8Array): void
+  /** A mistake of who uses the stream costs that stream only. */
+  tell(stream: Stream, event: 'onBytes' | 'onRoom'): void
   /** Forgets a stream whose two ways are over and whose bytes are all accounted for. */
   settle(stream: Stream): void
-  fail(stream: Stream, error: Error): void
+  fail(stream: Stream, error: BerthError): void
   reset(stream: Stream, reason: string): void
   close(reason: string): void
   fault(reason: string): void
@@ -47,6 +69,7 @@ export interface Connection {
 
 export function createConnection(deps: { role: 'server' | 'daemon'; send(frame: Uint8Array): boolean | void; onFault?(reason: string): void; onRoom(): void }): Connection {
   let closedBecause: string | null = null
+  const dataFrame = createDataFrame()
 
   function forget(stream: Stream): void {
     if (stream.ended) return
@@ -66,16 +89,24 @@ export function createConnection(deps: { role: 'server' | 'daemon'; send(frame: 
     transmit(type, id, payload) {
       if (closedBecause === null && deps.send(encodeFrame(type, id, payload)) === false) self.blocked = true
     },
+    transmitData(id, payload) {
+      if (closedBecause === null && deps.send(dataFrame(id, payload)) === false) self.blocked = true
+    },
+    tell(stream, event) {
+      try {
+        stream.user?.[event]()
+      } catch {
+        self.reset(stream, 'internal')
+      }
+    },
     settle(stream) {
       if (stream.finSent && stream.finReceived && stream.inFlight === 0 && stream.inbox.size === 0 && stream.unreported === 0) forget(stream)
     },
     fail(stream, error) {
       if (stream.ended) return
       forget(stream)
-      stream.pending?.fail(error)
-      stream.pending = null
-      quietly(() => stream.reader.error(error))
-      quietly(() => stream.writer.error(error))
+      stream.over = error
+      stream.user?.onOver(error)
       deps.onRoom()
     },
     reset(stream, reason) {
@@ -95,13 +126,4 @@ export function createConnection(deps: { role: 'server' | 'daemon'; send(frame: 
     },
   }
   return self
-}
-
-/** A stream that is over already refuses a second end; that is what was wanted. */
-export function quietly(work: () => void): void {
-  try {
-    work()
-  } catch {
-    // Already closed or errored.
-  }
 }

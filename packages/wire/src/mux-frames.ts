@@ -21,6 +21,17 @@ export function encodeFrame(type: number, id: number, payload: Uint8Array = NOTH
   return frame
 }
 
+/** DATA frames in the same bytes each time, which are good until the next one: to make them anew costs more than to fill them. */
+export function createDataFrame(): (id: number, payload: Uint8Array) => Uint8Array {
+  const frame = new Uint8Array(HEADER + DATA_LIMIT)
+  frame[0] = DATA
+  return (id, payload) => {
+    writeU32(frame, 1, id)
+    frame.set(payload, HEADER)
+    return frame.subarray(0, HEADER + payload.length)
+  }
+}
+
 /** Null: not a frame of this protocol. The payload is a view of the bytes given. */
 export function decodeFrame(bytes: Uint8Array): Frame | null {
   const type = bytes[0]

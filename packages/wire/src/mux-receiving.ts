@@ -1,12 +1,12 @@
 /** The receiving half of a mux: bytes wait for their reader, and are reported when it took them. */
-import { quietly } from './mux-connection.ts'
 import type { Connection, Stream } from './mux-connection.ts'
 import { CONNECTION_CREDIT, PRESSURE, RESERVE, WINDOW_LIMIT } from './mux-credit.ts'
 import { encodeWindow, WIN } from './mux-frames.ts'
 
 export interface Receiving {
-  /** The reader asks. */
-  pull(stream: Stream): void
+  /** The next bytes, null when there are none now. */
+  read(stream: Stream): Uint8Array | null
+  /** Nobody wants the rest. */
   cancel(stream: Stream): void
   onData(stream: Stream, payload: Uint8Array): void
   onFin(stream: Stream): void
@@ -30,25 +30,20 @@ export function createReceiving(connection: Connection): Receiving {
     return connection.outstanding > PRESSURE ? RESERVE / 2 : stream.window / 4
   }
 
-  /** Gives the waiting reader its next bytes; called when it asks and when bytes or the end arrive. */
-  function feed(stream: Stream): void {
-    if (stream.ended || !stream.wantsRead) return
-    const chunk = stream.inbox.shift()
-    if (chunk !== null) {
-      stream.wantsRead = false
-      stream.unreported += chunk.length
-      if (stream.unreported >= reportAt(stream)) report(stream)
-      quietly(() => stream.reader.enqueue(chunk))
-    }
-    // At once with the last bytes: after it the stream may be forgotten.
-    if (stream.finReceived && stream.inbox.size === 0) quietly(() => stream.reader.close())
-    connection.settle(stream)
-  }
+  // Who is told while it reads would read a later piece first: a transport may deliver at once.
+  let reading: Stream | null = null
 
   return {
-    pull(stream) {
-      stream.wantsRead = true
-      feed(stream)
+    read(stream) {
+      const chunk = stream.inbox.shift()
+      if (chunk === null) return null
+      const before = reading
+      reading = stream
+      stream.unreported += chunk.length
+      if (stream.unreported >= reportAt(stream)) report(stream)
+      reading = before
+      connection.settle(stream)
+      return chunk
     },
     cancel(stream) {
       if (!stream.finReceived) return connection.reset(stream, 'the reader went away')
@@ -68,14 +63,14 @@ export function createReceiving(connection: Connection): Receiving {
       stream.inbox.push(payload)
       // From here on readers report early; what they owe from the relaxed time must not hold a writer up.
       if (relaxed && connection.outstanding > PRESSURE) for (const other of connection.streams.values()) report(other)
-      feed(stream)
+      if (reading !== stream) connection.tell(stream, 'onBytes')
     },
     onFin(stream) {
       if (stream.finReceived) return
       stream.finReceived = true
       if (stream.inbox.size > 0) return
       report(stream)
-      quietly(() => stream.reader.close())
+      connection.tell(stream, 'onBytes')
       connection.settle(stream)
     },
   }

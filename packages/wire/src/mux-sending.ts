@@ -1,17 +1,21 @@
 /** The sending half of a mux: streams take turns, each within its window and its part of the pool. */
-import { BerthError } from './errors.ts'
 import type { Connection, Stream } from './mux-connection.ts'
 import { fromPool, POOL, RESERVE, WINDOW_LIMIT } from './mux-credit.ts'
-import { DATA, DATA_LIMIT, decodeWindow } from './mux-frames.ts'
+import { DATA_LIMIT, decodeWindow } from './mux-frames.ts'
 
 /** Shares of the pool are whole quanta, so that a full pool does not make for frames of a few bytes. */
 const QUANTUM = 8 * 1024
-/** DATA waits while the transport holds this much: what is handed over can no longer be overtaken by another stream. */
-const TRANSPORT_LIMIT = 256 * 1024
+/**
+ * DATA waits while the transport holds this much: what is handed over can no longer be overtaken by another stream. A
+ * transport that has sent all of it before we look again takes more without anybody waiting longer.
+ */
+const TRANSPORT_LEAST = 256 * 1024
+const TRANSPORT_MOST = 2 * 1024 * 1024
 const TRANSPORT_POLL_MS = 2
 
 export interface Sending {
-  write(stream: Stream, chunk: Uint8Array): Promise<void> | void
+  /** How many of the bytes it took; `onRoom` says when to come again with the rest. */
+  write(stream: Stream, bytes: Uint8Array): number
   /** The peer's report. */
   onWindow(stream: Stream, payload: Uint8Array): void
   pump(): void
@@ -20,13 +24,24 @@ export interface Sending {
 
 export function createSending(connection: Connection, bufferedAmount?: () => number): Sending {
   let pumping = false
+  /** Whose turn it is: one frame. */
+  let turn: Stream | null = null
+  let limit = TRANSPORT_LEAST
   let poll: ReturnType<typeof setTimeout> | null = null
 
   function transportFull(): boolean {
     if (connection.blocked) return true
-    if (bufferedAmount === undefined || bufferedAmount() < TRANSPORT_LIMIT) return false
-    poll ??= setTimeout(() => { poll = null; pump() }, TRANSPORT_POLL_MS)
+    if (bufferedAmount === undefined || bufferedAmount() < limit) return false
+    poll ??= setTimeout(look, TRANSPORT_POLL_MS, bufferedAmount)
     return true
+  }
+
+  function look(buffered: () => number): void {
+    poll = null
+    const left = buffered()
+    if (left === 0) limit = Math.min(2 * limit, TRANSPORT_MOST)
+    else if (left > limit / 2) limit = TRANSPORT_LEAST
+    pump()
   }
 
   function pump(): void {
@@ -38,12 +53,15 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
       while (!connection.closed && connection.turns.size > idle && !transportFull()) {
         const [stream] = connection.turns
         if (stream === undefined) break
+        const { inFlight } = stream
         connection.turns.delete(stream)
-        if (stream.pending === null) continue
-        connection.turns.add(stream)
-        idle = sendSome(stream) ? 0 : idle + 1
+        turn = stream
+        connection.tell(stream, 'onRoom')
+        if (stream.inFlight !== inFlight) idle = 0
+        else if (connection.turns.has(stream)) idle += 1
       }
     } finally {
+      turn = null
       pumping = false
     }
   }
@@ -61,34 +79,29 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
     stream.inFlight += by
   }
 
-  function sendSome(stream: Stream): boolean {
-    const { pending } = stream
-    const size = pending === null ? 0 : Math.min(allowance(stream), pending.bytes.length)
-    if (pending === null || size === 0) return false
-    const payload = pending.bytes.subarray(0, size)
-    pending.bytes = pending.bytes.subarray(size)
-    stream.credit -= size
-    moveInFlight(stream, size)
-    if (pending.bytes.length === 0) {
-      stream.pending = null
-      connection.turns.delete(stream)
-    }
-    connection.transmit(DATA, stream.id, payload)
-    if (pending.bytes.length === 0) pending.done()
-    return true
+  function send(stream: Stream, bytes: Uint8Array): void {
+    stream.credit -= bytes.length
+    moveInFlight(stream, bytes.length)
+    connection.transmitData(stream.id, bytes)
   }
 
   return {
     pump,
-    write(stream, chunk) {
-      if (!(chunk instanceof Uint8Array)) throw new TypeError('a stream of the link takes bytes')
-      if (chunk.length === 0) return
-      if (stream.ended) throw new BerthError('cancelled', 'the stream is over')
-      return new Promise((resolve, reject) => {
-        stream.pending = { bytes: chunk, done: resolve, fail: reject }
-        connection.turns.add(stream)
-        pump()
-      })
+    write(stream, bytes) {
+      if (stream.ended || connection.closed) return 0
+      connection.turns.delete(stream)
+      // Whoever waits and is not at its turn waits for credit, or for those before it.
+      const most = turn === stream ? Math.min(bytes.length, DATA_LIMIT) : pumping ? 0 : bytes.length
+      let sent = 0
+      while (sent < most && !transportFull()) {
+        const size = Math.min(allowance(stream), bytes.length - sent)
+        if (size === 0) break
+        const piece = bytes.subarray(sent, sent + size)
+        sent += size
+        send(stream, piece)
+      }
+      if (sent < bytes.length && !stream.ended) connection.turns.add(stream)
+      return sent
     },
     onWindow(stream, payload) {
       const { consumed, extra } = decodeWindow(payload)

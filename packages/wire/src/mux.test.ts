@@ -13,8 +13,8 @@ function pair(): Pair {
   const frames: Pair['frames'] = []
   const toDaemon: Uint8Array[] = []
   const toServer: Uint8Array[] = []
-  const server = createMux({ role: 'server', send: (frame) => { frames.push({ from: 'server', frame }); toDaemon.push(frame) }, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
-  const daemon = createMux({ role: 'daemon', send: (frame) => { frames.push({ from: 'daemon', frame }); toServer.push(frame) }, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
+  const server = createMux({ role: 'server', send: (frame) => { const kept = frame.slice(); frames.push({ from: 'server', frame: kept }); toDaemon.push(kept) }, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
+  const daemon = createMux({ role: 'daemon', send: (frame) => { const kept = frame.slice(); frames.push({ from: 'daemon', frame: kept }); toServer.push(kept) }, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
   const step = (pick: (n: number) => number): boolean => {
     const ways = [[toDaemon, daemon] as const, [toServer, server] as const].filter(([queue]) => queue.length > 0)
     const way = ways[pick(ways.length)]
@@ -73,7 +73,7 @@ test('delivers the bytes of every stream in order, however frames interleave and
       expect(p.faults).toEqual([])
       expect([p.server.streams, p.daemon.streams]).toEqual([0, 0])
     }), { numRuns: 40 })
-})
+}, 60_000)
 
 test('no frame carries more than the limit, and a stalled reader holds the writer at its window', async () => {
   const p = pair()
@@ -156,6 +156,37 @@ test('a bulk stream does not delay a small one: their frames take turns', async 
   mux.drained()
   expect(sent.slice(before, before + 2)).toContain(3)
   mux.close('end of test')
+})
+
+test('a transport that is empty whenever it is looked at is given more at once', async () => {
+  const most = async (drains: boolean): Promise<number> => {
+    let waits = 0
+    let highest = 0
+    let looks = 0
+    const mux: Mux = createMux({
+      role: 'daemon', onOpen: () => {},
+      send(frame) {
+        if (frame[0] === 2) waits += frame.length
+        highest = Math.max(highest, waits)
+      },
+      // Asked before each frame, and when it is looked at again.
+      bufferedAmount: () => {
+        looks++
+        return waits
+      },
+    })
+    const stream = await mux.open({})
+    stream.writable.getWriter().write(new Uint8Array(900_000)).catch(() => {})
+    for (let round = 0; round < 3; round++) {
+      const before = looks
+      if (drains) waits = 0
+      while (looks === before) await new Promise((resolve) => setImmediate(resolve))
+    }
+    mux.close('end of test')
+    return highest
+  }
+  expect(await most(false)).toBeLessThan(256 * 1024 + 2 * DATA_LIMIT)
+  expect(await most(true)).toBeGreaterThan(400 * 1024)
 })
 
 test('whatever arrives, receive does not throw; what is answered is bounded by what came', async () => {

@@ -18,25 +18,21 @@
  * the mux and is told to `onFault`.
  */
 import { BerthError } from './errors.ts'
-import { createConnection } from './mux-connection.ts'
+import { createConnection, newStream } from './mux-connection.ts'
 import type { Stream } from './mux-connection.ts'
-import { STREAM_LIMIT, WINDOW_START } from './mux-credit.ts'
+import { STREAM_LIMIT } from './mux-credit.ts'
+import { faceOf } from './mux-face.ts'
+import type { MuxStream } from './mux-face.ts'
 import { DATA, decodeFrame, decodeOpen, decodeReason, encodeReason, FIN, LAST_STREAM_ID, OPEN, OPEN_LIMIT, RST, WIN } from './mux-frames.ts'
 import type { Frame } from './mux-frames.ts'
-import { createByteQueue } from './mux-queue.ts'
 import { createReceiving } from './mux-receiving.ts'
 import { createSending } from './mux-sending.ts'
 
 export { STREAM_LIMIT, WINDOW_LIMIT, WINDOW_START } from './mux-credit.ts'
 export { DATA_LIMIT } from './mux-frames.ts'
+export type { DirectStream, MuxStream, StreamEvents } from './mux-face.ts'
 
 export type MuxRole = 'server' | 'daemon'
-export interface MuxStream {
-  readonly readable: ReadableStream<Uint8Array>
-  readonly writable: WritableStream<Uint8Array>
-  /** Ends both ways at once; the peer's reads and writes fail with this reason. */
-  abort(reason: string): void
-}
 export interface Mux {
   /** Rejects when closed or when too many are open. Aborting `signal` later resets the stream. */
   open(payload: unknown, signal?: AbortSignal): Promise<MuxStream>
@@ -49,7 +45,7 @@ export interface Mux {
 }
 export interface MuxOptions {
   readonly role: MuxRole
-  /** Hands one frame to the transport. False: it took it, and wants no DATA until `drained()`. */
+  /** Hands one frame to the transport; its memory is the mux's again afterwards. False: it took it, and wants no DATA until `drained()`. */
   send(frame: Uint8Array): boolean | void
   onOpen(open: unknown, stream: MuxStream): void
   /** For transports that cannot tell when they drain: the mux looks again every few ms while this is high. */
@@ -65,6 +61,7 @@ export function createMux(options: MuxOptions): Mux {
   })
   const sending = createSending(connection, options.bufferedAmount)
   const receiving = createReceiving(connection)
+  const halves = { connection, sending, receiving }
   const { streams } = connection
   const mine = options.role === 'server' ? 1 : 0
   const peer = options.role === 'server' ? 'daemon' : 'server'
@@ -109,24 +106,8 @@ export function createMux(options: MuxOptions): Mux {
 
   function make(id: number): { stream: Stream; face: MuxStream } {
     const stream = newStream(id)
-    const readable = new ReadableStream<Uint8Array>({
-      start: (controller) => { stream.reader = controller },
-      pull: () => { receiving.pull(stream) },
-      cancel: () => { receiving.cancel(stream) },
-    }, { highWaterMark: 0 })
-    const writable = new WritableStream<Uint8Array>({
-      start: (controller) => { stream.writer = controller },
-      write: (chunk) => sending.write(stream, chunk),
-      close: () => {
-        if (stream.ended) return
-        stream.finSent = true
-        connection.transmit(FIN, id)
-        connection.settle(stream)
-      },
-      abort: () => { connection.reset(stream, 'the writer went away') },
-    }, { highWaterMark: 1 })
     streams.set(id, stream)
-    return { stream, face: { readable, writable, abort: (reason) => { connection.reset(stream, reason) } } }
+    return { stream, face: faceOf(halves, stream) }
   }
 
   async function open(payload: unknown, signal?: AbortSignal): Promise<MuxStream> {
@@ -151,12 +132,4 @@ export function createMux(options: MuxOptions): Mux {
     drained() { connection.blocked = false; sending.pump() },
     get streams() { return streams.size },
   }
-}
-
-function newStream(id: number): Stream {
-  return {
-    id, credit: WINDOW_START, inFlight: 0, pending: null, finSent: false,
-    inbox: createByteQueue(), window: WINDOW_START, granted: WINDOW_START, unreported: 0, finReceived: false, wantsRead: false,
-    ended: false, cleanup: () => {},
-  } as unknown as Stream // `reader` and `writer` are set as soon as the two web streams are constructed, before anything can use them.
 }

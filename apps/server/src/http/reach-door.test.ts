@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { joinedMuxes } from '@berth/testkit'
 import { DOOR_ASK_LIMIT, DOOR_OPEN } from '@berth/wire/reach-door'
 import type { ServiceDeps } from '../services/deps.ts'
 import { openReachDoor } from './reach-door.ts'
@@ -20,15 +21,12 @@ function openDoor(): string {
   const path = join(dir, 'reach.sock')
   const now = 1
   const workspace = { id: 'ws_0123456789ab', name: 'demo', wish: { target: 'running' } }
-  const echo = () => {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-    return { readable, writable, abort() { void writable.abort().catch(() => {}) } }
-  }
+  const { server: link } = joinedMuxes((_, stream) => void stream.readable.pipeTo(stream.writable).catch(() => {}))
   // Of a whole server, what the door asks: who that is, whether the machine runs, and its stream.
   const deps = {
     store: { access: { authenticate: async (token: string) => (token === 'good' ? { userId: 'usr_1' } : null) }, getWorkspace: async () => ({ workspace, machine: { observed: { state: 'running' } }, link: { connected: true } }) },
     clock: { now: () => now }, log: () => {}, upSince: () => 0,
-    daemons: { connected: () => true, openStream: async () => echo() },
+    daemons: { connected: () => true, openStream: () => link.open({}) },
   } as unknown as ServiceDeps
   const door = openReachDoor(deps, path)
   cleanups.push(() => rmSync(dir, { recursive: true, force: true }), () => door.stop())

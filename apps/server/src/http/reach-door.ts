@@ -1,7 +1,9 @@
 /** ssh for the CLI of this home, without a WebSocket (contract: `reach-door.ts` of the wire). */
 import { chmodSync, rmSync } from 'node:fs'
-import type { ByteStream } from '@berth/core'
+import type { LinkStream } from '@berth/core'
 import { BerthError, WorkspaceId } from '@berth/wire'
+import { joinSocket } from '@berth/wire/join-socket'
+import type { JoinedSocket } from '@berth/wire/join-socket'
 import { DOOR_ASK_LIMIT, DOOR_OPEN } from '@berth/wire/reach-door'
 import type { Socket } from 'bun'
 import { z } from 'zod'
@@ -12,18 +14,13 @@ import { asBerthError } from './respond.ts'
 const Ask = z.object({ token: z.string().min(1).max(512), workspace: WorkspaceId, key: z.string().max(DOOR_ASK_LIMIT) })
 /** Whoever connects and says nothing. */
 const ASK_MS = 5000
-/** Taken from ssh and not yet by the machine, above which ssh is left waiting. */
-const READ_AHEAD_BYTES = 1024 * 1024
 
 interface Visit {
   asked: Buffer
   timer: ReturnType<typeof setTimeout>
   /** Null until it was let in. */
-  writer: WritableStreamDefaultWriter<Uint8Array> | null
-  stream: ByteStream | null
-  waiting: number
+  machine: { readonly joined: JoinedSocket; readonly stream: LinkStream } | null
   over: boolean
-  drained: PromiseWithResolvers<void>
 }
 
 export function openReachDoor(deps: ServiceDeps, path: string): { stop(): void } {
@@ -32,14 +29,14 @@ export function openReachDoor(deps: ServiceDeps, path: string): { stop(): void }
     unix: path, allowHalfOpen: true,
     socket: {
       open(socket) {
-        socket.data = { asked: Buffer.alloc(0), timer: setTimeout(() => socket.terminate(), ASK_MS), writer: null, stream: null, waiting: 0, over: false, drained: Promise.withResolvers() }
+        socket.data = { asked: Buffer.alloc(0), timer: setTimeout(() => socket.terminate(), ASK_MS), machine: null, over: false }
       },
       data(socket, bytes) {
-        if (socket.data.writer !== null) toMachine(socket, socket.data.writer, bytes.slice())
-        else hear(deps, socket, bytes)
+        if (socket.data.machine === null) hear(deps, socket, bytes)
+        else socket.data.machine.joined.data(bytes)
       },
-      drain: ({ data }) => data.drained.resolve(),
-      end({ data }) { data.writer?.close().catch(() => {}) },
+      drain: ({ data }) => data.machine?.joined.drain(),
+      end: ({ data }) => data.machine?.joined.end(),
       close({ data }) { leave(data) },
       error() {},
     },
@@ -66,10 +63,9 @@ function hear(deps: ServiceDeps, socket: Socket<Visit>, bytes: Uint8Array): void
   letIn(deps, visit.asked.subarray(0, end).toString()).then(
     (stream) => {
       if (visit.over) return stream.abort('the client left')
-      Object.assign(visit, { stream, writer: stream.writable.getWriter() })
       socket.write(DOOR_OPEN)
+      visit.machine = { stream, joined: joinSocket(stream, socket) }
       socket.resume()
-      fromMachine(socket, stream).catch(() => socket.terminate())
     },
     (thrown: unknown) => {
       visit.over = true
@@ -80,7 +76,7 @@ function hear(deps: ServiceDeps, socket: Socket<Visit>, bytes: Uint8Array): void
   ).catch(() => socket.terminate())
 }
 
-async function letIn(deps: ServiceDeps, line: string): Promise<ByteStream> {
+async function letIn(deps: ServiceDeps, line: string): Promise<LinkStream> {
   const ask = Ask.safeParse(parse(line))
   if (!ask.success) throw new BerthError('bad_request', 'not what the door understands')
   if (!(await deps.store.access.authenticate(ask.data.token, deps.clock.now()))) throw new BerthError('unauthorized', 'no valid credential')
@@ -95,34 +91,9 @@ function parse(line: string): unknown {
   }
 }
 
-function toMachine(socket: Socket<Visit>, writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): void {
-  const visit = socket.data
-  visit.waiting += bytes.length
-  if (visit.waiting > READ_AHEAD_BYTES) socket.pause()
-  writer.write(bytes).then(() => {
-    visit.waiting -= bytes.length
-    if (visit.waiting <= READ_AHEAD_BYTES) socket.resume()
-  }, () => socket.terminate())
-}
-
-async function fromMachine(socket: Socket<Visit>, stream: ByteStream): Promise<void> {
-  const visit = socket.data
-  for await (const chunk of stream.readable) {
-    for (let at = 0; at < chunk.length && !visit.over;) {
-      visit.drained = Promise.withResolvers()
-      const taken = socket.write(at === 0 ? chunk : chunk.subarray(at))
-      if (taken < 0) return
-      at += taken
-      if (at < chunk.length) await visit.drained.promise
-    }
-  }
-  // sshd has ended: there is nobody left to speak to.
-  socket.end()
-}
-
 function leave(visit: Visit): void {
   clearTimeout(visit.timer)
   visit.over = true
-  visit.drained.resolve()
-  visit.stream?.abort('the client left')
+  // ssh is gone, and with it whoever could read what sshd still says.
+  visit.machine?.stream.abort('the client left')
 }

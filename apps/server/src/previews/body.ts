@@ -2,10 +2,13 @@
 import { BadMessage, endOfHead, HEAD_LIMIT_BYTES } from './http1.ts'
 import type { Framing } from './http1.ts'
 
+/** What is there is given at once: a large body is many pieces, and a promise for each costs more than to carry it. */
+export type Awaitable<T> = T | Promise<T>
+
 /** Bytes that come from somewhere. */
 export interface ByteSource {
-  /** The next bytes, null at the end. Waits. Rejects when it broke off. */
-  read(): Promise<Buffer | null>
+  /** The next bytes, null at the end; a promise only when they are not there yet. Rejects when it broke off. */
+  read(): Awaitable<Buffer | null>
   /** Gives bytes back, to be read first. */
   unread(bytes: Buffer): void
 }
@@ -28,11 +31,11 @@ export async function readHead(source: ByteSource): Promise<Buffer | null> {
 }
 
 /** Pieces of a body; null after the last. Throws when it breaks off or is not well-formed. */
-export type Body = () => Promise<Buffer | null>
+export type Body = () => Awaitable<Buffer | null>
 
 export function bodyOf(source: ByteSource, framing: Framing): Body {
   switch (framing.by) {
-    case 'none': return async () => null
+    case 'none': return () => null
     case 'close': return () => source.read()
     case 'length': return counted(source, framing.bytes)
     case 'chunks': return chunked(source)
@@ -40,21 +43,27 @@ export function bodyOf(source: ByteSource, framing: Framing): Body {
 }
 
 /** Reads at most so many bytes. */
-async function take(source: ByteSource, limit: number): Promise<Buffer> {
-  const bytes = await source.read()
-  if (bytes === null) throw new BadMessage('the body broke off')
-  if (bytes.length <= limit) return bytes
-  source.unread(bytes.subarray(limit))
-  return bytes.subarray(0, limit)
+function take(source: ByteSource, limit: number): Awaitable<Buffer> {
+  const cut = (bytes: Buffer | null): Buffer => {
+    if (bytes === null) throw new BadMessage('the body broke off')
+    if (bytes.length <= limit) return bytes
+    source.unread(bytes.subarray(limit))
+    return bytes.subarray(0, limit)
+  }
+  const bytes = source.read()
+  return bytes instanceof Promise ? bytes.then(cut) : cut(bytes)
 }
 
 function counted(source: ByteSource, bytes: number): Body {
   let left = bytes
-  return async () => {
-    if (left === 0) return null
-    const piece = await take(source, left)
+  const counted = (piece: Buffer): Buffer => {
     left -= piece.length
     return piece
+  }
+  return () => {
+    if (left === 0) return null
+    const piece = take(source, left)
+    return piece instanceof Promise ? piece.then(counted) : counted(piece)
   }
 }
 

@@ -3,7 +3,7 @@
  * stop reading from the visitor, and while the visitor does not read, `write` waits.
  */
 import type { Socket } from 'bun'
-import type { ByteSource } from './body.ts'
+import type { Awaitable, ByteSource } from './body.ts'
 
 export interface ClientConnection extends ByteSource {
   readonly address: string
@@ -82,10 +82,10 @@ function createIncoming(socket: Pick<ClientSocket, 'pause' | 'resume'>) {
     return true
   }
   return {
-    async read(): Promise<Buffer | null> {
+    read(): Awaitable<Buffer | null> {
       const bytes = waiting.shift()
       if (bytes === undefined) {
-        if (over === 'closed') throw new Error('the visitor left')
+        if (over === 'closed') return Promise.reject(new Error('the visitor left'))
         if (over === 'ended') return null
         reader = Promise.withResolvers()
         return reader.promise

@@ -99,7 +99,7 @@ async function sendRequest(server: ServerConnection, first: Buffer, { framing, b
       return
     }
   }
-  if (framing.by === 'chunks') await server.write(LAST_CHUNK).catch(() => {})
+  if (framing.by === 'chunks') await server.write(LAST_CHUNK)?.catch(() => {})
   upload.done = true
 }
 
@@ -160,10 +160,14 @@ async function deliver(at: Exchange, { server, answer, upload }: Answered): Prom
     await visitor.write(first)
     start = NOTHING
   }
-  for (let piece = await body(); piece !== null; piece = await body()) {
+  for (;;) {
+    const next = body()
+    const piece = next instanceof Promise ? await next : next
+    if (piece === null) break
     const out = chunks ? asChunk(piece) : piece
-    await visitor.write(start === NOTHING ? out : Buffer.concat([start, out]))
+    const written = visitor.write(start === NOTHING ? out : Buffer.concat([start, out]))
     start = NOTHING
+    if (written !== undefined) await written
     if (visitor.closed) throw new BerthError('cancelled', 'the visitor left')
   }
   await visitor.write(chunks ? Buffer.concat([start, LAST_CHUNK]) : start)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { asChunk, bodyOf, LAST_CHUNK, readHead } from './body.ts'
-import type { ByteSource } from './body.ts'
+import type { Body, ByteSource } from './body.ts'
 import { endOfHead, framingOfRequest, framingOfResponse, HEAD_LIMIT_BYTES, HEADERS_LIMIT, parseRequestHead, parseResponseHead, staysOpen } from './http1.ts'
 
 /** Bytes that come in these pieces. */
@@ -15,7 +15,7 @@ function source(...pieces: string[]): ByteSource & { rest(): Promise<string> } {
 }
 const request = (...lines: string[]) => parseRequestHead(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
 const response = (...lines: string[]) => parseResponseHead(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
-const whole = async (body: () => Promise<Buffer | null>) => {
+const whole = async (body: Body) => {
   let text = ''
   for (let piece = await body(); piece !== null; piece = await body()) text += piece.toString('latin1')
   return text

@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ByteStream, PreviewRow, Store } from '@berth/core'
+import type { LinkStream, PreviewRow, Store } from '@berth/core'
+import { joinedMuxes } from '@berth/testkit'
 import { WorkspaceId } from '@berth/wire'
+import { joinSocket } from '@berth/wire/join-socket'
+import type { JoinedSocket } from '@berth/wire/join-socket'
 import type { Socket } from 'bun'
 import { listenForPreviews } from '../compose/preview-listener.ts'
 import type { PreviewListener } from '../compose/preview-listener.ts'
@@ -67,13 +70,16 @@ afterAll(async () => {
 })
 
 /** As the daemon does it, over the link. */
-async function connectTo(port: number): Promise<ByteStream> {
-  let from!: ReadableStreamDefaultController<Uint8Array>
-  const readable = new ReadableStream<Uint8Array>({ start: (controller) => { from = controller } })
-  const over = (work: () => void): void => { try { work() } catch { /* It is over already. */ } }
-  const socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data: (_, bytes) => from.enqueue(new Uint8Array(bytes)), close: () => over(() => from.close()), error: () => {} } }).catch(() => null)
-  if (socket === null) over(() => from.error(new Error('nothing listens')))
-  return { readable, writable: new WritableStream({ write: (bytes) => void socket?.write(bytes), close: () => void socket?.end() }), abort() { socket?.terminate(); over(() => from.error(new Error('aborted'))) } }
+function connectTo(port: number): Promise<LinkStream> {
+  const { server: near } = joinedMuxes((_, stream) => {
+    let joined: JoinedSocket | null = null
+    const socket: Bun.SocketHandler<undefined> = {
+      open(opened) { joined = joinSocket(stream, opened) },
+      data: (_opened, bytes) => joined?.data(bytes), drain: () => joined?.drain(), end: () => joined?.end(), close: () => joined?.close(), error() {},
+    }
+    Bun.connect({ hostname: '127.0.0.1', port, socket, allowHalfOpen: true }).catch(() => stream.abort('nothing listens'))
+  })
+  return near.open({})
 }
 
 interface Visitor { say(text: string): void; /** Until what came matches. */ hear(pattern: RegExp): Promise<string>; readonly closed: Promise<string> }

@@ -2,7 +2,7 @@
  * Connections to the dev servers: each a byte stream of the workspace's link. They are kept for the next request while
  * nobody needs them; a workspace has no more than a part of the link's streams, and whoever comes then waits in line.
  */
-import type { ByteStream, Daemons } from '@berth/core'
+import type { Daemons, LinkStream } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import type { ByteSource } from './body.ts'
@@ -12,7 +12,8 @@ export interface ServerConnection extends ByteSource {
   readonly used: boolean
   /** The next `read` does not wait. */
   readonly buffered: boolean
-  write(bytes: Uint8Array): Promise<void>
+  /** Resolves when the link took them; undefined: it did. Rejects once the connection is over. */
+  write(bytes: Uint8Array): Promise<void> | undefined
   /** No more from us; the answer still comes. */
   end(): void
   /** For the next one. */
@@ -146,36 +147,63 @@ interface Keepable extends ServerConnection {
   wake(): void
 }
 
-function keepable(stream: ByteStream, pool: { keep(connection: Keepable): void; gone(): void }): Keepable {
-  const reader = stream.readable.getReader()
-  const writer = stream.writable.getWriter()
-  // What goes wrong with writing is seen by reading.
-  writer.closed.catch(() => {})
-  let next: Promise<Buffer | null> | null = null
+function keepable(stream: LinkStream, pool: { keep(connection: Keepable): void; gone(): void }): Keepable {
+  let waiting: PromiseWithResolvers<Buffer | null> | null = null
+  let unsent: { bytes: Uint8Array; done: PromiseWithResolvers<void> } | null = null
+  let failed: Error | null = null
   let given: Buffer[] = []
   let used = false
   let over = false
   let idleSince = 0
   let atWake: (() => void) | null = null
-
-  const fetchNext = async (): Promise<Buffer | null> => {
-    const { done, value } = await reader.read()
-    return done || value === undefined ? null : asBuffer(value)
+  const direct = stream.direct({
+    onBytes() {
+      // Out of turn, or the end.
+      if (atWake !== null) return connection.destroy()
+      if (waiting === null) return
+      waiting.resolve(received())
+      waiting = null
+    },
+    onRoom() {
+      if (unsent === null) return
+      unsent.bytes = unsent.bytes.subarray(direct.write(unsent.bytes))
+      if (unsent.bytes.length > 0) return
+      unsent.done.resolve()
+      unsent = null
+    },
+    onOver(error) {
+      failed = error
+      waiting?.reject(error)
+      unsent?.done.reject(error)
+      if (atWake !== null) connection.destroy()
+    },
+  })
+  const received = (): Buffer | null => {
+    const bytes = direct.read()
+    return bytes === null ? null : asBuffer(bytes)
   }
+
   const connection: Keepable = {
     get used() { return used },
     get buffered() { return given.length > 0 },
     get idleSince() { return idleSince },
     read() {
-      const back = given.pop()
-      if (back !== undefined) return Promise.resolve(back)
-      const pending = next ?? fetchNext()
-      next = null
-      return pending
+      const bytes = given.pop() ?? received()
+      if (bytes !== null) return bytes
+      if (failed !== null) return Promise.reject(failed)
+      if (direct.ended) return null
+      waiting = Promise.withResolvers()
+      return waiting.promise
     },
     unread: (bytes) => void given.push(bytes),
-    write: (bytes) => writer.write(bytes),
-    end: () => void writer.close().catch(() => {}),
+    write(bytes) {
+      if (failed !== null) return Promise.reject(failed)
+      const rest = bytes.subarray(direct.write(bytes))
+      if (rest.length === 0) return undefined
+      unsent = { bytes: rest, done: Promise.withResolvers() }
+      return unsent.done.promise
+    },
+    end: () => direct.end(),
     release() {
       if (over) return
       // Bytes that nobody asked for belong to no exchange.
@@ -194,9 +222,7 @@ function keepable(stream: ByteStream, pool: { keep(connection: Keepable): void; 
     rest(over) {
       atWake = over
       idleSince = performance.now()
-      next = fetchNext()
-      const early = (): void => { if (atWake === over) connection.destroy() }
-      next.then(early, early)
+      if (failed !== null || direct.ended) connection.destroy()
     },
     wake() {
       atWake?.()

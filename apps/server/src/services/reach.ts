@@ -1,5 +1,5 @@
 /** Reaching into a workspace with a person's own tools. Its daemon serves; here is who may, and with which key. */
-import type { ByteStream } from '@berth/core'
+import type { LinkStream } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { SshPublicKey } from '@berth/wire/reach'
@@ -18,7 +18,7 @@ export async function sshAccess(deps: ServiceDeps, id: WorkspaceId): Promise<Ssh
 }
 
 /** `what`: `ssh` with the key that may sign in, or a port of the machine. */
-export async function openReach(deps: ServiceDeps, id: WorkspaceId, what: { readonly ssh: string | null } | { readonly port: string }): Promise<ByteStream> {
+export async function openReach(deps: ServiceDeps, id: WorkspaceId, what: { readonly ssh: string | null } | { readonly port: string }): Promise<LinkStream> {
   requireCan(deps, await requireRecord(deps, id), 'attach')
   if ('port' in what) return deps.daemons.openStream(id, { service: 'tcp', port: portOf(what.port) })
   return deps.daemons.openStream(id, { service: 'ssh', authorizedKey: keyOf(what.ssh) })

@@ -1,6 +1,7 @@
 /** The machines' daemons as core sees them: connected or not, and callable. */
 import type { WorkspaceId } from '@berth/wire'
 import type { DaemonMethod, DaemonParams, DaemonResult, StreamOpen } from '@berth/wire/daemon'
+import type { MuxStream } from '@berth/wire/mux'
 
 /** A two-way byte stream over a daemon's link. Writing waits for credit; an error aborts both ways. */
 export interface ByteStream {
@@ -9,12 +10,15 @@ export interface ByteStream {
   abort(reason: string): void
 }
 
+/** As the link gives it: also without a promise for each piece, for who moves much. */
+export interface LinkStream extends ByteStream { direct: MuxStream['direct'] }
+
 export interface Daemons {
   connected(workspaceId: WorkspaceId): boolean
   count(): number
   /** Throws BerthError `daemon_unreachable` at once when it is not connected, `timeout` after `withinMs`. */
   call<M extends DaemonMethod>(workspaceId: WorkspaceId, method: M, params: DaemonParams<M>, options: { withinMs: number; signal?: AbortSignal }): Promise<DaemonResult<M>>
-  openStream(workspaceId: WorkspaceId, open: StreamOpen, signal?: AbortSignal): Promise<ByteStream>
+  openStream(workspaceId: WorkspaceId, open: StreamOpen, signal?: AbortSignal): Promise<LinkStream>
   /** Sends the current assignment if the daemon is connected. */
   reassign(workspaceId: WorkspaceId): Promise<void>
 }

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
+import { joinedMuxes } from '@berth/testkit'
 import { serveTcpStream } from './tcp.ts'
 
 const servers: Server[] = []
@@ -12,20 +13,19 @@ async function serve(onSocket: (socket: Socket) => void, host = '127.0.0.1'): Pr
   await new Promise<void>((resolve) => { server.listen(0, host, resolve) })
   return (server.address() as AddressInfo).port
 }
-function openStream(port: number) {
-  const up = new TransformStream<Uint8Array, Uint8Array>()
-  const down = new TransformStream<Uint8Array, Uint8Array>()
-  const aborted = Promise.withResolvers<string>()
+async function openStream(port: number) {
   let bytes = 0
-  const served = serveTcpStream(port, { readable: up.readable, writable: down.writable, abort: (reason) => { aborted.resolve(reason) }, onBytes: () => { bytes++ } })
-  return { writer: up.writable.getWriter(), readable: down.readable, aborted: aborted.promise, served, traffic: () => bytes }
+  const served = Promise.withResolvers<void>()
+  const { server } = joinedMuxes((_, stream) => { serveTcpStream(port, stream, () => { bytes++ }).then(served.resolve, served.reject) })
+  const stream = await server.open({})
+  return { writer: stream.writable.getWriter(), readable: stream.readable, served: served.promise, traffic: () => bytes }
 }
 const text = (stream: ReadableStream<Uint8Array>): Promise<string> => new Response(stream).text()
 
 test('carries a request and its answer, on either loopback address, and ends each way by itself', async () => {
   for (const host of ['127.0.0.1', '::1']) {
     const port = await serve((socket) => { socket.pipe(socket) }, host)
-    const stream = openStream(port)
+    const stream = await openStream(port)
     const said = text(stream.readable)
     await stream.writer.write(new TextEncoder().encode('hello '))
     await stream.writer.write(new TextEncoder().encode('there'))
@@ -38,7 +38,7 @@ test('carries a request and its answer, on either loopback address, and ends eac
 
 test('carries much both ways with a slow reader, whole and in order', async () => {
   const port = await serve((socket) => { socket.pipe(socket) })
-  const stream = openStream(port)
+  const stream = await openStream(port)
   const block = crypto.getRandomValues(new Uint8Array(64 * 1024))
   const sent = new Bun.CryptoHasher('sha256')
   const sending = (async () => {
@@ -64,8 +64,8 @@ test('carries much both ways with a slow reader, whole and in order', async () =
 test('says that nothing listens', async () => {
   const port = await serve(() => {})
   await new Promise((resolve) => { servers.pop()?.close(resolve) })
-  const stream = openStream(port)
-  expect(await stream.aborted).toBe(`nothing listens on port ${port}`)
+  const stream = await openStream(port)
+  await expect(text(stream.readable)).rejects.toThrow(`nothing listens on port ${port}`)
   await stream.served
 })
 
@@ -76,7 +76,7 @@ test('lets go of the server when the viewer goes away', async () => {
     socket.on('close', () => { closed.resolve() })
     socket.write('x')
   })
-  const stream = openStream(port)
+  const stream = await openStream(port)
   const reader = stream.readable.getReader()
   await reader.read()
   await stream.writer.abort(new Error('gone'))
@@ -91,7 +91,7 @@ test('lets go of a silent server when nobody reads its answer any more', async (
     socket.on('close', () => { closed.resolve() })
     socket.resume()
   })
-  const stream = openStream(port)
+  const stream = await openStream(port)
   await stream.writer.write(new TextEncoder().encode('a question'))
   await stream.writer.close()
   await stream.readable.cancel()

@@ -1,0 +1,100 @@
+/** A stream of the mux joined with a socket, byte for byte, each way with its own end, holding little of what is not taken. */
+import type { MuxStream } from './mux.ts'
+
+/** As Bun's are, opened with `allowHalfOpen`. */
+export interface JoinableSocket {
+  /** How many bytes it took; below zero: it is over. */
+  write(bytes: Uint8Array): number
+  /** Ends our way. */
+  shutdown(): void
+  end(): void
+  terminate(): void
+  pause(): void
+  resume(): void
+}
+/** What the socket's own handlers call. */
+export interface JoinedSocket {
+  data(bytes: Uint8Array): void
+  drain(): void
+  end(): void
+  close(): void
+}
+
+/** Dropped of what is still said to a socket that is over, before the stream is reset: a reset overtakes its last words. */
+const DROPPED_BYTES = 4 * 1024 * 1024
+
+/** Call it once the socket is open. `onBytes`: something moved. */
+export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSocket, onBytes?: () => void): JoinedSocket {
+  /** From the socket, not yet taken by the stream. */
+  const held: Uint8Array[] = []
+  /** From the stream, not yet taken by the socket. */
+  let rest: Uint8Array | null = null
+  const ended = { bySocket: false, byStream: false }
+  let closed = false
+  let dropped = 0
+  const direct = stream.direct({
+    onBytes: toSocket,
+    onRoom() {
+      while (held[0] !== undefined) {
+        const rest = held[0].subarray(direct.write(held[0]))
+        if (rest.length > 0) {
+          held[0] = rest
+          return
+        }
+        held.shift()
+      }
+      if (ended.bySocket) direct.end()
+      else socket.resume()
+    },
+    onOver() { socket.terminate() },
+  })
+
+  function drop(): void {
+    for (let bytes = direct.read(); bytes !== null; bytes = direct.read()) dropped += bytes.length
+    if (dropped > DROPPED_BYTES) direct.abort('the connection is closed')
+  }
+  function toSocket(): void {
+    if (closed) return drop()
+    for (;;) {
+      const bytes = rest ?? direct.read()
+      if (bytes === null) break
+      if (rest === null) onBytes?.()
+      const taken = Math.max(0, socket.write(bytes))
+      rest = taken < bytes.length ? bytes.subarray(taken) : null
+      if (rest !== null) return
+    }
+    if (!direct.ended || ended.byStream) return
+    ended.byStream = true
+    // Only our way: `end` would drop what the socket still says.
+    if (ended.bySocket) socket.end()
+    else socket.shutdown()
+  }
+  function fromSocketEnded(): void {
+    if (ended.bySocket) return
+    ended.bySocket = true
+    if (held.length === 0) direct.end()
+  }
+
+  toSocket()
+  return {
+    data(bytes) {
+      onBytes?.()
+      const taken = held.length === 0 ? direct.write(bytes) : 0
+      if (taken === bytes.length) return
+      // The socket reads into the same memory again.
+      held.push(bytes.slice(taken))
+      socket.pause()
+    },
+    drain: toSocket,
+    end() {
+      fromSocketEnded()
+      if (ended.byStream) socket.end()
+    },
+    close() {
+      closed = true
+      rest = null
+      fromSocketEnded()
+      drop()
+    },
+  }
+}
