@@ -3,7 +3,7 @@
  * repeated, in this life of the daemon or the next. The newest assignment wins over those that waited.
  */
 import { createHash } from 'node:crypto'
-import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import { STEP_TITLES } from '@berth/wire/steps'
@@ -18,6 +18,7 @@ import type { SourceDeps } from './services/git/source.ts'
 import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
 import type { Services } from './services/processes/services.ts'
+import { createWorkDirectory } from './services/work-directory.ts'
 
 export interface ConvergeDeps {
   readonly context: DaemonContext
@@ -176,7 +177,8 @@ function createSteps(context: DaemonContext): (step: Step, work: () => Promise<s
 /** Done once in the workspace's life. A first try that was cut off is cleared away; a tree we did not make is kept. */
 async function bringCode(deps: ConvergeDeps, assignment: Assignment): Promise<string> {
   const { journal, boot, signal } = deps.context
-  const files = readdirSync(boot.workDir)
+  const work = createWorkDirectory(boot.workDir)
+  const files = work.names()
   if (journal.get('code') === 'done' && files.length > 0) return 'already here'
   if (files.length > 0) {
     if (journal.get('code') === null) {
@@ -186,8 +188,9 @@ async function bringCode(deps: ConvergeDeps, assignment: Assignment): Promise<st
       return 'found in place'
     }
     // Nothing of the workspace runs before its code is there, so nobody can move these from under us.
-    for (const name of files) rmSync(join(boot.workDir, name), { recursive: true, force: true })
+    work.clear()
   }
+  if (boot.agentUser !== null && process.getuid?.() === 0) work.giveTo(boot.agentUser)
   journal.set('code', 'started')
   const brought = await bringSource({ asAgent: deps.asAgent, workDir: boot.workDir, ...deps.source }, { source: assignment.source, name: assignment.name }, signal)
   if (brought.commit !== null) await rememberBeginning({ asAgent: deps.asAgent, git: createSafeGit(deps.asAgent, boot.workDir), signal })

@@ -61,6 +61,13 @@ test('clones a branch onto the branch of the workspace, as the agent', async () 
   expect(brought.commit).toBe((await sh(work, 'git rev-parse HEAD')).trim())
 })
 
+test('clones beside what stands there, as a volume does', async () => {
+  await sh(work, 'mkdir node_modules; echo cached > node_modules/x')
+  const brought = await bring({ kind: 'git', url: `file://${await origin()}` })
+  expect(await sh(work, 'git branch --show-current; git log --format=%s; git status --short; cat node_modules/x kept.txt; ls -A | grep -c berth || true')).toBe('berth/demo\nsecond\nfirst\n?? node_modules/\ncached\nkept 1\n0\n')
+  expect(brought.commit).toBe((await sh(work, 'git rev-parse HEAD')).trim())
+})
+
 test('clones a commit', async () => {
   const dir = await origin()
   const commit = (await sh(dir, 'git rev-parse HEAD~1')).trim()

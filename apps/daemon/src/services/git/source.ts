@@ -1,4 +1,6 @@
 /** Brings the source into the work directory, each kind in its own way, on the branch of the workspace. */
+import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { BerthError, HOSTED_REFS } from '@berth/wire'
 import type { CodeSource } from '@berth/wire'
 import type { AsAgent } from '../../contracts.ts'
@@ -11,6 +13,7 @@ export const SOURCE_REF = 'refs/berth/source'
 export const PUSHED_REF = 'refs/berth/pushed'
 /** The same with ignored files that they named. */
 export const SENT_REF = 'refs/berth/sent'
+const BESIDE = '.berth-clone'
 const IDENTITY = { name: 'Berth', email: 'berth@localhost' } as const
 
 export interface SourceDeps {
@@ -23,7 +26,7 @@ export interface SourceDeps {
 }
 export interface BroughtSource { /** The commit that stands for the source; null: there is no git here. */ readonly commit: string | null; readonly detail: string }
 
-/** The work directory must be empty. */
+/** The work directory must be empty, but for places of volumes. */
 export async function bringSource(deps: SourceDeps, subject: { source: CodeSource; name: string }, signal: AbortSignal): Promise<BroughtSource> {
   const git = createSafeGit(deps.asAgent, deps.workDir)
   const branch = `berth/${subject.name}`
@@ -42,8 +45,14 @@ async function cloneSource(git: SafeGit, source: Extract<CodeSource, { kind: 'gi
   if (/^-|^ext::/.test(url)) throw new BerthError('clone_refused', 'this is not an address of a repository', { hint: 'use https, ssh or file' })
   const filter = /^https?:/.test(url) ? ['--filter=blob:none'] : []
   const chosen = source.branch === undefined ? [] : ['--branch', source.branch]
-  const result = await git.attempt(['clone', ...filter, ...chosen, '--', url, '.'], { config, signal })
+  // Git clones into nothing but an empty directory, and one with places of volumes is none.
+  const beside = readdirSync(git.dir).length > 0
+  const result = await git.attempt(['clone', ...filter, ...chosen, ...(beside ? ['--no-checkout'] : []), '--', url, beside ? BESIDE : '.'], { config, signal })
   if (result.exitCode !== 0) throw gitRefusal('clone', result.stderr)
+  if (beside) {
+    renameSync(join(git.dir, BESIDE, '.git'), join(git.dir, '.git'))
+    rmSync(join(git.dir, BESIDE), { recursive: true })
+  }
   const empty = (await git.attempt(['rev-parse', '--verify', '-q', 'HEAD'])).exitCode !== 0
   if (empty) {
     await git(['symbolic-ref', 'HEAD', `refs/heads/${branch}`])
