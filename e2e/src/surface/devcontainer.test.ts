@@ -63,7 +63,7 @@ const configuration = (more: Record<string, unknown> = {}): string => `// the pr
   remoteUser: 'pilot', containerEnv: { IN_IMAGE: '${containerWorkspaceFolder}', STOLEN: '${localEnv:BERTH_HOME}' }, remoteEnv: { GREETING: 'hello ${containerEnv:IN_IMAGE}' },
   onCreateCommand: 'echo onCreate $(id -un) $PWD >> ~/order', updateContentCommand: ['sh', '-c', 'echo updateContent >> ~/order'], postCreateCommand: { only: 'echo postCreate $GREETING >> ~/order' },
   postStartCommand: 'echo postStart >> ~/order', postAttachCommand: 'echo postAttach >> ~/order',
-  forwardPorts: [4321], portsAttributes: { 4321: { label: 'the site' } }, mounts: ['source=c,target=/cache,type=volume'], workspaceFolder: '/workspaces/whole',
+  forwardPorts: [4321], portsAttributes: { 4321: { label: 'the site' } }, mounts: ['source=c,target=/cache,type=volume', 'source=m,target=${containerWorkspaceFolder}/web/node_modules,type=volume', 'source=h,target=/home/pilot,type=volume'], workspaceFolder: '/workspaces/whole',
   customizations: { vscode: { extensions: ['x.y'] } }, ...more,
 }, null, 2).replace(/\n}$/, ',\n}')}\n`
 
@@ -91,6 +91,8 @@ test('a Dockerfile with arguments, a feature, a user, hooks in their order, vari
   expect((await run('whole', 'cat ~/order')).trim().split('\n')).toEqual(['feature', 'onCreate pilot /workspace', 'updateContent', 'postCreate hello /workspace', 'postStart', 'postAttach'])
   expect(await run('whole', 'cat /who /colour; echo "$PAINTED-$IN_IMAGE-$STOLEN-"')).toBe(`${NONCE}\nblue\nyes-/workspace--\n`)
   expect(await run('whole', 'touch /cache/x && readlink /workspaces/whole && git -C /workspaces/whole log --format=%s')).toBe('/workspace\nfirst\n')
+  // A volume in the tree of the code: the code comes around it, and all of it is the agent's.
+  expect(await run('whole', 'touch web/x web/node_modules/x && rm web/x && git status --short && stat -c %U web')).toBe('?? web/\npilot\n')
   const { stdout } = await product.cli(['ports', 'whole', '--json'])
   expect(JSON.parse(stdout)).toMatchObject([{ port: 4321, label: 'the site', primary: true, from: 'declared' }])
   const notices = await noticesOf(workspace)

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { MachineMade, MachineSpec, Owner } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
+import { DEV_HOME } from './devcontainer/places.ts'
 import type { Devcontainer } from './devcontainer/prepare.ts'
 import type { ReadyImage } from './images.ts'
 import { commandLinks, INSIDE_HOST, SHARED_DIR } from './inside/container.ts'
@@ -19,7 +20,7 @@ const HOLD_PATH = `${STATE_DIR}/hold`
 const HELD = ['/bin/sh', '-c', `while [ -s ${HOLD_PATH} ]; do sleep 0.1; done; exec "$@"`, 'hold'] as const
 const BOOT_PATH = `${STATE_DIR}/boot.json`
 export const WORK_DIR = '/workspace'
-const MOUNT_AT: Readonly<Record<VolumeKind, string>> = { work: WORK_DIR, home: '/home/dev', state: STATE_DIR }
+const MOUNT_AT: Readonly<Record<VolumeKind, string>> = { work: WORK_DIR, home: DEV_HOME, state: STATE_DIR }
 const AGENT = { uid: 1000, gid: 1000, name: 'dev' } as const
 /** What the daemon, root inside, needs to hand files and processes to the agent's user and to end them. */
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'] as const

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'bun:test'
 import { accountsIn } from './account.ts'
 import { readConfiguration } from './configuration.ts'
 import { readMerged } from './merged.ts'
+import { distinctPlaces } from './places.ts'
 import { parseConfiguration } from './prepare.ts'
 
 const place = { path: '.devcontainer/devcontainer.json' }
@@ -110,6 +111,17 @@ describe('the machine that an image asks for', () => {
     expect(shape.ports).toEqual([{ port: 3000, label: 'web', primary: true }, { port: 4000, label: null, primary: false }, { port: 9000, label: 'metrics', primary: false }])
     expect(shape.ignored.map(({ key }) => key)).toEqual(['forwardPorts: db:5432', 'forwardPorts: 70000'])
     expect(shape.remoteUser).toBe('node')
+  })
+
+  it('has one mount at a place, and its home only once', () => {
+    const { mounts } = merged({ mounts: ['target=/cache,type=volume', 'target=/cache/,type=tmpfs', 'target=//cache/./x,type=volume', 'source=h,target=/home/node/,type=volume', 'target=/home/node/.cache'] })
+    const { mounts: kept, ignored } = distinctPlaces(mounts, '/home/node')
+    expect(kept.map(({ target }) => target)).toEqual(['/cache', '/cache/x', '/home/node/.cache'])
+    expect(ignored).toMatchObject([{ key: 'mounts: /cache', unsafe: false }, { key: 'mounts: /home/node', unsafe: false }])
+  })
+
+  it('has nothing over what is the machine\'s, however it is written', () => {
+    for (const target of ['//etc', '/./etc', '/var/lib//berth/x', '/var/./lib/berth', '/workspace/.', '//', '/opt//berth/bin']) expect(merged({ mounts: [`target=${target}`] })).toMatchObject({ mounts: [], ignored: [{ unsafe: true }] })
   })
 
   it('has the users of its image', () => {

@@ -4,6 +4,8 @@
  *
  * What would reach this host is never passed on: commands of the host, the engine's own options, binds, privileges.
  */
+import { placeOf } from './places.ts'
+
 export interface Ignored { readonly key: string; readonly why: string; /** It would have reached the host. */ readonly unsafe: boolean }
 export interface Configuration {
   /** For the build, with nothing in it that reaches the host. Null: it says no image. */
@@ -174,12 +176,13 @@ export function whyNoMount(mount: Mount | null): { why: string; unsafe: boolean 
   if (/docker\.sock|containerd\.sock|podman\.sock/.test(mount.source ?? '')) return { why: "the engine's socket owns the host: a repository cannot ask for that", unsafe: true }
   if (mount.type === 'bind') return { why: 'a repository cannot mount what is on the host', unsafe: true }
   if (mount.type !== 'volume' && mount.type !== 'tmpfs') return { why: `there are no mounts of type ${mount.type}`, unsafe: true }
-  return whyNoTarget(mount.target.replaceAll(/\$\{[^}]*\}/g, 'x').replace(/\/+$/, '') || '/')
+  return whyNoTarget(mount.target.replaceAll('${containerWorkspaceFolder}', '/workspace').replaceAll(/\$\{[^}]*\}/g, 'x'))
 }
 
 const TARGET_LIMIT = 90
-function whyNoTarget(target: string): { why: string; unsafe: boolean } | null {
-  if (!target.startsWith('/') || target.split('/').includes('..') || target.length > TARGET_LIMIT) return { why: 'its target is not a path in the machine', unsafe: true }
+function whyNoTarget(written: string): { why: string; unsafe: boolean } | null {
+  const target = placeOf(written)
+  if (!target.startsWith('/') || written.split('/').includes('..') || target.length > TARGET_LIMIT) return { why: 'its target is not a path in the machine', unsafe: true }
   const covers = (one: string, other: string): boolean => one === other || other.startsWith(one === '/' ? '/' : `${one}/`)
   // A cache may lie in the tree of the code; nothing may lie in what is the daemon's or the system's, or over it.
   const taken = TAKEN.some((place) => covers(target, place) || (place !== '/workspace' && covers(place, target)))

@@ -13,6 +13,7 @@ import { accountsOf, type Account } from './account.ts'
 import { BuildFailed, createDevcontainerCli } from './cli.ts'
 import { readConfiguration, type Configuration, type Ignored, type Shape } from './configuration.ts'
 import { readMerged, type MachineShape } from './merged.ts'
+import { DEV_HOME, distinctPlaces } from './places.ts'
 
 export interface DevcontainerDeps {
   readonly engine: Engine
@@ -32,7 +33,7 @@ export interface Devcontainer extends MachineShape {
 type Says = ProjectSays & { readonly kind: 'devcontainer' }
 
 /** Part of the name of every result: another meaning of the file is another name. */
-const FORMAT = 1
+const FORMAT = 2
 const FILE_LIMIT_BYTES = 1024 * 1024
 
 /** Throws `BuildFailed` for what the project can repair. */
@@ -87,9 +88,10 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   const shape = readMerged(merged, { imageEnv: Config.Env ?? [], own: known.shape })
   const wanted = shape.remoteUser ?? (Config.User?.split(':')[0] || null)
   const account = wanted === null ? null : accounts.find(({ name, uid }) => name === wanted || String(uid) === wanted) ?? null
+  const places = distinctPlaces(shape.mounts, isUsable(account) && account !== null ? account.home : DEV_HOME)
   return {
-    ...shape, path: says.path, others: says.others, image: tag, own: known.shape, account: isUsable(account) ? account : null,
-    ignored: [...known.ignored, ...shape.ignored, ...noUser(shape.remoteUser, account)],
+    ...shape, mounts: places.mounts, path: says.path, others: says.others, image: tag, own: known.shape, account: isUsable(account) ? account : null,
+    ignored: [...known.ignored, ...shape.ignored, ...places.ignored, ...noUser(shape.remoteUser, account)],
   }
 }
 
