@@ -20,6 +20,7 @@ import { createAsAgent } from './services/as-agent.ts'
 import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
+import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { writeProgramsOnPath } from './services/programs-on-path.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
@@ -74,7 +75,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
   const reportSoon = (): void => { link?.reportSoon() }
 
-  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => converger.assignment?.env ?? {}, programs: writeProgramsOnPath(boot) })
+  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => converger.assignment?.env ?? {}, programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
   const terminals = openTerminals({
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
@@ -104,7 +105,11 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     journal, changed: reportSoon, nameOf: (inode) => holderOf(listProcesses().filter(isOurs).map((entry) => entry.pid), inode), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
-  const onAssignment = (assignment: Assignment): void => converger.apply(assignment)
+  const onAssignment = (assignment: Assignment): void => {
+    const origins = assignment.gitHosts ?? []
+    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: (gateway ??= openGateway({ openStream })).upstreamUrl })
+    converger.apply(assignment)
+  }
 
   // Handlers reach the link only when it calls them, after it is made.
   let link: Link | null = null

@@ -6,9 +6,11 @@ import { type Ids, randomIds, VERSION } from '@berth/wire'
 import { createAccess } from './access.ts'
 import { connect, type DatabaseAddress, type Sql } from './address.ts'
 import { createApprovals } from './approvals.ts'
+import { createAudit } from './audit.ts'
 import { backup } from './backup.ts'
 import type { StoreContext } from './context.ts'
 import { createEventStore } from './events.ts'
+import { createGitHosts } from './git-hosts.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
@@ -86,6 +88,8 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     serverKeys: createServerKeys(context),
     reviews: createReviews(context),
     previews: createPreviews(context),
+    gitHosts: createGitHosts(context),
+    audit: createAudit(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

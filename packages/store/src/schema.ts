@@ -390,3 +390,31 @@ export const previewGrants = pgTable('preview_grants', {
   createdAt: time('created_at').notNull(),
   expiresAt: time('expires_at').notNull(),
 }, (table) => [index('preview_grants_token').on(table.tokenId), index('preview_grants_expires').on(table.expiresAt)])
+
+/** Credentials of git hosts. */
+export const gitHosts = pgTable('git_hosts', {
+  id: text('id').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  origin: text('origin').notNull(),
+  username: text('username').notNull(),
+  /** As a workspace's secrets are, with the id and the origin as associated data. */
+  sealed: text('sealed').notNull(),
+  addedAt: time('added_at').notNull(),
+  lastUsedAt: time('last_used_at'),
+}, (table) => [uniqueIndex('git_hosts_origin').on(table.orgId, table.origin)])
+
+/** What was done with credentials, in order. Outlives the workspaces it speaks of. */
+export const audit = pgTable('audit', {
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  n: count('n').notNull(),
+  at: time('at').notNull(),
+  action: text('action').notNull(),
+  workspaceId: text('workspace_id'),
+  actor: text('actor').notNull(),
+  subject: text('subject').notNull(),
+  allowed: boolean('allowed').notNull(),
+  reason: text('reason'),
+  refs: jsonb('refs').notNull(),
+  tokenExpiresAt: time('token_expires_at'),
+  hash: text('hash').notNull(),
+}, (table) => [primaryKey({ columns: [table.orgId, table.n] }), index('audit_workspace').on(table.workspaceId)])

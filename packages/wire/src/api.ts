@@ -10,6 +10,7 @@ import { ApprovalId, PromptId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
 import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
+import { gitAccessApi } from './git-access.ts'
 import { previewsApi } from './previews.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
@@ -68,6 +69,7 @@ export const api = {
   ...settingsApi,
   ...previewsApi,
   ...syncApi,
+  ...gitAccessApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),

@@ -101,6 +101,8 @@ export const Assignment = z.object({
   services: z.array(z.object({ name: z.string(), command: z.string() })),
   /** A secret: values are masked in every event. */
   env: z.record(z.string(), z.string()),
+  /** Origins of git hosts that git reaches through the server: `https://github.com`. Absent from an older server. */
+  gitHosts: z.array(z.string()).optional(),
   /** Files written 0600 into the home before the agent starts, by explicit choice (copied logins). A secret. */
   homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })),
   /** Prompts not yet accepted, oldest first. The daemon delivers each at most once. */
@@ -232,6 +234,8 @@ export type StreamOpen = z.infer<typeof StreamOpen>
 export const LINK_HTTP = {
   /** smart HTTP of this workspace's hosted repository: `/git/info/refs`, `/git/git-upload-pack`, `/git/git-receive-pack` */
   git: '/git',
+  /** smart HTTP of a repository of a git host: `/upstream/https/github.com/owner/name.git/info/refs`, … */
+  upstream: '/upstream',
   /** GET: the uploaded tar.zst of an `archive` source. */
   archive: '/source/archive',
 } as const

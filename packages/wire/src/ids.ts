@@ -28,6 +28,8 @@ export type TokenId = z.infer<typeof TokenId>
 /** A connected client, d1's "session" row (X18). */
 export const ViewerId = id('vwr').brand<'ViewerId'>()
 export type ViewerId = z.infer<typeof ViewerId>
+export const GitHostId = id('gth').brand<'GitHostId'>()
+export type GitHostId = z.infer<typeof GitHostId>
 
 /**
  * Makes ids from random bytes. `random` returns that many bytes (crypto.getRandomValues in production).
@@ -48,6 +50,7 @@ export function createIds(random: (bytes: number) => Uint8Array) {
     user: () => make('usr') as UserId,
     org: () => make('org') as OrgId,
     token: () => make('tok') as TokenId,
+    gitHost: () => make('gth') as GitHostId,
     viewer: () => make('vwr') as ViewerId,
   }
 }

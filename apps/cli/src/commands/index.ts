@@ -34,6 +34,8 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   delete: async () => (await import('./delete.ts')).deleteCommand,
   rm: async () => (await import('./delete.ts')).deleteCommand,
   'keep-alive': async () => (await import('./keep-alive.ts')).keepAlive,
+  'git-host': async () => (await import('./git-host.ts')).gitHost,
+  audit: async () => (await import('./audit.ts')).audit,
   provider: async () => (await import('./provider.ts')).provider,
   doctor: async () => (await import('./doctor.ts')).doctor,
   server: async () => (await import('./server.ts')).server,
@@ -50,5 +52,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['The agent', ['send', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'pull', 'checkpoints', 'rewind']],
-  ['Setup', ['ssh-config', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['ssh-config', 'git-host', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

@@ -7,6 +7,8 @@ import { endFirst } from './processes/victim.ts'
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** On a machine that is a person's own, only what says how to find and show things is passed on. */
 const HARMLESS = /^(PATH|LANG|LC_[A-Z]+|LANGUAGE|TZ|TMPDIR|SHELL|TERMINFO|SSL_CERT_FILE|SSL_CERT_DIR|NIX_[A-Z_]+)$/
+/** Names the file for git that the daemon runs itself. */
+export const GIT_CONFIG_ENV = 'BERTH_GIT_CONFIG'
 const OUTPUT_LIMIT_BYTES = 8 * 1024 * 1024
 
 export interface AsAgentDeps {
@@ -17,6 +19,8 @@ export interface AsAgentDeps {
   readonly hostEnv?: Readonly<Record<string, string | undefined>>
   /** Last on the PATH, and `BERTH_PROGRAMS`: the agents by their names. */
   readonly programs?: string
+  /** Included by every git, if it is there. */
+  readonly gitConfig?: string
 }
 
 export function createAsAgent(deps: AsAgentDeps): AsAgent {
@@ -32,7 +36,7 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
       ...boot.env, ...deps.workspaceEnv(), ...extra,
       BERTH_WORKSPACE: boot.workspaceId, [MACHINE_ENV]: deps.machineBoot,
     }
-    return deps.programs === undefined ? all : { ...all, PATH: `${all['PATH'] ?? DEFAULT_PATH}:${deps.programs}`, BERTH_PROGRAMS: deps.programs }
+    return { ...all, ...withPrograms(all, deps.programs), ...withGitConfig(all, deps.gitConfig) }
   }
   const command: AsAgent['command'] = (argv) => ({ argv: [...argv], ...(user === null ? {} : { uid: user.uid, gid: user.gid }) })
 
@@ -65,6 +69,16 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
       }
     },
   }
+}
+
+function withPrograms(env: Readonly<Record<string, string>>, dir: string | undefined): Record<string, string> {
+  return dir === undefined ? {} : { PATH: `${env['PATH'] ?? DEFAULT_PATH}:${dir}`, BERTH_PROGRAMS: dir }
+}
+
+/** A person's own configuration by environment stays as it is, and loses the way to the git hosts. */
+function withGitConfig(env: Readonly<Record<string, string>>, path: string | undefined): Record<string, string> {
+  if (path === undefined) return {}
+  return { [GIT_CONFIG_ENV]: path, ...(env['GIT_CONFIG_COUNT'] === undefined ? { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'include.path', GIT_CONFIG_VALUE_0: path } : {}) }
 }
 
 function inherited(env: Readonly<Record<string, string | undefined>>, isolation: BootFile['isolation']): Record<string, string> {

@@ -1,8 +1,9 @@
-/** What a workspace's daemon may ask the server for over its link: its own repository and its uploaded archive. */
+/** What a workspace's daemon may ask the server for over its link: its own repository, its uploaded archive, and git hosts. */
 import type { WorkspaceStore } from '@berth/core'
-import { BerthError } from '@berth/wire'
+import { BerthError, HTTP_STATUS } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { LINK_HTTP } from '@berth/wire/daemon'
+import type { GitGateway } from '../git-gateway/gateway.ts'
 import { asBerthError, refusal } from '../http/respond.ts'
 import type { Log } from '../http/respond.ts'
 import type { Repositories } from './repositories.ts'
@@ -13,6 +14,7 @@ export interface LinkHttpDeps {
   readonly store: Pick<WorkspaceStore, 'getWorkspace'>
   readonly repositories: Repositories
   readonly uploads: Uploads
+  readonly gitGateway: GitGateway
   readonly log: Log
 }
 
@@ -26,6 +28,7 @@ export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, r
       const dir = await deps.repositories.ensure(workspaceId)
       return serveGit({ dir, caller: { kind: 'workspace', name: record.workspace.name }, path: pathname.slice(LINK_HTTP.git.length), request, log: deps.log })
     }
+    if (pathname.startsWith(`${LINK_HTTP.upstream}/`)) return deps.gitGateway(record.workspace, request)
     if (pathname === LINK_HTTP.archive && request.method === 'GET') return deps.uploads.read(workspaceId)
     throw new BerthError('not_found', 'no such path')
   }
@@ -33,7 +36,14 @@ export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, r
     try {
       return await handle(workspaceId, request)
     } catch (thrown) {
-      return refusal(asBerthError(thrown, deps.log))
+      const error = asBerthError(thrown, deps.log)
+      return new URL(request.url).pathname === LINK_HTTP.archive ? refusal(error) : inGitsWords(error)
     }
   }
+}
+
+/** git shows what a host says behind `remote:` if it is plain text. */
+function inGitsWords(error: BerthError): Response {
+  const text = [`berth: ${error.message}`, ...(error.hint === undefined ? [] : [error.hint])].join('\n')
+  return new Response(`${text}\n`, { status: HTTP_STATUS[error.code], headers: { 'content-type': 'text/plain; charset=utf-8' } })
 }

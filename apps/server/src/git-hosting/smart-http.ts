@@ -4,8 +4,9 @@
  */
 import { BerthError } from '@berth/wire'
 import { GIT_ENVIRONMENT } from './repositories.ts'
-import { parsePushHead, refusedReport, refuseCommand } from './policy.ts'
+import { refuseCommand } from './policy.ts'
 import type { GitCaller } from './policy.ts'
+import { gitBody, NO_CACHE, readPush, refusedPush } from './push-request.ts'
 
 export interface GitRequest {
   readonly dir: string
@@ -17,9 +18,7 @@ export interface GitRequest {
 }
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
-const COMMANDS_LIMIT = 1024 * 1024
 const BY_GIT = 'only git itself speaks to a hosted repository; `berth pull` uses it'
-const NO_CACHE = 'no-cache, max-age=0, must-revalidate'
 
 export async function serveGit(git: GitRequest): Promise<Response> {
   const { request, path } = git
@@ -31,7 +30,7 @@ export async function serveGit(git: GitRequest): Promise<Response> {
   if (request.method === 'POST' && (path === '/git-upload-pack' || path === '/git-receive-pack')) {
     const service: Service = path === '/git-upload-pack' ? 'git-upload-pack' : 'git-receive-pack'
     if (request.headers.get('content-type') !== `application/x-${service}-request`) throw new BerthError('bad_request', 'not a git request', { hint: BY_GIT })
-    return service === 'git-upload-pack' ? exchange(git, service, bodyOf(request)) : receive(git)
+    return service === 'git-upload-pack' ? exchange(git, service, gitBody(request)) : receive(git)
   }
   throw new BerthError('not_found', 'no such path in a hosted repository', { hint: BY_GIT })
 }
@@ -45,39 +44,11 @@ async function advertise(git: GitRequest, service: Service): Promise<Response> {
 
 /** The commands are judged first; only then does git see the request. */
 async function receive(git: GitRequest): Promise<Response> {
-  const reader = bodyOf(git.request).getReader()
-  let head = new Uint8Array(0)
-  for (;;) {
-    const parsed = understand(head)
-    if (parsed) {
-      const reasons = parsed.commands.map((command) => refuseCommand(git.caller, command))
-      if (parsed.refused !== null || reasons.some((reason) => reason !== null)) {
-        await drain(reader)
-        return new Response(refusedReport(parsed, reasons), { headers: { 'content-type': 'application/x-git-receive-pack-result', 'cache-control': NO_CACHE } })
-      }
-      return exchange(git, 'git-receive-pack', continued(head, reader))
-    }
-    const next = await reader.read().catch((cause: unknown) => { throw new BerthError('bad_request', 'the push ended early or is not what it says it is', { hint: 'push again', cause }) })
-    // The list alone is limited: one piece of the body may hold the list and megabytes of the pack behind it.
-    if (next.done || head.length > COMMANDS_LIMIT) {
-      await reader.cancel().catch(() => {})
-      throw new BerthError(next.done ? 'bad_request' : 'too_large', 'the list of refs in the push cannot be used', { hint: 'push fewer refs at once' })
-    }
-    head = join(head, next.value)
-  }
-}
-
-function understand(head: Uint8Array): ReturnType<typeof parsePushHead> {
-  try {
-    return parsePushHead(head)
-  } catch (cause) {
-    throw new BerthError('bad_request', 'not a git push', { hint: BY_GIT, cause })
-  }
-}
-
-/** A client that is still sending its pack does not read the answer. */
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  while (!(await reader.read()).done);
+  const { head, body, drain } = await readPush(git.request)
+  const reasons = head.commands.map((command) => refuseCommand(git.caller, command))
+  if (head.refused === null && reasons.every((reason) => reason === null)) return exchange(git, 'git-receive-pack', body)
+  await drain()
+  return refusedPush(head, reasons)
 }
 
 function exchange(git: GitRequest, service: Service, body: ReadableStream<Uint8Array>): Response {
@@ -113,32 +84,4 @@ function answer(git: GitRequest, child: GitProcess, contentType: string, head: U
   })
   git.request.signal.addEventListener('abort', () => child.kill(), { once: true })
   return new Response(body, { headers: { 'content-type': contentType, 'cache-control': NO_CACHE } })
-}
-
-function bodyOf(request: Request): ReadableStream<Uint8Array> {
-  const body = request.body ?? new Blob([]).stream()
-  const encoding = request.headers.get('content-encoding')
-  if (encoding === null || encoding === 'identity') return body
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new BerthError('bad_request', `content-encoding ${encoding} is not understood`, { hint: BY_GIT })
-  // The platform's types of the two sides differ in the buffer they name, not in what flows.
-  return body.pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>)
-}
-
-function continued(head: Uint8Array, reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(head),
-    async pull(controller) {
-      const next = await reader.read()
-      if (next.done) controller.close()
-      else controller.enqueue(next.value)
-    },
-    cancel: (reason) => reader.cancel(reason),
-  })
-}
-
-function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(a.length + b.length)
-  out.set(a)
-  out.set(b, a.length)
-  return out
 }

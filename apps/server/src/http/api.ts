@@ -18,6 +18,7 @@ import { reviewRouter } from './api-review.ts'
 import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
 import { reachRouter } from './api-reach.ts'
+import { gitAccessRouter } from './api-git-access.ts'
 import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
@@ -90,6 +91,7 @@ function routerOf(deps: ApiDeps) {
     ...settingsRouter(deps),
     ...previewsRouter(deps),
     ...syncRouter(deps),
+    ...gitAccessRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),

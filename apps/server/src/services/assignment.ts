@@ -27,6 +27,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     services: [...workspace.services],
     env: secrets.env,
     homeFiles: [...secrets.homeFiles],
+    gitHosts: (await store.gitHosts.list(workspace.orgId)).map(({ origin }) => origin),
     prompts,
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>
       decision === null || decidedBy === null ? [] : [{ approvalId, contentHash, decision, via: decidedBy.via, orphaned, ageMs: Math.max(0, now - decidedBy.at) }]),

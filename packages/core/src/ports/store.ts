@@ -4,6 +4,7 @@
  */
 import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
+import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ReviewStore } from './review-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
@@ -179,5 +180,7 @@ export interface Store extends WorkspaceStore {
   readonly serverKeys: ServerKeyStore
   readonly reviews: ReviewStore
   readonly previews: PreviewStore
+  readonly gitHosts: GitHostStore
+  readonly audit: AuditStore
   close(): Promise<void>
 }

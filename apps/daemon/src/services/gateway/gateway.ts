@@ -1,5 +1,5 @@
 /**
- * The way from git inside the machine to the workspace's hosted repository: a loopback listener that carries each
+ * The way from git inside the machine to the workspace's hosted repository and to git hosts: a loopback listener that carries each
  * request over the link. Its path holds a secret and its Host is checked, so that neither another workspace on the
  * same host nor a page in a browser can use it.
  */
@@ -9,7 +9,13 @@ import { LINK_HTTP } from '@berth/wire/daemon'
 import { sendHttp } from '@berth/wire/http-stream'
 import type { Link } from '../../contracts.ts'
 
-export interface Gateway { /** Base url of the hosted repository. */ readonly gitUrl: string; close(): Promise<void> }
+export interface Gateway {
+  /** Base url of the hosted repository. */
+  readonly gitUrl: string
+  /** Base url of the git hosts: `<url>/https/github.com/owner/name.git`. */
+  readonly upstreamUrl: string
+  close(): Promise<void>
+}
 
 const MAX_REQUESTS = 64
 
@@ -24,7 +30,7 @@ export function openGateway(deps: { openStream: Link['openStream'] }): Gateway {
       const path = `/${rest.join('/')}`
       const hostIsOurs = request.headers.get('host') === `127.0.0.1:${server.port}`
       if (!hostIsOurs || request.headers.has('origin') || !same(given, secret)) return new Response('not found\n', { status: 404 })
-      if (!path.startsWith(`${LINK_HTTP.git}/`)) return new Response('not found\n', { status: 404 })
+      if (!path.startsWith(`${LINK_HTTP.git}/`) && !path.startsWith(`${LINK_HTTP.upstream}/`)) return new Response('not found\n', { status: 404 })
       if (running >= MAX_REQUESTS) return new Response('too many requests at once\n', { status: 429 })
       running++
       try {
@@ -36,7 +42,8 @@ export function openGateway(deps: { openStream: Link['openStream'] }): Gateway {
       }
     },
   })
-  return { gitUrl: `http://127.0.0.1:${server.port}/${secret}${LINK_HTTP.git}`, close: () => server.stop(true) }
+  const base = `http://127.0.0.1:${server.port}/${secret}`
+  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, close: () => server.stop(true) }
 }
 
 async function forward(deps: { openStream: Link['openStream'] }, request: Request, path: string): Promise<Response> {

@@ -4,6 +4,7 @@
  */
 import { BerthError } from '@berth/wire/error'
 import type { AsAgent } from '../../contracts.ts'
+import { GIT_CONFIG_ENV } from '../as-agent.ts'
 
 const NEUTRAL: readonly (readonly [string, string])[] = [
   ['core.hooksPath', '/dev/null'], ['core.fsmonitor', 'false'], ['protocol.ext.allow', 'never'], ['commit.gpgSign', 'false'],
@@ -34,7 +35,7 @@ export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
     env: {
       GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_OPTIONAL_LOCKS: '0',
       GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20', GIT_LFS_SKIP_SMUDGE: '1', LC_ALL: 'C.UTF-8', ...options.env,
-      ...configEnvironment([...NEUTRAL, ...(options.config ?? [])]),
+      ...configEnvironment([...NEUTRAL, ...toGateway(asAgent), ...(options.config ?? [])]),
     },
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -67,12 +68,17 @@ const KNOWN_REFUSALS: readonly (readonly [RegExp, 'clone_refused' | 'network_unr
 
 /** Nor the gateway's address, whose path is a secret. */
 export function withoutCredentials(text: string): string {
-  return text.replace(/\/\/[^/@\s]+@/g, '//').replace(/http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{48}\/git\b\/?/g, 'the hosted repository')
+  return text.replace(/\/\/[^/@\s]+@/g, '//').replace(/http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{48}\/git\b\/?/g, 'the hosted repository').replace(/http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{48}\/upstream\/(https?)\//g, '$1://')
 }
 
 function lastLines(text: string): string {
   const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '' && !/^(Cloning into|remote: (Enumerating|Counting|Compressing)|Receiving objects|Resolving deltas)/.test(line))
   return lines.slice(-6).join('\n').slice(0, 2000)
+}
+
+function toGateway(asAgent: AsAgent): [string, string][] {
+  const path = asAgent.environment()[GIT_CONFIG_ENV]
+  return path === undefined ? [] : [['include.path', path]]
 }
 
 function configEnvironment(pairs: readonly (readonly [string, string])[]): Record<string, string> {

@@ -1,0 +1,66 @@
+import type { Client } from '@berth/client'
+import { BerthError } from '@berth/wire/error'
+import type { GitHost } from '@berth/wire/git-access'
+import { atMost, command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { table } from '../io.ts'
+
+const VERBS = ['list', 'add', 'remove'] as const
+
+export const gitHost = command({
+  name: 'git-host',
+  summary: 'Keep the credential of a git host, which no workspace ever sees',
+  arguments: '[list | add <origin> | remove <origin>]',
+  options: {
+    username: { type: 'string', value: 'name', help: 'user of the credential; hosts that take a token alone want any (x-access-token)' },
+    check: { type: 'string', value: 'owner/name', help: 'ask the host for this repository before the credential is kept' },
+  },
+  notes: 'The token is read from standard input. A workspace made from a repository there clones, fetches and pushes its own branches (berth/<name>…) through the server; other repositories of that host it reads as a stranger would.',
+  examples: ['berth git-host add https://github.com --check northquay/ledger < token.txt', 'gh auth token | berth git-host add https://github.com', 'berth git-host', 'berth git-host remove https://github.com'],
+  parse({ values, positionals }) {
+    atMost(2, positionals, 'git-host')
+    const [word = 'list', address] = positionals
+    const verb = VERBS.find((known) => known === word)
+    if (verb === undefined) throw new BerthError('bad_request', `git-host has no "${word}"`, { hint: `one of ${VERBS.join(', ')}` })
+    if (verb !== 'list' && address === undefined) throw new BerthError('bad_request', 'which host?', { hint: `berth git-host ${verb} https://github.com` })
+    return { verb, address: address ?? '', username: values.username, check: values.check }
+  },
+  async run(context, { verb, address, username, check }) {
+    const { io, json, signal } = context
+    const { client } = await context.connect()
+    if (verb === 'list') return show(context, await client.listGitHosts(signal))
+    const origin = originOf(address)
+    if (verb === 'remove') return remove(context, client, origin)
+    const host = await client.addGitHost({ origin, token: await tokenFrom(context), ...(username === undefined ? {} : { username }), ...(check === undefined ? {} : { check }) }, signal)
+    if (json) return io.out(JSON.stringify(host))
+    io.out(`Kept the credential of ${host.origin}${check === undefined ? '' : `; it opens ${check}`}.`)
+  },
+})
+
+function originOf(address: string): string {
+  const whole = /^[a-z]+:\/\//.test(address) ? address : `https://${address}`
+  if (!URL.canParse(whole)) throw new BerthError('bad_request', `"${address}" is no host`, { hint: 'such as https://github.com' })
+  return whole.replace(/\/+$/, '')
+}
+
+/** Never an argument: arguments are seen by everybody on the machine. */
+async function tokenFrom({ io }: Context): Promise<string> {
+  if (process.stdin.isTTY) io.note('Paste the token, then Enter and Ctrl-D:')
+  const token = (await Bun.stdin.text()).trim()
+  if (token === '') throw new BerthError('bad_request', 'there is no token on standard input', { hint: 'berth git-host add https://github.com < token.txt' })
+  return token
+}
+
+async function remove({ io, json, signal }: Context, client: Client, origin: string): Promise<void> {
+  const host = (await client.listGitHosts(signal)).find((known) => known.origin === origin.toLowerCase())
+  if (host === undefined) throw new BerthError('not_found', `there is no credential for ${origin}`, { hint: '`berth git-host` lists them' })
+  const result = await client.removeGitHost({ hostId: host.id }, signal)
+  io.out(json ? JSON.stringify(result) : `Forgot the credential of ${host.origin}.`)
+}
+
+function show({ io, json }: Context, hosts: readonly GitHost[]): void {
+  if (json) return io.out(JSON.stringify(hosts))
+  if (hosts.length === 0) return io.note('No git host. `berth git-host add https://github.com` keeps a credential.')
+  const [header = '', ...lines] = table([['HOST', 'USER', 'LAST USED'], ...hosts.map(({ origin, username, lastUsedAt }) => [origin, username, lastUsedAt === null ? 'never' : new Date(lastUsedAt).toISOString()])])
+  io.out([io.style.dim(header), ...lines].join('\n'))
+}

@@ -1,0 +1,59 @@
+/** Git hosts and the record of their use. A credential goes in and never comes out. */
+import { repositoryPath } from '@berth/core'
+import type { Clock, Identity, Store } from '@berth/core'
+import { BerthError } from '@berth/wire'
+import type { GitHostId } from '@berth/wire'
+import type { gitAccessApi, GitHost } from '@berth/wire/git-access'
+import type { z } from 'zod'
+import type { ServiceDeps } from './deps.ts'
+
+export interface GitAccessDeps extends Pick<ServiceDeps, 'daemons' | 'log'> {
+  readonly store: Pick<Store, 'gitHosts' | 'audit' | 'listWorkspaces'>
+  readonly clock: Clock
+}
+type InputOf<K extends keyof typeof gitAccessApi> = z.infer<NonNullable<(typeof gitAccessApi)[K]['~orpc']['inputSchema']>>
+
+export async function addGitHost(deps: GitAccessDeps, by: Identity, { origin: address, username, token, check }: InputOf<'addGitHost'>): Promise<GitHost> {
+  const { origin, pathname, search, hash, username: user } = new URL(address)
+  if (pathname !== '/' || search !== '' || hash !== '' || user !== '') throw new BerthError('bad_request', 'a git host is scheme and host, such as https://github.com', { hint: 'give the repository with --check' })
+  if (check !== undefined) await checkCredential(origin, { username, token }, check)
+  const host = await deps.store.gitHosts.put({ orgId: by.orgId, origin: origin.toLowerCase(), username, token }, deps.clock.now())
+  await note(deps, by, { action: 'git-host.add', subject: host.origin })
+  await tellMachines(deps)
+  return host
+}
+
+export async function removeGitHost(deps: GitAccessDeps, by: Identity, id: GitHostId): Promise<{ removed: boolean }> {
+  const host = await deps.store.gitHosts.remove(by.orgId, id)
+  if (host === null) return { removed: false }
+  await note(deps, by, { action: 'git-host.remove', subject: host.origin })
+  await tellMachines(deps)
+  return { removed: true }
+}
+
+export async function listAudit(deps: GitAccessDeps, by: Identity, { workspace, before, limit, verify }: InputOf<'listAudit'>) {
+  const records = await deps.store.audit.list(by.orgId, { limit, ...(workspace === undefined ? {} : { workspaceId: workspace }), ...(before === undefined ? {} : { before }) })
+  return { records, intact: verify === 'true' ? (await deps.store.audit.firstBroken(by.orgId)) === null : null }
+}
+
+async function note(deps: GitAccessDeps, by: Identity, what: { action: 'git-host.add' | 'git-host.remove'; subject: string }): Promise<void> {
+  await deps.store.audit.write(by.orgId, { ...what, workspaceId: null, actor: by.userName, allowed: true, reason: null, refs: [], tokenExpiresAt: null }, deps.clock.now())
+}
+
+/** The git of machines that run learns of it now, of others when they start. */
+async function tellMachines({ store, daemons, log }: GitAccessDeps): Promise<void> {
+  for (const { workspace: { id } } of await store.listWorkspaces({ deleted: false })) {
+    if (daemons.connected(id)) await daemons.reassign(id).catch((error: unknown) => log(`${id}: not told of the git hosts: ${String(error)}`))
+  }
+}
+
+const CHECK_WITHIN_MS = 15_000
+async function checkCredential(origin: string, { username, token }: { username: string; token: string }, repository: string): Promise<void> {
+  const path = repositoryPath(repository)
+  if (path === null) throw new BerthError('bad_request', `"${repository}" is no path of a repository`, { hint: 'such as owner/name' })
+  const answer = await fetch(`${origin}/${path}.git/info/refs?service=git-upload-pack`, {
+    headers: { authorization: `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}` }, redirect: 'manual', signal: AbortSignal.timeout(CHECK_WITHIN_MS),
+  }).catch((cause: unknown) => { throw new BerthError('network_unreachable', `${origin} cannot be reached from the server`, { cause }) })
+  void answer.body?.cancel()
+  if (answer.status !== 200) throw new BerthError('unauthorized', `${origin} answered ${answer.status} for ${path} with this credential`, { hint: 'check the token, its rights and the path; nothing was kept' })
+}

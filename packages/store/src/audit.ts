@@ -1,0 +1,61 @@
+/**
+ * The record of what was done with credentials: a chain for each organisation, keyed with the master key, so that who
+ * can write to the database alone cannot write a chain that holds.
+ */
+import { createHmac } from 'node:crypto'
+import type { AuditStore, NewAuditRecord } from '@berth/core'
+import { AuditRecord } from '@berth/wire/git-access'
+import type { StoreContext } from './context.ts'
+import { cleanText } from './json.ts'
+
+/** Before the first record of an organisation. */
+const BEGINNING = ''
+const PAGE = 1000
+
+type Unhashed = Omit<AuditRecord, 'hash'>
+/** By its fields in this order, so that it does not depend on how a database gives a row back. */
+function hashOf(key: Uint8Array, before: string, { n, at, action, workspaceId, actor, subject, allowed, reason, refs, tokenExpiresAt }: Unhashed): string {
+  const told = [before, n, at, action, workspaceId, actor, subject, allowed, reason, refs.map(({ ref, from, to, refused }) => [ref, from, to, refused]), tokenExpiresAt]
+  return createHmac('sha256', key).update(`audit\n${JSON.stringify(told)}`).digest('hex')
+}
+const cleaned = (record: NewAuditRecord): NewAuditRecord => ({
+  ...record, actor: cleanText(record.actor), subject: cleanText(record.subject), reason: record.reason === null ? null : cleanText(record.reason),
+  refs: record.refs.map(({ ref, from, to, refused }) => ({ ref: cleanText(ref), from, to, refused: refused === null ? null : cleanText(refused) })),
+})
+
+export function createAudit({ sql, masterKey }: StoreContext): AuditStore {
+  const columns = sql`n, at, action, workspace_id, actor, subject, allowed, reason, refs, token_expires_at, hash`
+  return {
+    async write(orgId, record, now) {
+      return sql.begin(async (tx) => {
+        // One after the other: a record holds the hash of the one before.
+        await tx`select id from organisations where id = ${orgId} for update`
+        const [last] = await tx<{ n: number; hash: string }[]>`select n, hash from audit where org_id = ${orgId} order by n desc limit 1`
+        const unhashed: Unhashed = { ...cleaned(record), n: (last?.n ?? 0) + 1, at: now }
+        const whole: AuditRecord = { ...unhashed, hash: hashOf(masterKey, last?.hash ?? BEGINNING, unhashed) }
+        await tx`insert into audit ${tx({ ...whole, orgId, refs: tx.json(whole.refs) })}`
+        return whole
+      })
+    },
+    async list(orgId, { workspaceId, before, limit }) {
+      const rows = await sql`
+        select ${columns} from audit where org_id = ${orgId}
+          ${workspaceId === undefined ? sql`` : sql`and workspace_id = ${workspaceId}`} ${before === undefined ? sql`` : sql`and n < ${before}`}
+        order by n desc limit ${limit}`
+      return rows.map((row) => AuditRecord.parse(row))
+    },
+    async firstBroken(orgId) {
+      let [hash, n] = [BEGINNING, 0]
+      for (;;) {
+        const rows = await sql`select ${columns} from audit where org_id = ${orgId} and n > ${n} order by n limit ${PAGE}`
+        for (const row of rows) {
+          const record = AuditRecord.safeParse(row)
+          n++
+          if (!record.success || record.data.n !== n || record.data.hash !== hashOf(masterKey, hash, record.data)) return n
+          hash = record.data.hash
+        }
+        if (rows.length < PAGE) return null
+      }
+    },
+  }
+}
