@@ -63,7 +63,11 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
     },
     list: (installation, signal) => inventory(engine, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(engine, owner, context)),
-    destroy: (owner, context) => oneAtATime(owner, () => destroy(engine, owner, context)),
+    destroy(owner, context) {
+      // A build can go on for as long as the repository likes.
+      deps.images.end((key) => key.startsWith(projectJobs(owner)))
+      return oneAtATime(owner, () => destroy(engine, owner, context))
+    },
     leftovers: (installation, signal) => leftoversOf(engine, installation, signal),
     async removeLeftover(leftover, signal) {
       if (typeof leftover.owner !== 'object' || leftover.owner.installation !== options.installation) {
@@ -201,7 +205,9 @@ async function seesOurFiles(engine: Engine, signal: AbortSignal): Promise<boolea
  * made of is kept until the machine is: a build that failed is not tried again behind anybody's back.
  */
 const jobKey = (deps: Deps, { owner, spec }: { owner: Owner; spec: MachineSpec }): string =>
-  spec.image === null && spec.project !== undefined ? `project ${machineName(owner)} ${spec.project.revision}` : `image ${spec.image ?? deps.options.defaultImage ?? ''}`
+  spec.image === null && spec.project !== undefined ? `${projectJobs(owner)}${spec.project.revision}` : `image ${spec.image ?? deps.options.defaultImage ?? ''}`
+
+const projectJobs = (owner: Owner): string => `project ${machineName(owner)} `
 
 async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: Owner; spec: MachineSpec; engineIsHere: boolean }, context: CallContext): Promise<Chosen | { detail: string }> {
   const { options, engine } = deps

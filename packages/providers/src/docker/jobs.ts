@@ -13,8 +13,10 @@ export interface Jobs<T> {
   /** The result, or the newest line of what is said while it goes on. */
   wait(job: Job<T>, context: CallContext): Promise<{ readonly value: T } | { readonly detail: string }>
   forget(key: string): void
+  /** Ends those under way, and forgets them: nobody wants what they make. */
+  end(isOver: (key: string) => boolean): void
 }
-interface Running<T> { readonly work: Promise<T>; lastLine: string; readonly listeners: Set<(line: string) => void> }
+interface Running<T> { readonly work: Promise<T>; readonly stop: AbortController; lastLine: string; readonly listeners: Set<(line: string) => void> }
 
 const JOBS_LIMIT = 500
 /** Each change of the detail is an event. */
@@ -29,8 +31,9 @@ export function createJobs<T>(deps: { readonly log: (line: string) => void; read
       deps.log(`docker: ${line}`)
       for (const listener of listeners) listener(line)
     }
-    const work = Promise.resolve().then(() => job.make({ signal: new AbortController().signal, log }))
-    const mine: Running<T> = { work, lastLine: deps.first, listeners }
+    const stop = new AbortController()
+    const work = Promise.resolve().then(() => job.make({ signal: stop.signal, log }))
+    const mine: Running<T> = { work, stop, lastLine: deps.first, listeners }
     if (jobs.size >= JOBS_LIMIT) jobs.clear()
     jobs.set(job.key, mine)
     const forget = (): void => { if (jobs.get(job.key) === mine) jobs.delete(job.key) }
@@ -39,6 +42,13 @@ export function createJobs<T>(deps: { readonly log: (line: string) => void; read
   }
   return {
     forget: (key) => void jobs.delete(key),
+    end(isOver) {
+      for (const [key, { stop }] of jobs) {
+        if (!isOver(key)) continue
+        jobs.delete(key)
+        stop.abort(new DOMException('nobody wants it any more', 'AbortError'))
+      }
+    },
     async wait(job, { signal, log }) {
       const running = jobs.get(job.key) ?? begin(job)
       if (log !== undefined) running.listeners.add(log)

@@ -48,6 +48,8 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
     // Its own group: the docker command line that it starts ends with it.
     const end = (): void => { try { process.kill(-child.pid, 'SIGKILL') } catch { /* it ended */ } }
     limit.addEventListener('abort', end, { once: true })
+    // Nor does such a group end with us.
+    process.once('exit', end)
     try {
       const kept = createKept(log)
       const [out] = await Promise.all([new Response(child.stdout).text(), followLog(child.stderr, kept.take)])
@@ -57,6 +59,7 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
       return { said: answerIn(out), log: kept.text() }
     } finally {
       limit.removeEventListener('abort', end)
+      process.off('exit', end)
     }
   }
   return {
