@@ -1,6 +1,6 @@
 /** A workspace by its full id, a unique prefix of its id (with or without `ws_`), or its name. */
 import type { Client } from '@berth/client'
-import type { Approval, Workspace } from '@berth/wire'
+import type { Approval, Session, Workspace } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 
 export async function resolveWorkspace(client: Client, word: string, signal: AbortSignal): Promise<Workspace> {
@@ -21,6 +21,22 @@ export async function resolveApproval(client: Client, word: string, signal: Abor
   const found = approvals.find(({ approvalId }) => approvalId === word) ?? unique(approvals.map((approval) => ({ ...approval, id: approval.approvalId })), word, { prefix: 'apr_', show: ({ id, title }) => `${id} (${title})` })
   if (found) return found
   throw new BerthError('not_found', `there is no approval "${word}"`, { hint: '`berth approvals` shows those that wait' })
+}
+
+/** By its number in the list, its title, its agent, or its id; without a word the first one. */
+export async function resolveSession(client: Client, { id, name }: Pick<Workspace, 'id' | 'name'>, word: string | undefined, signal: AbortSignal): Promise<Session> {
+  const sessions = await client.listSessions({ id }, signal)
+  const plain = (text: string) => text.toLowerCase()
+  const found = word === undefined ? sessions[0]
+    : (sessions.find((one) => one.id === word) ?? sessions.find(({ title }) => plain(title) === plain(word)) ?? (/^\d{1,2}$/.test(word) ? sessions[Number(word) - 1] : undefined)
+      ?? onlyOne(sessions.filter(({ agent }) => agent === word), word) ?? unique(sessions, word, { prefix: 'ses_', show: (one) => `${one.id} (${one.title})` }))
+  if (found) return found
+  throw new BerthError('not_found', `${name} has no session "${word}"`, { hint: `berth session list ${name}` })
+}
+
+function onlyOne(sessions: readonly Session[], word: string): Session | undefined {
+  if (sessions.length < 2) return sessions[0]
+  throw new BerthError('ambiguous_name', `"${word}" means ${sessions.length} sessions: ${sessions.map(({ title }) => title).join(', ')}`, { hint: 'name it by its title or its number' })
 }
 
 /** Shorter prefixes are chance. */

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Assignment } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
-import type { ApprovalId, PromptId } from '@berth/wire'
+import type { ApprovalId, PromptId, SessionId } from '@berth/wire'
 import type { AsAgent, CallHandlers, DaemonContext, Link, Terminals } from './contracts.ts'
 import type { Converger } from './converge.ts'
 import type { GitTree } from './services/git/tree.ts'
@@ -30,7 +30,7 @@ export interface CallDeps {
 
 /** Of the time a stop gives us, the part that goes to saving; the rest is for the journal. */
 const SAVE_SHARE = 0.8
-const AGENT_HISTORY_SOURCES = new Set(['agent', 'shell'])
+const AGENT_HISTORY_SOURCES = /^(?:agent(?:-[0-9a-z]+)?|shell)$/
 
 export function createCalls(deps: CallDeps): CallHandlers {
   const { converger, context } = deps
@@ -47,12 +47,12 @@ export function createCalls(deps: CallDeps): CallHandlers {
       return { status: 'held', detail: 'the agent is not running yet' }
     },
     'session.interrupt': async () => converger.driver?.interrupt() ?? { interrupted: false },
+    ...sessionCalls(converger),
     'approval.decide': async (answer) => {
       // The driver is strict about the defaults that the parameters may leave out.
       const decision = { ...answer.decision, scope: answer.decision.scope ?? ('once' as const) }
-      const driver = converger.driver
       const parsed = { ...answer, approvalId: answer.approvalId as ApprovalId, decision, orphaned: false, ageMs: 0 }
-      if (driver !== null) return driver.decide(parsed)
+      if (converger.driver !== null) return converger.decide(parsed)
       converger.keepDecision(parsed)
       return { status: 'kept' }
     },
@@ -99,9 +99,25 @@ export function createCalls(deps: CallDeps): CallHandlers {
   }
 }
 
+/** Of the sessions beside the main one. */
+function sessionCalls(converger: Converger): Pick<CallHandlers, 'sessions.prompt' | 'sessions.interrupt' | 'sessions.known'> {
+  return {
+    'sessions.prompt': async ({ sessionId, promptId, text }) => {
+      const prompt = { promptId: promptId as PromptId, text }
+      const id = sessionId as SessionId
+      const driver = converger.sessions.of(id)
+      if (driver !== null) return driver.prompt(prompt)
+      converger.keepPrompt({ ...prompt, sessionId: id })
+      return { status: 'held', detail: 'the agent is not running yet' }
+    },
+    'sessions.interrupt': async ({ sessionId }) => converger.sessions.of(sessionId as SessionId)?.interrupt() ?? { interrupted: false },
+    'sessions.known': async () => ({ sessions: converger.sessions.all().map((driver) => driver.sessionId) }),
+  }
+}
+
 async function readLogs(deps: CallDeps, source: string, tailBytes: number): Promise<string> {
   const dir = join(deps.context.boot.stateDir, 'logs')
-  if (AGENT_HISTORY_SOURCES.has(source)) {
+  if (AGENT_HISTORY_SOURCES.test(source)) {
     const terminal = await deps.terminals.get(source)
     if (terminal !== null) return (await terminal.snapshot()).slice(-tailBytes)
   }

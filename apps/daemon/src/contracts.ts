@@ -126,11 +126,27 @@ export interface DriverDeps {
   readonly assignment: Assignment
   readonly asAgent: AsAgent
   readonly terminals: Terminals
+  readonly session: SessionPlace
   /** Called when state or activity changed. */
   readonly changed: () => void
   /** Text as the agent writes it. Absent: nobody takes it. */
   readonly live?: (piece: LivePiece) => void
   /** A port of our own on the machine's loopback: not one of the workspace's. */
   readonly reservePort?: (port: number) => void
+}
+/** What a session has to itself in its machine, and how it begins. */
+export interface SessionPlace {
+  /** The terminal with its agent in it, or with the agent's screen. */
+  readonly agentTerminal: string
+  /** What works behind that screen. */
+  readonly serverTerminal: string
+  /** A name for a file or socket of its own. */
+  named(name: string): string
+  /** Whether the agent's own screen is shown beside the conversation. */
+  readonly screen: boolean
+  /** Another driver had the conversation since: what stands in it is known. */
+  readonly takenOver: boolean
+  /** At its first start the conversation begins where that session's stands. */
+  readonly forkedFrom: SessionId | null
 }
 export type CreateDriver = (deps: DriverDeps) => AgentDriver

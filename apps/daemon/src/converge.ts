@@ -9,7 +9,9 @@ import { BerthError } from '@berth/wire/error'
 import { STEP_TITLES } from '@berth/wire/steps'
 import type { StepName } from '@berth/wire/steps'
 import type { Assignment } from '@berth/wire/daemon'
-import type { AgentDriver, AsAgent, CreateDriver, DaemonContext, DriverDeps, Terminals } from './contracts.ts'
+import type { AgentDriver, AsAgent, DaemonContext, Terminals } from './contracts.ts'
+import { createDelivery } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
 import { prepareAgentUser } from './services/agent-user.ts'
 import { createSafeGit } from './services/git/safe-git.ts'
 import { bringSource, SOURCE_REF } from './services/git/source.ts'
@@ -19,6 +21,8 @@ import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
 import type { Services } from './services/processes/services.ts'
 import { createWorkDirectory } from './services/work-directory.ts'
+import { createSessions } from './sessions.ts'
+import type { Sessions, SessionsDeps } from './sessions.ts'
 
 export interface ConvergeDeps {
   readonly context: DaemonContext
@@ -26,31 +30,25 @@ export interface ConvergeDeps {
   readonly terminals: Terminals
   readonly services: Services
   readonly source: Pick<SourceDeps, 'hostedUrl' | 'unpackArchive'>
-  readonly driverFor: (kind: Assignment['agent']['kind']) => CreateDriver | Promise<CreateDriver>
+  readonly driverFor: SessionsDeps['driverFor']
   readonly changed: () => void
-  readonly live?: DriverDeps['live']
-  readonly reservePort?: DriverDeps['reservePort']
+  readonly live?: SessionsDeps['live']
+  readonly reservePort?: SessionsDeps['reservePort']
 }
-type Prompt = Parameters<AgentDriver['prompt']>[0]
-type Answer = Parameters<AgentDriver['decide']>[0]
-export interface Converger {
+export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' | 'decide'> {
   /** Returns at once; the steps are journaled as they go. */
   apply(assignment: Assignment): void
   readonly assignment: Assignment | null
+  /** Of the main session. */
   readonly driver: AgentDriver | null
+  readonly sessions: Pick<Sessions, 'of' | 'all' | 'activity'>
   /** The tree is there: saves and diffs make sense. */
   readonly codeReady: boolean
-  /** Said before there is an agent. It is in the server's next assignment too; the driver takes each once. */
-  keepPrompt(prompt: Prompt): void
-  keepDecision(decision: Answer): void
   /** Resolves when nothing is under way. */
   settled(): Promise<void>
 }
 
 type Step = Extract<StepName, 'code' | 'setup' | 'agent' | 'services'>
-
-/** What waits for the agent in memory. */
-const EARLY_LIMIT = 200
 
 export function createConverger(deps: ConvergeDeps): Converger {
   const { context } = deps
@@ -60,17 +58,18 @@ export function createConverger(deps: ConvergeDeps): Converger {
   let running: Promise<void> | null = null
   let codeReady = false
   let homeWritten = ''
-  let driver: AgentDriver | null = null
-  const early = { prompts: new Map<string, Prompt>(), decisions: new Map<string, Answer>() }
+  const sessions = createSessions({
+    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}),
+    changed: () => {
+      deps.changed()
+      if (sessions.due && wanted !== null) apply(wanted)
+    },
+  })
+  const delivery = createDelivery(sessions)
 
   const startAgent = async (assignment: Assignment): Promise<string> => {
-    if (driver !== null) return 'already running'
     try {
-      const create = await deps.driverFor(assignment.agent.kind)
-      const created = create({ context, assignment, asAgent: deps.asAgent, terminals: deps.terminals, changed: deps.changed, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}) })
-      await created.start(context.signal)
-      driver = created
-      return created.name
+      return await sessions.bringMain(assignment)
     } catch (cause) {
       // A workspace without its agent is still a machine with the code and a shell: it comes up, and says so.
       const refusal = asBerthError(cause)
@@ -78,14 +77,6 @@ export function createConverger(deps: ConvergeDeps): Converger {
       context.journal.append({ type: 'workspace.notice', level: 'error', code: refusal.code, message: `the agent did not start: ${refusal.message}`, hint: refusal.hint ?? 'see `berth logs <workspace> agent`, then stop and start the workspace' })
       return `no agent: ${refusal.message}`
     }
-  }
-  const handOver = async (assignment: Assignment): Promise<void> => {
-    if (driver === null) return
-    const [decisions, prompts] = [[...assignment.decisions, ...early.decisions.values()], [...assignment.prompts, ...early.prompts.values()]]
-    early.decisions.clear()
-    early.prompts.clear()
-    for (const decision of decisions) await driver.decide(decision)
-    for (const prompt of prompts) await driver.prompt(prompt)
   }
   const once = async (assignment: Assignment): Promise<void> => {
     context.journal.mask(secretsOf(assignment))
@@ -104,12 +95,13 @@ export function createConverger(deps: ConvergeDeps): Converger {
       })
       if (done) homeWritten = home
     }
-    if (driver === null) await step('agent', () => startAgent(assignment))
+    await step('agent', () => startAgent(assignment))
     await step('services', async () => {
       deps.services.converge(assignment.services)
       return assignment.services.length === 0 ? null : assignment.services.map((service) => service.name).join(', ')
     })
-    await handOver(assignment)
+    await sessions.bringOthers(assignment)
+    await delivery.tell(assignment)
     deps.changed()
   }
   const run = async (): Promise<void> => {
@@ -119,20 +111,16 @@ export function createConverger(deps: ConvergeDeps): Converger {
     }
     running = null
   }
+  const apply = (assignment: Assignment): void => {
+    wanted = assignment
+    again = true
+    running ??= run()
+  }
   return {
-    apply(assignment) {
-      wanted = assignment
-      again = true
-      running ??= run()
-    },
+    apply, sessions, keepPrompt: delivery.keepPrompt, keepDecision: delivery.keepDecision, decide: delivery.decide,
     get assignment() { return wanted },
-    get driver() { return driver },
+    get driver() { return sessions.main },
     get codeReady() { return codeReady },
-    keepPrompt(prompt) {
-      if (early.prompts.size >= EARLY_LIMIT) throw new BerthError('too_many', 'too many messages wait for the agent to start', { hint: 'wait until it runs' })
-      early.prompts.set(prompt.promptId, prompt)
-    },
-    keepDecision(decision) { if (early.decisions.size < EARLY_LIMIT) early.decisions.set(decision.approvalId, decision) },
     settled: async () => { await running },
   }
 }

@@ -137,7 +137,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       stop.abort()
       // What changes files goes on by itself; waiting keeps its answer, for as long as an end may take.
       await Promise.race([review.settled(), Bun.sleep(FLUSH_AT_END_MS)])
-      await converger.driver?.release()
+      await Promise.all(converger.sessions.all().map((driver) => driver.release()))
       services.release()
       terminals.close()
       ports.close()
@@ -150,8 +150,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
 
 function activity(from: { converger: Converger; load: MachineLoad; ports: number[]; lastAt: { input: number | null; preview: number | null } }): ActivityReport {
   const age = (at: number | null): number | null => (at === null ? null : performance.now() - at)
-  const agent = from.converger.driver?.activity() ?? { agent: 'none' as const, turnProgressAgeMs: null, backgroundTasks: 0, waitingSinceAgeMs: null }
-  return { ...agent, humanInputAgeMs: age(from.lastAt.input), previewAgeMs: age(from.lastAt.preview), cpuCores: from.load.cores(), memoryBytes: from.load.memoryBytes(), ports: from.ports }
+  return { ...from.converger.sessions.activity(), humanInputAgeMs: age(from.lastAt.input), previewAgeMs: age(from.lastAt.preview), cpuCores: from.load.cores(), memoryBytes: from.load.memoryBytes(), ports: from.ports }
 }
 
 const portOf = (url: string): number => Number(new URL(url).port)

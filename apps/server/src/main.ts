@@ -25,7 +25,7 @@ import { listenForMachines, listenForPeople } from './compose/listeners.ts'
 import type { ControlListener, LinkListener } from './compose/listeners.ts'
 import { createLog } from './compose/log.ts'
 import { specFor } from './compose/machine-spec.ts'
-import { createPreparation } from './compose/preparation.ts'
+import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
 import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
@@ -247,6 +247,7 @@ async function assemble(base: Foundation): Promise<Server> {
     autoStopMs: config.autoStopMinutes === undefined ? deadlines.autoStop : config.autoStopMinutes * 60_000,
     pageUrl: hosts.pageUrl,
     upSince: () => running.upSince(),
+    fetchAgent: agentFetcher(toolbox, log),
   }
   const notifying = startNotifications(base, hosts.pageUrl, (approvalId, userId) => socketRoom?.isCardOnFocusedScreen(approvalId, userId) ?? false)
   const pages = openSocketRoom(base, services)
@@ -278,6 +279,7 @@ function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkL
   const { link, machines, providers, serverId, toolbox, projects, declarePorts } = parts
   const preparation = createPreparation({
     toolbox, clock, log,
+    agentsOf: async (id) => ((await store.sessions.list([id])).get(id) ?? []).map(({ agent }) => agent),
     wake: (id) => void store.wake(id, clock.now()).then(() => loop.poke(), (error: unknown) => log(`${id}: ${String(error)}`)),
   })
   closers.add('the toolbox', () => preparation.stop())
@@ -335,7 +337,7 @@ function openSocketRoom({ store, clock, log, closers }: Foundation, services: Se
     list: async () => onTheWeb(await listWorkspaces(services, { deleted: false })),
     async view(id, needsYou) {
       const record = await store.getWorkspace(id)
-      return record === null || record.workspace.web === false ? null : viewOf(services, record, needsYou)
+      return record === null || record.workspace.web === false ? null : viewOf(services, record, { needsYou })
     },
   })
   closers.add('the pages', () => room.drain())

@@ -19,6 +19,7 @@ import { createPreviews } from './previews.ts'
 import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
+import { createSessions } from './sessions.ts'
 import { createSettings } from './settings.ts'
 import { createTicks } from './ticks.ts'
 import { createViewers } from './viewers.ts'
@@ -90,6 +91,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     previews: createPreviews(context),
     gitHosts: createGitHosts(context),
     audit: createAudit(context),
+    sessions: createSessions(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

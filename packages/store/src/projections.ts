@@ -1,9 +1,10 @@
 /** What a daemon's events change in the rows beside the log. An unknown or malformed body changes nothing. */
-import { callsAfter, usageAfter } from '@berth/core'
+import { callsAfter, callsWithout, usageAfter } from '@berth/core'
 import { ERROR_CODES, type ErrorCode, type EventBody, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import { cleanText, json } from './json.ts'
 import { storedCalls, storedSteps, storedUsage } from './rows.ts'
+import { sessionStateMoved } from './sessions.ts'
 import type { NewEvent } from './streams.ts'
 import { markFailed } from './workspaces.ts'
 
@@ -83,29 +84,39 @@ async function promptMoved(tx: Transaction, workspaceId: WorkspaceId, { promptId
     where id = ${promptId} and workspace_id = ${workspaceId} and status = any(${before})`
 }
 
-async function sessionState(tx: Transaction, workspaceId: WorkspaceId, { sessionId, state }: Body<'session.state'>): Promise<void> {
-  const working = state === 'busy' || state === 'waiting'
-  await tx`update workspaces set agent_state = ${state}, work = case when ${working} then work else null end where id = ${workspaceId} and session_id = ${sessionId}`
+async function sessionState(tx: Transaction, workspaceId: WorkspaceId, { sessionId, state, detail }: Body<'session.state'>): Promise<void> {
+  await sessionStateMoved(tx, workspaceId, { sessionId, state, detail })
 }
 
 async function toolMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'tool'>, { at }: At): Promise<void> {
-  const [row] = await tx<{ work: unknown; sessionId: string }[]>`select work, session_id from workspaces where id = ${workspaceId} for no key update`
+  const [row] = await tx<{ work: unknown }[]>`select work from workspaces where id = ${workspaceId} for no key update`
   if (row === undefined) return
   const open = storedCalls(row.work)
-  const calls = row.sessionId === body.sessionId ? callsAfter(open, body, at) : open
+  const calls = (await isOpen(tx, workspaceId, body.sessionId)) ? callsAfter(open, body, at) : open
   await tx`update workspaces set work = ${calls.length === 0 ? null : json(tx, calls)}, last_active_at = greatest(last_active_at, ${at}) where id = ${workspaceId}`
 }
 
 async function turnEnded(tx: Transaction, workspaceId: WorkspaceId, { sessionId }: Body<'turn.ended'>, { at }: At): Promise<void> {
-  await tx`
-    update workspaces set last_active_at = greatest(last_active_at, ${at}), work = case when session_id = ${sessionId} then null else work end
-    where id = ${workspaceId}`
+  const [row] = await tx<{ work: unknown }[]>`select work from workspaces where id = ${workspaceId} for no key update`
+  if (row === undefined) return
+  const calls = callsWithout(storedCalls(row.work), sessionId)
+  await tx`update workspaces set last_active_at = greatest(last_active_at, ${at}), work = ${calls.length === 0 ? null : json(tx, calls)} where id = ${workspaceId}`
 }
 
+/** Of the whole workspace; the context and the model are those of the main session. */
 async function used(tx: Transaction, workspaceId: WorkspaceId, body: Body<'usage'>): Promise<void> {
   const [row] = await tx<{ usage: unknown; sessionId: string }[]>`select usage, session_id from workspaces where id = ${workspaceId} for no key update`
-  if (row === undefined || row.sessionId !== body.sessionId) return
-  await tx`update workspaces set usage = ${json(tx, usageAfter(storedUsage(row.usage), body))} where id = ${workspaceId}`
+  if (row === undefined || !(await isOpen(tx, workspaceId, body.sessionId))) return
+  const counted = row.sessionId === body.sessionId ? body : { ...body, contextPercent: null, model: null }
+  await tx`update workspaces set usage = ${json(tx, usageAfter(storedUsage(row.usage), counted))} where id = ${workspaceId}`
+}
+
+/** A daemon may name any session; one that nobody made counts for nothing. */
+async function isOpen(tx: Transaction, workspaceId: WorkspaceId, sessionId: string): Promise<boolean> {
+  const [row] = await tx`
+    select 1 as one from workspaces where id = ${workspaceId} and session_id = ${sessionId}
+    union all select 1 from sessions where workspace_id = ${workspaceId} and id = ${sessionId} and ended_at is null limit 1`
+  return row !== undefined
 }
 
 async function stepMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'workspace.step'>, { at, now }: At): Promise<void> {

@@ -9,7 +9,7 @@ import { z } from 'zod'
 const time = z.number()
 const Failure = z.object({ code: z.string(), message: z.string(), hint: z.string().nullable(), at: time })
 
-const OpenCall = z.object({ toolCallId: z.string(), verb: z.string(), object: z.string(), since: time })
+const OpenCall = z.object({ toolCallId: z.string(), verb: z.string(), object: z.string(), since: time, sessionId: z.string().optional() })
 const UsageSum = z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() })
 
 const ProjectRow = z.object({ revision: z.number().int(), outline: z.array(z.string()).nullable(), from: z.enum(['source', 'save']) })

@@ -128,6 +128,24 @@ export const workspaces = pgTable('workspaces', {
   index('workspaces_created').on(table.orgId, table.createdAt),
 ])
 
+/** The agent conversations. The main one's row is made when something is first known of it. */
+export const sessions = pgTable('sessions', {
+  id: text('id').primaryKey(),
+  workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  /** Null: called by its agent. */
+  title: text('title'),
+  agent: text('agent').notNull(),
+  mode: text('mode').notNull(),
+  command: text('command'),
+  approvalMode: text('approval_mode').notNull(),
+  main: boolean('main').notNull(),
+  forkedFrom: text('forked_from'),
+  state: text('state').notNull(),
+  detail: text('detail'),
+  createdAt: time('created_at').notNull(),
+  endedAt: time('ended_at'),
+}, (table) => [index('sessions_workspace').on(table.workspaceId, table.createdAt)])
+
 export const workspaceSecrets = pgTable('workspace_secrets', {
   workspaceId: text('workspace_id').primaryKey().references(() => workspaces.id),
   /** AES-256-GCM under the master key, with the workspace id as associated data: `v1.<nonce>.<sealed>` in base64url. */
@@ -246,6 +264,8 @@ export const approvals = pgTable('approvals', {
 export const prompts = pgTable('prompts', {
   id: text('id').primaryKey(),
   workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  /** Null: the main one. */
+  sessionId: text('session_id'),
   text: text('text').notNull(),
   by: text('by').notNull(),
   status: text('status').notNull(),

@@ -42,7 +42,7 @@ it('shows both to clients, and what a turn left to review', async () => {
   const { id, say, tool, usage } = await aSession()
   await say(tool('a', 'running'), usage())
   await db.store.setChanges(id, { files: 2, added: 30, removed: 4 }, NOW)
-  const view = viewOf((await db.store.getWorkspace(id))!, NOW, { needsYou: 0, viewers: 0, tail: 0, webUrl: '', terminalUrl: '', upSince: 0 })
+  const view = viewOf((await db.store.getWorkspace(id))!, NOW, { needsYou: 0, sessions: [], viewers: 0, tail: 0, webUrl: '', terminalUrl: '', upSince: 0 })
   // Its machine does not run in this world: a call of it is over.
   expect(view).toMatchObject({ work: null, usage: { inputTokens: 100 }, changes: { files: 2, added: 30, removed: 4 } })
   await db.store.setChanges(id, null, NOW)

@@ -21,16 +21,16 @@ export const AGENT_PROGRAMS = {
 export type AgentProgramName = keyof typeof AGENT_PROGRAMS
 export const NODE_RUNTIME = { version: '22.23.3', entry: 'bin/node' } as const
 
-interface KindOfAgent { readonly title: string; /** Null: what it runs is in the machine already. */ readonly program: AgentProgramName | null; /** It runs what `command` says and nothing else. */ readonly needsCommand: boolean }
+interface KindOfAgent { readonly title: string; /** Null: what it runs is in the machine already. */ readonly program: AgentProgramName | null; /** It runs what `command` says and nothing else. */ readonly needsCommand: boolean; /** Its conversation can be handed over between a screen and none. */ readonly handsOver: boolean; /** Another one can begin where its conversation stands. */ readonly forks: boolean }
 export const AGENT_KINDS: Readonly<Record<AgentKind, KindOfAgent>> = {
-  claude: { title: 'Claude Code', program: 'claude', needsCommand: false },
-  'claude-headless': { title: 'Claude Code without a screen', program: 'claude', needsCommand: false },
-  codex: { title: 'Codex', program: 'codex', needsCommand: false },
-  opencode: { title: 'opencode', program: 'opencode', needsCommand: false },
-  gemini: { title: 'Gemini CLI', program: 'gemini', needsCommand: false },
-  qwen: { title: 'Qwen Code', program: 'qwen', needsCommand: false },
-  acp: { title: 'An agent that speaks ACP', program: null, needsCommand: true },
-  plain: { title: 'A command', program: null, needsCommand: true },
+  claude: { title: 'Claude Code', program: 'claude', needsCommand: false, handsOver: true, forks: true },
+  'claude-headless': { title: 'Claude Code without a screen', program: 'claude', needsCommand: false, handsOver: true, forks: true },
+  codex: { title: 'Codex', program: 'codex', needsCommand: false, handsOver: true, forks: true },
+  opencode: { title: 'opencode', program: 'opencode', needsCommand: false, handsOver: true, forks: true },
+  gemini: { title: 'Gemini CLI', program: 'gemini', needsCommand: false, handsOver: false, forks: false },
+  qwen: { title: 'Qwen Code', program: 'qwen', needsCommand: false, handsOver: false, forks: false },
+  acp: { title: 'An agent that speaks ACP', program: null, needsCommand: true, handsOver: false, forks: false },
+  plain: { title: 'A command', program: null, needsCommand: true, handsOver: false, forks: false },
 }
 
 /** The words that start the program, from the toolbox's directory; of the version listed here, if no other is asked for. */

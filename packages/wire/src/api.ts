@@ -6,12 +6,13 @@ import { oc } from '@orpc/contract'
 import { z } from 'zod'
 import { Approval, Decision } from './approval.ts'
 import { StoredEvent } from './events.ts'
-import { ApprovalId, PromptId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
+import { ApprovalId, PromptId, SessionId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
 import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
 import { gitAccessApi } from './git-access.ts'
 import { previewsApi } from './previews.ts'
+import { sessionsApi } from './sessions.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
@@ -70,6 +71,7 @@ export const api = {
   ...previewsApi,
   ...syncApi,
   ...gitAccessApi,
+  ...sessionsApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),
@@ -100,8 +102,8 @@ export const api = {
     .input(ById.extend({ after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1000).default(500) })).output(z.object({ events: z.array(StoredEvent), tail: z.number().int() })),
 
   sendMessage: oc.route({ method: 'POST', path: '/workspaces/{id}/messages', summary: 'Say something to the agent', ...tag('sessions') })
-    .input(ById.extend({ text: z.string().min(1).max(256 * 1024), promptId: PromptId.optional() })).output(z.object({ promptId: PromptId, status: z.enum(['queued', 'accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() })),
-  interrupt: oc.route({ method: 'POST', path: '/workspaces/{id}/interrupt', summary: 'Stop the turn that is running', ...tag('sessions') }).input(ById).output(z.object({ interrupted: z.boolean() })),
+    .input(ById.extend({ text: z.string().min(1).max(256 * 1024), promptId: PromptId.optional(), /** Absent: the main one. */ session: SessionId.optional() })).output(z.object({ promptId: PromptId, status: z.enum(['queued', 'accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() })),
+  interrupt: oc.route({ method: 'POST', path: '/workspaces/{id}/interrupt', summary: 'Stop the turn that is running', ...tag('sessions') }).input(ById.extend({ session: SessionId.optional() })).output(z.object({ interrupted: z.boolean() })),
 
   listApprovals: oc.route({ method: 'GET', path: '/approvals', summary: 'Questions that wait for a person', ...tag('approvals') })
     .input(z.object({ workspace: WorkspaceId.optional(), all: z.enum(['true', 'false']).default('false') })).output(z.array(Approval)),

@@ -20,7 +20,8 @@ import { filesMethods } from './files-methods.ts'
 import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { syncMethods } from './sync-methods.ts'
-import { AgentState, ApprovalMode, CodeSource, Isolation, type AgentKind } from './workspace.ts'
+import { sessionsMethods } from './sessions-methods.ts'
+import { AgentState, ApprovalMode, CodeSource, Isolation, SessionMode, type AgentKind } from './workspace.ts'
 
 export const LINK_PATH = '/link/v1'
 /** POST, JSON EnrolRequest → EnrolReply. Exchanges the machine's one-time boot token for its link token. */
@@ -79,6 +80,22 @@ export type BootFile = z.infer<typeof BootFile>
 export const EnrolRequest = z.object({ workspaceId: WorkspaceId, generation: z.number().int(), bootToken: z.string() })
 export const EnrolReply = z.object({ linkToken: z.string() })
 
+const AssignedPrompt = z.object({ promptId: PromptId, text: z.string() })
+export const AssignedAgent = z.object({
+  /** A daemon that does not know a newer server's agent says so, and works for the rest. */
+  kind: z.custom<AgentKind>((value) => typeof value === 'string' && value.length <= 40),
+  sessionId: SessionId,
+  /** For `plain` and `acp`: the command line, run by the shell. For the others: extra arguments. */
+  command: z.string().nullable(),
+  approvalMode: ApprovalMode,
+  /** Executable to run instead of the one in the toolbox (absolute path inside the machine). */
+  executable: z.string().nullable(),
+  version: z.string().nullable(),
+  /** Absent: as its kind is. */
+  mode: SessionMode.optional(),
+})
+export type AssignedAgent = z.infer<typeof AssignedAgent>
+
 /** What the daemon is to bring about; sent whole with each welcome and on each change. Converging is idempotent. */
 export const Assignment = z.object({
   workspaceId: WorkspaceId,
@@ -86,17 +103,7 @@ export const Assignment = z.object({
   source: CodeSource,
   /** False while the client is still uploading: the daemon waits for an assignment that says true. */
   sourceReady: z.boolean(),
-  agent: z.object({
-    /** A daemon that does not know a newer server's agent says so, and works for the rest. */
-    kind: z.custom<AgentKind>((value) => typeof value === 'string' && value.length <= 40),
-    sessionId: SessionId,
-    /** For `plain` and `acp`: the command line, run by the shell. For the others: extra arguments. */
-    command: z.string().nullable(),
-    approvalMode: ApprovalMode,
-    /** Executable to run instead of the one in the toolbox (absolute path inside the machine). */
-    executable: z.string().nullable(),
-    version: z.string().nullable(),
-  }),
+  agent: AssignedAgent,
   /** Long-running commands started beside the agent: the dev server of "repo + command". */
   services: z.array(z.object({ name: z.string(), command: z.string() })),
   /** A secret: values are masked in every event. */
@@ -106,7 +113,14 @@ export const Assignment = z.object({
   /** Files written 0600 into the home before the agent starts, by explicit choice (copied logins). A secret. */
   homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })),
   /** Prompts not yet accepted, oldest first. The daemon delivers each at most once. */
-  prompts: z.array(z.object({ promptId: PromptId, text: z.string() })),
+  prompts: z.array(AssignedPrompt),
+  /** The sessions beside that of `agent`; one that is no longer here was ended. Absent from an older server. */
+  sessions: z.array(AssignedAgent.extend({
+    title: z.string(),
+    /** At its first start its conversation begins where that one's stands. */
+    forkedFrom: SessionId.nullable(),
+    prompts: z.array(AssignedPrompt),
+  })).optional(),
   /** Decisions not yet applied. */
   decisions: z.array(z.object({ approvalId: ApprovalId, contentHash: z.string(), decision: Decision, via: z.string(), orphaned: z.boolean(), ageMs: z.number() })),
 })
@@ -191,6 +205,7 @@ export const daemonMethods = {
   ...reviewMethods,
   ...sshMethods,
   ...syncMethods,
+  ...sessionsMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
   'session.interrupt': { params: none, result: z.object({ interrupted: z.boolean() }) },

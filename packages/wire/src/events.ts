@@ -32,6 +32,8 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   // The agent: written by the daemon.
   body('session.started', { ...session, agent: z.string(), driver: z.string(), resumed: z.boolean(), agentVersion: z.string().nullable() }),
   body('session.state', { ...session, state: AgentState, detail: z.string().nullable() }),
+  /** A session was added or ended by a person, or goes on in another mode. */
+  body('session.changed', { ...session, what: z.enum(['added', 'forked', 'handed-over', 'ended']), agent: z.string(), title: z.string().max(200), by: z.string().max(200) }),
   /** A whole message; deltas are live only and are not events. */
   body('message', { ...session, messageId: z.string(), role: z.enum(['user', 'agent', 'thought', 'system']), text: z.string() }),
   /** Upserted by `toolCallId`; a later event replaces the fields it carries. */

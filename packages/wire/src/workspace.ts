@@ -65,6 +65,26 @@ export type Isolation = z.infer<typeof Isolation>
 export const AgentState = z.enum(['none', 'starting', 'idle', 'busy', 'waiting', 'exited', 'error'])
 export type AgentState = z.infer<typeof AgentState>
 
+/** `terminal`: the agent's own screen is open beside the conversation. `headless`: it works without one. */
+export const SessionMode = z.enum(['terminal', 'headless'])
+export type SessionMode = z.infer<typeof SessionMode>
+/** One agent conversation of a workspace. The first one is made with it, and is meant where none is named. */
+export const Session = z.object({
+  id: SessionId,
+  title: z.string(),
+  agent: AgentKind,
+  mode: SessionMode,
+  main: z.boolean(),
+  state: AgentState,
+  detail: z.string().nullable(),
+  /** Its screen among the workspace's terminals; null: it has none. */
+  terminalId: z.string().nullable(),
+  /** It knows what was said in that one until then. */
+  forkedFrom: SessionId.nullable(),
+  createdAt: z.number(),
+})
+export type Session = z.infer<typeof Session>
+
 /** A reason why the machine is still on, leased: it ends at `until` unless it is renewed. */
 export const IdleReason = z.object({
   kind: z.enum(['turn', 'human', 'cpu', 'preview', 'keep-alive', 'waiting', 'provisioning', 'background']),
@@ -107,6 +127,8 @@ export const Workspace = z.object({
   web: z.boolean().optional(),
   agentState: AgentState,
   sessionId: SessionId.nullable(),
+  /** The main one first; those that were ended are not here. Absent from an older server, which has the main one only. */
+  sessions: z.array(Session).optional(),
   exposures: z.array(Exposure),
   /** Approvals and questions that wait for a person. */
   needsYou: z.number().int(),

@@ -5,12 +5,14 @@
 import type { Clock, Prepared, ToolboxRef, WorkspaceRecord } from '@berth/core'
 import type { AgentName, Toolbox } from '@berth/toolbox'
 import { BerthError } from '@berth/wire'
-import type { WorkspaceId } from '@berth/wire'
+import type { AgentKind, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
 
 export interface PreparationDeps {
   readonly toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
   readonly clock: Clock
+  /** Of all its sessions; the main one's is in its record too. Absent: that one alone. */
+  readonly agentsOf?: (id: WorkspaceId) => Promise<readonly AgentKind[]>
   /** Something this workspace waits for ended, well or not. */
   wake(id: WorkspaceId): void
   readonly log: (line: string) => void
@@ -62,10 +64,11 @@ export function createPreparation(deps: PreparationDeps): Preparation {
   return {
     async prepared({ workspace }) {
       const wanted = { id: workspace.id, since: workspace.wish.at, now: clock.now() }
-      const { program } = AGENT_KINDS[workspace.agent]
-      const [forDaemon, forAgent] = await Promise.all([fetchDaemon(wanted), program === null ? null : fetchAgent(program, wanted)])
+      const agents = [workspace.agent, ...(await deps.agentsOf?.(workspace.id) ?? [])]
+      const programs = [...new Set(agents.map((agent) => AGENT_KINDS[agent].program))].filter((program) => program !== null)
+      const [forDaemon, ...forAgents] = await Promise.all([fetchDaemon(wanted), ...programs.map((program) => fetchAgent(program, wanted))])
       if (forDaemon.ready) daemon = forDaemon.value
-      const waits = [forAgent, forDaemon].find((one) => one !== null && !one.ready)
+      const waits = [...forAgents, forDaemon].find((one) => !one.ready)
       return waits && !waits.ready ? { ready: false, detail: waits.detail, afterMs: AGAIN_MS } : { ready: true }
     },
     toolbox() {
@@ -73,6 +76,13 @@ export function createPreparation(deps: PreparationDeps): Preparation {
       return daemon
     },
     stop: () => stopping.abort(new DOMException('the server stops', 'AbortError')),
+  }
+}
+
+/** For a machine that runs already: resolves when the program is where it looks for it. */
+export function agentFetcher(toolbox: Pick<Toolbox, 'ensureAgent'>, log: (line: string) => void): (agent: AgentName) => Promise<void> {
+  return async (agent) => {
+    await toolbox.ensureAgent({ agent, onProgress: (line) => log(`toolbox: ${line}`) }, AbortSignal.timeout(FETCH_WITHIN_MS))
   }
 }
 

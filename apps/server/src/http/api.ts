@@ -22,6 +22,7 @@ import { gitAccessRouter } from './api-git-access.ts'
 import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
+import { sessionsRouter } from './api-sessions.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
@@ -92,6 +93,7 @@ function routerOf(deps: ApiDeps) {
     ...previewsRouter(deps),
     ...syncRouter(deps),
     ...gitAccessRouter(deps),
+    ...sessionsRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),
@@ -131,8 +133,8 @@ function routerOf(deps: ApiDeps) {
       const [events, tail] = await Promise.all([deps.store.events.read(input.id, input.after, input.limit), deps.store.events.tail(input.id)])
       return { events, tail }
     }),
-    sendMessage: known.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId }, context.caller)),
-    interrupt: known.interrupt.handler(({ input }) => interrupt(deps, input.id)),
+    sendMessage: known.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId, session: input.session }, context.caller)),
+    interrupt: known.interrupt.handler(({ input }) => interrupt(deps, input.id, input.session)),
 
     listApprovals: known.listApprovals.handler(async ({ input, context }) => approvalsShownTo(deps.store, context.caller, await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) }))),
     getApproval: known.getApproval.handler(({ input }) => getApproval(deps, input.id)),

@@ -1,9 +1,10 @@
 /** What a workspace's daemon is to bring about, as of now. Holds secrets. */
-import type { Clock, Store } from '@berth/core'
+import { modeOf } from '@berth/core'
+import type { Clock, SessionRow, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
-import type { WorkspaceId } from '@berth/wire'
+import type { SessionId, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
-import type { Assignment } from '@berth/wire/daemon'
+import type { AssignedAgent, Assignment } from '@berth/wire/daemon'
 
 interface AssignmentDeps {
   readonly store: Store
@@ -14,21 +15,26 @@ interface AssignmentDeps {
 
 export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Promise<Assignment> {
   const { store } = deps
-  const [record, secrets, prompts, undelivered] = await Promise.all([store.getWorkspace(id), store.secrets(id), store.prompts.pending(id), store.approvals.undelivered(id)])
+  const [record, sessions, secrets, prompts, undelivered] = await Promise.all([store.getWorkspace(id), store.sessions.list([id]), store.secrets(id), store.prompts.pending(id), store.approvals.undelivered(id)])
   if (!record) throw new BerthError('not_found', `there is no workspace ${id}`)
   const { workspace } = record
   const now = deps.clock.now()
+  const rows = sessions.get(id) ?? []
+  const agentOf = ({ id: sessionId, agent, command, approvalMode, mode }: Pick<SessionRow, 'id' | 'agent' | 'command' | 'approvalMode' | 'mode'>): AssignedAgent =>
+    ({ kind: agent, sessionId, command, approvalMode, mode, executable: AGENT_KINDS[agent].program === 'claude' ? deps.claudeExecutable : null, version: null })
+  const waitingFor = (sessionId: SessionId | undefined) => prompts.filter((prompt) => prompt.sessionId === sessionId).map(({ promptId, text }) => ({ promptId, text }))
   return {
     workspaceId: id,
     name: workspace.name,
     source: workspace.source,
     sourceReady: workspace.sourceReady,
-    agent: { kind: workspace.agent, sessionId: workspace.sessionId, command: workspace.command, approvalMode: workspace.approvalMode, executable: AGENT_KINDS[workspace.agent].program === 'claude' ? deps.claudeExecutable : null, version: null },
+    agent: agentOf({ id: workspace.sessionId, agent: workspace.agent, command: workspace.command, approvalMode: workspace.approvalMode, mode: rows.find(({ main }) => main)?.mode ?? modeOf(workspace.agent) }),
+    sessions: rows.filter(({ main }) => !main).map((row) => ({ ...agentOf(row), title: row.title ?? '', forkedFrom: row.forkedFrom, prompts: waitingFor(row.id) })),
     services: [...workspace.services],
     env: secrets.env,
     homeFiles: [...secrets.homeFiles],
     gitHosts: (await store.gitHosts.list(workspace.orgId)).map(({ origin }) => origin),
-    prompts,
+    prompts: waitingFor(undefined),
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>
       decision === null || decidedBy === null ? [] : [{ approvalId, contentHash, decision, via: decidedBy.via, orphaned, ageMs: Math.max(0, now - decidedBy.at) }]),
   }

@@ -1,5 +1,6 @@
 /** What the use cases need. Only the composition root builds it. */
 import type { Clock, Daemons, Provider, ProviderCheck, Store } from '@berth/core'
+import type { AgentProgramName } from '@berth/wire/agents'
 import type { ProviderInfo } from '@berth/wire/api'
 import type { WorkspaceId } from '@berth/wire'
 import type { Repositories } from '../git-hosting/repositories.ts'
@@ -29,5 +30,7 @@ export interface ServiceDeps {
   upSince(): number
   /** Look at this workspace now, in this process too. */
   poke(id: WorkspaceId): void
+  /** Resolves when the agent's program is where machines find it. */
+  fetchAgent(program: AgentProgramName): Promise<void>
   readonly log: (line: string) => void
 }

@@ -10,7 +10,8 @@ export async function listWorkspaces(deps: ServiceDeps, options: { deleted: bool
   const [records, waiting] = await Promise.all([deps.store.listWorkspaces(options), deps.store.approvals.list({ all: false })])
   const needsYou = new Map<WorkspaceId, number>()
   for (const { workspaceId } of waiting) needsYou.set(workspaceId, (needsYou.get(workspaceId) ?? 0) + 1)
-  return Promise.all(records.map((record) => viewOf(deps, record, needsYou.get(record.workspace.id) ?? 0)))
+  const sessions = await deps.store.sessions.list(records.map(({ workspace }) => workspace.id))
+  return Promise.all(records.map((record) => viewOf(deps, record, { needsYou: needsYou.get(record.workspace.id) ?? 0, sessions: sessions.get(record.workspace.id) ?? [] })))
 }
 
 export async function wish(deps: ServiceDeps, id: WorkspaceId, target: WishTarget): Promise<Workspace> {

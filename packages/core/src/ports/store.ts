@@ -2,11 +2,12 @@
  * What core needs kept. Every method is one transaction; a change and the events that announce it are in the
  * same one. `now` is always passed in (the database's clock, or a test's), so no query reads a clock of its own.
  */
-import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
+import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ReviewStore } from './review-store.ts'
+import type { SessionStore } from './session-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
 import type { DecisionTokenStore, NotificationStore, PushDeviceStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
 
@@ -119,8 +120,8 @@ export interface ApprovalStore {
 
 export interface PromptStore {
   /** Queued; repeated with the same id it changes nothing. */
-  add(workspaceId: WorkspaceId, prompt: { promptId: PromptId; text: string; by: string }, now: number): Promise<void>
-  pending(workspaceId: WorkspaceId): Promise<{ promptId: PromptId; text: string }[]>
+  add(workspaceId: WorkspaceId, prompt: { promptId: PromptId; text: string; by: string; /** Absent: for the main one. */ sessionId?: SessionId }, now: number): Promise<void>
+  pending(workspaceId: WorkspaceId): Promise<{ promptId: PromptId; text: string; sessionId?: SessionId }[]>
 }
 
 export interface Identity { readonly tokenId: TokenId; readonly userId: UserId; readonly userName: string; readonly orgId: OrgId; readonly kind: 'cli' | 'browser' | 'api' }
@@ -182,5 +183,6 @@ export interface Store extends WorkspaceStore {
   readonly previews: PreviewStore
   readonly gitHosts: GitHostStore
   readonly audit: AuditStore
+  readonly sessions: SessionStore
   close(): Promise<void>
 }

@@ -3,6 +3,8 @@ import type { Workspace, WorkspacePhase } from '@berth/wire'
 import { deadlines } from '../deadlines.ts'
 import { decideIdle } from '../idle/decide-idle.ts'
 import { linkState, mayRun } from './link-state.ts'
+import type { SessionRow } from '../ports/session-store.ts'
+import { describeSessions } from '../session/sessions.ts'
 import type { MachineRow, ReportedPhase, WorkspaceRecord, WorkspaceRow } from './records.ts'
 
 export function phaseOf(record: WorkspaceRecord, now: number): ReportedPhase {
@@ -56,6 +58,7 @@ function stepUnderWay(workspace: WorkspaceRow, otherwise: string): string {
 /** What a client needs and the record does not hold. */
 export interface ViewExtras {
   readonly needsYou: number
+  readonly sessions: readonly SessionRow[]
   readonly viewers: number
   readonly tail: number
   readonly webUrl: string
@@ -65,7 +68,7 @@ export interface ViewExtras {
 
 export function describe(record: WorkspaceRecord, now: number, extras: ViewExtras): Workspace {
   const { workspace, machine } = record
-  const { needsYou, viewers, tail, webUrl, terminalUrl, upSince } = extras
+  const { needsYou, sessions, viewers, tail, webUrl, terminalUrl, upSince } = extras
   const { phase, step, reason, statusMessage } = phaseOf(record, now)
   const idle = decideIdle({ workspace, now, upSince, approvalsWaiting: needsYou, linked: isLive(machine, now) })
   return {
@@ -74,7 +77,7 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     error: workspace.failure === null ? null : { code: workspace.failure.code, message: workspace.failure.message, hint: workspace.failure.hint },
     wish: workspace.wish, provider: workspace.provider, isolation: machine?.isolation ?? null,
     repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
-    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId,
+    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId, sessions: describeSessions(sessions),
     exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
     ...sessionFacts(workspace, phase),
     daemonVersion: machine?.daemonVersion ?? null, steps: [...workspace.steps],

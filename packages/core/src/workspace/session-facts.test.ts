@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'bun:test'
 import type { EventBody, SessionId } from '@berth/wire'
-import { callsAfter, usageAfter } from './session-facts.ts'
+import { callsAfter, callsWithout, usageAfter } from './session-facts.ts'
 
 const sessionId = 'ses_aaaabbbbcccc' as SessionId
 type Tool = Extract<EventBody, { type: 'tool' }>
@@ -10,9 +10,9 @@ const usage = (over: Partial<Extract<EventBody, { type: 'usage' }>> = {}) => ({ 
 describe('what the agent does now', () => {
   it('is its newest call that runs, in people\'s words', () => {
     const one = callsAfter([], tool({}), 1)
-    expect(one).toEqual([{ toolCallId: 'a', verb: 'Run', object: 'npm test', since: 1 }])
+    expect(one).toEqual([{ toolCallId: 'a', verb: 'Run', object: 'npm test', since: 1, sessionId }])
     const two = callsAfter(one, tool({ toolCallId: 'b', name: 'Read', title: 'Read: a.ts' }), 2)
-    expect(two.at(-1)).toEqual({ toolCallId: 'b', verb: 'Read', object: 'a.ts', since: 2 })
+    expect(two.at(-1)).toEqual({ toolCallId: 'b', verb: 'Read', object: 'a.ts', since: 2, sessionId })
     expect(callsAfter(two, tool({ toolCallId: 'b', status: 'completed' }), 3)).toEqual(one)
     expect(callsAfter(one, tool({ status: 'denied' }), 4)).toEqual([])
   })
@@ -21,6 +21,15 @@ describe('what the agent does now', () => {
     const one = callsAfter([], tool({}), 1)
     expect(callsAfter(one, tool({ name: '', title: '' }), 9)).toEqual(one)
     expect(callsAfter([], tool({ name: '__proto__', title: '__proto__' }), 1)[0]).toMatchObject({ verb: '__proto__', object: '' })
+  })
+
+  it('is over with the turn of its own session, and not with another\'s', () => {
+    const mine = callsAfter([], tool({}), 1)
+    const both = callsAfter(mine, tool({ toolCallId: 'b', sessionId: 'ses_other0000000' as SessionId }), 2)
+    expect(callsWithout(both, 'ses_other0000000')).toEqual(mine)
+    expect(callsWithout(both, sessionId).map(({ toolCallId }) => toolCallId)).toEqual(['b'])
+    // One that was begun before sessions were told apart ends with any.
+    expect(callsWithout([{ toolCallId: 'old', verb: 'Run', object: '', since: 0 }], sessionId)).toEqual([])
   })
 
   it('is bounded whatever the agent begins', () => {

@@ -1,7 +1,7 @@
-/** What the list says of a session, folded from its events one by one. */
+/** What the list says of a workspace's sessions, folded from its events one by one. */
 import type { EventBody } from '@berth/wire'
 
-export interface OpenCall { readonly toolCallId: string; readonly verb: string; readonly object: string; readonly since: number }
+export interface OpenCall { readonly toolCallId: string; readonly verb: string; readonly object: string; readonly since: number; /** Whose; absent: it was begun before that was kept. */ readonly sessionId?: string | undefined }
 export interface UsageSum { readonly inputTokens: number; readonly outputTokens: number; readonly costMicros: number | null; readonly contextPercent: number | null; readonly model: string | null }
 type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
@@ -14,13 +14,18 @@ const VERBS: Readonly<Record<string, string>> = {
 }
 
 /** The calls that run after this one was heard of; the newest is what the agent does now. */
-export function callsAfter(open: readonly OpenCall[], { toolCallId, status, name, title }: Body<'tool'>, at: number): OpenCall[] {
+export function callsAfter(open: readonly OpenCall[], { sessionId, toolCallId, status, name, title }: Body<'tool'>, at: number): OpenCall[] {
   const others = open.filter((call) => call.toolCallId !== toolCallId)
   if (status !== 'running' && status !== 'pending') return others
   const known = open.find((call) => call.toolCallId === toolCallId)
   // An upsert may leave out what the first one said.
-  const call = { toolCallId, verb: name === '' ? (known?.verb ?? 'Work') : verbOf(name), object: title === '' ? (known?.object ?? '') : objectOf(name, title), since: known?.since ?? at }
+  const call = { toolCallId, verb: name === '' ? (known?.verb ?? 'Work') : verbOf(name), object: title === '' ? (known?.object ?? '') : objectOf(name, title), since: known?.since ?? at, sessionId }
   return [...others, call].slice(-OPEN_LIMIT)
+}
+
+/** The turn of that session is over, and its calls with it. */
+export function callsWithout(open: readonly OpenCall[], sessionId: string): OpenCall[] {
+  return open.filter((call) => call.sessionId !== undefined && call.sessionId !== sessionId)
 }
 
 function verbOf(name: string): string {

@@ -10,11 +10,11 @@ export function programWords({ context: { boot }, assignment: { agent } }: Pick<
 
 /**
  * What a person gave along, split at white space: arguments with spaces inside are not supported, and quotes are
- * refused rather than misread.
+ * refused rather than misread. Kept: for a program whose values have quotes of their own.
  * @throws BerthError `config_invalid`
  */
-export function extraArguments(command: string | null): string[] {
+export function extraArguments(command: string | null, quotes: 'refused' | 'kept' = 'refused'): string[] {
   if (command === null || command.trim() === '') return []
-  if (/["'\\$`]/.test(command)) throw new BerthError('config_invalid', 'extra arguments of an agent cannot hold quotes or shell signs', { hint: 'give plain words, such as `--model opus`' })
+  if (quotes === 'refused' && /["'\\$`]/.test(command)) throw new BerthError('config_invalid', 'extra arguments of an agent cannot hold quotes or shell signs', { hint: 'give plain words, such as `--model opus`' })
   return command.trim().split(/\s+/)
 }

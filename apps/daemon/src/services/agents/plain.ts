@@ -5,7 +5,6 @@ import type { AsAgent, CreateDriver, Terminal, TerminalViewer } from '../../cont
 import { pasteable } from './prompt-text.ts'
 import { createRestarts } from './restarts.ts'
 
-const TERMINAL = 'agent'
 const LOOK_MS = 1000
 /** A program that writes is at work; one that is silent so long waits for somebody. */
 const QUIET_MS = 5000
@@ -39,7 +38,7 @@ export const createPlainDriver: CreateDriver = (deps) => {
   }
   const launch = async (): Promise<void> => {
     if (command === null || command.trim() === '') throw new BerthError('config_invalid', 'no command was given to run', { hint: 'use `--command`' })
-    const opened = await terminals.open({ terminalId: TERMINAL, title: command.slice(0, 60), argv: await argvOf(deps.asAgent, command), cwd: boot.workDir, env: deps.asAgent.environment(assignment.env) })
+    const opened = await terminals.open({ terminalId: deps.session.agentTerminal, title: command.slice(0, 60), argv: await argvOf(deps.asAgent, command), cwd: boot.workDir, env: deps.asAgent.environment(assignment.env) })
     terminal = opened.terminal
     watcher = await terminal.attach({ cols: 80, rows: 24, mode: 'watch', own: true, onBytes: () => { outputAt = Date.now() }, onExit: () => { schedule(0) } })
     if (!opened.adopted) journal.append({ type: 'session.started', sessionId, agent: 'plain', driver: 'plain', resumed: false, agentVersion: null })

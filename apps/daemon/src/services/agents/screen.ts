@@ -1,9 +1,6 @@
 /** The agent's own screen in the agent's terminal, beside a server that works without it: closed by a person, it comes back. */
-import type { Terminals } from '../../contracts.ts'
-import { AGENT_TERMINAL } from './relay/voice.ts'
+import type { SessionPlace, Terminals } from '../../contracts.ts'
 
-/** What works behind the screen. */
-export const SERVER_TERMINAL = 'agent-server'
 const LOOK_MS = 1000
 /** A screen that ends at once is not begun again for ever. */
 const REOPEN_LIMIT = 50
@@ -16,19 +13,20 @@ export interface Screen {
   close(): void
 }
 
-export function createScreen({ terminals, log }: { terminals: Terminals; log: (line: string) => void }): Screen {
+export function createScreen({ terminals, session, log }: { terminals: Terminals; session: SessionPlace; log: (line: string) => void }): Screen {
   let timer: Timer | undefined
   let wanted: Spec | null = null
   let left = REOPEN_LIMIT
   const open = async (): Promise<void> => {
     if (wanted === null) return
-    const terminal = await terminals.get(AGENT_TERMINAL)
+    const terminal = await terminals.get(session.agentTerminal)
     if (terminal !== null && (await terminal.exited()) === null) return
     if (left-- <= 0) return
-    await terminals.open({ terminalId: AGENT_TERMINAL, ...wanted })
+    await terminals.open({ terminalId: session.agentTerminal, ...wanted })
   }
   return {
     async show(spec) {
+      if (!session.screen) { await (await terminals.get(session.agentTerminal))?.kill(); return }
       wanted = spec
       left = REOPEN_LIMIT
       await open()
@@ -56,8 +54,8 @@ export function createScreen({ terminals, log }: { terminals: Terminals; log: (l
 }
 
 /** What the server said last, when it has ended; null: it lives. */
-export async function lastWords(terminals: Terminals): Promise<string | null> {
-  const terminal = await terminals.get(SERVER_TERMINAL)
+export async function lastWords({ terminals, session }: { terminals: Terminals; session: SessionPlace }): Promise<string | null> {
+  const terminal = await terminals.get(session.serverTerminal)
   if (terminal === null) return 'its terminal is closed'
   if ((await terminal.exited()) === null) return null
   return (await terminal.snapshot()).trim().split('\n').slice(-5).join(' ').slice(0, 500)

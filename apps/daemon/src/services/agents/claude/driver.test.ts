@@ -7,6 +7,7 @@ import type { Assignment, BootFile } from '@berth/wire/daemon'
 import type { Terminals } from '../../../contracts.ts'
 import { openJournal } from '../../../journal/journal.ts'
 import { createAsAgent } from '../../as-agent.ts'
+import { sessionPlace } from '../session-place.ts'
 import { createClaudeDriver } from './driver.ts'
 
 it('leaves nothing listening when it cannot start: it is tried again with the next word of the server', async () => {
@@ -21,7 +22,7 @@ it('leaves nothing listening when it cannot start: it is tried again with the ne
     const context = { boot, journal, machineBoot: 'test', log: () => {}, signal: new AbortController().signal }
     const terminals = { get: async () => null } as unknown as Terminals
     const asAgent = createAsAgent({ boot, machineBoot: 'test', workspaceEnv: () => ({}) })
-    const driver = createClaudeDriver({ context, assignment, asAgent, terminals, changed: () => {}, live: () => {} })
+    const driver = createClaudeDriver({ context, assignment, asAgent, terminals, session: sessionPlace({ id: sessionId, main: true }), changed: () => {}, live: () => {} })
     expect(await driver.start(context.signal).then(() => null, (error: unknown) => (error as { code?: string }).code)).toBe('ENOENT')
     const { port } = JSON.parse(journal.get(`display.${sessionId}`) ?? '{}') as { port: number }
     expect(port).toBeGreaterThan(0)

@@ -12,6 +12,7 @@ import type { AgentSocket } from '../agent-socket.ts'
 import { startHookServer } from '../hook-server.ts'
 import { createApprovalBook } from '../approval-book.ts'
 import { createCondition } from '../condition.ts'
+import { passOverKnown } from './beginning.ts'
 import { createConversation } from './conversation.ts'
 import { openDisplayDoor, type DisplayDoor } from './display-door.ts'
 import { createFollowing } from './following.ts'
@@ -55,9 +56,10 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       signal.throwIfAborted()
       door = openDoor(deps, place, session.displayed)
       try {
+        await session.begin()
         // Taken over before hooks are let in: those of the living run must find it.
         const adopted = await lifecycle.takeOver()
-        hooks = await startHookServer({ path: join(boot.runDir, 'hook.sock'), owner: boot.agentUser, handle: createHookHandler(session.hookMeanings), log })
+        hooks = await startHookServer({ path: join(boot.runDir, deps.session.named('hook.sock')), owner: boot.agentUser, handle: createHookHandler(session.hookMeanings), log })
         if (!adopted) await lifecycle.begin()
       } catch (error) {
         // Another one is made when it is tried again; this one must not keep the port that the agent was told.
@@ -232,5 +234,5 @@ function createSession(deps: DriverDeps, place: Place) {
     asks: (ask, signal) => permissions.handle(ask, turns.callOf({ tool: ask.payload.tool_name ?? '', input: ask.payload.tool_input ?? {} }), signal),
     stopped(payload) { turnEnd.stopped(payload); looking.in(0) },
   }
-  return { program, goingBack: createGoingBack({ asAgent: deps.asAgent, conversation: place.conversation, tail }), lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, hookMeanings, displayed: liveMessages.displayed, wake, look: () => status.look(), leave() { gone.abort(); looking.close() } }
+  return { begin: () => passOverKnown(deps, place, tail), program, goingBack: createGoingBack({ asAgent: deps.asAgent, conversation: place.conversation, tail }), lifecycle, condition, injector, permissions, book, turns, turnEnd, looking, hookMeanings, displayed: liveMessages.displayed, wake, look: () => status.look(), leave() { gone.abort(); looking.close() } }
 }

@@ -6,13 +6,11 @@ import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { AsAgent } from '../../../contracts.ts'
+import { copyConversation } from './copy-conversation.ts'
 import type { Conversation } from './conversation.ts'
 import type { TranscriptTail } from './tail.ts'
 
 const Place = z.object({ uuid: z.uuid(), path: z.string().min(1).max(4096), offset: z.number().int().min(0) })
-/** Each line names its conversation. The arguments are no part of the script. */
-const COPY = 'head -c "$1" -- "$2" | sed "s/$3/$4/g" > "$5" && test -s "$5"'
-const COPY_WITHIN_MS = 30_000
 
 export interface GoingBack {
   /** Null: nothing was said yet. */
@@ -21,7 +19,7 @@ export interface GoingBack {
   to(place: string | null): Promise<boolean>
 }
 
-export function createGoingBack({ asAgent, conversation, tail, withinMs = COPY_WITHIN_MS }: { asAgent: AsAgent; conversation: Conversation; tail: TranscriptTail; withinMs?: number }): GoingBack {
+export function createGoingBack({ asAgent, conversation, tail, withinMs }: { asAgent: AsAgent; conversation: Conversation; tail: TranscriptTail; withinMs?: number }): GoingBack {
   return {
     at: () => (tail.place === null ? null : JSON.stringify({ uuid: conversation.uuid, ...tail.place } satisfies z.infer<typeof Place>)),
     async to(word) {
@@ -36,9 +34,7 @@ export function createGoingBack({ asAgent, conversation, tail, withinMs = COPY_W
       if (!parsed.success) return false
       const { uuid: old, path, offset } = parsed.data
       const copy = join(dirname(path), `${uuid}.jsonl`)
-      // It is the agent's file, so it may be anything by now, a pipe that nobody writes to as well.
-      const copied = await asAgent.run(['sh', '-c', COPY, 'sh', String(offset), path, old, uuid, copy], { signal: AbortSignal.timeout(withinMs) }).catch(() => null)
-      if (copied?.exitCode !== 0) return false
+      if (!(await copyConversation({ from: { uuid: old, path, offset }, to: { uuid, path: copy } }, { asAgent, ...(withinMs === undefined ? {} : { withinMs }) }))) return false
       // All of it was told when it happened.
       tail.followFromEnd(copy)
       conversation.moved(uuid)

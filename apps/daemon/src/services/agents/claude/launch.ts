@@ -9,7 +9,6 @@ import type { AgentFiles } from '../agent-file.ts'
 import { extraArguments, programWords } from '../command-line.ts'
 
 export const PINNED_VERSION: string = AGENT_PROGRAMS.claude.version
-export const AGENT_TERMINAL = 'agent'
 const CREDENTIALS_LIMIT = 256 * 1024
 
 /** Claude Code wants a UUID; ours follows from our id, so that nothing needs to be remembered. */

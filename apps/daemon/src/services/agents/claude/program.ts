@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { DriverDeps, Terminal } from '../../../contracts.ts'
 import { selfCommand } from '../../../self.ts'
 import { writeAsAgent, type AgentFiles } from '../agent-file.ts'
-import { AGENT_TERMINAL, claudeArgv } from './launch.ts'
+import { claudeArgv } from './launch.ts'
 import { seeded, writeHookSettings } from './settings.ts'
 import type { Conversation } from './conversation.ts'
 import type { TranscriptTail } from './tail.ts'
@@ -29,7 +29,7 @@ export interface Program {
 export interface Place { readonly files: AgentFiles; readonly configDir: string; readonly conversation: Conversation; readonly environment: Record<string, string>; readonly hookCommand: readonly string[] | undefined; readonly displayUrl: () => string | null }
 
 export function createProgram(deps: DriverDeps & { place: Place; tail: TranscriptTail }): Program {
-  const { context, assignment, terminals, place, tail } = deps
+  const { context, assignment, terminals, session: { agentTerminal }, place, tail } = deps
   const { boot, journal } = context
   const name = `run.${assignment.agent.sessionId}`
   let run: Run = { id: '', machineBoot: '', resumed: false, ready: false }
@@ -41,7 +41,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
   }
 
   const start = async (entered: () => void): Promise<void> => {
-    const old = await terminals.get(AGENT_TERMINAL)
+    const old = await terminals.get(agentTerminal)
     if (old !== null) await old.kill()
     terminal = null
     const transcript = tail.path ?? transcriptOf(place.configDir, place.conversation.uuid)
@@ -50,7 +50,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     if (!run.resumed && transcript !== null) await deps.asAgent.run(['rm', '-f', '--', transcript], {})
     const settingsPath = await prepare(deps, run)
     const argv = claudeArgv(deps, { settingsPath, sessionUuid: place.conversation.uuid, resume: run.resumed })
-    const opened = await terminals.open({ terminalId: AGENT_TERMINAL, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
+    const opened = await terminals.open({ terminalId: agentTerminal, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
     terminal = opened.terminal
   }
 
@@ -65,7 +65,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     async adopt() {
       const stored = journal.get(name)
       const old = stored === null ? null : (JSON.parse(stored) as Run)
-      const living = await terminals.get(AGENT_TERMINAL)
+      const living = await terminals.get(agentTerminal)
       if (old === null || living === null || old.machineBoot !== context.machineBoot || (await living.exited()) !== null) return false
       run = old
       terminal = living
@@ -95,10 +95,10 @@ export function hasConversation(files: AgentFiles, transcript: string | null): b
 }
 
 /** Writes the hooks of this run and the first-run seed; answers the path of the hooks. */
-async function prepare({ context: { boot }, assignment, asAgent, place }: DriverDeps & { place: Place }, run: Run): Promise<string> {
+async function prepare({ context: { boot }, assignment, asAgent, session, place }: DriverDeps & { place: Place }, run: Run): Promise<string> {
   const skipsQuestions = assignment.agent.approvalMode === 'skip'
   const settingsPath = join(boot.runDir, `claude-hooks-${assignment.agent.sessionId}.json`)
-  writeHookSettings(settingsPath, { hookCommand: place.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, 'hook.sock'), run: run.id, skipsQuestions, displayUrl: place.displayUrl() })
+  writeHookSettings(settingsPath, { hookCommand: place.hookCommand ?? selfCommand('hook'), socketPath: join(boot.runDir, session.named('hook.sock')), run: run.id, skipsQuestions, displayUrl: place.displayUrl() })
   const seedPath = join(place.configDir, '.claude.json')
   const seed = seeded(place.files.read(seedPath, SEED_LIMIT), { workDir: boot.workDir, apiKey: place.environment['ANTHROPIC_API_KEY'] ?? null, skipsQuestions })
   await writeAsAgent(asAgent, seedPath, seed)

@@ -8,16 +8,15 @@ import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
 import { extraArguments, programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
-import { AGENT_TERMINAL } from '../relay/voice.ts'
-import { createScreen, lastWords, SERVER_TERMINAL } from '../screen.ts'
+import { createScreen, lastWords } from '../screen.ts'
 import type { Ask } from './asks.ts'
 import { connectCodex, type CodexLink } from './link.ts'
-import { Account, Initialized, ThreadOpened, type Turn } from './messages.ts'
+import { Account, Initialized, type Turn } from './messages.ts'
 import { createCodexTalk } from './talk.ts'
+import { openCodexThread } from './thread.ts'
 
 const SOCKET = '.codex-berth.sock'
 const REJOIN_MS = 500
-const THREAD = 'codex-thread'
 const NO_LOGIN = 'codex has no login here: sign in at its screen (`berth attach`), or make a new workspace with `berth up --agent codex --env OPENAI_API_KEY`'
 /** The machine is the sandbox: Codex's own would be a second one, which many machines do not allow. `auto` is its own mode, as it is configured. */
 const MODES: Record<ApprovalMode, { readonly approvalPolicy?: string; readonly sandbox?: string }> = {
@@ -29,9 +28,9 @@ const MODES: Record<ApprovalMode, { readonly approvalPolicy?: string; readonly s
 export const createCodexDriver: CreateDriver = (deps) => createSpokenDriver(deps, (ear) => createCodexVoice(deps, ear))
 
 function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
-  const { context: { boot, log }, assignment: { agent }, terminals } = deps
+  const { context: { boot, log }, assignment: { agent }, terminals, session: place } = deps
   const env = deps.asAgent.environment(deps.assignment.env)
-  const [path, words] = [join(boot.homeDir, SOCKET), codexWords(deps, env)]
+  const [path, words] = [join(boot.homeDir, place.named(SOCKET)), codexWords(deps, env)]
   const over = new AbortController()
   let link: CodexLink | null = null
   let life = 0
@@ -40,26 +39,18 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   let resumed = false
   let version: string | null = null
   const talk = createCodexTalk({ ear, threadId: () => thread, workDir: boot.workDir, model: () => model })
-  const screen = createScreen({ terminals, log })
+  const screen = createScreen({ terminals, session: place, log })
 
   const ask = (method: string, params: unknown): Promise<unknown> => (link === null ? Promise.reject(new Error('codex is not connected')) : link.request(method, params))
   const startServer = async (): Promise<void> => {
-    for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+    for (const terminalId of [place.agentTerminal, place.serverTerminal]) await (await terminals.get(terminalId))?.kill()
     await deps.asAgent.run(['rm', '-f', '--', path], {})
-    await terminals.open({ terminalId: SERVER_TERMINAL, title: 'codex server', argv: [...words, 'app-server', '--listen', `unix://${path}`], cwd: boot.workDir, env })
+    await terminals.open({ terminalId: place.serverTerminal, title: 'codex server', argv: [...words, 'app-server', '--listen', `unix://${path}`], cwd: boot.workDir, env })
   }
   const openThread = async (): Promise<Turn[]> => {
-    const known = ear.recall(THREAD)
-    const settings = { cwd: boot.workDir, ...MODES[agent.approvalMode] }
-    const again = known === null ? null : ThreadOpened.safeParse(await ask('thread/resume', { threadId: known, ...settings }).catch((error: unknown) => { log(`codex: ${String(error)}`); return null }))
-    const opened = again?.success === true ? again.data : ThreadOpened.parse(await ask('thread/start', settings))
-    resumed = again?.success === true
-    thread = opened.thread.id
-    model = opened.model ?? null
-    ear.remember(THREAD, thread)
-    // What has no name and no turn is not written down, and nobody can join it.
-    if (!resumed) await ask('thread/name/set', { threadId: thread, name: deps.assignment.name })
-    return opened.thread.turns
+    const opened = await openCodexThread({ ask, ear, talk, log }, { settings: { cwd: boot.workDir, ...MODES[agent.approvalMode] }, name: deps.assignment.name })
+    ;({ resumed, thread, model } = opened)
+    return opened.turns
   }
   const leave = (): void => {
     over.abort()
@@ -70,7 +61,7 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   /** The connection was lost in that life: its terminal tells whether it has ended; if not, it is joined again. */
   const rejoinLater = (of: number): void => {
     void Bun.sleep(REJOIN_MS).then(async () => {
-      if (over.signal.aborted || of !== life || (await lastWords(terminals)) !== null) return
+      if (over.signal.aborted || of !== life || (await lastWords(deps)) !== null) return
       await rejoin().catch((error: unknown) => {
         log(`codex: ${String(error)}`)
         rejoinLater(of)
@@ -86,7 +77,7 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
         talk.said(method, params, id)
       },
       closed: () => { if (mine === life) rejoinLater(mine) },
-    }, () => lastWords(terminals))
+    }, () => lastWords(deps))
     const { userAgent } = Initialized.parse(await ask('initialize', { clientInfo: { name: 'berth', title: 'Berth', version: '1' }, capabilities: { experimentalApi: true } }))
     version = /\/(\d+\.\d+\.\d+)/.exec(userAgent)?.[1] ?? null
     link.note('initialized')
@@ -98,13 +89,13 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
 
   return {
     driver: 'codex-shared', steers: true, saysWhy: false, tellsOnce: true,
-    lives: async () => (await lastWords(terminals)) === null,
+    lives: async () => (await lastWords(deps)) === null,
     async open({ adopt }) {
       life += 1
       if (!adopt) await startServer()
       await rejoin()
       await screen.show({ title: 'codex', argv: [...words, 'resume', thread, '--remote', `unix://${path}`], cwd: boot.workDir, env })
-      screen.watch(SERVER_TERMINAL, (code) => { ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
+      screen.watch(place.serverTerminal, (code) => { ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
     },
     prompt({ promptId, text }) {
       if (talk.hasPrompt(promptId)) { ear.took(promptId, text); return }
@@ -120,7 +111,7 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
     },
     async end() {
       leave()
-      for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+      for (const terminalId of [place.agentTerminal, place.serverTerminal]) await (await terminals.get(terminalId))?.kill()
     },
     release() {
       leave()
@@ -156,6 +147,6 @@ function codexWords(deps: DriverDeps, env: Readonly<Record<string, string>>): st
   return [
     ...programWords(deps, 'codex'),
     '-c', 'check_for_update_on_startup=false', '-c', `projects={${JSON.stringify(deps.context.boot.workDir)}={trust_level="trusted"}}`,
-    ...(base === '' || base.includes('@') ? [] : ['-c', `openai_base_url=${JSON.stringify(base)}`]), ...extraArguments(deps.assignment.agent.command),
+    ...(base === '' || base.includes('@') ? [] : ['-c', `openai_base_url=${JSON.stringify(base)}`]), ...extraArguments(deps.assignment.agent.command, 'kept'),
   ]
 }

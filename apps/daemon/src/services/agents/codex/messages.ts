@@ -31,5 +31,6 @@ export const Question = z.looseObject({
 export type Question = z.infer<typeof Question>
 export const Thread = z.looseObject({ id: z.string(), turns: z.array(Turn).catch([]) })
 export const ThreadOpened = z.looseObject({ thread: Thread, model: z.string().nullable().optional() })
+export type ThreadOpened = z.infer<typeof ThreadOpened>
 export const Account = z.looseObject({ account: z.unknown(), requiresOpenaiAuth: z.boolean() })
 export const Initialized = z.looseObject({ userAgent: z.string() })

@@ -14,6 +14,8 @@ export interface CodexTalk {
   said(method: string, params: unknown, id: string | number | null): void
   /** The thread as it is, after a while of not listening. */
   catchUp(turns: readonly Turn[]): void
+  /** They are known already. */
+  passOver(turns: readonly Turn[]): void
   ask(requestId: string): Ask | null
   hasPrompt(promptId: string): boolean
 }
@@ -81,6 +83,10 @@ export function createCodexTalk({ ear, threadId, workDir, model }: { ear: Ear; t
       if (!mine(params)) return
       if (id !== null) asks.asked(method, id, params)
       else if ( Object.hasOwn(notes, method)) notes[method]?.(params)
+    },
+    passOver(turns) {
+      const newest = turns.map(({ id }) => id).sort().at(-1)
+      if (newest !== undefined) ear.remember(SEEN, newest)
     },
     catchUp(turns) {
       const open = new Set(ear.openAsks().map(({ requestId }) => requestId))

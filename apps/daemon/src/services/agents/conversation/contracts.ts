@@ -56,6 +56,8 @@ export interface Ear {
   /** What must be known in the next life, in the daemon's journal. */
   remember(name: string, value: string | null): void
   recall(name: string): string | null
+  /** What the session that this one begins from remembers; null: it begins from none, or has begun. */
+  recallOrigin(name: string): string | null
   /** A line typed at our own viewer. */
   typed(text: string): void
   pressedBreak(): void

@@ -57,6 +57,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
   const { context, assignment } = deps
   const { journal } = context
   const { sessionId, kind, approvalMode } = assignment.agent
+  const origin = deps.session.forkedFrom
   const now = (): number => Date.now()
   const show = (text: string): void => { voice.show?.(text) }
   /** The turn that a person interrupted: however the agent calls its end, that is what it was. */
@@ -110,6 +111,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
     ended({ code, why }) { lives.ended(code, why) },
     remember(name, value) { journal.set(`spoken.${sessionId}.${name}`, value) },
     recall: (name) => journal.get(`spoken.${sessionId}.${name}`),
+    recallOrigin: (name) => (origin === null ? null : journal.get(`spoken.${origin}.${name}`)),
     typed(text) { typed(text) },
     pressedBreak() { interrupt() },
   }

@@ -2,6 +2,7 @@
 import { BerthError } from '@berth/wire'
 import type { CreateDriver } from '../../../contracts.ts'
 import { createAgentFiles } from '../agent-file.ts'
+import { beginConversation } from '../claude/beginning.ts'
 import { createConversation } from '../claude/conversation.ts'
 import { claudeEnvironment, configDirOf, hasLogin, PERMISSION_MODE, PINNED_VERSION } from '../claude/launch.ts'
 import { hasConversation, transcriptOf } from '../claude/program.ts'
@@ -28,6 +29,7 @@ export const createHeadlessDriver: CreateDriver = (deps) => {
         ear.noLogin(NO_LOGIN)
         throw new BerthError('agent_unavailable', 'claude has no login')
       }
+      await beginConversation(deps, { files, configDir, conversation })
       const transcript = transcriptOf(configDir, conversation.uuid)
       const resumed = hasConversation(files, transcript)
       // A file of settings only is in the way of a new conversation.

@@ -9,10 +9,9 @@ import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
 import { programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
-import { AGENT_TERMINAL } from '../relay/voice.ts'
-import { createScreen, lastWords, SERVER_TERMINAL } from '../screen.ts'
+import { createScreen, lastWords } from '../screen.ts'
 import { createOpencodeServer, freePort, serverReady, type Address, type OpencodeServer } from './server.ts'
-import { createOpencodeTalk, promptOf } from './talk.ts'
+import { createOpencodeTalk, passOver, promptOf } from './talk.ts'
 import { answersOf } from './tools.ts'
 
 /** Of what the daemon journals of a session. The address holds a secret and is in no event. */
@@ -26,31 +25,34 @@ const KeptAddress = z.object({ port: z.number(), password: z.string() })
 export const createOpencodeDriver: CreateDriver = (deps) => createSpokenDriver(deps, (ear) => createOpencodeVoice(deps, ear))
 
 function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
-  const { context: { boot, journal, log }, assignment: { agent }, terminals } = deps
+  const { context: { boot, journal, log }, assignment: { agent }, terminals, session: place } = deps
   const program = programWords(deps, 'opencode')
   const over = new AbortController()
   let listening = new AbortController()
   let server: OpencodeServer | null = null
   let session = ''
   const talk = createOpencodeTalk({ ear, sessionId: () => session, workDir: boot.workDir })
-  const screen = createScreen({ terminals, log })
+  const screen = createScreen({ terminals, session: place, log })
 
   const post = (path: string, body: unknown): void => { void server?.post(path, body).catch((error: unknown) => { log(`opencode: ${String(error)}`) }) }
   const startServer = async (): Promise<Address> => {
     if ((agent.command ?? '').trim() !== '') throw new BerthError('config_invalid', 'opencode takes no extra arguments here', { hint: 'say it in opencode.json of the repository, such as {"model": "…"}' })
-    for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+    for (const terminalId of [place.agentTerminal, place.serverTerminal]) await (await terminals.get(terminalId))?.kill()
     const address = { port: await freePort(), password: randomBytes(24).toString('base64url') }
     ear.remember(ADDRESS, JSON.stringify(address))
     const env = deps.asAgent.environment({ ...environment(deps), OPENCODE_SERVER_PASSWORD: address.password })
-    await terminals.open({ terminalId: SERVER_TERMINAL, title: 'opencode server', argv: [...program, 'serve', '--hostname', '127.0.0.1', '--port', String(address.port)], cwd: boot.workDir, env })
+    await terminals.open({ terminalId: place.serverTerminal, title: 'opencode server', argv: [...program, 'serve', '--hostname', '127.0.0.1', '--port', String(address.port)], cwd: boot.workDir, env })
     return address
   }
   const openSession = async (to: OpencodeServer): Promise<boolean> => {
     const known = ear.recall(SESSION)
     if (known !== null && (await to.find(`/session/${known}`)) !== null) { session = known; return true }
-    session = Session.parse(await to.post('/session', { permission: permissions(agent.approvalMode) })).id
+    const origin = known === null ? ear.recallOrigin(SESSION) : null
+    session = Session.parse(await (origin === null ? to.post('/session', { permission: permissions(agent.approvalMode) }) : to.post(`/session/${origin}/fork`, {}))).id
+    // What was said in the other session is told there.
+    if (origin !== null) passOver(ear, await to.get(`/session/${session}/message?limit=${HISTORY}`))
     ear.remember(SESSION, session)
-    return false
+    return origin !== null
   }
   const catchUp = async (from: OpencodeServer): Promise<void> => {
     const [history, permissionList, questions, status] = await Promise.all([from.get(`/session/${session}/message?limit=${HISTORY}`), from.get('/permission'), from.get('/question'), from.get('/session/status')])
@@ -69,14 +71,14 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
 
   return {
     driver: 'opencode-shared', steers: true, saysWhy: true, tellsOnce: true,
-    lives: async () => (await lastWords(terminals)) === null,
+    lives: async () => (await lastWords(deps)) === null,
     async open({ adopt }, signal) {
       listening.abort()
       listening = new AbortController()
       const address = adopt ? KeptAddress.parse(JSON.parse(ear.recall(ADDRESS) ?? 'null')) : await startServer()
       journal.mask([address.password])
       deps.reservePort?.(address.port)
-      await serverReady(address, terminals, signal)
+      await serverReady(address, deps, signal)
       const made = createOpencodeServer(address)
       server = made
       const resumed = await openSession(made)
@@ -90,7 +92,7 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
       ear.ready({ resumed, agentVersion: health.success ? health.data.version : null })
       const env = deps.asAgent.environment({ ...environment(deps), OPENCODE_SERVER_PASSWORD: address.password })
       await screen.show({ title: 'opencode', argv: [...program, 'attach', `http://127.0.0.1:${address.port}`, '--session', session], cwd: boot.workDir, env })
-      screen.watch(SERVER_TERMINAL, (code) => { listening.abort(); ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
+      screen.watch(place.serverTerminal, (code) => { listening.abort(); ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
     },
     prompt(prompt) { void tell(prompt).catch((error: unknown) => { ear.refused(prompt.promptId, error instanceof Error ? error.message.slice(0, 300) : 'opencode did not take it') }) },
     interrupt() { post(`/session/${session}/abort`, {}) },
@@ -103,7 +105,7 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
     async end() {
       over.abort()
       screen.close()
-      for (const terminalId of [AGENT_TERMINAL, SERVER_TERMINAL]) await (await terminals.get(terminalId))?.kill()
+      for (const terminalId of [place.agentTerminal, place.serverTerminal]) await (await terminals.get(terminalId))?.kill()
     },
     release() {
       over.abort()

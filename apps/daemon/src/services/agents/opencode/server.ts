@@ -1,7 +1,7 @@
 /** opencode's own server, in a terminal of its own: found alive or started, asked over HTTP, listened to. */
 import { createServer } from 'node:net'
 import { BerthError } from '@berth/wire'
-import type { Terminals } from '../../../contracts.ts'
+import type { DriverDeps } from '../../../contracts.ts'
 import { parseJson } from '../json-lines.ts'
 import { lastWords } from '../screen.ts'
 
@@ -66,12 +66,12 @@ async function* lines(stream: ReadableStream<Uint8Array> | null): AsyncGenerator
 }
 
 /** Resolves when the server answers; its end in the meantime is said with its last words. */
-export async function serverReady(address: Address, terminals: Terminals, signal: AbortSignal): Promise<void> {
+export async function serverReady(address: Address, where: Pick<DriverDeps, 'terminals' | 'session'>, signal: AbortSignal): Promise<void> {
   const server = createOpencodeServer(address)
   for (const until = Date.now() + READY_WITHIN_MS; Date.now() < until; await Bun.sleep(LOOK_MS)) {
     signal.throwIfAborted()
     if (await server.get('/global/health').then(() => true, () => false)) return
-    const said = await lastWords(terminals)
+    const said = await lastWords(where)
     if (said !== null) throw new BerthError('agent_unavailable', `opencode ended as it began: ${said}`, { hint: 'look at the terminal `agent-server`, then send a message to try again' })
   }
   throw new BerthError('timeout', 'opencode did not begin to answer', { hint: 'look at the terminal `agent-server`, then send a message to try again' })

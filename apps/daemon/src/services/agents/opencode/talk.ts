@@ -18,6 +18,13 @@ export interface OpencodeTalk {
   question(requestId: string): Question | null
 }
 
+/** Messages that were told before, in another session. */
+export function passOver(ear: Ear, history: unknown): void {
+  const messages = History.safeParse(history)
+  const last = (messages.success ? messages.data : []).map(({ info }) => info.id).sort().at(-1)
+  if (last !== undefined) ear.remember(SEEN, last)
+}
+
 export function createOpencodeTalk({ ear, sessionId, workDir }: { ear: Ear; sessionId: () => string; workDir: string }): OpencodeTalk {
   const infos = new Map<string, Info>()
   const doings = createDoings(ear)
@@ -52,7 +59,7 @@ export function createOpencodeTalk({ ear, sessionId, workDir }: { ear: Ear; sess
       failure = null
       ear.turnStarted(info.id)
     }
-    ear.userSaid(info.id, part.text)
+    if (isNew(info.id)) ear.userSaid(info.id, part.text)
     const promptId = ear.recall(promptOf(info.id))
     if (promptId !== null) ear.took(promptId as PromptId, part.text)
   }

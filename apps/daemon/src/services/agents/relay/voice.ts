@@ -7,7 +7,6 @@ import type { ApprovalRecord } from '../approval-book.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { openRelayDoor, type RelayDoor, type RelayEvents } from './door.ts'
 
-export const AGENT_TERMINAL = 'agent'
 /** Of what the daemon journals of a session. */
 const KEPT = 'relay'
 const UNTOLD_LIMIT = 1000
@@ -40,8 +39,8 @@ export interface StdioAgent {
 }
 
 export function createRelayedVoice(deps: DriverDeps, agent: StdioAgent, ear: Ear): Voice {
-  const { context: { boot }, terminals } = deps
-  const path = join(boot.runDir, 'relay.sock')
+  const { context: { boot }, terminals, session: { agentTerminal, named } } = deps
+  const path = join(boot.runDir, named('relay.sock'))
   const talk = createTalk({ ear, log: deps.context.log, driver: agent.driver })
   const watch = createWatch((code) => { if (!talk.ended) ear.ended({ code: code === 0 ? null : code, why: 'its terminal was closed' }) })
 
@@ -51,18 +50,18 @@ export function createRelayedVoice(deps: DriverDeps, agent: StdioAgent, ear: Ear
     saysWhy: agent.saysWhy,
     tellsOnce: true,
     async lives() {
-      const terminal = await terminals.get(AGENT_TERMINAL)
+      const terminal = await terminals.get(agentTerminal)
       return terminal !== null && (await terminal.exited()) === null
     },
     async open({ run, adopt }) {
       talk.begin(run, { adopt, speak: agent.speak })
       await talk.listen(path, boot.agentUser)
       if (!adopt) {
-        await (await terminals.get(AGENT_TERMINAL))?.kill()
+        await (await terminals.get(agentTerminal))?.kill()
         const { argv, env } = await agent.command()
-        await terminals.open({ terminalId: AGENT_TERMINAL, title: agent.title, argv: [...selfCommand('relay'), '--socket', path, '--run', run, '--', ...argv], cwd: boot.workDir, env: deps.asAgent.environment(env) })
+        await terminals.open({ terminalId: agentTerminal, title: agent.title, argv: [...selfCommand('relay'), '--socket', path, '--run', run, '--', ...argv], cwd: boot.workDir, env: deps.asAgent.environment(env) })
       }
-      watch.of(await terminals.get(AGENT_TERMINAL))
+      watch.of(await terminals.get(agentTerminal))
     },
     prompt(prompt) { talk.protocol?.prompt(prompt) },
     interrupt() { talk.protocol?.interrupt() },
@@ -71,7 +70,7 @@ export function createRelayedVoice(deps: DriverDeps, agent: StdioAgent, ear: Ear
     async end() {
       watch.of(null)
       await talk.close()
-      await (await terminals.get(AGENT_TERMINAL))?.kill()
+      await (await terminals.get(agentTerminal))?.kill()
     },
     async release() {
       watch.of(null)

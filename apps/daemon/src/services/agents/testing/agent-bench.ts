@@ -8,6 +8,7 @@ import type { AgentDriver, DaemonContext, DriverDeps } from '../../../contracts.
 import { openJournal } from '../../../journal/journal.ts'
 import { createAsAgent } from '../../as-agent.ts'
 import { driverFor } from '../index.ts'
+import { sessionPlace } from '../session-place.ts'
 import { createRealTerminals } from './real-terminals.ts'
 import { createTmuxTerminals, type TestTerminals } from './tmux-terminals.ts'
 
@@ -73,7 +74,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
     journal = opened
     const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => assignment.env })
     const context: DaemonContext = { boot, journal: opened, machineBoot, log: (line) => { lines.push(line) }, signal: new AbortController().signal }
-    driver = driverFor(assignment.agent.kind)({ context, assignment, asAgent, terminals, changed: () => {}, ...(options.live ? { live: options.live } : {}) })
+    driver = driverFor(assignment.agent.kind)({ context, assignment, asAgent, terminals, session: sessionPlace({ id: sessionId, main: true }), changed: () => {}, ...(options.live ? { live: options.live } : {}) })
     opened.onAppend(() => { collect() })
     await driver.start(new AbortController().signal)
   }
