@@ -2,11 +2,15 @@
 import type { Client } from '@berth/client'
 import type { Approval, Session, Workspace } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
+import { cleanLine } from './clean.ts'
+
+/** Of a word that may be a whole file that somebody pasted. */
+const SHOWN_LIMIT = 80
 
 export async function resolveWorkspace(client: Client, word: string, signal: AbortSignal): Promise<Workspace> {
   const found = match(await client.listWorkspaces({}, signal), word)
   if (found) return found
-  throw new BerthError('not_found', `there is no workspace "${word}"`, { hint: '`berth list` shows them' })
+  throw new BerthError('not_found', `there is no workspace "${cleanLine(word, SHOWN_LIMIT)}"`, { hint: '`berth list` shows them' })
 }
 
 /** Null when nothing matches; throws when several do. A name beats a prefix, so a name can always be used. */
@@ -20,7 +24,7 @@ export async function resolveApproval(client: Client, word: string, signal: Abor
   const approvals = await client.listApprovals({ all: 'true' }, signal)
   const found = approvals.find(({ approvalId }) => approvalId === word) ?? unique(approvals.map((approval) => ({ ...approval, id: approval.approvalId })), word, { prefix: 'apr_', show: ({ id, title }) => `${id} (${title})` })
   if (found) return found
-  throw new BerthError('not_found', `there is no approval "${word}"`, { hint: '`berth approvals` shows those that wait' })
+  throw new BerthError('not_found', `there is no approval "${cleanLine(word, SHOWN_LIMIT)}"`, { hint: '`berth approvals` shows those that wait' })
 }
 
 /** By its number in the list, its title, its agent, or its id; without a word the first one. */

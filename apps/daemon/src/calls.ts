@@ -127,6 +127,6 @@ async function readLogs(deps: CallDeps, source: string, tailBytes: number): Prom
     const file = Bun.file(join(dir, name))
     if (await file.exists()) texts.push(await file.slice(Math.max(0, file.size - tailBytes)).text())
   }
-  if (texts.length === 0 && source !== 'setup') throw new BerthError('not_found', `no log of ${source}`, { hint: 'sources: setup, code, agent, and the names of services' })
+  if (texts.length === 0 && source !== 'setup') throw new BerthError('not_found', `no log of ${source}`, { hint: 'sources: setup, image where one was built, machine, agent, and the names of services' })
   return texts.join('').slice(-tailBytes)
 }

@@ -9,19 +9,19 @@
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
 import { WorkspaceId } from './ids.ts'
-import { SshPublicKey } from './reach-methods.ts'
+import { AccountName, MachinePath, SshPublicKey } from './reach-methods.ts'
 
 export { SshPublicKey, sshMethods } from './reach-methods.ts'
 export { PORT_STREAM_PATH, SSH_STREAM_PATH } from './reach-paths.ts'
 
 /** What the client needs to be sure that it speaks with this workspace, and as whom. */
 export const SshAccess = z.object({
-  user: z.string(),
+  user: AccountName,
   hostKey: SshPublicKey,
   /** The name of its entry in a person's ssh configuration. */
   host: z.string(),
   /** Where the code is, for editors that open a directory. */
-  workDir: z.string(),
+  workDir: MachinePath,
   /** A new machine has a new host key; within one generation it never changes. */
   generation: z.number().int(),
 })

@@ -14,7 +14,7 @@ export const logs = command({
     service: { type: 'string', short: 's', value: 'name', help: 'the output of this service' },
     follow: { type: 'boolean', short: 'f', help: 'go on with what is written from now on' },
   },
-  notes: 'Sources: setup (default; with the hooks of the project), image (its build), machine, agent, daemon, or the name of a service.',
+  notes: 'Sources: setup (default; with the hooks of the project), image (its build), machine (and the daemon in it), agent, or the name of a service.',
   examples: ['berth logs demo', 'berth logs demo agent', 'berth logs demo --service dev -f'],
   parse({ values, positionals }) {
     const [word, source] = positionals

@@ -13,6 +13,7 @@ interface Forwarding { readonly context: Context; endpoint(): Promise<Connection
 
 /** Of one port; the link of a machine carries fewer streams than this in all. */
 const CONNECTION_LIMIT = 256
+const PORT_LAST = 65_535
 
 export async function forwardPorts(context: Context, { word, start, ports }: { word: string; start: boolean; ports: readonly Port[] }): Promise<void> {
   const { io, json, signal } = context
@@ -65,10 +66,13 @@ function addressOf(context: Context, first: Connection): Pick<Forwarding, 'endpo
   }
 }
 
+/** Easily kept in mind: 3000 becomes 13000. */
+const elsewhere = (port: number): number => (port + 10_000 > PORT_LAST ? port - 10_000 : port + 10_000)
+
 async function listen(server: Server, { local }: Port): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(cause.code === 'EADDRINUSE' || cause.code === 'EACCES'
-      ? new BerthError('port_taken', `127.0.0.1:${local} cannot be had here`, { hint: `choose another one: ${local === 0 ? '' : `1${String(local).padStart(4, '0')}`.slice(-5)}:<port>, or 0:<port> for any`, cause }) : cause))
+      ? new BerthError('port_taken', `127.0.0.1:${local} cannot be had here`, { hint: `choose another one: ${elsewhere(local)}:<port>, or 0:<port> for any`, cause }) : cause))
     server.listen(local, '127.0.0.1', resolve)
   })
   const address = server.address()

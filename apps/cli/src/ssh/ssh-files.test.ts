@@ -43,6 +43,14 @@ test('the include is put before everything, once, and taken away to the byte', a
     expect(readFileSync(path, 'utf8')).toBe(before ?? '')
     expect(await exclude(path, '/other/ssh/config')).toBe(false)
   }
+  // Kept twice by somebody, or with the other kind of line ends: nothing of it is left.
+  const path = join(directory(), 'config')
+  writeFileSync(path, '')
+  await include(path, '/x/config')
+  const ours = readFileSync(path, 'utf8')
+  writeFileSync(path, `${ours}Host a\r\n${ours.replaceAll('\n', '\r\n')}${ours}`)
+  expect(await exclude(path, '/x/config')).toBe(true)
+  expect(readFileSync(path, 'utf8')).toBe('Host a\r\n')
   for (const before of [null, '', 'Host a\n  User b\n', 'Host a\n  User b', '\n\n# mine\r\nHost *\r\n']) await check(before)
 })
 

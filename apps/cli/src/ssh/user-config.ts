@@ -29,8 +29,8 @@ export async function exclude(path: string, config: string): Promise<boolean> {
   return true
 }
 
-/** Wherever they stand. */
-const without = (text: string, config: string): string => text.replace(ourLines(config), () => '')
+/** Wherever they stand, as often as they do, and also when an editor ends lines in its own way. */
+const without = (text: string, config: string): string => [ourLines(config), ourLines(config).replaceAll('\n', '\r\n')].reduce((left, ours) => left.replaceAll(ours, ''), text)
 
 async function textOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
