@@ -2,7 +2,7 @@
  * Long-running commands beside the agent. Each is its own session with its output in a log file; it outlives the
  * daemon, which finds it again by pid and start time. One that ends is started again, ever more slowly.
  */
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdirSync, openSync, renameSync, statSync, truncateSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { AsAgent, Journal } from '../../contracts.ts'
 import { endTree } from './end.ts'
@@ -20,7 +20,8 @@ const LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 interface Running { readonly spec: ServiceSpec; pid: number; startTicks: number; startedAt: number; backoffMs: number; stopped: boolean; timer: Timer | null }
 
-export function createServices(deps: { asAgent: AsAgent; journal: Journal; workDir: string; logDir: string; log: (line: string) => void }): Services {
+export function createServices(deps: { asAgent: AsAgent; journal: Journal; workDir: string; logDir: string; log: (line: string) => void; logLimitBytes?: number }): Services {
+  const logLimit = deps.logLimitBytes ?? LOG_LIMIT_BYTES
   const running = new Map<string, Running>()
   const logFile = (name: string): string => join(deps.logDir, `service-${safeName(name)}.log`)
   const key = (name: string): string => `service.${name}`
@@ -29,7 +30,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     const shell = Bun.which('sh', { PATH: deps.asAgent.environment()['PATH'] ?? '/bin:/usr/bin' })
     // Without a shell the words of the command are its arguments.
     const { argv, ...identity } = deps.asAgent.command(shell === null ? service.spec.command.split(/\s+/) : [shell, '-c', service.spec.command])
-    const output = openLog(logFile(service.spec.name))
+    const output = openLog(logFile(service.spec.name), logLimit)
     try {
       const child = Bun.spawn(argv, { cwd: deps.workDir, env: deps.asAgent.environment(), ...identity, detached: true, stdin: 'ignore', stdout: output, stderr: output })
       endFirst(child.pid)
@@ -73,6 +74,17 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     look()
     return true
   }
+  // Whoever writes without end keeps the file open, so it cannot be put aside while it runs.
+  const shorten = setInterval(() => {
+    for (const { spec } of running.values()) {
+      try {
+        keepShort(logFile(spec.name), logLimit)
+      } catch (cause) {
+        deps.log(`service ${spec.name}: its log: ${String(cause)}`)
+      }
+    }
+  }, LOOK_MS)
+  shorten.unref()
   const end = async (service: Running): Promise<void> => {
     service.stopped = true
     if (service.timer !== null) clearTimeout(service.timer)
@@ -95,10 +107,12 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
       }
     },
     async stop() {
+      clearInterval(shorten)
       await Promise.all([...running.values()].map(end))
       running.clear()
     },
     release() {
+      clearInterval(shorten)
       for (const service of running.values()) {
         service.stopped = true
         if (service.timer !== null) clearTimeout(service.timer)
@@ -113,10 +127,21 @@ function alive(pid: number, startTicks: number): boolean {
 }
 
 /** Begins a new file when the old one is large; the one before it is kept. */
-function openLog(path: string): number {
+function openLog(path: string, limitBytes: number): number {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(path, `${path}.1`)
+  if (sizeOf(path) > limitBytes) renameSync(path, `${path}.1`)
   return openSync(path, 'a', 0o600)
+}
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+
+/** It is open for appending: what is written next stands at the new beginning. What is written between the two is lost. */
+function keepShort(path: string, limitBytes: number): void {
+  const size = sizeOf(path)
+  if (size <= limitBytes) return
+  // What ran far ahead within a second is no use to anybody, and would take as long again to copy.
+  if (size <= 2 * limitBytes) copyFileSync(path, `${path}.1`)
+  truncateSync(path)
 }
 
 export function safeName(name: string): string {
