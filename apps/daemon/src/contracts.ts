@@ -114,6 +114,8 @@ export interface AgentDriver {
   conversationAt?(): string | null
   /** The agent goes on from where its conversation stood; null: from its beginning. False: it cannot now. */
   conversationTo?(place: string | null): Promise<boolean>
+  /** What `asksElsewhere` says may have changed. Absent: this driver does not look at it. */
+  askedElsewhere?(): void
   /** For the idle decider. */
   activity(): Pick<ActivityReport, 'agent' | 'turnProgressAgeMs' | 'backgroundTasks' | 'waitingSinceAgeMs'>
   /** Ends the agent and all its processes. */
@@ -133,6 +135,8 @@ export interface DriverDeps {
   readonly live?: (piece: LivePiece) => void
   /** A port of our own on the machine's loopback: not one of the workspace's. */
   readonly reservePort?: (port: number) => void
+  /** The agent waits for a person in one of our own tools. Absent: it has none. */
+  readonly asksElsewhere?: () => boolean
 }
 /** What a session has to itself in its machine, and how it begins. */
 export interface SessionPlace {

@@ -19,6 +19,7 @@ import { rememberBeginning } from './services/sync/remember.ts'
 import type { SourceDeps } from './services/git/source.ts'
 import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
+import type { OwnMcp } from './services/mcp/index.ts'
 import type { Services } from './services/processes/services.ts'
 import { createWorkDirectory } from './services/work-directory.ts'
 import { createSessions } from './sessions.ts'
@@ -34,8 +35,9 @@ export interface ConvergeDeps {
   readonly changed: () => void
   readonly live?: SessionsDeps['live']
   readonly reservePort?: SessionsDeps['reservePort']
+  readonly mcp?: Pick<OwnMcp, 'assigned' | 'decide' | 'asks'>
 }
-export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' | 'decide'> {
+export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' | 'decide' | 'say'> {
   /** Returns at once; the steps are journaled as they go. */
   apply(assignment: Assignment): void
   readonly assignment: Assignment | null
@@ -51,7 +53,7 @@ export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' 
 type Step = Extract<StepName, 'code' | 'setup' | 'agent' | 'services'>
 
 export function createConverger(deps: ConvergeDeps): Converger {
-  const { context } = deps
+  const { context, mcp } = deps
   const step = createSteps(context)
   let wanted: Assignment | null = null
   let again = false
@@ -59,13 +61,13 @@ export function createConverger(deps: ConvergeDeps): Converger {
   let codeReady = false
   let homeWritten = ''
   const sessions = createSessions({
-    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}),
+    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}), ...(mcp ? { asksInTools: mcp.asks } : {}),
     changed: () => {
       deps.changed()
       if (sessions.due && wanted !== null) apply(wanted)
     },
   })
-  const delivery = createDelivery(sessions)
+  const delivery = createDelivery(sessions, mcp)
 
   const startAgent = async (assignment: Assignment): Promise<string> => {
     try {
@@ -95,6 +97,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
       })
       if (done) homeWritten = home
     }
+    await mcp?.assigned(assignment)
     await step('agent', () => startAgent(assignment))
     await step('services', async () => {
       deps.services.converge(assignment.services)
@@ -117,7 +120,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
     running ??= run()
   }
   return {
-    apply, sessions, keepPrompt: delivery.keepPrompt, keepDecision: delivery.keepDecision, decide: delivery.decide,
+    apply, sessions, keepPrompt: delivery.keepPrompt, keepDecision: delivery.keepDecision, decide: delivery.decide, say: delivery.say,
     get assignment() { return wanted },
     get driver() { return sessions.main },
     get codeReady() { return codeReady },

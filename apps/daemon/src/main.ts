@@ -16,6 +16,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     case 'put': return (await import('./services/home-files.ts')).putMain(rest)
     case 'look': return (await import('./services/files/look.ts')).lookMain()
     case 'hook': return hook(rest)
+    case 'mcp': return (await import('./services/mcp/shim.ts')).mcpMain(rest)
     case 'relay': return (await import('./services/agents/relay/relay.ts')).relayMain(rest)
     case '--version':
       process.stdout.write(`${VERSION}\n`)

@@ -20,6 +20,7 @@ import { createAsAgent } from './services/as-agent.ts'
 import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
+import { createOwnMcp } from './services/mcp/index.ts'
 import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { writeProgramsOnPath } from './services/programs-on-path.ts'
@@ -90,8 +91,16 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const reserved = new Set<number>()
   const hostedUrl = async (): Promise<string> => (gateway ??= openGateway({ openStream })).gitUrl
   const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
+  const mcp = createOwnMcp({
+    context, assignment: () => converger.assignment, ports: () => ports.list(),
+    say: (sessionId, prompt) => converger.say(sessionId, prompt),
+    changed() {
+      for (const driver of converger.sessions.all()) driver.askedElsewhere?.()
+      reportSoon()
+    },
+  })
   const converger: Converger = createConverger({
-    context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, changed: reportSoon,
+    context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, mcp, changed: reportSoon,
     live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port),
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
@@ -137,6 +146,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       stop.abort()
       // What changes files goes on by itself; waiting keeps its answer, for as long as an end may take.
       await Promise.race([review.settled(), Bun.sleep(FLUSH_AT_END_MS)])
+      await mcp.close()
       await Promise.all(converger.sessions.all().map((driver) => driver.release()))
       services.release()
       terminals.close()

@@ -8,9 +8,11 @@ import { foldAgentStates } from '@berth/wire/session-rules'
 import type { AgentDriver, CreateDriver, DaemonContext, DriverDeps, SessionPlace } from './contracts.ts'
 import { sessionPlace } from './services/agents/session-place.ts'
 
-export interface SessionsDeps extends Omit<DriverDeps, 'assignment' | 'session'> {
+export interface SessionsDeps extends Omit<DriverDeps, 'assignment' | 'session' | 'asksElsewhere'> {
   readonly context: DaemonContext
   readonly driverFor: (kind: AssignedAgent['kind']) => CreateDriver | Promise<CreateDriver>
+  /** That session waits for a person in one of our own tools. */
+  readonly asksInTools?: (sessionId: SessionId) => boolean
 }
 type Other = NonNullable<Assignment['sessions']>[number]
 type AgentActivity = Pick<ActivityReport, 'agent' | 'turnProgressAgeMs' | 'backgroundTasks' | 'waitingSinceAgeMs'>
@@ -54,7 +56,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     // What the other driver left would be taken for this one's.
     if (takenOver) await closeTerminals(place)
     const create = await deps.driverFor(agent.kind)
-    const driver = create({ ...deps, assignment: { ...assignment, agent }, session: place })
+    const driver = create({ ...deps, assignment: { ...assignment, agent }, session: place, asksElsewhere: () => deps.asksInTools?.(agent.sessionId) === true })
     await driver.start(context.signal)
     journal.set(heldName(agent.sessionId), agent.kind)
     held.set(agent.sessionId, { agent, driver, place })

@@ -199,10 +199,12 @@ async function assemble(base: Foundation): Promise<Server> {
 
   let ticks: TickLoop | null = null
   let socketRoom: SocketRoom | null = null
+  // A daemon may come back before the previews are there; it is told where they are when they are.
+  const previewHosts = Promise.withResolvers<Previews['hosts']>()
   const poke = () => ticks?.poke()
   const link = createLinkServer({
     store, clock, serverId, log,
-    assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null }, id),
+    assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
     linkHttp: createLinkHttp({ store, repositories, uploads, gitGateway: createGitGateway({ store, clock, log }), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
@@ -253,6 +255,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const pages = openSocketRoom(base, services)
   socketRoom = pages
   const previews = await startPreviews(base, services)
+  previewHosts.resolve(previews.hosts)
   const reviews = createReviews(services)
   closers.add('the reviews', () => reviews.stop())
   openDoor(base, services)

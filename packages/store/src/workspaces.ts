@@ -1,5 +1,6 @@
 import type { NewWorkspace, WorkspaceRecord, WorkspaceStore } from '@berth/core'
 import { BerthError, CodeSource, Wish, type EventBody, type OrgId, type WorkspaceId } from '@berth/wire'
+import { McpSetup } from '@berth/wire/mcp'
 import { z } from 'zod'
 import type { Queries, Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
@@ -11,7 +12,7 @@ import { appendEvents, lockStream } from './streams.ts'
 import type { Ticks } from './ticks.ts'
 
 const LIST_LIMIT = 5000
-const Secrets = z.object({ env: z.record(z.string(), z.string()), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })) })
+const Secrets = z.object({ env: z.record(z.string(), z.string()), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })), mcp: McpSetup.optional() })
 const UNIQUE_VIOLATION = '23505'
 
 type WorkspaceRows = Omit<WorkspaceStore, keyof Ticks>
@@ -155,7 +156,7 @@ async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: Stor
   }
   await tx`insert into workspaces ${tx(columns as unknown as Record<string, never>)}`
   await tx`insert into streams ${tx({ workspaceId: row.id })}`
-  if (Object.keys(secrets.env).length > 0 || secrets.homeFiles.length > 0) {
+  if (Object.keys(secrets.env).length > 0 || secrets.homeFiles.length > 0 || secrets.mcp !== undefined) {
     await tx`insert into workspace_secrets ${tx({ workspaceId: row.id, sealed: seal(JSON.stringify(secrets), { key: masterKey, subject: row.id, random }) })}`
   }
   const queued: EventBody = { type: 'workspace.phase', ...reported }

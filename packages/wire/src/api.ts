@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { Approval, Decision } from './approval.ts'
 import { StoredEvent } from './events.ts'
 import { ApprovalId, PromptId, SessionId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
+import { McpSetup } from './mcp.ts'
 import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
@@ -38,6 +39,8 @@ export const CreateWorkspace = z.object({
   prompt: z.string().max(256 * 1024).optional(),
   /** 0: never stop because of idleness. */
   autoStopMs: z.number().int().min(0).optional(),
+  /** Servers for the agent. Kept with the environment, whose variables they name. */
+  mcp: McpSetup.default({ servers: [], own: true }),
   /** Stored encrypted, masked in every event. */
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(64 * 1024)).default({}),
   homeFiles: z.array(z.object({ path: z.string().max(1024), contentBase64: z.string().max(1024 * 1024) })).max(16).default([]),

@@ -17,6 +17,7 @@ import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
 import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
+import { McpSetup } from './mcp.ts'
 import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { syncMethods } from './sync-methods.ts'
@@ -110,6 +111,10 @@ export const Assignment = z.object({
   env: z.record(z.string(), z.string()),
   /** Origins of git hosts that git reaches through the server: `https://github.com`. Absent from an older server. */
   gitHosts: z.array(z.string()).optional(),
+  /** Servers that the agent is given beside our own. Absent from an older server: our own alone. */
+  mcp: McpSetup.optional(),
+  /** Where a person opens a port of this workspace: `{port}` stands for it. */
+  previewUrl: z.string().optional(),
   /** Files written 0600 into the home before the agent starts, by explicit choice (copied logins). A secret. */
   homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })),
   /** Prompts not yet accepted, oldest first. The daemon delivers each at most once. */

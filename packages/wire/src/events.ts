@@ -52,6 +52,11 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   body('approval.applied', { approvalId: ApprovalId, behavior: z.enum(['allow', 'deny']), via: DecidedBy.shape.via }),
   body('approval.orphaned', { approvalId: ApprovalId, why: z.string() }),
   body('approval.superseded', { approvalId: ApprovalId, by: ApprovalId }),
+  // What the agent says to its person through our own MCP server.
+  /** Where it is in the whole task; empty: it says nothing any more. */
+  body('report.status', { ...session, text: z.string().max(200) }),
+  body('report.notice', { ...session, title: z.string().max(100), text: z.string().max(400) }),
+  body('report.preview', { ...session, port: z.number().int(), label: z.string().max(60).nullable(), url: z.string().max(2048) }),
   body('port', { port: z.number().int(), state: z.enum(['open', 'closed']), process: z.string().nullable() }),
   body('service', { name: z.string(), state: z.enum(['started', 'exited', 'restarting']), exitCode: z.number().int().nullable() }),
   body('terminal', { terminalId: z.string(), title: z.string(), state: z.enum(['open', 'closed']) }),

@@ -14,8 +14,8 @@ const WAITING_LIMIT = LINK_MESSAGE_LIMIT - HEADROOM - FIXED_LIMIT
 const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
 const kib = (bytes: number): string => `${Math.ceil(bytes / 1024)} KiB`
 
-export function checkFixedSize({ env, homeFiles, command, services, source }: CreateWorkspace): void {
-  const size = sizeOf({ env, homeFiles, command, services, source })
+export function checkFixedSize({ env, homeFiles, command, services, source, mcp }: CreateWorkspace): void {
+  const size = sizeOf({ env, homeFiles, command, services, source, mcp })
   if (size <= FIXED_LIMIT) return
   throw new BerthError('too_large', `the environment, files and commands take ${kib(size)}, and ${kib(FIXED_LIMIT)} is the limit`, { hint: 'put large files into the repository, or fetch them in the workspace' })
 }

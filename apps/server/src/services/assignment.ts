@@ -5,12 +5,15 @@ import { BerthError } from '@berth/wire'
 import type { SessionId, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
 import type { AssignedAgent, Assignment } from '@berth/wire/daemon'
+import type { PreviewHosts } from '../previews/hosts.ts'
 
 interface AssignmentDeps {
   readonly store: Store
   readonly clock: Clock
   /** The program that a person chose for claude workspaces; null: the toolbox's. */
   readonly claudeExecutable: string | null
+  /** Where a port is opened. Absent: there are no previews. */
+  readonly previewHosts?: Promise<Pick<PreviewHosts, 'origin'>>
 }
 
 export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Promise<Assignment> {
@@ -18,6 +21,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
   const [record, sessions, secrets, prompts, undelivered] = await Promise.all([store.getWorkspace(id), store.sessions.list([id]), store.secrets(id), store.prompts.pending(id), store.approvals.undelivered(id)])
   if (!record) throw new BerthError('not_found', `there is no workspace ${id}`)
   const { workspace } = record
+  const hosts = await deps.previewHosts
   const now = deps.clock.now()
   const rows = sessions.get(id) ?? []
   const agentOf = ({ id: sessionId, agent, command, approvalMode, mode }: Pick<SessionRow, 'id' | 'agent' | 'command' | 'approvalMode' | 'mode'>): AssignedAgent =>
@@ -33,6 +37,8 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     services: [...workspace.services],
     env: secrets.env,
     homeFiles: [...secrets.homeFiles],
+    ...(secrets.mcp === undefined ? {} : { mcp: secrets.mcp }),
+    ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),
     gitHosts: (await store.gitHosts.list(workspace.orgId)).map(({ origin }) => origin),
     prompts: waitingFor(undefined),
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>

@@ -3,6 +3,7 @@ import type { Identity, WorkspaceRecord } from '@berth/core'
 import { BerthError, randomIds } from '@berth/wire'
 import type { CodeSource, Workspace } from '@berth/wire'
 import type { CreateWorkspace } from '@berth/wire/api'
+import { referencesOf } from '@berth/wire/mcp'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
 import { localRepository, takeIn } from './local-repository.ts'
@@ -15,6 +16,7 @@ const NAME_ATTEMPTS = 1000
 export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace, identity: Identity): Promise<Workspace> {
   checkSource(input.source)
   checkFixedSize(input)
+  checkMcp(input)
   if (input.prompt !== undefined) checkWaitingSize([], input.prompt)
   const provider = input.provider ?? (await deps.providers.defaultName())
   await checkProvider(deps, provider, input)
@@ -84,9 +86,17 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
     steps: [],
     exposures: input.exposures,
     autoStopMs: input.autoStopMs ?? deps.autoStopMs,
-    secrets: { env: input.env, homeFiles: input.homeFiles },
+    secrets: { env: input.env, homeFiles: input.homeFiles, ...(input.mcp.own && input.mcp.servers.length === 0 ? {} : { mcp: input.mcp }) },
     prompt: input.prompt === undefined ? null : { promptId: randomIds.prompt(), text: input.prompt },
     idempotencyKey: input.idempotencyKey ?? null,
+  }
+}
+
+/** What a server names has to be there: an agent would start it with a hole in its place. */
+function checkMcp({ mcp, env }: CreateWorkspace): void {
+  for (const server of mcp.servers) {
+    const missing = referencesOf(server).find((name) => !Object.hasOwn(env, name))
+    if (missing !== undefined) throw new BerthError('bad_request', `mcp server ${server.name}: \${${missing}} is no variable of this workspace`, { hint: `give its value along, such as \`--secret ${missing}=file\`` })
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
+import type { McpSetup } from '@berth/wire/mcp'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ReviewStore } from './review-store.ts'
@@ -32,7 +33,7 @@ export interface TickChange {
 
 export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish' | 'work' | 'usage' | 'changes'> {
   /** Encrypted by the store under the installation's master key. */
-  readonly secrets: { readonly env: Record<string, string>; readonly homeFiles: readonly { path: string; contentBase64: string }[] }
+  readonly secrets: { readonly env: Record<string, string>; readonly homeFiles: readonly { path: string; contentBase64: string }[]; /** Absent: our own server alone. */ readonly mcp?: McpSetup | undefined }
   readonly prompt: { readonly promptId: PromptId; readonly text: string } | null
   readonly idempotencyKey: string | null
 }

@@ -23,8 +23,15 @@ type Input = Readonly<Record<string, unknown>>
 
 export function callOf(tools: readonly OfferedTool[], call: { tool: string; input: Input }): Pick<ToolCall, 'name' | 'input'> {
   const named = (names: readonly string[]): OfferedTool | undefined => names.map((name) => tools.find((tool) => tool.name === name)).find((tool) => tool !== undefined)
-  const direct = named([...(NAMES[call.tool] ?? []), call.tool])
+  const direct = named([...(NAMES[call.tool] ?? []), call.tool]) ?? ofServer(tools, call.tool)
   return direct !== undefined && !direct.freeform ? { name: direct.name, input: fill(direct, call.input) } : indirectCall(call, named)
+}
+
+/** `mcp:server/tool`: agents make one name of the two, each in its own way. Those that are offered only when they are searched for have the common one. */
+function ofServer(tools: readonly OfferedTool[], wanted: string): OfferedTool | undefined {
+  const [, server, name] = /^mcp:([^/]+)\/(.+)$/.exec(wanted) ?? []
+  if (server === undefined || name === undefined) return undefined
+  return tools.find((tool) => tool.name.includes(server) && tool.name.endsWith(name)) ?? { name: `mcp__${server}__${name}`, properties: [], required: [], freeform: false }
 }
 
 /** The agent has no tool for it by itself: a patch, a script or the shell does the same. */

@@ -18,7 +18,7 @@ export function parseResponses(body: Json): Exchange {
 
 function toolsOf(tool: unknown): OfferedTool[] {
   const parsed = object(tool)
-  if (parsed['type'] === 'namespace') return list(parsed['tools']).flatMap(toolsOf)
+  if (parsed['type'] === 'namespace') return list(parsed['tools']).flatMap(toolsOf).map((inside) => ({ ...inside, name: string(parsed['name']).startsWith('mcp__') ? `${string(parsed['name'])}__${inside.name}` : inside.name }))
   return [{ name: string(parsed['name']), ...schemaNames(parsed['parameters']), freeform: parsed['type'] === 'custom' }]
 }
 function turnOf(item: unknown): Turn[] {
@@ -41,8 +41,13 @@ function itemOf(reply: Reply, index: number, block: ReplyBlock): Record<string, 
     case 'tool':
       return typeof block.input === 'string'
         ? { type: 'custom_tool_call', id: itemId(reply, index, 'ctc'), call_id: block.id, name: block.name, input: block.input, status: 'completed' }
-        : { type: 'function_call', id: itemId(reply, index, 'fc'), call_id: block.id, name: block.name, arguments: JSON.stringify(block.input), status: 'completed' }
+        : { type: 'function_call', id: itemId(reply, index, 'fc'), call_id: block.id, ...nameOf(block.name), arguments: JSON.stringify(block.input), status: 'completed' }
   }
+}
+/** Tools of MCP servers stand in name spaces of their own. */
+function nameOf(name: string): { name: string; namespace?: string } {
+  const [, namespace, rest] = /^(mcp__.+?)__(.+)$/.exec(name) ?? []
+  return namespace === undefined || rest === undefined ? { name } : { name: rest, namespace }
 }
 const responseOf = (reply: Reply, status: string): Record<string, unknown> => ({
   id: reply.id, object: 'response', created_at: 0, status, model: reply.model,

@@ -46,9 +46,9 @@ export interface ApprovalBook {
   preapprove(approvalId: string, answer: { decision: Decision; via: string; until: number }): void
 }
 
-export function createApprovalBook(deps: { journal: Journal; sessionId: SessionId; now: () => number }): ApprovalBook {
+export function createApprovalBook(deps: { journal: Journal; sessionId: SessionId; now: () => number; /** One of several of a session; absent: that of its driver. */ of?: string }): ApprovalBook {
   const { journal, sessionId } = deps
-  const name = `approvals.${sessionId}`
+  const name = deps.of === undefined ? `approvals.${sessionId}` : `approvals.${sessionId}.${deps.of}`
   const stored = journal.get(name)
   let records: ApprovalRecord[] = stored === null ? [] : z.array(StoredApproval).parse(JSON.parse(stored))
   const live = (record: ApprovalRecord): boolean => record.state !== 'applied' && record.state !== 'superseded'

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
 import { createAgentFiles, writeAsAgent } from '../agent-file.ts'
 import { extraArguments, programWords } from '../command-line.ts'
+import { acpMcpServers, geminiMcpServers, mcpServers } from '../mcp-servers.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { parseJson } from '../json-lines.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
@@ -21,7 +22,7 @@ interface AcpAgent {
   readonly authMethod: (env: Readonly<Record<string, string>>) => string | null
   /** What has to be done before it goes back to that session. */
   readonly beforeResume?: (deps: DriverDeps, session: string) => Promise<void>
-  /** The settings file it asks for at its first start, below the home. What stands there already stays. */
+  /** The settings file it asks for at its first start, below the home, where it is told of MCP servers too. What stands there already stays. Absent: there is none, and the protocol tells it of them. */
   readonly seed?: (env: Readonly<Record<string, string>>, hasFile: (path: string) => boolean) => { path: string; settings: Record<string, unknown> }
 }
 const has = (env: Readonly<Record<string, string>>, ...names: string[]): boolean => names.some((name) => (env[name] ?? '') !== '')
@@ -73,7 +74,7 @@ export const createAcpDriver: CreateDriver = (deps) => {
       if (agent.seed !== undefined) await seed(deps, agent.seed(env, (path) => createAgentFiles(boot.agentUser?.uid ?? null).read(join(boot.homeDir, path), SETTINGS_LIMIT) !== null))
       return { argv: agent.argv(deps, env), env: { ...agent.env, ...deps.assignment.env } }
     },
-    speak: (voice) => createAcpProtocol(voice, { workDir: boot.workDir, loginHint: agent.loginHint, authMethod: agent.authMethod(env) }),
+    speak: (voice) => createAcpProtocol(voice, { workDir: boot.workDir, loginHint: agent.loginHint, authMethod: agent.authMethod(env), mcpServers: agent.seed === undefined ? acpMcpServers(mcpServers(deps), env) : [] }),
   }, ear))
 }
 
@@ -92,9 +93,11 @@ async function seed(deps: DriverDeps, { path, settings }: { path: string; settin
   const found = createAgentFiles(boot.agentUser?.uid ?? null).read(whole, SETTINGS_LIMIT)
   const existing = Settings.safeParse(found === null ? {} : parseJson(found))
   // A file that is not JSON (comments, for one) was written by a person: it stays.
-  if (existing.success) await writeAsAgent(deps.asAgent, whole, JSON.stringify(filled(existing.data, settings), null, 2))
+  if (existing.success) await writeAsAgent(deps.asAgent, whole, JSON.stringify(withServers(filled(existing.data, settings), geminiMcpServers(mcpServers(deps), deps.assignment.agent.kind)), null, 2))
 }
 const Settings = z.record(z.string(), z.unknown())
+/** Ours are said anew at each start: where their programs stand changes. */
+const withServers = (settings: Record<string, unknown>, ours: Record<string, unknown>): Record<string, unknown> => ({ ...settings, mcpServers: { ...Settings.catch({}).parse(settings['mcpServers']), ...ours } })
 /** What is missing is added, at any depth; nothing is changed. */
 export function filled(existing: Record<string, unknown>, wanted: Record<string, unknown>): Record<string, unknown> {
   const result = { ...existing }

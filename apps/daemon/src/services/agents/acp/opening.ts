@@ -9,6 +9,8 @@ export interface AcpOptions {
   readonly loginHint: string
   /** The agent's way to sign in with what its environment has; null: a person has to. */
   readonly authMethod: string | null
+  /** As `session/new` takes them. */
+  readonly mcpServers: readonly unknown[]
 }
 interface Ready { readonly sessionId: string; readonly resumed: boolean; readonly agentVersion: string | null }
 export interface AcpOpening {
@@ -34,7 +36,7 @@ export function createAcpOpening({ ear, tell }: ProtocolDeps, options: AcpOption
   let again: 'load' | 'resume' | null = null
   let replaying = false
   let quiet: Timer | undefined
-  const place = { cwd: options.workDir, mcpServers: [] }
+  const place = { cwd: options.workDir, mcpServers: options.mcpServers }
   const request = (id: string, method: string, params: unknown): void => { tell(id, { jsonrpc: '2.0', id, method, params }) }
 
   const open = (suffix: '' | '-again'): void => {

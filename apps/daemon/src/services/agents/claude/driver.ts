@@ -92,6 +92,7 @@ export function createClaudeDriverWith(deps: DriverDeps, options: ClaudeOptions)
       await lifecycle.begin()
       return true
     },
+    askedElsewhere() { condition.show() },
     activity: () => ({
       agent: condition.state(),
       turnProgressAgeMs: turns.current() === null && condition.base !== 'busy' ? null : (turnEnd.progressAgeMs() ?? 0),
@@ -153,7 +154,7 @@ function createSession(deps: DriverDeps, place: Place) {
 
   const condition = createCondition({
     journal, sessionId, now,
-    asks: () => permissions.waiting().length > 0 || status.last?.status === 'waiting',
+    asks: () => permissions.waiting().length > 0 || deps.asksElsewhere?.() === true || status.last?.status === 'waiting',
     changed: () => { deps.changed(); looking.in(0) },
   })
   const injector = createInjector({ journal, sessionId, log, terminal: () => program.terminal, status: () => status.look()?.status ?? null, safe: () => safeToPaste({

@@ -23,10 +23,10 @@ export const PERMISSION_MODE: Record<ApprovalMode, readonly string[]> = {
   auto: ['--permission-mode', 'auto'],
   skip: ['--dangerously-skip-permissions'],
 }
-export function claudeArgv(deps: Pick<DriverDeps, 'context' | 'assignment'>, options: { settingsPath: string; sessionUuid: string; resume: boolean }): string[] {
+export function claudeArgv(deps: Pick<DriverDeps, 'context' | 'assignment'>, options: { settingsPath: string; sessionUuid: string; resume: boolean; /** Of the MCP servers. */ mcpWords: readonly string[] }): string[] {
   const { agent } = deps.assignment
   return [
-    ...programWords(deps, 'claude'), '--settings', options.settingsPath, options.resume ? '--resume' : '--session-id', options.sessionUuid,
+    ...programWords(deps, 'claude'), ...options.mcpWords, '--settings', options.settingsPath, options.resume ? '--resume' : '--session-id', options.sessionUuid,
     ...PERMISSION_MODE[agent.approvalMode], ...extraArguments(agent.command),
   ]
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { DriverDeps, Terminal } from '../../../contracts.ts'
 import { selfCommand } from '../../../self.ts'
 import { writeAsAgent, type AgentFiles } from '../agent-file.ts'
+import { claudeMcpWords } from '../mcp-servers.ts'
 import { claudeArgv } from './launch.ts'
 import { seeded, writeHookSettings } from './settings.ts'
 import type { Conversation } from './conversation.ts'
@@ -49,7 +50,7 @@ export function createProgram(deps: DriverDeps & { place: Place; tail: Transcrip
     entered()
     if (!run.resumed && transcript !== null) await deps.asAgent.run(['rm', '-f', '--', transcript], {})
     const settingsPath = await prepare(deps, run)
-    const argv = claudeArgv(deps, { settingsPath, sessionUuid: place.conversation.uuid, resume: run.resumed })
+    const argv = claudeArgv(deps, { settingsPath, sessionUuid: place.conversation.uuid, resume: run.resumed, mcpWords: claudeMcpWords(deps) })
     const opened = await terminals.open({ terminalId: agentTerminal, title: 'claude', argv, cwd: boot.workDir, env: deps.asAgent.environment(place.environment) })
     terminal = opened.terminal
   }

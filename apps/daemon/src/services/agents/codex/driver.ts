@@ -7,6 +7,7 @@ import type { ApprovalMode, Decision } from '@berth/wire'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
 import { extraArguments, programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
+import { codexMcpConfig, mcpServers } from '../mcp-servers.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { createScreen, lastWords } from '../screen.ts'
 import type { Ask } from './asks.ts'
@@ -48,7 +49,7 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
     await terminals.open({ terminalId: place.serverTerminal, title: 'codex server', argv: [...words, 'app-server', '--listen', `unix://${path}`], cwd: boot.workDir, env })
   }
   const openThread = async (): Promise<Turn[]> => {
-    const opened = await openCodexThread({ ask, ear, talk, log }, { settings: { cwd: boot.workDir, ...MODES[agent.approvalMode] }, name: deps.assignment.name })
+    const opened = await openCodexThread({ ask, ear, talk, log }, { settings: { cwd: boot.workDir, ...MODES[agent.approvalMode], config: codexMcpConfig(mcpServers(deps), env) }, name: deps.assignment.name })
     ;({ resumed, thread, model } = opened)
     return opened.turns
   }

@@ -33,6 +33,7 @@ export function createSpokenDriver(deps: DriverDeps, make: (ear: Ear) => Voice):
       if (result.status === 'applied' || (result.status === 'kept' && !answer.orphaned)) tellWhy(answer.approvalId, answer.decision)
       return result
     },
+    askedElsewhere() { condition.show() },
     activity: () => ({
       agent: condition.state(),
       turnProgressAgeMs: record.turn === null ? null : (record.progressAgeMs() ?? 0),
@@ -64,7 +65,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
   let interrupted: string | null = null
 
   const record = createRecord({ journal, sessionId, now, live: deps.live ?? (() => {}), show })
-  const condition = createCondition({ journal, sessionId, now, asks: () => asks.waiting().length > 0, changed: deps.changed })
+  const condition = createCondition({ journal, sessionId, now, asks: () => asks.waiting().length > 0 || deps.asksElsewhere?.() === true, changed: deps.changed })
   const asks = createAsks({
     journal, sessionId, now, run: () => lives.run, skips: approvalMode === 'skip', changed: () => { condition.show(); outbox.kick() },
     tell: (asked, decision) => { voice.answer(asked, decision) },

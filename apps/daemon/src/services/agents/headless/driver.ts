@@ -7,6 +7,7 @@ import { createConversation } from '../claude/conversation.ts'
 import { claudeEnvironment, configDirOf, hasLogin, PERMISSION_MODE, PINNED_VERSION } from '../claude/launch.ts'
 import { hasConversation, transcriptOf } from '../claude/program.ts'
 import { extraArguments, programWords } from '../command-line.ts'
+import { claudeMcpWords } from '../mcp-servers.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
 import { createHeadlessProtocol } from './protocol.ts'
@@ -35,7 +36,7 @@ export const createHeadlessDriver: CreateDriver = (deps) => {
       // A file of settings only is in the way of a new conversation.
       if (!resumed && transcript !== null) await asAgent.run(['rm', '-f', '--', transcript], {})
       ear.remember(RESUMED, resumed ? 'yes' : null)
-      return { argv: [...programWords(deps, 'claude'), ...SPEAKS, resumed ? '--resume' : '--session-id', conversation.uuid, ...PERMISSION_MODE[agent.approvalMode], ...extraArguments(agent.command)], env }
+      return { argv: [...programWords(deps, 'claude'), ...claudeMcpWords(deps), ...SPEAKS, resumed ? '--resume' : '--session-id', conversation.uuid, ...PERMISSION_MODE[agent.approvalMode], ...extraArguments(agent.command)], env }
     },
     speak: (voice) => createHeadlessProtocol(voice, { sessionId: agent.sessionId, workDir: boot.workDir, version: agent.version ?? PINNED_VERSION, resumed: () => ear.recall(RESUMED) !== null, moved: (uuid) => { conversation.moved(uuid) } }),
   }, ear))

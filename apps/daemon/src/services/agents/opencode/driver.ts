@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
 import { programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
+import { mcpServers, opencodeMcpEnvironment } from '../mcp-servers.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
 import { createScreen, lastWords } from '../screen.ts'
 import { createOpencodeServer, freePort, serverReady, type Address, type OpencodeServer } from './server.ts'
@@ -115,7 +116,7 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
   }
 }
 
-const environment = ({ assignment }: DriverDeps): Record<string, string> => ({ OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_ENABLE_QUESTION_TOOL: '1', OPENCODE_DISABLE_TERMINAL_TITLE: '1', ...assignment.env })
+const environment = (deps: DriverDeps): Record<string, string> => ({ OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_ENABLE_QUESTION_TOOL: '1', OPENCODE_DISABLE_TERMINAL_TITLE: '1', ...deps.assignment.env, ...opencodeMcpEnvironment(mcpServers(deps), deps.assignment.env) })
 /** Of our session alone; what a person configured for opencode stays as it is. */
 const permissions = (mode: string): { permission: string; pattern: string; action: string }[] =>
   mode === 'ask' ? ['edit', 'bash', 'webfetch'].map((permission) => ({ permission, pattern: '*', action: 'ask' })) : mode === 'skip' ? [{ permission: '*', pattern: '*', action: 'allow' }] : []
