@@ -28,7 +28,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Link
       case 'terminal': return serveTerminalStream(await terminalOf(deps, open.terminalId), open, { ...stream, onInput: deps.humanInput })
       case 'tcp': return serveTcpStream(open.port, stream, deps.previewTraffic)
       case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
-      case 'ssh': return deps.ssh.serve(open.authorizedKey, { ...stream, onInput: deps.humanInput })
+      case 'ssh': return deps.ssh.serve(open.authorizedKey, stream, deps.humanInput)
       case 'run': return serveRunStream({ asAgent: deps.asAgent, workDir: deps.workDir }, { ...stream, onInput: deps.humanInput })
       case 'http': return stream.abort('this machine serves no http')
     }

@@ -23,8 +23,11 @@ export interface JoinedSocket {
 /** Dropped of what is still said to a socket that is over, before the stream is reset: a reset overtakes its last words. */
 const DROPPED_BYTES = 4 * 1024 * 1024
 
-/** Call it once the socket is open. `onBytes`: something moved. */
-export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSocket, onBytes?: () => void): JoinedSocket {
+/** Something moved. */
+export interface Told { fromStream?(): void; fromSocket?(): void }
+
+/** Call it once the socket is open. */
+export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSocket, told: Told = {}): JoinedSocket {
   /** From the socket, not yet taken by the stream. */
   const held: Uint8Array[] = []
   /** From the stream, not yet taken by the socket. */
@@ -58,7 +61,7 @@ export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSo
     for (;;) {
       const bytes = rest ?? direct.read()
       if (bytes === null) break
-      if (rest === null) onBytes?.()
+      if (rest === null) told.fromStream?.()
       const taken = Math.max(0, socket.write(bytes))
       rest = taken < bytes.length ? bytes.subarray(taken) : null
       if (rest !== null) return
@@ -78,7 +81,7 @@ export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSo
   toSocket()
   return {
     data(bytes) {
-      onBytes?.()
+      told.fromSocket?.()
       const taken = held.length === 0 ? direct.write(bytes) : 0
       if (taken === bytes.length) return
       // The socket reads into the same memory again.
@@ -95,6 +98,27 @@ export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSo
       rest = null
       fromSocketEnded()
       drop()
+    },
+  }
+}
+
+/** What opens the socket is given these; it is joined before its first bytes can come. `closed`: it is gone. */
+export function joiningHandlers(stream: Pick<MuxStream, 'direct'>, told?: Told) {
+  const closed = Promise.withResolvers<void>()
+  let joined: JoinedSocket | null = null
+  return {
+    closed: closed.promise,
+    handlers: {
+      open(socket: JoinableSocket) { joined = joinSocket(stream, socket, told) },
+      data: (_: unknown, bytes: Uint8Array) => joined?.data(bytes),
+      drain: () => joined?.drain(),
+      end: () => joined?.end(),
+      close() {
+        joined?.close()
+        closed.resolve()
+      },
+      // Its close tells the rest.
+      error() {},
     },
   }
 }

@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import type { LinkStream, PreviewRow, Store } from '@berth/core'
 import { joinedMuxes } from '@berth/testkit'
 import { WorkspaceId } from '@berth/wire'
-import { joinSocket } from '@berth/wire/join-socket'
-import type { JoinedSocket } from '@berth/wire/join-socket'
+import { joiningHandlers } from '@berth/wire/join-socket'
 import type { Socket } from 'bun'
 import { listenForPreviews } from '../compose/preview-listener.ts'
 import type { PreviewListener } from '../compose/preview-listener.ts'
@@ -72,12 +71,8 @@ afterAll(async () => {
 /** As the daemon does it, over the link. */
 function connectTo(port: number): Promise<LinkStream> {
   const { server: near } = joinedMuxes((_, stream) => {
-    let joined: JoinedSocket | null = null
-    const socket: Bun.SocketHandler<undefined> = {
-      open(opened) { joined = joinSocket(stream, opened) },
-      data: (_opened, bytes) => joined?.data(bytes), drain: () => joined?.drain(), end: () => joined?.end(), close: () => joined?.close(), error() {},
-    }
-    Bun.connect({ hostname: '127.0.0.1', port, socket, allowHalfOpen: true }).catch(() => stream.abort('nothing listens'))
+    const { handlers } = joiningHandlers(stream)
+    Bun.connect({ hostname: '127.0.0.1', port, socket: handlers, allowHalfOpen: true }).catch(() => stream.abort('nothing listens'))
   })
   return near.open({})
 }

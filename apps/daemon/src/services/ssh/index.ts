@@ -4,7 +4,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { BootFile, DaemonResult } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
-import type { AsAgent, ByteStream } from '../../contracts.ts'
+import type { AsAgent, LinkStream } from '../../contracts.ts'
 import { connectionName, hostKeyIn } from './host-key.ts'
 import { serveSsh } from './serve-ssh.ts'
 import { leftOut, sshdConfig } from './sshd-config.ts'
@@ -19,7 +19,7 @@ export interface SshDeps {
 export interface Ssh {
   access(): DaemonResult<'ssh.access'>
   /** Until the connection ends. Throws before a byte was exchanged when there can be none. */
-  serve(authorizedKey: string, stream: ByteStream & { onInput(): void }): Promise<void>
+  serve(authorizedKey: string, stream: LinkStream, onInput: () => void): Promise<void>
 }
 
 export function createSsh(deps: SshDeps): Ssh {
@@ -33,7 +33,7 @@ export function createSsh(deps: SshDeps): Ssh {
       findSshd({ toolboxDir: boot.toolboxDir, path: asAgent.environment()['PATH'] ?? '' })
       return { user: name, hostKey: hostKeyIn(boot.stateDir).publicKey, workDir: boot.workDir }
     },
-    async serve(authorizedKey, stream) {
+    async serve(authorizedKey, stream, onInput) {
       const { name: user, owner } = accountOf(boot)
       const env = asAgent.environment()
       const program = findSshd({ toolboxDir: boot.toolboxDir, path: env['PATH'] ?? '' })
@@ -49,7 +49,7 @@ export function createSsh(deps: SshDeps): Ssh {
         give(files.key, hostKeyIn(boot.stateDir).privateKey, owner)
         give(files.authorized, `${authorizedKey}\n`, owner)
         give(files.config, sshdConfig({ ...program, hostKeyFile: files.key, authorizedKeysFile: files.authorized, user, workspaceName: deps.workspaceName(), env }), owner)
-        await serveSsh(deps, { argv: [...program.argv, '-i', '-e', '-f', files.config], cwd: boot.homeDir }, stream)
+        await serveSsh(deps, { argv: [...program.argv, '-i', '-e', '-f', files.config], cwd: boot.homeDir, onInput }, stream)
       } finally {
         rmSync(dir, { recursive: true, force: true })
       }
