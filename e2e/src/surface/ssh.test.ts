@@ -133,9 +133,17 @@ for (const provider of ['local', 'docker'] as const) {
       expect(await world.run([...far, 'cat'], { stdin: much })).toEqual({ code: 0, stdout: much, stderr: '' })
     }, 30_000)
 
-    test('no agent is forwarded, no other key is let in', async () => {
-      const agent = await world.run(['ssh-agent', 'sh', '-c', `ssh -F ${world.config} -S none -A ${world.host} 'echo "\${SSH_AUTH_SOCK:-none}"'`])
-      expect(agent.stdout).toBe('none\n')
+    test('an agent is forwarded when asked and else not, no other key is let in', async () => {
+      await world.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'my own key', '-f', 'mine'])
+      const inAgent = async (command: string): Promise<string> => (await world.run(['ssh-agent', 'sh', '-c', `ssh-add -q mine && ${command}`])).stdout
+      const asked = `'[ -n "$SSH_AUTH_SOCK" ] && ssh-add -L || echo none'`
+      expect(await inAgent(`ssh -F ${world.config} ${world.host} ${asked}`)).toBe('none\n')
+      expect(await inAgent(`${COMMAND.join(' ')} ssh ${name} -- ${asked}`)).toBe('none\n')
+      expect(await inAgent(`${COMMAND.join(' ')} ssh -A ${name} -- ${asked}`)).toContain('my own key')
+      expect((await world.berth(['ssh-config', '--forward-agent', name])).stdout).toContain('can sign with your keys')
+      expect(await inAgent(`ssh -F ${world.config} ${world.host} ${asked}`)).toContain('my own key')
+      await world.berth(['ssh-config', '--no-forward-agent', name])
+      expect(await inAgent(`ssh -F ${world.config} ${world.host} ${asked}`)).toBe('none\n')
       await world.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', 'foreign'])
       const proxy = /^proxycommand (.*)$/m.exec((await world.run(['ssh', '-F', world.config, '-G', world.host])).stdout)?.[1] ?? ''
       const options = [`ProxyCommand=${proxy}`, 'ProxyUseFdpass=yes', `UserKnownHostsFile=${world.product.home}/ssh/known_hosts`, `HostKeyAlias=${world.workspace.id}`, 'IdentitiesOnly=yes', 'BatchMode=yes'].flatMap((option) => ['-o', option])
@@ -196,7 +204,10 @@ for (const provider of ['local', 'docker'] as const) {
     test('editors are told exactly what to open', async () => {
       const said = await world.product.json<{ command: string }>(['open', name, '--ide', 'code'], { env: { HOME: world.home } })
       expect(said.command).toBe(`code --remote ssh-remote+berth-${name} /workspace`)
-      expect((await world.product.json<{ command: string }>(['open', name, '--ide', 'zed'], { env: { HOME: world.home } })).command).toBe(`zed ssh://berth-${name}/workspace`)
+      const told = async (ide: string): Promise<string> => (await world.product.json<{ command: string }>(['open', name, '--ide', ide], { env: { HOME: world.home } })).command
+      for (const ide of ['cursor', 'windsurf']) expect(await told(ide)).toBe(`${ide} --remote ssh-remote+berth-${name} /workspace`)
+      expect(await told('zed')).toBe(`zed ssh://berth-${name}/workspace`)
+      expect(await told('jetbrains')).toBe(`jetbrains-gateway://connect#type=ssh&deploy=true&host=berth-${name}&port=22&user=dev&projectPath=%2Fworkspace`)
     }, 30_000)
 
     test('up opens the editor it is told, and refuses one that it does not know before anything is made', async () => {

@@ -5,7 +5,7 @@ import { BerthError } from '@berth/wire/error'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import type { Connection, Context } from '../context.ts'
 import { hostName, hostsOf, pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
-import type { Hosts } from './hosts.ts'
+import type { Host, Hosts } from './hosts.ts'
 import { sshHome } from './ssh-home.ts'
 import { exclude, include, userConfigPath } from './user-config.ts'
 
@@ -44,11 +44,15 @@ async function known(context: Context, before: Hosts, pin: () => Hosts): Promise
   }
 }
 
-export async function forgetKey(context: Context, word: string): Promise<string> {
+export const forgetKey = (context: Context, word: string): Promise<string> => change(context, word, { hostKey: null, generation: null })
+export const forwardAgent = (context: Context, { word, on }: { word: string; on: boolean }): Promise<string> => change(context, word, { forwardAgent: on })
+
+/** Of one that is known; gives its name. */
+async function change(context: Context, word: string, to: Partial<Host>): Promise<string> {
   const hosts = await readHosts(context)
   const host = Object.values(hosts).find(({ id, name }) => id === word || name === word)
-  if (host === undefined) throw new BerthError('not_found', `no host key of "${word}" is known`, { hint: '`berth ssh-config` shows which are' })
-  await writeHosts(context, { ...hosts, [host.id]: { ...host, hostKey: null, generation: null } })
+  if (host === undefined) throw new BerthError('not_found', `no host of "${word}" is known`, { hint: '`berth ssh-config` shows which are' })
+  await writeHosts(context, { ...hosts, [host.id]: { ...host, ...to } })
   return host.name
 }
 

@@ -53,7 +53,8 @@ async function sshWay(context: Context, connection: Connection, workspace: Works
   const [{ publicKeyOf, sshHome }, { meet }, { shellWord }] = await Promise.all([import('./ssh-home.ts'), import('./run-ssh.ts'), import('./render.ts')])
   const { user } = await meet(context, connection, workspace)
   const at = sshHome(context.home)
-  const options = ['-i', at.key, '-o', 'IdentitiesOnly=yes', '-o', `HostKeyAlias=${workspace.id}`, '-o', `UserKnownHostsFile=${at.knownHosts}`]
+  // Nothing of ours speaks for that address, so a person's own configuration would.
+  const options = ['-a', '-i', at.key, '-o', 'IdentitiesOnly=yes', '-o', `HostKeyAlias=${workspace.id}`, '-o', `UserKnownHostsFile=${at.knownHosts}`]
   return { key: Buffer.from(await publicKeyOf(at)).toString('base64url'), command: (port) => ['ssh', '-p', String(port), ...options, `${user}@127.0.0.1`].map(shellWord).join(' ') }
 }
 

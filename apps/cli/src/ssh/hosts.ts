@@ -21,6 +21,8 @@ export interface Host {
   readonly generation: number | null
   /** Which server it is of: null for this home's own, else a context's name, or `elsewhere` when only the environment says. */
   readonly server: string | null
+  /** The person said that their ssh agent goes along. */
+  readonly forwardAgent?: boolean
 }
 export type Hosts = Readonly<Record<string, Host>>
 type Scope = Pick<Context, 'home'>
@@ -78,5 +80,5 @@ export function pinned(known: Hosts, workspace: { readonly id: string; readonly 
   if (before?.hostKey && before.hostKey !== hostKey && before.generation === access.generation) {
     throw new BerthError('conflict', `${workspace.name} shows another host key than before`, { hint: `nothing was sent to it; if you know why, \`berth ssh-config --forget ${workspace.name}\` accepts the new one` })
   }
-  return { ...known, [workspace.id]: { id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation, server: workspace.server } }
+  return { ...known, [workspace.id]: { ...before, id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation, server: workspace.server } }
 }

@@ -5,6 +5,6 @@ import { runSsh } from './run-ssh.ts'
 
 export async function openIn(context: Context, { word, start, ide: named }: { word: string; start: boolean; ide: string }): Promise<void> {
   const ide = readIde(named)
-  if (ide === 'terminal') return context.exitWith(await runSsh(context, { word, rest: [], start }))
+  if (ide === 'terminal') return context.exitWith(await runSsh(context, { word, rest: [], start, forwardAgent: false }))
   await openEditor(context, { word, start, ide })
 }

@@ -10,6 +10,8 @@ export interface Rendering { readonly home: string; readonly at: SshHome; readon
 
 const HEAD = '# Written by berth, again and again: what you change here is lost. `berth ssh-config --remove` takes it away.\n'
 
+/** Each connection by itself: a shared one stays, and what was forwarded with it. */
+const WITH_AGENT = ['ForwardAgent yes', 'ControlMaster no', 'ControlPath none']
 const IS_KEY = /^[\w@.-]+ [A-Za-z0-9+/=]+$/
 /** Hosts that were named by people or repositories: the server allows letters, digits and dashes, and nothing else passes here. */
 const isName = (name: string): boolean => /^[\w.-]{1,100}$/.test(name)
@@ -28,7 +30,7 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
   ]
   return [
     HEAD,
-    ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : [])]), '']),
+    ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : []), ...(host.forwardAgent === true ? WITH_AGENT : [])]), '']),
     `Host ${shown.map(hostOf).join(' ')}`, ...indented(shared), '',
   ].join('\n')
 }

@@ -6,12 +6,15 @@ import type { Host } from './hosts.ts'
 import { readyWorkspace, whenLinked } from './ready.ts'
 import { program, sshHome } from './ssh-home.ts'
 
-export async function runSsh(context: Context, { word, rest, start }: { word: string; rest: readonly string[]; start: boolean }): Promise<number> {
+export async function runSsh(context: Context, { word, rest, start, forwardAgent }: { word: string; rest: readonly string[]; start: boolean; forwardAgent: boolean }): Promise<number> {
   const client = program('ssh')
   const connection = await context.connect()
   const workspace = await readyWorkspace(context, connection, { word, start })
   await meet(context, connection, workspace)
-  const child = Bun.spawn([client, '-F', sshHome(context.home).config, hostName(workspace), ...rest], { stdio: ['inherit', 'inherit', 'inherit'] })
+  if (forwardAgent) context.io.note(`${context.io.noteStyle.yellow('⚠')} whatever runs in ${workspace.name} can sign with your keys until this connection ends`)
+  // Not through the shared channel: that one stays when this is over, and the agent with it.
+  const agent = forwardAgent ? ['-A', '-S', 'none'] : []
+  const child = Bun.spawn([client, '-F', sshHome(context.home).config, ...agent, hostName(workspace), ...rest], { stdio: ['inherit', 'inherit', 'inherit'] })
   // Ctrl-C reaches it by itself; it says how it ended.
   return await child.exited
 }

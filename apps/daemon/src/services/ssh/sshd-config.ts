@@ -29,7 +29,8 @@ export function sshdConfig(config: SshdConfig): string {
     'StrictModes no', 'UsePAM no', 'PidFile none',
     'AuthenticationMethods publickey', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'MaxAuthTries 20', 'LoginGraceTime 30',
     'AllowTcpForwarding yes', 'AllowStreamLocalForwarding yes', 'StreamLocalBindUnlink yes', 'GatewayPorts no',
-    'AllowAgentForwarding no', 'X11Forwarding no', 'PermitTunnel no', 'PermitUserEnvironment no', 'PermitUserRC no',
+    // The person's side decides, and says no unless it is told otherwise (`berth ssh -A`): nothing here could ask for it.
+    'AllowAgentForwarding yes', 'X11Forwarding no', 'PermitTunnel no', 'PermitUserEnvironment no', 'PermitUserRC no',
     // Connections share one channel (ControlMaster), so one carries many sessions.
     'MaxSessions 100', 'Compression no', 'UseDNS no', 'PrintMotd no', 'PrintLastLog no', 'LogLevel ERROR',
     'AcceptEnv LANG LC_* COLORTERM TERM_PROGRAM TERM_PROGRAM_VERSION',
