@@ -10,6 +10,8 @@ import { localPath } from '../http/sign-in.ts'
 import { escapeHtml, signedOutPage } from '../http/signed-out-page.ts'
 import type { Caller } from '../http/credentials.ts'
 import { VISIT_COOKIES } from './headers.ts'
+import { valueOf } from './http1.ts'
+import type { RequestHead } from './http1.ts'
 import type { PreviewHosts } from './hosts.ts'
 import { couldNotEnter, linkIsOver, redirect } from './pages.ts'
 import type { Answer } from './pages.ts'
@@ -61,24 +63,31 @@ async function starting(deps: ControlSideDeps, { request, site, to }: { request:
 const seeOther = (location: string): Response => new Response(null, { status: 303, headers: { location } })
 
 /** On a preview's origin, for whoever comes. */
-export async function previewSide(deps: { store: Pick<Store, 'previews'>; clock: Clock; pageUrl: string }, site: Site, target: string): Promise<Answer> {
-  const url = new URL(target, site.origin)
+export async function previewSide(deps: { store: Pick<Store, 'previews'>; clock: Clock; pageUrl: string }, site: Site, head: RequestHead): Promise<Answer> {
+  const url = new URL(head.target, site.origin)
   const now = deps.clock.now()
   const visit = { workspaceId: site.workspaceId, port: site.port, expiresAt: now + deadlines.previewVisit }
   if (url.pathname === TICKET_PATH) {
     const path = localPath(url.searchParams.get('to'))
     const token = await deps.store.previews.enter(url.searchParams.get('ticket') ?? '', visit, now)
-    return token === null ? couldNotEnter(toControl(deps.pageUrl, ENTER_PATH, `${site.origin}${path}`)) : enter(site, token, path)
+    return token === null ? couldNotEnter(toControl(deps.pageUrl, ENTER_PATH, `${site.origin}${path}`)) : enter({ site, head }, token, path)
   }
   if (url.pathname === LINK_PATH) {
     const token = await deps.store.previews.enterByLink(url.searchParams.get('token') ?? '', visit, now)
-    return token === null ? linkIsOver() : enter(site, token, localPath(url.searchParams.get('to')))
+    return token === null ? linkIsOver() : enter({ site, head }, token, localPath(url.searchParams.get('to')))
   }
   throw new BerthError('not_found', `there is nothing at ${url.pathname}`)
 }
 
-function enter(site: Site, token: string, path: string): Answer {
+/**
+ * Within a frame of another site a browser keeps no cookie but one that is told so and is for secure origins; it is then of
+ * that other site's frames alone. Browsers take `localhost` for secure.
+ */
+function enter({ site, head }: { site: Site; head: RequestHead }, token: string, path: string): Answer {
   const https = site.origin.startsWith('https:')
   const name = VISIT_COOKIES[https ? 1 : 0]
-  return redirect(path, [['set-cookie', `${name}=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${Math.floor(deadlines.previewVisit / 1000)}${https ? '; Secure' : ''}`]])
+  const framed = FRAMES.has(valueOf(head.headers, 'sec-fetch-dest') ?? '') && (https || new URL(site.origin).hostname.endsWith('.localhost'))
+  const ways = framed ? '; SameSite=None; Secure; Partitioned' : `; SameSite=Lax${https ? '; Secure' : ''}`
+  return redirect(path, [['set-cookie', `${name}=${token}; Path=/; HttpOnly; Max-Age=${Math.floor(deadlines.previewVisit / 1000)}${ways}`]])
 }
+const FRAMES = new Set(['iframe', 'frame'])

@@ -66,7 +66,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     const found = name === null ? null : sites.find(name)
     const site = found instanceof Promise ? await found : found
     if (site === null) return { own: isNavigation(head) ? noSuchWorkspace() : refusalJson(new BerthError('not_found', 'there is no such workspace')) }
-    if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head.target) }
+    if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head) }
     const admission = await visitors.admit(head, site)
     if (admission.as === null) return { own: notAdmitted(deps.pageUrl, { head, site }, admission.because) }
     const visit: Visit = { visitor, head, site }
