@@ -25,7 +25,8 @@ import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { writeProgramsOnPath } from './services/programs-on-path.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
-import { holderOf, socketInodes, watchPorts } from './services/ports/ports.ts'
+import { holdersOf } from './services/ports/holders.ts'
+import { socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createSsh } from './services/ssh/index.ts'
 import { createServices } from './services/processes/services.ts'
 import { carries, listProcesses } from './services/processes/table.ts'
@@ -111,7 +112,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const isOurs = (entry: { pid: number }): boolean => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`))
   const load = createMachineLoad({ ownCgroup: whole && boot.isolation !== 'sandbox', isOurs })
   const ports = watchPorts({
-    journal, changed: reportSoon, nameOf: (inode) => holderOf(listProcesses().filter(isOurs).map((entry) => entry.pid), inode), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
+    journal, changed: reportSoon, namesOf: (inodes) => holdersOf(asAgent, inodes), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
   const onAssignment = (assignment: Assignment): void => {

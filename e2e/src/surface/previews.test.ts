@@ -77,6 +77,11 @@ async function visit(context: BrowserContext, address: string): Promise<Page> {
   await page.goto(address)
   return page
 }
+test('a port says which program listens on it', async () => {
+  expect((await listening('app', 3000)).process).toBe('node server.mjs')
+  expect((await product.cli(['ports', 'shown'])).stdout).toContain('node vite.js')
+}, 30_000)
+
 const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { name }).waitFor()
 
 test('a person who is signed in comes to the address as it is written, with a cookie of that port alone', async () => {
@@ -234,6 +239,32 @@ test('a port where nothing listens says so, and becomes the server by itself', a
   await heading(page, 'App late')
   expect(page.url()).toBe(`${origin('app', 4000)}/later`)
   await page.close()
+}, 60_000)
+
+test('in a frame: of the page\'s own site for a person, of any site by a share link', async () => {
+  const { share } = await product.json<{ share: { url: string } }>(['preview', 'app', '3000', '--share'])
+  const around = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: (request) => new Response(`<!doctype html><iframe src="${new URL(request.url).searchParams.get('src')}"></iframe>`, { headers: { 'content-type': 'text/html' } }) })
+  try {
+    for (const [context, host, src] of [[person, new URL(app.webUrl).hostname, `${origin('app', 3000)}/`], [await browser.newContext(), 'elsewhere.localhost', share.url]] as const) {
+      const page = await visit(context, `http://${host}:${around.port}/?src=${encodeURIComponent(src)}`)
+      await page.frameLocator('iframe').getByRole('heading', { name: 'App one' }).waitFor()
+      const frame = page.frames().find((each) => each.url().startsWith(origin('app', 3000)))
+      const seen = await frame?.evaluate(async () => {
+        const socket = new WebSocket('/socket', ['chat'])
+        const opened = await new Promise((resolve) => { socket.onopen = () => resolve(true); socket.onerror = () => resolve(false) })
+        socket.close()
+        return { opened, echo: await (await fetch('/echo')).json() as { cookie: string | null } }
+      })
+      expect(seen).toMatchObject({ opened: true, echo: { cookie: null } })
+      await page.close()
+    }
+    // Whoever is let in only by being signed in is not, within a page of another site.
+    const page = await visit(person, `http://elsewhere.localhost:${around.port}/?src=${encodeURIComponent(`${origin('app', 3000)}/`)}`)
+    await page.waitForLoadState('load')
+    expect(await page.frameLocator('iframe').getByRole('heading', { name: 'App one' }).count()).toBe(0)
+  } finally {
+    await around.stop(true)
+  }
 }, 60_000)
 
 test('a share link opens one port for a stranger, until it is taken back; public opens it for all', async () => {

@@ -1,7 +1,10 @@
 /** Real listeners in this process, read from the kernel's tables. */
 import { afterEach, expect, test } from 'bun:test'
+import { WorkspaceId } from '@berth/wire'
 import type { EventBody } from '@berth/wire'
-import { holderOf, parseListeners, socketInodes, watchPorts } from './ports.ts'
+import { createAsAgent } from '../as-agent.ts'
+import { holdersOf, parseHolders } from './holders.ts'
+import { parseListeners, socketInodes, watchPorts } from './ports.ts'
 import type { Ports } from './ports.ts'
 
 let watcher: Ports | null = null
@@ -24,7 +27,10 @@ function watch(over: Partial<Parameters<typeof watchPorts>[0]> = {}) {
   return { ports, events, changes: () => changes }
 }
 
-test('announces a port when it was seen twice, and its end when it was missed twice', () => {
+/** Those who listen are asked for first. */
+const announced = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('announces a port when it was seen twice, and its end when it was missed twice', async () => {
   const { ports, events, changes } = watch()
   const [four, six] = [listenOn('127.0.0.1'), listenOn('::1')]
   ports.look()
@@ -32,6 +38,7 @@ test('announces a port when it was seen twice, and its end when it was missed tw
   ports.look()
   const both = [four.port, six.port].sort((one, other) => one - other)
   expect(ports.list()).toEqual(both)
+  await announced()
   expect(events).toHaveLength(2)
   expect(changes()).toBe(1)
   ports.look()
@@ -44,13 +51,18 @@ test('announces a port when it was seen twice, and its end when it was missed tw
   expect(events[2]).toEqual({ type: 'port', port: four.port, state: 'closed', process: null })
 })
 
-test('says who listens, as far as it may be seen', () => {
-  const { ports, events } = watch({ nameOf: (inode) => holderOf([1, process.pid], inode) })
+test('says who listens, as the agent\'s user sees it', async () => {
+  const asAgent = createAsAgent({ boot: { workspaceId: WorkspaceId.parse('ws_abcdefghjkmn'), homeDir: '/tmp', agentUser: null, isolation: 'none', env: {} }, machineBoot: 'test', workspaceEnv: () => ({}) })
+  const asked = Promise.withResolvers<void>()
+  const { ports, events } = watch({ namesOf: (inodes) => holdersOf(asAgent, inodes).finally(asked.resolve) })
   listenOn('127.0.0.1')
   ports.look()
   ports.look()
+  await asked.promise
+  await announced()
   expect(events[0]).toMatchObject({ type: 'port', state: 'open', process: expect.stringMatching(/^bun/) })
-  expect(holderOf([process.pid], '0')).toBeNull()
+  const listing = '/proc/20/fd:\ntotal 0\nlrwx------ 1 dev dev 64 Nov 1 10:00 3 -> socket:[77]\n\n/proc/9/fd:\nlrwx------ 1 dev dev 64 Nov 1 10:00 4 -> socket:[77]\nlrwx------ 1 dev dev 64 Nov 1 10:00 5 -> socket:[78]\nlr-x------ 1 dev dev 64 Nov 1 10:00 6 -> /tmp/socket:[79]\n'
+  expect([...parseHolders(listing, ['77', '79'])]).toEqual([['77', 9]])
 })
 
 test('leaves out ports of the daemon itself, and those of other processes on a shared machine', () => {

@@ -1,6 +1,5 @@
 /** Which ports the workspace listens on, read every two seconds; one is announced when it was seen twice in a row. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { basename } from 'node:path'
 import type { Journal } from '../../contracts.ts'
 
 export const LOOK_EVERY_MS = 2000
@@ -9,7 +8,7 @@ const PORTS_LIMIT = 256
 
 export interface Ports { list(): number[]; look(): void; close(): void }
 
-export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; /** Who listens on the socket, asked once when a port opens. */ nameOf?: (inode: string) => string | null; changed?: () => void }): Ports {
+export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; /** Who listens on these sockets, by inode; asked once when ports open. Never rejects. */ namesOf?: (inodes: readonly string[]) => Promise<ReadonlyMap<string, string>>; changed?: () => void }): Ports {
   let seenOnce = new Set<number>()
   let missedOnce = new Set<number>()
   const open = new Set<number>()
@@ -27,12 +26,10 @@ export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () 
     const now = new Set([...ours.keys()].filter((port) => !deps.ignore().includes(port)).slice(0, PORTS_LIMIT))
     const before = open.size
     let changes = 0
-    for (const port of now) {
-      if (open.has(port) || !seenOnce.has(port)) continue
-      open.add(port)
-      changes++
-      deps.journal.append({ type: 'port', port, state: 'open', process: deps.nameOf?.(ours.get(port) ?? '') ?? null })
-    }
+    const opened = [...now].filter((port) => !open.has(port) && seenOnce.has(port)).map((port) => ({ port, inode: ours.get(port) ?? '' }))
+    for (const { port } of opened) open.add(port)
+    changes += opened.length
+    if (opened.length > 0) void announce(opened)
     const missing = new Set([...open].filter((port) => !now.has(port)))
     for (const port of missing) {
       if (!missedOnce.has(port)) continue
@@ -43,6 +40,10 @@ export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () 
     seenOnce = now
     missedOnce = missing
     if (changes > 0 || before !== open.size) deps.changed?.()
+  }
+  const announce = async (opened: readonly { port: number; inode: string }[]): Promise<void> => {
+    const names = await deps.namesOf?.(opened.map(({ inode }) => inode))
+    for (const { port, inode } of opened) deps.journal.append({ type: 'port', port, state: 'open', process: names?.get(inode) ?? null })
   }
   const timer = setInterval(look, LOOK_EVERY_MS)
   timer.unref()
@@ -68,24 +69,6 @@ export function socketInodes(pids: readonly number[]): Set<string> {
     }
   }
   return inodes
-}
-
-const NAME_LIMIT = 60
-
-/** The program that holds the socket and what it runs, as a person knows it: `node vite.js`. Null: none of these, or it may not be seen. */
-export function holderOf(pids: readonly number[], inode: string): string | null {
-  const pid = pids.find((candidate) => listDir(`/proc/${candidate}/fd`).some((name) => readLink(`/proc/${candidate}/fd/${name}`) === `socket:[${inode}]`))
-  const [program = '', script] = pid === undefined ? [] : readText(`/proc/${pid}/cmdline`).split('\0')
-  const words = [program, script === undefined || script.startsWith('-') ? '' : script].map((word) => basename(word)).filter((word) => word !== '')
-  return words.length === 0 ? null : words.join(' ').slice(0, NAME_LIMIT)
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 function listDir(path: string): string[] {
