@@ -48,34 +48,45 @@ export const userOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): {
   return account === null || account === undefined ? AGENT : { uid: account.uid, gid: account.gid, name: account.name }
 }
 
+/** Something belongs beside it, and must be there before anything runs in it. */
+export const isHeld = ({ spec, devcontainer }: Pick<ContainerPlan, 'spec' | 'devcontainer'>): boolean => spec.docker === true || (devcontainer?.services ?? []).length > 0
+
 export function createBody(plan: ContainerPlan, createdAt: number): Record<string, unknown> {
-  const { owner, spec, image, engineIsHere, devcontainer, made } = plan
-  const { link, toolbox } = spec.boot
-  const bind = (Source: string, Target: string, ReadOnly = true): Record<string, unknown> => ({ Type: 'bind', Source, Target, ReadOnly })
+  const { owner, spec, image, devcontainer, made } = plan
   return {
     Image: image.reference, User: '0:0', WorkingDir: '/', Hostname: owner.workspaceId.replace('_', '-'),
-    Entrypoint: [...(spec.docker === true ? HELD : []), DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
-    Labels: { ...labelsOf(owner, createdAt), ...projectLabels({ revision: spec.project?.revision ?? null, made, devcontainer }) }, Tty: false, OpenStdin: false, Healthcheck: { Test: ['NONE'] },
+    Entrypoint: [...(isHeld(plan) ? HELD : []), DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
+    Labels: { ...labelsOf(owner, createdAt), ...projectLabels({ revision: spec.project?.revision ?? null, made, devcontainer }) }, Tty: false, OpenStdin: false, Env: Object.entries(devcontainer?.containerEnv ?? {}).map(([name, value]) => `${name}=${value}`), Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      Init: true, NetworkMode: machineName(owner), ExtraHosts: ['host.docker.internal:host-gateway'],
+      Init: true, NetworkMode: machineName(owner), ExtraHosts: ['host.docker.internal:host-gateway', ...sharingNames(plan)],
       Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes, NanoCpus: Math.round(spec.cpus * 1e9), PidsLimit: spec.pids,
       CapDrop: ['ALL'], CapAdd: [...CAPABILITIES, ...(spec.sudo === true ? SUDO_CAPABILITIES : []), ...(devcontainer?.own.capAdd ?? [])],
       // A program that makes root of somebody is what sudo is.
       SecurityOpt: spec.sudo === true ? [] : ['no-new-privileges'], RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } },
       ...(devcontainer?.own.shmSizeBytes ? { ShmSize: devcontainer.own.shmSizeBytes } : {}),
-      Mounts: [
-        ...VOLUMES.map((kind) => ({ Type: 'volume', Source: volumeName(owner, kind), Target: kind === 'home' ? homeOf(plan) : MOUNT_AT[kind] })),
-        // Without a name of its own: it goes when the container goes.
-        ...(devcontainer?.mounts ?? []).map(({ type, target }) => ({ Type: type, Target: target })),
-        ...(spec.docker === true ? [{ Type: 'volume', Source: volumeName(owner, 'docker-shared'), Target: SHARED_DIR, ReadOnly: true }] : []),
-        bind(toolbox.hostDir, TOOLBOX_DIR),
-        ...(engineIsHere && link.unixSocket !== null ? [bind(dirname(link.unixSocket), LINK_DIR)] : []),
-        ...image.hostPaths.map((path) => bind(path, path)),
-      ],
+      Mounts: mountsOf(plan),
     },
   }
 }
+
+function mountsOf(plan: ContainerPlan): Record<string, unknown>[] {
+  const { owner, spec, image, engineIsHere, devcontainer } = plan
+  const { link, toolbox } = spec.boot
+  const bind = (Source: string, Target: string, ReadOnly = true): Record<string, unknown> => ({ Type: 'bind', Source, Target, ReadOnly })
+  return [
+    ...VOLUMES.map((kind) => ({ Type: 'volume', Source: volumeName(owner, kind), Target: kind === 'home' ? homeOf(plan) : MOUNT_AT[kind] })),
+    // Without a name of its own: it goes when the container goes.
+    ...(devcontainer?.mounts ?? []).map(({ type, target }) => ({ Type: type, Target: target })),
+    ...(spec.docker === true ? [{ Type: 'volume', Source: volumeName(owner, 'docker-shared'), Target: SHARED_DIR, ReadOnly: true }] : []),
+    bind(toolbox.hostDir, TOOLBOX_DIR),
+    ...(engineIsHere && link.unixSocket !== null ? [bind(dirname(link.unixSocket), LINK_DIR)] : []),
+    ...image.hostPaths.map((path) => bind(path, path)),
+  ]
+}
+
+/** Services in the machine's own network have no address of their own. */
+const sharingNames = ({ devcontainer }: ContainerPlan): string[] => (devcontainer?.services ?? []).flatMap(({ shape }) => (shape.networkOf === null ? [] : shape.aliases.map((name) => `${name}:127.0.0.1`)))
 
 /** Where the daemon dials: the server's socket where the engine shares our kernel, else the host by name. */
 export function linkUrl({ spec, engineIsHere }: Pick<ContainerPlan, 'spec' | 'engineIsHere'>): string | null {
@@ -97,7 +108,7 @@ export function bootArchive(plan: ContainerPlan, link: string, fresh: boolean): 
     { path: relative(BOOT_PATH), kind: 'file', mode: 0o600, content: JSON.stringify(bootFileOf(plan, link)) },
     // The command of a container cannot change, the toolbox does: an upgraded server's daemon comes by this link.
     { path: relative(DAEMON_LINK), kind: 'symlink', mode: 0o777, linkTarget: join(TOOLBOX_DIR, plan.spec.boot.toolbox.hash, 'berth-daemon') },
-    ...(plan.spec.docker === true ? [{ path: relative(HOLD_PATH), kind: 'file', mode: 0o600, content: 'for its Docker engine\n' } as const] : []),
+    ...(isHeld(plan) ? [{ path: relative(HOLD_PATH), kind: 'file', mode: 0o600, content: 'for what is beside it\n' } as const] : []),
     ...(fresh ? firstEntries(plan) : []),
     ...logsOf(plan, relative(homeOf(plan))),
   ], Date.now())

@@ -5,17 +5,18 @@ import { ProviderFault, type CallContext, type Machine, type MachineMade, type M
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { removeCompanions, stopCompanions } from './companions.ts'
-import { bootArchive, createBody, homeOf, linkUrl, releaseArchive, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
+import { bootArchive, createBody, homeOf, isHeld, linkUrl, releaseArchive, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { bringInside, waitForEngineImage, type InsideDeps } from './inside/bring.ts'
+import { bringInside, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
 import { ENGINE_WARNING } from './inside/rights.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createdAtIn, devcontainerIn, INSIDE_VOLUMES, labelsOf, machineName, madeIn, ownerIn, revisionIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
 import { demultiplex } from './output.ts'
 import { chooseImage, type Chosen } from './project-image.ts'
+import { bringServices } from './services.ts'
 import { tar } from './tar.ts'
-import { ensureVolume } from './volumes.ts'
+import { ensureVolume, volumesOf } from './volumes.ts'
 
 export interface DockerProviderOptions {
   readonly installation: string
@@ -120,14 +121,19 @@ const insideDeps = ({ engine, insides, options }: Deps, engineIsHere: boolean): 
 async function besideIt(deps: Deps, { owner, spec, machine, engineIsHere }: { owner: Owner; spec: MachineSpec; machine: ContainerInspect; engineIsHere: boolean }, context: CallContext): Promise<Step<Machine>> {
   const { engine } = deps
   const made: Step<Machine> = { done: true, value: machineOf(owner, machine) }
-  if (spec.docker !== true) return made
-  const of = { devcontainer: devcontainerIn(machine.Config.Labels) }
-  const same = [{ volume: volumeName(owner, 'work'), target: WORK_DIR }, { volume: volumeName(owner, 'home'), target: homeOf(of) }]
-  const call = { owner, spec, machine: { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }, gid: userOf(of).gid, same }
-  const waiting = await bringInside(insideDeps(deps, engineIsHere), call, context)
+  const devcontainer = devcontainerIn(machine.Config.Labels)
+  if (!isHeld({ spec, devcontainer })) return made
+  const started = { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }
+  const waiting = await bringServices(engine, { owner, spec, machine: started, services: devcontainer?.services ?? [] }, context)
+    ?? (spec.docker === true ? await bringInside(insideDeps(deps, engineIsHere), insideCall({ owner, spec, devcontainer }, started), context) : null)
   if (waiting !== null) return { done: false, poll: {}, afterMs: LOOK_AGAIN_MS, detail: waiting.detail }
   await put(engine, { owner, archive: releaseArchive(), what: 'letting the daemon begin' }, context.signal)
   return made
+}
+
+function insideCall({ owner, spec, devcontainer }: Pick<ContainerPlan, 'owner' | 'spec' | 'devcontainer'>, machine: InsideCall['machine']): InsideCall {
+  const same = [{ volume: volumeName(owner, 'work'), target: WORK_DIR }, { volume: volumeName(owner, 'home'), target: homeOf({ devcontainer }) }]
+  return { owner, spec, machine, gid: userOf({ devcontainer }).gid, same }
 }
 
 /** `detail`: its image is not there yet. */
@@ -139,7 +145,10 @@ async function planOf(deps: Deps, { owner, spec, found, engineIsHere }: { owner:
   if (insideImage !== null && 'detail' in insideImage) return insideImage
   const chosen = await waitForImage(deps, { owner, spec, engineIsHere }, context)
   if ('detail' in chosen) return chosen
-  if (found !== null) await removeContainer(deps.engine, found, context.signal)
+  if (found !== null) {
+    await removeCompanions(deps.engine, owner, context.signal)
+    await removeContainer(deps.engine, found, context.signal)
+  }
   return { owner, spec, engineIsHere, rebuilt, ...chosen, made: withWarnings(chosen.made, spec) }
 }
 
@@ -215,7 +224,7 @@ async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: 
   const isProject = key.startsWith('project ')
   const choice = {
     images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const },
-    devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: join(options.home, 'devcontainers'), cli: options.devcontainerCli },
+    devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: join(options.home, 'devcontainers'), cli: options.devcontainerCli, images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const } },
     defaultImage: options.defaultImage ?? null, defaultIsChosen: options.defaultImage !== undefined || options.baseImage === 'host-usr',
   }
   const waited = await deps.images.wait({ key, keep: isProject, patienceMs: isProject ? BUILD_PATIENCE_MS : IMAGE_PATIENCE_MS, make: (project) => chooseImage(choice, spec, project) }, context)
@@ -355,7 +364,7 @@ async function destroy(engine: Engine, owner: Owner, { signal }: CallContext): P
     if (answer.status === 409) return { done: false, poll: {}, afterMs: 250, detail: 'the container is being removed' }
   }
   await removeCompanions(engine, owner, signal)
-  for (const kind of [...VOLUMES, ...INSIDE_VOLUMES]) await removeIfOwned(engine, { kind: 'volume', name: volumeName(owner, kind), owner }, signal)
+  for (const name of await volumesOf(engine, owner, signal)) await removeIfOwned(engine, { kind: 'volume', name, owner }, signal)
   await removeIfOwned(engine, { kind: 'network', name: machineName(owner), owner }, signal)
   return { done: true, value: null }
 }

@@ -22,6 +22,10 @@ export const companionName = (owner: Owner, name: string): string => `${machineN
 export const companionLabels = (owner: Owner, name: string, createdAt: number): Record<string, string> => ({ ...labelsOf(owner, createdAt), [LABEL.companion]: name })
 export const companionIn = (labels: Labels): string | null => labels?.[LABEL.companion] ?? null
 
+/** A service of a compose file, and its volumes: never the name of another thing beside the machine. */
+export const serviceName = (name: string): string => `service-${name}`
+export const serviceVolumeName = (owner: Owner, name: string): string => `${machineName(owner)}-volume-${name}`
+
 /** What the project had to do with this machine; kept with it, so that it is told, and started again, even after a crash. */
 export function projectLabels(kept: { revision: number | null; made: MachineMade | null; devcontainer: Devcontainer | null }): Record<string, string> {
   const { revision, made, devcontainer } = kept

@@ -1,7 +1,7 @@
 /** Which image a machine is made of, and what people are told of the choice. */
 import { ProviderFault, type MachineMade, type MachineSpec, type ProjectContext, type ProjectSays } from '@berth/core'
 import { BuildFailed } from './devcontainer/cli.ts'
-import type { Ignored } from './devcontainer/configuration.ts'
+import type { Ignored } from './devcontainer/notes.ts'
 import { prepareDevcontainer, type Devcontainer, type DevcontainerDeps } from './devcontainer/prepare.ts'
 import { ensureImage, type ImageDeps, type ReadyImage } from './images.ts'
 

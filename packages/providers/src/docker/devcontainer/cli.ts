@@ -9,6 +9,8 @@ import { ProviderFault } from '@berth/core'
 export interface DevcontainerCli {
   /** Makes the image. Throws `BuildFailed` with what was said. */
   build(run: { folder: string; config: string; tag: string }, context: CliContext): Promise<void>
+  /** A Dockerfile as it is, without what a devcontainer adds. */
+  buildPlain(run: { context: string; dockerfile: string; args: Readonly<Record<string, string>>; target: string | null; tag: string }, context: CliContext): Promise<void>
   /** What the image and the file ask for together. */
   merged(run: { folder: string; config: string }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
 }
@@ -33,15 +35,14 @@ export class BuildFailed extends Error {
 }
 
 export function createDevcontainerCli({ script, dockerHost }: CliDeps): DevcontainerCli {
-  const run = async (args: readonly string[], { signal, log, scratch }: CliContext, withinMs: number): Promise<{ said: Answer; log: string }> => {
+  const spawn = async (argv: (docker: string) => readonly string[], follow: (stream: ReadableStream<Uint8Array>, take: (line: string) => void) => Promise<void>, { context: { signal, log, scratch }, withinMs }: { context: CliContext; withinMs: number }) => {
     const docker = Bun.which('docker')
     if (docker === null) throw new ProviderFault('unsupported', 'devcontainers need the docker command line beside the server, and it is not installed', { hint: 'install docker-cli, or say an image with --image' })
     const home = join(scratch, 'home')
     const temporary = join(scratch, 'tmp')
     for (const dir of [home, temporary]) await mkdir(dir, { recursive: true, mode: 0o700 })
-    const wrapped = await wrapDocker(docker, scratch)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)])
-    const child = Bun.spawn([process.execPath, script, ...args, '--docker-path', wrapped, '--log-format', 'json', '--user-data-folder', join(scratch, 'data')], {
+    const child = Bun.spawn([...argv(await wrapDocker(docker, scratch))], {
       cwd: scratch, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, TMPDIR: temporary, LC_ALL: 'C.UTF-8', DOCKER_HOST: dockerHost, DOCKER_CONFIG: home, BUN_BE_BUN: '1' },
     })
@@ -52,20 +53,30 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
     process.once('exit', end)
     try {
       const kept = createKept(log)
-      const [out] = await Promise.all([new Response(child.stdout).text(), followLog(child.stderr, kept.take)])
-      await child.exited
+      const [out] = await Promise.all([new Response(child.stdout).text(), follow(child.stderr, kept.take)])
+      const exitCode = await child.exited
       signal.throwIfAborted()
       if (limit.aborted) throw new BuildFailed(`it took longer than ${withinMs / 60_000} minutes`, kept.text())
-      return { said: answerIn(out), log: kept.text() }
+      return { out, exitCode, kept }
     } finally {
       limit.removeEventListener('abort', end)
       process.off('exit', end)
     }
   }
+  const run = async (args: readonly string[], context: CliContext, withinMs: number): Promise<{ said: Answer; log: string }> => {
+    const { out, kept } = await spawn((docker) => [process.execPath, script, ...args, '--docker-path', docker, '--log-format', 'json', '--user-data-folder', join(context.scratch, 'data')], followLog, { context, withinMs })
+    return { said: answerIn(out), log: kept.text() }
+  }
   return {
     async build({ folder, config, tag }, context) {
       const { said, log } = await run(['build', '--workspace-folder', folder, '--config', config, '--image-name', tag], context, BUILD_MS)
       if (said.outcome !== 'success') throw new BuildFailed(lastWords(log) ?? said.description ?? said.message ?? 'the build failed', log)
+    },
+    async buildPlain({ context: dir, dockerfile, args, target, tag }, context) {
+      const words = ['build', '--tag', tag, '--file', dockerfile, ...(target === null ? [] : ['--target', target]), ...Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]), '--', dir]
+      const { out, exitCode, kept } = await spawn((docker) => [docker, ...words], followPlain, { context, withinMs: BUILD_MS })
+      for (const line of plainLines(out)) kept.take(line)
+      if (exitCode !== 0) throw new BuildFailed(lastWords(kept.text()) ?? `the build of ${tag} failed`, kept.text())
     },
     async merged({ folder, config }, context) {
       const { said, log } = await run(['read-configuration', '--workspace-folder', folder, '--config', config, '--include-merged-configuration'], context, READ_MS)
@@ -117,24 +128,28 @@ function createKept(log: (line: string) => void): { take(line: string): void; te
 }
 
 /** JSON lines; of them what a person would read of a build. */
-async function followLog(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
+const followLog = (stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> => followLines(stream, (line) => { for (const text of wordsOf(line)) take(text) })
+const followPlain = (stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> => followLines(stream, (line) => { for (const text of plainLines(line)) take(text) })
+
+async function followLines(stream: ReadableStream<Uint8Array>, each: (line: string) => void): Promise<void> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of stream) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = (lines.pop() ?? '').slice(0, LOG_KEPT_BYTES)
-    for (const line of lines) for (const text of wordsOf(line)) take(text)
+    for (const line of lines) each(line)
   }
-  for (const text of wordsOf(rest)) take(text)
+  each(rest)
 }
 
 const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g')
+const plainLines = (text: string): string[] => text.replaceAll(COLOUR, '').split(/[\r\n]+/).map((one) => one.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ').trimEnd()).filter((one) => one !== '')
 function wordsOf(line: string): string[] {
   try {
     const { type, level, text } = JSON.parse(line) as { type?: string; level?: number; text?: string }
     // `raw` is what the engine says; below level 3 the CLI tells what it looks at.
     const shown = typeof text === 'string' && (type === 'raw' || (type === 'text' && (level ?? 0) >= 3))
-    return shown ? text.replaceAll(COLOUR, '').split(/[\r\n]+/).map((one) => one.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ').trimEnd()).filter((one) => one !== '' && !one.startsWith('[') && !/^@devcontainers\/cli|control manifest/.test(one)) : []
+    return shown ? plainLines(text).filter((one) => !one.startsWith('[') && !/^@devcontainers\/cli|control manifest/.test(one)) : []
   } catch {
     return []
   }

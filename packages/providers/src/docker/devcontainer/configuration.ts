@@ -4,9 +4,9 @@
  *
  * What would reach this host is never passed on: commands of the host, the engine's own options, binds, privileges.
  */
+import { createNotes, type Ignored, type Notes } from './notes.ts'
 import { placeOf } from './places.ts'
 
-export interface Ignored { readonly key: string; readonly why: string; /** It would have reached the host. */ readonly unsafe: boolean }
 export interface Configuration {
   /** For the build, with nothing in it that reaches the host. Null: it says no image. */
   readonly build: Readonly<Record<string, unknown>> | null
@@ -27,8 +27,8 @@ const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filt
 /** Passed to the build as they are: they end in the image's metadata, and the machine is made from that. */
 const METADATA = ['features', 'overrideFeatureInstallOrder', 'onCreateCommand', 'updateContentCommand', 'postCreateCommand', 'postStartCommand', 'postAttachCommand', 'remoteUser', 'containerUser', 'containerEnv', 'remoteEnv', 'mounts', 'forwardPorts', 'portsAttributes'] as const
 const QUIET = ['$schema', 'name', 'init', 'image', 'build', 'dockerFile', 'context', 'updateRemoteUserUID', 'waitFor', 'overrideCommand'] as const
-const SAFE_CAPABILITIES = ['SYS_PTRACE']
-const IMAGE = /^[a-zA-Z0-9][\w./:@-]{0,254}$/
+export const SAFE_CAPABILITIES: readonly string[] = ['SYS_PTRACE']
+export const IMAGE = /^[a-zA-Z0-9][\w./:@-]{0,254}$/
 const REGISTRY_FEATURE = /^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}\/[\w./-]+(?:[:@][\w.:-]+)?$/i
 
 const LEFT_ALONE: Readonly<Record<string, string>> = {
@@ -39,7 +39,7 @@ const LEFT_ALONE: Readonly<Record<string, string>> = {
   otherPortsAttributes: 'every port that listens has a private preview',
   userEnvProbe: 'a terminal is a login shell; commands get remoteEnv',
   secrets: 'give them with --secret NAME=file or --env NAME',
-  dockerComposeFile: 'compose services are not started: say an image or a Dockerfile',
+  dockerComposeFile: 'its services could not be read',
   service: 'belongs to dockerComposeFile',
   runServices: 'belongs to dockerComposeFile',
 }
@@ -79,18 +79,6 @@ function sortKey(key: string, value: unknown, notes: Notes): void {
   } else if (Object.hasOwn(LEFT_ALONE, key)) leaveAlone(notes, key, value)
   else if (KNOWN.includes(key)) notes.use(key)
   else if (!ELSEWHERE.includes(key)) notes.ignore(key, 'Berth does not know it')
-}
-
-interface Notes { readonly used: string[]; readonly ignored: Ignored[]; use(key: string): void; ignore(key: string, why: string): void; unsafe(key: string, why: string): void }
-function createNotes(): Notes {
-  const used: string[] = []
-  const ignored: Ignored[] = []
-  return {
-    used, ignored,
-    use: (key) => void used.push(key),
-    ignore: (key, why) => void ignored.push({ key, why, unsafe: false }),
-    unsafe: (key, why) => void ignored.push({ key, why, unsafe: true }),
-  }
 }
 
 /** An object of settings is named by what is in it, so that people find theirs. */
@@ -180,7 +168,7 @@ export function whyNoMount(mount: Mount | null): { why: string; unsafe: boolean 
 }
 
 const TARGET_LIMIT = 90
-function whyNoTarget(written: string): { why: string; unsafe: boolean } | null {
+export function whyNoTarget(written: string): { why: string; unsafe: boolean } | null {
   const target = placeOf(written)
   if (!target.startsWith('/') || written.split('/').includes('..') || target.length > TARGET_LIMIT) return { why: 'its target is not a path in the machine', unsafe: true }
   const covers = (one: string, other: string): boolean => one === other || other.startsWith(one === '/' ? '/' : `${one}/`)

@@ -1,11 +1,14 @@
 /** The machine that a built image asks for: its own metadata, its features' and the project's, merged by the reference CLI. */
 import type { MachineMade } from '@berth/core'
 import type { Hook } from '@berth/wire/daemon'
-import { isPort, readMount, whyNoMount, type Ignored, type Shape } from './configuration.ts'
+import { isPort, readMount, whyNoMount, type Shape } from './configuration.ts'
+import type { Ignored } from './notes.ts'
 
 export interface MachineShape {
   readonly remoteUser: string | null
   readonly remoteEnv: Readonly<Record<string, string>>
+  /** Of every process in it. The CLI writes it into images with features only. Absent: made before this was kept. */
+  readonly containerEnv?: Readonly<Record<string, string>>
   readonly mounts: readonly { readonly type: 'volume' | 'tmpfs'; readonly target: string }[]
   readonly hooks: { readonly create: readonly Hook[]; readonly start: readonly Hook[] }
   readonly ports: MachineMade['ports']
@@ -24,19 +27,17 @@ const START = ['postStartCommand', 'postAttachCommand'] as const
 export function readMerged(merged: Json, { imageEnv, own }: { imageEnv: readonly string[]; own: Shape }): MachineShape {
   const ignored: Ignored[] = []
   const environment = new Map(imageEnv.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
-  const remoteEnv: Record<string, string> = {}
-  for (const [name, value] of Object.entries(isObject(merged['remoteEnv']) ? merged['remoteEnv'] : {})) {
-    if (typeof value !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue
-    if (/^(?:BERTH_|LD_)/.test(name)) ignored.push({ key: `remoteEnv.${name}`, why: 'that name belongs to the machine', unsafe: true })
-    else remoteEnv[name] = value.replaceAll(/\$\{containerEnv:([^}:]+)(?::([^}]*))?\}/g, (_, key: string, otherwise: string | undefined) => environment.get(key) ?? otherwise ?? '')
-  }
+  const containerEnv = environmentOf(merged, 'containerEnv', ignored)
+  for (const [name, value] of Object.entries(containerEnv)) environment.set(name, value)
+  const remoteEnv = Object.fromEntries(Object.entries(environmentOf(merged, 'remoteEnv', ignored)).map(([name, value]) =>
+    [name, value.replaceAll(/\$\{containerEnv:([^}:]+)(?::([^}]*))?\}/g, (_, key: string, otherwise: string | undefined) => environment.get(key) ?? otherwise ?? '')]))
   const remoteUser = [merged['remoteUser'], merged['containerUser']].find((name): name is string => typeof name === 'string' && name !== '') ?? null
   for (const key of ['privileged', 'entrypoints', 'capAdd', 'securityOpt'] as const) {
     const asks = key === 'privileged' ? merged[key] === true : list(merged[key]).length > 0
     if (asks) ignored.push({ key: `${key} of the image or a feature`, why: 'a right over the host: a repository cannot ask for that', unsafe: true })
   }
   return {
-    remoteUser, remoteEnv, ignored,
+    remoteUser, remoteEnv, containerEnv, ignored,
     mounts: list(merged['mounts']).flatMap((value) => {
       const mount = readMount(value)
       const no = whyNoMount(mount)
@@ -46,6 +47,16 @@ export function readMerged(merged: Json, { imageEnv, own }: { imageEnv: readonly
     hooks: { create: hooksOf(merged, CREATE), start: hooksOf(merged, START) },
     ports: portsOf(merged, own, ignored),
   }
+}
+
+function environmentOf(merged: Json, key: 'remoteEnv' | 'containerEnv', ignored: Ignored[]): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(isObject(merged[key]) ? merged[key] : {})) {
+    if (typeof value !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue
+    if (/^(?:BERTH_|LD_)/.test(name)) ignored.push({ key: `${key}.${name}`, why: 'that name belongs to the machine', unsafe: true })
+    else kept[name] = value
+  }
+  return kept
 }
 
 function hooksOf(merged: Json, names: readonly string[]): Hook[] {

@@ -6,12 +6,18 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { ProjectContext, ProjectSays } from '@berth/core'
+import { ProviderFault, type ProjectContext, type ProjectSays } from '@berth/core'
 import type { Engine } from '../engine.ts'
-import { hasImage } from '../images.ts'
+import { hasImage, type ImageDeps } from '../images.ts'
+import { ensureEngineImage } from '../inside/image.ts'
 import { accountsOf, type Account } from './account.ts'
 import { BuildFailed, createDevcontainerCli } from './cli.ts'
-import { readConfiguration, type Configuration, type Ignored, type Shape } from './configuration.ts'
+import { readConfiguration, type Configuration, type Shape } from './configuration.ts'
+import type { Ignored } from './notes.ts'
+import { normalizeCompose } from './compose/normalize.ts'
+import { composeFilesOf, readCompose, type ComposeReading } from './compose/read-compose.ts'
+import { makeServiceImage, type ReadyService } from './compose/service-images.ts'
+import type { Service } from './compose/service.ts'
 import { readMerged, type MachineShape } from './merged.ts'
 import { DEV_HOME, distinctPlaces } from './places.ts'
 
@@ -21,6 +27,8 @@ export interface DevcontainerDeps {
   readonly dir: string
   /** Path of the reference CLI's script. */
   readonly cli: (log: (line: string) => void, signal: AbortSignal) => Promise<string>
+  /** For the images of services. */
+  readonly images: Omit<ImageDeps, 'log'>
 }
 export interface Devcontainer extends MachineShape {
   readonly path: string
@@ -29,6 +37,8 @@ export interface Devcontainer extends MachineShape {
   /** Null: the user of machines that name none. */
   readonly account: Account | null
   readonly own: Shape
+  /** Beside the machine, in the order in which they start. Absent: it was made before there were any. */
+  readonly services?: readonly ReadyService[]
 }
 type Says = ProjectSays & { readonly kind: 'devcontainer' }
 
@@ -45,20 +55,21 @@ export async function prepareDevcontainer(deps: DevcontainerDeps, says: Says, co
     const folder = join(scratch, 'workspace')
     const own = dirname(says.path)
     await says.checkOut(folder, [own === '.' ? says.path : '.devcontainer'], context)
-    const config = await readFileOf(join(folder, says.path))
+    const given = await readFileOf(join(folder, says.path))
+    const { config, services, ignored } = given['dockerComposeFile'] === undefined ? { config: given, services: [], ignored: [] } : await composed(deps, { says, folder, config: given }, context)
     const known = readConfiguration(config, says)
-    if (known.build === null) throw new BuildFailed(noImage(known, config), '')
-    const contents = await Promise.all(known.reads.map(async (path) => `${path}=${await says.contentOf(path) ?? ''}`))
+    if (known.build === null) throw new BuildFailed(noImage(known), '')
+    const contents = await contentsOf(says, [...known.reads, ...services.flatMap(({ build, files }) => [...(build === null ? [] : [build.context, build.dockerfile]), ...files.map(({ from }) => from)])])
     const base = typeof known.build['image'] === 'string' ? await imageId(engine, known.build['image'], context.signal) : ''
-    const key = hashOf(String(FORMAT), says.path, JSON.stringify(config), base, ...contents)
-    const tag = `berth/devcontainer:${key}`
+    const key = hashOf(String(FORMAT), says.path, JSON.stringify(config), JSON.stringify(services), base, ...contents)
+    const tag = `${DEVCONTAINER_IMAGES}:${key}`
     const file = join(deps.dir, `${key}.json`)
     const before = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Devcontainer, () => null)
-    if (before !== null && await hasImage(engine, tag, context.signal)) {
+    if (before !== null && await allThere(engine, before, context.signal)) {
       context.log(`the image of ${says.path} is there already`)
       return before
     }
-    const made = await build(deps, { says, folder, scratch, known, tag }, context)
+    const made = await build(deps, { says, folder, scratch, known: { ...known, ignored: [...ignored, ...known.ignored] }, tag, services }, context)
     await keep(file, made)
     return made
   } finally {
@@ -66,9 +77,33 @@ export async function prepareDevcontainer(deps: DevcontainerDeps, says: Says, co
   }
 }
 
-interface Build { readonly says: Says; readonly folder: string; readonly scratch: string; readonly known: Configuration; readonly tag: string }
+/** All images of the engine that are made of projects. */
+export const DEVCONTAINER_IMAGES = 'berth/devcontainer'
 
-async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag }: Build, context: ProjectContext): Promise<Devcontainer> {
+/** Of a project of compose services: what it comes to, told by compose, and what of that is done here. */
+async function composed(deps: DevcontainerDeps, { says, folder, config }: { says: Says; folder: string; config: Readonly<Record<string, unknown>> }, context: ProjectContext): Promise<ComposeReading> {
+  const own = dirname(says.path) === '.' ? '' : dirname(says.path)
+  const files = composeFilesOf(config, own)
+  if (files === null) throw new BuildFailed('its dockerComposeFile is not a path in the project', '')
+  const image = await ensureEngineImage({ ...deps.images, log: context.log }, context.signal).catch((error: unknown) => {
+    if (!(error instanceof ProviderFault) || error.category !== 'unsupported') throw error
+    throw new ProviderFault('unsupported', `it is made of compose services, and there is no compose to read them with: ${error.message}`, { hint: error.hint, cause: error })
+  })
+  await says.checkOut(folder, [''], context)
+  const model = await normalizeCompose(deps.engine, { image, folder, files }, context)
+  return readCompose(config, { model, own })
+}
+
+const contentsOf = (says: Says, paths: readonly string[]): Promise<string[]> => Promise.all(paths.map(async (path) => `${path}=${await says.contentOf(path) ?? ''}`))
+
+async function allThere(engine: Engine, { image, services }: Devcontainer, signal: AbortSignal): Promise<boolean> {
+  for (const one of [image, ...(services ?? []).map((service) => service.image)]) if (!(await hasImage(engine, one, signal))) return false
+  return true
+}
+
+interface Build { readonly says: Says; readonly folder: string; readonly scratch: string; readonly known: Configuration; readonly tag: string; readonly services: readonly Service[] }
+
+async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag, services }: Build, context: ProjectContext): Promise<Devcontainer> {
   const { engine } = deps
   const { signal } = context
   const cli = createDevcontainerCli({ script: await deps.cli(context.log, signal), dockerHost: engine.dockerHost })
@@ -77,6 +112,8 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   const config = join(folder, says.path)
   await rm(config, { force: true })
   await writeFile(config, JSON.stringify(known.build), { flag: 'wx' })
+  const ready: ReadyService[] = []
+  for (const service of services) ready.push(await makeServiceImage({ cli, images: deps.images, folder, scratch, tagOf: (name) => `${tag}-${name}` }, service, context))
   context.log(`building the image of ${says.path}`)
   await cli.build({ folder, config, tag }, { ...context, scratch })
   await writeFile(config, JSON.stringify({ image: tag, workspaceFolder: '/workspace', workspaceMount: '' }))
@@ -90,7 +127,7 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   const account = wanted === null ? null : accounts.find(({ name, uid }) => name === wanted || String(uid) === wanted) ?? null
   const places = distinctPlaces(shape.mounts, isUsable(account) && account !== null ? account.home : DEV_HOME)
   return {
-    ...shape, mounts: places.mounts, path: says.path, others: says.others, image: tag, own: known.shape, account: isUsable(account) ? account : null,
+    ...shape, mounts: places.mounts, path: says.path, others: says.others, image: tag, own: known.shape, services: ready, account: isUsable(account) ? account : null,
     ignored: [...known.ignored, ...shape.ignored, ...places.ignored, ...noUser(shape.remoteUser, account)],
   }
 }
@@ -103,8 +140,7 @@ function noUser(wanted: string | null, account: Account | null): Ignored[] {
   return [{ key: `remoteUser: ${wanted}`, why: account === null ? 'the image has no such user: the agent is `dev`' : 'the agent is never root in its machine: it is `dev`', unsafe: false }]
 }
 
-function noImage({ ignored }: Configuration, config: Readonly<Record<string, unknown>>): string {
-  if (config['dockerComposeFile'] !== undefined) return 'it is made of compose services, which are not started here: say an image or a Dockerfile'
+function noImage({ ignored }: Configuration): string {
   const bad = ignored.find(({ key }) => /^(?:image|context|dockerFile|build\.)/.test(key))
   return bad === undefined ? 'it says neither an image nor a Dockerfile' : `${bad.key}: ${bad.why}`
 }
