@@ -158,8 +158,12 @@ test('a build that fails gives a machine to repair it in, and rebuild makes the 
   // Nor is anything of the failed step left with the engine.
   const left = (await (await engine('/containers/json?all=1')).json()) as { Command: string }[]
   expect(left.filter(({ Command }) => Command.includes('the-last-words'))).toEqual([])
+  // It runs, and whoever lists it sees what it is.
+  const listed = await product.cli(['list'])
+  expect(listed.stdout + listed.stderr).toMatch(/broken.*recovery[\s\S]*broken is a recovery machine: .*code: 7[\s\S]*berth rebuild broken/)
   await run('broken', `sed -i '/exit 7/d' .devcontainer/Dockerfile && echo kept > ~/mine && echo kept > here`)
   await product.cli(['rebuild', 'broken'], { withinMs: UP_MS })
+  expect((await product.json<Workspace[]>(['list'])).find(({ name }) => name === 'broken')?.recovery).toBeNull()
   expect(await run('broken', 'id -un; cat ~/mine here')).toBe('pilot\nkept\nkept\n')
   expect(await run('broken', 'stat -c %U ~/mine here .git')).toBe('pilot\npilot\npilot\n')
   await containerOf(workspace)

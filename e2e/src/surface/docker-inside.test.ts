@@ -39,6 +39,11 @@ const mine = encodeURIComponent(JSON.stringify({ label: ['dev.berth.workspace'] 
 const containers = async (): Promise<Listed[]> => ((await (await engine(`/containers/json?all=1&filters=${mine}`)).json()) as Listed[]).filter(({ Labels }) => Labels['dev.berth.workspace'] === workspace.id)
 const volumes = async (): Promise<string[]> => ((await (await engine(`/volumes?filters=${mine}`)).json()) as { Volumes: { Name: string }[] | null }).Volumes?.map(({ Name }) => Name).filter((name) => name.includes(workspace.id)) ?? []
 const run = async (script: string): Promise<string> => (await product.cli(['run', 'inside', '--', 'sh', '-c', script])).stdout
+async function noticesOf(name: string): Promise<{ code?: string; level?: string }[]> {
+  const found = (await product.json<Workspace[]>(['list'])).find((one) => one.name === name)
+  const { events } = (await (await product.fetch(`/api/v1/workspaces/${found?.id}/events?after=0&limit=500`)).json()) as { events: StoredEvent[] }
+  return events.map(({ body }) => body as { code?: string; level?: string })
+}
 const site = () => run('curl -s --max-time 5 http://127.0.0.1:8123/')
 
 beforeAll(async () => {
@@ -70,8 +75,7 @@ test('docker compose up works for the agent, and its port is a preview', async (
 }, UP_MS)
 
 test('a person is warned, and the host\'s own engine is nowhere in it', async () => {
-  const { events } = (await (await product.fetch(`/api/v1/workspaces/${workspace.id}/events?after=0&limit=500`)).json()) as { events: StoredEvent[] }
-  expect(events.map(({ body }) => body as { code?: string; level?: string })).toContainEqual(expect.objectContaining({ code: 'docker_inside', level: 'warning' }))
+  expect(await noticesOf('inside')).toContainEqual(expect.objectContaining({ code: 'docker_inside', level: 'warning' }))
   const all = await containers()
   expect(all).toHaveLength(2)
   for (const { Names } of all) {
@@ -96,6 +100,14 @@ test('a stop ends it all, a start brings back what it had', async () => {
   await run('docker compose up -d')
   expect(await eventually(site, 'the site')).toBe('hello from compose\n')
   expect(await run('docker compose exec -T site cat /kept/file')).toBe('stays\n')
+}, UP_MS)
+
+test('the agent becomes root where a person said so, and nowhere else', async () => {
+  const refused = await product.cli(['run', 'inside', '--', 'sudo', '-n', 'id', '-u'], { exit: null })
+  expect(refused.exitCode).not.toBe(0)
+  await product.json<Workspace>(['up', dir, '--name', 'root', '--provider', 'docker', '--sudo', '--agent', 'plain', '--command', 'sleep 100000', '--no-open'])
+  expect((await product.cli(['run', 'root', '--', 'sh', '-c', 'id -u; sudo -n sh -c "id -u; touch /usr/local/mine && stat -c %U /usr/local/mine"; stat -c %U .'])).stdout).toBe('1000\n0\nroot\ndev\n')
+  expect(await noticesOf('root')).toContainEqual(expect.objectContaining({ code: 'sudo', level: 'warning' }))
 }, UP_MS)
 
 test('a delete leaves nothing', async () => {

@@ -54,4 +54,6 @@ export const deadlines = {
   /** A viewer's row that nobody renewed. */
   viewerForgotten: 24 * HOUR,
   pruneInterval: HOUR,
+  /** An image that was made for a project and that no machine was made from since. */
+  projectImageUnused: 14 * 24 * HOUR,
 } as const satisfies Record<string, number>

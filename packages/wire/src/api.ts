@@ -54,7 +54,7 @@ export const CreateWorkspace = z.object({
 })
 export type CreateWorkspace = z.infer<typeof CreateWorkspace>
 
-export const ProviderInfo = z.object({ name: z.string(), status: z.enum(['ready', 'unavailable']), default: z.boolean(), isolation: z.string(), detail: z.string(), hint: z.string().nullable() })
+export const ProviderInfo = z.object({ name: z.string(), status: z.enum(['ready', 'unavailable']), default: z.boolean(), isolation: z.string(), detail: z.string(), hint: z.string().nullable(), /** Made for projects and kept for their next machines. Absent: it keeps none, or an older server. */ images: z.object({ count: z.number().int(), sizeBytes: z.number() }).optional(), /** What of a machine's extras it offers. */ can: z.array(z.string()).optional() })
 export type ProviderInfo = z.infer<typeof ProviderInfo>
 
 export const ServerInfo = z.object({

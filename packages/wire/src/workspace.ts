@@ -133,6 +133,8 @@ export const Workspace = z.object({
   /** Approvals and questions that wait for a person. */
   needsYou: z.number().int(),
   viewers: z.number().int(),
+  /** Its own environment could not be made: this machine is there to repair it in. Absent from an older server. */
+  recovery: z.object({ why: z.string(), hint: z.string() }).nullable().optional(),
   /** What the agent does now: the open call's verb and object, in people's words. Absent from an older server. */
   work: z.object({ verb: z.string(), object: z.string(), since: z.number() }).nullable().optional(),
   /** Of the session so far. Cost in millionths of a dollar, null where the agent does not say. */

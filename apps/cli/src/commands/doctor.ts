@@ -70,7 +70,7 @@ async function checkServer(context: Context): Promise<{ checks: Check[]; deadlin
     const info = await client.server(undefined, context.signal)
     const providers = await client.listProviders(undefined, context.signal)
     const server: Check = { name: 'server', level: info.reaperHeld === null ? 'ok' : 'note', found: `${info.version} at ${info.url}, ${info.database} database, ${bytes(info.memoryBytes)}`, hint: info.reaperHeld === null ? null : `the reaper is held: ${cleanLine(info.reaperHeld)}` }
-    return { checks: [server, await checkPublic(info, context.signal), ...providers.map(providerCheck)], deadlines: info.deadlines }
+    return { checks: [server, await checkPublic(info, context.signal), ...providers.map(providerCheck), ...providers.flatMap((provider) => imagesCheck(provider, info.deadlines))], deadlines: info.deadlines }
   } catch (error) {
     return { checks: [{ name: 'server', level: 'bad', found: error instanceof Error ? cleanLine(error.message) : 'unknown', hint: '`berth server logs` says more' }], deadlines: {} }
   }
@@ -102,6 +102,13 @@ export async function checkPublic({ publicUrl, installation }: Pick<Output<'serv
 function providerCheck(provider: Output<'listProviders'>[number]): Check {
   const level = provider.status === 'ready' ? (provider.isolation === 'none' ? 'note' : 'ok') : 'note'
   return { name: `provider ${provider.name}`, level, found: `${provider.status}, isolation: ${provider.isolation}${provider.detail ? `; ${cleanLine(provider.detail, 120)}` : ''}`, hint: provider.hint === null ? null : cleanLine(provider.hint) }
+}
+
+/** What was built for projects: kept so that their next machine is quick, until nobody comes for it. */
+function imagesCheck({ name, images }: Output<'listProviders'>[number], deadlines: Record<string, number>): Check[] {
+  if (images === undefined || images.count === 0) return []
+  const kept = deadlines['projectImageUnused']
+  return [{ name: `${name} images`, level: 'ok', found: `${images.count} made for projects, ${bytes(images.sizeBytes)}${kept === undefined ? '' : `; removed when unused for ${duration(kept)}`}`, hint: null }]
 }
 
 function show({ io }: Context, checks: readonly Check[], deadlines: Record<string, number>): void {

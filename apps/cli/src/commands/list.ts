@@ -34,6 +34,7 @@ export const list = command({
     const lines = table([header, ...rows])
     if (lines.every((line) => visibleWidth(line) <= io.columns)) io.out([io.style.dim(lines[0] ?? ''), ...lines.slice(1)].join('\n'))
     else for (const line of narrow(io, header, rows)) io.out(line)
+    for (const { name, recovery } of sorted) if (recovery) io.note(`${io.noteStyle.yellow('⚠')} ${name} is a recovery machine: ${cleanLine(recovery.why, 300)}\n  ${cleanLine(recovery.hint, 200)}`)
   },
 })
 
@@ -51,7 +52,7 @@ const SHORT_COLUMNS = 5
 
 function row(style: Style, workspace: Workspace, long: boolean): string[] {
   const now = Date.now()
-  const base = [style.bold(workspace.name), style.dim(workspace.id), stateWord(style, stateOf(workspace)), workspace.provider, uptime(workspace, now), cleanLine(workspace.repository, 60), workspace.web === false ? style.dim('off') : workspace.webUrl]
+  const base = [style.bold(workspace.name), style.dim(workspace.id), `${stateWord(style, stateOf(workspace))}${workspace.recovery ? style.yellow(', recovery') : ''}`, workspace.provider, uptime(workspace, now), cleanLine(workspace.repository, 60), workspace.web === false ? style.dim('off') : workspace.webUrl]
   if (!long) return base
   return [...base, workspace.agent, cleanLine(workspace.image ?? '—', 50), workspace.exposures.map(({ name }) => cleanLine(name, 40)).join(', ') || '—', ago(workspace.createdAt, now), workspace.terminalUrl]
 }

@@ -18,6 +18,8 @@ const DockerSettings = z.strictObject({
   socket: z.string().min(1).optional(),
   defaultImage: z.string().min(1).optional(),
   baseImage: z.enum(['auto', 'host-usr']).optional(),
+  /** Images made for projects, together; above it those that were not used for long go. */
+  keepImagesBytes: z.number().int().positive().optional(),
 })
 const LocalSettings = z.strictObject({
   /** `host` or `host:port` that machines may reach although it is private. */

@@ -29,7 +29,8 @@ export function createProjectCode(deps: ProjectDeps) {
     projectOf({ workspace }: WorkspaceRecord): Project | undefined {
       const { id, image, project, source } = workspace
       if (image !== null || project === null || project === undefined) return undefined
-      return { revision: project.revision, look: (context) => look(deps, { id, source, project }, context) }
+      const { outline } = project
+      return { revision: project.revision, ...(outline === null ? {} : { devcontainer: findDevcontainer(outline)?.path ?? null }), look: (context) => look(deps, { id, source, project }, context) }
     },
     forget: (id: WorkspaceId) => rm(join(deps.dir, id), { recursive: true, force: true }),
   }

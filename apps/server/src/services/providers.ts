@@ -43,8 +43,8 @@ export function createProviderRegistry(providers: readonly Provider[], preferred
     async infos() {
       const chosen = await defaultName().catch(() => null)
       return Promise.all(providers.map(async ({ name }) => {
-        const { ok, isolation, detail, hint } = await check(name)
-        return { name, status: ok ? ('ready' as const) : ('unavailable' as const), default: name === chosen, isolation, detail, hint }
+        const { ok, isolation, detail, hint, images, can } = await check(name)
+        return { name, status: ok ? ('ready' as const) : ('unavailable' as const), default: name === chosen, isolation, detail, hint, ...(images === undefined ? {} : { images }), can: [...can ?? []] }
       }))
     },
   }

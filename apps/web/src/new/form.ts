@@ -7,7 +7,7 @@ export interface Form {
   readonly agent: keyof typeof AGENT_KINDS; readonly prompt: string; readonly command: string
   readonly provider: string; readonly acceptNoIsolation: boolean
   readonly size: SizeName; readonly sleep: SleepName
-  readonly name: string; readonly image: string; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
+  readonly name: string; readonly image: string; readonly docker: boolean; readonly sudo: boolean; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
 }
 type Field = keyof Form | 'all'
 export type Wrong = Partial<Record<Field, string>>
@@ -28,7 +28,7 @@ export const SLEEPS = {
 } as const
 export type SleepName = keyof typeof SLEEPS
 
-export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', web: true, approvals: 'ask' }
+export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask' }
 
 type Request = Pick<CreateWorkspace, 'source'> & Partial<CreateWorkspace>
 
@@ -49,7 +49,7 @@ function requestOf(form: Form, repository: string, idempotencyKey: string): Requ
   const text = <K extends string>(name: K, value: string) => (value.trim() === '' ? {} : ({ [name]: value.trim() } as Record<K, string>))
   return {
     source: form.empty ? { kind: 'empty' } : { kind: 'git', url: repository.startsWith('/') ? `file://${repository}` : repository, ...text('branch', form.branch) },
-    agent: form.agent, approvalMode: form.approvals, resources: { ...SIZES[form.size].resources }, autoStopMs: SLEEPS[form.sleep].autoStopMs,
+    agent: form.agent, approvalMode: form.approvals, resources: { ...SIZES[form.size].resources, ...(form.docker ? { docker: true } : {}), ...(form.sudo ? { sudo: true } : {}) }, autoStopMs: SLEEPS[form.sleep].autoStopMs,
     ...text('provider', form.provider), ...text('image', form.image), ...text('name', form.name),
     ...(AGENT_KINDS[form.agent].needsCommand ? text('command', form.command) : {}), ...(form.agent === 'plain' ? {} : text('prompt', form.prompt)),
     ...(form.web ? {} : { web: false }), ...(form.acceptNoIsolation ? { acceptNoIsolation: true } : {}), idempotencyKey,

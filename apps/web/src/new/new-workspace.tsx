@@ -69,7 +69,7 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
         <RefusalLine refusal={providers.refusal.value} onRetry={providers.reload} />
         <Options legend="Size" name="size" value={form.value.size} options={SIZES} wrong={wrong.value.size} onChange={(size) => set({ size: size as SizeName })} />
         <Options legend="When nothing happens" name="sleep" value={form.value.sleep} options={SLEEPS} wrong={undefined} onChange={(sleep) => set({ sleep: sleep as SleepName })} />
-        <More {...part} />
+        <More {...part} can={chosen?.can ?? []} />
         {wrong.value.all && <RefusalLine refusal={{ code: '', message: wrong.value.all, hint: null }} />}
       </div>
     </Sheet>
@@ -103,7 +103,7 @@ function Where({ form, wrong, set, branches, providers, chosen }: Part & { branc
         <datalist id={list}>{branches.map((branch) => <option key={branch} value={branch} />)}</datalist>
         <Labelled label="Agent" wrong={undefined}>{(aria) => <select {...aria} value={form.agent} onChange={(event) => set({ agent: AGENTS.find(([kind]) => kind === event.currentTarget.value)?.[0] ?? 'claude' })}>{AGENTS.map(([kind, { title }]) => <option key={kind} value={kind}>{title}</option>)}</select>}</Labelled>
         <Labelled label="Where" wrong={wrong.provider}>{(aria) => (
-          <select {...aria} value={chosen?.name ?? ''} disabled={providers === null} onChange={(event) => set({ provider: event.currentTarget.value, acceptNoIsolation: false })}>
+          <select {...aria} value={chosen?.name ?? ''} disabled={providers === null} onChange={(event) => set({ provider: event.currentTarget.value, acceptNoIsolation: false, docker: false, sudo: false })}>
             {providers?.map((provider) => <option key={provider.name} value={provider.name} disabled={provider.status !== 'ready'}>{provider.name}{provider.status === 'ready' ? '' : ', not ready'}</option>)}
           </select>
         )}</Labelled>
@@ -122,7 +122,7 @@ function Where({ form, wrong, set, branches, providers, chosen }: Part & { branc
 
 const ISOLATION: Record<string, string> = { container: 'In a container', sandbox: 'In a sandbox', vm: 'In a virtual machine', none: 'Not isolated' }
 
-function More({ form, wrong, set }: Part) {
+function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
   const open = useSignal(false)
   const refused = wrong.name !== undefined || wrong.image !== undefined
   // A refusal in here opens it; that it is being corrected closes nothing.
@@ -139,6 +139,8 @@ function More({ form, wrong, set }: Part) {
           </select>
         )}</Labelled>
       </div>
+      {can.includes('docker') && <label class={`check-row small ${form.docker ? 'risk' : ''}`}><input type="checkbox" checked={form.docker} onChange={(event) => set({ docker: event.currentTarget.checked })} /><span>A Docker engine of its own<small>For docker compose. It has rights over this host’s kernel: only for code that you trust</small></span></label>}
+      {can.includes('sudo') && <label class={`check-row small ${form.sudo ? 'risk' : ''}`}><input type="checkbox" checked={form.sudo} onChange={(event) => set({ sudo: event.currentTarget.checked })} /><span>The agent may become root in its machine<small>For sudo. It can then read what Berth keeps there</small></span></label>}
       <label class="check-row small"><input type="checkbox" checked={form.web} onChange={(event) => set({ web: event.currentTarget.checked })} /><span>Show it on the web<small>Off: only the command line sees it, and nobody is notified of it</small></span></label>
     </details>
   )

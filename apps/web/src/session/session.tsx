@@ -70,13 +70,15 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
       {name === 'sleeping' && <span>$0.00/h</span>}
       {typeof usage?.costMicros === 'number' ? <span>{money(usage.costMicros)}</span> : tokens > 0 && <span>{shortNumber(tokens)} tokens</span>}
       {typeof usage?.contextPercent === 'number' && usage.contextPercent >= 1 && <span>{Math.round(usage.contextPercent)} % context</span>}
-      {workspace.isolation === 'none' && <span class="risk">not isolated</span>}
+      {unusual(workspace).map((word) => <span key={word} class="risk">{word}</span>)}
       {name === 'idle' && idle.stopsAt !== null && idle.stopsAt > now.value && <span class="wide">sleeps in {duration(idle.stopsAt - now.value)}</span>}
       <span class="grow" />
       {viewers > 0 && <span class="viewers" title="Who looks"><Icon name="i-screen" />{viewers}<span class="unseen"> looking</span></span>}
     </a>
   )
 }
+
+const unusual = ({ isolation, recovery }: Workspace): string[] => [...(isolation === 'none' ? ['not isolated'] : []), ...(recovery ? ['recovery'] : [])]
 
 function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const since = workspace.work?.since ?? stream.view.value.turnStartedAt

@@ -38,6 +38,7 @@ export function StatusPane({ workspace }: { workspace: Workspace }) {
           <Fact name="Where" value={[workspace.provider, workspace.isolation === 'none' ? 'the agent runs with your rights' : workspace.isolation, workspace.image].filter(Boolean).join(', ')} />
           <Fact name="Agent" value={`${workspace.agent}, approvals: ${workspace.approvalMode}`} />
           {workspace.exposures.map(({ name, warning }) => <Fact key={name} name={name} value={warning} />)}
+          <Fact name="Recovery" value={workspace.recovery ? `${workspace.recovery.why}; ${workspace.recovery.hint}` : ''} />
           <Fact name="Status" value={workspace.statusMessage ?? ''} />
           <Fact name="Started" value={workspace.startedAt === null ? '' : ago(workspace.startedAt, now.value)} />
         </dl>

@@ -27,6 +27,8 @@ export interface MachineSpec {
 export interface Project {
   /** Another one than the machine was made with: it is made anew from what the code says now, and its disk is kept. */
   readonly revision: number
+  /** Path of its devcontainer where that is known without asking; null: it has none. Absent: not known. */
+  readonly devcontainer?: string | null
   /** Asks the code; takes as long as the code takes to come. May be asked again. */
   look(context: ProjectContext): Promise<ProjectSays>
 }
@@ -83,7 +85,9 @@ export interface Leftover { readonly kind: string; readonly name: string; readon
 export type Step<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly poll: Readonly<Record<string, unknown>>; readonly afterMs: number; readonly detail: string }
 
 /** `can`: what of a machine's extras it offers. */
-export interface ProviderCheck { readonly ok: boolean; readonly isolation: Isolation; readonly detail: string; readonly hint: string | null; readonly can?: readonly ('docker' | 'sudo')[] }
+export interface ProviderCheck { readonly ok: boolean; readonly isolation: Isolation; readonly detail: string; readonly hint: string | null; readonly can?: readonly ('docker' | 'sudo')[]; readonly images?: KeptImages }
+/** Images that are kept because they were made for a project. */
+export interface KeptImages { readonly count: number; readonly sizeBytes: number }
 /** Prices are integer micro-units of the currency per hour; 0 on the owner's own machine. */
 export interface Quote { readonly currency: string; readonly runningMicrosPerHour: number; readonly stoppedMicrosPerHour: number; readonly note: string }
 export interface CallContext { readonly signal: AbortSignal; readonly poll?: Readonly<Record<string, unknown>>; readonly log?: (line: string) => void }
@@ -103,6 +107,8 @@ export interface Provider {
   /** Volumes, networks, directories without a machine. */
   leftovers(installation: string, signal: AbortSignal): Promise<Inventory<Leftover>>
   removeLeftover(leftover: Leftover, signal: AbortSignal): Promise<void>
+  /** Removes what is kept for later machines and that nobody has used for long. Answers its names. Absent: it keeps nothing. */
+  tidy?(signal: AbortSignal): Promise<readonly string[]>
   /** Output of the machine's first process, for `berth logs` and failures. */
   logs(owner: Owner, tailBytes: number, signal: AbortSignal): Promise<string>
 }

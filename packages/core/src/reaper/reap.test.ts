@@ -110,3 +110,12 @@ it('removes a few at a time', async () => {
   expect((await run()).removed).toHaveLength(REAP_AT_MOST)
   expect(provider.machines()).toHaveLength(5)
 })
+
+it('has providers tidy up what they keep for later, unless it is held, and goes on when one cannot', async () => {
+  const { provider, store, run } = open()
+  const tidy = { ...provider, name: 'tidy', tidy: async () => ['an image'] }
+  const broken = { ...provider, name: 'broken', tidy: async () => { throw new Error('no engine') } }
+  expect(await run([broken, tidy])).toMatchObject({ removed: ['tidy/an image'], errors: [{ key: 'broken/tidy', message: 'no engine' }] })
+  store.holdReaper('restored')
+  expect((await run([tidy])).removed).toEqual([])
+})

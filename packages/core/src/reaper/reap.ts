@@ -54,9 +54,24 @@ export async function reap(deps: ReapDeps, signal: AbortSignal): Promise<ReapRep
       errors.push({ key: suspect.key, message: messageOf(error) })
     }
   }
+  removed.push(...await tidyAll(deps, { held: reaperHeld, errors }, signal))
   for (const { key, message } of errors) deps.log(`reaper: ${key}: ${message}`)
   if (removed.length > 0) deps.log(`reaper: removed ${removed.join(', ')}`)
   return { held: reaperHeld, suspects: suspects.map(({ suspect }) => suspect.key), removed, errors }
+}
+
+/** What providers keep for later and nobody came for. */
+async function tidyAll(deps: ReapDeps, { held, errors }: { held: string | null; errors: { key: string; message: string }[] }, signal: AbortSignal): Promise<string[]> {
+  const removed: string[] = []
+  for (const provider of deps.providers) {
+    if (signal.aborted || held !== null) break
+    try {
+      removed.push(...(await provider.tidy?.(signal) ?? []).map((name) => `${provider.name}/${name}`))
+    } catch (error) {
+      errors.push({ key: `${provider.name}/tidy`, message: messageOf(error) })
+    }
+  }
+  return removed
 }
 
 async function lookAt(deps: ReapDeps, at: { provider: Provider; installation: string }, signal: AbortSignal): Promise<{ suspects: Suspect[]; complete: boolean }> {

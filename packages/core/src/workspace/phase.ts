@@ -79,6 +79,7 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
     agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId, sessions: describeSessions(sessions),
     exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
+    recovery: recoveryOf(record),
     ...sessionFacts(workspace, phase),
     daemonVersion: machine?.daemonVersion ?? null, steps: [...workspace.steps],
     idle: phase === 'running'
@@ -87,6 +88,12 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     createdAt: workspace.createdAt, updatedAt: workspace.updatedAt, startedAt: workspace.startedAt, lastActiveAt: workspace.lastActiveAt,
     webUrl, terminalUrl, tail,
   }
+}
+
+/** Kept in the machine's ref by a provider that had to make another machine than the project asked for. */
+function recoveryOf({ workspace, machine }: WorkspaceRecord): Workspace['recovery'] {
+  const why = machine === null || machine.endedAt !== null ? undefined : machine.ref?.['recovery']
+  return typeof why === 'string' ? { why, hint: `repair it in the workspace, then \`berth rebuild ${workspace.name}\`` } : null
 }
 
 /** A call of a machine that does not run is over, whether anybody said so or not. */

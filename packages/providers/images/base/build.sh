@@ -3,7 +3,7 @@
 # sources of this host: the base of the workspace image where no registry can be reached. Needs mmdebstrap.
 set -eu
 out=$1
-packages=git,tmux,openssh-server,openssh-client,ca-certificates,curl,procps,iproute2,less,ripgrep,jq,zstd,xz-utils,unzip,python3
+packages=git,tmux,openssh-server,openssh-client,ca-certificates,curl,procps,sudo,iproute2,less,ripgrep,jq,zstd,xz-utils,unzip,python3
 mmdebstrap --variant=minbase --format=tar --include="$packages" \
   --aptopt='APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

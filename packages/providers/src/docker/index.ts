@@ -1,11 +1,12 @@
 /** The `docker` provider: a machine is a container with three volumes and a network of its own. */
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ProviderFault, type CallContext, type Machine, type MachineMade, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
+import { deadlines, ProviderFault, type CallContext, type KeptImages, type Machine, type MachineMade, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { removeCompanions, stopCompanions } from './companions.ts'
 import { bootArchive, createBody, homeOf, isHeld, linkUrl, releaseArchive, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
+import { projectImages, tidyImages, type ProjectImage } from './devcontainer/tidy.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { bringInside, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
 import { ENGINE_WARNING } from './inside/rights.ts'
@@ -29,6 +30,8 @@ export interface DockerProviderOptions {
   /** `host-usr`: the default image borrows this host's /usr. Made in no time; for tests and hosts without a registry. */
   readonly baseImage?: 'auto' | 'host-usr'
   /** Path of the devcontainer CLI's script, fetched when it is first needed. Absent: devcontainers are left alone. */
+  /** Images of projects beyond this go, the longest unused first; those in use stay. */
+  readonly keepImagesBytes?: number
   readonly devcontainerCli?: (log: (line: string) => void, signal: AbortSignal) => Promise<string>
 }
 export interface ContainerInspect {
@@ -55,7 +58,11 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
   const oneAtATime = createOneAtATime()
   return {
     name: 'docker',
-    check: (signal) => check(engine, signal),
+    async check(signal) {
+      const found = await check(engine, signal)
+      return found.ok ? { ...found, images: keptOf(await projectImages(engine, imagesDir(options), signal)) } : found
+    },
+    tidy: (signal) => tidyImages(engine, { dir: imagesDir(options), keep: { unusedMs: deadlines.projectImageUnused, totalBytes: options.keepImagesBytes ?? KEPT_IMAGES_BYTES }, now: Date.now() }, signal),
     quote: () => ({ currency: 'USD', runningMicrosPerHour: 0, stoppedMicrosPerHour: 0, note: 'runs on this computer' }),
     ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, owner, spec, context)),
     async observe(owner, signal) {
@@ -80,6 +87,10 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
     logs: (owner, tailBytes, signal) => logs(engine, { owner, tailBytes }, signal),
   }
 }
+
+const KEPT_IMAGES_BYTES = 20 * 1024 ** 3
+const imagesDir = ({ home }: DockerProviderOptions): string => join(home, 'devcontainers')
+const keptOf = (images: readonly ProjectImage[]): KeptImages => ({ count: images.length, sizeBytes: images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) })
 
 async function check(engine: Engine, signal: AbortSignal): Promise<ProviderCheck> {
   try {
@@ -224,7 +235,7 @@ async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: 
   const isProject = key.startsWith('project ')
   const choice = {
     images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const },
-    devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: join(options.home, 'devcontainers'), cli: options.devcontainerCli, images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const } },
+    devcontainers: options.devcontainerCli === undefined ? null : { engine, dir: imagesDir(options), cli: options.devcontainerCli, images: { engine, engineIsHere, base: options.baseImage ?? 'auto' as const } },
     defaultImage: options.defaultImage ?? null, defaultIsChosen: options.defaultImage !== undefined || options.baseImage === 'host-usr',
   }
   const waited = await deps.images.wait({ key, keep: isProject, patienceMs: isProject ? BUILD_PATIENCE_MS : IMAGE_PATIENCE_MS, make: (project) => chooseImage(choice, spec, project) }, context)

@@ -18,8 +18,11 @@ export function observedFrom(state: ContainerState): Observed {
   }
 }
 
+/** It is stored with the machine and shown in one line. */
+const RECOVERY_LIMIT = 400
+
 export function machineFrom({ id, owner, observed, createdAt, made }: { id: string; owner: Machine['owner']; observed: Observed; createdAt: number; made?: Machine['made'] }): Machine {
-  return { ref: { containerId: id }, owner, observed, createdAt, isolation: 'container', made: made ?? null }
+  return { ref: { containerId: id, ...(made?.recovery ? { recovery: made.recovery.slice(0, RECOVERY_LIMIT) } : {}) }, owner, observed, createdAt, isolation: 'container', made: made ?? null }
 }
 
 interface Listed { readonly Id: string; readonly Names: readonly string[]; readonly State: string; readonly Labels: Labels }

@@ -6,7 +6,7 @@
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Isolation } from '@berth/wire'
-import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
+import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineMade, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { asFault } from '../world-fault.ts'
 import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeDebrisOf, removeEmptyParents, removeMachine, plainRootReaches, scan, uidsOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
@@ -70,8 +70,26 @@ async function ensure(options: LocalProviderOptions, owner: Owner, { spec, conte
   const machine = found ?? await createMachine(options.home, record)
   await sweep(ownerKey(owner), signal)
   context.log?.(isolation === 'sandbox' ? 'starting a sandboxed process tree' : 'starting a process tree without a sandbox')
-  await startMachine({ options, owner, spec, isolation, machine: { dir: machine.dir, record } }, signal)
-  return { done: true, value: await machineOf(owner, await readMachine(options.home, owner)) }
+  const [made] = await Promise.all([found === null ? withoutDevcontainer(spec, signal) : null, startMachine({ options, owner, spec, isolation, machine: { dir: machine.dir, record } }, signal)])
+  return { done: true, value: { ...await machineOf(owner, await readMachine(options.home, owner)), made } }
+}
+
+/** So long is a project looked at whose names nobody knows; then nothing is said of it. */
+const LOOK_MS = 10_000
+
+/** A machine here has the programs of this computer, whatever the project asks for; its people are told. */
+async function withoutDevcontainer({ project }: MachineSpec, signal: AbortSignal): Promise<MachineMade | null> {
+  const path = project?.devcontainer === undefined ? await lookedUp(project, signal) : project.devcontainer
+  if (path === null) return null
+  const notice = { level: 'warning', code: 'devcontainer_ignored', message: `${path} is not used: a local machine has the programs of this computer`, hint: 'use --provider docker for the environment that the project describes' } as const
+  return { from: 'default', notices: [notice], ports: [], recovery: null }
+}
+
+async function lookedUp(project: MachineSpec['project'], signal: AbortSignal): Promise<string | null> {
+  if (project === undefined) return null
+  const said = await project.look({ signal: AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]), log: () => {} }).catch(() => null)
+  signal.throwIfAborted()
+  return said?.kind === 'devcontainer' ? said.path : null
 }
 
 /** Two where they work; a machine keeps for its life what it began with, because its files belong to them. */

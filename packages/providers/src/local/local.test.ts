@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Provider } from '@berth/core'
+import type { Project, Provider } from '@berth/core'
 import { eventually, finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
 import { createLocalProvider, type LocalProviderOptions } from './index.ts'
 import { markedProcesses } from './process-tree.ts'
@@ -59,6 +59,22 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     expect(await processesOf(bench)).toEqual([])
     expect(await readdir(join(bench.home, 'workspaces'))).toEqual([])
     expect((await provider.leftovers(bench.installation, signal)).items).toEqual([])
+  }, 60_000)
+
+  it('says once that it does not use the devcontainer of a project, known or to be looked for', async () => {
+    const told = async (project: Partial<Project>): Promise<unknown> => {
+      const { bench, provider, owner } = await open(WAIT)
+      const spec = { ...bench.spec, project: { revision: 1, look: async () => ({ kind: 'nothing' }) as const, ...project } }
+      const first = await finish(() => provider.ensure(owner, spec, context))
+      await finish((poll) => provider.stop(owner, { signal, ...(poll ? { poll } : {}) }))
+      expect((await finish(() => provider.ensure(owner, spec, context))).made).toBeNull()
+      return first.made?.notices.map(({ code, level, message }) => [level, code, message.split(' ')[0]])
+    }
+    const path = '.devcontainer/devcontainer.json'
+    expect(await told({ devcontainer: path })).toEqual([['warning', 'devcontainer_ignored', path]])
+    expect(await told({ look: async () => ({ kind: 'devcontainer', path, others: [], contentOf: async () => null, checkOut: async () => {} }) })).toEqual([['warning', 'devcontainer_ignored', path]])
+    expect(await told({ look: async () => { throw new Error('no network') } })).toBeUndefined()
+    expect(await told({ devcontainer: null })).toBeUndefined()
   }, 60_000)
 
   it('shows a path of the host that was given, also one below /tmp, and keeps it as it is', async () => {

@@ -3,7 +3,7 @@
  * named by the configuration and the content that the build reads, so the second machine of a project costs a look.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { ProviderFault, type ProjectContext, type ProjectSays } from '@berth/core'
@@ -67,6 +67,8 @@ export async function prepareDevcontainer(deps: DevcontainerDeps, says: Says, co
     const before = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Devcontainer, () => null)
     if (before !== null && await allThere(engine, before, context.signal)) {
       context.log(`the image of ${says.path} is there already`)
+      // When it was last used: what nobody uses is removed some day.
+      await utimes(file, new Date(), new Date())
       return before
     }
     const made = await build(deps, { says, folder, scratch, known: { ...known, ignored: [...ignored, ...known.ignored] }, tag, services }, context)
