@@ -90,6 +90,7 @@ const SHEETS: Record<SheetName, () => Promise<ComponentType>> = {
   keys: async () => (await import('./shell/small-sheets.tsx')).KeysSheet,
   qr: async () => (await import('./shell/qr-sheet.tsx')).QrSheet,
   connect: async () => (await import('./shell/small-sheets.tsx')).ConnectSheet,
+  sessions: async () => (await import('./session/sessions-sheet.tsx')).SessionsSheet,
   delete: async () => (await import('./shell/small-sheets.tsx')).DeleteSheet,
 }
 

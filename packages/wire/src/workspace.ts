@@ -127,7 +127,7 @@ export const Workspace = z.object({
   web: z.boolean().optional(),
   agentState: AgentState,
   sessionId: SessionId.nullable(),
-  /** The main one first; those that were ended are not here. Absent from an older server, which has the main one only. */
+  /** The main one first; those that were ended are not here. Absent: there is the main one alone, as its agent is. */
   sessions: z.array(Session).optional(),
   exposures: z.array(Exposure),
   /** Approvals and questions that wait for a person. */

@@ -20,7 +20,7 @@ function joined(events: readonly StoredEvent[]): StoredEvent[] {
     const last = out.length > 1 ? out.at(-1) : undefined
     const call = last && sumOfCall(last.body as EventBody, event.body as EventBody)
     if (call) out[out.length - 1] = { ...event, body: call }
-    else if (event.body.type === 'usage' && out.length > 0) {
+    else if (event.body.type === 'usage' && out.length > 0 && (spent === null || spent.body['sessionId'] === event.body['sessionId'])) {
       const sum: StoredEvent = spent === null ? event : { ...event, body: sumOfUsage(spent.body as Usage, event.body as Usage) }
       if (spent !== null) out.splice(out.indexOf(spent), 1)
       out.push(sum)

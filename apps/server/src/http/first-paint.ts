@@ -33,14 +33,16 @@ export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
       const { parseRoute, renderPage } = await import('@berth/web/render')
       const route = parseRoute(path)
       if (route.at === 'nowhere') return renderPage(path, { now: deps.clock.now(), workspaces: [], approvals: [], stream: null })
+      const listed = deps.listWorkspaces()
+      const mainOf = async (id: WorkspaceId) => (await listed).find((workspace) => workspace.id === id)?.sessionId ?? null
       const [workspaces, approvals, stream] = await Promise.all([
-        deps.listWorkspaces(), deps.store.approvals.list({ all: false }), route.at === 'workspace' ? lastEvents(deps.store.events, route.id) : null,
+        listed, deps.store.approvals.list({ all: false }), route.at === 'workspace' ? lastEvents(deps.store.events, route.id, mainOf) : null,
       ])
       // Those that are not on the web are not in the list.
       const known = new Set(workspaces.map(({ id }) => id))
       const open = route.at === 'workspace' ? route.id : null
-      const listed = workspaces.length <= LIST_LIMIT ? workspaces : [...workspaces].sort((a, b) => rank(b, open) - rank(a, open)).slice(0, LIST_LIMIT)
-      return renderPage(path, { now: deps.clock.now(), workspaces: listed, approvals: approvals.filter((approval) => isUnanswered(approval) && known.has(approval.workspaceId)), stream: stream && known.has(stream.id) ? stream : null })
+      const shown = workspaces.length <= LIST_LIMIT ? workspaces : [...workspaces].sort((a, b) => rank(b, open) - rank(a, open)).slice(0, LIST_LIMIT)
+      return renderPage(path, { now: deps.clock.now(), workspaces: shown, approvals: approvals.filter((approval) => isUnanswered(approval) && known.has(approval.workspaceId)), stream: stream && known.has(stream.id) ? stream : null })
     } catch (error) {
       // A page without a first drawing still draws itself.
       deps.log(`first paint: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -51,13 +53,14 @@ export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
 
 const rank = ({ id, needsYou, lastActiveAt }: Workspace, open: WorkspaceId | null) => (id === open ? 2e15 : needsYou > 0 ? 1e15 + lastActiveAt : lastActiveAt)
 
-async function lastEvents(events: FirstPaintDeps['store']['events'], id: WorkspaceId): Promise<{ id: WorkspaceId; events: StoredEvent[]; after: number; whole: boolean }> {
+async function lastEvents(events: FirstPaintDeps['store']['events'], id: WorkspaceId, mainOf: (id: WorkspaceId) => Promise<string | null>): Promise<{ id: WorkspaceId; events: StoredEvent[]; after: number; whole: boolean }> {
   const tail = await events.tail(id)
   const read = await readFrom(events, id, Math.max(0, tail - PAINT_EVENTS))
+  const main = await mainOf(id)
   const kept: StoredEvent[] = []
   let bytes = 0
   let whole = tail <= PAINT_EVENTS && (read[0]?.seq ?? 1) === 1
-  for (const event of condensed(read.filter(({ body }) => DRAWN.includes(body.type)).map(shortened)).toReversed()) {
+  for (const event of condensed(read.filter(({ body }) => DRAWN.includes(body.type)).map((event) => shortened(event, main))).toReversed()) {
     bytes += JSON.stringify(event).length
     if (bytes > EVENTS_BYTES && kept.length > 0) {
       whole = false
@@ -83,9 +86,10 @@ async function readFrom(events: FirstPaintDeps['store']['events'], id: Workspace
 const DRAWN = ['message', 'prompt', 'tool', 'plan', 'usage', 'gap', 'turn.started', 'turn.ended', 'workspace.step', 'workspace.notice', 'approval.asked', 'approval.decided', 'approval.applied', 'approval.orphaned', 'approval.superseded']
 
 /** The same event with less in it, and `cut` where the rest can be asked for. */
-export function shortened(stored: StoredEvent): StoredEvent {
-  // Names that nothing on the page reads are random, so they would not pack.
-  const { sessionId: _session, turnId: _turn, ...body } = stored.body
+export function shortened(stored: StoredEvent, main: string | null = null): StoredEvent {
+  // Names that nothing on the page reads are random, so they would not pack. What names no session is the main one's.
+  const { sessionId, turnId: _turn, ...said } = stored.body
+  const body = main === null || sessionId === undefined || sessionId === main ? said : { ...said, sessionId }
   const { id: _id, workspaceId: _workspace, source: _source, ...rest } = stored
   // What is left out is what the drawing does not ask for.
   const event = { ...rest, body } as StoredEvent

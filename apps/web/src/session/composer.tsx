@@ -8,6 +8,7 @@ import { stopTurn } from '../shell/actions.ts'
 import { speak, outbox, takeBack } from '../state/outbox.ts'
 import { phrases } from '../state/phrases.ts'
 import { offlineSince } from '../state/session.ts'
+import { sessionMeant } from '../state/sessions.ts'
 import { holdTaps, takesTaps } from '../state/taps.ts'
 import type { Stream } from '../state/stream.ts'
 import { suggest } from '../state/suggest.ts'
@@ -53,13 +54,18 @@ function loadHelp(): void {
   if (help.value === null) import('./composer-help.tsx').then(({ ComposerHelp }) => (help.value = ComposerHelp), () => undefined)
 }
 
+const draftOf = (workspace: Workspace): string => sessionMeant(workspace).session ?? workspace.id
+
 export function Composer({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const { id } = workspace
+  const meant = sessionMeant(workspace)
+  /** What is being written stays with its session. */
+  const draft = draftOf(workspace)
   const field = useRef<HTMLTextAreaElement>(null)
   const sending = useSignal(false)
   const dropped = useSignal<readonly File[]>([])
-  const text = drafts.value[id] ?? ''
-  const set = (value: string) => (drafts.value = { ...drafts.value, [id]: value.slice(0, MESSAGE_LIMIT) })
+  const text = drafts.value[draft] ?? ''
+  const set = (value: string) => (drafts.value = { ...drafts.value, [draft]: value.slice(0, MESSAGE_LIMIT) })
   const can = workspaceCan('send', workspace.phase)
   const { name } = stateOf(workspace)
   const busy = name === 'working' || name === 'needs'
@@ -68,7 +74,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
     sending.value = true
     holdTaps()
     // The text stays in the field when it was not taken.
-    if (await speak(id, said.trim())) if ((drafts.peek()[id] ?? '').trim() === said.trim()) set('')
+    if (await speak(id, said.trim(), meant)) if ((drafts.peek()[draft] ?? '').trim() === said.trim()) set('')
     sending.value = false
     holdTaps()
   }
@@ -77,7 +83,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
     if (!takesTaps.peek()) return
     holdTaps()
     await stopTurn(workspace)
-    await say(drafts.peek()[id] ?? '')
+    await say(drafts.peek()[draft] ?? '')
   }
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLTextAreaElement }) => {
     if (event.key === 'Escape') event.currentTarget.blur()

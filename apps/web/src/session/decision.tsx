@@ -19,7 +19,7 @@ import { Hold } from './hold.tsx'
 import { QuestionForm } from './question-form.tsx'
 
 /** `risk` comes with the list, so a card of the stream may be without for a moment. */
-export type Asked = Pick<Approval, 'approvalId' | 'workspaceId' | 'kind' | 'tool' | 'title' | 'input' | 'cwd' | 'state' | 'askedAt' | 'risk'>
+export type Asked = Pick<Approval, 'approvalId' | 'workspaceId' | 'sessionId' | 'kind' | 'tool' | 'title' | 'input' | 'cwd' | 'state' | 'askedAt' | 'risk'>
 type Mode = 'ask' | 'edit' | 'reason'
 
 interface Props { readonly ask: Asked; /** Where it belongs, when it stands outside of its workspace. */ readonly place?: { readonly name: string; readonly repository: string }; /** "1 of 3" of a stack. */ readonly of?: string | undefined }

@@ -1,14 +1,16 @@
 /** One workspace: what happened, what is asked, what one says; and beside it (or instead, on a phone) its rooms. */
 import { useEffect } from 'preact/hooks'
-import type { Workspace, WorkspaceId } from '@berth/wire'
+import type { Session as AgentSession, Workspace, WorkspaceId } from '@berth/wire'
 import { useInSight } from '../state/in-sight.ts'
 import { sayPlace, streamOf, watchStream } from '../state/live.ts'
 import { approvals, linkTo, now, offlineSince, pathTo, wanted, workspaceOf, workspaces, type Pane } from '../state/session.ts'
+import { asksOf, asSession, chooseSession, sessionShown } from '../state/sessions.ts'
 import type { Stream } from '../state/stream.ts'
 import { isWaiting } from '../state/stream-view.ts'
 import { Detail } from '../shell/detail.tsx'
 import { Lazy, Skeleton } from '../shell/lazy.tsx'
 import { decision } from '../shell/parts.ts'
+import { lazySheet } from '../shell/sheets.ts'
 import { openMenu } from '../shell/menu.tsx'
 import { actionsOf } from '../shell/actions.ts'
 import { BottomBar } from '../shell/bottom-bar.tsx'
@@ -29,15 +31,21 @@ export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
     if (workspace) document.title = `${workspace.needsYou > 0 ? '(!) ' : ''}${workspace.name} · Berth`
     return () => (document.title = 'Berth')
   }, [workspace?.name, workspace?.needsYou])
+  const shown = sessionShown(workspace)
+  useEffect(() => (shown ? streamOf(id).again() : undefined), [shown?.id])
+  // A question that a notification led to stands in its own conversation.
+  const led = approvals.value.find(({ approvalId, workspaceId }) => approvalId === wanted.value && workspaceId === id)?.sessionId
+  useEffect(() => { if (led) chooseSession(id, led) }, [led])
   if (!workspace) return <main class="session">{workspaces.value ? <Gone /> : <Skeleton name="The workspace" />}</main>
   const stream = streamOf(id)
+  const here = asSession(workspace, shown)
   return (
     <main class={`session pane-${pane}`} aria-label={workspace.name}>
       <Top workspace={workspace} />
-      <Strip workspace={workspace} stream={stream} />
+      <Strip workspace={here} stream={stream} />
       <section class="chat" aria-label="Conversation">
-        <StreamPane workspace={workspace} stream={stream} />
-        <Dock workspace={workspace} stream={stream} />
+        <StreamPane key={shown?.id} workspace={here} stream={stream} />
+        <Dock workspace={here} stream={stream} session={shown} />
       </section>
       <Detail workspace={workspace} pane={pane} />
       <BottomBar workspace={workspace} pane={pane} />
@@ -53,8 +61,29 @@ function Top({ workspace }: { workspace: Workspace }) {
         <h1 title={workspace.name}>{workspace.name}</h1>
         <p class="meta" title={workspace.repository}>{inert(placeOf(workspace.repository))}{workspace.branch ? ` · ${inert(workspace.branch)}` : ''}</p>
       </div>
+      <Sessions workspace={workspace} />
       <button type="button" class="icon" aria-label="Actions" aria-haspopup="dialog" onClick={() => openMenu(workspace.name, actionsOf(workspace))}><Icon name="i-more" /></button>
     </header>
+  )
+}
+
+/** Where there are several: one beside the other, and on a phone the one that is shown, for all of them. */
+function Sessions({ workspace }: { workspace: Workspace }) {
+  const shown = sessionShown(workspace)
+  if (!shown) return null
+  const others = (workspace.sessions ?? []).some((session) => session !== shown && asksOf(session) > 0)
+  return (
+    <div class="sess" role="group" aria-label="Sessions">
+      {workspace.sessions?.map((session) => {
+        const { icon, tone, word } = stateOf({ ...asSession(workspace, session), changes: null })
+        const here = session === shown
+        return (
+          <button key={session.id} type="button" class={`chip ${tone}`} aria-pressed={here} title={`${session.title}: ${word}`} onClick={() => (here ? lazySheet('sessions', workspace) : chooseSession(workspace.id, session.id))}>
+            {here && others && <Icon name="st-needs" class="s-needs" />}<Icon name={icon} /><span class="cut">{inert(session.title)}</span>{here && <Icon name="i-down" />}
+          </button>
+        )
+      })}
+    </div>
   )
 }
 
@@ -88,8 +117,8 @@ function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
 }
 
 /** What waits for a person stands where the thumb is; with none, one speaks here. */
-function Dock({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
-  const waiting = waitingOf(workspace.id, stream)
+function Dock({ workspace, stream, session }: { workspace: Workspace; stream: Stream; session: AgentSession | null }) {
+  const waiting = waitingOf(workspace.id, stream).filter(({ sessionId }) => !session || sessionId === session.id)
   const [first] = waiting
   useInSight(first?.approvalId ?? null)
   return (

@@ -2,6 +2,7 @@
 import type { Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { attempt, client, go, offlineSince, pathTo, putWorkspace, route, workspaces } from '../state/session.ts'
+import { sessionMeant } from '../state/sessions.ts'
 import { stateOf } from '../ui/state.tsx'
 import { lazySheet } from './sheets.ts'
 import type { Action } from './menu.tsx'
@@ -25,8 +26,8 @@ export async function wake(workspace: Workspace): Promise<void> {
   await change(() => client.startWorkspace({ id: workspace.id }))
 }
 
-export async function stopTurn({ id }: Workspace): Promise<void> {
-  await attempt(() => client.interrupt({ id }))
+export async function stopTurn(workspace: Workspace): Promise<void> {
+  await attempt(() => client.interrupt({ id: workspace.id, ...sessionMeant(workspace) }))
 }
 
 function pauseAll(): void {
@@ -77,6 +78,7 @@ export function terminalActions(workspace: Workspace): Action[] {
 export function actionsOf(workspace: Workspace): Action[] {
   return [
     ...pauseActions(workspace), ...commitActions(workspace), ...terminalActions(workspace),
+    { label: 'Sessions', icon: 'i-comment', detail: 'another agent, fork', off: away(), run: () => lazySheet('sessions', workspace) },
     { label: 'Open on a phone', icon: 'i-screen', detail: 'QR code', run: () => lazySheet('qr', workspace) },
     { label: 'Keep awake for 2 h', icon: 'i-history', off: away() || !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
     { label: 'Take off the web', icon: 'i-globe', detail: 'the command line keeps it', off: away(), run: () => takeOff(workspace) },

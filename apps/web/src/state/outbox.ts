@@ -4,12 +4,12 @@
  */
 import { signal } from '@preact/signals'
 import { ID_ALPHABET, ID_LENGTH } from '@berth/wire/id-alphabet'
-import type { PromptId, WorkspaceId } from '@berth/wire'
+import type { PromptId, SessionId, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { client, offlineSince, refused } from './session.ts'
 
 /** `refusal`: the server does not take it; it waits for its person, and nothing waits for it. */
-export interface Unsent { readonly promptId: PromptId; readonly workspaceId: WorkspaceId; readonly text: string; readonly at: number; readonly refusal?: string }
+export interface Unsent { readonly promptId: PromptId; readonly workspaceId: WorkspaceId; readonly text: string; readonly at: number; /** Absent: the main one. */ readonly session?: SessionId; readonly refusal?: string }
 const KEY = 'berth.outbox'
 /** A device that is away for days is not a queue. */
 const LIMIT = 50
@@ -59,8 +59,8 @@ export function takeBack(promptId: PromptId): Unsent | null {
 }
 
 /** True: it is said or kept. False: the server refused it, and has said why. */
-export async function speak(workspaceId: WorkspaceId, text: string): Promise<boolean> {
-  const unsent: Unsent = { promptId: newPromptId(), workspaceId, text, at: Date.now() }
+export async function speak(workspaceId: WorkspaceId, text: string, to: Pick<Unsent, 'session'> = {}): Promise<boolean> {
+  const unsent: Unsent = { promptId: newPromptId(), workspaceId, text, at: Date.now(), ...to }
   // Behind those that wait, so that nothing overtakes.
   const waits = offlineSince.value !== null || outbox.value.some((other) => other.workspaceId === workspaceId && other.refusal === undefined)
   if (waits && outbox.value.length >= LIMIT) {
@@ -84,7 +84,7 @@ export async function speak(workspaceId: WorkspaceId, text: string): Promise<boo
   return true
 }
 
-const send = ({ workspaceId, text, promptId }: Unsent) => client.sendMessage({ id: workspaceId, text, promptId }, AbortSignal.timeout(ANSWER_MS))
+const send = ({ workspaceId, text, promptId, session }: Unsent) => client.sendMessage({ id: workspaceId, text, promptId, session }, AbortSignal.timeout(ANSWER_MS))
 
 /** As `createIds` of the wire makes them. */
 function newPromptId(): PromptId {

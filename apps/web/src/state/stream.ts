@@ -5,7 +5,8 @@
 import { signal, type ReadonlySignal } from '@preact/signals'
 import type { EventBody, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { LiveItem } from '@berth/wire/live'
-import { client } from './session.ts'
+import { client, workspaceOf } from './session.ts'
+import { isOf, sessionShown } from './sessions.ts'
 import { emptyView, fold, type StreamView } from './stream-view.ts'
 
 export interface Stream {
@@ -27,6 +28,8 @@ export interface Stream {
   /** What the page was given with itself: the events end at `after`, and begin somewhere. */
   begin(events: readonly StoredEvent[], after: number, whole?: boolean): void
   readOlder(): Promise<void>
+  /** Another session is looked at. */
+  again(): void
   events(): readonly StoredEvent[]
   close(): void
 }
@@ -53,13 +56,19 @@ export function createStream(id: WorkspaceId): Stream {
   let items: LiveItem[] = []
   let armed = false
   let reading: Promise<void> | null = null
+  const shown = () => sessionShown(workspaceOf(id))
+  const ofShown = (events: readonly StoredEvent[]) => {
+    const session = shown()
+    return session ? events.filter((event) => isOf(event, session)) : events
+  }
   const draw = () => {
     armed = false
     if (closed) return
-    const events = waiting
+    const events = ofShown(waiting)
+    const came = waiting
     waiting = []
-    if (events.length > 0) {
-      kept = kept.concat(events)
+    if (came.length > 0) {
+      kept = kept.concat(came)
       if (kept.length > KEPT_LIMIT) {
         kept = kept.slice(-KEPT_LIMIT)
         hasOlder.value = true
@@ -92,7 +101,8 @@ export function createStream(id: WorkspaceId): Stream {
       if (waiting.length > 0) arm()
     },
     live(more) {
-      items.push(...more)
+      const session = shown()
+      items.push(...more.filter((item) => !session || item.sessionId === session.id))
       arm()
     },
     restart(floor) {
@@ -108,7 +118,7 @@ export function createStream(id: WorkspaceId): Stream {
     begin(events, at, whole = false) {
       kept = [...events]
       after = at
-      view.value = fold(emptyView, events)
+      view.value = fold(emptyView, ofShown(events))
       hasOlder.value = !whole && (events[0]?.seq ?? 1) > 1
     },
     readOlder() {
@@ -118,9 +128,13 @@ export function createStream(id: WorkspaceId): Stream {
       reading ??= older(id, first).then((events) => {
         hasOlder.value = (events[0]?.seq ?? 1) > 1 && events.length > 0
         kept = [...events, ...kept]
-        view.value = fold(emptyView, kept)
+        view.value = fold(emptyView, ofShown(kept))
       }, () => undefined).finally(() => (reading = null))
       return reading
+    },
+    again() {
+      view.value = fold(emptyView, ofShown(kept))
+      writing.value = new Map()
     },
     close: () => (closed = true),
   }

@@ -5,10 +5,11 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { useSignal, type Signal } from '@preact/signals'
-import type { Workspace } from '@berth/wire'
+import type { Session, Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { wake } from '../shell/actions.ts'
-import { client, offlineSince } from '../state/session.ts'
+import { attempt, client, offlineSince } from '../state/session.ts'
+import { sessionShown } from '../state/sessions.ts'
 import { Icon } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
@@ -22,7 +23,7 @@ import css from './terminal.css' with { type: 'text' }
 
 adoptStyle(css)
 
-/** The terminal the agent runs in. */
+/** The terminal the agent runs in, where nobody says another. */
 const AGENT_TERMINAL = 'agent'
 /** A screen is read again this often while somebody looks at it. */
 const LOOK_MS = 2000
@@ -30,7 +31,23 @@ const LOOK_MS = 2000
 interface Screen extends Size { readonly ansi: string }
 
 export function AgentTerminal({ workspace }: { workspace: Workspace }) {
-  return <TerminalPane workspace={workspace} terminalId={AGENT_TERMINAL} />
+  const session = sessionShown(workspace) ?? workspace.sessions?.[0]
+  if (session && session.terminalId === null) return <WithoutScreen workspace={workspace} session={session} />
+  const terminalId = session?.terminalId ?? AGENT_TERMINAL
+  return <TerminalPane key={terminalId} workspace={workspace} terminalId={terminalId} />
+}
+
+function WithoutScreen({ workspace, session }: { workspace: Workspace; session: Session }) {
+  const open = () => void attempt(() => client.handOverSession({ id: workspace.id, session: session.id, to: 'terminal' }))
+  return (
+    <div class="terminal-room">
+      <div class="empty">
+        <h1>{session.title} works without a screen</h1>
+        <p>The conversation goes on with one; a turn that is under way is finished first.</p>
+        <button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={open}>Open its screen</button>
+      </div>
+    </div>
+  )
 }
 
 /** A pointer and room: whoever opens the pane came to type. */

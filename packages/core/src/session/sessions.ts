@@ -20,6 +20,12 @@ export function requireForkable({ agent }: Pick<SessionRow, 'agent'>): void {
   if (!AGENT_KINDS[agent].forks) throw new BerthError('unsupported', `the conversation of ${AGENT_KINDS[agent].title} cannot be forked`, { hint: 'claude, codex and opencode can' })
 }
 
+/** Null: there is the main one alone, as its workspace says it. */
+export function severalSessions(rows: readonly SessionRow[]): Session[] | null {
+  const told = rows.length > 1 || rows.some(({ agent, mode }) => mode !== modeOf(agent))
+  return told ? describeSessions(rows) : null
+}
+
 /** As clients see them. Two of the same name are told apart by a number. */
 export function describeSessions(rows: readonly SessionRow[]): Session[] {
   const seen = new Map<string, number>()

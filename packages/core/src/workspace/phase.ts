@@ -4,7 +4,7 @@ import { deadlines } from '../deadlines.ts'
 import { decideIdle } from '../idle/decide-idle.ts'
 import { linkState, mayRun } from './link-state.ts'
 import type { SessionRow } from '../ports/session-store.ts'
-import { describeSessions } from '../session/sessions.ts'
+import { severalSessions } from '../session/sessions.ts'
 import type { MachineRow, ReportedPhase, WorkspaceRecord, WorkspaceRow } from './records.ts'
 
 export function phaseOf(record: WorkspaceRecord, now: number): ReportedPhase {
@@ -71,13 +71,15 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
   const { needsYou, sessions, viewers, tail, webUrl, terminalUrl, upSince } = extras
   const { phase, step, reason, statusMessage } = phaseOf(record, now)
   const idle = decideIdle({ workspace, now, upSince, approvalsWaiting: needsYou, linked: isLive(machine, now) })
+  const several = severalSessions(sessions)
   return {
     id: workspace.id, name: workspace.name, orgId: workspace.orgId, creatorId: workspace.creatorId,
     phase, step, reason, statusMessage,
     error: workspace.failure === null ? null : { code: workspace.failure.code, message: workspace.failure.message, hint: workspace.failure.hint },
     wish: workspace.wish, provider: workspace.provider, isolation: machine?.isolation ?? null,
     repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
-    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId, sessions: describeSessions(sessions),
+    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId,
+    ...(several === null ? {} : { sessions: several }),
     exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
     recovery: recoveryOf(record),
     ...sessionFacts(workspace, phase),
