@@ -22,6 +22,7 @@ import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
 import { createOwnMcp } from './services/mcp/index.ts'
 import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
+import { modelEnvironment } from './services/gateway/model-environment.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { writeProgramsOnPath } from './services/programs-on-path.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
@@ -77,7 +78,8 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
   const reportSoon = (): void => { link?.reportSoon() }
 
-  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => converger.assignment?.env ?? {}, programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
+  let modelEnv: Record<string, string> = {}
+  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => ({ ...modelEnv, ...converger.assignment?.env }), programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
   const terminals = openTerminals({
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
@@ -90,7 +92,8 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   }
   let gateway: Gateway | null = null
   const reserved = new Set<number>()
-  const hostedUrl = async (): Promise<string> => (gateway ??= openGateway({ openStream })).gitUrl
+  const theGateway = (): Gateway => (gateway ??= openGateway({ openStream, kept: journal }))
+  const hostedUrl = async (): Promise<string> => theGateway().gitUrl
   const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
   const mcp = createOwnMcp({
     context, assignment: () => converger.assignment, ports: () => ports.list(),
@@ -116,8 +119,9 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
   const onAssignment = (assignment: Assignment): void => {
-    const origins = assignment.gitHosts ?? []
-    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: (gateway ??= openGateway({ openStream })).upstreamUrl })
+    const { gitHosts: origins = [], models = [] } = assignment
+    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: theGateway().upstreamUrl })
+    modelEnv = models.length === 0 ? {} : modelEnvironment(models, theGateway().modelUrl)
     converger.apply(assignment)
   }
 

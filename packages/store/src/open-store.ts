@@ -15,6 +15,7 @@ import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
 import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
+import { createModelKeys, createModelUsage } from './model-access.ts'
 import { createPreviews } from './previews.ts'
 import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
@@ -92,6 +93,8 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     gitHosts: createGitHosts(context),
     audit: createAudit(context),
     sessions: createSessions(context),
+    modelKeys: createModelKeys(context),
+    modelUsage: createModelUsage(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

@@ -438,3 +438,29 @@ export const audit = pgTable('audit', {
   tokenExpiresAt: time('token_expires_at'),
   hash: text('hash').notNull(),
 }, (table) => [primaryKey({ columns: [table.orgId, table.n] }), index('audit_workspace').on(table.workspaceId)])
+
+/** Keys of model vendors. */
+export const modelKeys = pgTable('model_keys', {
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  vendor: text('vendor').notNull(),
+  baseUrl: text('base_url').notNull(),
+  /** As a workspace's secrets are, with organisation, vendor and address as associated data. */
+  sealed: text('sealed').notNull(),
+  limitMicros: count('limit_micros'),
+  addedAt: time('added_at').notNull(),
+  lastUsedAt: time('last_used_at'),
+}, (table) => [primaryKey({ columns: [table.orgId, table.vendor] })])
+
+/** What a workspace used of a model, summed up. */
+export const modelUsage = pgTable('model_usage', {
+  workspaceId: text('workspace_id').notNull().references(() => workspaces.id),
+  vendor: text('vendor').notNull(),
+  model: text('model').notNull(),
+  requests: count('requests').notNull(),
+  inputTokens: count('input_tokens').notNull(),
+  outputTokens: count('output_tokens').notNull(),
+  cacheReadTokens: count('cache_read_tokens').notNull(),
+  cacheWriteTokens: count('cache_write_tokens').notNull(),
+  costMicros: count('cost_micros').notNull(),
+  updatedAt: time('updated_at').notNull(),
+}, (table) => [primaryKey({ columns: [table.workspaceId, table.vendor, table.model] })])

@@ -15,6 +15,7 @@
 import { z } from 'zod'
 import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
+import type { ModelVendor } from './model-access.ts'
 import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
 import { McpSetup } from './mcp.ts'
@@ -115,6 +116,8 @@ export const Assignment = z.object({
   mcp: McpSetup.optional(),
   /** Where a person opens a port of this workspace: `{port}` stands for it. */
   previewUrl: z.string().optional(),
+  /** Vendors whose models are reached through the server, with its key. Absent from an older server. */
+  models: z.array(z.custom<ModelVendor>((value) => typeof value === 'string' && value.length <= 40)).optional(),
   /** Files written 0600 into the home before the agent starts, by explicit choice (copied logins). A secret. */
   homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })),
   /** Prompts not yet accepted, oldest first. The daemon delivers each at most once. */
@@ -256,6 +259,8 @@ export const LINK_HTTP = {
   git: '/git',
   /** smart HTTP of a repository of a git host: `/upstream/https/github.com/owner/name.git/info/refs`, … */
   upstream: '/upstream',
+  /** a model vendor's API: `/model/anthropic/v1/messages`, … */
+  model: '/model',
   /** GET: the uploaded tar.zst of an `archive` source. */
   archive: '/source/archive',
 } as const

@@ -4,6 +4,7 @@ import type { GitHost } from '@berth/wire/git-access'
 import { atMost, command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { table } from '../io.ts'
+import { secretFromInput } from '../secret-input.ts'
 
 const VERBS = ['list', 'add', 'remove'] as const
 
@@ -31,7 +32,7 @@ export const gitHost = command({
     if (verb === 'list') return show(context, await client.listGitHosts(signal))
     const origin = originOf(address)
     if (verb === 'remove') return remove(context, client, origin)
-    const host = await client.addGitHost({ origin, token: await tokenFrom(context), ...(username === undefined ? {} : { username }), ...(check === undefined ? {} : { check }) }, signal)
+    const host = await client.addGitHost({ origin, token: await secretFromInput(io, 'token', `berth git-host add ${origin} < token.txt`), ...(username === undefined ? {} : { username }), ...(check === undefined ? {} : { check }) }, signal)
     if (json) return io.out(JSON.stringify(host))
     io.out(`Kept the credential of ${host.origin}${check === undefined ? '' : `; it opens ${check}`}.`)
   },
@@ -41,14 +42,6 @@ function originOf(address: string): string {
   const whole = /^[a-z]+:\/\//.test(address) ? address : `https://${address}`
   if (!URL.canParse(whole)) throw new BerthError('bad_request', `"${address}" is no host`, { hint: 'such as https://github.com' })
   return whole.replace(/\/+$/, '')
-}
-
-/** Never an argument: arguments are seen by everybody on the machine. */
-async function tokenFrom({ io }: Context): Promise<string> {
-  if (process.stdin.isTTY) io.note('Paste the token, then Enter and Ctrl-D:')
-  const token = (await Bun.stdin.text()).trim()
-  if (token === '') throw new BerthError('bad_request', 'there is no token on standard input', { hint: 'berth git-host add https://github.com < token.txt' })
-  return token
 }
 
 async function remove({ io, json, signal }: Context, client: Client, origin: string): Promise<void> {

@@ -1,9 +1,10 @@
-/** What a workspace's daemon may ask the server for over its link: its own repository, its uploaded archive, and git hosts. */
+/** What a workspace's daemon may ask the server for over its link: its own repository, its uploaded archive, git hosts and models. */
 import type { WorkspaceStore } from '@berth/core'
 import { BerthError, HTTP_STATUS } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import type { GitGateway } from '../git-gateway/gateway.ts'
+import type { ModelGateway } from '../model-gateway/gateway.ts'
 import { asBerthError, refusal } from '../http/respond.ts'
 import type { Log } from '../http/respond.ts'
 import type { Repositories } from './repositories.ts'
@@ -15,6 +16,7 @@ export interface LinkHttpDeps {
   readonly repositories: Repositories
   readonly uploads: Uploads
   readonly gitGateway: GitGateway
+  readonly modelGateway: ModelGateway
   readonly log: Log
 }
 
@@ -29,6 +31,7 @@ export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, r
       return serveGit({ dir, caller: { kind: 'workspace', name: record.workspace.name }, path: pathname.slice(LINK_HTTP.git.length), request, log: deps.log })
     }
     if (pathname.startsWith(`${LINK_HTTP.upstream}/`)) return deps.gitGateway(record.workspace, request)
+    if (pathname.startsWith(`${LINK_HTTP.model}/`)) return deps.modelGateway(record.workspace, request)
     if (pathname === LINK_HTTP.archive && request.method === 'GET') return deps.uploads.read(workspaceId)
     throw new BerthError('not_found', 'no such path')
   }

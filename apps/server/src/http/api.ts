@@ -19,6 +19,7 @@ import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
 import { reachRouter } from './api-reach.ts'
 import { gitAccessRouter } from './api-git-access.ts'
+import { modelAccessRouter } from './api-model-access.ts'
 import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
@@ -94,6 +95,7 @@ function routerOf(deps: ApiDeps) {
     ...syncRouter(deps),
     ...gitAccessRouter(deps),
     ...sessionsRouter(deps),
+    ...modelAccessRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),

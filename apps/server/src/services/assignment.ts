@@ -1,5 +1,5 @@
 /** What a workspace's daemon is to bring about, as of now. Holds secrets. */
-import { modeOf } from '@berth/core'
+import { modelsFor, modeOf } from '@berth/core'
 import type { Clock, SessionRow, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { SessionId, WorkspaceId } from '@berth/wire'
@@ -39,6 +39,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     homeFiles: [...secrets.homeFiles],
     ...(secrets.mcp === undefined ? {} : { mcp: secrets.mcp }),
     ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),
+    models: modelsFor(await store.modelKeys.list(workspace.orgId), secrets),
     gitHosts: (await store.gitHosts.list(workspace.orgId)).map(({ origin }) => origin),
     prompts: waitingFor(undefined),
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>

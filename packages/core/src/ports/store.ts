@@ -6,6 +6,7 @@ import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, 
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
+import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ReviewStore } from './review-store.ts'
 import type { SessionStore } from './session-store.ts'
@@ -185,5 +186,7 @@ export interface Store extends WorkspaceStore {
   readonly gitHosts: GitHostStore
   readonly audit: AuditStore
   readonly sessions: SessionStore
+  readonly modelKeys: ModelKeyStore
+  readonly modelUsage: ModelUsageStore
   close(): Promise<void>
 }

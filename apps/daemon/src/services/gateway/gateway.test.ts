@@ -26,13 +26,13 @@ async function open(over?: (request: Request) => Promise<Response>): Promise<{ g
   const repositories = createRepositories({ dir: join(root, 'repos') })
   // The handler reads nothing else of the record.
   const store = { getWorkspace: async () => ({ workspace: { name: 'demo', wish: { target: 'running' } } }) as never }
-  const linkHttp = createLinkHttp({ store, repositories, uploads: createUploads({ dir: join(root, 'uploads') }), log: () => {}, gitGateway: () => Promise.reject(new Error('no git host here')) })
+  const linkHttp = createLinkHttp({ store, repositories, uploads: createUploads({ dir: join(root, 'uploads') }), log: () => {}, gitGateway: () => Promise.reject(new Error('no git host here')), modelGateway: () => Promise.reject(new Error('no model here')) })
   const server = await harness({ over: 'unix', deps: { linkHttp: (id, request) => over?.(request) ?? linkHttp(id, request) } })
   cleanups.push(() => server.stop())
   const daemon = await server.daemon()
   // Its hello is answered a moment after the server knows it.
   while (!daemon.link.connected) await Bun.sleep(1)
-  const gateway = openGateway({ openStream: daemon.link.openStream })
+  const gateway = openGateway({ kept: { get: () => null, set() {} }, openStream: daemon.link.openStream })
   cleanups.push(() => gateway.close())
   return { gateway, daemon, server, repository: await repositories.ensure(daemon.boot.workspaceId) }
 }
@@ -110,6 +110,20 @@ test('nobody without the secret path, from a page, or beside /git gets anything'
     [`${origin}${pathname.replace(LINK_HTTP.git, LINK_HTTP.archive)}`, {}], [`${gateway.gitUrl}/..${LINK_HTTP.archive}`, {}],
   ]
   for (const [url, init] of denied) expect([url, (await fetch(url, init)).status]).toEqual([url, 404])
+})
+
+test('listens where it did before, for an agent that outlived the daemon, and elsewhere when that place is taken', async () => {
+  const memory = new Map<string, string | null>()
+  const kept = { get: (name: string) => memory.get(name) ?? null, set: (name: string, value: string | null) => void memory.set(name, value) }
+  const openStream = () => Promise.reject(new Error('no link'))
+  const first = openGateway({ kept, openStream })
+  await first.close()
+  const second = openGateway({ kept, openStream })
+  cleanups.push(() => second.close())
+  expect(second.modelUrl).toBe(first.modelUrl)
+  const third = openGateway({ kept, openStream })
+  cleanups.push(() => third.close())
+  expect(new URL(third.modelUrl).port).not.toBe(new URL(first.modelUrl).port)
 })
 
 test('says that the server is away', async () => {

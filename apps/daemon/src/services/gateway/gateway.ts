@@ -1,36 +1,41 @@
 /**
- * The way from git inside the machine to the workspace's hosted repository and to git hosts: a loopback listener that carries each
- * request over the link. Its path holds a secret and its Host is checked, so that neither another workspace on the
+ * The way out of the machine through the server, for git and for the agent's model: a loopback listener that carries
+ * each request over the link. Its path holds a secret and its Host is checked, so that neither another workspace on the
  * same host nor a page in a browser can use it.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BerthError } from '@berth/wire/error'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import { sendHttp } from '@berth/wire/http-stream'
-import type { Link } from '../../contracts.ts'
+import { z } from 'zod'
+import type { Journal, Link } from '../../contracts.ts'
 
 export interface Gateway {
   /** Base url of the hosted repository. */
   readonly gitUrl: string
   /** Base url of the git hosts: `<url>/https/github.com/owner/name.git`. */
   readonly upstreamUrl: string
+  /** Base url of the model vendors: `<url>/anthropic`. */
+  readonly modelUrl: string
   close(): Promise<void>
 }
 
 const MAX_REQUESTS = 64
 
-export function openGateway(deps: { openStream: Link['openStream'] }): Gateway {
-  const secret = randomBytes(24).toString('hex')
+/** `kept`: where it listened before. An agent that outlived the daemon knows that place. */
+export function openGateway(deps: { openStream: Link['openStream']; kept: Pick<Journal, 'get' | 'set'> }): Gateway {
+  const before = placeIn(deps.kept.get(KEPT))
+  const secret = before?.secret ?? randomBytes(24).toString('hex')
   let running = 0
-  const server = Bun.serve({
-    hostname: '127.0.0.1', port: 0, idleTimeout: 0,
+  const listen = (port: number): Bun.Server<undefined> => Bun.serve({
+    hostname: '127.0.0.1', port, idleTimeout: 0,
     async fetch(request) {
       const url = new URL(request.url)
       const [, given = '', ...rest] = url.pathname.split('/')
       const path = `/${rest.join('/')}`
-      const hostIsOurs = request.headers.get('host') === `127.0.0.1:${server.port}`
+      const hostIsOurs = request.headers.get('host') === `127.0.0.1:${url.port}` && Number(url.port) === server.port
       if (!hostIsOurs || request.headers.has('origin') || !same(given, secret)) return new Response('not found\n', { status: 404 })
-      if (!path.startsWith(`${LINK_HTTP.git}/`) && !path.startsWith(`${LINK_HTTP.upstream}/`)) return new Response('not found\n', { status: 404 })
+      if (!WAYS.some((way) => path.startsWith(`${way}/`))) return new Response('not found\n', { status: 404 })
       if (running >= MAX_REQUESTS) return new Response('too many requests at once\n', { status: 429 })
       running++
       try {
@@ -42,8 +47,27 @@ export function openGateway(deps: { openStream: Link['openStream'] }): Gateway {
       }
     },
   })
+  const server = begin(listen, before?.port ?? 0)
+  deps.kept.set(KEPT, JSON.stringify({ port: server.port, secret }))
   const base = `http://127.0.0.1:${server.port}/${secret}`
-  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, close: () => server.stop(true) }
+  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, modelUrl: `${base}${LINK_HTTP.model}`, close: () => server.stop(true) }
+}
+
+const KEPT = 'gateway'
+const WAYS = [LINK_HTTP.git, LINK_HTTP.upstream, LINK_HTTP.model] as const
+const Place = z.object({ port: z.number().int().min(1).max(65535), secret: z.string().regex(/^[0-9a-f]{48}$/) })
+function placeIn(text: string | null): z.infer<typeof Place> | null {
+  const found = Place.safeParse(text === null ? null : JSON.parse(text))
+  return found.success ? found.data : null
+}
+/** Somebody may listen there by now: then at any other place. */
+function begin<T>(listen: (port: number) => T, port: number): T {
+  try {
+    return listen(port)
+  } catch (cause) {
+    if (port === 0) throw cause
+    return listen(0)
+  }
 }
 
 async function forward(deps: { openStream: Link['openStream'] }, request: Request, path: string): Promise<Response> {

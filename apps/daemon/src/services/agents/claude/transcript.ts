@@ -3,10 +3,10 @@
  * passed over. Each meaning has a key, so that reading a line twice journals it once.
  */
 import type { EventBody, SessionId } from '@berth/wire'
+import { contextPercentOf, costMicrosOf } from '@berth/wire/model-prices'
 import { z } from 'zod'
 import { cut, cutInput, titleOf } from '../event-text.ts'
 import { parseJson } from '../json-lines.ts'
-import { contextPercentOf, costMicrosOf } from './prices.ts'
 
 const OUTPUT_LIMIT = 8 * 1024
 const PATCH_LIMIT = 12 * 1024

@@ -1,5 +1,5 @@
 import { expect, it } from 'bun:test'
-import { contextPercentOf, costMicrosOf } from './prices.ts'
+import { contextPercentOf, costMicrosOf } from './model-prices.ts'
 
 const used = { input: 1000, output: 200, cacheRead: 10_000, cacheWrite: 400 }
 

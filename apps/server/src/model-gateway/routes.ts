@@ -1,0 +1,38 @@
+/** What may be asked of a model vendor through the server: the calls that agents make, and no other of its API. */
+import type { ModelVendor } from '@berth/wire/model-access'
+
+const MODEL = '[A-Za-z0-9._:-]{1,120}'
+const ROUTES: Readonly<Record<ModelVendor, readonly (readonly [method: string, path: RegExp])[]>> = {
+  anthropic: [['POST', /^\/v1\/messages(\/count_tokens)?$/], ['GET', new RegExp(`^/v1/models(/${MODEL})?$`)]],
+  openai: [['POST', /^\/v1\/(responses|responses\/compact|chat\/completions)$/], ['GET', new RegExp(`^/v1/models(/${MODEL})?$`)]],
+  gemini: [['POST', new RegExp(`^/v1(beta|alpha)?/models/${MODEL}:(generateContent|streamGenerateContent|countTokens)$`)], ['GET', new RegExp(`^/v1(beta)?/models(/${MODEL})?$`)]],
+}
+export const isModelCall = (vendor: ModelVendor, method: string, path: string): boolean => ROUTES[vendor].some(([known, pattern]) => known === method && pattern.test(path))
+
+/** Said of the request to the vendor; who it is from, its cookies and its own credential are not among them. */
+const PASSED = ['content-type', 'accept', 'user-agent', 'anthropic-version', 'anthropic-beta', 'openai-beta', 'x-goog-api-client', 'session_id', 'originator', 'x-app']
+/** Said of the answer. */
+const ANSWERED = ['content-type', 'retry-after', 'request-id', 'x-request-id', 'x-should-retry']
+const ANSWERED_PREFIX = ['anthropic-ratelimit-', 'x-ratelimit-']
+
+export function requestHeaders(vendor: ModelVendor, from: Headers, key: string): Headers {
+  const headers = new Headers(PASSED.flatMap((name): [string, string][] => { const value = from.get(name); return value === null ? [] : [[name, value]] }))
+  // Its bytes go on as they come.
+  headers.set('accept-encoding', 'identity')
+  if (vendor === 'gemini') headers.set('x-goog-api-key', key)
+  // A token of a subscription is a bearer's, a key has a header of its own.
+  else if (vendor === 'anthropic' && !key.startsWith('sk-ant-oat')) headers.set('x-api-key', key)
+  else headers.set('authorization', `Bearer ${key}`)
+  return headers
+}
+export function answerHeaders(from: Headers): Headers {
+  return new Headers([...from].filter(([name]) => ANSWERED.includes(name) || ANSWERED_PREFIX.some((prefix) => name.startsWith(prefix))))
+}
+
+/** In the words of the vendor, so that the agent shows it and does not ask again and again. */
+export function refusal(vendor: ModelVendor, status: number, message: string): Response {
+  const kind = status === 404 ? 'not_found_error' : status === 502 ? 'api_error' : 'permission_error'
+  if (vendor === 'anthropic') return Response.json({ type: 'error', error: { type: kind, message } }, { status })
+  if (vendor === 'openai') return Response.json({ error: { message, type: kind, param: null, code: null } }, { status })
+  return Response.json({ error: { code: status, message, status: status === 404 ? 'NOT_FOUND' : status === 502 ? 'UNAVAILABLE' : 'PERMISSION_DENIED' } }, { status })
+}
