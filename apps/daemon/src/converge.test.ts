@@ -77,7 +77,7 @@ test('a driver that cannot be made leaves a workspace that is up, says why, and 
   const seen = Promise.withResolvers<string>()
   const output = new TransformStream<Uint8Array, Uint8Array>()
   const input = new TransformStream<Uint8Array, Uint8Array>()
-  createStreams({ ssh: { serve: async () => {} }, terminals, asAgent, workDir: boot.workDir, homeDir: boot.homeDir, humanInput() {}, previewTraffic() {}, log() {} })({ service: 'terminal', terminalId: 'shell', cols: 80, rows: 24, mode: 'watch' }, { readable: input.readable, writable: output.writable, abort: (reason) => { seen.reject(new Error(reason)) }, direct() { throw new Error('not for a terminal') } })
+  createStreams({ since: { all: () => new Map(), add() {}, clear() {}, save() {} }, ssh: { serve: async () => {} }, terminals, asAgent, workDir: boot.workDir, homeDir: boot.homeDir, humanInput() {}, previewTraffic() {}, log() {} })({ service: 'terminal', terminalId: 'shell', cols: 80, rows: 24, mode: 'watch' }, { readable: input.readable, writable: output.writable, abort: (reason) => { seen.reject(new Error(reason)) }, direct() { throw new Error('not for a terminal') } })
   const reader = output.readable.getReader()
   void reader.read().then(() => { seen.resolve('painted') })
   expect(await seen.promise).toBe('painted')

@@ -14,6 +14,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     case 'holder': return (await import('./services/terminal/holder-process.ts')).holderMain(rest)
     case 'extract': return (await import('./services/archive/extract.ts')).extractMain(rest)
     case 'put': return (await import('./services/home-files.ts')).putMain(rest)
+    case 'sync-in': return (await import('./services/sync/receive.ts')).receiveMain(rest)
     case 'look': return (await import('./services/files/look.ts')).lookMain()
     case 'hook': return hook(rest)
     case 'mcp': return (await import('./services/mcp/shim.ts')).mcpMain(rest)

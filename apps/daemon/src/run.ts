@@ -29,6 +29,7 @@ import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { holdersOf } from './services/ports/holders.ts'
 import { socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createSsh } from './services/ssh/index.ts'
+import { createSince } from './services/sync/since.ts'
 import { createServices } from './services/processes/services.ts'
 import { carries, listProcesses } from './services/processes/table.ts'
 import { openTerminals } from './services/terminal/index.ts'
@@ -92,9 +93,10 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   }
   let gateway: Gateway | null = null
   const reserved = new Set<number>()
+  const since = createSince(journal)
   const theGateway = (): Gateway => (gateway ??= openGateway({ openStream, kept: journal }))
   const hostedUrl = async (): Promise<string> => theGateway().gitUrl
-  const review = createReview({ asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
+  const review = createReview({ since, asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
   const mcp = createOwnMcp({
     context, assignment: () => converger.assignment, ports: () => ports.list(),
     say: (sessionId, prompt) => converger.say(sessionId, prompt),
@@ -140,7 +142,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
           setTimeout(() => options.end(RUN_EXIT.upgrade), UPGRADE_AFTER_MS)
         },
       }),
-      onStream: createStreams({ terminals, asAgent, ssh, workDir: boot.workDir, homeDir: boot.homeDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
+      onStream: createStreams({ since, terminals, asAgent, ssh, workDir: boot.workDir, homeDir: boot.homeDir, log, humanInput: () => { lastAt.input = performance.now() }, previewTraffic: () => { lastAt.preview = performance.now() } }),
       activity: () => activity({ converger, load, ports: ports.list(), lastAt }),
       onRejected: () => options.end(RUN_EXIT.rejected),
     },
@@ -156,6 +158,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       services.release()
       terminals.close()
       ports.close()
+      since.save()
       await gateway?.close()
       await link?.close()
       journal.close()

@@ -7,6 +7,8 @@ import { serveTcpStream } from './services/ports/tcp.ts'
 import { PATH_AGAIN } from './services/programs-on-path.ts'
 import { serveRunStream } from './services/run/run-stream.ts'
 import type { Ssh } from './services/ssh/index.ts'
+import { serveSyncStream } from './services/sync/serve-sync.ts'
+import type { Since } from './services/sync/since.ts'
 import { serveTerminalStream } from './services/terminal/stream.ts'
 
 export const SHELL_TERMINAL = 'shell'
@@ -15,6 +17,7 @@ export interface StreamDeps {
   readonly terminals: Terminals
   readonly asAgent: AsAgent
   readonly ssh: Pick<Ssh, 'serve'>
+  readonly since: Since
   readonly workDir: string
   readonly homeDir: string
   readonly humanInput: () => void
@@ -29,6 +32,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Link
       case 'tcp': return serveTcpStream(open.port, stream, deps.previewTraffic)
       case 'upload': return serveUploadStream({ asAgent: deps.asAgent, homeDir: deps.homeDir }, open.name, stream)
       case 'ssh': return deps.ssh.serve(open.authorizedKey, stream, deps.humanInput)
+      case 'sync': return serveSyncStream({ asAgent: deps.asAgent, workDir: deps.workDir, since: deps.since }, { ...stream, onInput: deps.humanInput })
       case 'run': return serveRunStream({ asAgent: deps.asAgent, workDir: deps.workDir }, { ...stream, onInput: deps.humanInput })
       case 'http': return stream.abort('this machine serves no http')
     }

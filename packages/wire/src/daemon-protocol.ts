@@ -247,6 +247,8 @@ export const StreamOpen = z.discriminatedUnion('service', [
   z.object({ service: z.literal('ssh'), authorizedKey: SshPublicKey }),
   /** One command as the agent's user; what is said over it stands in `run-frames.ts`. An older daemon resets it. */
   z.object({ service: z.literal('run') }),
+  /** Files of a person as they change; what is said over it stands in `sync-frames.ts`. An older daemon resets it. */
+  z.object({ service: z.literal('sync') }),
   z.object({ service: z.literal('tcp'), port: z.number().int().min(1).max(65535) }),
   // daemon → server: one HTTP exchange as in `http-stream.ts`; paths are below /git/ or /source/
   z.object({ service: z.literal('http') }),

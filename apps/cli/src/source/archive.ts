@@ -25,7 +25,7 @@ export interface Listing {
   readonly nested: readonly string[]
 }
 const SIZED_AT_ONCE = 1000
-const ALWAYS_HOME = ['node_modules/', '.git/', '.DS_Store']
+export const ALWAYS_HOME = ['node_modules/', '.git/', '.DS_Store']
 
 export async function listDirectory(path: string, work: { scratch: string; include: readonly string[]; signal: AbortSignal }): Promise<Listing> {
   const { scratch, signal } = work

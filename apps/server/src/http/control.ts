@@ -10,6 +10,7 @@ import type { Server } from 'bun'
 import { arriving } from '../services/arriving.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { upload } from '../services/files.ts'
+import { openSync } from '../services/push.ts'
 import { openReach } from '../services/reach.ts'
 import { openRun } from '../services/run.ts'
 import { requireRecord } from '../services/view.ts'
@@ -65,6 +66,7 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ssh/stream?key=c3NoLWVkMjU1MTkgQUFBQQ` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ports/3000/stream` },
   { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/run/stream` },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/sync/stream` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
   { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads` },
   { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack' },
@@ -108,7 +110,7 @@ async function route(at: Routed): Promise<Response | undefined> {
   const toPreview = deps.previews.onControl(request, caller)
   if (toPreview !== null) return toPreview
   if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
-  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|run/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
+  const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|run/stream|sync/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract({ ...at, caller }, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
   return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
@@ -154,7 +156,7 @@ function lasting({ deps, request, url, caller }: Pick<Called, 'deps' | 'request'
 
 /** ssh and ports. The workspace is asked after first: a client whose upgrade fails asks again without one to read why. */
 async function reachIn({ deps, request, url, server, caller }: Pick<Called, 'deps' | 'request' | 'url' | 'server' | 'caller'>, at: { id: WorkspaceId; what: string }): Promise<Response | undefined> {
-  const stream = at.what === 'run/stream' ? await openRun(deps, at.id) : await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
+  const stream = at.what === 'run/stream' ? await openRun(deps, at.id) : at.what === 'sync/stream' ? await openSync(deps, at.id) : await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
   const pipe = createPipe(stream)
   if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, pipe) })) return undefined
   pipe.closed()

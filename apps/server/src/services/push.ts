@@ -1,4 +1,5 @@
 /** A person's commits and uncommitted work for a running workspace: its daemon compares and decides, here is only who may. */
+import type { ByteStream } from '@berth/core'
 import { BerthError, HOSTED_REFS } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import type { DaemonResult } from '@berth/wire/daemon'
@@ -17,6 +18,12 @@ export async function pushCode(deps: ServiceDeps, id: WorkspaceId, push: { commi
   const answer = await deps.daemons.call(id, 'git.take', { key: crypto.randomUUID(), ...push }, { withinMs: TAKE_WITHIN_MS })
   if (!answer.ok) throw refusal(record.workspace.name, answer)
   return answer.outcome
+}
+
+/** Files as they change on the person's side. */
+export async function openSync(deps: ServiceDeps, id: WorkspaceId): Promise<ByteStream> {
+  requireCan(deps, await requireRecord(deps, id), 'attach')
+  return deps.daemons.openStream(id, { service: 'sync' })
 }
 
 function refusal(name: string, { why, files, total }: Extract<DaemonResult<'git.take'>, { ok: false }>): BerthError {

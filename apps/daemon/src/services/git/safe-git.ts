@@ -32,11 +32,7 @@ export interface SafeGit {
 export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
   const attempt: SafeGit['attempt'] = (args, options = {}) => asAgent.run(['git', ...args], {
     cwd: dir,
-    env: {
-      GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_OPTIONAL_LOCKS: '0',
-      GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20', GIT_LFS_SKIP_SMUDGE: '1', LC_ALL: 'C.UTF-8', ...options.env,
-      ...configEnvironment([...NEUTRAL, ...toGateway(asAgent), ...(options.config ?? [])]),
-    },
+    env: safeEnvironment({ ...options, config: [...toGateway(asAgent), ...(options.config ?? [])] }),
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.limitBytes === undefined ? {} : { limitBytes: options.limitBytes }),
@@ -48,6 +44,14 @@ export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
     throw gitRefusal(args[0] ?? '', result.stderr)
   }
   return Object.assign(run, { attempt, dir })
+}
+
+export function safeEnvironment(options: Pick<GitRun, 'env' | 'config'> = {}): Record<string, string> {
+  return {
+    GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_OPTIONAL_LOCKS: '0',
+    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20', GIT_LFS_SKIP_SMUDGE: '1', LC_ALL: 'C.UTF-8', ...options.env,
+    ...configEnvironment([...NEUTRAL, ...(options.config ?? [])]),
+  }
 }
 
 export function gitRefusal(verb: string, stderr: string): BerthError {

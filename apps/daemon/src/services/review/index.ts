@@ -7,6 +7,7 @@ import type { reviewMethods } from '@berth/wire/review-methods'
 import type { syncMethods } from '@berth/wire/sync-methods'
 import type { AgentDriver, AsAgent, CallHandlers, Journal } from '../../contracts.ts'
 import { createOneAtATime } from '../git/one-at-a-time.ts'
+import type { Since } from '../sync/since.ts'
 import { takeSent } from '../sync/take.ts'
 import { applyChange, checkChange } from './apply.ts'
 import { keepCheckpoint, listCheckpoints, rewind } from './checkpoints.ts'
@@ -31,6 +32,8 @@ export interface ReviewDeps {
   readonly workDir: string
   readonly journal: Journal
   readonly hostedUrl: () => Promise<string>
+  /** What a sync brought since the last push. */
+  readonly since?: Pick<Since, 'all' | 'clear'>
   /** Whose conversation goes back with the files; absent or null: nobody's. */
   readonly agent?: () => Pick<AgentDriver, 'conversationAt' | 'conversationTo'> | null
   readonly log: (line: string) => void
@@ -97,14 +100,16 @@ export function createReview(deps: ReviewDeps): ReviewService {
       'git.take': ({ key, commit, strategy }) => once(key, async () => {
         const { source } = named()
         const before = conversations.now()
-        const done = await onTree((tools) => takeSent(tools, { commit, strategy, cloned: source?.kind === 'git', since: new Map(), hostedUrl: deps.hostedUrl }))
+        const done = await onTree((tools) => takeSent(tools, { commit, strategy, cloned: source?.kind === 'git', since: new Map(deps.since?.all()), hostedUrl: deps.hostedUrl }))
+        if (done.ok) deps.since?.clear()
         if (done.ok && done.outcome.checkpoint !== null) conversations.remember(done.outcome.checkpoint, before)
         return done
       }),
-      'git.checkpoints': ({ limit }) => onTree(({ git }) => listCheckpoints(git, limit)),
+      'git.checkpoints': ({ limit }) => onTree(async ({ git }) => (await listCheckpoints(git, limit)).map(({ commit, reason, at, files }) => ({ commit, reason, at, files }))),
       'git.rewind': ({ key, commit, conversation }) => once(key, async () => {
         const before = conversations.now()
         const done = await onTree((tools) => rewind(tools, commit))
+        deps.since?.clear()
         conversations.remember(done.before, before)
         return { before: done.before, files: done.files, conversation: conversation ? await conversations.goTo(done.target) : 'kept' }
       }),

@@ -1,0 +1,23 @@
+/** Names as git has them, one character a byte, against those of this file system. */
+import { lstatSync, readdirSync } from 'node:fs'
+
+export const onDisk = (top: string, path: string): Buffer => Buffer.concat([Buffer.from(path === '' ? top : `${top}/`), Buffer.from(path, 'latin1')])
+export const joined = (dir: string, name: string): string => (dir === '' ? name : `${dir}/${name}`)
+export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+
+export interface Entry { readonly path: string; readonly directory: boolean }
+
+/** None where there is no directory, or it may not be read. */
+export function entriesOf(top: string, dir: string): Entry[] {
+  try {
+    const entries = readdirSync(onDisk(top, dir), { withFileTypes: true })
+    if (!entries.some(({ name }) => name.includes('\ufffd'))) return entries.map((entry) => ({ path: joined(dir, Buffer.from(entry.name).toString('latin1')), directory: entry.isDirectory() }))
+    // Names that are no UTF-8 are only told as bytes, and bytes without the kind.
+    return readdirSync(onDisk(top, dir), { encoding: 'buffer' }).map((name) => {
+      const path = joined(dir, name.toString('latin1'))
+      return { path, directory: lstatSync(onDisk(top, path), { throwIfNoEntry: false })?.isDirectory() === true }
+    })
+  } catch {
+    return []
+  }
+}
