@@ -8,6 +8,7 @@ import { menu } from './shell/menu.tsx'
 import { bringParts, needsOf } from './shell/parts.ts'
 import { sheet } from './shell/sheets.ts'
 import { flush } from './shell/toast.tsx'
+import { sayTyping } from './shell/typing.ts'
 import { startLive } from './state/live.ts'
 import { openOutbox } from './state/outbox.ts'
 import { now, parseRoute, route, wanted } from './state/session.ts'
@@ -54,6 +55,7 @@ async function start(): Promise<void> {
   }
   document.addEventListener('visibilitychange', () => { if (document.hidden) leave() })
   addEventListener('pagehide', leave)
+  for (const name of ['focusin', 'focusout']) addEventListener(name, sayTyping)
   // Back leaves what it was opened over.
   addEventListener('popstate', () => (menu.value = sheet.value = null))
   const keys = () => there(() => import('./shell/keys.ts')).then(({ listenToKeys }) => listenToKeys())

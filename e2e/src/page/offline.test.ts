@@ -180,7 +180,7 @@ const setVisible = (visible: boolean) => phone.evaluate((state) => {
   document.dispatchEvent(new Event('visibilitychange'))
 }, visible ? 'visible' : 'hidden')
 /** The last of them: a new page begins later, and one that does not have the beginning does not count turns. */
-const rows = async () => (await log().locator('.stream > *').allInnerTexts()).map((text) => text.replace(/Turn \d+, /, '')).slice(-6)
+const rows = async () => (await log().locator('.stretch > *').allInnerTexts()).map((text) => text.replace(/Turn \d+, /, '')).slice(-6)
 /** While the page is away the agent goes on; back, the page holds what a new one would, once. */
 async function caughtUp(word: string): Promise<void> {
   await log().getByText(word, { exact: true }).waitFor()

@@ -138,12 +138,12 @@ test('stream-first-paint, stream-window: the newest 80 are there without a scrip
   const page = await plain.newPage()
   await page.goto(world.at(many))
   await log(page).getByText('number 120').first().waitFor()
-  expect(await log(page).locator('.stream > *').count()).toBeLessThanOrEqual(82)
+  expect(await log(page).locator('.stretch > *').count()).toBeLessThanOrEqual(82)
   await plain.close()
   await phone.goto(world.at(many))
   await log(phone).getByText('number 120').first().waitFor()
   expect(await log(phone).getByText('number 1', { exact: true }).count()).toBe(0)
-  expect(await log(phone).locator('.stream > *').count()).toBeLessThanOrEqual(84)
+  expect(await log(phone).locator('.stretch > *').count()).toBeLessThanOrEqual(84)
   await eventually(async () => {
     await log(phone).evaluate((element) => element.scrollTo(0, 0))
     return (await log(phone).getByText('number 1', { exact: true }).count()) > 0

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { wake } from '../shell/actions.ts'
-import { now, offlineSince, route } from '../state/session.ts'
+import { now, offlineSince, route, workspaceOf } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
 import { inert } from '../ui/inert.ts'
@@ -106,7 +106,7 @@ function useReadAgain(room: ReviewRoom, workspace: Workspace): void {
       clearTimeout(timer)
       stop.abort()
     }
-  }, [room, workspace.tail, workspace.agentState, workspace.phase, offlineSince.value === null])
+  }, [room, workspaceOf(workspace.id)?.tail, workspace.agentState, workspace.phase, offlineSince.value === null])
 }
 
 function Before({ room, workspace }: { room: ReviewRoom; workspace: Workspace }) {

@@ -7,13 +7,13 @@ import { AskContent } from './ask-content.tsx'
 export type Asked = Card & { kind: 'approval' }
 
 /** One row on the line, as the calls beside it; what was asked unfolds. */
-export function Answered({ card }: { card: Asked }) {
+export function Answered({ card, tie }: { card: Asked; tie: string }) {
   const denied = card.behavior === 'deny'
   const { verb } = toolWords(card.ask.tool)
   const { command } = card.ask.input
   const what = typeof command === 'string' ? command : card.ask.kind === 'permission' ? `${verb} ${pathOf(card.ask) ?? ''}` : card.ask.title
   return (
-    <details class={`tool answered ${denied ? 'failed' : ''}`}>
+    <details class={`tool ${tie} answered ${denied ? 'failed' : ''}`}>
       <summary>
         <Icon name={card.state === 'superseded' ? 'i-undo' : denied ? 'i-x' : 'i-check'} />
         <b>{verdict(card)}</b>

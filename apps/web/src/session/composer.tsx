@@ -11,6 +11,7 @@ import { offlineSince } from '../state/session.ts'
 import { sessionMeant } from '../state/sessions.ts'
 import { holdTaps, takesTaps } from '../state/taps.ts'
 import type { Stream } from '../state/stream.ts'
+import { areSame, useSteady } from '../state/steady.ts'
 import { suggest } from '../state/suggest.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
@@ -136,7 +137,7 @@ function Attach({ off, take }: { off: boolean; take(files: Iterable<File>): void
 
 /** Suggested by the last turn first, then the person's own. */
 function Chips({ stream, busy, say }: { stream: Stream; busy: boolean; say(text: string): void }) {
-  const replies = busy ? [] : suggest(stream.view.value)
+  const replies = useSteady(() => (busy ? [] : suggest(stream.view.value)), [stream, busy], areSame)
   const own = phrases.value.filter((phrase) => !replies.some((reply) => reply.toLowerCase() === phrase.toLowerCase()))
   return (
     <div class="chips" role="group" aria-label="Quick replies">

@@ -1,10 +1,11 @@
 /** One workspace: what happened, what is asked, what one says; and beside it (or instead, on a phone) its rooms. */
-import { useEffect } from 'preact/hooks'
+import { useEffect, useLayoutEffect } from 'preact/hooks'
 import type { Session as AgentSession, Workspace, WorkspaceId } from '@berth/wire'
 import { useInSight } from '../state/in-sight.ts'
 import { sayPlace, streamOf, watchStream } from '../state/live.ts'
 import { approvals, linkTo, now, offlineSince, pathTo, wanted, workspaceOf, workspaces, type Pane } from '../state/session.ts'
 import { asksOf, asSession, chooseSession, sessionShown } from '../state/sessions.ts'
+import { useSteady } from '../state/steady.ts'
 import type { Stream } from '../state/stream.ts'
 import { isWaiting } from '../state/stream-view.ts'
 import { Detail } from '../shell/detail.tsx'
@@ -13,6 +14,7 @@ import { decision } from '../shell/parts.ts'
 import { lazySheet } from '../shell/sheets.ts'
 import { openMenu } from '../shell/menu.tsx'
 import { actionsOf } from '../shell/actions.ts'
+import { sayTyping } from '../shell/typing.ts'
 import { BottomBar } from '../shell/bottom-bar.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { StateBadge, stateOf } from '../ui/state.tsx'
@@ -23,7 +25,7 @@ import type { Asked } from './decision.tsx'
 import { Plan, StreamPane } from './stream-pane.tsx'
 
 export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
-  const workspace = workspaceOf(id)
+  const workspace = useSteady(() => workspaceOf(id), [id], looksSame)
   // Before the list is here nobody knows where its end is, and all there ever was would be read.
   useEffect(() => (workspace ? watchStream(id, pane) : undefined), [id, workspace === undefined])
   useEffect(() => sayPlace(id, pane), [pane])
@@ -52,6 +54,10 @@ export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
     </main>
   )
 }
+
+/** What every event moves, and nothing of a session shows. */
+const MOVED: Partial<Workspace> = { tail: 0, lastActiveAt: 0, updatedAt: 0 }
+const looksSame = (one: Workspace | undefined, other: Workspace | undefined) => one === other || JSON.stringify({ ...one, ...MOVED }) === JSON.stringify({ ...other, ...MOVED })
 
 function Top({ workspace }: { workspace: Workspace }) {
   return (
@@ -91,7 +97,8 @@ function Sessions({ workspace }: { workspace: Workspace }) {
 function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const { usage, idle, viewers } = workspace
   const { name } = stateOf(workspace)
-  const tokens = usage ? usage.inputTokens + usage.outputTokens : stream.view.value.spent.tokens
+  const spent = useSteady(() => stream.view.value.spent.tokens, [stream])
+  const tokens = usage ? usage.inputTokens + usage.outputTokens : spent
   return (
     <a class="strip" {...linkTo(pathTo(workspace.id, 'status'))}>
       {offlineSince.value === null ? <StateBadge of={workspace} /> : <span class="state s-offline"><Icon name="st-offline" />Offline</span>}
@@ -110,20 +117,23 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
 const unusual = ({ isolation, recovery }: Workspace): string[] => [...(isolation === 'none' ? ['not isolated'] : []), ...(recovery ? ['recovery'] : [])]
 
 function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
-  const since = workspace.work?.since ?? stream.view.value.turnStartedAt
-  const asked = waitingOf(workspace.id, stream)[0]
+  const startedAt = useSteady(() => stream.view.value.turnStartedAt, [stream])
+  const since = workspace.work?.since ?? startedAt
+  const [asked] = useWaiting(workspace.id, stream)
   if (asked) return <span>{elapsed(now.value - asked.askedAt)}</span>
   return workspace.agentState === 'busy' && since !== null ? <span>{elapsed(now.value - since)}</span> : null
 }
 
 /** What waits for a person stands where the thumb is; with none, one speaks here. */
 function Dock({ workspace, stream, session }: { workspace: Workspace; stream: Stream; session: AgentSession | null }) {
-  const waiting = waitingOf(workspace.id, stream).filter(({ sessionId }) => !session || sessionId === session.id)
+  const waiting = useWaiting(workspace.id, stream).filter(({ sessionId }) => !session || sessionId === session.id)
   const [first] = waiting
   useInSight(first?.approvalId ?? null)
+  // What was typed into may be gone without a word.
+  useLayoutEffect(sayTyping)
   return (
     <div class={`dock ${first ? 'asking' : ''}`} onMouseDown={keepField}>
-      {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan entries={stream.view.value.plan} />}
+      {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan stream={stream} />}
       <Composer workspace={workspace} stream={stream} />
     </div>
   )
@@ -134,15 +144,19 @@ function keepField(event: MouseEvent): void {
   if (document.activeElement instanceof HTMLTextAreaElement && event.target instanceof Element && event.target.closest('button')) event.preventDefault()
 }
 
+function useWaiting(id: WorkspaceId, stream: Stream): readonly Asked[] {
+  return useSteady(() => waitingOf(id, stream), [id, stream], (one, other) => one.length === other.length && one.every((asked, index) => asked === other[index] || JSON.stringify(asked) === JSON.stringify(other[index])))
+}
+
 /** From the list, which knows the risk, and from the stream, which may be a moment ahead; what the stream saw answered is gone. */
 function waitingOf(id: WorkspaceId, stream: Stream): Asked[] {
-  const { cards, byKey } = stream.view.value
+  const { cards, byKey, waiting } = stream.view.value
   const listed = approvals.value.filter(({ workspaceId, approvalId }) => {
     const card = cards[byKey.get(`a:${approvalId}`) ?? -1]
     return workspaceId === id && (card === undefined || isWaiting(card))
   })
   const known = new Set(listed.map(({ approvalId }) => approvalId))
-  const ahead = cards.filter(isWaiting).filter(({ ask }) => !known.has(ask.approvalId)).map(({ ask, state, at }): Asked => ({ ...ask, workspaceId: id, state, askedAt: at }))
+  const ahead = waiting.filter(({ ask }) => !known.has(ask.approvalId)).map(({ ask, state, at }): Asked => ({ ...ask, workspaceId: id, state, askedAt: at }))
   const all = [...listed, ...ahead]
   return [...all.filter(({ approvalId }) => approvalId === wanted.value), ...all.filter(({ approvalId }) => approvalId !== wanted.value)]
 }

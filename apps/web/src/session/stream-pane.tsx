@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
 import { wake } from '../shell/actions.ts'
 import { now, offlineSince } from '../state/session.ts'
+import { useSteady } from '../state/steady.ts'
 import type { Stream } from '../state/stream.ts'
 import type { PlanEntry } from '../state/stream-view.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -24,17 +25,23 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   const atEnd = useSignal(true)
   const shown = useSignal(WINDOW)
   const view = stream.view.value
-  const { nodes, hidden } = drawRows({ view, workspace, stream, shown: shown.value })
+  const thinking = isThinking(workspace, stream)
+  const { nodes, count, hidden, tied } = drawRows({ view, workspace, stream, shown: shown.value, thinking })
   const older = hidden > 0 || stream.hasOlder.value
   /** How far from the end the reader was, so that what is put above moves nothing under them. */
   const fromEnd = useRef<number | null>(null)
-  const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight)
+  /** Where the page last put the reader, or saw them. */
+  const lastTop = useRef(0)
+  const toEnd = () => {
+    box.current?.scrollTo(0, box.current.scrollHeight)
+    lastTop.current = box.current?.scrollTop ?? 0
+  }
   useLayoutEffect(() => {
     const element = box.current
     if (!element || fromEnd.current === null) return
     element.scrollTop = element.scrollHeight - fromEnd.current
     fromEnd.current = null
-  }, [nodes.length, view, shown.value])
+  }, [view, shown.value])
   useLayoutEffect(() => {
     // New rows, the dock below that grows and shrinks, rows that get their true height when they are seen: the end stays
     // the end. Told of it after the layout and before the frame; asking where the end is any earlier costs a second layout.
@@ -52,12 +59,15 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   // What fills no screen has nothing to go up in: the rest is read at once.
   useEffect(() => {
     const element = box.current
-    if (stream.hasOlder.value && nodes.length > 0 && element && element.scrollHeight <= element.clientHeight) void stream.readOlder()
-  }, [nodes.length, stream.hasOlder.value])
+    if (stream.hasOlder.value && count > 0 && element && element.scrollHeight <= element.clientHeight) void stream.readOlder()
+  }, [Math.min(count, WINDOW), stream.hasOlder.value])
   const onScroll = () => {
     const element = box.current
     if (!element) return
-    atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
+    // What came or left since the end was gone to is not the reader's doing: who leaves it goes up from where they were put.
+    if (near || element.scrollTop < lastTop.current) atEnd.value = near
+    lastTop.current = element.scrollTop
     if (atEnd.value && shown.peek() > WINDOW * 3) shown.value = WINDOW
     if (element.scrollTop < NEAR_PX && fromEnd.current === null) void goUp()
   }
@@ -65,14 +75,14 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     <div class="scrolled">
       {/* The log itself is silent: every changed card would be read out. What matters is said by the status line. */}
       <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="What happened">
-        <div class={`stream ${shown.value > WINDOW ? 'long' : ''}`}>
+        <div class={`stream ${shown.value > WINDOW ? 'long' : ''} ${workspace.error ? 'failing' : ''}`}>
           {older && <button type="button" class="btn quiet older" onClick={() => void goUp()}>Earlier</button>}
           {nodes}
-          {nodes.length === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
+          {count === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
           <Writings stream={stream} />
           {workspace.error && <Failure workspace={workspace} />}
           {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> $0.00 an hour, and the work is kept. {workspace.phase === 'stopped' ? 'So is what you say, until somebody wakes it.' : 'A message wakes it.'}</span></p>}
-          <Thinking workspace={workspace} stream={stream} />
+          {thinking && <Thinking since={view.turnStartedAt} tied={tied} />}
         </div>
       </div>
       <p class="unseen" role="status">{inert(stream.news.value)}</p>
@@ -87,11 +97,13 @@ function Writings({ stream }: { stream: Stream }) {
 }
 
 /** Between calls something must say that work goes on. */
-function Thinking({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
-  const { cards, turnStartedAt } = stream.view.value
-  const last = cards.at(-1)
-  if (stateOf(workspace).name !== 'working' || stream.writing.value.size > 0 || last?.kind === 'turn' || (last?.kind === 'tool' && last.status === 'running')) return null
-  return <p class="tool live thinking"><Icon name="st-working" /><b>Thinking</b><Since at={turnStartedAt} /></p>
+function isThinking(workspace: Workspace, stream: Stream): boolean {
+  const last = stream.view.value.cards.at(-1)
+  return stateOf(workspace).name === 'working' && stream.writing.value.size === 0 && last?.kind !== 'turn' && !(last?.kind === 'tool' && last.status === 'running')
+}
+
+function Thinking({ since, tied }: { since: number | null; tied: boolean }) {
+  return <p class={`tool live thinking ${tied ? 'up' : ''}`}><Icon name="st-working" /><b>Thinking</b><Since at={since} /></p>
 }
 
 function Since({ at }: { at: number | null }) {
@@ -99,7 +111,8 @@ function Since({ at }: { at: number | null }) {
 }
 
 /** The agent's list, above where one speaks: what it does now, and how far it is. */
-export function Plan({ entries }: { entries: readonly PlanEntry[] }) {
+export function Plan({ stream }: { stream: Stream }) {
+  const entries = useSteady(() => stream.view.value.plan, [stream])
   const done = entries.filter(({ status }) => status === 'completed').length
   if (entries.length === 0 || done === entries.length) return null
   const current = entries.find(({ status }) => status === 'in_progress') ?? entries.find(({ status }) => status === 'pending')

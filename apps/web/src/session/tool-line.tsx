@@ -12,7 +12,8 @@ import { inert, shortened } from '../ui/inert.ts'
 import { objectOf, onlyPlans, toolWords } from '../ui/tool-words.ts'
 import { AnswerLine, type Asked } from './answered.tsx'
 
-export function ToolLine({ card, answers, writing, workspaceId }: { card: ToolCard; answers: readonly Asked[]; writing: Writing | undefined; workspaceId: WorkspaceId }) {
+/** `tie`: the line that goes on above or below it. */
+export function ToolLine({ card, answers, writing, tie, workspaceId }: { card: ToolCard; answers: readonly Asked[]; writing: Writing | undefined; tie: string; workspaceId: WorkspaceId }) {
   const whole = useSignal<string | null>(null)
   const failed = hasFailed(card)
   const live = card.status === 'running'
@@ -27,8 +28,8 @@ export function ToolLine({ card, answers, writing, workspaceId }: { card: ToolCa
     if (event.currentTarget.open && card.cut && whole.value === null) void readWhole().catch(() => undefined)
   }
   return (
-    <details class={`tool ${failed ? 'failed' : live ? 'live' : ''}`} open={failed || (live && writing !== undefined) || undefined} onToggle={onToggle}>
-      <summary>
+    <details class={`tool ${tie} ${failed ? 'failed' : live ? 'live' : ''}`} open={failed || (live && writing !== undefined) || undefined} onToggle={onToggle}>
+      <summary class={answers.length > 0 ? 'with-answer' : undefined}>
         <Verb card={card} failed={failed} />
         <span class="obj">{inert(shortPath(whatOf(card, answers)))}</span>
         <Result card={card} live={live} />
@@ -112,15 +113,15 @@ export function shortPath(text: string): string {
 }
 
 /** A row of calls that only looked. */
-export function Looks({ cards }: { cards: readonly ToolCard[] }) {
+export function Looks({ cards, tie }: { cards: readonly ToolCard[]; tie: string }) {
   const [only] = cards
-  if (only && onlyPlans(only.name)) return <PlanChanges cards={cards} />
+  if (only && onlyPlans(only.name)) return <PlanChanges cards={cards} tie={tie} />
   const files = cards.filter(({ name }) => name === 'Read')
   const searches = cards.length - files.length
   const took = cards.reduce((sum, card) => sum + (card.durationMs ?? 0), 0)
   const [what, rest] = files.length > 0 ? [plural(files.length, 'file'), searches > 0 ? `, ${plural(searches, 'search', 'searches')}` : ''] : [plural(searches, 'time'), '']
   return (
-    <details class="tool">
+    <details class={`tool ${tie}`}>
       <summary>
         <Icon name={files.length > 0 ? 'i-read' : 'i-search'} />
         <b>{files.length > 0 ? 'Read' : 'Search'}</b>
@@ -135,9 +136,9 @@ export function Looks({ cards }: { cards: readonly ToolCard[] }) {
 }
 
 /** The list itself stands elsewhere; here only that it was changed. */
-function PlanChanges({ cards }: { cards: readonly ToolCard[] }) {
+function PlanChanges({ cards, tie }: { cards: readonly ToolCard[]; tie: string }) {
   return (
-    <details class="tool">
+    <details class={`tool ${tie}`}>
       <summary><Icon name="i-check" /><b>Plan</b><span class="obj">{plural(cards.length, 'change')}</span></summary>
       <ul class="unfolded looks">{cards.map((card) => <li key={card.key}>{inert(card.output?.split('\n')[0] ?? card.title)}</li>)}</ul>
     </details>

@@ -28,7 +28,7 @@ export function TurnEnd({ card, headline, number, workspaceId }: { card: TurnCar
           {card.costMicros !== null ? <span>{money(card.costMicros)}</span> : card.tokens > 0 ? <span>{shortNumber(card.tokens)} tokens</span> : null}
         </p>
       </div>
-      <div class="ft">
+      <div class={`ft ${card.files > 0 ? 'with-way' : ''}`}>
         <span>{number === null ? '' : `Turn ${number}, `}<time dateTime={new Date(card.at).toISOString()}>{timeOf(card.at)}</time></span>
         {card.files > 0 && <a {...linkTo(pathTo(workspaceId, 'changes'))}>Review {plural(card.files, 'file')} <Icon name="i-next" /></a>}
       </div>

@@ -30,8 +30,11 @@ export interface StreamView {
   /** Since the last turn's end. */
   readonly spent: { readonly tokens: number; readonly costMicros: number | null }
   readonly turnStartedAt: number | null
+  /** Of the cards those that somebody must answer. */
+  readonly waiting: readonly WaitingCard[]
 }
-export const emptyView: StreamView = { cards: [], byKey: new Map(), after: 0, plan: [], spent: { tokens: 0, costMicros: null }, turnStartedAt: null }
+type WaitingCard = Card & { kind: 'approval'; state: 'open' | 'orphaned' }
+export const emptyView: StreamView = { waiting: [], cards: [], byKey: new Map(), after: 0, plan: [], spent: { tokens: 0, costMicros: null }, turnStartedAt: null }
 
 /** Only this many cards are kept; older ones are read again from the server when asked for. They go by the block. */
 export const CARD_LIMIT = 2000
@@ -39,25 +42,23 @@ export const CARD_BLOCK = 200
 
 export function fold(view: StreamView, events: readonly StoredEvent[]): StreamView {
   let cards = [...view.cards]
-  let byKey = new Map(view.byKey)
-  let { after, plan, spent, turnStartedAt } = view
+  let byKey = placesOf(view)
+  let { after } = view
+  let turn: Turn = { plan: view.plan, spent: view.spent, turnStartedAt: view.turnStartedAt }
+  let asked = false
   for (const event of events) {
     if (event.seq <= after) continue
     after = event.seq
     const body = event.body as EventBody
-    if (body.type === 'plan') plan = body.entries
-    if (body.type === 'turn.started') turnStartedAt = event.at
-    if (body.type === 'usage') spent = { tokens: spent.tokens + body.inputTokens + body.outputTokens, costMicros: body.costMicros === null ? spent.costMicros : (spent.costMicros ?? 0) + body.costMicros }
-    const change = cardOf(body, event, spent)
-    if (body.type === 'turn.ended') {
-      spent = emptyView.spent
-      turnStartedAt = null
-    }
+    const counted = turnAfter(turn, body, event.at)
+    const change = cardOf(body, event, body.type === 'turn.ended' ? turn.spent : counted.spent)
+    turn = counted
     if (!change) continue
     const at = byKey.get(change.key)
     const before = at === undefined ? undefined : cards[at]
     const next = change.make(before, cards)
     if (!next) continue
+    asked ||= next.kind === 'approval'
     if (at === undefined) byKey.set(change.key, cards.push(next) - 1)
     else cards[at] = next
   }
@@ -66,11 +67,31 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     cards = cards.filter((card, index) => index >= cut || isWaiting(card))
     byKey = new Map(cards.map((card, index) => [card.key, index]))
   }
-  return { cards, byKey, after, plan, spent, turnStartedAt }
+  const next = { cards, byKey, after, ...turn, waiting: asked ? cards.filter(isWaiting) : view.waiting }
+  newest.set(byKey, next)
+  return next
+}
+
+type Turn = Pick<StreamView, 'plan' | 'spent' | 'turnStartedAt'>
+function turnAfter(turn: Turn, body: EventBody, at: number): Turn {
+  switch (body.type) {
+    case 'plan': return { ...turn, plan: body.entries }
+    case 'turn.started': return { ...turn, turnStartedAt: at }
+    case 'usage': return { ...turn, spent: { tokens: turn.spent.tokens + body.inputTokens + body.outputTokens, costMicros: body.costMicros === null ? turn.spent.costMicros : (turn.spent.costMicros ?? 0) + body.costMicros } }
+    case 'turn.ended': return { ...turn, spent: emptyView.spent, turnStartedAt: null }
+    default: return turn
+  }
+}
+
+/** A view hands its places on to the one that grows from it: to copy thousands of them for each card is dear. */
+const newest = new WeakMap<ReadonlyMap<string, number>, StreamView>()
+function placesOf(view: StreamView): Map<string, number> {
+  if (newest.get(view.byKey) === view) return view.byKey as Map<string, number>
+  return new Map(view.cards.map((card, index) => [card.key, index]))
 }
 
 /** Somebody must answer it, however old it is. */
-export function isWaiting(card: Card): card is Card & { kind: 'approval'; state: 'open' | 'orphaned' } {
+export function isWaiting(card: Card): card is WaitingCard {
   return card.kind === 'approval' && isUnanswered(card)
 }
 

@@ -1,10 +1,12 @@
 /**
- * One workspace's events as they come, drawn at most once per frame: a replay of thousands costs as many drawings as
- * it takes frames to arrive, not as many as there are events.
+ * One workspace's events as they come: the first at once, while the frame is still waited for, what follows on it at
+ * most once per frame. A replay of thousands costs as many drawings as it takes frames to arrive, not as many as there
+ * are events.
  */
 import { signal, type ReadonlySignal } from '@preact/signals'
 import type { EventBody, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { LiveItem } from '@berth/wire/live'
+import { createPace } from './pace.ts'
 import { client, workspaceOf } from './session.ts'
 import { isOf, sessionShown } from './sessions.ts'
 import { emptyView, fold, type StreamView } from './stream-view.ts'
@@ -35,8 +37,6 @@ export interface Stream {
 }
 export interface Writing { readonly kind: 'agent' | 'thought' | 'output'; readonly text: string }
 
-/** A page that is not looked at gets no frames. */
-const HIDDEN_FRAME_MS = 500
 /** Events kept to be folded again when older ones are put before them. */
 const KEPT_LIMIT = 4000
 const OLDER_PAGE = 250
@@ -54,7 +54,6 @@ export function createStream(id: WorkspaceId): Stream {
   let closed = false
   let waiting: StoredEvent[] = []
   let items: LiveItem[] = []
-  let armed = false
   let reading: Promise<void> | null = null
   const shown = () => sessionShown(workspaceOf(id))
   const ofShown = (events: readonly StoredEvent[]) => {
@@ -62,8 +61,6 @@ export function createStream(id: WorkspaceId): Stream {
     return session ? events.filter((event) => isOf(event, session)) : events
   }
   const draw = () => {
-    armed = false
-    if (closed) return
     const events = ofShown(waiting)
     const came = waiting
     waiting = []
@@ -80,12 +77,7 @@ export function createStream(id: WorkspaceId): Stream {
     writing.value = write(writing.value, items, events)
     items = []
   }
-  const arm = () => {
-    if (armed) return
-    armed = true
-    if (document.hidden) setTimeout(draw, HIDDEN_FRAME_MS)
-    else requestAnimationFrame(draw)
-  }
+  const arm = createPace(draw, () => !closed && waiting.length + items.length > 0)
   return {
     id, view, writing, news, hasOlder,
     cursor: () => after,

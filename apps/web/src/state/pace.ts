@@ -1,0 +1,21 @@
+/** A page that is not looked at gets no frames. */
+const HIDDEN_FRAME_MS = 500
+
+/** Draws the first that comes at once, while its frame is still waited for; what follows, at most once per frame. */
+export function createPace(draw: () => void, hasMore: () => boolean): () => void {
+  let armed = false
+  const arm = () => {
+    if (armed) return
+    armed = true
+    if (document.hidden) return void setTimeout(frame, HIDDEN_FRAME_MS)
+    draw()
+    requestAnimationFrame(frame)
+  }
+  const frame = () => {
+    armed = false
+    if (!hasMore()) return
+    if (document.hidden) draw()
+    else arm()
+  }
+  return arm
+}
