@@ -10,7 +10,7 @@ import { listCommands } from './services/files/commands.ts'
 import type { Files } from './services/files/files.ts'
 import type { ReviewService } from './services/review/index.ts'
 import type { Ssh } from './services/ssh/index.ts'
-import { safeName } from './services/processes/services.ts'
+import { readLog } from './services/read-log.ts'
 import { usableToolbox } from './upgrade.ts'
 
 export interface CallDeps {
@@ -24,13 +24,14 @@ export interface CallDeps {
   readonly ssh: Pick<Ssh, 'access'>
   readonly link: () => Pick<Link, 'flush'>
   readonly bootPath: string
+  /** Of the workspace's environment and files. */
+  readonly secrets: () => ReadonlySet<string>
   /** Exits so that the supervisor goes on with another toolbox. */
   readonly upgrade: (toolboxDir: string) => void
 }
 
 /** Of the time a stop gives us, the part that goes to saving; the rest is for the journal. */
 const SAVE_SHARE = 0.8
-const AGENT_HISTORY_SOURCES = /^(?:agent(?:-[0-9a-z]+)?|shell)$/
 
 export function createCalls(deps: CallDeps): CallHandlers {
   const { converger, context } = deps
@@ -78,7 +79,7 @@ export function createCalls(deps: CallDeps): CallHandlers {
       return terminal.picture()
     },
     'terminal.list': async () => (await deps.terminals.list()).map(({ terminalId, title, backend, viewers }) => ({ terminalId, title, backend, viewers: viewers() })),
-    'logs.read': async ({ source, tailBytes }) => ({ text: await readLogs(deps, source, tailBytes ?? 64 * 1024) }),
+    'logs.read': async ({ source, tailBytes }) => ({ text: await readLog({ logDir: join(context.boot.stateDir, 'logs'), terminals: deps.terminals, secrets: deps.secrets() }, source, tailBytes ?? 64 * 1024) }),
     'stop.prepare': async ({ withinMs, publish }, signal) => {
       const until = performance.now() + withinMs
       let commit: string | null = null
@@ -113,20 +114,4 @@ function sessionCalls(converger: Converger): Pick<CallHandlers, 'sessions.prompt
     'sessions.interrupt': async ({ sessionId }) => converger.sessions.of(sessionId as SessionId)?.interrupt() ?? { interrupted: false },
     'sessions.known': async () => ({ sessions: converger.sessions.all().map((driver) => driver.sessionId) }),
   }
-}
-
-async function readLogs(deps: CallDeps, source: string, tailBytes: number): Promise<string> {
-  const dir = join(deps.context.boot.stateDir, 'logs')
-  if (AGENT_HISTORY_SOURCES.test(source)) {
-    const terminal = await deps.terminals.get(source)
-    if (terminal !== null) return (await terminal.snapshot()).slice(-tailBytes)
-  }
-  const names = source === 'setup' ? ['code.log', 'setup.log', 'agent.log', 'services.log'] : [`${safeName(source)}.log`, `service-${safeName(source)}.log`]
-  const texts: string[] = []
-  for (const name of names) {
-    const file = Bun.file(join(dir, name))
-    if (await file.exists()) texts.push(await file.slice(Math.max(0, file.size - tailBytes)).text())
-  }
-  if (texts.length === 0 && source !== 'setup') throw new BerthError('not_found', `no log of ${source}`, { hint: 'sources: setup, image where one was built, machine, agent, and the names of services' })
-  return texts.join('').slice(-tailBytes)
 }

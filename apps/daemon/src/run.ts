@@ -137,6 +137,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
         context, converger, terminals, review, asAgent, ssh, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
         link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
         bootPath: options.path,
+        secrets: () => journal.secrets,
         upgrade: (toolboxDir) => {
           writeFileSync(join(boot.stateDir, UPGRADE_FILE), toolboxDir, { mode: 0o600 })
           setTimeout(() => options.end(RUN_EXIT.upgrade), UPGRADE_AFTER_MS)
