@@ -24,7 +24,7 @@ interface Pull {
 export interface Pulled { readonly branch: string; readonly previous: string | null; /** Null: the repository has no history in common with the work. */ readonly base: string | null; readonly commits: number; readonly stat: string; readonly repository: string }
 
 /** What tells a bad object from an unusual one that old histories hold. */
-const CHECKS = [['fetch.fsckObjects', 'true'], ['transfer.fsckObjects', 'true'], ['fetch.fsck.zeroPaddedFilemode', 'ignore'], ['fetch.fsck.badTimezone', 'ignore'], ['fetch.fsck.missingSpaceBeforeDate', 'ignore']] as const
+export const CHECKS = [['fetch.fsckObjects', 'true'], ['transfer.fsckObjects', 'true'], ['fetch.fsck.zeroPaddedFilemode', 'ignore'], ['fetch.fsck.badTimezone', 'ignore'], ['fetch.fsck.missingSpaceBeforeDate', 'ignore']] as const
 
 export async function pullInto(pull: Pull, signal: AbortSignal): Promise<Pulled> {
   const cwd = resolve(pull.cwd)
