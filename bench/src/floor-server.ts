@@ -4,8 +4,8 @@ import { BerthError } from '@berth/wire/error'
 
 export interface FloorServer { readonly url: string; close(): Promise<void> }
 
-export async function startFloorServer(script: string): Promise<FloorServer> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'peers', script)], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
+export async function startFloorServer(script: string, args: readonly string[] = []): Promise<FloorServer> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'peers', script), ...args], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
   const close = async (): Promise<void> => {
     child.kill()
     await child.exited

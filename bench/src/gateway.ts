@@ -1,0 +1,104 @@
+/**
+ * What it costs that a credential stays with the server: a clone of 100 MB, and a call of a model, through the workspace's
+ * gateway, the link and the server, against the same host asked directly.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BerthError } from '@berth/wire/error'
+import { startFloorServer } from './floor-server.ts'
+import { MB, percentile, RUNS } from './measure.ts'
+import type { Bench } from './measure.ts'
+import { BERTH, startProduct } from './product.ts'
+import type { Product } from './product.ts'
+import { plainOn } from './workspace.ts'
+
+const PACK_BYTES = 100 * MB
+const CALLS = 100
+const WARMING = 20
+const CLONE_MOST = 1.1
+const ADDED_MOST_MS = 2
+
+export const gateway: Bench = {
+  name: 'gateway',
+  summary: 'a clone and a call of a model through the server that holds the credential, against the host itself',
+  async *run({ signal, note }) {
+    const root = mkdtempSync(join(tmpdir(), 'berth-bench-host-'))
+    const product = startProduct()
+    note('making a repository of 100 MB')
+    await largeRepository(join(root, 'big.git'))
+    const host = await startFloorServer('upstream.ts', [root])
+    try {
+      await kept(product, ['git-host', 'add', host.url])
+      await kept(product, ['model-key', 'add', 'anthropic', '--url', host.url])
+      await product.cli(['up', `${host.url}/big.git`, '--name', 'bench', '--no-open', '-y', ...plainOn('sleep 100000')])
+      const inside = (script: string): Promise<string> => product.cli(['ssh', 'bench', script])
+      const outside = async (script: string): Promise<string> => new Response(Bun.spawn(['/bin/sh', '-c', script], { cwd: root, env: { PATH: process.env['PATH'] ?? '', HOME: root, ANTHROPIC_BASE_URL: host.url }, stderr: 'inherit' }).stdout).text()
+
+      const clones: { direct: number[]; through: number[] } = { direct: [], through: [] }
+      for (let at = 0; at <= RUNS; at++) {
+        signal.throwIfAborted()
+        const taken = { direct: Number(await outside(clone(host.url))), through: Number(await inside(clone(host.url))) }
+        // The first only warms.
+        if (at > 0) for (const way of ['direct', 'through'] as const) clones[way].push(taken[way])
+      }
+      yield { name: 'git-clone', value: percentile(clones.through, 50), unit: 'ms', floor: percentile(clones.direct, 50), goal: { ratioAtMost: CLONE_MOST }, detail: `${RUNS} clones of a pack of 100 MB, turn about; floor: from the host itself` }
+
+      const calls: { direct: number[]; through: number[] } = { direct: [], through: [] }
+      for (let at = 0; at < RUNS; at++) {
+        signal.throwIfAborted()
+        calls.direct.push(...(JSON.parse(await outside(CALL)) as number[]))
+        calls.through.push(...(JSON.parse(await inside(CALL)) as number[]))
+      }
+      yield { name: 'model-call-added-p50', value: percentile(calls.through, 50) - percentile(calls.direct, 50), unit: 'ms', floor: null, goal: { valueAtMost: ADDED_MOST_MS }, detail: `${RUNS} times ${CALLS} calls, turn about: what the way through the server adds to ${percentile(calls.direct, 50).toFixed(2)} ms` }
+      yield { name: 'model-call-added-p95', value: percentile(calls.through, 95) - percentile(calls.direct, 95), unit: 'ms', floor: null, detail: 'the same' }
+    } finally {
+      await product.close()
+      await host.close()
+      rmSync(root, { recursive: true, force: true })
+    }
+  },
+}
+
+/** Any secret will do: the host asks for none. */
+async function kept(product: Product, words: readonly string[]): Promise<void> {
+  const child = Bun.spawn([...BERTH, ...words], { env: product.env, stdin: Buffer.from('sk-ant-bench\n'), stdout: 'ignore', stderr: 'inherit' })
+  if ((await child.exited) !== 0) throw new BerthError('internal', `berth ${words.slice(0, 2).join(' ')} did not end well`)
+}
+
+async function git(args: readonly string[], cwd: string): Promise<void> {
+  const child = Bun.spawn(['git', '-c', 'user.name=b', '-c', 'user.email=b@b', '-c', 'init.defaultBranch=main', ...args], { cwd, env: { PATH: process.env['PATH'] ?? '', HOME: cwd, GIT_CONFIG_NOSYSTEM: '1' }, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
+  const said = await new Response(child.stderr).text()
+  if ((await child.exited) !== 0) throw new BerthError('internal', `git ${args[0]}: ${said.slice(0, 300)}`)
+}
+
+/** Ten files of random bytes, packed once, so that a clone is a copy of the pack. */
+async function largeRepository(path: string): Promise<void> {
+  const work = `${path}.work`
+  mkdirSync(work)
+  for (let at = 0; at < 10; at++) await Bun.write(join(work, `part-${at}`), Buffer.concat(Array.from({ length: PACK_BYTES / 10 / 50_000 }, () => crypto.getRandomValues(Buffer.alloc(50_000)))))
+  await git(['init', '-q'], work)
+  await git(['add', '.'], work)
+  await git(['-c', 'core.compression=0', 'commit', '-qm', 'big'], work)
+  await git(['clone', '-q', '--bare', work, path], work)
+  await git(['--git-dir', path, 'repack', '-adq'], work)
+  rmSync(work, { recursive: true, force: true })
+}
+
+/** Prints the milliseconds. The same words inside and outside: inside, git is led through the server. */
+const clone = (origin: string): string => `cd /tmp && rm -rf clone && since=$(date +%s%N) && git clone -q --bare ${origin}/big.git clone && echo $((($(date +%s%N) - since) / 1000000)); rm -rf clone`
+
+/** Prints the milliseconds of each call, by a client that keeps its connection as agents do. */
+const CALL = `node -e '
+const body = JSON.stringify({ model: "claude-opus-5-5", max_tokens: 1, messages: [{ role: "user", content: "yes?" }] })
+const taken = []
+;(async () => {
+  for (let at = 0; at < ${CALLS + WARMING}; at++) {
+    const since = performance.now()
+    const answer = await fetch(process.env.ANTHROPIC_BASE_URL + "/v1/messages", { method: "POST", headers: { "content-type": "application/json" }, body })
+    await answer.text()
+    if (answer.status !== 200) throw new Error("answered with " + answer.status)
+    if (at >= ${WARMING}) taken.push(performance.now() - since)
+  }
+  console.log(JSON.stringify(taken))
+})()'`
