@@ -2,7 +2,8 @@
  * A dev server through a preview. Requests are counted against the processor time of everything between the browser and
  * the dev server: our server and the workspace's daemon, against nginx in front of the same dev server, once as previews
  * are written for it (the port comes from the host's name, WebSockets pass) and once with one fixed server and kept
- * connections, which is the least it can cost. A large answer is timed against the bare mux.
+ * connections, which is the least it can cost. A large answer is timed against the bare mux between two processes, and
+ * against the mux in the middle of as many processes as a preview has: of two that only carry, with dev server and client.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,10 +30,11 @@ export const preview: Bench = {
   summary: 'requests for the processor time, against nginx in front of the same dev server, and a large answer against the bare mux',
   async *run({ signal }) {
     const origin = await startPeer('preview-origin', [String(LARGE)])
+    const relay = await startRelay(Number(origin.line))
     const product = startProduct()
-    const [byName, kept] = [await startNginx(origin.port, 'by-name'), await startNginx(origin.port, 'kept')]
+    const [byName, kept] = [await startNginx(Number(origin.line), 'by-name'), await startNginx(Number(origin.line), 'kept')]
     try {
-      const ours = await startPreview(product, origin.port)
+      const ours = await startPreview(product, Number(origin.line))
       const perSecond = async (proxy: Proxy): Promise<number> => {
         const before = cpuSeconds(proxy.pids())
         await load(proxy, [String(REQUESTS), String(CONNECTIONS)])
@@ -54,10 +56,16 @@ export const preview: Bench = {
         name: 'preview-streaming', value: bytes.value, unit: 'MB/s', floor: bytes.floor, goal: { ratioAtLeast: 0.8 },
         detail: `one answer of ${LARGE / MB} MB from dev server to client; floor: one stream of the bare mux on a WebSocket; ${RUNS} runs, ${spread(bytes.values, 'MB/s')}`,
       }
+      const relayed = await sideBySide(signal, rate, async () => LARGE / MB / ((await load(relay.proxy, ['large'])) / 1000))
+      yield {
+        name: 'preview-streaming-relayed', value: relayed.value, unit: 'MB/s', floor: relayed.floor, goal: { ratioAtLeast: 0.8 },
+        detail: `the same; floor: the same dev server and client with the mux alone between two processes in the middle; ${spread(relayed.values, 'MB/s')}`,
+      }
     } finally {
       await byName.close()
       await kept.close()
       await product.close()
+      await relay.close()
       await origin.close()
     }
   },
@@ -154,11 +162,23 @@ async function load({ port, host, cookie }: Proxy, words: readonly string[]): Pr
   }
 }
 
-async function startPeer(name: string, words: readonly string[]): Promise<{ port: number; close(): Promise<void> }> {
+async function startRelay(origin: number): Promise<{ proxy: Proxy; close(): Promise<void> }> {
+  const near = await startPeer('mux-relay', ['server'])
+  const [port = '', linkPort = ''] = near.line.split(' ')
+  const far = await startPeer('mux-relay', ['daemon', linkPort, String(origin)])
+  const close = async (): Promise<void> => {
+    await far.close()
+    await near.close()
+  }
+  return { proxy: { port: Number(port), host: `localhost:${port}`, cookie: '', pids: () => [] }, close }
+}
+
+/** `line`: the first that it says. */
+async function startPeer(name: string, words: readonly string[]): Promise<{ line: string; close(): Promise<void> }> {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, `peers/${name}.ts`), ...words], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
   const first = await child.stdout.getReader().read()
   return {
-    port: Number(new TextDecoder().decode(first.value).trim()),
+    line: new TextDecoder().decode(first.value).trim(),
     async close() {
       child.kill('SIGKILL')
       await child.exited
