@@ -7,18 +7,17 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
-import type { Preview } from '@berth/wire/previews'
-import { CHROMIUM, QUIET, test } from '../page/world.ts'
-import { COMMAND, eventually, startProduct, type Product } from '../product.ts'
-import { setUpProviders } from '../providers.ts'
+import { CHROMIUM, test } from '../page/world.ts'
+import { COMMAND, eventually, type Product } from '../product.ts'
 import { PACKAGES_FILE, withPackages } from './npm-kept.ts'
 import { APP, VITE_FILES } from './preview-app.ts'
+import { startPreviewWorld, type PreviewWorld } from './preview-world.ts'
 
 const VITE = ['vite@7.3.8']
-const NO_MODEL = { url: 'http://127.0.0.1:9' }
 
+let world: PreviewWorld
 let product: Product
 let browser: Browser
 let person: BrowserContext
@@ -26,17 +25,16 @@ let dir: string
 let app: Workspace
 let other: Workspace
 
-const origin = (name: string, port: number) => `http://${port}--${name}.localhost:${previewPort}`
-let previewPort = ''
-const previews = (name: string) => product.json<Preview[]>(['ports', name])
-const listening = (name: string, port: number) => eventually(async () => (await previews(name)).find((preview) => preview.port === port && preview.listening), `${name} on ${port}`)
+const origin: PreviewWorld['origin'] = (name, port) => world.origin(name, port)
+const listening: PreviewWorld['listening'] = (name, port) => world.listening(name, port)
+const visit: PreviewWorld['visit'] = (context, address) => world.visit(context, address)
+const previewPort = () => new URL(origin('app', 3000)).port
 const inWorkspace = (name: string, command: string) => product.cli(['send', name, command])
-const up = (name: string, from: string, ...words: string[]) => product.json<Workspace>(['up', from, '--provider', 'local', '--agent', 'plain', '--command', 'sh', '--name', name, '--no-open', '-y', ...words])
 /** As a program of a person who is let in. */
 async function visitor(context: BrowserContext, name: string, port = 3000): Promise<(path: string, init?: RequestInit) => Promise<Response>> {
   if ((await context.cookies(origin(name, port))).length === 0) await (await visit(context, origin(name, port))).close()
   const cookie = (await context.cookies(origin(name, port))).map((each) => `${each.name}=${each.value}`).join('; ')
-  return (path, init = {}) => fetch(`http://127.0.0.1:${previewPort}${path}`, { redirect: 'manual', ...init, headers: { host: new URL(origin(name, port)).host, cookie, ...init.headers as Record<string, string> } })
+  return (path, init = {}) => fetch(`http://127.0.0.1:${previewPort()}${path}`, { redirect: 'manual', ...init, headers: { host: new URL(origin(name, port)).host, cookie, ...init.headers as Record<string, string> } })
 }
 
 beforeAll(async () => {
@@ -46,37 +44,21 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'app/server.mjs'), APP)
   for (const [name, text] of Object.entries(VITE_FILES)) writeFileSync(join(dir, 'vite', name), text)
   await withPackages(join(dir, 'vite'), VITE)
-  product = startProduct()
-  setUpProviders(product.home, NO_MODEL)
+  world = await startPreviewWorld()
+  ;({ product, browser } = world)
+  const { up } = world
   app = await up('app', join(dir, 'app'), '--service', 'dev=echo began; APP_NAME=one exec node server.mjs', '--port', '3000:web')
   other = await up('other', join(dir, 'app'), '--service', 'dev=APP_NAME=two node server.mjs')
   await up('shown', join(dir, 'vite'), '--service', `dev=[ -d node_modules ] || tar xf ${PACKAGES_FILE}; exec node node_modules/vite/bin/vite.js --port 5173 --strictPort`)
-  previewPort = new URL((await listening('app', 3000)).url).port
+  await listening('app', 3000)
   await listening('shown', 5173)
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...QUIET] })
-  person = await signedIn()
+  person = await world.signedIn()
 }, 240_000)
 afterAll(async () => {
-  await browser?.close()
-  await product?.close()
+  await world?.close()
   if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
 }, 120_000)
 
-async function signedIn(): Promise<BrowserContext> {
-  const context = await browser.newContext()
-  context.setDefaultTimeout(30_000)
-  const page = await context.newPage()
-  await page.goto((await product.cli(['web', '--no-open'])).stdout.trim())
-  await page.getByRole('button', { name: 'Sign in on this browser' }).click()
-  await page.getByRole('heading', { name: 'Inbox' }).first().waitFor()
-  await page.close()
-  return context
-}
-async function visit(context: BrowserContext, address: string): Promise<Page> {
-  const page = await context.newPage()
-  await page.goto(address)
-  return page
-}
 test('a port says which program listens on it', async () => {
   expect((await listening('app', 3000)).process).toBe('node server.mjs')
   expect((await product.cli(['ports', 'shown'])).stdout).toContain('node vite.js')
@@ -298,7 +280,7 @@ test('a share link opens one port for a stranger, until it is taken back; public
 }, 90_000)
 
 test('a visit ends with the session it came from', async () => {
-  const context = await signedIn()
+  const context = await world.signedIn()
   const page = await visit(context, origin('app', 3000))
   await heading(page, 'App one')
   const ask = await visitor(context, 'app')
@@ -357,6 +339,6 @@ plainTest('what cannot be read one way is refused, whoever asks', async () => {
 async function raw(text: string): Promise<string> {
   const over = Promise.withResolvers<string>()
   let said = ''
-  await Bun.connect({ hostname: '127.0.0.1', port: Number(previewPort), socket: { open: (socket) => void socket.write(text), data: (_socket, bytes) => { said += Buffer.from(bytes).toString('latin1') }, close: () => over.resolve(said), error: () => over.resolve(said) } })
+  await Bun.connect({ hostname: '127.0.0.1', port: Number(previewPort()), socket: { open: (socket) => void socket.write(text), data: (_socket, bytes) => { said += Buffer.from(bytes).toString('latin1') }, close: () => over.resolve(said), error: () => over.resolve(said) } })
   return over.promise
 }
