@@ -30,8 +30,6 @@ type Scope = Pick<Context, 'home'>
 /** What machines have unless they say otherwise. */
 const UNASKED = { user: 'dev', workDir: '/workspace', hostKey: null, generation: null } as const
 
-export const hostName = (workspace: { readonly name: string }): string => `berth-${workspace.name}`
-
 export async function readHosts({ home }: Pick<Context, 'home'>): Promise<Hosts> {
   try {
     // Ours: nobody else writes into this directory.

@@ -30,8 +30,8 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
   ]
   return [
     HEAD,
-    ...shown.flatMap((host) => [`Host ${hostOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : []), ...(host.forwardAgent === true ? WITH_AGENT : [])]), '']),
-    `Host ${shown.map(hostOf).join(' ')}`, ...indented(shared), '',
+    ...shown.flatMap((host) => [`Host ${hostName(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : []), ...(host.forwardAgent === true ? WITH_AGENT : [])]), '']),
+    `Host ${shown.map(hostName).join(' ')}`, ...indented(shared), '',
   ].join('\n')
 }
 
@@ -48,7 +48,8 @@ export function knownHostLines(hosts: Hosts): string {
   return HEAD + Object.values(hosts).flatMap(({ id, hostKey }) => (hostKey === null || !isName(id) || !IS_KEY.test(hostKey) ? [] : [`${id} ${hostKey}\n`])).join('')
 }
 
-const hostOf = ({ name }: Host): string => `berth-${name}`
+/** As a person types it. */
+export const hostName = ({ name }: Pick<Host, 'name'>): string => `berth-${name}`
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
 
 /** The server of this home has a door; only Linux is seen to give ssh what comes out of it. */

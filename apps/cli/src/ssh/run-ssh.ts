@@ -1,9 +1,10 @@
 /** Runs OpenSSH's own client with everything set. */
 import type { Workspace } from '@berth/wire'
 import type { Connection, Context } from '../context.ts'
-import { hostName, pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
+import { pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import type { Host } from './hosts.ts'
 import { readyWorkspace, whenLinked } from './ready.ts'
+import { hostName } from './render.ts'
 import { program, sshHome } from './ssh-home.ts'
 
 export async function runSsh(context: Context, { word, rest, start, forwardAgent }: { word: string; rest: readonly string[]; start: boolean; forwardAgent: boolean }): Promise<number> {
