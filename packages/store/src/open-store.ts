@@ -21,6 +21,7 @@ import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
 import { createSessions } from './sessions.ts'
+import { createProjectSecrets } from './project-secrets.ts'
 import { createSettings } from './settings.ts'
 import { createTicks } from './ticks.ts'
 import { createViewers } from './viewers.ts'
@@ -84,6 +85,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     installation: createInstallation(context),
     retention: createRetention(context),
     settings: createSettings(context),
+    projectSecrets: createProjectSecrets(context),
     devices: createDevices(context),
     notifications: createNotifications(context),
     decisionTokens: createDecisionTokens(context),

@@ -423,6 +423,18 @@ export const gitHosts = pgTable('git_hosts', {
   lastUsedAt: time('last_used_at'),
 }, (table) => [uniqueIndex('git_hosts_origin').on(table.orgId, table.origin)])
 
+/** What every workspace of a project gets. */
+export const projectSecrets = pgTable('project_secrets', {
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  /** As `projectKey` writes it. */
+  project: text('project').notNull(),
+  name: text('name').notNull(),
+  kind: text('kind').notNull(),
+  /** As a workspace's secrets are, with the place as associated data. */
+  sealed: text('sealed').notNull(),
+  updatedAt: time('updated_at').notNull(),
+}, (table) => [primaryKey({ columns: [table.orgId, table.project, table.name] })])
+
 /** What was done with credentials, in order. Outlives the workspaces it speaks of. */
 export const audit = pgTable('audit', {
   orgId: text('org_id').notNull().references(() => organisations.id),

@@ -15,6 +15,7 @@ import { gitAccessApi } from './git-access.ts'
 import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
+import { projectSecretsApi } from './project-secrets.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
@@ -72,6 +73,7 @@ export const api = {
   ...filesApi,
   ...reachApi,
   ...settingsApi,
+  ...projectSecretsApi,
   ...previewsApi,
   ...syncApi,
   ...gitAccessApi,

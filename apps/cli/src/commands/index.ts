@@ -39,6 +39,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   'git-host': async () => (await import('./git-host.ts')).gitHost,
   'model-key': async () => (await import('./model-key.ts')).modelKey,
   usage: async () => (await import('./usage.ts')).usage,
+  secret: async () => (await import('./secret.ts')).secret,
   audit: async () => (await import('./audit.ts')).audit,
   provider: async () => (await import('./provider.ts')).provider,
   doctor: async () => (await import('./doctor.ts')).doctor,
@@ -56,5 +57,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['The agent', ['send', 'session', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'checkpoints', 'rewind']],
-  ['Setup', ['ssh-config', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

@@ -35,6 +35,8 @@ const options = {
   'auto-stop': { type: 'string', value: 'duration', help: 'stop after so much idle time, or off (default 30m)' },
   env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours' },
   secret: { type: 'string', multiple: true, value: 'NAME[=file]', help: 'a variable that is secret: its value is in a file, or in your environment, never in the command line' },
+  'env-file': { type: 'string', multiple: true, value: 'file', help: 'variables from a file of NAME=value lines, such as .env; --env and --secret win' },
+  'secret-file': { type: 'string', multiple: true, value: 'NAME=file', help: 'a secret that the workspace has as the file ~/.secrets/NAME' },
   'copy-credentials': { type: 'boolean', help: "copy the agent's login of this machine into the workspace" },
   approvals: { type: 'string', value: 'mode', help: 'ask (default), auto or skip' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
@@ -56,7 +58,7 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
     const agent = agentFrom(values)
@@ -72,7 +74,7 @@ export const up = command({
   },
   async run(context, input) {
     const source = await readSource(input.argument, context.cwd, context.signal)
-    const login = await admit({ env: input.values.env ?? [], secret: input.values.secret ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context)
+    const login = await admit({ env: input.values.env ?? [], secret: input.values.secret ?? [], envFile: input.values['env-file'] ?? [], secretFile: input.values['secret-file'] ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context)
     const connection = await context.connect()
     const existing = await existingWorkspace(context, connection, source)
     if (existing) return wake(context, connection, { id: existing, ide: input.values.ide, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })

@@ -7,6 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { AgentKind, Exposure } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
+import { readEnvFiles, readSecretFiles, readValue, VARIABLE_NAME } from './secret-files.ts'
 
 export interface Admitted {
   readonly env: Record<string, string>
@@ -14,7 +15,6 @@ export interface Admitted {
   readonly exposures: Exposure[]
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const KEYS: Readonly<Record<string, string>> = {
   ANTHROPIC_API_KEY: 'the agent can read this API key and spend with it',
   ANTHROPIC_AUTH_TOKEN: 'the agent can read this token and spend with it',
@@ -25,49 +25,46 @@ const KEYS: Readonly<Record<string, string>> = {
 /** Names of secrets in general. */
 const SECRETIVE = /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PRIVATE)$/i
 
-export async function admit(choice: { env: readonly string[]; secret?: readonly string[]; copyCredentials: boolean; agent?: AgentKind }, world: { env: Readonly<Record<string, string | undefined>> }): Promise<Admitted> {
+interface Choice { readonly env: readonly string[]; readonly secret?: readonly string[]; readonly envFile?: readonly string[]; readonly secretFile?: readonly string[]; readonly copyCredentials: boolean; readonly agent?: AgentKind }
+
+export async function admit(choice: Choice, world: { env: Readonly<Record<string, string | undefined>> }): Promise<Admitted> {
   const env: Record<string, string> = {}
   for (const entry of choice.env) {
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
-    if (!NAME.test(name)) throw new BerthError('bad_request', at < 0 ? '--env takes NAME or NAME=value' : `--env: "${name}" is no name of a variable`, { hint: '--env ANTHROPIC_API_KEY takes the value from your environment' })
+    if (!VARIABLE_NAME.test(name)) throw new BerthError('bad_request', at < 0 ? '--env takes NAME or NAME=value' : `--env: "${name}" is no name of a variable`, { hint: '--env ANTHROPIC_API_KEY takes the value from your environment' })
     const value = at < 0 ? world.env[name] : entry.slice(at + 1)
     if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give --env ${name}=value` })
     env[name] = value
   }
+  const fromFiles = await readEnvFiles(choice.envFile ?? [])
   const secrets = await readSecrets(choice.secret ?? [], { taken: env, env: world.env })
-  Object.assign(env, secrets)
+  Object.assign(env, { ...fromFiles, ...env, ...secrets })
+  const files = await readSecretFiles(choice.secretFile ?? [])
   const exposures: Exposure[] = Object.keys(env).filter((name) => name in KEYS || name in secrets || SECRETIVE.test(name)).map((name) => ({ name, how: 'env', warning: KEYS[name] ?? 'the agent can read this value' }))
-  if (!choice.copyCredentials) return { env, homeFiles: [], exposures }
+  exposures.push(...files.map(({ name }) => ({ name, how: 'env' as const, warning: `the agent can read ~/.secrets/${name}` })))
+  const homeFiles = files.map(({ path, contentBase64 }) => ({ path, contentBase64 }))
+  if (!choice.copyCredentials) return { env, homeFiles, exposures }
   const login = LOGINS[choice.agent ?? 'claude']
   if (login === undefined) throw new BerthError('bad_request', `--copy-credentials does not know a login of ${choice.agent ?? 'claude'}`, { hint: 'give the agent what it needs by --env NAME' })
   if (env[login.key] !== undefined) throw new BerthError('bad_request', 'an API key and a copied login exclude each other', { hint: `drop --env ${login.key} or --copy-credentials` })
   exposures.push({ name: `${login.name} login`, how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
-  return { env, homeFiles: [{ path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures }
+  return { env, homeFiles: [...homeFiles, { path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures }
 }
 
-const SECRET_LIMIT_BYTES = 64 * 1024
 /** Values that never stand in a command line: from a file, or from the caller's environment. */
 async function readSecrets(given: readonly string[], world: { taken: Readonly<Record<string, string>>; env: World }): Promise<Record<string, string>> {
   const secrets: Record<string, string> = {}
   for (const entry of given) {
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
-    if (!NAME.test(name)) throw new BerthError('bad_request', '--secret takes NAME or NAME=file', { hint: '--secret NPM_TOKEN=./npm-token' })
+    if (!VARIABLE_NAME.test(name)) throw new BerthError('bad_request', '--secret takes NAME or NAME=file', { hint: '--secret NPM_TOKEN=./npm-token' })
     if (name in world.taken || name in secrets) throw new BerthError('bad_request', `${name} is given twice`)
-    const value = at < 0 ? world.env[name] : await readSecretFile(name, entry.slice(at + 1))
+    const value = at < 0 ? world.env[name] : (await readValue(`--secret ${name}`, entry.slice(at + 1))).replace(/\r?\n$/, '')
     if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give a file: --secret ${name}=path` })
     secrets[name] = value
   }
   return secrets
-}
-
-/** What was taken for a value is one more reason not to repeat it. */
-async function readSecretFile(name: string, path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) throw new BerthError('not_found', `the file for --secret ${name} cannot be read`, { hint: 'after = comes a path, never the value: a command line is no place for it' })
-  if (Buffer.byteLength(text) > SECRET_LIMIT_BYTES) throw new BerthError('too_large', `the file for --secret ${name} is larger than 64 KB`)
-  return text.replace(/\r?\n$/, '')
 }
 
 type World = Readonly<Record<string, string | undefined>>

@@ -24,6 +24,7 @@ import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
 import { sessionsRouter } from './api-sessions.ts'
+import { projectSecretsRouter } from './api-project-secrets.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
@@ -91,6 +92,7 @@ function routerOf(deps: ApiDeps) {
     ...filesRouter(deps),
     ...reachRouter(deps),
     ...settingsRouter(deps),
+    ...projectSecretsRouter(deps),
     ...previewsRouter(deps),
     ...syncRouter(deps),
     ...gitAccessRouter(deps),

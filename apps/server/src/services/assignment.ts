@@ -5,6 +5,7 @@ import { BerthError } from '@berth/wire'
 import type { SessionId, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
 import type { AssignedAgent, Assignment } from '@berth/wire/daemon'
+import { secretsOfProject } from './project-secrets.ts'
 import type { PreviewHosts } from '../previews/hosts.ts'
 
 interface AssignmentDeps {
@@ -22,6 +23,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
   if (!record) throw new BerthError('not_found', `there is no workspace ${id}`)
   const { workspace } = record
   const hosts = await deps.previewHosts
+  const ofProject = await secretsOfProject(deps, workspace)
   const now = deps.clock.now()
   const rows = sessions.get(id) ?? []
   const agentOf = ({ id: sessionId, agent, command, approvalMode, mode }: Pick<SessionRow, 'id' | 'agent' | 'command' | 'approvalMode' | 'mode'>): AssignedAgent =>
@@ -35,8 +37,8 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     agent: agentOf({ id: workspace.sessionId, agent: workspace.agent, command: workspace.command, approvalMode: workspace.approvalMode, mode: rows.find(({ main }) => main)?.mode ?? modeOf(workspace.agent) }),
     sessions: rows.filter(({ main }) => !main).map((row) => ({ ...agentOf(row), title: row.title ?? '', forkedFrom: row.forkedFrom, prompts: waitingFor(row.id) })),
     services: [...workspace.services],
-    env: secrets.env,
-    homeFiles: [...secrets.homeFiles],
+    env: { ...ofProject.env, ...secrets.env },
+    homeFiles: [...ofProject.homeFiles, ...secrets.homeFiles],
     ...(secrets.mcp === undefined ? {} : { mcp: secrets.mcp }),
     ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),
     models: modelsFor(await store.modelKeys.list(workspace.orgId), secrets),

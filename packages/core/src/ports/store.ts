@@ -8,6 +8,7 @@ import type { McpSetup } from '@berth/wire/mcp'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
+import type { ProjectSecretStore } from './project-secret-store.ts'
 import type { ReviewStore } from './review-store.ts'
 import type { SessionStore } from './session-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
@@ -183,6 +184,7 @@ export interface Store extends WorkspaceStore {
   readonly serverKeys: ServerKeyStore
   readonly reviews: ReviewStore
   readonly previews: PreviewStore
+  readonly projectSecrets: ProjectSecretStore
   readonly gitHosts: GitHostStore
   readonly audit: AuditStore
   readonly sessions: SessionStore
