@@ -5,7 +5,6 @@ import { z } from 'zod'
 /** `env`: a variable of every process. `file`: ~/.secrets/<name>, for its owner alone. */
 export const SecretKind = z.enum(['env', 'file'])
 export type SecretKind = z.infer<typeof SecretKind>
-export const SECRET_FILES_DIR = '.secrets'
 
 export const ProjectSecret = z.object({
   /** The repository as workspaces are known by it: `host/owner/name`, or a directory. */

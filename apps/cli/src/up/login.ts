@@ -25,6 +25,13 @@ const KEYS: Readonly<Record<string, string>> = {
 /** Names of secrets in general. */
 const SECRETIVE = /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PRIVATE)$/i
 
+/** So many are shown with a workspace. */
+const EXPOSURES_LIMIT = 16
+function fewer(exposures: Exposure[]): Exposure[] {
+  if (exposures.length <= EXPOSURES_LIMIT) return exposures
+  return [...exposures.slice(0, EXPOSURES_LIMIT - 1), { name: `and ${exposures.length - EXPOSURES_LIMIT + 1} more`, how: 'env', warning: 'the agent can read these values' }]
+}
+
 interface Choice { readonly env: readonly string[]; readonly secret?: readonly string[]; readonly envFile?: readonly string[]; readonly secretFile?: readonly string[]; readonly copyCredentials: boolean; readonly agent?: AgentKind }
 
 export async function admit(choice: Choice, world: { env: Readonly<Record<string, string | undefined>> }): Promise<Admitted> {
@@ -44,12 +51,12 @@ export async function admit(choice: Choice, world: { env: Readonly<Record<string
   const exposures: Exposure[] = Object.keys(env).filter((name) => name in KEYS || name in secrets || SECRETIVE.test(name)).map((name) => ({ name, how: 'env', warning: KEYS[name] ?? 'the agent can read this value' }))
   exposures.push(...files.map(({ name }) => ({ name, how: 'env' as const, warning: `the agent can read ~/.secrets/${name}` })))
   const homeFiles = files.map(({ path, contentBase64 }) => ({ path, contentBase64 }))
-  if (!choice.copyCredentials) return { env, homeFiles, exposures }
+  if (!choice.copyCredentials) return { env, homeFiles, exposures: fewer(exposures) }
   const login = LOGINS[choice.agent ?? 'claude']
   if (login === undefined) throw new BerthError('bad_request', `--copy-credentials does not know a login of ${choice.agent ?? 'claude'}`, { hint: 'give the agent what it needs by --env NAME' })
   if (env[login.key] !== undefined) throw new BerthError('bad_request', 'an API key and a copied login exclude each other', { hint: `drop --env ${login.key} or --copy-credentials` })
-  exposures.push({ name: `${login.name} login`, how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
-  return { env, homeFiles: [...homeFiles, { path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures }
+  exposures.unshift({ name: `${login.name} login`, how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
+  return { env, homeFiles: [...homeFiles, { path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures: fewer(exposures) }
 }
 
 /** Values that never stand in a command line: from a file, or from the caller's environment. */

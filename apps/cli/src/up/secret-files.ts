@@ -1,7 +1,7 @@
 /** Variables and secrets that stand in files of this machine: `--env-file`, `--secret-file`, and the value of `--secret NAME=file`. */
 import { readFile } from 'node:fs/promises'
 import { BerthError } from '@berth/wire/error'
-import { SECRET_FILES_DIR } from '@berth/wire/project-secrets'
+import { SECRET_FILES_DIR } from '@berth/wire/secret-places'
 
 export const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const LIMIT_BYTES = 64 * 1024

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { admit } from './login.ts'
+import { parseEnvFile } from './secret-files.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'berth-secrets-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -35,5 +36,34 @@ describe('--secret', () => {
     await expect(admitted(['MISSING'])).rejects.toMatchObject({ code: 'bad_request' })
     await expect(admitted([`BIG=${file('big', 'x'.repeat(64 * 1024 + 1))}`])).rejects.toMatchObject({ code: 'too_large' })
     await expect(admitted(['A'], ['A=1'], { A: '2' })).rejects.toMatchObject({ code: 'bad_request' })
+  })
+})
+
+describe('--env-file', () => {
+  it('reads what shells and dotenv read, and expands nothing', () => {
+    const text = '# comment\n\nA=1\nexport B = two words \nC="a # b\\n\\"c\\""\nD=\'$A\'\nE=x#y\nF=z # said\r\nG=\nH="q" # said\n'
+    expect(parseEnvFile(text, 'f')).toEqual({ A: '1', B: 'two words', C: 'a # b\n"c"', D: '$A', E: 'x#y', F: 'z', G: '', H: 'q' })
+  })
+
+  it('names the line that it cannot read, not what stands there', async () => {
+    const refused = await admit({ env: [], envFile: [file('env', 'A=1\nhunter2hunter2\n')], copyCredentials: false }, { env: {} }).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'bad_request', message: expect.stringContaining('line 2') })
+    expect(String(refused)).not.toContain('hunter2')
+  })
+
+  it('gives way to what is said itself, and shows at most what can be shown', async () => {
+    const envFile = [file('many', [...Array.from({ length: 30 }, (_, at) => `N${at}_TOKEN=x`), 'A=1', 'B=1'].join('\n'))]
+    const { env, exposures } = await admit({ env: ['A=2'], envFile, copyCredentials: false }, { env: {} })
+    expect(env).toMatchObject({ A: '2', B: '1', N29_TOKEN: 'x' })
+    expect([exposures.length, exposures.at(-1)?.name]).toEqual([16, 'and 15 more'])
+  })
+})
+
+describe('--secret-file', () => {
+  it('becomes a file of the home, and is shown', async () => {
+    const { homeFiles, exposures } = await admit({ env: [], secretFile: [`key=${file('key.json', '{"a":1}')}`], copyCredentials: false }, { env: {} })
+    expect(homeFiles).toEqual([{ path: '.secrets/key', contentBase64: Buffer.from('{"a":1}').toString('base64') }])
+    expect(exposures).toEqual([{ name: 'key', how: 'env', warning: 'the agent can read ~/.secrets/key' }])
+    for (const secretFile of [['key'], ['../x=y'], ['key=/nowhere']]) await expect(admit({ env: [], secretFile, copyCredentials: false }, { env: {} })).rejects.toMatchObject({ code: expect.stringMatching(/bad_request|not_found/) })
   })
 })

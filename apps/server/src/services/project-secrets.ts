@@ -3,7 +3,8 @@ import { projectKey, projectKeyOf } from '@berth/core'
 import type { Clock, Identity, Store, WorkspaceRow } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { Assignment } from '@berth/wire/daemon'
-import { SECRET_FILES_DIR, type ProjectSecret, type SecretKind } from '@berth/wire/project-secrets'
+import type { ProjectSecret, SecretKind } from '@berth/wire/project-secrets'
+import { SECRET_FILES_DIR } from '@berth/wire/secret-places'
 
 export interface ProjectSecretDeps { readonly store: Pick<Store, 'projectSecrets'>; readonly clock: Clock }
 

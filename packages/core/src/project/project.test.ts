@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'bun:test'
 import { detectLanguage } from './detect-language.ts'
 import { findDevcontainer } from './find-devcontainer.ts'
+import { projectKey, projectKeyOf } from './project-key.ts'
 
 describe('the language of a project', () => {
   it.each([
@@ -37,5 +38,18 @@ describe('the devcontainer of a project', () => {
 
   it('is not one deeper down, nor one elsewhere', () => {
     expect(findDevcontainer(['.devcontainer/a/b/devcontainer.json', 'x/.devcontainer/devcontainer.json', 'devcontainer.json'])).toBeNull()
+  })
+})
+
+describe('the name of a project', () => {
+  it.each(['https://git.example/owner/name', 'https://git.example/owner/name.git', 'https://token@GIT.example/owner/name.git/', 'git@git.example:owner/name.git', 'git.example:owner/name', 'ssh://git@git.example/owner/name'])('is one, however %s is written', (address) => {
+    expect(projectKey(address)).toBe('git.example/owner/name')
+  })
+
+  it('is another one for another port, another case of the path, or a directory', () => {
+    expect(projectKey('https://git.example:8443/owner/name')).toBe('git.example:8443/owner/name')
+    expect(projectKey('https://git.example/Owner/name')).toBe('git.example/Owner/name')
+    expect([projectKey('/home/me/a b/'), projectKey('file:///home/me/a%20b'), projectKey('/')]).toEqual(['/home/me/a b', '/home/me/a b', '/'])
+    expect([projectKeyOf({ kind: 'empty' }), projectKeyOf({ kind: 'hosted', label: '/home/me' }), projectKeyOf({ kind: 'git', url: 'https://h.example/a.git' })]).toEqual([null, '/home/me', 'h.example/a'])
   })
 })
