@@ -32,11 +32,18 @@ const UNASKED = { user: 'dev', workDir: '/workspace', hostKey: null, generation:
 
 export async function readHosts({ home }: Pick<Context, 'home'>): Promise<Hosts> {
   try {
-    // Ours: nobody else writes into this directory.
-    return JSON.parse(await readFile(sshHome(home).hosts, 'utf8')) as Hosts
+    const kept: unknown = JSON.parse(await readFile(sshHome(home).hosts, 'utf8'))
+    // Ours, and what somebody made of it: an entry that is none is asked for anew.
+    return Object.fromEntries(Object.values(kept ?? {}).filter(isHost).map((host) => [host.id, host]))
   } catch {
     return {}
   }
+}
+
+function isHost(value: unknown): value is Host {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, name, user, workDir, hostKey, server } = value as Record<string, unknown>
+  return [id, name, user, workDir].every((word) => typeof word === 'string') && [hostKey, server].every((word) => word === null || typeof word === 'string')
 }
 
 /** Writes all three files. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { disconnect } from './disconnect.ts'
 import { launchOf } from './editors.ts'
-import { hostsOf, pinned } from './hosts.ts'
+import { hostsOf, pinned, readHosts } from './hosts.ts'
 import type { Host, Hosts } from './hosts.ts'
 import { hostEntries, knownHostLines } from './render.ts'
 import { publicKeyOf, socketDir, sshHome } from './ssh-home.ts'
@@ -98,6 +98,17 @@ test('a machine keeps its host key; a new machine has a new one', () => {
   expect(pinned(first, workspace, access(KEY, 1))).toEqual(first)
   expect(() => pinned(first, workspace, access('ssh-ed25519 BBBB', 1))).toThrow('another host key')
   expect(pinned(first, workspace, access('ssh-ed25519 BBBB', 2))[workspace.id]?.hostKey).toBe('ssh-ed25519 BBBB')
+})
+
+test('what is no entry in the file of what is known is passed over', async () => {
+  const home = directory()
+  const { dir, hosts } = sshHome(home)
+  mkdirSync(dir)
+  const good = host()
+  for (const [text, known] of [['', {}], ['null', {}], ['[null]', {}], ['"x"', {}], ['{"a":5,"b":{"id":1}}', {}], [JSON.stringify({ a: null, [good.id]: good, c: { ...good, hostKey: 7 } }), { [good.id]: good }]] as const) {
+    writeFileSync(hosts, text)
+    expect(await readHosts({ home })).toEqual(known)
+  }
 })
 
 test('entries follow the workspaces of their server and leave those of others', () => {
