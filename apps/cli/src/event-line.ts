@@ -28,6 +28,7 @@ const WORDS: Words = {
   'session.started': (style, body) => `${cleanLine(body.agent)} ${body.resumed ? 'resumed' : 'started'}${rest(style, body.agentVersion)}`,
   'session.state': (style, body) => `${style.dim('agent')} ${body.state}${rest(style, body.detail)}`,
   'session.changed': (style, body) => `${style.dim('session')} ${cleanLine(body.title === '' ? body.agent : body.title)} ${body.what.replace('-', ' ')} ${style.dim(`by ${cleanLine(body.by)}`)}`,
+  login: (style, body) => `${cleanLine(body.agent)} ${body.state === 'signed-in' ? 'is signed in' : style.yellow('was not signed in')}`,
   message: messageWords,
   tool: toolWords,
   plan: (style, body) => body.entries.map(({ text, status }) => `${status === 'completed' ? style.green('✓') : status === 'in_progress' ? style.blue('●') : '○'} ${cleanLine(text, 120)}`).join('  '),

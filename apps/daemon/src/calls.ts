@@ -11,6 +11,7 @@ import type { Files } from './services/files/files.ts'
 import type { ReviewService } from './services/review/index.ts'
 import type { Ssh } from './services/ssh/index.ts'
 import { readLog } from './services/read-log.ts'
+import type { SignIns } from './services/sign-in/index.ts'
 import { usableToolbox } from './upgrade.ts'
 
 export interface CallDeps {
@@ -22,6 +23,7 @@ export interface CallDeps {
   readonly files: Files
   readonly asAgent: AsAgent
   readonly ssh: Pick<Ssh, 'access'>
+  readonly signIns: Pick<SignIns, 'calls'>
   readonly link: () => Pick<Link, 'flush'>
   readonly bootPath: string
   /** Of the workspace's environment and files. */
@@ -49,6 +51,7 @@ export function createCalls(deps: CallDeps): CallHandlers {
     },
     'session.interrupt': async () => converger.driver?.interrupt() ?? { interrupted: false },
     ...sessionCalls(converger),
+    ...deps.signIns.calls,
     'approval.decide': async (answer) => {
       // The driver is strict about the defaults that the parameters may leave out.
       const decision = { ...answer.decision, scope: answer.decision.scope ?? ('once' as const) }

@@ -44,6 +44,8 @@ export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' 
   /** Of the main session. */
   readonly driver: AgentDriver | null
   readonly sessions: Pick<Sessions, 'of' | 'all' | 'activity'>
+  /** What an agent of that program lacked is there now. */
+  tryAgain(like: Assignment['agent']['kind']): Promise<void>
   /** The tree is there: saves and diffs make sense. */
   readonly codeReady: boolean
   /** Resolves when nothing is under way. */
@@ -123,6 +125,10 @@ export function createConverger(deps: ConvergeDeps): Converger {
     apply, sessions, keepPrompt: delivery.keepPrompt, keepDecision: delivery.keepDecision, decide: delivery.decide, say: delivery.say,
     get assignment() { return wanted },
     get driver() { return sessions.main },
+    async tryAgain(like) {
+      await sessions.endBroken(like)
+      if (wanted !== null) apply(wanted)
+    },
     get codeReady() { return codeReady },
     settled: async () => { await running },
   }

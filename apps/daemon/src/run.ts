@@ -28,6 +28,7 @@ import { writeProgramsOnPath } from './services/programs-on-path.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { holdersOf } from './services/ports/holders.ts'
 import { socketInodes, watchPorts } from './services/ports/ports.ts'
+import { createSignIns } from './services/sign-in/index.ts'
 import { createSsh } from './services/ssh/index.ts'
 import { createSince } from './services/sync/since.ts'
 import { createServices } from './services/processes/services.ts'
@@ -120,6 +121,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     journal, changed: reportSoon, namesOf: (inodes) => holdersOf(asAgent, inodes), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
+  const signIns = createSignIns({ context, asAgent, terminals, signedIn: (agent) => { void converger.tryAgain(agent).catch((cause: unknown) => { log(`sign-in: ${String(cause)}`) }) } })
   const onAssignment = (assignment: Assignment): void => {
     const { gitHosts: origins = [], models = [] } = assignment
     if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: theGateway().upstreamUrl })
@@ -134,7 +136,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     handlers: {
       onAssignment,
       calls: createCalls({
-        context, converger, terminals, review, asAgent, ssh, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
+        context, converger, terminals, review, asAgent, ssh, signIns, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
         link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
         bootPath: options.path,
         secrets: () => journal.secrets,
@@ -156,6 +158,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       await Promise.race([review.settled(), Bun.sleep(FLUSH_AT_END_MS)])
       await mcp.close()
       await Promise.all(converger.sessions.all().map((driver) => driver.release()))
+      signIns.close()
       services.release()
       terminals.close()
       ports.close()

@@ -4,6 +4,7 @@
  */
 import type { SessionId } from '@berth/wire'
 import type { ActivityReport, AssignedAgent, Assignment } from '@berth/wire/daemon'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import { foldAgentStates } from '@berth/wire/session-rules'
 import type { AgentDriver, CreateDriver, DaemonContext, DriverDeps, SessionPlace } from './contracts.ts'
 import { sessionPlace } from './services/agents/session-place.ts'
@@ -28,6 +29,8 @@ export interface Sessions {
   /** One is to go on in another mode, and rests now. */
   readonly due: boolean
   activity(): AgentActivity
+  /** Ends those of the same program that could not work; they are begun anew as they are wished. */
+  endBroken(like: AssignedAgent['kind']): Promise<void>
 }
 interface Held { readonly agent: AssignedAgent; readonly driver: AgentDriver; readonly place: SessionPlace }
 
@@ -115,6 +118,13 @@ export function createSessions(deps: SessionsDeps): Sessions {
       due = new Set([...due].filter((id) => !gone.includes(id)))
       journal.set(INDEX, JSON.stringify(wanted.map(({ sessionId }) => sessionId)))
       await Promise.all(wanted.map((other) => bringOther(assignment, other)))
+    },
+    async endBroken(like) {
+      for (const [id, { agent, driver }] of held) {
+        if (AGENT_KINDS[agent.kind].program !== AGENT_KINDS[like].program || driver.state() !== 'error') continue
+        held.delete(id)
+        await driver.stop()
+      }
     },
     activity() {
       const main = (mainId === null ? undefined : held.get(mainId))?.driver.activity() ?? NOBODY

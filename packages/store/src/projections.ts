@@ -1,6 +1,7 @@
 /** What a daemon's events change in the rows beside the log. An unknown or malformed body changes nothing. */
 import { callsAfter, callsWithout, usageAfter } from '@berth/core'
-import { ERROR_CODES, type ErrorCode, type EventBody, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
+import { ERROR_CODES, type ErrorCode, type EventBody, type Exposure, HOSTED_REFS, knownBody, type ProvisionStep, type WorkspaceId } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import type { Transaction } from './address.ts'
 import { cleanText, json } from './json.ts'
 import { storedCalls, storedSteps, storedUsage } from './rows.ts'
@@ -35,6 +36,7 @@ const projections = {
   'approval.superseded': superseded,
   'prompt': promptMoved,
   'session.state': sessionState,
+  'login': signedIn,
   'workspace.step': stepMoved,
   'checkpoint': checkpointMade,
 } satisfies { readonly [T in EventBody['type']]?: Project<Body<T>> }
@@ -109,6 +111,16 @@ async function used(tx: Transaction, workspaceId: WorkspaceId, body: Body<'usage
   if (row === undefined || !(await isOpen(tx, workspaceId, body.sessionId))) return
   const counted = row.sessionId === body.sessionId ? body : { ...body, contextPercent: null, model: null }
   await tx`update workspaces set usage = ${json(tx, usageAfter(storedUsage(row.usage), counted))} where id = ${workspaceId}`
+}
+
+/** A login that stays in the workspace is shown wherever the workspace is shown. */
+async function signedIn(tx: Transaction, workspaceId: WorkspaceId, { agent, state }: Body<'login'>): Promise<void> {
+  const kind = AGENT_KINDS[agent as keyof typeof AGENT_KINDS]
+  if (state !== 'signed-in' || !Object.hasOwn(AGENT_KINDS, agent)) return
+  const exposure: Exposure = { name: `${kind.title} login`, how: 'in-workspace-login', warning: 'the agent can read the login that was made in its machine' }
+  await tx`
+    update workspaces set exposures = exposures || ${json(tx, [exposure])}
+    where id = ${workspaceId} and not exists (select 1 from jsonb_array_elements(exposures) e where e ->> 'name' = ${exposure.name} and e ->> 'how' = ${exposure.how})`
 }
 
 /** A daemon may name any session; one that nobody made counts for nothing. */

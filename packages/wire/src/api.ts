@@ -16,6 +16,7 @@ import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
 import { projectSecretsApi } from './project-secrets.ts'
+import { signInApi } from './sign-in.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
@@ -79,6 +80,7 @@ export const api = {
   ...gitAccessApi,
   ...sessionsApi,
   ...modelAccessApi,
+  ...signInApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),

@@ -23,6 +23,7 @@ import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { syncMethods } from './sync-methods.ts'
 import { sessionsMethods } from './sessions-methods.ts'
+import { signInMethods } from './sign-in-methods.ts'
 import { AgentState, ApprovalMode, CodeSource, Isolation, SessionMode, type AgentKind } from './workspace.ts'
 
 export const LINK_PATH = '/link/v1'
@@ -214,6 +215,7 @@ export const daemonMethods = {
   ...sshMethods,
   ...syncMethods,
   ...sessionsMethods,
+  ...signInMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
   'session.interrupt': { params: none, result: z.object({ interrupted: z.boolean() }) },

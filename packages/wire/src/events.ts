@@ -34,6 +34,8 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   body('session.state', { ...session, state: AgentState, detail: z.string().nullable() }),
   /** A session was added or ended by a person, or goes on in another mode. */
   body('session.changed', { ...session, what: z.enum(['added', 'forked', 'handed-over', 'ended']), agent: z.string(), title: z.string().max(200), by: z.string().max(200) }),
+  /** Somebody signed an agent in, in its machine; or its login is gone. */
+  body('login', { agent: z.string().max(40), state: z.enum(['signed-in', 'failed']) }),
   /** A whole message; deltas are live only and are not events. */
   body('message', { ...session, messageId: z.string(), role: z.enum(['user', 'agent', 'thought', 'system']), text: z.string() }),
   /** Upserted by `toolCallId`; a later event replaces the fields it carries. */

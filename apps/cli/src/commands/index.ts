@@ -17,6 +17,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   web: async () => (await import('./web.ts')).web,
   send: async () => (await import('./send.ts')).send,
   session: async () => (await import('./session.ts')).session,
+  'sign-in': async () => (await import('./sign-in.ts')).signIn,
   'stop-turn': async () => (await import('./stop-turn.ts')).stopTurn,
   approvals: async () => (await import('./approvals.ts')).approvals,
   approve: async () => (await import('./approve.ts')).approve,
@@ -54,7 +55,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
 /** The order of the help. */
 export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'rebuild', 'delete', 'keep-alive']],
-  ['The agent', ['send', 'session', 'stop-turn', 'approvals', 'approve', 'deny']],
+  ['The agent', ['send', 'session', 'sign-in', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'checkpoints', 'rewind']],
   ['Setup', ['ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],

@@ -25,6 +25,7 @@ import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
 import { sessionsRouter } from './api-sessions.ts'
 import { projectSecretsRouter } from './api-project-secrets.ts'
+import { signInRouter } from './api-sign-in.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import { readLimited } from './body.ts'
@@ -98,6 +99,7 @@ function routerOf(deps: ApiDeps) {
     ...gitAccessRouter(deps),
     ...sessionsRouter(deps),
     ...modelAccessRouter(deps),
+    ...signInRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),

@@ -24,6 +24,8 @@ import { Composer } from './composer.tsx'
 import type { Asked } from './decision.tsx'
 import { Plan, StreamPane } from './stream-pane.tsx'
 
+const signIn = async () => (await import('./sign-in.tsx')).SignInCard
+
 export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
   const workspace = useSteady(() => workspaceOf(id), [id], looksSame)
   // Before the list is here nobody knows where its end is, and all there ever was would be read.
@@ -134,6 +136,7 @@ function Dock({ workspace, stream, session }: { workspace: Workspace; stream: St
   return (
     <div class={`dock ${first ? 'asking' : ''}`} onMouseDown={keepField}>
       {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan stream={stream} />}
+      {workspace.agentState === 'error' && workspace.phase === 'running' && <Lazy load={signIn} props={{ workspace, agent: session?.agent ?? workspace.agent }} name="Signing in" />}
       <Composer workspace={workspace} stream={stream} />
     </div>
   )
