@@ -13,6 +13,7 @@ async function keep(args: readonly string[], key = KEY): Promise<string> {
   const child = Bun.spawn([...COMMAND, 'model-key', 'add', ...args, '--json'], { env: product.env, stdin: Buffer.from(`${key}\n`), stdout: 'pipe', stderr: 'inherit' })
   return new Response(child.stdout).text()
 }
+const PROBE = 'curl -s --noproxy "*" -d "{}" "$ANTHROPIC_BASE_URL/v1/messages"'
 const inside = (script: string, exit: number | null = 0) => product.cli(['ssh', 'demo', script], { exit })
 
 beforeAll(async () => {
@@ -57,6 +58,8 @@ test('only the calls of agents are passed on, with their bytes as they are', asy
 
 test('at the limit the agent is told why, and nothing goes on', async () => {
   await keep(['anthropic', '--url', model.url, '--limit', '0.0001'])
+  // What is kept is remembered for a moment.
+  await eventually(async () => (await inside(PROBE)).stdout.includes('has used what it may'), 'the limit')
   const asked = model.requests().length
   const said = await inside('timeout 50 claude -p "[[say more]]" 2>&1', null)
   expect(said.stdout).toContain('has used what it may, $0.00')
@@ -65,5 +68,5 @@ test('at the limit the agent is told why, and nothing goes on', async () => {
 
 test('without the key the agent is told who can help', async () => {
   await product.cli(['model-key', 'remove', 'anthropic'])
-  expect((await inside('curl -s --noproxy "*" -d "{}" "$ANTHROPIC_BASE_URL/v1/messages"')).stdout).toContain('berth model-key add anthropic')
+  await eventually(async () => (await inside(PROBE)).stdout.includes('has no key for Anthropic: berth model-key add anthropic'), 'the end of the key')
 }, 60_000)

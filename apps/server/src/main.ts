@@ -207,7 +207,7 @@ async function assemble(base: Foundation): Promise<Server> {
     store, clock, serverId, log,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, repositories, uploads, gitGateway: createGitGateway({ store, clock, log }), modelGateway: createModelGateway({ store, clock, log }), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, log }), modelGateway: createModelGateway({ store, clock, log }), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),

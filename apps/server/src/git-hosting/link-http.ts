@@ -1,5 +1,5 @@
 /** What a workspace's daemon may ask the server for over its link: its own repository, its uploaded archive, git hosts and models. */
-import type { WorkspaceStore } from '@berth/core'
+import type { Clock, WorkspaceRecord, WorkspaceStore } from '@berth/core'
 import { BerthError, HTTP_STATUS } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { LINK_HTTP } from '@berth/wire/daemon'
@@ -8,6 +8,7 @@ import type { ModelGateway } from '../model-gateway/gateway.ts'
 import { asBerthError, refusal } from '../http/respond.ts'
 import type { Log } from '../http/respond.ts'
 import type { Repositories } from './repositories.ts'
+import { remembered } from '../remembered.ts'
 import { serveGit } from './smart-http.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -17,14 +18,18 @@ export interface LinkHttpDeps {
   readonly uploads: Uploads
   readonly gitGateway: GitGateway
   readonly modelGateway: ModelGateway
+  readonly clock: Clock
   readonly log: Log
 }
 
+/** A deleted workspace is served for so long. */
+const REMEMBERED_MS = 1000
 /** The workspace is the link's, never one that the request names. */
 export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, request: Request) => Promise<Response> {
+  const records = remembered<WorkspaceRecord | null>({ clock: deps.clock, ms: REMEMBERED_MS, limit: 1000 })
   const handle = async (workspaceId: WorkspaceId, request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url)
-    const record = await deps.store.getWorkspace(workspaceId)
+    const record = await records.get(workspaceId, () => deps.store.getWorkspace(workspaceId))
     if (!record || record.workspace.wish.target === 'deleted') throw new BerthError('not_found', 'this workspace is gone')
     if (pathname.startsWith(`${LINK_HTTP.git}/`)) {
       const dir = await deps.repositories.ensure(workspaceId)

@@ -6,6 +6,7 @@ import type { Clock, ModelKeyStore, ModelUsageStore, WorkspaceRow } from '@berth
 import { LINK_HTTP } from '@berth/wire/daemon'
 import { MODEL_VENDORS, ModelVendor } from '@berth/wire/model-access'
 import type { Log } from '../http/respond.ts'
+import { remembered } from '../remembered.ts'
 import { answerHeaders, isModelCall, refusal, requestHeaders } from './routes.ts'
 import { createUsageReader } from './usage.ts'
 
@@ -14,11 +15,14 @@ export interface ModelGatewayDeps {
   readonly clock: Clock
   readonly log: Log
 }
+/** A key that was taken away is in use for so long. */
+const REMEMBERED_MS = 2000
 type Asking = Pick<WorkspaceRow, 'id' | 'orgId' | 'name'>
 export type ModelGateway = (workspace: Asking, request: Request) => Promise<Response>
 
 /** An answer whose usage cannot be written down is still the agent's. */
 export function createModelGateway({ store, clock, log }: ModelGatewayDeps): ModelGateway {
+  const keys = remembered<Awaited<ReturnType<ModelKeyStore['key']>>>({ clock, ms: REMEMBERED_MS, limit: 1000 })
   return async (workspace, request) => {
     const url = new URL(request.url)
     const [vendorName = '', ...rest] = url.pathname.slice(`${LINK_HTTP.model}/`.length).split('/')
@@ -26,7 +30,7 @@ export function createModelGateway({ store, clock, log }: ModelGatewayDeps): Mod
     if (!vendor.success) return new Response('no such model vendor\n', { status: 404 })
     const path = `/${rest.join('/')}`
     if (!isModelCall(vendor.data, request.method, path)) return refusal(vendor.data, 404, `Berth passes on no ${request.method} ${path.slice(0, 100)}`)
-    const kept = await store.modelKeys.key(workspace.orgId, vendor.data)
+    const kept = await keys.get(`${workspace.orgId} ${vendor.data}`, () => store.modelKeys.key(workspace.orgId, vendor.data))
     if (kept === null) return refusal(vendor.data, 403, `this server has no key for ${MODEL_VENDORS[vendor.data].title}: berth model-key add ${vendor.data}`)
     if (kept.limitMicros !== null && (await store.modelUsage.costMicros(workspace.id)) >= kept.limitMicros) {
       return refusal(vendor.data, 403, `this workspace has used what it may, $${(kept.limitMicros / 1e6).toFixed(2)}; a person can raise it with berth model-key add ${vendor.data} --limit`)
