@@ -60,6 +60,7 @@ import type { Previews } from './previews/index.ts'
 import { createBranches } from './services/repositories.ts'
 import { assignmentFor } from './services/assignment.ts'
 import { createChanges } from './services/changes.ts'
+import { createOrigins } from './services/origins.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createReviews } from './services/review.ts'
 import { viewOf } from './services/view.ts'
@@ -220,6 +221,7 @@ async function assemble(base: Foundation): Promise<Server> {
     },
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
+  const origins = createOrigins({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const projects = createProjectCode({ store, repositories, dir: join(home.dir, 'looks'), log })
   const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
@@ -236,13 +238,15 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('the listener of appends', store.events.onAppend(poke))
   startReaper(base, providers)
   startPruner(base)
+  const asking = startPeriodic({ name: 'origins', everyMs: deadlines.originRound, firstAfterMs: FIRST_ORIGINS_MS, log, run: () => origins.round() })
+  closers.add('the look at origins', () => asking.stop())
   await sweepDeleted({ store, repositories, uploads, projects }, [home.repositories, home.uploads, join(home.dir, 'looks')])
 
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
   closers.add('the control listener', () => people.stop())
   const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null })
   const services: ServiceDeps = {
-    store, clock, daemons: link.daemons, providers, repositories, uploads, log,
+    store, clock, daemons: link.daemons, providers, repositories, uploads, origins, log,
     poke(id) {
       poke()
       socketRoom?.changed(id)
@@ -360,6 +364,7 @@ function startReaper({ store, clock, log, closers }: Foundation, providers: Serv
 /** Above it a workspace loses its oldest events; a busy agent writes some ten thousand a day. */
 const EVENTS_PER_WORKSPACE = 1_000_000
 const FIRST_PRUNE_MS = 5 * 60_000
+const FIRST_ORIGINS_MS = 15_000
 function startPruner({ store, clock, log, closers }: Foundation): void {
   const limits = { keepMs: deadlines.journalKeep, viewerMs: deadlines.viewerForgotten, eventsPerWorkspace: EVENTS_PER_WORKSPACE }
   const pruner = startPeriodic({

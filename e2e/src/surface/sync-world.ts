@@ -13,6 +13,7 @@ export interface World {
   /** A new repository with one commit of nothing. */
   repository(name: string): Promise<string>
   up(name: string, cwd: string, more?: readonly string[]): Promise<There>
+  upFrom(name: string, url: string): Promise<There>
   sync(name: string, cwd: string, more?: readonly string[]): Promise<Sync>
   close(): Promise<void>
 }
@@ -39,18 +40,13 @@ export async function startWorld(): Promise<World> {
       const dir = join(root, name)
       mkdirSync(dir)
       await git(dir, 'init', '-q', '-b', 'main')
+      // Git's own housekeeping in the background would look like ours.
+      for (const key of ['gc.auto', 'maintenance.auto']) await git(dir, 'config', key, '0')
       await git(dir, 'commit', '-q', '--allow-empty', '-m', 'nothing')
       return dir
     },
-    async up(name, cwd, more = []) {
-      const workspace = await product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', 'plain', '--command', 'true', '--name', name, '--no-open', ...more], { cwd })
-      const dir = join(product.home, 'workspaces', workspace.id, 'machine-g1/work')
-      return {
-        workspace, dir,
-        git: (...args) => git(dir, '-c', 'safe.directory=*', ...args),
-        run: async (script) => (await product.cli(['run', name, '--', 'sh', '-c', script])).stdout,
-      }
-    },
+    up: (name, cwd, more = []) => made(product, ['.', '--name', name, ...more], cwd),
+    upFrom: (name, url) => made(product, [url, '--name', name], root),
     async sync(name, cwd, more = []) {
       const child = Bun.spawn([...COMMAND, 'sync', name, '--json', ...more], { cwd, env: product.env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
       running.add(child)
@@ -89,5 +85,15 @@ export async function startWorld(): Promise<World> {
       await product.close()
       rmSync(root, { recursive: true, force: true })
     },
+  }
+}
+
+async function made(product: Product, args: readonly string[], cwd: string): Promise<There> {
+  const workspace = await product.json<Workspace>(['up', ...args, '--provider', 'local', '--agent', 'plain', '--command', 'true', '--no-open'], { cwd })
+  const dir = join(product.home, 'workspaces', workspace.id, 'machine-g1/work')
+  return {
+    workspace, dir,
+    git: (...words) => git(dir, '-c', 'safe.directory=*', ...words),
+    run: async (script) => (await product.cli(['run', workspace.name, '--', 'sh', '-c', script])).stdout,
   }
 }

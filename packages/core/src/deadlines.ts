@@ -54,6 +54,8 @@ export const deadlines = {
   /** A viewer's row that nobody renewed. */
   viewerForgotten: 24 * HOUR,
   pruneInterval: HOUR,
+  /** Between two looks for workspaces whose origin is to be asked; each is asked far less often. */
+  originRound: MINUTE,
   /** An image that was made for a project and that no machine was made from since. */
   projectImageUnused: 14 * 24 * HOUR,
 } as const satisfies Record<string, number>

@@ -32,6 +32,8 @@ export const routes = {
   setPreview: 'PUT /workspaces/{id}/previews/{port}',
   sharePreview: 'POST /workspaces/{id}/previews/{port}/share',
   pushCode: 'POST /workspaces/{id}/push',
+  checkOrigin: 'POST /workspaces/{id}/origin',
+  updateFromOrigin: 'POST /workspaces/{id}/update',
   listGitHosts: 'GET /git-hosts',
   addGitHost: 'POST /git-hosts',
   removeGitHost: 'DELETE /git-hosts/{hostId}',

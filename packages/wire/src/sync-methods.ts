@@ -23,6 +23,9 @@ export const PushOutcome = z.object({
 })
 export type PushOutcome = z.infer<typeof PushOutcome>
 
+export const UpdateOutcome = z.object({ how: z.enum(['none', 'fast-forward', 'rebase']), /** New ones of the origin. */ commits: z.number().int(), files: z.number().int(), checkpoint: z.string().nullable() })
+export type UpdateOutcome = z.infer<typeof UpdateOutcome>
+
 /** Spread into `daemonMethods`. */
 export const syncMethods = {
   /** Repeating it with the same `key` changes nothing more. */
@@ -32,6 +35,16 @@ export const syncMethods = {
     result: z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true), outcome: PushOutcome }),
       z.object({ ok: z.literal(false), why: z.enum(['files', 'commits', 'merging', 'unrelated']), files: z.array(z.string()).max(200), total: z.number().int() }),
+    ]),
+  },
+  /** Whether that commit is in what the workspace has checked out. */
+  'git.contains': { params: z.object({ commit: z.string().regex(/^[0-9a-f]{40,64}$/) }), result: z.object({ contains: z.boolean() }) },
+  /** From `origin`, by its own git. Repeating it with the same `key` changes nothing more. */
+  'git.update': {
+    params: z.object({ key: z.string().max(64), branch: z.string().min(1).max(255) }),
+    result: z.discriminatedUnion('ok', [
+      z.object({ ok: z.literal(true), outcome: UpdateOutcome }),
+      z.object({ ok: z.literal(false), why: z.enum(['dirty', 'merging', 'conflicts']), files: z.array(z.string()).max(200) }),
     ]),
   },
 } as const

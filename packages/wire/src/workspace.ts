@@ -141,6 +141,8 @@ export const Workspace = z.object({
   usage: z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().int().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() }).optional(),
   /** What the last turn left to review; null: nothing, or not known. */
   changes: z.object({ files: z.number().int(), added: z.number().int(), removed: z.number().int() }).nullable().optional(),
+  /** Where the branch that the code came from stands at its origin, when it was last asked. `behind`: the workspace has not all of it. Absent or null: nobody asks, or nothing is known yet. */
+  origin: z.object({ branch: z.string(), commit: z.string(), behind: z.boolean(), at: z.number() }).nullable().optional(),
   generation: z.number().int(),
   daemonVersion: z.string().nullable(),
   steps: z.array(ProvisionStep),

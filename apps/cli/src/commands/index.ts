@@ -26,6 +26,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import('./logs.ts')).logs,
   push: async () => (await import('./push.ts')).push,
   sync: async () => (await import('./sync.ts')).sync,
+  update: async () => (await import('./update.ts')).update,
   pull: async () => (await import('./pull.ts')).pull,
   diff: async () => (await import('./diff.ts')).diff,
   review: async () => (await import('./review.ts')).review,
@@ -57,6 +58,6 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Workspaces', ['up', 'list', 'start', 'stop', 'rebuild', 'delete', 'keep-alive']],
   ['The agent', ['send', 'session', 'sign-in', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
-  ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'checkpoints', 'rewind']],
+  ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'update', 'checkpoints', 'rewind']],
   ['Setup', ['ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

@@ -34,6 +34,7 @@ export const list = command({
     const lines = table([header, ...rows])
     if (lines.every((line) => visibleWidth(line) <= io.columns)) io.out([io.style.dim(lines[0] ?? ''), ...lines.slice(1)].join('\n'))
     else for (const line of narrow(io, header, rows)) io.out(line)
+    for (const { name, origin } of sorted) if (origin?.behind === true) io.note(io.noteStyle.dim(`${name} is behind origin/${cleanLine(origin.branch, 80)}; \`berth update ${name}\``))
     for (const { name, recovery } of sorted) if (recovery) io.note(`${io.noteStyle.yellow('⚠')} ${name} is a recovery machine: ${cleanLine(recovery.why, 300)}\n  ${cleanLine(recovery.hint, 200)}`)
   },
 })

@@ -5,6 +5,7 @@ import type { ProviderInfo } from '@berth/wire/api'
 import type { WorkspaceId } from '@berth/wire'
 import type { Repositories } from '../git-hosting/repositories.ts'
 import type { Uploads } from '../git-hosting/uploads.ts'
+import type { Origins } from './origins.ts'
 
 export interface ProviderRegistry {
   /** Throws `provider_unknown` with the names that exist. */
@@ -23,6 +24,8 @@ export interface ServiceDeps {
   readonly providers: ProviderRegistry
   readonly repositories: Repositories
   readonly uploads: Uploads
+  /** Whether origins have moved. */
+  readonly origins: Origins
   readonly autoStopMs: number
   /** Where a person's browser goes. */
   readonly pageUrl: string

@@ -1,6 +1,7 @@
 /** Repositories to choose from: those of workspaces that came up, with the branches that can be had without waiting long. */
 import type { Identity, Store } from '@berth/core'
 import type { CodeSource } from '@berth/wire'
+import { lsRemote } from './ls-remote.ts'
 
 export interface ListedRepository { readonly url: string; readonly label: string; readonly branches: string[]; readonly lastUsedAt: number }
 
@@ -10,8 +11,6 @@ export const SOURCES = 500
 /** Of so many the branches are looked up; the others are chosen by name first. */
 const LOOKED_UP = 5
 const BRANCHES = 200
-const LOOK_WITHIN_MS = 4000
-const ANSWER_LIMIT_BYTES = 512 * 1024
 const REMEMBER_MS = 60_000
 const REMEMBERED = 200
 
@@ -63,34 +62,9 @@ export function createBranches(): Branches {
 }
 
 async function lookUp(url: string): Promise<string[]> {
-  // An option is no address, and git would take it for one of its own.
-  if (url.startsWith('-')) return []
-  const child = Bun.spawn(['git', 'ls-remote', '--heads', '--quiet', '--', url], {
-    cwd: '/', stdin: 'ignore', stdout: 'pipe', stderr: 'ignore', timeout: LOOK_WITHIN_MS, killSignal: 'SIGKILL',
-    env: {
-      PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C.UTF-8',
-      GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_ALLOW_PROTOCOL: 'https:http:ssh:file', GIT_CONFIG_NOSYSTEM: '1',
-      GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3',
-      GIT_CONFIG_COUNT: '3', GIT_CONFIG_KEY_0: 'core.fsmonitor', GIT_CONFIG_VALUE_0: 'false', GIT_CONFIG_KEY_1: 'http.followRedirects', GIT_CONFIG_VALUE_1: 'false', GIT_CONFIG_KEY_2: 'core.hooksPath', GIT_CONFIG_VALUE_2: '/dev/null',
-    },
-  })
-  const text = await firstText(child.stdout)
-  child.kill('SIGKILL')
-  await child.exited
-  return branchesIn(text)
+  return branchesIn((await lsRemote(url, { flags: ['--heads'], protocols: 'https:http:ssh:file' })).text)
 }
 
 export function branchesIn(text: string): string[] {
   return text.split('\n').slice(0, -1).flatMap((line) => /^[0-9a-f]{40,64}\trefs\/heads\/(\S.*)$/.exec(line)?.[1] ?? []).slice(0, BRANCHES)
-}
-
-async function firstText(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of stream) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size >= ANSWER_LIMIT_BYTES) break
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks))
 }

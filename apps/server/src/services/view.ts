@@ -18,7 +18,7 @@ export async function viewOf(deps: ServiceDeps, record: WorkspaceRecord, known?:
     known?.sessions ?? sessionsOf(deps, id),
   ])
   const webUrl = `${deps.pageUrl}/workspaces/${id}`
-  return describe(record, now, { needsYou: waiting, sessions, viewers, tail, webUrl, terminalUrl: `${webUrl}/terminal`, upSince: deps.upSince() })
+  return { origin: deps.origins.of(id), ...describe(record, now, { needsYou: waiting, sessions, viewers, tail, webUrl, terminalUrl: `${webUrl}/terminal`, upSince: deps.upSince() }) }
 }
 
 export async function requireRecord(deps: Pick<ServiceDeps, 'store'>, id: WorkspaceId): Promise<WorkspaceRecord> {

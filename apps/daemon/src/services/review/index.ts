@@ -9,6 +9,7 @@ import type { AgentDriver, AsAgent, CallHandlers, Journal } from '../../contract
 import { createOneAtATime } from '../git/one-at-a-time.ts'
 import type { Since } from '../sync/since.ts'
 import { takeSent } from '../sync/take.ts'
+import { contains, updateFromOrigin } from '../sync/update.ts'
 import { applyChange, checkChange } from './apply.ts'
 import { keepCheckpoint, listCheckpoints, rewind } from './checkpoints.ts'
 import type { ReviewTools } from './checkpoints.ts'
@@ -105,6 +106,8 @@ export function createReview(deps: ReviewDeps): ReviewService {
         if (done.ok && done.outcome.checkpoint !== null) conversations.remember(done.outcome.checkpoint, before)
         return done
       }),
+      'git.contains': ({ commit }) => onTree(async ({ git }) => ({ contains: await contains(git, commit) })),
+      'git.update': ({ key, branch }) => once(key, () => onTree((tools) => updateFromOrigin(tools, branch))),
       'git.checkpoints': ({ limit }) => onTree(async ({ git }) => (await listCheckpoints(git, limit)).map(({ commit, reason, at, files }) => ({ commit, reason, at, files }))),
       'git.rewind': ({ key, commit, conversation }) => once(key, async () => {
         const before = conversations.now()
