@@ -9,6 +9,7 @@ import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
 import { inert } from '../ui/inert.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
+import { OriginLine } from '../rooms/origin-line.tsx'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
 import { CheckpointsSheet } from './checkpoints-sheet.tsx'
@@ -67,6 +68,7 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
   const file = review?.files.find((candidate) => candidate.path === room.place.value.path) ?? null
   return (
     <div class="review" ref={box} tabIndex={-1} data-sized={fontPx !== null || undefined} style={fontPx === null ? undefined : { '--diff-px': `${fontPx}px` }}>
+      <OriginLine workspace={workspace} />
       {review === null ? <Before room={room} workspace={workspace} /> : (
         <>
           <Progress room={room} review={review} off={off} act={act} onMenu={() => (open.value = { sheet: 'review' })} onCheckpoints={() => (open.value = { sheet: 'checkpoints' })} />

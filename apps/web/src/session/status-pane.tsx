@@ -12,6 +12,7 @@ import { ago, shortNumber, duration, money, plural, timeOf } from '../ui/words.t
 import { inert } from '../ui/inert.ts'
 import { lazySheet } from '../shell/sheets.ts'
 import { canPause, pause, wake } from '../shell/actions.ts'
+import { OriginLine } from '../rooms/origin-line.tsx'
 import { Steps } from './steps.tsx'
 import { PlanEntries } from './stream-pane.tsx'
 
@@ -29,6 +30,7 @@ export function StatusPane({ workspace }: { workspace: Workspace }) {
           <button type="button" class="btn" onClick={() => lazySheet('qr', workspace)}>Open on a phone</button>
         </div>
       </header>
+      <OriginLine workspace={workspace} />
       <Cost workspace={workspace} turns={turns} />
       {plan.length > 0 && <Part title="Plan"><ol class="plan-list"><PlanEntries entries={plan} /></ol></Part>}
       <Viewers workspace={workspace} />
