@@ -36,6 +36,8 @@ for (const keeper of ['tmux', 'holder'] as const) {
       await it.waitState('idle')
       void it.prompt('ask yes-file').result
       await it.asked(1)
+      // What is said yes to can be read there.
+      await it.screen('? Bash: touch yes-file')
       it.terminals.type('agent', 'y', 'Enter')
       await it.waitFor('turn.ended')
       void it.prompt('ask no-file').result

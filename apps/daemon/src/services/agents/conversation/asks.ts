@@ -14,8 +14,8 @@ export interface Asks {
   answered(requestId: string, behavior: 'allow' | 'deny', by: 'us' | 'terminal'): void
   withdrawn(requestId: string): void
   decide(given: GivenDecision): Promise<DaemonResult<'approval.decide'>>
-  /** A person at the terminal answers the oldest question; null: none is open. */
-  answerOldest(decision: Decision): ApprovalRecord | null
+  /** A person at the terminal answers it. */
+  answerHere(record: ApprovalRecord, decision: Decision): void
   /** Everybody who waits is refused: the turn was interrupted. */
   refuseAll(): void
   orphanAll(why: string): void
@@ -78,12 +78,9 @@ export function createAsks(deps: {
         return done.promise
       },
     }),
-    answerOldest(decision) {
-      const record = book.open().find((candidate) => candidate.state === 'open')
-      if (record === undefined) return null
+    answerHere(record, decision) {
       book.decide(record.approvalId, decision, 'terminal')
       tell(record, decision)
-      return record
     },
     refuseAll() {
       for (const record of book.open()) {

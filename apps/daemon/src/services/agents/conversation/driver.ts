@@ -11,6 +11,7 @@ import type { Ear, Voice } from './contracts.ts'
 import { createLives } from './lives.ts'
 import { createOutbox } from './outbox.ts'
 import { createRecord } from './record.ts'
+import { createShownAsk } from './shown-ask.ts'
 
 /** `make` gets the ear before it may speak. */
 export function createSpokenDriver(deps: DriverDeps, make: (ear: Ear) => Voice): AgentDriver {
@@ -67,10 +68,11 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
   const record = createRecord({ journal, sessionId, now, live: deps.live ?? (() => {}), show })
   const condition = createCondition({ journal, sessionId, now, asks: () => asks.waiting().length > 0 || deps.asksElsewhere?.() === true, changed: deps.changed })
   const asks = createAsks({
-    journal, sessionId, now, run: () => lives.run, skips: approvalMode === 'skip', changed: () => { condition.show(); outbox.kick() },
+    journal, sessionId, now, run: () => lives.run, skips: approvalMode === 'skip', changed: () => { condition.show(); outbox.kick(); shownAsk.look() },
     tell: (asked, decision) => { voice.answer(asked, decision) },
     wake: (asked, decision) => { void say(wakeUp(asked, decision)) },
   })
+  const shownAsk = createShownAsk({ waiting: asks.waiting, show })
   const lives = createLives({
     context, sessionId, now, over, condition, voice: () => voice,
     leaveBehind: (why) => {
@@ -100,10 +102,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
       record.turnEnded(turnId, interrupted === turnId ? 'interrupted' : outcome, message)
       settle()
     },
-    asks(report) {
-      asks.asks(report)
-      if (asks.waiting().length > 0) show(`? ${report.title ?? report.tool}  (type y, or n and why)\n`)
-    },
+    asks: asks.asks,
     answered: asks.answered,
     withdrawn: asks.withdrawn,
     openAsks: asks.openAsks,
@@ -142,8 +141,16 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
     const words = text.trim()
     const [, answer = '', why = ''] = /^(y|yes|n|no)\b[\s,:]*(.*)$/i.exec(words) ?? []
     const decision: Decision = { behavior: /^y/i.test(answer) ? 'allow' : 'deny', scope: 'once', ...(why === '' ? {} : { message: why }) }
-    const answered = answer === '' ? null : asks.answerOldest(decision)
-    if (answered !== null) tellWhy(answered.approvalId, decision)
+    const isAnswer = answer !== '' && asks.waiting().length > 0
+    const asked = isAnswer ? shownAsk.seen() : null
+    if (asked !== null) {
+      asks.answerHere(asked, decision)
+      tellWhy(asked.approvalId, decision)
+      shownAsk.look()
+    } else if (isAnswer) {
+      show('that one was answered already\n')
+      shownAsk.look()
+    }
     else if (words !== '') void say({ promptId: randomIds.prompt(), text: words })
   }
   return { voice, record, condition, asks, lives, say, interrupt, tellWhy }

@@ -185,6 +185,6 @@ const whyOf = ({ code, stderr }: { code: number | null; stderr: string }): strin
   const last = stderr.split('\n').map((line) => line.trim()).filter((line) => line !== '').slice(-3).join(' ')
   return `exit code ${code ?? 'unknown'}${last === '' ? '' : `: ${last.slice(0, 500)}`}`
 }
-/** The agent's text cannot drive the terminal of whoever looks. */
+/** The agent's text cannot drive the terminal of whoever looks, nor turn round or hide what they are to say yes to. */
 // eslint-disable-next-line no-control-regex -- they are what this removes
-const visible = (text: string): string => text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').replaceAll('\n', '\r\n')
+const visible = (text: string): string => text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff]/g, '').replaceAll('\n', '\r\n')
