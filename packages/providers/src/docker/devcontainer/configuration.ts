@@ -45,7 +45,7 @@ const LEFT_ALONE: Readonly<Record<string, string>> = {
 }
 const UNSAFE: Readonly<Record<string, string>> = {
   initializeCommand: 'it would run on the host: run it yourself, or make it an onCreateCommand',
-  privileged: 'it would own the host: a repository cannot ask for that',
+  privileged: 'it would own the host: a repository cannot ask for that; a person gets Docker for it with `berth up --docker`',
   entrypoint: 'the machine starts with its daemon: make it a postStartCommand',
 }
 
@@ -161,7 +161,7 @@ const TAKEN = ['/workspace', '/opt/berth', '/var/lib/berth', '/proc', '/sys', '/
 /** Null: it may be mounted. */
 export function whyNoMount(mount: Mount | null): { why: string; unsafe: boolean } | null {
   if (mount === null) return { why: 'it has no target', unsafe: false }
-  if (/docker\.sock|containerd\.sock|podman\.sock/.test(mount.source ?? '')) return { why: "the engine's socket owns the host: a repository cannot ask for that", unsafe: true }
+  if (/docker\.sock|containerd\.sock|podman\.sock/.test(mount.source ?? '')) return { why: "the engine's socket owns the host: a repository cannot ask for that; `berth up --docker` gives the machine an engine of its own", unsafe: true }
   if (mount.type === 'bind') return { why: 'a repository cannot mount what is on the host', unsafe: true }
   if (mount.type !== 'volume' && mount.type !== 'tmpfs') return { why: `there are no mounts of type ${mount.type}`, unsafe: true }
   return whyNoTarget(mount.target.replaceAll('${containerWorkspaceFolder}', '/workspace').replaceAll(/\$\{[^}]*\}/g, 'x'))

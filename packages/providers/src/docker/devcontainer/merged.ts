@@ -34,7 +34,7 @@ export function readMerged(merged: Json, { imageEnv, own }: { imageEnv: readonly
   const remoteUser = [merged['remoteUser'], merged['containerUser']].find((name): name is string => typeof name === 'string' && name !== '') ?? null
   for (const key of ['privileged', 'entrypoints', 'capAdd', 'securityOpt'] as const) {
     const asks = key === 'privileged' ? merged[key] === true : list(merged[key]).length > 0
-    if (asks) ignored.push({ key: `${key} of the image or a feature`, why: 'a right over the host: a repository cannot ask for that', unsafe: true })
+    if (asks) ignored.push({ key: `${key} of the image or a feature`, why: key === 'privileged' ? 'a right over the host: a repository cannot ask for that; where it is for Docker, use `berth up --docker`' : 'a right over the host: a repository cannot ask for that', unsafe: true })
   }
   return {
     remoteUser, remoteEnv, containerEnv, ignored,
