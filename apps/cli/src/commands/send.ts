@@ -27,7 +27,7 @@ export const send = command({
     const sent = await client.sendMessage({ id, text: message, promptId: randomIds.prompt(), ...(session === undefined ? {} : { session }) }, signal)
     if (json) return io.out(JSON.stringify(sent))
     if (sent.status === 'refused') throw new BerthError('agent_unavailable', sent.detail ?? 'the agent did not take the message', { hint: `see \`berth attach ${name}\`` })
-    const words = { queued: 'Queued; the agent gets it when it can take it', accepted: 'The agent has it', held: 'Held: the agent waits for a decision first', ambiguous: 'Sent, but the agent did not acknowledge it', refused: '' }
+    const words = { queued: 'Queued; the agent gets it when it can take it', accepted: 'The agent has it', held: 'Held until the agent can take it', ambiguous: 'Sent, but the agent did not acknowledge it', refused: '' }
     io.out(`${words[sent.status]}.${sent.detail ? ` ${io.style.dim(sent.detail)}` : ''}`)
   },
 })

@@ -7,6 +7,9 @@ import type { Condition } from '../condition.ts'
 import { createRestarts } from '../restarts.ts'
 import type { Voice } from './contracts.ts'
 
+/** Agents are there when they are started, and say who they are within seconds; one that fetches itself takes longer. */
+const SILENT_MS = 60_000
+
 interface Run { readonly id: string; readonly machineBoot: string }
 export interface Lives {
   readonly run: string
@@ -26,6 +29,7 @@ export function createLives(deps: {
   context: DaemonContext; sessionId: SessionId; voice: () => Voice; condition: Condition; over: AbortSignal; now: () => number
   /** Nobody answers, works or waits in this life any more. */
   leaveBehind: (why: string) => void
+  silentMs?: number
 }): Lives {
   const { context: { journal, log, machineBoot }, voice, condition, over } = deps
   const restarts = createRestarts(deps.now)
@@ -44,6 +48,15 @@ export function createLives(deps: {
     const hint = error instanceof BerthError && error.hint !== undefined ? `: ${error.hint}` : ''
     condition.enter('error', `${error instanceof Error ? error.message : String(error)}${hint}`)
   }
+  /** It may still come: then it is as if nothing was said. Until then nobody waits for it in ignorance. */
+  let silence: Timer | undefined
+  const watchSilence = (): void => {
+    clearTimeout(silence)
+    silence = setTimeout(() => {
+      if (!over.aborted && !ready && condition.base === 'starting') condition.enter('error', 'the agent was started and has not answered; is it the right command? What it waits for may stand in its terminal')
+    }, deps.silentMs ?? SILENT_MS)
+    silence.unref()
+  }
   const open = (adopt: boolean): Promise<void> => {
     opening ??= voice().open({ run: run.id, adopt }, over).catch(failed).finally(() => { opening = null })
     return opening
@@ -56,6 +69,7 @@ export function createLives(deps: {
     signedOut = false
     broken = false
     condition.enter('starting')
+    watchSilence()
     return open(false)
   }
   return {
