@@ -74,6 +74,10 @@ export function createCalls(deps: CallDeps): CallHandlers {
       requireName()
       return deps.files.read(request, signal)
     },
+    'files.write': async (request, signal) => {
+      requireName()
+      return deps.files.write(request, signal)
+    },
     'agent.commands': (_, signal) => listCommands({ asAgent: deps.asAgent, workDir: context.boot.workDir, homeDir: context.boot.homeDir, agent: converger.assignment?.agent.kind ?? 'plain' }, signal),
     'ssh.access': async () => deps.ssh.access(),
     'terminal.snapshot': async ({ terminalId }) => {

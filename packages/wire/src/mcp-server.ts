@@ -17,7 +17,7 @@ export interface McpTool {
   readonly annotations?: { readonly readOnlyHint?: boolean; readonly destructiveHint?: boolean; readonly idempotentHint?: boolean; readonly openWorldHint?: boolean }
 }
 /** What a tool says. A refusal is an answer too, which the model reads. */
-export interface McpAnswer { readonly text: string; readonly refused?: boolean; readonly data?: Readonly<Record<string, unknown>> }
+export interface McpAnswer { readonly text: string; readonly refused?: boolean }
 export interface McpCall { readonly name: string; readonly args: Readonly<Record<string, unknown>>; /** Its reason is `cancelled`, or `closed` when the client is gone. */ readonly signal: AbortSignal; /** Tells a client that wants it that the call goes on. */ readonly progress: (message: string) => void }
 export interface McpServerDeps {
   readonly name: string
@@ -67,7 +67,7 @@ export function createMcpServer(deps: McpServerDeps): McpEndpoint {
     calls.set(id, ending)
     try {
       const answer = await deps.call({ name, args: given, signal: ending.signal, progress: progressTo(params, send) })
-      return { content: [{ type: 'text', text: answer.text }], ...(answer.data === undefined ? {} : { structuredContent: answer.data }), isError: answer.refused === true }
+      return { content: [{ type: 'text', text: answer.text }], isError: answer.refused === true }
     } catch (error) {
       return { content: [{ type: 'text', text: deps.refusal(error) }], isError: true }
     } finally {

@@ -13,6 +13,7 @@ export const routes = {
   rewind: 'POST /workspaces/{id}/rewind',
   listFiles: 'GET /workspaces/{id}/files',
   readFile: 'GET /workspaces/{id}/files/content',
+  writeFile: 'PUT /workspaces/{id}/files/content',
   listPorts: 'GET /workspaces/{id}/ports',
   listCommands: 'GET /workspaces/{id}/commands',
   terminalSnapshot: 'GET /workspaces/{id}/terminals/{terminalId}/snapshot',

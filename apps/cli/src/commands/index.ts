@@ -8,6 +8,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import('./list.ts')).list,
   attach: async () => (await import('./attach.ts')).attach,
   ssh: async () => (await import('./ssh.ts')).ssh,
+  mcp: async () => (await import('./mcp.ts')).mcp,
   'ssh-config': async () => (await import('./ssh-config.ts')).sshConfig,
   forward: async () => (await import('./forward.ts')).forward,
   open: async () => (await import('./open.ts')).open,
@@ -59,5 +60,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['The agent', ['send', 'session', 'sign-in', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'update', 'checkpoints', 'rewind']],
-  ['Setup', ['ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['mcp', 'ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

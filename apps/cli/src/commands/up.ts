@@ -10,7 +10,7 @@ import { refreshSsh } from '../refresh-ssh.ts'
 import { match } from '../resolve.ts'
 import { readSource, type Source } from '../source/source.ts'
 import { createFrom } from '../up/create.ts'
-import { admit } from '../up/login.ts'
+import { admit, type Admitted } from '../up/login.ts'
 import { showProgress } from '../up/progress.ts'
 import { resourcesFrom } from '../up/size.ts'
 import { createTimeline } from '../up/timeline.ts'
@@ -37,6 +37,9 @@ const options = {
   secret: { type: 'string', multiple: true, value: 'NAME[=file]', help: 'a variable that is secret: its value is in a file, or in your environment, never in the command line' },
   'env-file': { type: 'string', multiple: true, value: 'file', help: 'variables from a file of NAME=value lines, such as .env; --env and --secret win' },
   'secret-file': { type: 'string', multiple: true, value: 'NAME=file', help: 'a secret that the workspace has as the file ~/.secrets/NAME' },
+  mcp: { type: 'string', multiple: true, value: 'name=command|url', help: 'an MCP server for the agent: a command that runs in the machine, or the address of one' },
+  'mcp-file': { type: 'string', multiple: true, value: 'path', help: 'MCP servers from a file with {"mcpServers": {…}}; its values become secret variables, ${NAME} is one you give by --secret' },
+  'no-berth-tools': { type: 'boolean', help: "without Berth's own tools for the agent: ask_user, open_preview, report_status, request_review, notify" },
   'copy-credentials': { type: 'boolean', help: "copy the agent's login of this machine into the workspace" },
   approvals: { type: 'string', value: 'mode', help: 'ask (default), auto or skip' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
@@ -58,7 +61,7 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up . --mcp docs=https://mcp.example.com/mcp --mcp-file .mcp.json --secret DOCS_TOKEN', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
     const agent = agentFrom(values)
@@ -74,7 +77,7 @@ export const up = command({
   },
   async run(context, input) {
     const source = await readSource(input.argument, context.cwd, context.signal)
-    const login = await admit({ env: input.values.env ?? [], secret: input.values.secret ?? [], envFile: input.values['env-file'] ?? [], secretFile: input.values['secret-file'] ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context)
+    const login = await withMcp(input.values, context, await admit({ env: input.values.env ?? [], secret: input.values.secret ?? [], envFile: input.values['env-file'] ?? [], secretFile: input.values['secret-file'] ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context))
     const connection = await context.connect()
     const existing = await existingWorkspace(context, connection, source)
     if (existing) return wake(context, connection, { id: existing, ide: input.values.ide, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })
@@ -102,6 +105,14 @@ export const up = command({
 
 function extrasFrom({ docker, sudo }: { docker?: boolean | undefined; sudo?: boolean | undefined }): Pick<Resources, 'docker' | 'sudo'> {
   return { ...(docker === true ? { docker } : {}), ...(sudo === true ? { sudo } : {}) }
+}
+
+/** With the servers that come along, whose secrets are variables as the others are. */
+async function withMcp(values: { mcp?: string[] | undefined; 'mcp-file'?: string[] | undefined; 'no-berth-tools'?: boolean | undefined }, { cwd }: Context, login: Admitted) {
+  const { mcp: words = [], 'mcp-file': files = [], 'no-berth-tools': none = false } = values
+  if (words.length === 0 && files.length === 0 && !none) return login
+  const { mcp, env, exposures } = await (await import('../mcp/given-servers.ts')).givenMcp({ words, files, own: !none }, cwd)
+  return { ...login, mcp, env: { ...login.env, ...env }, exposures: [...login.exposures, ...exposures] }
 }
 
 function agentFrom(values: { agent?: string | undefined; command?: string | undefined }): keyof typeof AGENT_KINDS {

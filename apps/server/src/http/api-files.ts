@@ -2,7 +2,7 @@
 import { filesApi } from '@berth/wire/files'
 import { implement } from '@orpc/server'
 import type { ServiceDeps } from '../services/deps.ts'
-import { listCommands, listFiles, listPorts, readFile, terminalSnapshot } from '../services/files.ts'
+import { listCommands, listFiles, listPorts, readFile, terminalSnapshot, writeFile } from '../services/files.ts'
 import type { ApiContext } from './api.ts'
 import { signedIn } from './signed-in.ts'
 
@@ -11,6 +11,7 @@ export function filesRouter(deps: ServiceDeps) {
   return {
     listFiles: os.listFiles.handler(({ input }) => listFiles(deps, input)),
     readFile: os.readFile.handler(({ input }) => readFile(deps, input)),
+    writeFile: os.writeFile.handler(({ input }) => writeFile(deps, input)),
     listPorts: os.listPorts.handler(({ input }) => listPorts(deps, input.id)),
     listCommands: os.listCommands.handler(({ input }) => listCommands(deps, input.id)),
     terminalSnapshot: os.terminalSnapshot.handler(({ input }) => terminalSnapshot(deps, input)),

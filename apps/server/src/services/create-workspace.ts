@@ -7,6 +7,7 @@ import { referencesOf } from '@berth/wire/mcp'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
 import { localRepository, takeIn } from './local-repository.ts'
+import { secretsOfProject } from './project-secrets.ts'
 import { viewOf } from './view.ts'
 
 const NAME_LIMIT = 39
@@ -16,7 +17,7 @@ const NAME_ATTEMPTS = 1000
 export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace, identity: Identity): Promise<Workspace> {
   checkSource(input.source)
   checkFixedSize(input)
-  checkMcp(input)
+  await checkMcp(deps, input, identity)
   if (input.prompt !== undefined) checkWaitingSize([], input.prompt)
   const provider = input.provider ?? (await deps.providers.defaultName())
   await checkProvider(deps, provider, input)
@@ -93,11 +94,13 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
 }
 
 /** What a server names has to be there: an agent would start it with a hole in its place. */
-function checkMcp({ mcp, env }: CreateWorkspace): void {
-  for (const server of mcp.servers) {
-    const missing = referencesOf(server).find((name) => !Object.hasOwn(env, name))
-    if (missing !== undefined) throw new BerthError('bad_request', `mcp server ${server.name}: \${${missing}} is no variable of this workspace`, { hint: `give its value along, such as \`--secret ${missing}=file\`` })
-  }
+async function checkMcp(deps: ServiceDeps, { mcp, env, source }: CreateWorkspace, { orgId }: Identity): Promise<void> {
+  const named = mcp.servers.flatMap((server) => referencesOf(server).map((variable) => ({ server: server.name, variable })))
+  if (named.every(({ variable }) => Object.hasOwn(env, variable))) return
+  const ofProject = await secretsOfProject(deps, { orgId, source })
+  const missing = named.find(({ variable }) => !Object.hasOwn(env, variable) && !Object.hasOwn(ofProject.env, variable))
+  if (missing === undefined) return
+  throw new BerthError('bad_request', `mcp server ${missing.server}: \${${missing.variable}} is no variable of this workspace`, { hint: `give its value along, such as \`--secret ${missing.variable}=file\`` })
 }
 
 const URL_FORM = /^(?:https?|ssh|git|file):\/\//i

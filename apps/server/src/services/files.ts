@@ -21,6 +21,7 @@ async function ask<M extends DaemonMethod>(deps: ServiceDeps, id: WorkspaceId, m
 
 export const listFiles = (deps: ServiceDeps, { id, dir, query, limit }: { id: WorkspaceId; dir: string; query?: string | undefined; limit: number }) => ask(deps, id, 'files.list', { dir, query: query ?? null, limit })
 export const readFile = (deps: ServiceDeps, { id, path }: { id: WorkspaceId; path: string }) => ask(deps, id, 'files.read', { path, limitBytes: READ_LIMIT_BYTES })
+export const writeFile = (deps: ServiceDeps, { id, ...file }: { id: WorkspaceId } & DaemonParams<'files.write'>) => ask(deps, id, 'files.write', file)
 export const listCommands = (deps: ServiceDeps, id: WorkspaceId) => ask(deps, id, 'agent.commands', {})
 export const terminalSnapshot = (deps: ServiceDeps, { id, terminalId }: { id: WorkspaceId; terminalId: string }) => ask(deps, id, 'terminal.snapshot', { terminalId })
 

@@ -1,5 +1,6 @@
 /** What people see of the tree, read by real processes of another user. */
 import { afterEach, beforeEach, describe, expect, it, setDefaultTimeout } from 'bun:test'
+import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +47,41 @@ const list = (dir = '', query: string | null = null, limit = 100) => files.list(
 const read = (path: string, limitBytes = 1024 * 1024) => files.read({ path, limitBytes }, never)
 const codeOf = (work: Promise<unknown>) => work.then(() => null, (error: unknown) => (error as { code: string }).code)
 
+describe('a file that is written', () => {
+  const write = (path: string, text: string, expect: string | null = null) => files.write({ path, text, expect }, never)
+  const hashOf = async (path: string): Promise<string> => (await read(path)).sha256 ?? ''
+  it('is there as the agent has it, below directories that are made', async () => {
+    const { sha256, sizeBytes } = await write('src/new/a.txt', 'älpha\n')
+    expect({ sha256, sizeBytes }).toEqual({ sha256: await hashOf('src/new/a.txt'), sizeBytes: 7 })
+    expect(readFileSync(join(work, 'src/new/a.txt'), 'utf8')).toBe('älpha\n')
+    expect(statSync(join(work, 'src/new/a.txt')).uid).toBe(AGENT?.uid ?? process.getuid?.() ?? -1)
+    await sh('chmod 755 src/new/a.txt')
+    await write('src/new/a.txt', 'beta\n', sha256)
+    expect(statSync(join(work, 'src/new/a.txt')).mode & 0o777).toBe(0o755)
+    expect((await list('src/new')).entries.map(({ path }) => path)).toEqual(['src/new/a.txt'])
+  })
+  it('is not written over what the writer has not seen', async () => {
+    await sh('echo one > a.txt; mkdir dir')
+    const seen = await hashOf('a.txt')
+    await sh('echo two > a.txt')
+    expect(await codeOf(write('a.txt', 'mine', seen))).toBe('conflict')
+    expect(await codeOf(write('a.txt', 'mine'))).toBe('conflict')
+    expect(await codeOf(write('none.txt', 'mine', seen))).toBe('not_found')
+    expect(await codeOf(write('dir', 'mine', seen))).toBe('bad_request')
+    expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('two\n')
+  })
+  it('never lies outside of the tree, nor in the repository', async () => {
+    await sh('echo there > "$HOME/outside.txt"; ln -s "$HOME" away; ln -s "$HOME/outside.txt" link.txt; ln -s nowhere dangling; echo in > in.txt; ln -s in.txt inner; mkdir .git')
+    const outside = createHash('sha256').update('there\n').digest('hex')
+    for (const path of ['../x', 'away/x', '.git/hooks/pre-commit', 'sub/.git/config', '/', '.']) expect([path, await codeOf(write(path, 'x'))]).toEqual([path, 'forbidden'])
+    expect(await codeOf(write('link.txt', 'x', outside))).toBe('forbidden')
+    expect(await codeOf(write('dangling', 'x', outside))).toBe('not_found')
+    expect(readFileSync(join(home, 'outside.txt'), 'utf8')).toBe('there\n')
+    await write('inner', 'through', await hashOf('inner'))
+    expect(readFileSync(join(work, 'in.txt'), 'utf8')).toBe('through')
+  })
+})
+
 describe('a directory', () => {
   it('shows what is in it and what changed, what is gone too, and not the repository itself', async () => {
     await sh(`git init -q -b main; mkdir -p src/deep; echo a > kept; echo b > edited; echo c > gone; echo d > src/deep/file; git add .; git commit -qm x
@@ -89,9 +125,9 @@ describe('a path', () => {
 describe('a file', () => {
   it('comes as text, as an image, or as neither, and always fits a message', async () => {
     await sh(`printf 'h\\303\\251llo' > text; printf 'a\\000b' > binary; printf '\\211PNG\\r\\n\\032\\n1234' > picture; head -c 3000000 /dev/zero | tr '\\0' x > long; head -c 1048576 /dev/zero | tr '\\0' '\\001' > controls; printf '\\377\\376' > latin`)
-    expect(await read('text')).toEqual({ path: 'text', sizeBytes: 6, binary: false, truncated: false, text: 'héllo', imageType: null })
+    expect(await read('text')).toEqual({ path: 'text', sizeBytes: 6, binary: false, truncated: false, text: 'héllo', imageType: null, sha256: createHash('sha256').update('héllo').digest('hex') })
     // Cut within a character.
-    expect(await read('text', 2)).toMatchObject({ text: 'h', truncated: true, binary: false })
+    expect(await read('text', 2)).toEqual({ path: 'text', sizeBytes: 6, text: 'h', truncated: true, binary: false, imageType: null })
     for (const path of ['binary', 'latin']) expect(await read(path)).toMatchObject({ binary: true, text: '', imageType: null })
     expect(await read('picture')).toMatchObject({ binary: true, imageType: 'image/png', text: Buffer.from('\x89PNG\r\n\x1a\n1234', 'latin1').toString('base64') })
     for (const path of ['long', 'controls']) {

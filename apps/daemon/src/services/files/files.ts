@@ -1,4 +1,5 @@
 /** The tree for people who look: directories, fuzzy search, files. All of it is read by processes of the agent's user. */
+import { createHash } from 'node:crypto'
 import type { FileContent, FileEntry } from '@berth/wire/files-methods'
 import { BerthError } from '@berth/wire/error'
 import { LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
@@ -15,6 +16,7 @@ export interface FilesDeps { readonly asAgent: AsAgent; readonly workDir: string
 export interface Files {
   list(request: DaemonParams<'files.list'>, signal: AbortSignal): Promise<DaemonResult<'files.list'>>
   read(request: DaemonParams<'files.read'>, signal: AbortSignal): Promise<FileContent>
+  write(request: DaemonParams<'files.write'>, signal: AbortSignal): Promise<DaemonResult<'files.write'>>
 }
 
 const SEARCHED_FILES = 50_000
@@ -54,12 +56,19 @@ export function createFiles({ asAgent, workDir }: FilesDeps): Files {
     },
     async read({ path, limitBytes }, signal) {
       const { sizeBytes, base64 } = await look({ do: 'read', root: workDir, path, limitBytes }, signal)
-      return contentOf(path, { sizeBytes, bytes: Buffer.from(base64, 'base64') })
+      const bytes = Buffer.from(base64, 'base64')
+      const content = contentOf(path, { sizeBytes, bytes })
+      return bytes.length < sizeBytes ? content : { ...content, sha256: createHash('sha256').update(bytes).digest('hex') }
+    },
+    async write({ path, text, expect }, signal) {
+      return { path, ...(await look({ do: 'write', root: workDir, path, text, expect }, signal)) }
     },
   }
 }
 
-const REFUSALS: Record<Refusal['refused'], { code: 'not_found' | 'forbidden' | 'bad_request'; message: string }> = {
+const REFUSALS: Record<Refusal['refused'], { code: 'not_found' | 'forbidden' | 'bad_request' | 'conflict' | 'no_space'; message: string }> = {
+  changed: { code: 'conflict', message: 'the file is another by now: read it again' },
+  'no-space': { code: 'no_space', message: 'there is no space left on the disk of the workspace' },
   outside: { code: 'forbidden', message: 'that leads out of the tree' },
   absent: { code: 'not_found', message: 'there is no such file' },
   'not-a-file': { code: 'bad_request', message: 'that is no file' },

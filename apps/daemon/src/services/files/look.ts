@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { write } from './write.ts'
 
 export interface Looked { readonly path: string; readonly kind: 'file' | 'directory' | 'symlink' | 'submodule'; readonly sizeBytes: number | null }
 export type Question =
@@ -12,13 +13,15 @@ export type Question =
   | { readonly do: 'stat'; readonly root: string; readonly paths: readonly string[] }
   | { readonly do: 'walk'; readonly root: string; readonly limit: number }
   | { readonly do: 'read'; readonly root: string; readonly path: string; readonly limitBytes: number }
+  | { readonly do: 'write'; readonly root: string; readonly path: string; readonly text: string; readonly expect: string | null }
   | { readonly do: 'read-all'; readonly root: string; readonly paths: readonly string[]; readonly limitBytes: number }
-export type Refusal = { readonly refused: 'outside' | 'absent' | 'not-a-file' | 'not-a-directory' | 'not-allowed' }
+export type Refusal = { readonly refused: 'outside' | 'absent' | 'not-a-file' | 'not-a-directory' | 'not-allowed' | 'changed' | 'no-space' }
 export interface Listed { readonly entries: Looked[]; readonly truncated: boolean }
 export interface Read { readonly sizeBytes: number; readonly base64: string }
+export interface Written { readonly sizeBytes: number; readonly sha256: string }
 /** Without those that cannot be read. */
 export interface ReadAll { readonly files: readonly (Read & { readonly path: string })[] }
-export type Answer<Q extends Question = Question> = Refusal | (Q extends { do: 'read' } ? Read : Q extends { do: 'read-all' } ? ReadAll : Listed)
+export type Answer<Q extends Question = Question> = Refusal | (Q extends { do: 'read' } ? Read : Q extends { do: 'read-all' } ? ReadAll : Q extends { do: 'write' } ? Written : Listed)
 
 /** The repository itself is not part of the code. */
 const HIDDEN = new Set(['.git'])
@@ -36,6 +39,7 @@ export function answer(question: Question): Answer {
     if (question.do === 'read') return read(question)
     if (question.do === 'read-all') return readAll(question)
     if (question.do === 'walk') return walk(question)
+    if (question.do === 'write') return write(question, within)
     if (question.do === 'stat') return { entries: question.paths.flatMap((path) => entryAt(question.root, path) ?? []), truncated: false }
     return list(question)
   } catch (error) {
@@ -48,6 +52,7 @@ function reasonOf(error: unknown): Refusal['refused'] {
   const code = (error as { code?: unknown }).code
   if (code === 'ENOTDIR') return 'not-a-directory'
   if (code === 'EISDIR' || code === 'ENXIO') return 'not-a-file'
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'no-space'
   return code === 'EACCES' || code === 'EPERM' ? 'not-allowed' : 'absent'
 }
 

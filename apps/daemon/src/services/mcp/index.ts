@@ -5,7 +5,6 @@
 import { join } from 'node:path'
 import type { SessionId } from '@berth/wire'
 import type { Assignment, DaemonResult } from '@berth/wire/daemon'
-import type { McpAnswer } from '@berth/wire/mcp-server'
 import type { AgentDriver, DaemonContext } from '../../contracts.ts'
 import type { AgentSocket } from '../agents/agent-socket.ts'
 import type { GivenDecision } from '../agents/take-decision.ts'
@@ -61,7 +60,7 @@ export function createOwnMcp(deps: {
       if (!shown.take()) return refused('that is shown too often; it is there, nobody needs to be told again')
       const url = template.replace('{port}', String(port))
       journal.append({ type: 'report.preview', sessionId, port, label: label ?? null, url }, { key: `mcp.${requestId}` })
-      return said(`The person sees it at ${url}${deps.ports().includes(port) ? '' : `. Nothing listens on port ${port} yet; the page comes when something does`}`, { url, port })
+      return said(`The person sees it at ${url}${deps.ports().includes(port) ? '' : `. Nothing listens on port ${port} yet; the page comes when something does`}`)
     },
     report_status({ text }, { sessionId, requestId }) {
       if (text === status) return said('Noted.')
@@ -115,5 +114,5 @@ export function createOwnMcp(deps: {
 
 const sessionsOf = (assignment: Assignment | null): SessionId[] => (assignment === null ? [] : [assignment.agent.sessionId, ...(assignment.sessions ?? []).map(({ sessionId }) => sessionId)])
 const isOurs = (tool: string): tool is OwnToolName => Object.hasOwn(ARGUMENTS, tool)
-const said = (text: string, data?: McpAnswer['data']): Answered => ({ answer: { text, ...(data === undefined ? {} : { data }) } })
+const said = (text: string): Answered => ({ answer: { text } })
 const refused = (text: string): Answered => ({ answer: { text, refused: true } })

@@ -1,0 +1,78 @@
+/**
+ * The MCP servers that a person gives to a new workspace: in the command line, or by the file that every client of
+ * the protocol has. Values in such a file are taken for secrets: they become variables of the workspace.
+ */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Exposure } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
+import { McpFile, McpSetup } from '@berth/wire/mcp'
+
+const FILE_LIMIT_BYTES = 256 * 1024
+export interface GivenMcp { readonly mcp: McpSetup; /** Values that stood in a file. */ readonly env: Record<string, string>; readonly exposures: Exposure[] }
+
+export async function givenMcp(given: { words: readonly string[]; files: readonly string[]; own: boolean }, cwd: string): Promise<GivenMcp> {
+  const env: Record<string, string> = {}
+  const servers: unknown[] = given.words.map(fromWord)
+  for (const path of given.files) servers.push(...fromFile(await readJson(path, cwd), { path, env }))
+  const parsed = McpSetup.safeParse({ servers, own: given.own })
+  if (!parsed.success) throw wrong(parsed.error.issues, servers)
+  const exposures = Object.keys(env).map((name): Exposure => ({ name, how: 'env', warning: 'the agent can read this value of an MCP server' }))
+  return { mcp: parsed.data, env, exposures }
+}
+
+/** `name=https://…`, or `name=command with its arguments`. */
+function fromWord(text: string): unknown {
+  const [, name, rest = ''] = /^([^=\s]+)=(.+)$/s.exec(text) ?? []
+  if (name === undefined) throw new BerthError('bad_request', `--mcp takes name=command or name=url, not "${text}"`, { hint: '--mcp files="npx -y @modelcontextprotocol/server-filesystem /workspace"' })
+  if (/^https?:\/\//.test(rest)) return { kind: 'http', name, url: rest }
+  const [command = '', ...args] = wordsOf(rest)
+  return { kind: 'stdio', name, command, args }
+}
+/** At white space; quotes keep it. */
+function wordsOf(text: string): string[] {
+  return [...text.matchAll(/(?:"([^"]*)"|'([^']*)'|([^\s"']+))+/g)].map(([word]) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'))
+}
+
+function fromFile(json: unknown, { path, env }: { path: string; env: Record<string, string> }): unknown[] {
+  const file = McpFile.safeParse(json)
+  if (!file.success) throw new BerthError('config_invalid', `${path} holds no MCP servers`, { hint: 'it begins with {"mcpServers": {"name": {"command": …}}}' })
+  return Object.entries(file.data.mcpServers).map(([name, entry]) => {
+    const url = entry.url ?? entry.httpUrl ?? entry.serverUrl
+    const kept = (values: Readonly<Record<string, string>> = {}) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, keep(value, { name: `MCP_${name}_${key}`, env })]))
+    if (url === undefined) return { kind: 'stdio', name, command: entry.command ?? '', args: entry.args ?? [], env: kept(entry.env) }
+    if (entry.type === 'sse') throw new BerthError('config_invalid', `${path}: ${name} speaks by SSE, which the protocol has given up`, { hint: 'most such servers answer at another address by streamable HTTP; see their documentation' })
+    return { kind: 'http', name, url: references(url), headers: kept(entry.headers) }
+  })
+}
+/** What names a variable stays; anything else may be a secret. */
+function keep(value: string, { name, env }: { name: string; env: Record<string, string> }): string {
+  const named = references(value)
+  if (named.includes('${')) return named
+  const variable = name.toUpperCase().replaceAll(/[^A-Z0-9_]/g, '_')
+  env[variable] = value
+  return `\${${variable}}`
+}
+/** `${env:NAME}` and `${NAME:-otherwise}`, as some write it. */
+const references = (text: string): string => text.replaceAll(/\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}/g, '${$1}')
+
+async function readJson(path: string, cwd: string): Promise<unknown> {
+  const text = await readFile(resolve(cwd, path), 'utf8').catch(() => null)
+  if (text === null) throw new BerthError('not_found', `${path} cannot be read`, { hint: '--mcp-file takes the path of a file with {"mcpServers": {…}}' })
+  if (Buffer.byteLength(text) > FILE_LIMIT_BYTES) throw new BerthError('too_large', `${path} is larger than 256 KB`)
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Without the text, which may hold secrets.
+    throw new BerthError('config_invalid', `${path} is no JSON`)
+  }
+}
+
+/** The server it is about, and what is wrong with it; never a value. */
+function wrong(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[], servers: readonly unknown[]): BerthError {
+  const [issue] = issues
+  const about = servers[Number(issue?.path[1])]
+  const name = typeof about === 'object' && about !== null && 'name' in about ? ` ${String(about.name).slice(0, 60)}` : 's'
+  const field = issue?.path.slice(2).join('.')
+  return new BerthError('bad_request', `mcp server${name}: ${field ? `${field}: ` : ''}${issue?.message ?? 'not understood'}`, { hint: 'see `berth up --help`' })
+}
