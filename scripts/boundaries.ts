@@ -24,11 +24,12 @@ const TABLE: Record<string, readonly string[]> = {
   web: ['wire', 'client'],
   server: ['wire', 'core', 'web', 'store', 'providers', 'toolbox'], // adapters in main.ts only, see below
   bench: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit'],
-  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server'], // a server that is broken on purpose
+  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-github'], // a server that is broken on purpose
+  'sim-github': [], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
 }
 /** Concrete adapters are named by the composition root (and by tests) only. */
 const ADAPTERS = ['store', 'providers', 'toolbox']
-const ONLY_TESTS = ['testkit']
+const ONLY_TESTS = ['testkit', 'sim-github']
 const COMPOSITION = /src\/main\.ts$|src\/compose\//
 /** Their tests put several rooms together. */
 const TESTS_MAY_REACH = new Set(['server', 'core', 'daemon', 'cli', 'client'])
@@ -38,6 +39,7 @@ const problems: string[] = []
 const packages = new Map<string, string>()
 for (const path of new Glob('{apps,packages}/*/package.json').scanSync(root)) packages.set(dirname(path).split('/')[1] ?? '', dirname(path))
 for (const path of ['bench', 'e2e']) packages.set(path, path)
+for (const path of new Glob('sim/*/package.json').scanSync(root)) packages.set(`sim-${path.split('/')[1]}`, dirname(path))
 
 for (const [name, dir] of packages) {
   const allowed = TABLE[name]

@@ -30,7 +30,7 @@ const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].so
 const daemon = [...new Bun.Glob('apps/daemon/src/**/*.test.ts').scanSync(root)].filter((file) => !file.startsWith(AGENTS)).sort()
 const real: Readonly<Record<string, readonly string[]>> = {
   [AGENTS]: [AGENTS], 'apps/daemon': daemon,
-  ...Object.fromEntries(['packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web'].map((dir) => [dir, [dir]])),
+  ...Object.fromEntries(['packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web', 'sim/github'].map((dir) => [dir, [dir]])),
 }
 const bunTest = (paths: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...paths.filter((path) => existsSync(join(root, path))).map((path) => `./${path}`)]
 

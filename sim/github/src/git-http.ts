@@ -1,0 +1,76 @@
+/** Smart HTTP of the repositories: git's own backend behind the rights of the token that came as a password. */
+import { MAY_WRITE_WORKFLOWS } from './bare-repository.ts'
+import { tokenOf } from './identity.ts'
+import { reaches, Refusal } from './model.ts'
+import type { Caller, Level, Repository } from './model.ts'
+import { roleOf } from './rights.ts'
+import type { World } from './world.ts'
+
+const PATH = /^\/([A-Za-z0-9-]+)\/([A-Za-z0-9._-]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/
+
+function partsOf(pathname: string): { fullName: string; rest: string } {
+  const [, owner = '', name = '', rest = ''] = PATH.exec(pathname) ?? []
+  return { fullName: `${owner}/${name}`, rest }
+}
+
+export function isGitPath(pathname: string): boolean { return PATH.test(pathname) }
+
+export async function serveGit(world: World, request: Request): Promise<Response> {
+  const url = new URL(request.url)
+  const { fullName, rest } = partsOf(url.pathname)
+  const service = rest === 'info/refs' ? url.searchParams.get('service') : rest
+  if (service !== 'git-upload-pack' && service !== 'git-receive-pack') return new Response('only smart HTTP', { status: 403 })
+  const caller = basic(world, request.headers.get('authorization'))
+  if (caller === null) return challenge('Invalid username or token. Password authentication is not supported for Git operations.')
+  const repository = world.repository(fullName)
+  const may = (level: Level): boolean => repository !== null && mayContents(world, caller, repository, level)
+  const allowed = may('read') && (service === 'git-upload-pack' || may('write'))
+  if (!allowed && caller.kind === 'nobody') return challenge('Authentication failed')
+  if (repository === null || !may('read')) return new Response('Repository not found.\n', { status: 404 })
+  if (!allowed) return new Response(`Permission to ${fullName}.git denied.\n`, { status: 403 })
+  return backend(request, { repository, rest, workflows: mayWorkflows(caller) })
+}
+
+const mayWorkflows = (caller: Caller): boolean => caller.kind !== 'installation' || reaches(caller.permissions['workflows'], 'write')
+
+/** Null: what came as a password is none. */
+function basic(world: World, authorization: string | null): Caller | null {
+  if (authorization === null) return { kind: 'nobody' }
+  const [scheme = '', encoded = ''] = authorization.split(' ')
+  const [user = '', password = ''] = Buffer.from(encoded, 'base64').toString().split(/:(.*)/s)
+  try {
+    const caller = tokenOf(world, password)
+    return scheme.toLowerCase() !== 'basic' || (caller.kind === 'installation' && user !== 'x-access-token') ? null : caller
+  } catch (error) {
+    if (error instanceof Refusal) return null
+    throw error
+  }
+}
+
+function mayContents(world: World, caller: Caller, repository: Repository, level: Level): boolean {
+  if (level === 'read' && !repository.private) return true
+  if (caller.kind === 'user') {
+    const role = roleOf(repository, caller.user)
+    return role !== null && (level === 'read' || role === 'write' || role === 'maintain' || role === 'admin')
+  }
+  if (caller.kind !== 'installation' || caller.installation.suspendedAt !== null) return false
+  return world.covers(caller.installation, repository) && (caller.repositories === null || caller.repositories.has(repository.id)) && reaches(caller.permissions['contents'], level)
+}
+
+async function backend(request: Request, { repository, rest, workflows }: { repository: Repository; rest: string; workflows: boolean }): Promise<Response> {
+  const header = (name: string): string => request.headers.get(name) ?? ''
+  const child = Bun.spawn(['git', '-c', 'safe.directory=*', '-c', 'uploadpack.allowFilter=true', '-c', 'uploadpack.allowAnySHA1InWant=true', '-c', 'http.receivepack=true', 'http-backend'], {
+    env: {
+      PATH: process.env['PATH'] ?? '', GIT_PROJECT_ROOT: repository.dir, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: `/${rest}`, QUERY_STRING: new URL(request.url).search.slice(1), REQUEST_METHOD: request.method,
+      CONTENT_TYPE: header('content-type'), HTTP_CONTENT_ENCODING: header('content-encoding'), GIT_PROTOCOL: header('git-protocol'), [MAY_WRITE_WORKFLOWS]: workflows ? '1' : '0',
+    },
+    stdin: new Blob([await request.arrayBuffer()]), stdout: 'pipe', stderr: 'ignore',
+  })
+  const bytes = Buffer.from(await new Response(child.stdout).arrayBuffer())
+  const end = bytes.indexOf('\r\n\r\n')
+  if (end < 0) return new Response('no answer', { status: 500 })
+  const headers = new Headers(bytes.subarray(0, end).toString().split('\r\n').map((line) => line.split(': ') as [string, string]))
+  return new Response(bytes.subarray(end + 4), { status: Number((headers.get('status') ?? '200').slice(0, 3)), headers })
+}
+
+const challenge = (text: string): Response => new Response(`${text}\n`, { status: 401, headers: { 'www-authenticate': 'Basic realm="GitHub"' } })

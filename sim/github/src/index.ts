@@ -1,0 +1,127 @@
+/**
+ * A GitHub on loopback: pages, REST API and git, strict against GitHub's own description. `world` says what is there and
+ * makes things happen; an answer that the description does not allow is a fault of the simulator and stands in `faulty`.
+ */
+import { callerOf } from './identity.ts'
+import { isGitPath, serveGit } from './git-http.ts'
+import { Refusal } from './model.ts'
+import type { Caller, Fault } from './model.ts'
+import { appOperations } from './rest/apps.ts'
+import type { Answer, Operations } from './rest/operation.ts'
+import { pullOperations } from './rest/pulls.ts'
+import { repositoryOperations } from './rest/repositories.ts'
+import { createShapes } from './shapes.ts'
+import { createGuard } from './spec/guard.ts'
+import type { Operation } from './spec/guard.ts'
+import { servePage } from './web.ts'
+import { createWebhooks } from './webhooks.ts'
+import type { Webhooks } from './webhooks.ts'
+import { createWorld } from './world.ts'
+import type { World } from './world.ts'
+
+export type { App, Check, Installation, Permissions, Repository } from './model.ts'
+export type { World } from './world.ts'
+
+export interface GitHubSim {
+  readonly url: string
+  /** Where a GitHub of one's own has its API. */
+  readonly apiUrl: string
+  readonly world: World
+  readonly webhooks: Webhooks
+  /** What it answered against its own description, and what clients asked against it. */
+  readonly faulty: readonly string[]
+  readonly refused: readonly string[]
+  close(): Promise<void>
+}
+
+const API = '/api/v3'
+const OPERATIONS: Operations = { ...appOperations, ...repositoryOperations, ...pullOperations }
+const DOCUMENTATION = 'https://docs.github.com/rest'
+
+/** `root`: an empty directory for the repositories; the caller removes it. */
+export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; deviceIntervalS?: number }): GitHubSim {
+  const world = createWorld(root)
+  const guard = createGuard()
+  const webhooks = createWebhooks(world)
+  const faulty: string[] = []
+  const refused: string[] = []
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: served })
+  const url = `http://127.0.0.1:${server.port}`
+  const shapes = createShapes({ web: url, api: `${url}${API}` })
+
+  async function served(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url)
+    const fault = takeFault(world, request.method, pathname)
+    if (fault !== null && fault.answer !== 'lost') return refusal(fault.answer.status, fault.answer.message ?? 'scripted', {}, fault.answer.headers)
+    const response = await answered(request, pathname)
+    world.asked.push(`${request.method} ${pathname} ${response.status}`)
+    return fault === null ? response : lost()
+  }
+
+  async function answered(request: Request, pathname: string): Promise<Response> {
+    try {
+      if (pathname.startsWith(`${API}/`)) return await rest(request, pathname.slice(API.length))
+      if (isGitPath(pathname)) return await serveGit(world, request)
+      return (await servePage(world, request, { deviceIntervalS })) ?? new Response('Not Found', { status: 404 })
+    } catch (error) {
+      if (error instanceof Refusal) return refusal(error.status, error.message, error.extra)
+      faulty.push(String(error))
+      return refusal(500, String(error))
+    }
+  }
+
+  async function rest(request: Request, pathname: string): Promise<Response> {
+    if ((request.headers.get('user-agent') ?? '') === '') throw new Refusal(403, 'Request forbidden by administrative rules. Please make sure your request has a User-Agent header.')
+    const authorization = request.headers.get('authorization')
+    const caller: Caller = callerOf(world, authorization)
+    const text = await request.text()
+    const matched = guard.match(request.method, new URL(request.url), pathname, text === '' ? undefined : parsed(text))
+    if (matched.kind === 'unknown') throw new Refusal(404, 'Not Found')
+    if (matched.kind === 'invalid') {
+      refused.push(`${request.method} ${pathname}: ${matched.problem}`)
+      throw new Refusal(422, `not as described: ${matched.problem}`)
+    }
+    const { operation, path, query, body } = matched.asked
+    const answer = await performed(operation, { world, shapes, webhooks, caller, credential: authorization?.split(' ')[1] ?? '', path, query, body })
+    const problem = guard.problemOf(operation, answer.status, answer.body)
+    if (problem !== null) {
+      faulty.push(problem)
+      return refusal(500, problem)
+    }
+    const headers = { 'x-github-request-id': String(world.nextId()), 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '4999' }
+    return answer.body === null ? new Response(null, { status: answer.status, headers }) : Response.json(answer.body, { status: answer.status, headers })
+  }
+
+  return { url, apiUrl: `${url}${API}`, world, webhooks, faulty, refused, close: () => server.stop(true) }
+}
+
+async function performed(operation: Operation, call: Parameters<NonNullable<Operations[keyof Operations]>>[0]): Promise<Answer> {
+  const perform = OPERATIONS[operation.id]
+  if (perform === undefined) throw new Error(`${operation.id} is described and not played`)
+  try {
+    return await perform(call)
+  } catch (error) {
+    if (error instanceof Refusal) return { status: error.status, body: refusalBody(error.message, error.extra) }
+    throw error
+  }
+}
+
+function takeFault({ faults }: World, method: string, pathname: string): Fault | null {
+  const fault = faults.find((each) => each.times > 0 && (each.method ?? method) === method && each.path.test(pathname))
+  if (fault === undefined) return null
+  fault.times -= 1
+  return fault
+}
+
+/** The head, and then nothing: what was done stays done. */
+const lost = (): Response => new Response(new ReadableStream({ start(controller) { controller.error(new Error('scripted: the answer is lost')) } }))
+const refusalBody = (message: string, extra: Record<string, unknown> = {}): Record<string, unknown> => ({ message, documentation_url: DOCUMENTATION, ...extra })
+const refusal = (status: number, message: string, extra: Record<string, unknown> = {}, headers: Record<string, string> = {}): Response => Response.json(refusalBody(message, extra), { status, headers })
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Refusal(400, 'Problems parsing JSON')
+  }
+}
