@@ -20,6 +20,7 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   'stalled-viewer': { summary: 'growth of the server while 1 GB flows past a viewer that does not read', load: () => import('./stalled-viewer.ts').then(({ stalledViewer }) => stalledViewer) },
   upload: { summary: 'a tree of 50,000 files sent to the server, against tar | zstd', load: () => import('./upload.ts').then(({ upload }) => upload) },
   preview: { summary: 'a dev server through a preview: requests for the processor time against nginx, a large answer against the bare mux', load: () => import('./preview.ts').then(({ preview }) => preview) },
+  sync: { summary: 'a saved file until the workspace has it, against rsync over the same ssh', load: () => import('./sync.ts').then(({ sync }) => sync) },
   ssh: { summary: 'ssh through the link against a direct sshd in the same container', load: () => import('./ssh.ts').then(({ ssh }) => ssh) },
   gateway: { summary: 'a clone and a call of a model through the server that holds the credential, against the host itself', load: () => import('./gateway.ts').then(({ gateway }) => gateway) },
   mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },

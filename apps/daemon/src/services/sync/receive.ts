@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
-import { closeSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, rmSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, rmSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { createSyncDecoder, encodeSyncFrame, refusePath, SYNC_RESULTS_LIMIT } from '@berth/wire/sync-frames'
 import type { SyncChange, SyncEntry, SyncResult } from '@berth/wire/sync-frames'
@@ -224,7 +224,8 @@ const blobId = (bytes: Uint8Array): string => blobHash(bytes.length).update(byte
 
 function fileId(path: Buffer, size: number): string {
   const hash = blobHash(size)
-  const file = openSync(path, 'r')
+  // What took its place since may be a pipe that nobody writes to, or a link.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const piece = Buffer.alloc(Math.min(1024 * 1024, Math.max(1, size)))
     for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read))
