@@ -20,6 +20,8 @@ export interface Capabilities {
   readonly questions: boolean
   /** What is said during a turn goes into it, waits for its end, or goes where the agent's own queue takes it. */
   readonly during: 'steers' | 'queues' | 'asks its own queue'
+  /** Words of the program itself among those of the model. */
+  readonly remarks?: RegExp
   /** Tokens are counted. */
   readonly usage: boolean
   /** A person at the terminal takes part in the same conversation, on the agent's own screen or on ours: what asks there, and the keys that say yes. */
@@ -54,6 +56,10 @@ export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain'>, Capabili
   },
   qwen: {
     driver: 'acp', version: '0.24.4', live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
+    during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
+  },
+  copilot: {
+    driver: 'acp', version: '1.0.102', remarks: /^Info: \//, live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
     during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
   },
   acp: {

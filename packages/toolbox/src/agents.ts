@@ -50,6 +50,10 @@ const PIECES: Readonly<Record<AgentName | 'node', Piece>> = {
   },
   gemini: { name: 'gemini', entry: AGENT_PROGRAMS.gemini.entry, published: (version) => ({ name: '@google/gemini-cli', version }) },
   qwen: { name: 'qwen', entry: AGENT_PROGRAMS.qwen.entry, published: (version) => ({ name: '@qwen-code/qwen-code', version }) },
+  copilot: {
+    name: 'copilot', entry: AGENT_PROGRAMS.copilot.entry, environment: { COPILOT_AUTO_UPDATE: 'false' },
+    published: (version, target) => ({ name: `@github/copilot-${packagePlatform(target).replace(/^linux-(\w+)-musl$/, 'linuxmusl-$1')}`, version }),
+  },
   node: { name: 'node', entry: NODE_RUNTIME.entry, published: (version, target) => (musl(target) ? null : { name: `node-${packagePlatform(target)}`, version }) },
 }
 
@@ -125,7 +129,7 @@ async function verify(piece: Piece, { executable, version, runtime }: { executab
   })
   const said = await new Response(child.stdout).text()
   await child.exited
-  if (!new RegExp(`(^|[^\\d.])${version.replaceAll('.', '\\.')}([^\\d.]|$)`).test(said)) {
+  if (!new RegExp(`(^|[^\\d.])${version.replaceAll('.', '\\.')}(?!\\.?\\d)`).test(said)) {
     throw new BerthError('agent_unavailable', `${piece.name} ${version} answered '${said.trim().slice(0, 200)}' when asked for its version`, { hint: 'this host may not be able to run it; try another version' })
   }
 }

@@ -17,6 +17,7 @@ export const AGENT_PROGRAMS = {
   opencode: { version: '1.18.33', entry: 'bin/opencode', runtime: null },
   gemini: { version: '0.61.0', entry: 'bundle/gemini.js', runtime: 'node' },
   qwen: { version: '0.24.4', entry: 'cli-entry.js', runtime: 'node' },
+  copilot: { version: '1.0.102', entry: 'copilot', runtime: null },
 } as const satisfies Record<string, AgentProgram>
 export type AgentProgramName = keyof typeof AGENT_PROGRAMS
 export const NODE_RUNTIME = { version: '22.23.3', entry: 'bin/node' } as const
@@ -29,6 +30,7 @@ export const AGENT_KINDS: Readonly<Record<AgentKind, KindOfAgent>> = {
   opencode: { title: 'opencode', program: 'opencode', needsCommand: false, handsOver: true, forks: true },
   gemini: { title: 'Gemini CLI', program: 'gemini', needsCommand: false, handsOver: false, forks: false },
   qwen: { title: 'Qwen Code', program: 'qwen', needsCommand: false, handsOver: false, forks: false },
+  copilot: { title: 'Copilot CLI', program: 'copilot', needsCommand: false, handsOver: false, forks: false },
   acp: { title: 'An agent that speaks ACP', program: null, needsCommand: true, handsOver: false, forks: false },
   plain: { title: 'A command', program: null, needsCommand: true, handsOver: false, forks: false },
 }

@@ -18,7 +18,7 @@ export const Wish = z.object({ target: WishTarget, by: WishBy, version: z.number
 export type Wish = z.infer<typeof Wish>
 
 /** `acp`: any command that speaks the Agent Client Protocol. An older daemon knows `claude` and `plain` only. */
-export const AgentKind = z.enum(['claude', 'plain', 'claude-headless', 'codex', 'opencode', 'gemini', 'qwen', 'acp'])
+export const AgentKind = z.enum(['claude', 'plain', 'claude-headless', 'codex', 'opencode', 'gemini', 'qwen', 'acp', 'copilot'])
 export type AgentKind = z.infer<typeof AgentKind>
 /** `ask`: each tool call the agent would ask about waits for a person. `auto`: the agent's own mode. `skip`: no questions. */
 export const ApprovalMode = z.enum(['ask', 'auto', 'skip'])

@@ -21,6 +21,7 @@ const KEYS: Readonly<Record<string, string>> = {
   CLAUDE_CODE_OAUTH_TOKEN: 'the agent can read this subscription token; it is valid for long',
   OPENAI_API_KEY: 'the agent can read this API key and spend with it',
   GEMINI_API_KEY: 'the agent can read this API key and spend with it',
+  COPILOT_GITHUB_TOKEN: 'the agent can read this token, and act as you with it',
 }
 /** Names of secrets in general. */
 const SECRETIVE = /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PRIVATE)$/i

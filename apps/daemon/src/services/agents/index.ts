@@ -11,7 +11,7 @@ import { createPlainDriver } from './plain.ts'
 
 const DRIVERS: Readonly<Record<AgentKind, CreateDriver>> = {
   claude: createClaudeDriver, plain: createPlainDriver,
-  'claude-headless': createHeadlessDriver, codex: createCodexDriver, opencode: createOpencodeDriver, gemini: createAcpDriver, qwen: createAcpDriver, acp: createAcpDriver,
+  'claude-headless': createHeadlessDriver, codex: createCodexDriver, opencode: createOpencodeDriver, gemini: createAcpDriver, qwen: createAcpDriver, copilot: createAcpDriver, acp: createAcpDriver,
 }
 export function driverFor(kind: AgentKind): CreateDriver {
   // An assignment of a newer server may name one that is not here.

@@ -34,7 +34,7 @@ export interface SignIns { readonly calls: Pick<CallHandlers, 'sign-in.begin' | 
 
 /** What signs in without a browser of the machine. */
 const WORDS: Partial<Record<AgentProgramName, readonly string[]>> = {
-  claude: ['auth', 'login'], codex: ['login', '--device-auth'], opencode: ['auth', 'login'],
+  claude: ['auth', 'login'], codex: ['login', '--device-auth'], opencode: ['auth', 'login'], copilot: ['login'],
 }
 
 export function createSignIns(deps: SignInDeps): SignIns {

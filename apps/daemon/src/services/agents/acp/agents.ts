@@ -31,7 +31,7 @@ const chosen = (selectedType: string | null) => (selectedType === null ? {} : { 
 
 /** Node goes its own way past a proxy unless it is told; some machines have no other way out. */
 const NODE_ENVIRONMENT = { NODE_USE_ENV_PROXY: '1' } as const
-const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
+const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'copilot' | 'acp', AcpAgent>> = {
   gemini: {
     argv: (deps) => [...programWords(deps, 'gemini'), '--acp', ...(deps.assignment.agent.approvalMode === 'auto' ? ['--approval-mode', 'auto_edit'] : []), ...extraArguments(deps.assignment.agent.command)],
     env: NODE_ENVIRONMENT,
@@ -49,6 +49,12 @@ const AGENTS: Readonly<Record<'gemini' | 'qwen' | 'acp', AcpAgent>> = {
     loginHint: 'qwen has no login here: make a new workspace with `berth up --agent qwen --env OPENAI_API_KEY --env OPENAI_BASE_URL --env OPENAI_MODEL`, or sign in with `qwen` in a shell of this one; then send a message',
     authMethod: (env) => (has(env, 'OPENAI_API_KEY') ? 'openai' : null),
     seed: (env, hasFile) => ({ path: '.qwen/settings.json', settings: { security: chosen(has(env, 'OPENAI_API_KEY') ? 'openai' : hasFile('.qwen/oauth_creds.json') ? 'qwen-oauth' : null), privacy: { usageStatisticsEnabled: false }, general: { enableAutoUpdate: false } } }),
+  },
+  copilot: {
+    argv: (deps) => [...programWords(deps, 'copilot'), '--acp', '--no-auto-update', ...extraArguments(deps.assignment.agent.command)],
+    env: { ...NODE_ENVIRONMENT, COPILOT_AUTO_UPDATE: 'false' },
+    loginHint: 'copilot has no login here: sign in with `berth sign-in`, or make a new workspace with `berth up --agent copilot --env COPILOT_GITHUB_TOKEN`, or with a model of your own (`--env COPILOT_PROVIDER_BASE_URL --env COPILOT_MODEL`); then send a message',
+    authMethod: () => null,
   },
   acp: {
     argv: ({ assignment: { agent } }) => {
