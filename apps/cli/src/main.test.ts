@@ -174,3 +174,18 @@ describe('admit', () => {
     expect(await admit({ env: ['ANTHROPIC_API_KEY'], copyCredentials: true }, world).catch((error: unknown) => error)).toMatchObject({ code: 'bad_request' })
   })
 })
+
+describe('what cannot be meant', () => {
+  it.each([
+    [['up', '.', '--service', 'dev=a', '--service', 'dev=b'], 'two services "dev"'],
+    [['up', '.', '--agent', 'codex', '--command', 'ls'], '--agent codex runs no command of yours'],
+    [['up', '.', '--agent', 'plain'], 'was given none'],
+    [['send', 'x'.repeat(5000), 'hi'], `"${'x'.repeat(79)}…"`],
+  ])('%j is refused before anything is made', async (args, words) => {
+    const before = asked.length
+    const { err, code } = await berth(args)
+    expect(err).toContain(words)
+    expect(code).not.toBe(0)
+    expect(asked.slice(before).filter((line) => !line.startsWith('GET'))).toEqual([])
+  })
+})

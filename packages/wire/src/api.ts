@@ -127,7 +127,7 @@ export const api = {
   publish: oc.route({ method: 'POST', path: '/workspaces/{id}/publish', summary: 'Make the work fetchable', ...tag('code') }).input(ById)
     .output(z.object({ ref: z.string(), commit: z.string(), branch: z.string(), from: z.enum(['machine', 'save']) })),
   logs: oc.route({ method: 'GET', path: '/workspaces/{id}/logs', summary: 'Output of the machine, the setup, a service or the agent', ...tag('code') })
-    .input(ById.extend({ source: z.string().max(64).default('setup') })).output(z.object({ text: z.string() })),
+    .input(ById.extend({ source: z.string().max(80).default('setup') })).output(z.object({ text: z.string() })),
   listTerminals: oc.route({ method: 'GET', path: '/workspaces/{id}/terminals', summary: 'Terminals', ...tag('terminals') }).input(ById)
     .output(z.array(z.object({ terminalId: z.string(), title: z.string(), backend: z.string(), viewers: z.number().int() }))),
 

@@ -5,6 +5,8 @@ import { newText } from '../new-text.ts'
 import { resolveWorkspace } from '../resolve.ts'
 
 const LOOK_AGAIN_MS = 700
+/** A service may be called as another source is. */
+const SERVICE_LOG = 'service-'
 
 export const logs = command({
   name: 'logs',
@@ -21,14 +23,14 @@ export const logs = command({
     atMost(2, positionals, 'logs')
     if (!word) throw new BerthError('bad_request', 'which workspace?', { hint: 'berth logs <workspace> [source]' })
     if (source !== undefined && values.service !== undefined) throw new BerthError('bad_request', 'one source at a time', { hint: 'berth logs <workspace> --service <name>' })
-    return { word, source: values.service ?? source ?? 'setup', follow: values.follow === true }
+    return { word, source: values.service === undefined ? (source ?? 'setup') : `${SERVICE_LOG}${values.service}`, follow: values.follow === true }
   },
   async run({ connect, io, json, signal }, { word, source, follow }) {
     const { client } = await connect()
     const { id } = await resolveWorkspace(client, word, signal)
     const { text } = await client.logs({ id, source }, signal)
     if (json) return io.out(JSON.stringify({ id, source, text }))
-    if (text === '') io.note(`no output of ${source} yet`)
+    if (text === '') io.note(`no output of ${source.replace(SERVICE_LOG, '')} yet`)
     else io.out(clean(text).trimEnd())
     let before = text
     while (follow && !signal.aborted) {

@@ -69,7 +69,7 @@ export const up = command({
     if (approvalMode !== 'ask' && approvalMode !== 'auto' && approvalMode !== 'skip') throw new BerthError('bad_request', `there is no approval mode "${approvalMode}"`, { hint: 'ask, auto or skip' })
     if (values.ide !== undefined && !EDITORS.includes(values.ide)) throw new BerthError('bad_request', `there is no editor "${values.ide}" here`, { hint: EDITORS.join(', ') })
     return {
-      argument: positionals[0] ?? '.', ports: (values.port ?? []).map((text) => parsePort(text, '--port')), services: (values.service ?? []).map(parseService), values, agent, approvalMode,
+      argument: positionals[0] ?? '.', ports: (values.port ?? []).map((text) => parsePort(text, '--port')), services: parseServices(values.service ?? []), values, agent, approvalMode,
       resources: { ...resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }), ...extrasFrom(values) },
       autoStopMs: values['auto-stop'] === undefined ? undefined : parseDuration(values['auto-stop'], 'auto-stop'),
       timeoutMs: values.wait === undefined ? deadlineDefaults.upWaitMs : parseDuration(values.wait, 'wait'),
@@ -118,7 +118,8 @@ async function withMcp(values: { mcp?: string[] | undefined; 'mcp-file'?: string
 function agentFrom(values: { agent?: string | undefined; command?: string | undefined }): keyof typeof AGENT_KINDS {
   const agent = values.agent ?? (values.command === undefined ? 'claude' : 'plain')
   if (!isAgent(agent)) throw new BerthError('bad_request', `there is no agent "${agent}"`, { hint: Object.keys(AGENT_KINDS).join(', ') })
-  if (!AGENT_KINDS[agent].needsCommand || values.command !== undefined) return agent
+  if (AGENT_KINDS[agent].needsCommand === (values.command !== undefined)) return agent
+  if (values.command !== undefined) throw new BerthError('bad_request', `--agent ${agent} runs no command of yours`, { hint: 'leave --command out, or say --agent acp or plain' })
   throw new BerthError('bad_request', `--agent ${agent} runs a command and was given none`, { hint: agent === 'acp' ? 'berth up --agent acp --command "my-agent --acp"' : 'berth up --agent plain --command "npm run dev"' })
 }
 const isAgent = (word: string): word is keyof typeof AGENT_KINDS => Object.hasOwn(AGENT_KINDS, word)
@@ -126,6 +127,13 @@ const isAgent = (word: string): word is keyof typeof AGENT_KINDS => Object.hasOw
 function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   // One key with a value, or none at all.
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V }
+}
+
+function parseServices(texts: readonly string[]): { name: string; command: string }[] {
+  const services = texts.map(parseService)
+  const twice = services.find(({ name }, at) => services.findIndex((other) => other.name === name) !== at)
+  if (twice !== undefined) throw new BerthError('bad_request', `there are two services "${twice.name}"`, { hint: 'give each a name of its own' })
+  return services
 }
 
 function parseService(text: string): { name: string; command: string } {

@@ -20,6 +20,14 @@ test('what a hook, a server or the agent printed of the environment is read with
   await expect(readLog(place(), 'nobody', 1000)).rejects.toThrow('no log of nobody')
 })
 
+test('a service that is called as a step or the agent is has its own log', async () => {
+  const long = 'x'.repeat(64)
+  for (const name of ['setup', 'agent', long]) writeFileSync(join(logDir, `service-${name}.log`), `of ${name}\n`)
+  writeFileSync(join(logDir, 'setup.log'), 'a step\n')
+  for (const name of ['setup', 'agent', long]) expect(await readLog(place('a screen'), `service-${name}`, 1000)).toBe(`of ${name}\n`)
+  expect(await readLog(place(), 'setup', 1000)).toBe('a step\n')
+})
+
 test('no end of a secret is left where the log is cut', async () => {
   writeFileSync(join(logDir, 'service-dev.log'), `${'a'.repeat(100)}${SECRET}${'b'.repeat(100)}`)
   for (let tail = 90; tail < 140; tail++) {

@@ -8,6 +8,8 @@ import { safeName } from './processes/services.ts'
 export interface LogPlace { readonly logDir: string; readonly terminals: Pick<Terminals, 'get'>; readonly secrets: ReadonlySet<string> }
 
 const AGENT_HISTORY_SOURCES = /^(?:agent(?:-[0-9a-z]+)?|shell)$/
+/** `dev`, or `service-dev` for one that is called as a step is. */
+const SERVICE = 'service-'
 const STEPS = ['code.log', 'setup.log', 'agent.log', 'services.log']
 
 export async function readLog({ logDir, terminals, secrets }: LogPlace, source: string, tailBytes: number): Promise<string> {
@@ -19,7 +21,7 @@ export async function readLog({ logDir, terminals, secrets }: LogPlace, source: 
   }
   // A secret that is cut in two is not known as one: so much more is read, and left out again.
   const margin = Math.max(0, ...[...secrets].map((secret) => Buffer.byteLength(secret)))
-  const names = source === 'setup' ? STEPS : [`${safeName(source)}.log`, `service-${safeName(source)}.log`]
+  const names = source.startsWith(SERVICE) ? [`${SERVICE}${safeName(source.slice(SERVICE.length))}.log`] : source === 'setup' ? STEPS : [`${safeName(source)}.log`, `${SERVICE}${safeName(source)}.log`]
   const texts: string[] = []
   for (const name of names) {
     const file = Bun.file(join(logDir, name))
