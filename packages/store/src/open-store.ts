@@ -11,6 +11,7 @@ import { backup } from './backup.ts'
 import type { StoreContext } from './context.ts'
 import { createEventStore } from './events.ts'
 import { createGitHosts } from './git-hosts.ts'
+import { createGitHub } from './github.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
@@ -93,6 +94,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     reviews: createReviews(context),
     previews: createPreviews(context),
     gitHosts: createGitHosts(context),
+    github: createGitHub(context),
     audit: createAudit(context),
     sessions: createSessions(context),
     modelKeys: createModelKeys(context),

@@ -476,3 +476,29 @@ export const modelUsage = pgTable('model_usage', {
   costMicros: count('cost_micros').notNull(),
   updatedAt: time('updated_at').notNull(),
 }, (table) => [primaryKey({ columns: [table.workspaceId, table.vendor, table.model] })])
+
+/** Apps of GitHub that workspaces reach it by. */
+export const githubApps = pgTable('github_apps', {
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  origin: text('origin').notNull(),
+  appId: count('app_id').notNull(),
+  slug: text('slug').notNull(),
+  name: text('name').notNull(),
+  htmlUrl: text('html_url').notNull(),
+  /** As a workspace's secrets are, with organisation, origin and id as associated data: the private key and the app's own secrets. */
+  sealed: text('sealed').notNull(),
+  addedAt: time('added_at').notNull(),
+  lastUsedAt: time('last_used_at'),
+}, (table) => [primaryKey({ columns: [table.orgId, table.origin] })])
+
+/** Somebody is on the way to GitHub to make an app. */
+export const githubSetups = pgTable('github_setups', {
+  stateHash: text('state_hash').primaryKey(),
+  orgId: text('org_id').notNull().references(() => organisations.id),
+  origin: text('origin').notNull(),
+  organization: text('organization'),
+  name: text('name').notNull(),
+  /** Who began. */
+  by: text('by').notNull(),
+  expiresAt: time('expires_at').notNull(),
+})

@@ -18,7 +18,7 @@ export const GitHost = z.object({
 })
 export type GitHost = z.infer<typeof GitHost>
 
-export const AuditAction = z.enum(['git.fetch', 'git.push', 'git-host.add', 'git-host.remove'])
+export const AuditAction = z.enum(['git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'github.connect', 'github.disconnect', 'pull.create'])
 export type AuditAction = z.infer<typeof AuditAction>
 /** One operation, allowed or refused, in the order of their happening; each holds the hash of the one before. */
 export const AuditRecord = z.object({

@@ -6,6 +6,7 @@ import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, 
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
+import type { GitHubStore } from './github-store.ts'
 import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ProjectSecretStore } from './project-secret-store.ts'
@@ -186,6 +187,7 @@ export interface Store extends WorkspaceStore {
   readonly previews: PreviewStore
   readonly projectSecrets: ProjectSecretStore
   readonly gitHosts: GitHostStore
+  readonly github: GitHubStore
   readonly audit: AuditStore
   readonly sessions: SessionStore
   readonly modelKeys: ModelKeyStore

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { openTestDatabase } from './testing.ts'
+import type { TestDatabase } from './testing.ts'
+
+setDefaultTimeout(60_000)
+let database: TestDatabase
+beforeAll(async () => { database = await openTestDatabase() })
+afterAll(() => database?.close())
+
+const NOW = 1_000_000
+const HOST = 'https://github.com'
+const org = async () => (await database.store.access.bootstrap(NOW)).orgId
+
+test('the key of an app is kept sealed, opens for its own GitHub, and is replaced whole', async () => {
+  const { github } = database.store
+  const orgId = await org()
+  const key = { privateKey: 'canary-pem', clientId: 'Iv', clientSecret: 'canary-client', webhookSecret: 'canary-hook' }
+  const app = { orgId, origin: HOST, appId: 7, slug: 'berth', name: 'Berth', htmlUrl: `${HOST}/apps/berth`, key }
+  expect(await github.put(app, NOW)).toEqual({ origin: HOST, appId: 7, slug: 'berth', name: 'Berth', htmlUrl: `${HOST}/apps/berth`, addedAt: NOW, lastUsedAt: null })
+  expect(JSON.stringify(await database.sql`select * from github_apps`)).not.toContain('canary')
+  expect((await github.key(orgId, HOST))?.key).toEqual(key)
+  expect(await github.key(orgId, 'https://github.example')).toBeNull()
+  await database.sql`update github_apps set origin = 'https://evil.example'`
+  await expect(github.key(orgId, 'https://evil.example')).rejects.toThrow('sealed under another master key')
+  await database.sql`update github_apps set origin = ${HOST}`
+  await github.put({ ...app, appId: 8 }, NOW + 1)
+  expect((await github.list(orgId)).map(({ appId }) => appId)).toEqual([8])
+  expect(await github.remove(orgId, HOST)).toBe(true)
+  expect(await github.remove(orgId, HOST)).toBe(false)
+})
+
+test('a setup is taken once, while it lasts, and the next one ends it', async () => {
+  const { github } = database.store
+  const orgId = await org()
+  const begin = (stateHash: string) => github.beginSetup({ orgId, stateHash, origin: HOST, organization: null, name: 'berth', by: 'ada', expiresAt: NOW + 10 })
+  await begin('first')
+  await begin('second')
+  expect(await github.setup('first', NOW)).toBeNull()
+  expect(await github.setup('second', NOW)).toEqual({ orgId, origin: HOST, organization: null, name: 'berth', by: 'ada' })
+  expect(await github.setup('second', NOW + 10)).toBeNull()
+  expect(await Promise.all([github.takeSetup('second', NOW), github.takeSetup('second', NOW)])).toContain(null)
+  expect(await github.takeSetup('second', NOW)).toBeNull()
+})
