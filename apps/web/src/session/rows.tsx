@@ -76,7 +76,7 @@ function inStretches(nodes: readonly VNode[], rows: readonly Row[], hidden: numb
 }
 
 /** One row in so many begins a stretch. */
-const STRETCH = 12
+const STRETCH = 8
 function isFirst(row: Row | undefined): boolean {
   const key = row?.key ?? ''
   return (key.charCodeAt(key.length - 1) + 7 * key.charCodeAt(key.length - 2)) % STRETCH === 0

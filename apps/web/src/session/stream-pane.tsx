@@ -19,6 +19,8 @@ export const WINDOW = 80
 const MORE = 50
 /** So near to an end counts as being there. */
 const NEAR_PX = 80
+/** A place that moves under a drawing moves with it, unless a hand moved it within so long. */
+const MOVES_MS = 1000
 
 export function StreamPane({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const box = useRef<HTMLDivElement>(null)
@@ -30,8 +32,9 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   const older = hidden > 0 || stream.hasOlder.value
   /** How far from the end the reader was, so that what is put above moves nothing under them. */
   const fromEnd = useRef<number | null>(null)
-  /** Where the page last put the reader, or saw them. */
+  /** Where the page last put the reader, or saw them, and when they last moved something. */
   const lastTop = useRef(0)
+  const movedAt = useRef(0)
   const toEnd = () => {
     box.current?.scrollTo(0, box.current.scrollHeight)
     lastTop.current = box.current?.scrollTop ?? 0
@@ -47,6 +50,8 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     // the end. Told of it after the layout and before the frame; asking where the end is any earlier costs a second layout.
     const observer = new ResizeObserver(() => { if (atEnd.peek()) toEnd() })
     for (const element of [box.current, box.current?.firstElementChild]) if (element) observer.observe(element)
+    const moved = () => { movedAt.current = performance.now() }
+    for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown'] as const) box.current?.addEventListener(name, moved, { passive: true })
     return () => observer.disconnect()
   }, [])
   const goUp = async () => {
@@ -65,8 +70,10 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     const element = box.current
     if (!element) return
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
-    // What came or left since the end was gone to is not the reader's doing: who leaves it goes up from where they were put.
-    if (near || element.scrollTop < lastTop.current) atEnd.value = near
+    // Rows that leave move the place too, and those that come then the end from it: only who goes up themselves leaves the end.
+    const byHand = !stream.isUnderWay() || performance.now() - movedAt.current < MOVES_MS
+    if (near || (element.scrollTop < lastTop.current && byHand)) atEnd.value = near
+    if (atEnd.peek() && !near) toEnd()
     lastTop.current = element.scrollTop
     if (atEnd.value && shown.peek() > WINDOW * 3) shown.value = WINDOW
     if (element.scrollTop < NEAR_PX && fromEnd.current === null) void goUp()

@@ -2,7 +2,7 @@
 const HIDDEN_FRAME_MS = 500
 
 /** Draws the first that comes at once, while its frame is still waited for; what follows, at most once per frame. */
-export function createPace(draw: () => void, hasMore: () => boolean): () => void {
+export function createPace(draw: () => void, hasMore: () => boolean): { arm(): void; /** Something was drawn, and its frame has not begun. */ isUnderWay(): boolean } {
   let armed = false
   const arm = () => {
     if (armed) return
@@ -17,5 +17,5 @@ export function createPace(draw: () => void, hasMore: () => boolean): () => void
     if (document.hidden) draw()
     else arm()
   }
-  return arm
+  return { arm, isUnderWay: () => armed }
 }

@@ -20,6 +20,8 @@ export interface Stream {
   readonly news: ReadonlySignal<string>
   /** Older ones are stored and not here. */
   readonly hasOlder: ReadonlySignal<boolean>
+  /** Something came and was drawn, and its frame has not begun. */
+  isUnderWay(): boolean
   /** The seq after which nothing was taken yet. */
   cursor(): number
   take(events: readonly StoredEvent[]): void
@@ -77,9 +79,9 @@ export function createStream(id: WorkspaceId): Stream {
     writing.value = write(writing.value, items, events)
     items = []
   }
-  const arm = createPace(draw, () => !closed && waiting.length + items.length > 0)
+  const { arm, isUnderWay } = createPace(draw, () => !closed && waiting.length + items.length > 0)
   return {
-    id, view, writing, news, hasOlder,
+    id, view, writing, news, hasOlder, isUnderWay,
     cursor: () => after,
     events: () => kept,
     take(events) {
