@@ -8,7 +8,7 @@ const CHECK_WITHIN_MS = 5000
 /** A burst of requests asks each provider once. */
 const REMEMBER_MS = 3000
 
-export function createProviderRegistry(providers: readonly Provider[], preferred: string | null): ProviderRegistry {
+export function createProviderRegistry(providers: readonly Provider[], preferred: string | null, { withinMs = CHECK_WITHIN_MS, rememberMs = REMEMBER_MS } = {}): ProviderRegistry {
   const remembered = new Map<string, { at: number; check: Promise<ProviderCheck> }>()
 
   const get = (name: string): Provider => {
@@ -21,10 +21,14 @@ export function createProviderRegistry(providers: readonly Provider[], preferred
     const provider = get(name)
     const known = remembered.get(name)
     // Only a cache: the monotonic clock suffices.
-    if (known && performance.now() - known.at < REMEMBER_MS) return known.check
-    const fresh = provider.check(AbortSignal.timeout(CHECK_WITHIN_MS)).catch((error: unknown): ProviderCheck => ({
-      ok: false, isolation: 'none', detail: error instanceof Error ? error.message : String(error), hint: null,
-    }))
+    if (known && performance.now() - known.at < rememberMs) return known.check
+    const limit = AbortSignal.timeout(withinMs)
+    const fresh = provider.check(limit).catch(async (error: unknown): Promise<ProviderCheck> => {
+      const before = await known?.check
+      // On a busy machine a look takes long, which says nothing of the provider: what was seen last stands.
+      if (limit.aborted && before?.ok === true) return before
+      return { ok: false, isolation: 'none', detail: limit.aborted ? `did not answer within ${withinMs / 1000} s` : error instanceof Error ? error.message : String(error), hint: null }
+    })
     remembered.set(name, { at: performance.now(), check: fresh })
     return fresh
   }
