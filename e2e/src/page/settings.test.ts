@@ -161,7 +161,7 @@ test('new-autocomplete, new-branch, new-size, new-sleep, new-command: a reposito
   expect(await form.getByRole('combobox', { name: 'Repository' }).inputValue()).toBe(world.dir)
   await eventually(async () => (await form.locator('datalist option').evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value))).includes('side'), 'its branches are offered')
   await form.getByLabel('Branch from').fill('side')
-  await form.getByLabel('Agent').selectOption('plain')
+  await form.getByLabel('Agent', { exact: true }).selectOption('plain')
   await form.getByRole('textbox', { name: 'Command' }).fill('cat beside.txt; cat')
   await form.getByLabel('Where').selectOption('local')
   await form.getByRole('radio', { name: /^2 cores, 4 GB/ }).check()
