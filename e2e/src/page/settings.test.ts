@@ -177,13 +177,20 @@ test('new-autocomplete, new-branch, new-size, new-sleep, new-command: a reposito
   await phone.locator('.term-screen').getByText('only here').waitFor()
 }, 150_000)
 
-test('new-prompt, new-image, new-refused: the task goes with it, and a refusal stands at its field', async () => {
+test('new-prompt, new-image, new-extras, new-refused: the task goes with it, what a machine can have besides is told with its risk, and a refusal stands at its field', async () => {
   await go('/new')
   const form = phone.getByRole('dialog')
   await form.getByText('Begin with an empty tree').click()
   await form.getByLabel('Task').fill('What is in here?')
-  await form.getByLabel('Where').selectOption('local')
   await form.getByText('Change', { exact: true }).click()
+  const extra = form.getByRole('checkbox', { name: /A Docker engine of its own.*only for code that you trust/ })
+  if (await form.getByLabel('Where').locator('option[value=docker]:not([disabled])').count() > 0) {
+    await form.getByLabel('Where').selectOption('docker')
+    await extra.check()
+  }
+  await form.getByLabel('Where').selectOption('local')
+  // A machine there cannot have it.
+  await extra.waitFor({ state: 'detached' })
   await form.getByLabel('Name').fill('demo')
   await form.getByRole('button', { name: 'Start task' }).click()
   await form.getByText(/there is already a workspace named demo/).waitFor()

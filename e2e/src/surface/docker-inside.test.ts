@@ -105,7 +105,8 @@ test('a stop ends it all, a start brings back what it had', async () => {
 test('the agent becomes root where a person said so, and nowhere else', async () => {
   const refused = await product.cli(['run', 'inside', '--', 'sudo', '-n', 'id', '-u'], { exit: null })
   expect(refused.exitCode).not.toBe(0)
-  await product.json<Workspace>(['up', dir, '--name', 'root', '--provider', 'docker', '--sudo', '--agent', 'plain', '--command', 'sleep 100000', '--no-open'])
+  const said = await product.cli(['up', dir, '--name', 'root', '--provider', 'docker', '--sudo', '--agent', 'plain', '--command', 'sleep 100000', '--no-open'])
+  expect(said.stdout + said.stderr).toContain('the agent may become root in its machine')
   expect((await product.cli(['run', 'root', '--', 'sh', '-c', 'id -u; sudo -n sh -c "id -u; touch /usr/local/mine && stat -c %U /usr/local/mine"; stat -c %U .'])).stdout).toBe('1000\n0\nroot\ndev\n')
   expect(await noticesOf('root')).toContainEqual(expect.objectContaining({ code: 'sudo', level: 'warning' }))
 }, UP_MS)

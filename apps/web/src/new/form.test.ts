@@ -21,6 +21,11 @@ describe('the form of a new workspace', () => {
     expect(check({ agent: 'plain', command: 'htop', prompt: 'not this' })).toEqual({ request: expect.not.objectContaining({ prompt: 'not this' }) })
   })
 
+  it('asks for an engine and a root of its own only where a person wants them', () => {
+    expect(check({ docker: true })).toEqual({ request: expect.objectContaining({ resources: { docker: true } }) })
+    expect(check({ size: 'small', sudo: true })).toEqual({ request: expect.objectContaining({ resources: { cpus: 2, memoryBytes: 4 * 1024 ** 3, sudo: true } }) })
+  })
+
   it('takes what git takes for an address', () => {
     for (const repository of ['https://h/a', 'ssh://git@h/a/b', 'git@github.com:a/b.git', '/srv/code', 'file:///srv/code']) expect(check({ repository })).toHaveProperty('request')
     for (const repository of ['', 'owner/name', 'https://h', 'not an address']) expect(check({ repository })).toEqual({ wrong: { repository: expect.any(String) } })

@@ -140,7 +140,7 @@ function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
         )}</Labelled>
       </div>
       {can.includes('docker') && <label class={`check-row small ${form.docker ? 'risk' : ''}`}><input type="checkbox" checked={form.docker} onChange={(event) => set({ docker: event.currentTarget.checked })} /><span>A Docker engine of its own<small>For docker compose. It has rights over this host’s kernel: only for code that you trust</small></span></label>}
-      {can.includes('sudo') && <label class={`check-row small ${form.sudo ? 'risk' : ''}`}><input type="checkbox" checked={form.sudo} onChange={(event) => set({ sudo: event.currentTarget.checked })} /><span>The agent may become root in its machine<small>For sudo. It can then read what Berth keeps there</small></span></label>}
+      {can.includes('sudo') && <label class={`check-row small ${form.sudo ? 'risk' : ''}`}><input type="checkbox" checked={form.sudo} onChange={(event) => set({ sudo: event.currentTarget.checked })} /><span>Root in its machine<small>For sudo. What Berth keeps there can then be read</small></span></label>}
       <label class="check-row small"><input type="checkbox" checked={form.web} onChange={(event) => set({ web: event.currentTarget.checked })} /><span>Show it on the web<small>Off: only the command line sees it, and nobody is notified of it</small></span></label>
     </details>
   )
