@@ -28,13 +28,14 @@ const projections = {
   'message': active,
   'tool': toolMoved,
   'usage': used,
-  'turn.started': active,
+  'turn.started': turnStarted,
   'turn.ended': turnEnded,
   'approval.asked': asked,
   'approval.applied': applied,
   'approval.orphaned': orphaned,
   'approval.superseded': superseded,
   'prompt': promptMoved,
+  'report.status': reportMade,
   'session.state': sessionState,
   'login': signedIn,
   'workspace.step': stepMoved,
@@ -96,6 +97,15 @@ async function toolMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'
   const open = storedCalls(row.work)
   const calls = (await isOpen(tx, workspaceId, body.sessionId)) ? callsAfter(open, body, at) : open
   await tx`update workspaces set work = ${calls.length === 0 ? null : json(tx, calls)}, last_active_at = greatest(last_active_at, ${at}) where id = ${workspaceId}`
+}
+
+/** What was said of the turn before says nothing of this one. */
+async function turnStarted(tx: Transaction, workspaceId: WorkspaceId, _body: Body<'turn.started'>, { at }: At): Promise<void> {
+  await tx`update workspaces set last_active_at = greatest(last_active_at, ${at}), report = null where id = ${workspaceId}`
+}
+
+async function reportMade(tx: Transaction, workspaceId: WorkspaceId, { text }: Body<'report.status'>, { at }: At): Promise<void> {
+  await tx`update workspaces set report = ${text === '' ? null : json(tx, { text: cleanText(text), at })} where id = ${workspaceId}`
 }
 
 async function turnEnded(tx: Transaction, workspaceId: WorkspaceId, { sessionId }: Body<'turn.ended'>, { at }: At): Promise<void> {

@@ -28,6 +28,7 @@ const Workspace = z.object({
   saved: z.object({ commit: z.string(), ref: z.string(), at: time }).nullable(),
   // Rebuilt as they happen: unreadable ones count as none.
   work: z.array(OpenCall).nullable().catch(null), usage: UsageSum.nullable().catch(null),
+  report: z.object({ text: z.string(), at: time }).nullable().catch(null),
   changes: z.object({ files: z.number(), added: z.number(), removed: z.number() }).nullable().catch(null),
   createdAt: time, updatedAt: time, deletedAt: time.nullable(),
   wishTarget: Wish.shape.target, wishBy: Wish.shape.by, wishVersion: z.number().int(), wishReason: z.string().nullable(), wishAt: time,

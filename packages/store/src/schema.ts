@@ -109,6 +109,7 @@ export const workspaces = pgTable('workspaces', {
   usage: jsonb('usage'),
   work: jsonb('work'),
   changes: jsonb('changes'),
+  report: jsonb('report'),
   /** False: the workspace is not shown on the web. */
   web: boolean('web').notNull().default(true),
   createdAt: time('created_at').notNull(),

@@ -22,7 +22,7 @@ export interface Watcher {
   look(id: WorkspaceId): Promise<void>
 }
 
-const TYPES = ['approval.asked', 'approval.decided', 'approval.applied', 'approval.superseded', 'turn.ended', 'workspace.phase']
+const TYPES = ['approval.asked', 'approval.decided', 'approval.applied', 'approval.superseded', 'turn.ended', 'workspace.phase', 'report.notice']
 /** What happened longer ago while no server ran is no news. Questions that still wait always are. */
 const LOOK_BACK_MS = 6 * 3600_000
 const PAGE = 500
@@ -110,6 +110,7 @@ function happeningOf({ workspace }: WorkspaceRecord, { event, body }: { event: S
     if (body.outcome === 'interrupted') return null
     return { kind: body.outcome === 'done' ? 'turn-done' : 'failed', id, at, detail: body.message }
   }
+  if (body.type === 'report.notice') return { kind: 'told', id, at, title: body.title, detail: body.text }
   if (body.type !== 'workspace.phase') return null
   if (body.phase === 'failed') return { kind: 'failed', id, at, detail: body.statusMessage ?? body.reason }
   // Who stopped it himself need not be told.

@@ -50,6 +50,7 @@ function Second({ workspace }: { workspace: Workspace }) {
     return <>{asked ? inert(askLine(asked)) : <b class={tone}>{word}</b>}</>
   }
   if (name === 'failed') return <><b class={tone}>{word}</b>{workspace.error ? `, ${inert(workspace.error.message)}` : ''}</>
+  if (name === 'working' && workspace.report) return <><b>{inert(workspace.report.text)}</b>{place}</>
   if (name === 'working' && workspace.work) return <><b>{workspace.work.verb} {inert(workspace.work.object)}</b>{place}</>
   if (name === 'ready' && workspace.changes) return <><b>{plural(workspace.changes.files, 'file')}</b>{place}</>
   return <><b class={tone}>{word}</b>{more(workspace, name)}{place}</>

@@ -6,7 +6,7 @@ import { pathOf } from '../ui/tool-words.ts'
 
 export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'>; /** Parts of the command to notice. */ marks?: readonly string[] }) {
   const { command, plan, content, old_string: before, new_string: after } = ask.input
-  if (ask.kind === 'question') return null
+  if (ask.kind === 'question') return typeof ask.input['summary'] === 'string' ? <Prose text={ask.input['summary']} class="plan" /> : null
   if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
   if (typeof command === 'string') return <><Command text={command} marks={marks} /><Rest of={ask.input} but={['command', 'description', 'timeout']} /></>
   // The sentence above names the file.

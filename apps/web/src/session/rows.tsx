@@ -2,6 +2,7 @@
 import type { VNode } from 'preact'
 import type { Workspace } from '@berth/wire'
 import type { StreamView } from '../state/stream-view.ts'
+import { linkTo, pathTo } from '../state/session.ts'
 import { areSame } from '../state/steady.ts'
 import type { Stream, Writing } from '../state/stream.ts'
 import { inert } from '../ui/inert.ts'
@@ -124,7 +125,7 @@ function CardView({ row: { card, answers }, workspace, writing, tie }: { row: Ro
     case 'approval':
       return <Answered card={card} tie={tie} />
     case 'notice':
-      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {inert(card.hint ?? '')}</p>
+      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {inert(card.hint ?? '')}{card.port !== undefined && <> <a {...linkTo(pathTo(workspace.id, 'preview'))}>Open the preview</a></>}</p>
   }
 }
 

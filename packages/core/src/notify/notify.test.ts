@@ -75,6 +75,14 @@ describe('who is told', () => {
   })
 })
 
+it("passes on the agent's own word, to whoever wants to hear from it", () => {
+  const word: Happening = { kind: 'told', id: 'evt_2', at: NOW, title: 'Half way\u202e', detail: 'the shop opens' }
+  const rows = tell(word, workspace, listener(), NOW)
+  expect(rows.map(({ channel }) => channel)).toEqual(CHANNELS)
+  expect(rows[0]?.message).toMatchObject({ reason: 'turn-done', title: 'demo: Half way', body: 'the shop opens', tag: 'told:ws_000000000000', approvalId: null })
+  expect(tell(word, workspace, listener({ settings: settings({ reasons: { ...ON, 'turn-done': false } }) }), NOW).every(({ gaveUp }) => gaveUp === 'switched off')).toBe(true)
+})
+
 it('lets a command be answered there only when all of it is said', () => {
   const said = (command: string, title: string) => saysAll({ title, input: { command } })
   expect(said('make\n  test', 'Bash: make test')).toBe(true)

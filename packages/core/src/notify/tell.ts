@@ -9,6 +9,8 @@ export type Asked = Pick<Approval, 'approvalId' | 'kind' | 'tool' | 'title' | 'i
 export type Happening =
   | { readonly kind: 'asked'; readonly approval: Asked }
   | { readonly kind: 'turn-done' | 'failed' | 'stopped'; /** Of the event: told once. */ readonly id: string; readonly at: number; readonly detail: string | null }
+  /** The agent's own word to its person. */
+  | { readonly kind: 'told'; readonly id: string; readonly at: number; readonly title: string; readonly detail: string }
 
 export interface Listener {
   readonly userId: UserId
@@ -42,9 +44,11 @@ export function tell(happening: Happening, workspace: { readonly id: WorkspaceId
     ])
   }
   const { kind, id, at } = happening
-  const gaveUp = silence(kind, listener)
+  // Who does not want to hear that it is done does not want to hear from it.
+  const reason = kind === 'told' ? 'turn-done' : kind
+  const gaveUp = silence(reason, listener)
   return channels.flatMap(({ channel, since }) =>
-    at < since ? [] : [{ userId, channel, key: `event:${id}`, message: messageOf(kind, happening, workspace), dueAt: heldUntil(settings, now), ...(gaveUp === null ? {} : { gaveUp }) }])
+    at < since ? [] : [{ userId, channel, key: `event:${id}`, message: messageOf(reason, happening, workspace), dueAt: heldUntil(settings, now), ...(gaveUp === null ? {} : { gaveUp }) }])
 }
 
 function silence(reason: 'turn-done' | 'failed' | 'stopped', { settings, present, toldLately }: Listener): string | null {
@@ -58,13 +62,15 @@ function heldUntil(settings: NotifySettings, at: number): number {
 }
 
 const TITLES: Record<NotifyReason, string> = { 'needs-you': 'needs you', reminder: 'still waits for you', 'turn-done': 'is done', failed: 'failed', stopped: 'stopped' }
+const TAGS = { 'turn-done': 'turn', failed: 'state', stopped: 'state', told: 'told' } as const
 const KIND_TITLES = { permission: 'needs you', question: 'asks', plan: 'has a plan' } as const
 
 function messageOf(reason: NotifyReason, happening: Happening, workspace: { readonly id: WorkspaceId; readonly name: string }): KeptMessage {
   const asked = happening.kind === 'asked' ? happening.approval : null
   const words = reason === 'needs-you' && asked !== null ? KIND_TITLES[asked.kind] : TITLES[reason]
-  const shared = { reason, title: cut(`${workspace.name} ${words}`, TITLE_LIMIT), workspaceId: workspace.id, withdraw: false, url: `/workspaces/${workspace.id}` }
-  if (happening.kind !== 'asked') return { ...shared, body: cut(happening.detail ?? '', BODY_LIMIT), approvalId: null, tag: `${happening.kind === 'turn-done' ? 'turn' : 'state'}:${workspace.id}` }
+  const title = happening.kind === 'told' ? `${workspace.name}: ${happening.title}` : `${workspace.name} ${words}`
+  const shared = { reason, title: cut(title, TITLE_LIMIT), workspaceId: workspace.id, withdraw: false, url: `/workspaces/${workspace.id}` }
+  if (happening.kind !== 'asked') return { ...shared, body: cut(happening.detail ?? '', BODY_LIMIT), approvalId: null, tag: `${TAGS[happening.kind]}:${workspace.id}` }
   const { approval } = happening
   const risk = riskOf(approval.tool, approval.input, approval.cwd).text
   return { ...shared, body: `${cut(approval.title, risk === null ? BODY_LIMIT : BODY_LIMIT - risk.length - 3)}${risk === null ? '' : ` (${risk})`}`, approvalId: approval.approvalId, tag: askKey(approval.approvalId), url: `${shared.url}?approval=${approval.approvalId}` }

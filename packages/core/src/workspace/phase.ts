@@ -99,12 +99,14 @@ function recoveryOf({ workspace, machine }: WorkspaceRecord): Workspace['recover
 }
 
 /** A call of a machine that does not run is over, whether anybody said so or not. */
-function sessionFacts({ work, usage, changes }: WorkspaceRow, phase: WorkspacePhase): Pick<Workspace, 'work' | 'usage' | 'changes'> {
-  const call = phase === 'running' || phase === 'unreachable' ? work?.at(-1) : undefined
+function sessionFacts({ work, usage, changes, report }: WorkspaceRow, phase: WorkspacePhase): Pick<Workspace, 'work' | 'usage' | 'changes' | 'report'> {
+  const runs = phase === 'running' || phase === 'unreachable'
+  const call = runs ? work?.at(-1) : undefined
   return {
     work: call === undefined ? null : { verb: call.verb, object: call.object, since: call.since },
     ...(usage === null || usage === undefined ? {} : { usage }),
     changes: changes ?? null,
+    report: runs ? (report ?? null) : null,
   }
 }
 

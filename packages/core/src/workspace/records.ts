@@ -52,6 +52,8 @@ export interface WorkspaceRow {
   /** Calls of the agent that run, oldest first. */
   readonly work?: readonly OpenCall[] | null
   readonly usage?: UsageSum | null
+  /** Where the agent says it is, in this turn. */
+  readonly report?: { readonly text: string; readonly at: number } | null
   /** What the last turn left to review; null: nothing, or not known. */
   /** How the code is asked about its machine. Null: it is not, the workspace is older than that. */
   readonly project?: ProjectRow | null

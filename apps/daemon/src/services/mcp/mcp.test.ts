@@ -164,7 +164,7 @@ it('a review does not wait: what is said to it is the next message, and a newer 
   expect(textOf(await review('half of it'))).toContain('End your turn')
   await review('all of it')
   const asked = b.events.flatMap((body) => (body.type === 'approval.asked' ? [body.ask] : []))
-  expect(asked.map(({ title }) => title)).toEqual(['Review: half of it', 'Review: all of it'])
+  expect(asked.map(({ input }) => input['summary'])).toEqual(['half of it', 'all of it'])
   expect(b.events.find(({ type }) => type === 'approval.superseded')).toMatchObject({ approvalId: asked[0]?.approvalId })
   await b.restart('boot-2')
   if (asked[1] !== undefined) expect(await b.decide(asked[1], { updatedInput: { answers: { 'How is it?': 'It needs changes, use fewer words' } } })).toEqual({ status: 'applied' })

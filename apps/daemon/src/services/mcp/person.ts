@@ -98,7 +98,7 @@ export function createPerson(deps: {
     review(requestId, summary) {
       // The newest says all of it.
       for (const record of book.open()) if (record.tool === REVIEW && record.requestId !== requestId) orphan(record, 'a newer review was asked for')
-      book.ask({ run: machineBoot, requestId, tool: REVIEW, input: { ...reviewInput(), plan: summary }, cwd: null, toolUseId: null, kind: 'question', title: `Review: ${summary}` })
+      book.ask({ run: machineBoot, requestId, tool: REVIEW, input: { ...reviewInput(), summary }, cwd: null, toolUseId: null, kind: 'question', title: 'Review what was done' })
       deps.changed()
     },
     decide(given) {
