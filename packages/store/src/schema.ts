@@ -7,9 +7,11 @@
  */
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core'
+import { count, time } from './schema-columns.ts'
+import { organisations, users } from './schema-people.ts'
 
-const time = (name: string) => bigint(name, { mode: 'number' })
-const count = (name: string) => bigint(name, { mode: 'number' })
+export * from './schema-git-access.ts'
+export * from './schema-people.ts'
 
 /** One row. */
 export const installation = pgTable('installation', {
@@ -21,20 +23,6 @@ export const installation = pgTable('installation', {
   minServerVersion: text('min_server_version').notNull(),
   ownerUserId: text('owner_user_id'),
   ownerOrgId: text('owner_org_id'),
-})
-
-export const users = pgTable('users', {
-  id: text('id').primaryKey(),
-  name: text('name').notNull(),
-  createdAt: time('created_at').notNull(),
-})
-
-export const organisations = pgTable('organisations', {
-  id: text('id').primaryKey(),
-  name: text('name').notNull(),
-  /** The user whose personal organisation this is. */
-  personalOf: text('personal_of').references(() => users.id),
-  createdAt: time('created_at').notNull(),
 })
 
 export const memberships = pgTable('memberships', {
@@ -412,18 +400,6 @@ export const previewGrants = pgTable('preview_grants', {
   expiresAt: time('expires_at').notNull(),
 }, (table) => [index('preview_grants_token').on(table.tokenId), index('preview_grants_expires').on(table.expiresAt)])
 
-/** Credentials of git hosts. */
-export const gitHosts = pgTable('git_hosts', {
-  id: text('id').primaryKey(),
-  orgId: text('org_id').notNull().references(() => organisations.id),
-  origin: text('origin').notNull(),
-  username: text('username').notNull(),
-  /** As a workspace's secrets are, with the id and the origin as associated data. */
-  sealed: text('sealed').notNull(),
-  addedAt: time('added_at').notNull(),
-  lastUsedAt: time('last_used_at'),
-}, (table) => [uniqueIndex('git_hosts_origin').on(table.orgId, table.origin)])
-
 /** What every workspace of a project gets. */
 export const projectSecrets = pgTable('project_secrets', {
   orgId: text('org_id').notNull().references(() => organisations.id),
@@ -435,22 +411,6 @@ export const projectSecrets = pgTable('project_secrets', {
   sealed: text('sealed').notNull(),
   updatedAt: time('updated_at').notNull(),
 }, (table) => [primaryKey({ columns: [table.orgId, table.project, table.name] })])
-
-/** What was done with credentials, in order. Outlives the workspaces it speaks of. */
-export const audit = pgTable('audit', {
-  orgId: text('org_id').notNull().references(() => organisations.id),
-  n: count('n').notNull(),
-  at: time('at').notNull(),
-  action: text('action').notNull(),
-  workspaceId: text('workspace_id'),
-  actor: text('actor').notNull(),
-  subject: text('subject').notNull(),
-  allowed: boolean('allowed').notNull(),
-  reason: text('reason'),
-  refs: jsonb('refs').notNull(),
-  tokenExpiresAt: time('token_expires_at'),
-  hash: text('hash').notNull(),
-}, (table) => [primaryKey({ columns: [table.orgId, table.n] }), index('audit_workspace').on(table.workspaceId)])
 
 /** Keys of model vendors. */
 export const modelKeys = pgTable('model_keys', {
@@ -477,29 +437,3 @@ export const modelUsage = pgTable('model_usage', {
   costMicros: count('cost_micros').notNull(),
   updatedAt: time('updated_at').notNull(),
 }, (table) => [primaryKey({ columns: [table.workspaceId, table.vendor, table.model] })])
-
-/** Apps of GitHub that workspaces reach it by. */
-export const githubApps = pgTable('github_apps', {
-  orgId: text('org_id').notNull().references(() => organisations.id),
-  origin: text('origin').notNull(),
-  appId: count('app_id').notNull(),
-  slug: text('slug').notNull(),
-  name: text('name').notNull(),
-  htmlUrl: text('html_url').notNull(),
-  /** As a workspace's secrets are, with organisation, origin and id as associated data: the private key and the app's own secrets. */
-  sealed: text('sealed').notNull(),
-  addedAt: time('added_at').notNull(),
-  lastUsedAt: time('last_used_at'),
-}, (table) => [primaryKey({ columns: [table.orgId, table.origin] })])
-
-/** Somebody is on the way to GitHub to make an app. */
-export const githubSetups = pgTable('github_setups', {
-  stateHash: text('state_hash').primaryKey(),
-  orgId: text('org_id').notNull().references(() => organisations.id),
-  origin: text('origin').notNull(),
-  organization: text('organization'),
-  name: text('name').notNull(),
-  /** Who began. */
-  by: text('by').notNull(),
-  expiresAt: time('expires_at').notNull(),
-})
