@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { deadlines, reap, reconcile, reportIntervalMs } from '@berth/core'
 import type { Clock, Daemons, Provider, ReconcileDeps, Store } from '@berth/core'
 import { loadMasterKey, openStore } from '@berth/store'
-import { createToolbox, defaultToolboxDir } from '@berth/toolbox'
+import { createToolbox, defaultToolboxDir, latestAgent } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { DOOR_PATH } from '@berth/wire/reach-door'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
@@ -25,6 +25,7 @@ import { listenForMachines, listenForPeople } from './compose/listeners.ts'
 import type { ControlListener, LinkListener } from './compose/listeners.ts'
 import { createLog } from './compose/log.ts'
 import { specFor } from './compose/machine-spec.ts'
+import { createCatalogue } from './compose/catalogue.ts'
 import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
 import { createProviders } from './compose/providers.ts'
@@ -206,7 +207,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const poke = () => ticks?.poke()
   const link = createLinkServer({
     store, clock, serverId, log,
-    assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, previewHosts: previewHosts.promise }, id),
+    assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
     linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, log }), modelGateway: createModelGateway({ store, clock, log }), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
@@ -223,7 +224,11 @@ async function assemble(base: Foundation): Promise<Server> {
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const origins = createOrigins({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const projects = createProjectCode({ store, repositories, dir: join(home.dir, 'looks'), log })
-  const toolbox = options.toolbox ?? createToolbox({ dir: defaultToolboxDir(process.env), log, ...(options.carried ? { embedded: options.carried.daemon } : {}) })
+  const toolboxDir = defaultToolboxDir(process.env)
+  const toolbox = createCatalogue({
+    toolbox: options.toolbox ?? createToolbox({ dir: toolboxDir, log, ...(options.carried ? { embedded: options.carried.daemon } : {}) }),
+    agentsDir: join(toolboxDir, 'agents'), file: join(home.dir, 'agents.json'), latest: latestAgent, log,
+  })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
   const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
   closers.add('the link listener', () => machines.stop())
@@ -266,7 +271,7 @@ async function assemble(base: Foundation): Promise<Server> {
   openDoor(base, services)
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    ...services, catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async () => onTheWeb(await listWorkspaces(services, { deleted: false })) }),

@@ -162,7 +162,7 @@ describe('a workspace', () => {
     await b.client.sendMessage({ id: made.id, text })
     expect(await b.client.sendMessage({ id: made.id, text }).catch((error: unknown) => error)).toMatchObject({ code: 'too_many' })
     const { assignmentFor } = await import('./services/assignment.ts')
-    const assignment = await assignmentFor({ store: b.server.store, clock: { now: () => Date.now() }, claudeExecutable: null }, made.id)
+    const assignment = await assignmentFor({ store: b.server.store, clock: { now: () => Date.now() }, claudeExecutable: null, versionOf: () => null }, made.id)
     expect(Buffer.byteLength(JSON.stringify(assignment))).toBeLessThan(LINK_MESSAGE_LIMIT)
     expect(assignment.prompts).toHaveLength(2)
   })

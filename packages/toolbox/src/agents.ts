@@ -1,6 +1,7 @@
 /** Agents are fetched once per host, by pinned version, with bun itself as the installer: no registry is named here. */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 import { AGENT_KINDS, AGENT_PROGRAMS, NODE_RUNTIME, type AgentProgram, type AgentProgramName } from '@berth/wire/agents'
@@ -64,6 +65,15 @@ export async function fetchAgent(agent: AgentName, fetch: Fetch, signal: AbortSi
   return fetchPiece(PIECES[agent], fetch, { signal, runtime: node })
 }
 export const pinnedVersion = (agent: AgentName): string => AGENT_PROGRAMS[agent].version
+
+/** The newest version that is published for this host; null: the registry does not say. */
+export async function latestAgent(agent: AgentName, signal: AbortSignal): Promise<string | null> {
+  const published = PIECES[agent].published(pinnedVersion(agent), hostTarget())
+  if (published === null) return null
+  const lines: string[] = []
+  await runBun({ args: ['info', published.name, 'version'], cwd: tmpdir(), what: `asking for the newest ${agent}`, onLine: (line) => lines.push(line) }, signal)
+  return lines.map((line) => /^(\d+\.\d+\.\d+)$/.exec(line)?.[1]).find((version) => version !== undefined) ?? null
+}
 
 async function fetchPiece(piece: Piece, { dir, version, target, onProgress }: Fetch, run: { signal: AbortSignal; runtime: string | null }): Promise<string> {
   if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {

@@ -1,4 +1,4 @@
 export * from './devcontainer-cli.ts'
 export * from './targets.ts'
 export * from './toolbox.ts'
-export type { AgentName } from './agents.ts'
+export { latestAgent, type AgentName } from './agents.ts'

@@ -17,6 +17,7 @@ import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
 import { projectSecretsApi } from './project-secrets.ts'
 import { signInApi } from './sign-in.ts'
+import { catalogueApi } from './catalogue.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
@@ -81,6 +82,7 @@ export const api = {
   ...sessionsApi,
   ...modelAccessApi,
   ...signInApi,
+  ...catalogueApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),

@@ -52,6 +52,8 @@ export const routes = {
   beginSignIn: 'POST /workspaces/{id}/sign-in',
   getSignIn: 'GET /workspaces/{id}/sign-in',
   answerSignIn: 'POST /workspaces/{id}/sign-in/answer',
+  listAgents: 'GET /agents',
+  installAgent: 'POST /agents/{name}/install',
   health: 'GET /health',
   server: 'GET /server',
   stopServer: 'POST /server/stop',

@@ -44,6 +44,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   usage: async () => (await import('./usage.ts')).usage,
   secret: async () => (await import('./secret.ts')).secret,
   audit: async () => (await import('./audit.ts')).audit,
+  agents: async () => (await import('./agents.ts')).agents,
   provider: async () => (await import('./provider.ts')).provider,
   doctor: async () => (await import('./doctor.ts')).doctor,
   server: async () => (await import('./server.ts')).server,
@@ -60,5 +61,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['The agent', ['send', 'session', 'sign-in', 'stop-turn', 'approvals', 'approve', 'deny']],
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'update', 'checkpoints', 'rewind']],
-  ['Setup', ['mcp', 'ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['agents', 'mcp', 'ssh-config', 'secret', 'git-host', 'model-key', 'usage', 'audit', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

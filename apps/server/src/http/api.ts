@@ -25,6 +25,8 @@ import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
 import { sessionsRouter } from './api-sessions.ts'
 import { projectSecretsRouter } from './api-project-secrets.ts'
+import { catalogueRouter } from './api-catalogue.ts'
+import type { CatalogueApiDeps } from './api-catalogue.ts'
 import { signInRouter } from './api-sign-in.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
@@ -35,7 +37,7 @@ import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
 import { signedIn } from './signed-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
@@ -100,6 +102,7 @@ function routerOf(deps: ApiDeps) {
     ...sessionsRouter(deps),
     ...modelAccessRouter(deps),
     ...signInRouter(deps),
+    ...catalogueRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),

@@ -2,8 +2,8 @@
 import { modelsFor, modeOf } from '@berth/core'
 import type { Clock, SessionRow, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
-import type { SessionId, WorkspaceId } from '@berth/wire'
-import { AGENT_KINDS } from '@berth/wire/agents'
+import type { AgentKind, SessionId, WorkspaceId } from '@berth/wire'
+import { AGENT_KINDS, type AgentProgramName } from '@berth/wire/agents'
 import type { AssignedAgent, Assignment } from '@berth/wire/daemon'
 import { secretsOfProject } from './project-secrets.ts'
 import type { PreviewHosts } from '../previews/hosts.ts'
@@ -13,6 +13,8 @@ interface AssignmentDeps {
   readonly clock: Clock
   /** The program that a person chose for claude workspaces; null: the toolbox's. */
   readonly claudeExecutable: string | null
+  /** Which version of an agent's program was chosen; null: the pinned one. */
+  readonly versionOf: (program: AgentProgramName) => string | null
   /** Where a port is opened. Absent: there are no previews. */
   readonly previewHosts?: Promise<Pick<PreviewHosts, 'origin'>>
 }
@@ -27,7 +29,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
   const now = deps.clock.now()
   const rows = sessions.get(id) ?? []
   const agentOf = ({ id: sessionId, agent, command, approvalMode, mode }: Pick<SessionRow, 'id' | 'agent' | 'command' | 'approvalMode' | 'mode'>): AssignedAgent =>
-    ({ kind: agent, sessionId, command, approvalMode, mode, executable: AGENT_KINDS[agent].program === 'claude' ? deps.claudeExecutable : null, version: null })
+    ({ kind: agent, sessionId, command, approvalMode, mode, ...programOf(deps, agent) })
   const waitingFor = (sessionId: SessionId | undefined) => prompts.filter((prompt) => prompt.sessionId === sessionId).map(({ promptId, text }) => ({ promptId, text }))
   return {
     workspaceId: id,
@@ -47,4 +49,9 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>
       decision === null || decidedBy === null ? [] : [{ approvalId, contentHash, decision, via: decidedBy.via, orphaned, ageMs: Math.max(0, now - decidedBy.at) }]),
   }
+}
+
+function programOf({ claudeExecutable, versionOf }: AssignmentDeps, agent: AgentKind): Pick<AssignedAgent, 'executable' | 'version'> {
+  const { program } = AGENT_KINDS[agent]
+  return { executable: program === 'claude' ? claudeExecutable : null, version: program === null ? null : versionOf(program) }
 }
