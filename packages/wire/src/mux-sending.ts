@@ -26,6 +26,7 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
   let pumping = false
   /** Whose turn it is: one frame. */
   let turn: Stream | null = null
+  let moved = false
   let limit = TRANSPORT_LEAST
   let poll: ReturnType<typeof setTimeout> | null = null
 
@@ -53,11 +54,11 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
       while (!connection.closed && connection.turns.size > idle && !transportFull()) {
         const [stream] = connection.turns
         if (stream === undefined) break
-        const { inFlight } = stream
         connection.turns.delete(stream)
         turn = stream
+        moved = false
         connection.tell(stream, 'onRoom')
-        if (stream.inFlight !== inFlight) idle = 0
+        if (moved) idle = 0
         else if (connection.turns.has(stream)) idle += 1
       }
     } finally {
@@ -80,6 +81,7 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
   }
 
   function send(stream: Stream, bytes: Uint8Array): void {
+    moved = true
     stream.credit -= bytes.length
     moveInFlight(stream, bytes.length)
     connection.transmitData(stream.id, bytes)
@@ -90,7 +92,7 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
     write(stream, bytes) {
       if (stream.ended || connection.closed) return 0
       connection.turns.delete(stream)
-      // Whoever waits and is not at its turn waits for credit, or for those before it.
+      // While nobody has a turn, whoever waits does so for credit; while somebody has one, the others come after it.
       const most = turn === stream ? Math.min(bytes.length, DATA_LIMIT) : pumping ? 0 : bytes.length
       let sent = 0
       while (sent < most && !transportFull()) {
