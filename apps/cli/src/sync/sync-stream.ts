@@ -21,6 +21,7 @@ export interface SyncStream {
 
 /** A machine that does not say so by then has another daemon, or none. */
 const READY_MS = 15_000
+const SWEEP_EVERY_BYTES = 64 * 1024 * 1024
 
 export async function openSyncStream(endpoint: Endpoint & { readonly token: string }, id: WorkspaceId, top: string): Promise<SyncStream> {
   const decode = createSyncDecoder()
@@ -119,6 +120,7 @@ async function sendLarge(pipe: Pipe, { top, one }: Sending, change: (entry: Sync
     const hash = createHash('sha1').update(`blob ${size}\0`)
     await change(now, size)
     const piece = Buffer.alloc(SYNC_FRAME_LIMIT)
+    let unswept = 0
     for (let left = size; left > 0;) {
       const read = readSync(file, piece, 0, Math.min(piece.length, left), null)
       // It became shorter: zeros fill it up, and the next event sends it anew.
@@ -126,6 +128,12 @@ async function sendLarge(pipe: Pipe, { top, one }: Sending, change: (entry: Sync
       hash.update(bytes)
       await pipe.send(encodeSyncFrame({ kind: 'data', bytes }))
       left -= bytes.length
+      // Frames are garbage as soon as they are sent, and a gigabyte of them would pile up before anybody looks.
+      unswept += bytes.length
+      if (unswept >= SWEEP_EVERY_BYTES) {
+        unswept = 0
+        Bun.gc(true)
+      }
     }
     return { mode: now.mode, oid: now.raw ? hash.digest('hex') : now.oid }
   } finally {
