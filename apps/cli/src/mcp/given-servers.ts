@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import type { Exposure } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { McpFile, McpSetup } from '@berth/wire/mcp'
+import { mcpServerFrom } from '@berth/wire/mcp-words'
 
 const FILE_LIMIT_BYTES = 256 * 1024
 export interface GivenMcp { readonly mcp: McpSetup; /** Values that stood in a file. */ readonly env: Record<string, string>; readonly exposures: Exposure[] }
@@ -21,17 +22,10 @@ export async function givenMcp(given: { words: readonly string[]; files: readonl
   return { mcp: parsed.data, env, exposures }
 }
 
-/** `name=https://…`, or `name=command with its arguments`. */
 function fromWord(text: string): unknown {
-  const [, name, rest = ''] = /^([^=\s]+)=(.+)$/s.exec(text) ?? []
-  if (name === undefined) throw new BerthError('bad_request', `--mcp takes name=command or name=url, not "${text}"`, { hint: '--mcp files="npx -y @modelcontextprotocol/server-filesystem /workspace"' })
-  if (/^https?:\/\//.test(rest)) return { kind: 'http', name, url: rest }
-  const [command = '', ...args] = wordsOf(rest)
-  return { kind: 'stdio', name, command, args }
-}
-/** At white space; quotes keep it. */
-function wordsOf(text: string): string[] {
-  return [...text.matchAll(/(?:"([^"]*)"|'([^']*)'|([^\s"']+))+/g)].map(([word]) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'))
+  const server = mcpServerFrom(text)
+  if (server === null) throw new BerthError('bad_request', `--mcp takes name=command or name=url, not "${text}"`, { hint: '--mcp files="npx -y @modelcontextprotocol/server-filesystem /workspace"' })
+  return server
 }
 
 function fromFile(json: unknown, { path, env }: { path: string; env: Record<string, string> }): unknown[] {

@@ -26,6 +26,14 @@ describe('the form of a new workspace', () => {
     expect(check({ size: 'small', sudo: true })).toEqual({ request: expect.objectContaining({ resources: { cpus: 2, memoryBytes: 4 * 1024 ** 3, sudo: true } }) })
   })
 
+  it('gives the agent the servers that stand there, a line each', () => {
+    expect(check({ mcp: ' docs=https://mcp.example.com/mcp\n\nfiles=npx -y "a b"\n' })).toEqual({ request: expect.objectContaining({ mcp: { own: true, servers: [
+      { kind: 'http', name: 'docs', url: 'https://mcp.example.com/mcp', headers: {} }, { kind: 'stdio', name: 'files', command: 'npx', args: ['-y', 'a b'], env: {} },
+    ] } }) })
+    expect(check({ ownTools: false })).toEqual({ request: expect.objectContaining({ mcp: { own: false, servers: [] } }) })
+    expect(check({ mcp: 'docs' })).toEqual({ wrong: { mcp: expect.stringContaining('“docs”') } })
+  })
+
   it('takes what git takes for an address', () => {
     for (const repository of ['https://h/a', 'ssh://git@h/a/b', 'git@github.com:a/b.git', '/srv/code', 'file:///srv/code']) expect(check({ repository })).toHaveProperty('request')
     for (const repository of ['', 'owner/name', 'https://h', 'not an address']) expect(check({ repository })).toEqual({ wrong: { repository: expect.any(String) } })

@@ -1,6 +1,7 @@
 /** What a person fills in, and what the server is asked for. Pure. */
 import { AGENT_KINDS } from '@berth/wire/agents'
 import type { CreateWorkspace } from '@berth/wire/api'
+import { mcpServerFrom } from '@berth/wire/mcp-words'
 
 export interface Form {
   readonly repository: string; readonly empty: boolean; readonly branch: string
@@ -8,6 +9,8 @@ export interface Form {
   readonly provider: string; readonly acceptNoIsolation: boolean
   readonly size: SizeName; readonly sleep: SleepName
   readonly name: string; readonly image: string; readonly docker: boolean; readonly sudo: boolean; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
+  /** MCP servers, a line each. */
+  readonly mcp: string; readonly ownTools: boolean
 }
 type Field = keyof Form | 'all'
 export type Wrong = Partial<Record<Field, string>>
@@ -28,7 +31,7 @@ export const SLEEPS = {
 } as const
 export type SleepName = keyof typeof SLEEPS
 
-export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask' }
+export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask', mcp: '', ownTools: true }
 
 type Request = Pick<CreateWorkspace, 'source'> & Partial<CreateWorkspace>
 
@@ -41,6 +44,8 @@ export function readForm(form: Form, { isolation, idempotencyKey }: { isolation:
   if (AGENT_KINDS[form.agent].needsCommand && form.command.trim() === '') wrong.command = 'what should run?'
   if (form.name.trim() !== '' && !/^[a-z0-9][a-z0-9-]{0,38}$/.test(form.name.trim())) wrong.name = 'lower-case letters, digits and dashes, at most 39'
   if (isolation === 'none' && !form.acceptNoIsolation) wrong.acceptNoIsolation = 'say yes to this, or choose another place'
+  const unread = linesOf(form.mcp).find((line) => mcpServerFrom(line) === null)
+  if (unread !== undefined) wrong.mcp = `write name=command or name=https://…, not “${unread.slice(0, 60)}”`
   if (Object.keys(wrong).length > 0) return { wrong }
   return { request: requestOf(form, repository, idempotencyKey) }
 }
@@ -52,9 +57,12 @@ function requestOf(form: Form, repository: string, idempotencyKey: string): Requ
     agent: form.agent, approvalMode: form.approvals, resources: { ...SIZES[form.size].resources, ...(form.docker ? { docker: true } : {}), ...(form.sudo ? { sudo: true } : {}) }, autoStopMs: SLEEPS[form.sleep].autoStopMs,
     ...text('provider', form.provider), ...text('image', form.image), ...text('name', form.name),
     ...(AGENT_KINDS[form.agent].needsCommand ? text('command', form.command) : {}), ...(form.agent === 'plain' ? {} : text('prompt', form.prompt)),
+    ...(form.mcp.trim() === '' && form.ownTools ? {} : { mcp: { own: form.ownTools, servers: linesOf(form.mcp).flatMap((line) => mcpServerFrom(line) ?? []) } }),
     ...(form.web ? {} : { web: false }), ...(form.acceptNoIsolation ? { acceptNoIsolation: true } : {}), idempotencyKey,
   }
 }
+
+const linesOf = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
 
 /** What git takes: an address with a scheme, `user@host:path`, or a path of the server's machine. */
 function isAddress(text: string): boolean {

@@ -124,7 +124,7 @@ const ISOLATION: Record<string, string> = { container: 'In a container', sandbox
 
 function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
   const open = useSignal(false)
-  const refused = wrong.name !== undefined || wrong.image !== undefined
+  const refused = wrong.name !== undefined || wrong.image !== undefined || wrong.mcp !== undefined
   // A refusal in here opens it; that it is being corrected closes nothing.
   useEffect(() => { if (refused) open.value = true }, [refused])
   return (
@@ -139,10 +139,20 @@ function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
           </select>
         )}</Labelled>
       </div>
+      {form.agent !== 'plain' && <McpServers form={form} wrong={wrong} set={set} />}
       {can.includes('docker') && <label class={`check-row small ${form.docker ? 'risk' : ''}`}><input type="checkbox" checked={form.docker} onChange={(event) => set({ docker: event.currentTarget.checked })} /><span>A Docker engine of its own<small>For docker compose. It has rights over this host’s kernel: only for code that you trust</small></span></label>}
       {can.includes('sudo') && <label class={`check-row small ${form.sudo ? 'risk' : ''}`}><input type="checkbox" checked={form.sudo} onChange={(event) => set({ sudo: event.currentTarget.checked })} /><span>Root in its machine<small>For sudo. What Berth keeps there can then be read</small></span></label>}
       <label class="check-row small"><input type="checkbox" checked={form.web} onChange={(event) => set({ web: event.currentTarget.checked })} /><span>Show it on the web<small>Off: only the command line sees it, and nobody is notified of it</small></span></label>
     </details>
+  )
+}
+
+function McpServers({ form, wrong, set }: Part) {
+  return (
+    <>
+      <Labelled label="MCP servers" note="optional, a line each" wrong={wrong.mcp}>{(aria) => <textarea {...aria} rows={2} class="code-field" autocapitalize="off" spellcheck={false} maxLength={20_000} placeholder="docs=https://mcp.example.com/mcp" value={form.mcp} onInput={(event) => set({ mcp: event.currentTarget.value })} />}</Labelled>
+      <label class="check-row small"><input type="checkbox" checked={form.ownTools} onChange={(event) => set({ ownTools: event.currentTarget.checked })} /><span>Tools to reach you<small>It can ask you, show a preview, say where it is, and notify you</small></span></label>
+    </>
   )
 }
 

@@ -6,7 +6,7 @@ import { pathOf } from '../ui/tool-words.ts'
 
 export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'>; /** Parts of the command to notice. */ marks?: readonly string[] }) {
   const { command, plan, content, old_string: before, new_string: after } = ask.input
-  if (ask.kind === 'question') return typeof ask.input['summary'] === 'string' ? <Prose text={ask.input['summary']} class="plan" /> : null
+  if (ask.kind === 'question') return <Summary of={ask.input} />
   if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
   if (typeof command === 'string') return <><Command text={command} marks={marks} /><Rest of={ask.input} but={['command', 'description', 'timeout']} /></>
   // The sentence above names the file.
@@ -18,6 +18,11 @@ export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input'
   if (rest.length === 0 || (rest.length === 1 && pathOf(ask) !== null)) return null
   if (rest.every(([, value]) => typeof value === 'string')) return <dl class="facts">{rest.map(([name, value]) => <div key={name}><dt>{inert(name)}</dt><dd>{inert(String(value))}</dd></div>)}</dl>
   return <Command text={JSON.stringify(ask.input, null, 2)} />
+}
+
+/** What a review is to be of; other questions say all in their title. */
+function Summary({ of: { summary } }: { of: ApprovalAsk['input'] }) {
+  return typeof summary === 'string' ? <Prose text={summary} class="plan" /> : null
 }
 
 const SHORT = 200

@@ -112,10 +112,6 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
       return { key: `u:${seq}`, make: (_, cards) => ({ kind: 'turn', key: `u:${seq}`, at, outcome: body.outcome, message: body.message, durationMs: body.durationMs, ...changesOfTurn(cards), ...spent }) }
     case 'workspace.notice':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: body.level, text: body.message, hint: body.hint })
-    case 'report.notice':
-      return put({ kind: 'notice', key: `n:${seq}`, at, tone: 'info', text: body.title, hint: body.text })
-    case 'report.preview':
-      return put({ kind: 'notice', key: `n:${seq}`, at, tone: 'info', text: body.label ?? `Port ${body.port}`, hint: body.label === null ? null : `port ${body.port}`, port: body.port })
     case 'gap':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: 'warning', text: `Events ${body.from} to ${body.to} are missing: ${body.why}`, hint: null })
     case 'approval.asked':
@@ -129,9 +125,16 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
     case 'approval.superseded':
       return onApproval(body.approvalId, (card) => ({ ...card, state: 'superseded' }))
     default:
-      // Phases, usage and types of newer daemons have no card of their own.
-      return null
+      return reportOf(body, { key: `n:${seq}`, at })
   }
+}
+
+/** What the agent says to its person beside its messages. Phases, usage and types of newer daemons have no card of their own. */
+function reportOf(body: EventBody, at: { key: string; at: number }): Change | null {
+  if (body.type === 'report.notice') return put({ kind: 'notice', ...at, tone: 'info', text: body.title, hint: body.text })
+  if (body.type !== 'report.preview') return null
+  const { port, label } = body
+  return put({ kind: 'notice', ...at, tone: 'info', text: label ?? `Port ${port}`, hint: label === null ? null : `port ${port}`, port })
 }
 
 /** The server marks what it shortened for the first paint. */
