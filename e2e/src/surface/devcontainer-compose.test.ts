@@ -95,7 +95,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product.close()
-  for (const image of images) await engine(`/images/${image}?force=1`, { method: 'DELETE' })
+  // The containers of deleted workspaces may still be on their way out.
+  for (const image of images) await eventually(async () => [200, 404].includes((await engine(`/images/${image}`, { method: 'DELETE' })).status), `${image} is removed`)
   rmSync(scratch, { recursive: true, force: true })
 }, 60_000)
 

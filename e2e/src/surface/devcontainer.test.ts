@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { SERVER_LOG_FILE } from '@berth/wire/server-file'
 import type { StoredEvent, Workspace } from '@berth/wire'
-import { startProduct, type Product } from '../product.ts'
+import { eventually, startProduct, type Product } from '../product.ts'
 
 const UP_MS = 180_000
 const AGENT = ['--provider', 'docker', '--agent', 'plain', '--command', 'sleep 100000', '--no-open']
@@ -77,7 +77,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product.close()
-  for (const image of images) await engine(`/images/${image}?force=1`, { method: 'DELETE' })
+  // The containers of deleted workspaces may still be on their way out.
+  for (const image of images) await eventually(async () => [200, 404].includes((await engine(`/images/${image}`, { method: 'DELETE' })).status), `${image} is removed`)
   rmSync(scratch, { recursive: true, force: true })
   rmSync(PWNED, { force: true })
 }, 60_000)

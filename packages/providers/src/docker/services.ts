@@ -21,7 +21,7 @@ const STOP_GRACE_S = 10
 const LOOK_EVERY_MS = 100
 const WITHIN_ONE_CALL_MS = 5_000
 /** A service that is not healthy by then keeps nobody from working in the machine. */
-const HEALTHY_WITHIN_MS = 120_000
+const HEALTHY_WITHIN_MS = 90_000
 
 /** Null: all that must be waited for is there. Else what it waits for; called again later. */
 export async function bringServices(engine: Engine, call: ServicesCall, context: CallContext): Promise<{ detail: string } | null> {
