@@ -81,7 +81,7 @@ export async function canPull(deps: ImageDeps, reference: string, signal: AbortS
 
 /** `script` writes a root filesystem to the file it is given. False: this host cannot make one, and the log says why. */
 export async function makeFromPackages(deps: ImageDeps, { reference, script }: { reference: string; script: string }, signal: AbortSignal): Promise<boolean> {
-  if (Bun.which('mmdebstrap') === null) {
+  if (Bun.which('mmdebstrap', { PATH: process.env['PATH'] ?? '' }) === null) {
     deps.log('no image from packages: mmdebstrap is not installed')
     return false
   }
