@@ -12,13 +12,14 @@ import { entriesOf, onDisk, parentOf } from './paths.ts'
 
 /** A file of this machine. `raw`: its bytes are the blob; else git has it in another form. */
 export interface LocalFile extends SyncEntry { readonly size: number; readonly raw: boolean }
+export interface Content { readonly oid: string; readonly bytes: Uint8Array }
 export interface LocalFiles {
   /** Of these paths those that nobody wants in the workspace. */
   ignored(paths: readonly string[]): Promise<ReadonlySet<string>>
   /** Each wanted file at or below these paths; null: it is not there (any more). `known`: what is in the workspace. */
   look(paths: Iterable<string>, known: ReadonlyMap<string, SyncEntry>): Promise<Map<string, LocalFile | null>>
-  /** What is to stand there where that is not what stands here; null: the file as it is. */
-  content(path: string, file: LocalFile): Promise<Uint8Array | null>
+  /** What is to stand there where git keeps it in another form, and its blob; null: the file as it is. */
+  content(path: string, file: LocalFile): Promise<Content | null>
 }
 /** Beyond it a file is not held in memory. */
 export const HASHED_WHOLE = 16 * 1024 * 1024
@@ -56,18 +57,22 @@ export async function openLocalFiles(place: Place, options: { scratch: string; i
       }
       for (const [path, oid] of await cleanIds(run, files)) {
         const here = found.get(path)
-        if (here) found.set(path, { ...here, oid, raw: here.oid === oid || here.oid === '' })
+        // What was written to between the two readings is only seen as other bytes; it is looked at again soon.
+        if (here) found.set(path, { ...here, oid, raw: here.oid === oid || here.oid === '' || lookAt(top, path)?.oid !== here.oid })
       }
       return found
     },
     async content(path, file) {
       if (file.raw) return null
+      const large = file.size > HASHED_WHOLE
       const [, , eol] = (await git(['check-attr', '-z', 'eol', '--', textFrom(path)], { ...run, bytes: false })).split('\0')
-      // The attribute holds there too, so there it also stands with these line ends.
-      if (eol === 'crlf') return null
+      const bytes = large ? null : readFileSync(onDisk(top, path))
       const own = { ...run, env: { ...env, ...await objectsOf() } }
-      const oid = (await git(['hash-object', '-w', '--', `./${textFrom(path)}`], own)).trim()
-      return Buffer.from(await git(['cat-file', 'blob', oid], own), 'latin1')
+      const asked = bytes === null ? ['--', `./${textFrom(path)}`] : ['--stdin', `--path=${textFrom(path)}`]
+      const oid = (await git(['hash-object', '-w', ...asked], { ...own, ...(bytes === null ? {} : { input: bytes }) })).trim()
+      // The attribute holds there too, so there it also stands with these line ends.
+      if (eol === 'crlf' && bytes !== null) return { oid, bytes }
+      return { oid, bytes: Buffer.from(await git(['cat-file', 'blob', oid], own), 'latin1') }
     },
   }
 

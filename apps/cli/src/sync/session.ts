@@ -110,7 +110,7 @@ async function sendChanges(stream: SyncStream, { files, paths, known }: { files:
   for (const [path, now] of found) {
     const was = known.get(path) ?? null
     if (now === null ? was === null : was !== null && was.mode === now.mode && was.oid === now.oid) continue
-    batch.push({ path, was, now, content: now === null ? null : await files.content(path, now) })
+    batch.push({ path, was, now, content: now === null ? null : await files.content(path, now).catch(() => null) })
   }
   if (batch.length === 0) return []
   // What goes, goes first, the deepest before: a file may take the place of a directory.

@@ -7,10 +7,10 @@ import { BerthError } from '@berth/wire/error'
 import { createSyncDecoder, encodeSyncFrame, SYNC_FRAME_LIMIT, SYNC_STREAM_PATH } from '@berth/wire/sync-frames'
 import type { SyncEntry, SyncResult } from '@berth/wire/sync-frames'
 import { reach } from '../ssh/reach-socket.ts'
-import { blobId, HASHED_WHOLE, type LocalFile } from './local-files.ts'
+import { blobId, HASHED_WHOLE, type Content, type LocalFile } from './local-files.ts'
 import { onDisk } from './paths.ts'
 
-export interface Outgoing { readonly path: string; readonly was: SyncEntry | null; readonly now: LocalFile | null; /** Instead of what stands in the file. */ readonly content: Uint8Array | null }
+export interface Outgoing { readonly path: string; readonly was: SyncEntry | null; readonly now: LocalFile | null; /** Instead of what stands in the file. */ readonly content: Content | null }
 export interface SyncStream {
   /** Resolves with what became of each when all are done. Rejects when the connection ends before. */
   send(batch: readonly Outgoing[]): Promise<SyncResult[]>
@@ -95,8 +95,8 @@ async function sendOne(pipe: Pipe, { n, top, one }: Sending): Promise<SyncEntry 
     return null
   }
   if (one.content === null && now.mode !== '120000' && now.size > HASHED_WHOLE) return sendLarge(pipe, { n, top, one }, change)
-  const bytes = one.content ?? contentOf(top, path, now)
-  const entry = { mode: now.mode, oid: now.raw && one.content === null ? blobId(bytes) : now.oid }
+  const bytes = one.content?.bytes ?? contentOf(top, path, now)
+  const entry = { mode: now.mode, oid: one.content?.oid ?? blobId(bytes) }
   await change(entry, bytes.length)
   for (let at = 0; at < bytes.length; at += SYNC_FRAME_LIMIT) await pipe.send(encodeSyncFrame({ kind: 'data', bytes: bytes.subarray(at, at + SYNC_FRAME_LIMIT) }))
   return entry
@@ -135,7 +135,7 @@ async function sendLarge(pipe: Pipe, { top, one }: Sending, change: (entry: Sync
         Bun.gc(true)
       }
     }
-    return { mode: now.mode, oid: now.raw ? hash.digest('hex') : now.oid }
+    return { mode: now.mode, oid: hash.digest('hex') }
   } finally {
     closeSync(file)
   }
