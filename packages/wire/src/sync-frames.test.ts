@@ -19,7 +19,7 @@ test('frames come as they were said, however they are cut', () => {
     const decode = createSyncDecoder()
     const out: SyncFrame[] = []
     for (let at = 0; at < bytes.length; at += step) out.push(...decode(bytes.subarray(at, at + step)))
-    expect(out.map((frame) => (frame.kind === 'data' ? { kind: 'data', bytes: new Uint8Array(frame.bytes) } : frame))).toEqual(FRAMES)
+    expect(out.map((frame) => (frame.kind === 'data' ? { kind: 'data' as const, bytes: new Uint8Array(frame.bytes) } : frame))).toEqual(FRAMES as unknown[] as typeof out)
   }
 })
 
