@@ -29,10 +29,12 @@ export const preview: Bench = {
   name: 'preview',
   summary: 'requests for the processor time, against nginx in front of the same dev server, and a large answer against the bare mux',
   async *run({ signal }) {
+    // Refused before anything is started.
+    const nginx = findNginx()
     const origin = await startPeer('preview-origin', [String(LARGE)])
     const relay = await startRelay(Number(origin.line))
     const product = startProduct()
-    const [byName, kept] = [await startNginx(Number(origin.line), 'by-name'), await startNginx(Number(origin.line), 'kept')]
+    const [byName, kept] = [await startNginx(nginx, Number(origin.line), 'by-name'), await startNginx(nginx, Number(origin.line), 'kept')]
     try {
       const ours = await startPreview(product, Number(origin.line))
       const perSecond = async (proxy: Proxy): Promise<number> => {
@@ -111,9 +113,13 @@ function read(path: string): string {
   }
 }
 
-async function startNginx(origin: number, way: 'by-name' | 'kept'): Promise<Proxy & { close(): Promise<void> }> {
+function findNginx(): string {
   const program = process.env['BERTH_BENCH_NGINX'] ?? Bun.which('nginx', { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` })
   if (program === null) throw new BerthError('unsupported', 'nginx is not here, and it is what previews are measured against', { hint: 'install the package `nginx`, or set BERTH_BENCH_NGINX to its path' })
+  return program
+}
+
+async function startNginx(program: string, origin: number, way: 'by-name' | 'kept'): Promise<Proxy & { close(): Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'berth-nginx-'))
   const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const { port } = probe
