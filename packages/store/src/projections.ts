@@ -28,7 +28,7 @@ const projections = {
   'message': active,
   'tool': toolMoved,
   'usage': used,
-  'turn.started': turnStarted,
+  'turn.started': active,
   'turn.ended': turnEnded,
   'approval.asked': asked,
   'approval.applied': applied,
@@ -99,11 +99,6 @@ async function toolMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'
   await tx`update workspaces set work = ${calls.length === 0 ? null : json(tx, calls)}, last_active_at = greatest(last_active_at, ${at}) where id = ${workspaceId}`
 }
 
-/** What was said of the turn before says nothing of this one. */
-async function turnStarted(tx: Transaction, workspaceId: WorkspaceId, _body: Body<'turn.started'>, { at }: At): Promise<void> {
-  await tx`update workspaces set last_active_at = greatest(last_active_at, ${at}), report = null where id = ${workspaceId}`
-}
-
 async function reportMade(tx: Transaction, workspaceId: WorkspaceId, { text }: Body<'report.status'>, { at }: At): Promise<void> {
   await tx`update workspaces set report = ${text === '' ? null : json(tx, { text: cleanText(text), at })} where id = ${workspaceId}`
 }
@@ -112,7 +107,7 @@ async function turnEnded(tx: Transaction, workspaceId: WorkspaceId, { sessionId 
   const [row] = await tx<{ work: unknown }[]>`select work from workspaces where id = ${workspaceId} for no key update`
   if (row === undefined) return
   const calls = callsWithout(storedCalls(row.work), sessionId)
-  await tx`update workspaces set last_active_at = greatest(last_active_at, ${at}), work = ${calls.length === 0 ? null : json(tx, calls)} where id = ${workspaceId}`
+  await tx`update workspaces set last_active_at = greatest(last_active_at, ${at}), report = null, work = ${calls.length === 0 ? null : json(tx, calls)} where id = ${workspaceId}`
 }
 
 /** Of the whole workspace; the context and the model are those of the main session. */

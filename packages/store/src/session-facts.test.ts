@@ -32,6 +32,14 @@ it('keeps what the agent does now, until it is done, its turn is over, or the ag
   expect((await workspace()).work).toBeNull()
 })
 
+it('keeps where the agent says it is, until its turn ends', async () => {
+  const { say, workspace, sessionId } = await aSession()
+  await say({ type: 'report.status', sessionId, text: 'half way\u0000' }, { type: 'turn.started', sessionId, turnId: 't' })
+  expect((await workspace()).report).toMatchObject({ text: expect.stringContaining('half way') })
+  await say({ type: 'turn.ended', sessionId, turnId: 't', outcome: 'done', message: null, background: 0, durationMs: 1 })
+  expect((await workspace()).report).toBeNull()
+})
+
 it('sums what a session used, of that session only', async () => {
   const { say, workspace, usage } = await aSession()
   await say(usage(), usage({ contextPercent: 9 }), usage({ sessionId: randomIds.session() }))

@@ -137,7 +137,7 @@ export const Workspace = z.object({
   recovery: z.object({ why: z.string(), hint: z.string() }).nullable().optional(),
   /** What the agent does now: the open call's verb and object, in people's words. Absent from an older server. */
   work: z.object({ verb: z.string(), object: z.string(), since: z.number() }).nullable().optional(),
-  /** Where its agent says it is in the whole task; said in this turn. Absent from an older server. */
+  /** Where its agent says it is in the whole task; until the turn ends. Absent from an older server. */
   report: z.object({ text: z.string(), at: z.number() }).nullable().optional(),
   /** Of the session so far. Cost in millionths of a dollar, null where the agent does not say. */
   usage: z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().int().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() }).optional(),
