@@ -13,13 +13,15 @@ const FRAMES: SyncFrame[] = [
   { kind: 'flushed', number: 7 },
 ]
 
+const plain = (frame: SyncFrame): unknown => (frame.kind === 'data' ? { ...frame, bytes: [...frame.bytes] } : frame)
+
 test('frames come as they were said, however they are cut', () => {
   const bytes = Buffer.concat(FRAMES.map(encodeSyncFrame))
   for (const step of [1, 2, 7, 1000]) {
     const decode = createSyncDecoder()
     const out: SyncFrame[] = []
     for (let at = 0; at < bytes.length; at += step) out.push(...decode(bytes.subarray(at, at + step)))
-    expect(out.map((frame) => (frame.kind === 'data' ? { kind: 'data' as const, bytes: new Uint8Array(frame.bytes) } : frame))).toEqual(FRAMES as unknown[] as typeof out)
+    expect(JSON.stringify(out.map(plain))).toBe(JSON.stringify(FRAMES.map(plain)))
   }
 })
 
