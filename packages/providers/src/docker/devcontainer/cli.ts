@@ -29,7 +29,8 @@ export class BuildFailed extends Error {
   override readonly name = 'BuildFailed'
   readonly log: string
   constructor(message: string, log: string) {
-    super(message)
+    // What follows it is a sentence of its own.
+    super(message.replace(/[.\s]+$/, ''))
     this.log = log
   }
 }

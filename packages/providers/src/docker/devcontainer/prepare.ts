@@ -3,7 +3,7 @@
  * named by the configuration and the content that the build reads, so the second machine of a project costs a look.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, utimes, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { ProviderFault, type ProjectContext, type ProjectSays } from '@berth/core'
@@ -108,8 +108,11 @@ interface Build { readonly says: Says; readonly folder: string; readonly scratch
 async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag, services }: Build, context: ProjectContext): Promise<Devcontainer> {
   const { engine } = deps
   const { signal } = context
+  if (known.build?.['build'] !== undefined) {
+    await says.checkOut(folder, known.reads, context)
+    await requireDockerfile(join(folder, dirname(says.path)), known.build['build'])
+  }
   const cli = createDevcontainerCli({ script: await deps.cli(context.log, signal), dockerHost: engine.dockerHost })
-  if (known.build?.['build'] !== undefined) await says.checkOut(folder, known.reads, context)
   // In its own place, since what it names is relative to it.
   const config = join(folder, says.path)
   await rm(config, { force: true })
@@ -132,6 +135,13 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
     ...shape, mounts: places.mounts, path: says.path, others: says.others, image: tag, own: known.shape, services: ready, account: isUsable(account) ? account : null,
     ignored: [...known.ignored, ...shape.ignored, ...places.ignored, ...noUser(shape.remoteUser, account)],
   }
+}
+
+/** The reference CLI only says that an error occurred. */
+async function requireDockerfile(dir: string, build: unknown): Promise<void> {
+  const { dockerfile } = build as { dockerfile?: unknown }
+  if (typeof dockerfile !== 'string' || (await stat(join(dir, dockerfile)).then((found) => found.isFile(), () => false))) return
+  throw new BuildFailed(`${dockerfile} is no file of the project; a link that leads out of it is left out`, '')
 }
 
 const isUsable = (account: Account | null): boolean => account !== null && account.uid !== 0 && account.home.startsWith('/') && account.home.length < 80 && account.home !== '/'
