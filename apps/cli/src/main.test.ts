@@ -178,7 +178,6 @@ describe('admit', () => {
 describe('what cannot be meant', () => {
   it.each([
     [['up', '.', '--service', 'dev=a', '--service', 'dev=b'], 'two services "dev"'],
-    [['up', '.', '--agent', 'codex', '--command', 'ls'], '--agent codex runs no command of yours'],
     [['up', '.', '--agent', 'plain'], 'was given none'],
     [['send', 'x'.repeat(5000), 'hi'], `"${'x'.repeat(79)}…"`],
   ])('%j is refused before anything is made', async (args, words) => {

@@ -118,8 +118,7 @@ async function withMcp(values: { mcp?: string[] | undefined; 'mcp-file'?: string
 function agentFrom(values: { agent?: string | undefined; command?: string | undefined }): keyof typeof AGENT_KINDS {
   const agent = values.agent ?? (values.command === undefined ? 'claude' : 'plain')
   if (!isAgent(agent)) throw new BerthError('bad_request', `there is no agent "${agent}"`, { hint: Object.keys(AGENT_KINDS).join(', ') })
-  if (AGENT_KINDS[agent].needsCommand === (values.command !== undefined)) return agent
-  if (values.command !== undefined) throw new BerthError('bad_request', `--agent ${agent} runs no command of yours`, { hint: 'leave --command out, or say --agent acp or plain' })
+  if (!AGENT_KINDS[agent].needsCommand || values.command !== undefined) return agent
   throw new BerthError('bad_request', `--agent ${agent} runs a command and was given none`, { hint: agent === 'acp' ? 'berth up --agent acp --command "my-agent --acp"' : 'berth up --agent plain --command "npm run dev"' })
 }
 const isAgent = (word: string): word is keyof typeof AGENT_KINDS => Object.hasOwn(AGENT_KINDS, word)
