@@ -58,7 +58,7 @@ beforeAll(async () => {
   const touch = (name: string) => [{ tool: 'bash' as const, input: { command: `touch ${name}` } }]
   world = await startWorld({
     config: 'notify: { allowPrivate: true }\n',
-    scenarios: { one: () => [touch('allowed.txt'), [{ text: 'First done.' }]], two: () => [touch('denied.txt'), [{ text: 'Second done.' }]], three: () => [touch('three.txt'), [{ text: 'Third done.' }]] },
+    scenarios: { one: () => [touch('allowed.txt'), [{ text: 'First done.' }]], two: () => [touch('denied.txt'), [{ text: 'Second done.' }]], three: () => [touch('three.txt'), [{ text: 'Third done.' }]], risky: () => [[{ tool: 'bash' as const, input: { command: 'git reset --hard' } }], [{ text: 'Reset.' }]] },
   })
   receiver = startReceiver()
   device = makeSubscription(`${receiver.url}/push/phone`)
@@ -140,6 +140,18 @@ test('push-deny, push-replay, push-foreign: Deny reaches the agent; a token work
   expect(await approval(message.approvalId)).toMatchObject({ state: 'applied', decision: { behavior: 'deny' }, decidedBy: { via: 'push' } })
   expect((await world.product.cli(['diff', workspace.id])).stdout).not.toContain('denied.txt')
 }, 180_000)
+
+test('push-risky: what is dangerous has no button on the notification, and waits for a held finger on its page', async () => {
+  const workspace = await world.up('risky', 'please do [[risky]]')
+  const message = await told(({ workspaceId, reason }) => workspaceId === workspace.id && reason === 'needs-you')
+  expect(message.decide).toBeNull()
+  await deliver(message)
+  expect(await showing(message.tag)).toMatchObject({ stays: true, actions: [] })
+  expect((await showing(message.tag)).body).toContain('git reset --hard')
+  await phone.goto(new URL(message.url, origin).href)
+  await phone.locator('.dock').getByRole('button', { name: 'Hold to allow' }).waitFor()
+  await world.product.cli(['delete', workspace.id, '-y'])
+}, 120_000)
 
 test('push-focus: a question is not pushed while that very card is on a focused screen, and is once it is not', async () => {
   const desk = await world.open(DESK)

@@ -43,7 +43,7 @@ async function linked(): Promise<{ made: Workspace; say(...bodies: EventBody[]):
     made, say,
     async ask(over = {}) {
       const approvalId = randomIds.approval()
-      await say({ type: 'approval.asked', ask: { approvalId, sessionId: made.sessionId ?? randomIds.session(), kind: 'permission', tool: 'Bash', title: 'run: rm -rf build', toolCallId: null, input: { command: 'rm -rf build' }, cwd: '/work', contentHash: `hash of ${approvalId}`, ...over } })
+      await say({ type: 'approval.asked', ask: { approvalId, sessionId: made.sessionId ?? randomIds.session(), kind: 'permission', tool: 'Bash', title: 'run: make build', toolCallId: null, input: { command: 'make build' }, cwd: '/work', contentHash: `hash of ${approvalId}`, ...over } })
       return approvalId
     },
   }
@@ -85,7 +85,7 @@ describe('a question', () => {
     const approvalId = await ask()
     const isAsk = ({ reason }: NotifyMessage) => reason === 'needs-you'
     const [onPhone, onTablet] = await Promise.all([nextFor(phone, isAsk), nextFor(tablet, isAsk)])
-    expect(onPhone).toMatchObject({ title: `${made.name} needs you`, body: 'run: rm -rf build (deletes files)', approvalId, workspaceId: made.id, withdraw: false })
+    expect(onPhone).toMatchObject({ title: `${made.name} needs you`, body: 'run: make build', approvalId, workspaceId: made.id, withdraw: false })
     const tokens = [answersOf(onPhone), answersOf(onTablet)]
     expect(new Set(tokens.flatMap(({ allow, deny }) => [allow, deny])).size).toBe(4)
     const { publicKey } = await b.client.pushKey({})
@@ -132,12 +132,14 @@ describe('a question', () => {
     expect([good.status, await good.json()]).toMatchObject([200, { behavior: 'allow' }])
   })
 
-  it('that is asked in words is told without buttons, and one of another workspace cannot be taken away', async () => {
+  it('that is asked in words or is dangerous is told without buttons, and one of another workspace cannot be taken away', async () => {
     const phone = device()
     await register(phone)
     const [one, other] = [await linked(), await linked()]
     const approvalId = await one.ask({ kind: 'question', title: 'which colour?' })
     expect(await nextFor(phone, (message) => message.approvalId === approvalId)).toMatchObject({ title: `${one.made.name} asks`, decide: null })
+    const risky = await one.ask({ title: 'run: rm -rf build', input: { command: 'rm -rf build' } })
+    expect(await nextFor(phone, (message) => message.approvalId === risky)).toMatchObject({ body: 'run: rm -rf build (deletes files)', decide: null })
     await other.say({ type: 'approval.applied', approvalId, behavior: 'allow', via: 'terminal' })
     const next = await other.ask()
     await nextFor(phone, (message) => message.approvalId === next)

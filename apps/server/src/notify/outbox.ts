@@ -1,5 +1,5 @@
 /** Sends what is due. Tokens are made now, for what is sent now; whatever goes wrong, the row comes back or is given up. */
-import { decideRetry, decideSend, saysAll } from '@berth/core'
+import { decideRetry, decideSend, riskOf, saysAll } from '@berth/core'
 import type { Approval, ApprovalId, UserId } from '@berth/wire'
 import type { ClaimedNotification, Clock, OwnSettings, Store } from '@berth/core'
 import type { NotifyMessage } from '@berth/wire/settings'
@@ -72,9 +72,10 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
 const GONE: Sent = { ok: false, gone: true, why: 'the channel is gone', afterMs: null }
 
-/** Only a permission is a yes or a no; what is asked in words, or is more than is said here, is answered on its page. */
+/** Only a permission is a yes or a no; what is asked in words, is more than is said here, or wants a held finger for its risk, is answered on its page. */
 async function tokensFor({ store, clock }: OutboxDeps, userId: UserId, approval: Approval | null): Promise<NotifyMessage['decide']> {
   if (approval?.kind !== 'permission' || !saysAll(approval)) return null
+  if (riskOf(approval.tool, approval.input, approval.cwd).level === 'high') return null
   const { approvalId, contentHash } = approval
   const mint = (behavior: 'allow' | 'deny') => store.decisionTokens.mint({ approvalId, contentHash, userId, behavior }, clock.now())
   const [allow, deny] = await Promise.all([mint('allow'), mint('deny')])
