@@ -32,7 +32,7 @@ test('sessions-begin: another agent is begun beside the first, and each conversa
   await page.getByRole('button', { name: 'Actions' }).click()
   await page.getByRole('button', { name: 'Sessions' }).click()
   const form = page.getByRole('dialog', { name: 'Sessions' })
-  await form.getByLabel('Agent', { exact: true }).selectOption('codex')
+  await form.getByLabel('Agent').selectOption('codex')
   await form.getByLabel('Title').fill('Second opinion')
   await form.getByLabel('Task').fill('please [[say seconded]]')
   await form.getByRole('button', { name: 'Begin' }).click()
