@@ -32,6 +32,7 @@ import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
 import { createModelGateway } from './model-gateway/gateway.ts'
 import { createGitGateway } from './git-gateway/gateway.ts'
+import { createGitHub } from './github/index.ts'
 import { createLinkHttp } from './git-hosting/link-http.ts'
 import { createRepositories } from './git-hosting/repositories.ts'
 import { createUploads } from './git-hosting/uploads.ts'
@@ -205,11 +206,13 @@ async function assemble(base: Foundation): Promise<Server> {
   // A daemon may come back before the previews are there; it is told where they are when they are.
   const previewHosts = Promise.withResolvers<Previews['hosts']>()
   const poke = () => ticks?.poke()
+  const github = createGitHub({ store, clock, log })
+  closers.add('the tokens of GitHub', () => github.stop())
   const link = createLinkServer({
     store, clock, serverId, log,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, log }), modelGateway: createModelGateway({ store, clock, log }), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, github, log }), modelGateway: createModelGateway({ store, clock, log }), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
@@ -271,7 +274,7 @@ async function assemble(base: Foundation): Promise<Server> {
   openDoor(base, services)
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    ...services, github, catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async () => onTheWeb(await listWorkspaces(services, { deleted: false })) }),

@@ -12,6 +12,7 @@ import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
 import { gitAccessApi } from './git-access.ts'
+import { githubApi } from './github.ts'
 import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
@@ -79,6 +80,7 @@ export const api = {
   ...previewsApi,
   ...syncApi,
   ...gitAccessApi,
+  ...githubApi,
   ...sessionsApi,
   ...modelAccessApi,
   ...signInApi,

@@ -31,6 +31,7 @@ export type GitHubRepository = z.infer<typeof GitHubRepository>
 
 /** What the host found out about a commit. `conclusion` null: it still runs. */
 export const CheckResult = z.object({ name: z.string(), conclusion: z.string().nullable(), summary: z.string(), url: z.string().nullable() })
+export type CheckResult = z.infer<typeof CheckResult>
 export const PullRequest = z.object({
   number: z.number().int(), title: z.string(), state: z.enum(['open', 'merged', 'closed']), draft: z.boolean(), url: z.string(), head: z.string(), base: z.string(),
 })

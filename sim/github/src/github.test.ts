@@ -61,6 +61,7 @@ test('a token is for the repositories and rights it was asked for, for an hour, 
   const installation = world.install(world.apps[0]!, 'northquay', ['ledger'])
   const app = asApp(made)
   expect((await app.request('GET /repos/{owner}/{repo}/installation', { owner: 'northquay', repo: 'ledger' })).data.id).toBe(installation.id)
+  expect((await app.request('GET /app/installations')).data.map(({ id }) => id)).toEqual([installation.id])
   expect(await statusOf(app.request('GET /repos/{owner}/{repo}/installation', { owner: 'northquay', repo: 'other' }))).toBe(404)
   const mint = async (body: Record<string, unknown>) => app.request('POST /app/installations/{installation_id}/access_tokens', { installation_id: installation.id, ...body })
   expect(await statusOf(mint({ repositories: ['other'] }))).toBe(422)

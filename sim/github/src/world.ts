@@ -27,6 +27,8 @@ export function createWorld(root: string) {
     choice: null as { account: string; repositories: 'all' | readonly string[] } | null,
     /** What was asked, in order: `METHOD path status`. */
     asked: [] as string[],
+    /** Every token that ever was. */
+    issued: [] as string[],
   }
   const account = (login: string): Account => {
     const found = state.accounts.get(login.toLowerCase())
@@ -95,6 +97,7 @@ export function createWorld(root: string) {
       // Longer than they once were, and of no fixed length.
       const text = token.kind === 'user' ? `ghu_${randomBytes(18).toString('hex')}` : `ghs_${token.installation.app.id}_${randomBytes(90 + (nextId() % 30)).toString('base64url')}`
       state.tokens.set(text, token)
+      state.issued.push(text)
       return text
     },
     covers: (installation: Installation, { id, owner }: Repository): boolean => installation.account === owner && (installation.repositories === 'all' || installation.repositories.has(id)),

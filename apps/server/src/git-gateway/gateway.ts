@@ -3,17 +3,19 @@
  * who asks is known by the link. Redirects are not followed, so the credential goes to its own origin and nowhere else.
  */
 import { mayUseCredential, repositoryPath } from '@berth/core'
-import type { AuditStore, Clock, GitHostStore, NewAuditRecord, RepositoryAddress, WorkspaceRow } from '@berth/core'
+import type { AuditStore, Clock, GitHostStore, GitHubStore, NewAuditRecord, RepositoryAddress, WorkspaceRow } from '@berth/core'
 import { BerthError } from '@berth/wire'
-import type { GitHostId } from '@berth/wire'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import type { PushHead } from '../git-hosting/policy.ts'
 import { gitBody, NO_CACHE, readPush, refusedPush } from '../git-hosting/push-request.ts'
+import type { GitHub } from '../github/index.ts'
 import type { Log } from '../http/respond.ts'
 import { refuseUpstreamRef } from './ref-rules.ts'
 
 export interface GitGatewayDeps {
-  readonly store: { readonly gitHosts: Pick<GitHostStore, 'credential' | 'used'>; readonly audit: Pick<AuditStore, 'write'> }
+  readonly store: { readonly gitHosts: Pick<GitHostStore, 'credential' | 'used'>; readonly github: Pick<GitHubStore, 'list'>; readonly audit: Pick<AuditStore, 'write'> }
+  /** Another source of credentials, one for each operation. */
+  readonly github: Pick<GitHub, 'credentialFor'>
   readonly clock: Clock
   readonly log: Log
   readonly fetch?: typeof fetch
@@ -24,45 +26,109 @@ export type GitGateway = (workspace: Asking, request: Request) => Promise<Respon
 const SERVICES = ['git-upload-pack', 'git-receive-pack'] as const
 type Service = (typeof SERVICES)[number]
 interface Wanted extends RepositoryAddress { readonly service: Service; /** Below the repository, with the query. */ readonly rest: string }
-type Credential = { id: GitHostId; username: string; token: string }
+/** `expiresAt` null: it was stored, and does not end. */
+interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; release(): void; /** Null: there is no other. */ readonly discard: (() => void) | null }
+/** What the host would have said with a credential that nobody has yet. */
+interface Missing { readonly message: string; readonly hint: string }
 
 const ONLY_GIT = 'git reaches git hosts through Berth; nothing else does'
 
 export function createGitGateway(deps: GitGatewayDeps): GitGateway {
   const { store, clock } = deps
   const send = deps.fetch ?? fetch
-  const noted = (workspace: Asking, wanted: Wanted, outcome: Pick<NewAuditRecord, 'allowed' | 'reason'> & { refs?: NewAuditRecord['refs'] }): Promise<unknown> => store.audit.write(workspace.orgId, {
+  const noted = (workspace: Asking, wanted: Wanted, outcome: Pick<NewAuditRecord, 'allowed' | 'reason'> & Partial<Pick<NewAuditRecord, 'refs' | 'tokenExpiresAt'>>): Promise<unknown> => store.audit.write(workspace.orgId, {
     action: wanted.service === 'git-receive-pack' ? 'git.push' : 'git.fetch', workspaceId: workspace.id, actor: workspace.name, subject: `${wanted.origin}/${wanted.path}`, refs: [], tokenExpiresAt: null, ...outcome,
   }, clock.now())
 
   /** The pack to pass on, or the answer that refuses it. */
-  const judged = async (workspace: Asking, wanted: Wanted, request: Request): Promise<ReadableStream<Uint8Array> | Response> => {
+  const judged = async (workspace: Asking, wanted: Wanted, request: Request, { expiresAt }: Pick<Credential, 'expiresAt'>): Promise<ReadableStream<Uint8Array> | Response> => {
     const push = await readPush(request)
     const reasons = push.head.commands.map((command) => refuseUpstreamRef(workspace.name, command))
     const refused = push.head.refused ?? (reasons.some((reason) => reason !== null) ? 'not a ref of this workspace' : null)
     if (refused !== null) await push.drain()
     // Noted before it is done: what was not written down did not happen.
-    await noted(workspace, wanted, { allowed: refused === null, reason: refused, refs: refsOf(push.head, reasons) })
+    await noted(workspace, wanted, { allowed: refused === null, reason: refused, refs: refsOf(push.head, reasons), tokenExpiresAt: refused === null ? expiresAt : null })
     return refused === null ? push.body : refusedPush(push.head, reasons)
   }
 
+  /** An app's token, made for this operation, before a stored one. Throws for a host that nobody named. */
+  const credentialOf = async (workspace: Asking, wanted: Wanted, own: boolean): Promise<{ credential: Credential | null; missing: Missing | null }> => {
+    const leased = own ? await deps.github.credentialFor(workspace, wanted, wanted.service) : null
+    if (leased !== null && 'lease' in leased) return { credential: { username: 'x-access-token', ...leased.lease }, missing: null }
+    const missing = leased === null ? null : leased.missing
+    const stored = await store.gitHosts.credential(workspace.orgId, wanted.origin)
+    // A host nobody named is not ours to reach: the machine's own network decides about it.
+    if (stored === null && missing === null && !(await store.github.list(workspace.orgId)).some(({ origin }) => origin === wanted.origin)) throw new BerthError('forbidden', `${wanted.origin} is no git host of this server`, { hint: `\`berth git-host add ${wanted.origin}\`` })
+    if (stored === null || !own) return { credential: null, missing }
+    await store.gitHosts.used(stored.id, clock.now())
+    return { credential: { ...stored, expiresAt: null, release: () => {}, discard: null }, missing: null }
+  }
+  const performed = async (workspace: Asking, wanted: Wanted, request: Request, { credential, missing }: { credential: Credential | null; missing: Missing | null }): Promise<Response> => {
+    const pushing = wanted.service === 'git-receive-pack'
+    if (request.method === 'GET') return beginning(workspace, wanted, request, { credential, missing })
+    const body = pushing ? await judged(workspace, wanted, request, { expiresAt: credential?.expiresAt ?? null }) : gitBody(request)
+    if (body instanceof Response) return body
+    if (!pushing) await noted(workspace, wanted, { allowed: true, reason: credential === null ? 'as a stranger, without the credential' : null, tokenExpiresAt: credential?.expiresAt ?? null })
+    return passed(await upstream(send, wanted, { request, body, credential }), wanted, missing)
+  }
+  /** Every operation begins so. */
+  const beginning = async (workspace: Asking, wanted: Wanted, request: Request, { credential, missing }: { credential: Credential | null; missing: Missing | null }): Promise<Response> => {
+    const answer = await upstream(send, wanted, { request, body: null, credential })
+    if (answer.status !== 401 || credential === null || credential.discard === null) return passed(answer, wanted, missing)
+    // Taken back while it was kept, as when the app was: then with another, or with the reason why there is none.
+    void answer.body?.cancel()
+    credential.discard()
+    const again = await credentialOf(workspace, wanted, true)
+    try {
+      return passed(await upstream(send, wanted, { request, body: null, credential: again.credential }), wanted, again.missing)
+    } finally {
+      again.credential?.release()
+    }
+  }
   return async (workspace, request) => {
     const wanted = wantedBy(request)
-    const credential = await store.gitHosts.credential(workspace.orgId, wanted.origin)
-    // A host nobody named is not ours to reach: the machine's own network decides about it.
-    if (credential === null) throw new BerthError('forbidden', `${wanted.origin} is no git host of this server`, { hint: `\`berth git-host add ${wanted.origin}\`` })
     const own = mayUseCredential(workspace.source, wanted)
-    if (wanted.service === 'git-receive-pack' && !own) {
-      const reason = 'this workspace may not write to that repository'
+    const found = await credentialOf(workspace, wanted, own)
+    const refuse = async (reason: string, hint: string): Promise<never> => {
       await noted(workspace, wanted, { allowed: false, reason })
-      throw new BerthError('forbidden', reason, { hint: 'it may push to the repository that it was made from' })
+      throw new BerthError('forbidden', reason, { hint })
     }
-    const body = request.method === 'GET' ? null : wanted.service === 'git-receive-pack' ? await judged(workspace, wanted, request) : gitBody(request)
-    if (body instanceof Response) return body
-    if (body !== null && wanted.service === 'git-upload-pack') await noted(workspace, wanted, { allowed: true, reason: own ? null : 'as a stranger, without the credential' })
-    if (own) await store.gitHosts.used(credential.id, clock.now())
-    return passed(await upstream(send, wanted, { request, body, credential: own ? credential : null }), wanted)
+    try {
+      if (wanted.service === 'git-receive-pack' && !own) await refuse('this workspace may not write to that repository', 'it may push to the repository that it was made from')
+      if (wanted.service === 'git-receive-pack' && found.missing !== null) await refuse(found.missing.message, found.missing.hint)
+      return untilRead(await performed(workspace, wanted, request, found), () => found.credential?.release())
+    } catch (error) {
+      found.credential?.release()
+      throw error
+    }
   }
+}
+
+/** The credential is out until the answer was read to its end, or is not wanted any more. */
+function untilRead(response: Response, done: () => void): Response {
+  if (response.body === null) {
+    done()
+    return response
+  }
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const next = await reader.read()
+        if (!next.done) return controller.enqueue(next.value)
+        done()
+        controller.close()
+      } catch (error) {
+        done()
+        controller.error(error)
+      }
+    },
+    async cancel(reason) {
+      done()
+      await reader.cancel(reason)
+    },
+  })
+  return new Response(body, { status: response.status, headers: response.headers })
 }
 
 /** `/upstream/https/github.com/owner/name.git/info/refs?service=…`, or one of the two services. */
@@ -92,13 +158,14 @@ async function upstream(send: typeof fetch, wanted: Wanted, { request, body, cre
 }
 
 /** What the host says passes with its type and nothing else of its head. */
-function passed(response: Response, wanted: Wanted): Response {
+function passed(response: Response, wanted: Wanted, missing: Missing | null): Response {
   const { status } = response
   const kind = wanted.rest.startsWith('info/refs') ? 'advertisement' : 'result'
   if (status === 200 && response.headers.get('content-type') === `application/x-${wanted.service}-${kind}`) {
     return new Response(response.body, { headers: { 'content-type': `application/x-${wanted.service}-${kind}`, 'cache-control': NO_CACHE } })
   }
   void response.body?.cancel()
+  if (missing !== null && (status === 401 || status === 403 || status === 404)) throw new BerthError('clone_refused', missing.message, { hint: missing.hint })
   if (status === 401 || status === 403) throw new BerthError('clone_refused', `${wanted.origin} did not let the server in to ${wanted.path}`, { hint: `look at the kept credential: \`berth git-host add ${wanted.origin}\` replaces it` })
   if (status === 404) throw new BerthError('not_found', `there is no repository ${wanted.path} at ${wanted.origin}, or it may not be seen`, { hint: 'check the address, and what the kept credential may read' })
   if (status >= 300 && status < 400) throw new BerthError('clone_refused', `${wanted.origin}/${wanted.path} has moved`, { hint: 'make the workspace from its new address' })

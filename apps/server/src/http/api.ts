@@ -19,6 +19,8 @@ import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
 import { reachRouter } from './api-reach.ts'
 import { gitAccessRouter } from './api-git-access.ts'
+import { githubRouter } from './api-github.ts'
+import type { GitHubApiDeps } from './api-github.ts'
 import { modelAccessRouter } from './api-model-access.ts'
 import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
@@ -37,7 +39,7 @@ import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from './sign-in.ts'
 import { signedIn } from './signed-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
@@ -99,6 +101,7 @@ function routerOf(deps: ApiDeps) {
     ...previewsRouter(deps),
     ...syncRouter(deps),
     ...gitAccessRouter(deps),
+    ...githubRouter(deps),
     ...sessionsRouter(deps),
     ...modelAccessRouter(deps),
     ...signInRouter(deps),

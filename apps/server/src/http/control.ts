@@ -16,11 +16,14 @@ import { openRun } from '../services/run.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
+import { isSetupPath } from '../github/index.ts'
+import { setupPage } from '../github/setup.ts'
 import { decideByToken } from '../notify/decision.ts'
 import { ENTER_PATH, START_PATH } from '../previews/entering.ts'
 import type { Previews } from '../previews/index.ts'
 import type { SocketRoom } from '../socket/socket-room.ts'
 import { createApi } from './api.ts'
+import { setupDeps } from './api-github.ts'
 import type { ApiDeps } from './api.ts'
 import { openAttachment } from './attach.ts'
 import type { Attachment } from './attach.ts'
@@ -103,6 +106,8 @@ async function route(at: Routed): Promise<Response | undefined> {
   if (HEALTH_PATHS.includes(url.pathname)) return health(at)
   if (url.pathname === SIGN_IN_PATH) return signIn({ access: deps.store.access, clock: deps.clock, hosts: deps.hosts }, request)
   if (url.pathname === PUSH_DECISION_PATH) return decideByToken(deps, request)
+  // Who holds the link's state is who began; a browser that comes back from GitHub may be signed in nowhere.
+  if (isSetupPath(url.pathname)) return setupPage(setupDeps(deps), request)
   const git = /^\/git\/([^/]+)(\/.*)$/.exec(url.pathname)
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
   await requireShown(deps.store, caller, url)

@@ -44,7 +44,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     ...(secrets.mcp === undefined ? {} : { mcp: secrets.mcp }),
     ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),
     models: modelsFor(await store.modelKeys.list(workspace.orgId), secrets),
-    gitHosts: (await store.gitHosts.list(workspace.orgId)).map(({ origin }) => origin),
+    gitHosts: [...new Set([...await store.gitHosts.list(workspace.orgId), ...await store.github.list(workspace.orgId)].map(({ origin }) => origin))],
     prompts: waitingFor(undefined),
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>
       decision === null || decidedBy === null ? [] : [{ approvalId, contentHash, decision, via: decidedBy.via, orphaned, ageMs: Math.max(0, now - decidedBy.at) }]),

@@ -41,7 +41,7 @@ async function note(deps: GitAccessDeps, by: Identity, what: { action: 'git-host
 }
 
 /** The git of machines that run learns of it now, of others when they start. */
-async function tellMachines({ store, daemons, log }: GitAccessDeps): Promise<void> {
+export async function tellMachines({ store, daemons, log }: Pick<GitAccessDeps, 'daemons' | 'log'> & { readonly store: Pick<Store, 'listWorkspaces'> }): Promise<void> {
   for (const { workspace: { id } } of await store.listWorkspaces({ deleted: false })) {
     if (daemons.connected(id)) await daemons.reassign(id).catch((error: unknown) => log(`${id}: not told of the git hosts: ${String(error)}`))
   }

@@ -68,14 +68,14 @@ export type Guard = ReturnType<typeof createGuard>
 function operationOf({ path, method, described }: { path: string; method: string; described: Described }, ajv: Ajv, coercing: Ajv): Operation {
   const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name = '']) => name)
   const parameters = (described.parameters ?? []).map((given) => ('$ref' in given ? (components.parameters[nameOf(given.$ref)] as Parameter) : given))
-  const overlays = OVERLAYS.filter(({ operation }) => operation === described.operationId)
-  const properties = Object.fromEntries([...parameters.map(({ name, schema }) => [name, schema] as const), ...overlays.flatMap(({ query }) => Object.entries(query))])
+  const overlay = OVERLAYS.find(({ operation }) => operation === described.operationId)
+  const properties = Object.fromEntries(parameters.map(({ name, schema }) => [name, schema] as const))
   const json = described.requestBody?.content['application/json']?.schema
   const schema = (of: SchemaNode): SchemaNode => normalise(of, components.schemas) as SchemaNode
   const answers = new Map<number, (() => ValidateFunction) | null>()
   for (const [status, given] of Object.entries(described.responses)) {
     const response = '$ref' in given ? components.responses[nameOf(given.$ref)] : given
-    const of = response?.content?.['application/json']?.schema
+    const of = overlay?.answers[Number(status)] ?? response?.content?.['application/json']?.schema
     answers.set(Number(status), of === undefined ? null : lazily(() => ajv.compile(schema(of))))
   }
   return {
