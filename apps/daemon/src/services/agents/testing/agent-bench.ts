@@ -121,7 +121,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
       await driver.release()
       journal.close()
       killTree(pid)
-      terminals.end()
+      terminals.endKeeper()
       machineBoot = `boot-${crypto.randomUUID()}`
       terminals = openTerminals()
       await startDaemon()
@@ -133,7 +133,7 @@ export async function openBench(options: { kind?: AgentKind; env?: Record<string
       await driver.stop().catch(() => {})
       journal.close()
       if (pid > 0) killTree(pid)
-      terminals.end()
+      terminals.endKeeper()
       rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     },
   }

@@ -1,5 +1,7 @@
 /** The daemon's own terminals, with what the tests of the drivers need beside them. */
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createHolderTerminals } from '../../terminal/holder.ts'
 import { createTmuxTerminals, findTmux } from '../../terminal/tmux.ts'
 import type { Terminal } from '../../../contracts.ts'
@@ -31,6 +33,11 @@ export function createRealTerminals(options: { keeper: 'tmux' | 'holder'; stateD
     type: (terminalId, ...keys) => { void terminals.get(terminalId).then((terminal) => terminal?.write(new TextEncoder().encode(keys.map((key) => KEYS[key] ?? key).join('')))) },
     pid: (terminalId) => markedProcess(`BERTH_TERMINAL=${options.machineBoot}/${terminalId}`),
     end: () => { terminals.close() },
+    // Its keeper outlives a daemon, and would outlive the test.
+    endKeeper() {
+      terminals.close()
+      if (tmux !== null) spawnSync(tmux, ['-S', join(options.stateDir, 'tmux.sock'), 'kill-server'])
+    },
   }
 }
 

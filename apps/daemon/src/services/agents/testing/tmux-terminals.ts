@@ -9,7 +9,9 @@ export interface TestTerminals extends Terminals {
   pid(terminalId: string): number
   /** What happened in which order: pastes and keys. */
   readonly log: string[]
+  /** The daemon goes away, the terminals may stay. */
   end(): void
+  endKeeper(): void
 }
 
 export function createTmuxTerminals(options: { dir: string; user: { uid: number; gid: number } | null }): TestTerminals {
@@ -58,5 +60,6 @@ export function createTmuxTerminals(options: { dir: string; user: { uid: number;
     type: (terminalId, ...keys) => { tmux(['send-keys', '-t', terminalId, ...keys]) },
     pid: (terminalId) => Number(tmux(['display-message', '-p', '-t', terminalId, '#{pane_pid}']).out),
     end: () => { tmux(['kill-server']) },
+    endKeeper: () => { tmux(['kill-server']) },
   }
 }
