@@ -70,6 +70,8 @@ test('a private repository is cloned and its branch pushed, with a token for tha
   expect((await inside('cat README.md')).stdout).toBe('northquay/ledger\n')
   await inside(`${commit} && git push -q origin HEAD:refs/heads/berth/demo`)
   expect(branches('ledger')).toBe('berth/demo\nmain\n')
+  // Whether its origin moved, the server asks with such a token too.
+  expect(await product.json(['update', 'demo', '--check'])).toMatchObject({ origin: { branch: 'main', behind: false } })
   expect((await inside('git push origin HEAD:main', null)).stderr).toContain('only berth/demo and branches below that name')
   await inside('mkdir -p .github/workflows && echo on: push > .github/workflows/ci.yml && git add . && git commit -qm workflow')
   expect((await inside('git push origin HEAD:refs/heads/berth/demo', null)).stderr).toContain('without `workflows` permission')

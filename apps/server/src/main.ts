@@ -225,7 +225,7 @@ async function assemble(base: Foundation): Promise<Server> {
     },
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
-  const origins = createOrigins({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
+  const origins = createOrigins({ store, clock, github, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const projects = createProjectCode({ store, repositories, dir: join(home.dir, 'looks'), log })
   const toolboxDir = defaultToolboxDir(process.env)
   const toolbox = createCatalogue({

@@ -16,7 +16,7 @@ export const pr = command({
   options: {
     title: { type: 'string', value: 'text', help: 'without it, the first line of the last commit' },
     body: { type: 'string', value: 'text', help: 'what the pull request says' },
-    base: { type: 'string', value: 'branch', help: 'where it is to go; without it, the main branch of the repository' },
+    base: { type: 'string', value: 'branch', help: 'where it is to go; without it, the branch that the workspace came from' },
     draft: { type: 'boolean', help: 'not to be looked at yet' },
   },
   notes: 'The workspace pushes what it has committed to berth/<name>; the pull request is opened by the server, with the GitHub\napp of `berth setup github-app`. `status` exits with 1 when a check failed.',

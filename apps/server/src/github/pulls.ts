@@ -26,7 +26,7 @@ export async function createPull(deps: PullDeps, by: Identity, record: Workspace
     await commandIn(deps.daemons, workspace.id, ['git', 'push', '--quiet', urlOf(record), `HEAD:refs/heads/${branch}`])
     const [open] = await list(deps, at, token, `state=open&head=${encodeURIComponent(`${ownerOf(at)}:${branch}`)}`)
     if (open !== undefined) return open
-    const base = wanted.base ?? must(at.origin, await deps.api.ask({ origin: at.origin, path: `/repos/${at.path}`, credential: token, answer: z.object({ default_branch: z.string() }) })).default_branch
+    const base = wanted.base ?? (workspace.source.kind === 'git' ? workspace.source.branch : undefined) ?? must(at.origin, await deps.api.ask({ origin: at.origin, path: `/repos/${at.path}`, credential: token, answer: z.object({ default_branch: z.string() }) })).default_branch
     const title = wanted.title ?? (await lastSubject(deps, record))
     const made = await deps.api.ask({ origin: at.origin, method: 'POST', path: `/repos/${at.path}/pulls`, credential: token, body: { title, body: wanted.body, head: branch, base, draft: wanted.draft }, answer: Pull })
     await deps.store.audit.write(by.orgId, { action: 'pull.create', workspaceId: workspace.id, actor: by.userName, subject: `${at.origin}/${at.path}`, allowed: made.ok, reason: made.ok ? null : made.message, refs: [], tokenExpiresAt: expiresAt }, deps.clock.now())

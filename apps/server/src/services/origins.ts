@@ -8,6 +8,7 @@ import { BerthError, workspaceCan } from '@berth/wire'
 import type { Workspace, WorkspaceId } from '@berth/wire'
 import type { UpdateOutcome } from '@berth/wire/sync'
 import type { ServiceDeps } from './deps.ts'
+import type { GitHub } from '../github/index.ts'
 import { lsRemote } from './ls-remote.ts'
 import { isBusy, requireMachine, TREE_WITHIN_MS } from './review-reading.ts'
 import { requireIdle } from './review-marks.ts'
@@ -23,6 +24,7 @@ export interface Origins {
 }
 export interface OriginsDeps {
   readonly store: Pick<Store, 'getWorkspace' | 'listWorkspaces'> & { readonly gitHosts: Pick<Store['gitHosts'], 'credential'> }
+  readonly github: Pick<GitHub, 'credentialFor'>
   readonly daemons: Pick<Daemons, 'call' | 'connected'>
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -84,8 +86,18 @@ async function ask(deps: OriginsDeps, record: WorkspaceRecord, now: number): Pro
   const { source, orgId, id } = record.workspace
   if (source.kind !== 'git' || source.commit !== undefined || !/^(https?|git):\/\//.test(source.url)) return null
   const address = repositoryAddress(source.url)
-  const kept = address === null ? null : await deps.store.gitHosts.credential(orgId, address.origin)
-  const config = kept === null || address === null ? [] : [[`http.${address.origin}/.extraHeader`, `Authorization: Basic ${Buffer.from(`${kept.username}:${kept.token}`).toString('base64')}`] as const]
+  const leased = address === null ? null : await deps.github.credentialFor({ id, orgId }, address, 'git-upload-pack')
+  const lease = leased !== null && 'lease' in leased ? leased.lease : null
+  try {
+    const kept = address === null ? null : lease === null ? await deps.store.gitHosts.credential(orgId, address.origin) : { username: 'x-access-token', token: lease.token }
+    const config = kept === null || address === null ? [] : [[`http.${address.origin}/.extraHeader`, `Authorization: Basic ${Buffer.from(`${kept.username}:${kept.token}`).toString('base64')}`] as const]
+    return await asked(deps, { id, source, config, now })
+  } finally {
+    lease?.release()
+  }
+}
+
+async function asked(deps: OriginsDeps, { id, source, config, now }: { id: WorkspaceId; source: Extract<WorkspaceRecord['workspace']['source'], { kind: 'git' }>; config: readonly (readonly [string, string])[]; now: number }): Promise<Origin> {
   const tip = tipIn(await lsRemote(source.url, { flags: ['--symref'], patterns: source.branch === undefined ? ['HEAD'] : [`refs/heads/${source.branch}`], protocols: 'https:http:git', config }), source.branch)
   if (tip === null) throw new BerthError('network_unreachable', 'the origin did not say where its branch stands', { hint: 'is it there, and may it be read?' })
   const { contains } = await deps.daemons.call(id, 'git.contains', { commit: tip.commit }, { withinMs: CALL_WITHIN_MS })
