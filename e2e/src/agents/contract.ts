@@ -113,6 +113,19 @@ function sharesItsScreen(it: () => AgentWorld, { screen }: Capabilities): void {
 }
 
 function takesWords(it: () => AgentWorld, can: Capabilities): void {
+  test('shows in its own words that its subscription is inactive, and the workspace runs on', async () => {
+    const after = await it().tail()
+    await it().send('please [[inactive]]')
+    await it().first('turn.ended', after)
+    await it().ground.turnOver(it().workspace.id)
+    expect(JSON.stringify((await it().events(after)).map(({ body }) => body))).toContain('subscription is inactive')
+    expect((await it().ground.workspace(it().workspace.id)).phase).toBe('running')
+    const again = await it().tail()
+    await it().send('and now [[say paid again]]')
+    await it().first('message', again, ({ role, text }) => role === 'agent' && text.includes('paid again'))
+    await it().ground.turnOver(it().workspace.id)
+  }, TEST_MS)
+
   test('is interrupted', async () => {
     const after = await it().tail()
     await it().send('write [[long 600]]')

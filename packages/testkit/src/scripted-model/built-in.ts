@@ -50,6 +50,8 @@ const asks: Scenario = ({ argument }) => {
 const say: Scenario = ({ argument }) => [[{ text: argument === '' ? 'hello' : argument }]]
 const run: Scenario = ({ argument }) => [[{ tool: 'bash', input: { command: argument } }], [{ text: 'The command has run.' }]]
 const think: Scenario = () => [[{ thinking: 'Let me see.' }, { text: 'I have thought about it.' }]]
-const overloaded: Scenario = ({ argument }) => [[{ http: 529, times: number(argument, 1, 100), headers: { 'retry-after': '0' } }, { text: 'Here again.' }]]
+const overloaded: Scenario = ({ argument }) => [[{ http: 529, times: number(argument, 1, 100), words: 'the script refuses this request', headers: { 'retry-after': '0' } }, { text: 'Here again.' }]]
+/** Nobody pays any more: no retry helps. */
+const inactive: Scenario = () => [[{ http: 403, times: 1000, words: 'Your subscription is inactive.' }]]
 
-export const builtInScenarios: Scenarios = { work, ask, question, plan, todo, long, count, asks, say, run, think, overloaded }
+export const builtInScenarios: Scenarios = { work, ask, question, plan, todo, long, count, asks, say, run, think, overloaded, inactive }

@@ -6,7 +6,7 @@ export type Block =
   /** `tool` is abstract (write, edit, bash, question, plan, todo) or the name of a tool the agent offers. */
   | { readonly tool: string; readonly input: Readonly<Record<string, unknown>>; readonly delayMs?: number }
   /** The endpoint refuses this step so many times before it answers. */
-  | { readonly http: number; readonly times: number; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly http: number; readonly times: number; /** What the error says. */ readonly words: string; readonly headers?: Readonly<Record<string, string>> }
 
 export type Step = readonly Block[]
 export interface ScenarioContext {

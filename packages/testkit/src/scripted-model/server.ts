@@ -66,7 +66,7 @@ export async function startScriptedModel(options: { port?: number; hostname?: st
     if (protocol === null || exchange === null) return plainAnswer(url.pathname)
     const step = stepOf(scenarios, exchange, { selected, told: (pattern) => pattern.exec(text)?.[1] ?? null })
     const refusal = refusalOf(refusals, step, selected)
-    if (refusal !== null) return Response.json(protocol.error(refusal.http, 'the script refuses this request'), { status: refusal.http, headers: refusal.headers ?? {} })
+    if (refusal !== null) return Response.json(protocol.error(refusal.http, refusal.words), { status: refusal.http, headers: refusal.headers ?? {} })
     const reply = replyOf(exchange, step)
     if (!exchange.stream) return Response.json(protocol.whole(reply))
     return new Response(bytes(protocol.stream(reply)), { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } })
