@@ -226,7 +226,7 @@ async function assemble(base: Foundation): Promise<Server> {
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const origins = createOrigins({ store, clock, github, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
-  const projects = createProjectCode({ store, repositories, dir: join(home.dir, 'looks'), log })
+  const projects = createProjectCode({ store, repositories, dir: home.looks, log })
   const toolboxDir = defaultToolboxDir(process.env)
   const toolbox = createCatalogue({
     toolbox: options.toolbox ?? createToolbox({ dir: toolboxDir, log, ...(options.carried ? { embedded: options.carried.daemon } : {}) }),
@@ -248,7 +248,7 @@ async function assemble(base: Foundation): Promise<Server> {
   startPruner(base)
   const asking = startPeriodic({ name: 'origins', everyMs: deadlines.originRound, firstAfterMs: FIRST_ORIGINS_MS, log, run: () => origins.round() })
   closers.add('the look at origins', () => asking.stop())
-  await sweepDeleted({ store, repositories, uploads, projects }, [home.repositories, home.uploads, join(home.dir, 'looks')])
+  await sweepDeleted({ store, repositories, uploads, projects }, [home.repositories, home.uploads, home.looks])
 
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
   closers.add('the control listener', () => people.stop())
