@@ -168,7 +168,7 @@ test('review-keys: everything is decided without a pointer', async () => {
   await gone(wide)
   await wide.keyboard.press('a')
   await eventually(async () => (await desk.markOf('notes.md', 'Notes')) === 'accepted', 'the key accepts')
-  expect(await name()).toBe('other.txt')
+  await eventually(async () => (await name()) === 'other.txt', 'the next file')
   await wide.keyboard.press('r')
   await sheet(wide).getByLabel(/^Why/).fill('keep it as it was')
   await picture(wide, 'review-reject-desk')

@@ -163,7 +163,7 @@ test('new-autocomplete, new-branch, new-size, new-sleep, new-command: a reposito
   await form.getByLabel('Branch from').fill('side')
   await form.getByLabel('Agent', { exact: true }).selectOption('plain')
   await form.getByRole('textbox', { name: 'Command' }).fill('cat beside.txt; cat')
-  await form.getByLabel('Where').selectOption('local')
+  await form.getByLabel('Where', { exact: true }).selectOption('local')
   await form.getByRole('radio', { name: /^2 cores, 4 GB/ }).check()
   await form.getByRole('radio', { name: /^Sleep after 15 min/ }).check()
   await form.getByText('Change', { exact: true }).click()
@@ -184,11 +184,11 @@ test('new-prompt, new-image, new-extras, new-refused: the task goes with it, wha
   await form.getByLabel('Task').fill('What is in here?')
   await form.getByText('Change', { exact: true }).click()
   const extra = form.getByRole('checkbox', { name: /A Docker engine of its own.*only for code that you trust/ })
-  if (await form.getByLabel('Where').locator('option[value=docker]:not([disabled])').count() > 0) {
-    await form.getByLabel('Where').selectOption('docker')
+  if (await form.getByLabel('Where', { exact: true }).locator('option[value=docker]:not([disabled])').count() > 0) {
+    await form.getByLabel('Where', { exact: true }).selectOption('docker')
     await extra.check()
   }
-  await form.getByLabel('Where').selectOption('local')
+  await form.getByLabel('Where', { exact: true }).selectOption('local')
   // A machine there cannot have it.
   await extra.waitFor({ state: 'detached' })
   await form.getByLabel('Name').fill('demo')
