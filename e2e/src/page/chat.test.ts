@@ -35,6 +35,11 @@ beforeAll(async () => {
   const from = { 'src/totals/discount.ts': 'export const split = 1\n', '.claude/commands/greet.md': '---\ndescription: Greet somebody\n---\nPlease [[say greetings to $ARGUMENTS]]\n' }
   world = await startWorld({ from, scenarios: {
     offers: () => [[{ text: 'Shall I go on with one of these?\n\n1. rename the function\n2. leave it as it is\n\nWhich one?' }]],
+    tell: () => [
+      [{ tool: 'mcp:berth/open_preview', input: { port: 3000, label: 'shop' } }],
+      [{ tool: 'mcp:berth/notify', input: { title: 'Half way', body: 'the shop opens' } }],
+      [{ text: 'All told.' }],
+    ],
     change: ({ cwd }) => [[{ tool: 'write', input: { path: `${cwd ?? '.'}/new.txt`, content: 'new\n' } }], [{ text: 'One file is new.' }]],
   } })
   demo = await world.up('demo', 'please do [[offers]]', '--approvals', 'skip')
@@ -51,6 +56,19 @@ test('chat-replies: what the last turn offers is one tap away', async () => {
   await say(desk, 'now [[change]]')
   await log(phone).locator('.turn').getByText('One file is new.').waitFor()
   await chip(phone, 'Commit this').waitFor()
+}, FLOW_MS)
+
+test('chat-told: what the agent tells its person stands in the stream, live and on a page that is opened later', async () => {
+  await say(desk, 'and [[tell]]')
+  await turnOver()
+  await phone.reload()
+  for (const page of [desk, phone]) {
+    await log(page).locator('.notice', { hasText: 'Half way' }).getByText('the shop opens').waitFor()
+    await log(page).locator('.tool', { hasText: 'Told you' }).waitFor()
+    await log(page).locator('.tool', { hasText: 'Opened a preview' }).waitFor()
+    expect(await log(page).innerText()).not.toContain('mcp__')
+  }
+  expect(await log(phone).getByRole('link', { name: 'Open the preview' }).getAttribute('href')).toBe(`/workspaces/${demo.id}/preview`)
 }, FLOW_MS)
 
 test('chat-phrases: the phrases are the person’s own, and one tap sends one', async () => {

@@ -53,6 +53,19 @@ test('a page of long output is bounded, and says what was cut', async () => {
   expect(JSON.stringify(last)).not.toContain('not shown')
 })
 
+test('what the agent tells its person is drawn with the page', async () => {
+  const first = await painter([
+    event(1, { type: 'report.notice', sessionId, title: 'Half way', text: 'the shop opens' }),
+    event(2, { type: 'report.preview', sessionId, port: 3000, label: 'shop', url: 'http://elsewhere.example/' }),
+    event(3, { type: 'report.status', sessionId, text: 'only in the list' }),
+  ])(`/workspaces/${workspaceId}`)
+  expect(first?.html).toContain('Half way')
+  expect(first?.html).toContain('Open the preview')
+  // The page goes there by its own way, never by an address that the agent gave.
+  expect(first?.html).not.toContain('elsewhere')
+  expect(boot(first?.boot ?? '').stream.events.map(({ body }) => body.type)).toEqual(['report.notice', 'report.preview'])
+})
+
 test('short events are whole', () => {
   expect(shortened(message(1, 'short')).body).not.toHaveProperty('cut')
   expect(shortened(tool(2, 'short')).body).not.toHaveProperty('cut')

@@ -83,7 +83,7 @@ async function readFrom(events: FirstPaintDeps['store']['events'], id: Workspace
 }
 
 /** What the page draws from; of others it only counts the seq. */
-const DRAWN = ['message', 'prompt', 'tool', 'plan', 'usage', 'gap', 'turn.started', 'turn.ended', 'workspace.step', 'workspace.notice', 'approval.asked', 'approval.decided', 'approval.applied', 'approval.orphaned', 'approval.superseded']
+const DRAWN = ['message', 'prompt', 'tool', 'plan', 'usage', 'gap', 'turn.started', 'turn.ended', 'workspace.step', 'workspace.notice', 'approval.asked', 'approval.decided', 'approval.applied', 'approval.orphaned', 'approval.superseded', 'report.notice', 'report.preview']
 
 /** The same event with less in it, and `cut` where the rest can be asked for. */
 export function shortened(stored: StoredEvent, main: string | null = null): StoredEvent {

@@ -44,3 +44,13 @@ test('only the newest cards are kept, and they can still change', () => {
   const last = many.cards.at(-1)
   expect(last && many.byKey.get(last.key)).toBe(CARD_LIMIT - 1)
 })
+
+test('what the agent tells its person is a card, and its status none', () => {
+  const view = fold(emptyView, [
+    event(1, { type: 'report.status', sessionId, text: 'looking' }),
+    event(2, { type: 'report.notice', sessionId, title: 'Half way', text: 'the shop opens' }),
+    event(3, { type: 'report.preview', sessionId, port: 3000, label: 'shop', url: 'http://x.test/' }),
+    event(4, { type: 'report.preview', sessionId, port: 4000, label: null, url: 'http://x.test/' }),
+  ])
+  expect(view.cards).toMatchObject([{ kind: 'notice', text: 'Half way', hint: 'the shop opens' }, { kind: 'notice', text: 'shop', hint: 'port 3000', port: 3000 }, { kind: 'notice', text: 'Port 4000', hint: null, port: 4000 }])
+})

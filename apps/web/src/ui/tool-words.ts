@@ -29,9 +29,23 @@ const TOOLS: Record<string, Words> = {
   ExitPlanMode: words('Plan', 'Planning', 'i-check'),
 }
 
+/** Of our own server; each agent writes the two names together in its own way. */
+const OWN: Record<string, Words> = {
+  notify: words('Told you', 'Telling you', 'i-comment'),
+  ask_user: words('Asked you', 'Asking you', 'i-comment'),
+  ask_person: words('Asked you', 'Asking you', 'i-comment'),
+  open_preview: words('Opened a preview', 'Opening a preview', 'i-globe'),
+  request_review: words('Asked for a review', 'Asking for a review', 'i-comment'),
+  report_status: words('Reported', 'Reporting', 'i-comment'),
+}
+
 /** Of a tool that nobody here knows its own name, which an agent may choose. */
 export function toolWords(name: string): Words {
-  return (Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined) ?? words(inert(name), inert(name), 'i-run')
+  if (Object.hasOwn(TOOLS, name)) return TOOLS[name] as Words
+  const [, server = '', tool = ''] = /^mcp__(.+?)__(.+)$/.exec(name) ?? /^(?:mcp_)?(berth)[._/](.+)$/.exec(name) ?? []
+  if (server === 'berth' && Object.hasOwn(OWN, tool)) return OWN[tool] as Words
+  const said = inert(tool === '' ? name : `${server}: ${tool}`)
+  return words(said, said, 'i-run')
 }
 
 /** Calls that only look; a row of them is one row. */
