@@ -4,12 +4,11 @@ import { Stale } from './shell/stale.tsx'
 import { Session } from './session/session.tsx'
 import { wide } from './shell/detail.tsx'
 import { Lazy } from './shell/lazy.tsx'
-import { inbox } from './shell/parts.ts'
+import { home, inbox, tiles } from './shell/parts.ts'
 import { MenuSheet } from './shell/menu.tsx'
 import { sheet, type SheetName } from './shell/sheets.ts'
 import { Toasts } from './shell/toast.tsx'
 import { go, linkTo, route, signedOut, trouble } from './state/session.ts'
-import { Icon } from './ui/icon.tsx'
 import { inert } from './ui/inert.ts'
 
 export function App() {
@@ -40,7 +39,6 @@ function List(props: ComponentProps<Awaited<ReturnType<typeof inbox>>>) {
   return <Lazy load={inbox} props={props} name="The list" />
 }
 
-const grid = async () => (await import('./shell/grid.tsx')).Grid
 const settings = async () => (await import('./settings/settings-page.tsx')).SettingsPage
 const newWorkspace = async () => (await import('./new/new-workspace.tsx')).NewWorkspaceSheet
 
@@ -49,40 +47,15 @@ function Place() {
   switch (at.at) {
     case 'workspace': return <Session key={at.id} id={at.id} pane={at.pane} />
     case 'settings': return <Lazy load={settings} props={{}} name="The settings" />
-    case 'new': return <><Home /><Lazy load={newWorkspace} props={{ onClose: leaveNew }} name="The form" /></>
-    case 'grid': return <Tiles />
-    case 'list': case 'nowhere': return <Home />
+    case 'new': return <><Lazy load={home} props={{}} name="The list" /><Lazy load={newWorkspace} props={{ onClose: leaveNew }} name="The form" /></>
+    case 'grid': return <Lazy load={tiles} props={{}} name="The tiles" />
+    case 'list': case 'nowhere': return <Lazy load={home} props={{}} name="The list" />
   }
 }
 
 /** The form closes before it goes to what it made; only leaving it goes home. */
 function leaveNew(): void {
   if (route.value.at === 'new') go('/')
-}
-
-function Home() {
-  return (
-    <main class="alone" aria-label="Inbox">
-      <div class="home-scroll">
-        <List />
-        {wide.value && <Lazy load={grid} props={{}} name="The tiles" />}
-      </div>
-      <nav class="home-bar" aria-label="More">
-        <a class="btn main" {...linkTo('/new')}><Icon name="i-plus" />New<span class="unseen"> workspace</span></a>
-        <a class="btn" {...linkTo('/grid')}>Tiles</a>
-        <a class="btn" {...linkTo('/settings')}>Settings</a>
-      </nav>
-    </main>
-  )
-}
-
-function Tiles() {
-  return (
-    <main class="alone tiles" aria-label="Tiles">
-      <header class="room-head"><a class="icon back" aria-label="All workspaces" {...linkTo('/')}><Icon name="i-back" /></a><h1>Tiles</h1></header>
-      <Lazy load={grid} props={{}} name="The tiles" />
-    </main>
-  )
 }
 
 const SHEETS: Record<SheetName, () => Promise<ComponentType>> = {

@@ -41,7 +41,7 @@ export async function buildWebAssets(): Promise<WebAssets> {
   assets.set('/manifest.webmanifest', text(MANIFEST, '.webmanifest'))
   const needs = Object.fromEntries(PARTS.map((part) => [part, partFiles(assets, script, part)]))
   const icons = await source('style/icons.svg').text()
-  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), needs, css: await style(), icons, icon: (await source('style/icon.svg').text()).trim() }), '.html'))
+  assets.set(SHELL_PATH, text(page({ script, preloads: staticImports(assets, script), needs, css: alsoForDarkSystems(await style('tokens', 'app', 'session')), askCss: await style('ask'), icons, icon: (await source('style/icon.svg').text()).trim() }), '.html'))
   assets.set('/sw.js', text(await serviceWorker(assets), '.js'))
   return assets
 }
@@ -50,7 +50,7 @@ const typeOf = (path: string) => TYPES[path.slice(path.lastIndexOf('.'))] ?? 'ap
 const text = (content: string, extension: string): WebAsset => ({ body: new TextEncoder().encode(content), type: typeOf(extension), immutable: false })
 
 /** Those of `shell/parts.ts`, by the names of their files. */
-const PARTS = ['inbox', 'decision'] as const
+const PARTS = ['home', 'decision', 'ask-style'] as const
 
 function partFiles(assets: WebAssets, entry: string, part: string): string[] {
   const path = [...assets.keys()].find((name) => name.startsWith(`/assets/${part}-`) && name.endsWith('.js'))
@@ -73,11 +73,10 @@ function staticImports(assets: WebAssets, entry: string): string[] {
   return [...found]
 }
 
-async function style(): Promise<string> {
-  const order = ['tokens', 'app', 'session']
+async function style(...order: string[]): Promise<string> {
   const built = await Bun.build({ entrypoints: order.map((name) => join(import.meta.dir, `style/${name}.css`)), minify: true, naming: '[name].[ext]' })
   const parts = await Promise.all(built.outputs.map(async (output) => ({ at: order.findIndex((name) => output.path.endsWith(`${name}.css`)), css: await output.text() })))
-  return alsoForDarkSystems(parts.sort((a, b) => a.at - b.at).map(({ css }) => css.trim()).join(''))
+  return parts.sort((a, b) => a.at - b.at).map(({ css }) => css.trim()).join('')
 }
 
 /** The dark tokens are written once, for who chose them; a page where nothing was chosen takes them with its system. */
@@ -105,8 +104,8 @@ const MANIFEST = JSON.stringify({
   shortcuts: [{ name: 'New workspace', url: '/new' }],
 })
 
-/** The script is named in the first bytes, so that it is on its way while the style is. The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing. */
-function page(at: { script: string; preloads: readonly string[]; needs: Readonly<Record<string, readonly string[]>>; css: string; icons: string; icon: string }): string {
+/** The script is named in the first bytes, so that it is on its way while the style is. The icons stand in the page, so that `<use href="#…">` takes the page's colours; the style does, so that the first drawing waits for nothing: what belongs to one part of it is left out where that is not drawn. */
+function page(at: { script: string; preloads: readonly string[]; needs: Readonly<Record<string, readonly string[]>>; css: string; askCss: string; icons: string; icon: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -118,7 +117,7 @@ function page(at: { script: string; preloads: readonly string[]; needs: Readonly
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>Berth</title>
-${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<!--needs ${JSON.stringify(at.needs)}--><style>${at.css}</style>
+${at.preloads.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')}<!--needs ${JSON.stringify(at.needs)}--><style>${at.css}</style><style id="ask-style">${at.askCss}</style>
 <link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials">
 <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(at.icon).replaceAll('%20', ' ').replaceAll('%3D', '=').replaceAll('%2F', '/').replaceAll('%3A', ':')}">
 <link rel="apple-touch-icon" href="/icon-apple-180.png">

@@ -11,7 +11,7 @@ import { flush } from './shell/toast.tsx'
 import { sayTyping } from './shell/typing.ts'
 import { startLive } from './state/live.ts'
 import { openOutbox } from './state/outbox.ts'
-import { now, parseRoute, route, wanted } from './state/session.ts'
+import { allRoutes, now, parseRoute, route, wanted } from './state/session.ts'
 
 /** When nothing else is to be done: what makes the next visit better, not this one. */
 const LATER_MS = 4000
@@ -64,7 +64,7 @@ async function start(): Promise<void> {
   setTimeout(() => {
     document.documentElement.classList.add('rested')
     void there(() => import('./offline/later.ts')).then(({ later }) => later(given === undefined))
-    void there(() => bringParts(['inbox', 'decision']))
+    void there(() => Promise.all([allRoutes(), bringParts(['home', 'decision'])]))
     if (!media.matches) void keys()
   }, given === undefined ? 0 : LATER_MS)
 }

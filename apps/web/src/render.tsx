@@ -6,10 +6,10 @@ import { renderToString } from 'preact-render-to-string'
 import { App } from './app.tsx'
 import { begin } from './begin.ts'
 import { BOOT_ID, type Boot } from './boot.ts'
-import { Inbox } from './inbox/inbox.tsx'
+import { Home, Inbox, Tiles } from './inbox/home.tsx'
 import { DecisionCard } from './session/decision.tsx'
 import { put } from './shell/lazy.tsx'
-import { decision, inbox, needsOf, type Need } from './shell/parts.ts'
+import { decision, home, inbox, needsOf, tiles, type Need } from './shell/parts.ts'
 import { forgetStreams } from './state/live.ts'
 import { parseRoute, route } from './state/session.ts'
 
@@ -19,6 +19,8 @@ export { parseRoute } from './state/session.ts'
 export { WINDOW } from './session/stream-pane.tsx'
 
 put(inbox, Inbox)
+put(home, Home)
+put(tiles, Tiles)
 put(decision, DecisionCard)
 
 /** The inside of the page's body, and what the script begins with; what else it needs for that. */

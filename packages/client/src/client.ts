@@ -1,10 +1,10 @@
 /**
- * The API as functions: `client.stopWorkspace({ id })`. Typed by the contract, driven by the generated route map, and
- * small enough for the first load of a web page: nothing is parsed here, the server checked what it sends.
+ * The API as functions: `client.stopWorkspace({ id })`. Typed by the contract, driven by the generated route map:
+ * nothing is parsed here, the server checked what it sends.
  */
 import type { Api } from '@berth/wire/api'
-import { BerthError, type ErrorBody } from '@berth/wire/error'
-import { API_PREFIX, routes } from '@berth/wire/routes'
+import { routes } from '@berth/wire/routes'
+import { callOf, type Endpoint } from './calls.ts'
 
 type Schema = { '~standard': { types?: { input: unknown; output: unknown } | undefined } }
 type Types<S> = S extends Schema ? NonNullable<S['~standard']['types']> : { input: undefined; output: void }
@@ -15,78 +15,7 @@ export type Output<K extends keyof Api> = Types<NonNullable<Definition<K>['outpu
 type Call<I, O> = undefined extends I ? (input?: I, signal?: AbortSignal) => Promise<O> : (input: I, signal?: AbortSignal) => Promise<O>
 export type Client = { [K in keyof Api]: Call<Input<K>, Output<K>> }
 
-/** `unix`: the path of a socket to speak through (Bun only). `token` is absent in a browser, whose cookie speaks for it. */
-export interface Endpoint {
-  readonly url: string
-  readonly token?: string
-  readonly unix?: string
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
-}
-
-const KEPT_ALIVE_BYTES = 4096
-
 export function createClient(endpoint: Endpoint): Client {
-  const client: Record<string, unknown> = {}
-  for (const [name, route] of Object.entries(routes)) {
-    const [method = '', path = ''] = route.split(' ')
-    client[name] = async (input: Record<string, unknown> = {}, signal?: AbortSignal) => {
-      const { path: filled, rest } = fill(path, input)
-      const query = method === 'GET' && Object.keys(rest).length > 0 ? `?${new URLSearchParams(rest as Record<string, string>)}` : ''
-      const body = method === 'POST' || method === 'PUT' || method === 'PATCH' ? JSON.stringify(rest) : null
-      // Said as a page goes away, it still arrives; browsers do that for small ones only.
-      const init: RequestInit = body === null ? { method } : { method, body, headers: { 'content-type': 'application/json' }, keepalive: body.length < KEPT_ALIVE_BYTES }
-      const response = await request(endpoint, API_PREFIX + filled + query, { ...init, signal: signal ?? null })
-      return response.json()
-    }
-  }
-  // The loop made one function for each name of the contract; a test walks them.
-  return client as Client
-}
-
-/** One authenticated request. Refusals throw what the server said; silence throws `server_unreachable`. */
-export async function request(endpoint: Endpoint, path: string, init: RequestInit): Promise<Response> {
-  const headers = new Headers(init.headers)
-  if (endpoint.token) headers.set('authorization', `Bearer ${endpoint.token}`)
-  const unix = endpoint.unix ? { unix: endpoint.unix } : {}
-  let response: Response
-  try {
-    response = await (endpoint.fetch ?? fetch)(endpoint.url.replace(/\/$/, '') + path, { ...init, headers, ...unix })
-  } catch (cause) {
-    if (init.signal?.aborted) throw new BerthError('cancelled', 'cancelled', { cause })
-    throw away(endpoint, cause)
-  }
-  if (!response.ok) throw await refusal(response)
-  return response
-}
-
-/** A page has no address of its server but its own, and whoever looks at it may be far from a command line. */
-function away({ url }: Endpoint, cause: unknown): BerthError {
-  if (url === '') return new BerthError('server_unreachable', 'the server does not answer', { hint: 'is this device connected?', cause })
-  return new BerthError('server_unreachable', `the server at ${url} does not answer`, { hint: 'see `berth server status`', cause })
-}
-
-async function refusal(response: Response): Promise<BerthError> {
-  const text = await response.text().catch(() => '')
-  try {
-    const body = JSON.parse(text) as Partial<ErrorBody> & { error?: ErrorBody }
-    const error = body.error ?? body
-    if (typeof error.code === 'string' && typeof error.message === 'string') return BerthError.fromBody(error as ErrorBody)
-  } catch {
-    // Not ours: a proxy in between, or a crash. The status says what there is to say.
-  }
-  // A tunnel or proxy stands there and the server behind it does not.
-  if ([502, 503, 504].includes(response.status) || response.status >= 520) return new BerthError('server_unreachable', `the server does not answer (${response.status})`, { hint: 'see `berth server status`' })
-  return new BerthError(response.status === 401 ? 'unauthorized' : response.status === 404 ? 'not_found' : 'internal', `the server answered ${response.status}`)
-}
-
-function fill(path: string, input: Record<string, unknown>): { path: string; rest: Record<string, unknown> } {
-  const rest = { ...input }
-  const filled = path.replace(/\{(\w+)\}/g, (_, key: string) => {
-    const value = String(rest[key])
-    delete rest[key]
-    return encodeURIComponent(value)
-  })
-  // An option that is not given must not travel as the text "undefined".
-  for (const key of Object.keys(rest)) if (rest[key] === undefined) delete rest[key]
-  return { path: filled, rest }
+  // One function for each name of the contract; a test walks them.
+  return Object.fromEntries(Object.entries(routes).map(([name, route]) => [name, callOf(endpoint, route)])) as unknown as Client
 }

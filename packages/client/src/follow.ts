@@ -5,8 +5,8 @@
  */
 import type { StoredEvent, WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
-import { API_PREFIX } from '@berth/wire/routes'
-import { request, type Endpoint } from './client.ts'
+import { API_PREFIX } from '@berth/wire/api-prefix'
+import { request, type Endpoint } from './calls.ts'
 
 export interface FollowOptions {
   /** Events with a larger seq are given; 0 is from the beginning. */

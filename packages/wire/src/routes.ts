@@ -1,5 +1,5 @@
 /** Generated from `api.ts` by `bun scripts/generate.ts`: name → method and path below the API prefix. No run-time dependencies. */
-export const API_PREFIX = '/api/v1'
+export { API_PREFIX } from './api-prefix.ts'
 export const routes = {
   getReview: 'GET /workspaces/{id}/review',
   markHunks: 'POST /workspaces/{id}/review/marks',

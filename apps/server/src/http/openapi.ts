@@ -1,10 +1,9 @@
 /** What is generated from the contract: `openapi.json` for third parties, and the route map that our own client is driven by. */
 import { api } from '@berth/wire/api'
+import { API_PREFIX } from '@berth/wire/api-prefix'
 import { VERSION } from '@berth/wire'
 import { OpenAPIGenerator } from '@orpc/openapi'
 import { ZodToJsonSchemaConverter } from '@orpc/zod/zod4'
-
-export const API_PREFIX = '/api/v1'
 
 export async function openApiDocument(): Promise<object> {
   const generator = new OpenAPIGenerator({ schemaConverters: [new ZodToJsonSchemaConverter()] })
@@ -31,7 +30,7 @@ export function routesSource(): string {
   const lines = contractRoutes().map(({ name, method, path }) => `  ${name}: '${method} ${path}',`)
   return [
     '/** Generated from `api.ts` by `bun scripts/generate.ts`: name → method and path below the API prefix. No run-time dependencies. */',
-    `export const API_PREFIX = '${API_PREFIX}'`,
+    "export { API_PREFIX } from './api-prefix.ts'",
     'export const routes = {',
     ...lines,
     '} as const',

@@ -54,6 +54,16 @@ test('what a drawing needs besides the script is asked for in its page, and in n
   expect(await page('/wide')).toContain('href="/assets/rows-1.js" media="(min-width: 744px)">')
 })
 
+test('a part of the style stands in the pages that draw that part, and where it may only come later is named to be fetched', async () => {
+  const styled = new Map([['/shell', asset(shell('<!--app-->', '<!--boot-->').replace('<style>', '<!--needs {"ask":["/assets/ask-1.js"]}--><style>').replace('</style>', '</style><style id="ask">b{}</style>'))]])
+  const painted = createPageFiles(async () => styled, async (path) => ({ html: '', boot: '', needs: path === '/other' ? [] : [{ part: 'ask' as never, wide: path === '/wide' }] }))
+  const page = async (path: string) => (await bytes(await painted(path))).toString()
+  expect(await page('/other')).toBe(shell('', ''))
+  expect(await page('/wide')).toBe(shell('', '').replace('<style>', '<link rel="modulepreload" href="/assets/ask-1.js" media="(min-width: 744px)"><style>'))
+  expect(await page('/')).toBe(shell('', '').replace('</style>', '</style><style id="ask">b{}</style>'))
+  expect((await painted('/'))?.headers.get('content-security-policy')).toContain(`'sha256-${createHash('sha256').update('b{}').digest('base64')}'`)
+})
+
 test('files are packed as the browser asks, and only then', async () => {
   const ask = async (accepted: string | null) => {
     const response = await files('/', accepted)

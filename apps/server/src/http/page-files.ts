@@ -16,7 +16,7 @@ export type FirstPaint = (path: string) => Promise<{ readonly html: string; read
 export type PageFiles = (path: string, acceptEncoding?: string | null, cookies?: string | null) => Promise<Response | null>
 
 /**
- * Nothing from elsewhere, and inline only the one style whose hash is named. xterm's style elements stay empty, which
+ * Nothing from elsewhere, and inline only the styles whose hashes are named. xterm's style elements stay empty, which
  * another hash allows; what it writes to them goes through adopted sheets. The worker's policy names one script.
  */
 const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
@@ -32,11 +32,15 @@ const WIDE = '(min-width: 744px)'
 const WORKER_PATH = '/sw.js'
 const WORKER_POLICY = "default-src 'none'; connect-src 'self'; img-src 'self'"
 
+/** One with a name belongs to that part, and is left out where the part is not drawn. */
+const STYLE = /<style(?: id="([\w-]+)")?>(.*?)<\/style>/gs
+
 /** What a browser may open as a page of its own. */
 const OPENED = /^(?:text\/html|image\/svg)/
 
-/** What stands around the drawing, and which files go with which part of it. */
-interface Shell { readonly head: string; readonly rest: string; readonly middle: string; readonly tail: string; readonly files: Readonly<Record<string, readonly string[]>> }
+/** What stands around the drawing, which files go with which part of it, and which parts have a style in the page instead. */
+interface Shell { readonly head: string; readonly rest: string; readonly middle: string; readonly tail: string; readonly files: Readonly<Record<string, readonly string[]>>; readonly styles: ReadonlyMap<string, string> }
+/** `policy`: of a page with all of its styles. */
 interface Loaded { readonly assets: WebAssets; readonly shell: Shell | null; readonly policy: string }
 
 export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPaint = async () => null): PageFiles {
@@ -53,7 +57,10 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
     const asset = path === '/' ? undefined : assets.get(path)
     // The page has addresses of its own; anything that looks like a file is one or nothing.
     if (!asset && (path.split('/').at(-1)?.includes('.') || shell === null)) return null
-    if (!asset) return answer({ body: await drawn(shell, await paint(path), { encoding, theme: themeIn(cookies) }), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
+    if (!asset) {
+      const page = drawn(shell, await paint(path), themeIn(cookies))
+      return answer({ body: encoding === null ? page : await quick[encoding](page), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
+    }
     const cache = asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache'
     return answer({ body: encoding === null ? asset.body : await packedOnce(asset, encoding), type: asset.type, cache, policy: path === WORKER_PATH ? WORKER_POLICY : OPENED.test(asset.type) ? policy : null, encoding })
   }
@@ -72,11 +79,14 @@ function themeIn(cookies: string | null): string {
   return chosen === undefined ? '' : ` data-theme="${chosen}"`
 }
 
-async function drawn(shell: Shell | null, first: Awaited<ReturnType<FirstPaint>>, { encoding, theme }: { encoding: Encoding | null; theme: string }): Promise<Uint8Array<ArrayBuffer>> {
+function drawn(shell: Shell | null, first: Awaited<ReturnType<FirstPaint>>, theme: string): Uint8Array<ArrayBuffer> {
   if (shell === null) return new Uint8Array()
-  const asked = (first?.needs ?? []).flatMap(({ part, wide }) => (shell.files[part] ?? []).map((path) => `<link rel="modulepreload" href="${path}"${wide ? ` media="${WIDE}"` : ''}>`))
-  const page = new TextEncoder().encode(shell.head.replace('<html lang="en"', (start) => start + theme) + asked.join('') + shell.rest + (first?.html ?? '') + shell.middle + (first?.boot ?? '') + shell.tail)
-  return encoding === null ? page : quick[encoding](page)
+  const needs = first?.needs ?? []
+  const isInside = ({ part, wide }: Need) => !wide && shell.styles.has(part)
+  const asked = needs.filter((need) => !isInside(need)).flatMap(({ part, wide }) => (shell.files[part] ?? []).map((path) => `<link rel="modulepreload" href="${path}"${wide ? ` media="${WIDE}"` : ''}>`))
+  const styles = needs.filter(isInside).map(({ part }) => shell.styles.get(part))
+  const rest = shell.rest.replace('</style>', (end) => end + styles.join(''))
+  return new TextEncoder().encode(shell.head.replace('<html lang="en"', (start) => start + theme) + asked.join('') + rest + (first?.html ?? '') + shell.middle + (first?.boot ?? '') + shell.tail)
 }
 
 function prepared(assets: WebAssets): Loaded {
@@ -87,8 +97,10 @@ function prepared(assets: WebAssets): Loaded {
   const [head, rest] = needs === null ? [before, ''] : [before.slice(0, needs.index), before.slice(needs.index + needs[0].length)]
   // Our own build wrote it.
   const files = JSON.parse(needs?.[1] ?? '{}') as Shell['files']
-  const style = /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? ''
-  return { assets, shell: page === '' ? null : { head, rest, middle, tail, files }, policy: policyWith(`'sha256-${createHash('sha256').update(style).digest('base64')}'`) }
+  const styles = [...page.matchAll(STYLE)]
+  const hashes = styles.map(([, , style = '']) => `'sha256-${createHash('sha256').update(style).digest('base64')}'`)
+  const ofParts = new Map(styles.flatMap(([whole, part]) => (part === undefined ? [] : [[part, whole] as const])))
+  return { assets, shell: page === '' ? null : { head, rest: rest.replaceAll(STYLE, (whole, part: string | undefined) => (part === undefined ? whole : '')), middle, tail, files, styles: ofParts }, policy: policyWith(hashes.join(' ')) }
 }
 
 type Encoding = 'br' | 'gzip'

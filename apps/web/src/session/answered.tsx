@@ -1,19 +1,22 @@
+import { useSignal } from '@preact/signals'
 import type { Card } from '../state/stream-view.ts'
+import { Lazy } from '../shell/lazy.tsx'
+import { askContent } from '../shell/parts.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
 import { pathOf, toolWords, verdictOf } from '../ui/tool-words.ts'
-import { AskContent } from './ask-content.tsx'
 
 export type Asked = Card & { kind: 'approval' }
 
 /** One row on the line, as the calls beside it; what was asked unfolds. */
 export function Answered({ card, tie }: { card: Asked; tie: string }) {
   const denied = card.behavior === 'deny'
+  const opened = useSignal(false)
   const { verb } = toolWords(card.ask.tool)
   const { command } = card.ask.input
   const what = typeof command === 'string' ? command : card.ask.kind === 'permission' ? `${verb} ${pathOf(card.ask) ?? ''}` : card.ask.title
   return (
-    <details class={`tool ${tie} answered ${denied ? 'failed' : ''}`}>
+    <details class={`tool ${tie} answered ${denied ? 'failed' : ''}`} onToggle={() => (opened.value = true)}>
       <summary>
         <Icon name={card.state === 'superseded' ? 'i-undo' : denied ? 'i-x' : 'i-check'} />
         <b>{verdict(card)}</b>
@@ -22,7 +25,7 @@ export function Answered({ card, tie }: { card: Asked; tie: string }) {
       </summary>
       <div class="unfolded">
         {card.message && <p class="meta">{inert(card.message)}</p>}
-        <AskContent ask={card.ask} />
+        {opened.value && <Lazy load={askContent} props={{ ask: card.ask }} name="What was asked" />}
       </div>
     </details>
   )

@@ -1,6 +1,7 @@
 /** What is asked, all of it. */
 import type { ApprovalAsk } from '@berth/wire'
-import { Command, Prose } from '../ui/prose.tsx'
+import { Command } from '../ui/command.tsx'
+import { Prose } from '../ui/prose.tsx'
 import { inert } from '../ui/inert.ts'
 import { pathOf } from '../ui/tool-words.ts'
 

@@ -2,7 +2,7 @@
 import { encode } from 'uqr'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { Command } from '../ui/prose.tsx'
+import { Command } from '../ui/command.tsx'
 import { attempt, client, pathTo } from '../state/session.ts'
 import { copy } from './copy.ts'
 import { Dialog } from './dialog.tsx'

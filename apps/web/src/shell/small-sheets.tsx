@@ -1,4 +1,4 @@
-import { Command } from '../ui/prose.tsx'
+import { Command } from '../ui/command.tsx'
 import { attempt, client, go, putWorkspace } from '../state/session.ts'
 import { copy } from './copy.ts'
 import { closeSheet, Dialog } from './dialog.tsx'

@@ -3,15 +3,21 @@
  * on the server (`render.tsx`), so nothing here touches the browser before it is asked to.
  */
 import { signal } from '@preact/signals'
-import { createClient } from '@berth/client'
+import { createPageClient } from '@berth/client/page-client'
 import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
 import { isUnanswered } from '@berth/wire/approval-rules'
 import { BerthError } from '@berth/wire/error'
-import { API_PREFIX } from '@berth/wire/routes'
+import { API_PREFIX } from '@berth/wire/api-prefix'
 
 /** Same origin; the session cookie is the credential. */
 export const endpoint = { url: '' }
-export const client = createClient(endpoint)
+export const allRoutes = async () => (await import('@berth/wire/routes')).routes
+/** What a session asks for before anybody enters a room. */
+const AT_HAND = {
+  decideApproval: 'POST /approvals/{id}/decision', interrupt: 'POST /workspaces/{id}/interrupt', listEvents: 'GET /workspaces/{id}/events', sendMessage: 'POST /workspaces/{id}/messages',
+  setWeb: 'POST /workspaces/{id}/web', startWorkspace: 'POST /workspaces/{id}/start', stopWorkspace: 'POST /workspaces/{id}/stop',
+} as const
+export const client = createPageClient(endpoint, AT_HAND, allRoutes)
 export const socketUrl = (path: string) => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${API_PREFIX}${path}`
 
 export const workspaces = signal<readonly Workspace[] | null>(null)

@@ -7,6 +7,7 @@ const SOURCE = join(import.meta.dir, '..')
 const OWNERS: Record<string, readonly string[]> = {
   'review/review.css': ['review/'], 'files/files.css': ['files/'], 'settings/settings.css': ['settings/'], 'terminal/terminal.css': ['terminal/'], 'new/new-workspace.css': ['new/'],
   'rooms/rooms.css': ['rooms/', 'review/', 'files/', 'settings/', 'terminal/', 'new/', 'session/sessions-sheet.tsx', 'session/sign-in.tsx'],
+  'style/ask.css': ['session/decision.tsx', 'session/question-form.tsx', 'session/hold.tsx', 'session/ask-content.tsx'],
   'style/sheets.css': ['shell/', 'session/status-pane.tsx', 'session/composer-help.tsx', 'session/sessions-sheet.tsx', 'session/sign-in.tsx'],
 }
 const read = (path: string) => Bun.file(join(SOURCE, path)).text()

@@ -1,6 +1,6 @@
-/** What somebody said, and commands. Of Markdown only what helps reading is drawn; the rest stays as it was written. Links stay text: where they lead is read, not clicked. */
+/** What somebody said. Of Markdown only what helps reading is drawn; the rest stays as it was written. Links stay text: where they lead is read, not clicked. */
 import type { ComponentChild, VNode } from 'preact'
-import { inert, revealed, shortened } from './inert.ts'
+import { inert, shortened } from './inert.ts'
 
 export function Prose({ text, class: name }: { text: string; class: string }) {
   return (
@@ -48,26 +48,4 @@ function inline(text: string): ComponentChild {
     if (index % 2 === 0) return part
     return part.startsWith('`') ? <code key={index} dir="ltr">{part.slice(1, -1)}</code> : <b key={index}>{part.slice(2, -2)}</b>
   })
-}
-
-/** A command, whole. */
-export function Command({ text, marks = [] }: { text: string; marks?: readonly string[] }) {
-  return <pre class="cmd" dir="ltr" tabIndex={0}>{revealed(text).map((piece, index) => (piece.odd ? <mark key={index} title="a character that is not seen">{piece.text}</mark> : <Marked key={index} text={piece.text} marks={marks} />))}</pre>
-}
-
-/** What makes it risky is what is seen first. */
-function Marked({ text, marks }: { text: string; marks: readonly string[] }) {
-  const found = marks.filter((mark) => mark !== '' && text.includes(mark))
-  if (found.length === 0) return <Arguments text={text} />
-  const pattern = new RegExp(`(${found.map((mark) => mark.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})`)
-  return <>{text.split(pattern).map((part, index) => (index % 2 === 1 ? <mark key={index} class="risky">{part}</mark> : <Arguments key={index} text={part} />))}</>
-}
-
-/** More than anybody reads argument by argument. */
-const ARGUMENTS_LIMIT = 4000
-
-/** Lines break between arguments, not after the hyphens of one. */
-function Arguments({ text }: { text: string }) {
-  if (text.length > ARGUMENTS_LIMIT) return <>{text}</>
-  return <>{text.split(/(\S*-\S+)/).map((part, index) => (index % 2 === 1 ? <span key={index}>{part}</span> : part))}</>
 }
