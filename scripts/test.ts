@@ -56,7 +56,7 @@ const parts: readonly Part[] = [
 
 /** command → Debian package, for what the tests use. */
 const NEEDS: Record<string, string> = {
-  git: 'git', tmux: 'tmux', bwrap: 'bubblewrap', socat: 'socat', rg: 'ripgrep', zstd: 'zstd', dockerd: 'docker.io', setpriv: 'util-linux',
+  git: 'git', 'git-lfs': 'git-lfs', tmux: 'tmux', bwrap: 'bubblewrap', socat: 'socat', rg: 'ripgrep', zstd: 'zstd', dockerd: 'docker.io', setpriv: 'util-linux',
   'qemu-aarch64-static': 'qemu-user-static', '/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1': 'libc6-arm64-cross', '/lib/ld-musl-x86_64.so.1': 'musl', ldd: 'libc-bin',
   ssh: 'openssh-client', '/usr/sbin/sshd': 'openssh-server', rsync: 'rsync', curl: 'curl', python3: 'python3', chromium: 'chromium', busybox: 'busybox-static', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap',
 }

@@ -41,7 +41,8 @@ export async function startWorld(): Promise<World> {
       mkdirSync(dir)
       await git(dir, 'init', '-q', '-b', 'main')
       // Git's own housekeeping in the background would look like ours.
-      for (const key of ['gc.auto', 'maintenance.auto']) await git(dir, 'config', key, '0')
+      // git-lfs, where there is one, leaves the last in every repository whose files it is asked for.
+      for (const key of ['gc.auto', 'maintenance.auto', 'lfs.repositoryformatversion']) await git(dir, 'config', key, '0')
       await git(dir, 'commit', '-q', '--allow-empty', '-m', 'nothing')
       return dir
     },
