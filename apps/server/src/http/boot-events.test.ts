@@ -16,7 +16,11 @@ const usage = (tokens: number, costMicros: number | null) => ({ type: 'usage', i
 const message = (name: string) => ({ type: 'message', messageId: name, role: 'agent', text: `words of ${name}` })
 const asked = (approvalId: string, toolCallId: string) => ({ type: 'approval.asked', ask: { approvalId, sessionId: 's', kind: 'permission', tool: 'Bash', title: 'Run it', toolCallId, input: { command: 'ls' }, cwd: null, contentHash: 'h' } })
 
-const drawn = (events: readonly StoredEvent[]): string => renderPage(`/workspaces/${id}`, { now: 1_790_000_100_000, workspaces: [workspace], approvals: [], stream: { id, events, after: 1000 } }).html
+/** Without the stretches that the rows are laid out in: which begins where follows from names. */
+const drawn = (events: readonly StoredEvent[]): string => {
+  const { html } = renderPage(`/workspaces/${id}`, { now: 1_790_000_100_000, workspaces: [workspace], approvals: [], stream: { id, events, after: 1000 } })
+  return new HTMLRewriter().on('div.stretch', { element: (stretch) => { stretch.removeAndKeepContent() } }).transform(html)
+}
 const many = <T>(count: number, make: (at: number) => T[]): T[] => Array.from({ length: count }, (_, at) => make(at)).flat()
 
 const TURN = stored([
