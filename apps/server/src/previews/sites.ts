@@ -1,6 +1,7 @@
 /** The workspace and the settings behind a preview's name, remembered for a moment: a page asks a hundred times. */
 import type { Clock, PreviewRow, Store } from '@berth/core'
 import { WorkspaceId } from '@berth/wire'
+import { remembered } from '../remembered.ts'
 import type { PreviewHosts, PreviewName } from './hosts.ts'
 
 export interface Site {
@@ -24,7 +25,7 @@ export const REMEMBERED_MS = 3000
 const REMEMBERED_LIMIT = 1000
 
 export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspace'>; clock: Clock; hosts: PreviewHosts }): Sites {
-  const known = new Map<string, { until: number; site: Site | null | Promise<Site | null>; /** Null: not known yet, or none. */ id: WorkspaceId | null }>()
+  const known = remembered<Site | null>({ clock: deps.clock, ms: REMEMBERED_MS, limit: REMEMBERED_LIMIT })
   const idOf = async (label: string): Promise<WorkspaceId | null> =>
     (await deps.store.previews.named(label)) ?? WorkspaceId.safeParse(label.startsWith('ws_') ? label : `ws_${label}`).data ?? null
 
@@ -39,20 +40,7 @@ export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspac
     }
   }
   return {
-    find(name) {
-      const key = `${name.onBase ? '' : 'local '}${name.port}--${name.label}`
-      const now = deps.clock.now()
-      const present = known.get(key)
-      if (present !== undefined && present.until > now) return present.site
-      if (known.size >= REMEMBERED_LIMIT) known.clear()
-      const looking = look(name)
-      const entry: { until: number; site: Site | null | Promise<Site | null>; id: WorkspaceId | null } = { until: now + REMEMBERED_MS, site: looking, id: null }
-      known.set(key, entry)
-      looking.then((site) => Object.assign(entry, { site, id: site?.workspaceId ?? null }), () => known.delete(key))
-      return looking
-    },
-    forget(id) {
-      for (const [key, entry] of known) if (entry.id === null || entry.id === id) known.delete(key)
-    },
+    find: (name) => known.get(`${name.onBase ? '' : 'local '}${name.port}--${name.label}`, () => look(name)),
+    forget: (id) => known.forget((site) => site === null || site.workspaceId === id),
   }
 }

@@ -4,6 +4,7 @@
  * or the workspace's own pages caused.
  */
 import type { Clock, PreviewStore } from '@berth/core'
+import { remembered } from '../remembered.ts'
 import { cookiesNamed, VISIT_COOKIES } from './headers.ts'
 import { valueOf } from './http1.ts'
 import type { RequestHead } from './http1.ts'
@@ -27,20 +28,9 @@ const REMEMBERED_LIMIT = 5000
 const TOKEN_LIMIT = 200
 
 export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; clock: Clock; hosts: PreviewHosts }): Visitors {
-  const known = new Map<string, { until: number; as: Let | Promise<Let> }>()
-
-  function visitOf(token: string, site: Site): Let | Promise<Let> {
-    const key = `${site.workspaceId}:${site.port}:${token}`
-    const now = deps.clock.now()
-    const present = known.get(key)
-    if (present !== undefined && present.until > now) return present.as
-    if (known.size >= REMEMBERED_LIMIT) known.clear()
-    const looking = deps.previews.visit(token, { workspaceId: site.workspaceId, port: site.port }, now).then((visit) => visit?.by ?? null)
-    const entry: { until: number; as: Let | Promise<Let> } = { until: now + REMEMBERED_MS, as: looking }
-    known.set(key, entry)
-    looking.then((as) => Object.assign(entry, { as }), () => known.delete(key))
-    return looking
-  }
+  const known = remembered<Let>({ clock: deps.clock, ms: REMEMBERED_MS, limit: REMEMBERED_LIMIT })
+  const visitOf = (token: string, site: Site): Let | Promise<Let> => known.get(`${site.workspaceId}:${site.port}:${token}`, async () =>
+    (await deps.previews.visit(token, { workspaceId: site.workspaceId, port: site.port }, deps.clock.now()))?.by ?? null)
 
   return {
     async admit(head, site) {
@@ -53,7 +43,7 @@ export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; cl
       }
       return { as: null, because: 'unknown' }
     },
-    forget: () => known.clear(),
+    forget: () => known.forget(),
   }
 }
 
