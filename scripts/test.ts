@@ -50,7 +50,7 @@ const parts: readonly Part[] = [
   { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
   ...[
     ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: FULL.has(file) ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 60 : 6, again: !ONCE.has(file) })),
-    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6 })),
+    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6, again: name === AGENTS })),
   ].sort((a, b) => rank(a) - rank(b)),
 ]
 

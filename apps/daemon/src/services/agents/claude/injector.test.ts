@@ -22,7 +22,7 @@ afterEach(() => {
 it('answers for a command that opened a menu also where the terminal ended under it, and does not take it for one under way', async () => {
   const keys: string[] = []
   // The program waits in its menu, and dies before the key that would close it.
-  const terminal = { paste: async () => {}, key: async (name: string) => { keys.push(name); if (name === 'Escape') throw new Error('no such terminal') } } as unknown as Terminal
+  const terminal = { paste: async () => {}, snapshot: async () => '[Pasted text #1]', key: async (name: string) => { keys.push(name); if (name === 'Escape') throw new Error('no such terminal') } } as unknown as Terminal
   const injector = createInjector({ journal, sessionId, terminal: () => terminal, safe: () => true, status: () => 'waiting', log: () => {} })
   const promptId = randomIds.prompt()
   expect(await injector.submit({ promptId, text: '/model' })).toMatchObject({ status: 'refused' })

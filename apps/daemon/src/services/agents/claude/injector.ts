@@ -16,6 +16,13 @@ import { COMMAND_WITHIN_MS, commandTaken, isCommand, MENU } from './slash-comman
 const ACKNOWLEDGED_WITHIN_MS = 3000
 /** The program takes a paste in pieces; an Enter right behind it would belong to the paste. */
 const ENTER_AFTER_MS = 250
+/** Until the words stand in the input line; then it is pressed all the same. */
+const SHOWN_WITHIN_MS = 3000
+const SHOWN_LOOK_MS = 30
+/** They stand there in one piece, however narrow the screen. */
+const SHOWN_CHARACTERS = 20
+/** What the program shows in place of many lines. */
+const LONG_PASTE = '[Pasted text'
 const ESCAPE_SETTLES_MS = 300
 const CTRL_U = new Uint8Array([0x15])
 const CLEAR_LIMIT = 100
@@ -63,6 +70,16 @@ async function pressEscape(terminal: Terminal, lastText: string): Promise<true> 
   await clearInput(terminal, lastText.split('\n').length)
   return true
 }
+/** On a busy machine the program reads a paste late, and takes an Enter that comes before for a part of it. */
+async function enter(terminal: Terminal, pasted: string): Promise<void> {
+  const begin = pasted.slice(0, SHOWN_CHARACTERS).split('\n')[0] ?? ''
+  for (const until = Date.now() + SHOWN_WITHIN_MS; Date.now() < until; await Bun.sleep(SHOWN_LOOK_MS)) {
+    const screen = await terminal.snapshot()
+    if (screen.includes(begin) || screen.includes(LONG_PASTE)) break
+  }
+  await Bun.sleep(ENTER_AFTER_MS)
+  await terminal.key('Enter')
+}
 const same = (a: string, b: string): boolean => pasteable(a).replaceAll(/\s+/g, ' ') === pasteable(b).replaceAll(/\s+/g, ' ')
 
 export function createInjector(deps: { journal: Journal; sessionId: SessionId; terminal: () => Terminal | null; safe: () => boolean; /** The program's own word. */ status: () => SessionStatus['status'] | null; log: (line: string) => void }): Injector {
@@ -94,13 +111,12 @@ export function createInjector(deps: { journal: Journal; sessionId: SessionId; t
     // Written before the first byte goes out: a crash from here on makes it ambiguous, never a second paste.
     mark(prompt, 'sent')
     const acknowledged = new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => { resolve(false) }, ENTER_AFTER_MS + (isCommand(text) ? COMMAND_WITHIN_MS : ACKNOWLEDGED_WITHIN_MS))
+      const timer = setTimeout(() => { resolve(false) }, SHOWN_WITHIN_MS + ENTER_AFTER_MS + (isCommand(text) ? COMMAND_WITHIN_MS : ACKNOWLEDGED_WITHIN_MS))
       expected = { text, acknowledged: () => { clearTimeout(timer); resolve(true) } }
     })
     try {
       await terminal.paste(text)
-      await Bun.sleep(ENTER_AFTER_MS)
-      await terminal.key('Enter')
+      await enter(terminal, text)
     } catch (error) { deps.log(`paste: ${String(error)}`) }
     const heard = await (isCommand(text) ? commandTaken(acknowledged, deps.status) : acknowledged)
     expected = null
