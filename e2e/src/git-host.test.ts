@@ -7,6 +7,7 @@ import type { Workspace } from '@berth/wire'
 import type { AuditRecord, GitHost } from '@berth/wire/git-access'
 import { startGitServer, type GitServer } from './git-server.ts'
 import { COMMAND, startProduct, type Product } from './product.ts'
+import { secretsFound } from './secret-search.ts'
 
 const TOKEN = 'longlived-canary-4f1d9a7c2b'
 let root: string
@@ -50,8 +51,7 @@ afterAll(async () => {
 
 test('the workspace has the code and its people know the address, and nothing in it knows the credential', async () => {
   expect((await inside('cat ledger.txt; git config remote.origin.url; git log -1 --format=%an')).stdout).toBe(`private-ledger\n${origin}/private-ledger.git\nAda\n`)
-  const search = await inside('(env; cat .git/config; git config --list --show-origin; tr "\\0" "\\n" < /proc/self/environ; grep -rsa "$0" /run "$HOME" . 2>/dev/null; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null) | tr "\\0" "\\n"')
-  for (const form of [TOKEN, Buffer.from(TOKEN).toString('base64').slice(0, 30), Buffer.from(`x-access-token:${TOKEN}`).toString('base64').slice(0, 40), Buffer.from(TOKEN).toString('hex')]) expect(search.stdout).not.toContain(form)
+  expect(await secretsFound(inside, TOKEN)).toEqual([])
 }, 60_000)
 
 test('it pushes its own branch, and no other, in words that git prints', async () => {

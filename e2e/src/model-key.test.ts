@@ -4,6 +4,7 @@ import type { Workspace } from '@berth/wire'
 import type { ModelKey, ModelUsage } from '@berth/wire/model-access'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { COMMAND, eventually, startProduct, type Product } from './product.ts'
+import { secretsFound } from './secret-search.ts'
 
 const KEY = 'sk-ant-api03-canary-91c4e7d2aa'
 let model: ScriptedModel
@@ -37,9 +38,8 @@ test('the agent speaks with its model, which sees the key that the workspace doe
   const used = await eventually(async () => (await product.json<ModelUsage[]>(['usage', 'demo'])).find(({ outputTokens }) => outputTokens > 0), 'what it used')
   expect(used).toMatchObject({ vendor: 'anthropic' })
   expect(used.costMicros).toBeGreaterThan(0)
-  const search = await inside(`(env; tr "\\0" "\\n" < /proc/self/environ; grep -rsa canary /run "$HOME" /workspace 2>/dev/null; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null) | tr "\\0" "\\n"`)
-  for (const form of [KEY, Buffer.from(KEY).toString('base64').slice(0, 36), Buffer.from(KEY).toString('hex')]) expect(search.stdout).not.toContain(form)
-  expect(search.stdout).toContain('ANTHROPIC_AUTH_TOKEN=berth-placeholder')
+  expect(await secretsFound(inside, KEY)).toEqual([])
+  expect((await inside('echo "$ANTHROPIC_AUTH_TOKEN"')).stdout).toBe('berth-placeholder\n')
 }, 90_000)
 
 test('only the calls of agents are passed on, with their bytes as they are', async () => {
