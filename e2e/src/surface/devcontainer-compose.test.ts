@@ -3,11 +3,12 @@
  * that people work in becomes the machine, the others stand beside it and live and go with it.
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { eventually, startProduct, type Product } from '../product.ts'
+import { makeProject } from './made-project.ts'
 
 /** The first one may wait for the image that compose is in. */
 const UP_MS = 400_000
@@ -36,18 +37,6 @@ async function noticesOf({ id }: Workspace): Promise<{ code: string; message: st
 }
 const run = async (name: string, script: string): Promise<string> => (await product.cli(['run', name, '--', 'sh', '-c', script])).stdout
 
-function makeProject(name: string, files: Readonly<Record<string, string>>): string {
-  const dir = join(scratch, name)
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true })
-    writeFileSync(join(dir, path), content)
-  }
-  for (const args of [['init', '-q'], ['add', '-A'], ['-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'first']]) {
-    const { exitCode, stderr } = Bun.spawnSync(['git', ...args], { cwd: dir })
-    if (exitCode !== 0) throw new Error(stderr.toString())
-  }
-  return dir
-}
 const up = (dir: string, name: string, ...more: string[]): Promise<Workspace> => product.json<Workspace>(['up', dir, '--name', name, ...AGENT, ...more])
 
 const SERVE = (port: number): string => `["python3", "-m", "http.server", "${port}", "--directory", "/site"]`
@@ -89,7 +78,7 @@ volumes:
 beforeAll(async () => {
   product = startProduct()
   scratch = mkdtempSync(join(tmpdir(), 'berth-compose-'))
-  const [plain] = await containersOf(await up(makeProject('plain', { 'README.md': 'plain' }), 'plain'))
+  const [plain] = await containersOf(await up(makeProject(join(scratch, 'plain'), { 'README.md': 'plain' }), 'plain'))
   base = plain?.Image ?? ''
 }, UP_MS)
 
@@ -102,7 +91,7 @@ afterAll(async () => {
 
 let stack: Workspace
 test('the service is the machine, the others are beside it, reached by name, before the project\'s commands run', async () => {
-  stack = await up(makeProject('stack', compose()), 'stack')
+  stack = await up(makeProject(join(scratch, 'stack'), compose()), 'stack')
   expect((await noticesOf(stack)).find(({ level }) => level === 'error')).toBeUndefined()
   expect(await run('stack', 'id -un; cat /who; echo $FROM_COMPOSE; cat ~/web ~/beside; readlink /workspaces/stack')).toBe(`pilot\n${NONCE}\nhello\nthe page\nthe page\n/workspace\n`)
   const found = await containersOf(stack)
@@ -151,10 +140,10 @@ volumes:
 `
   const files = (text: string) => ({ '.devcontainer/devcontainer.json': '{ "dockerComposeFile": "compose.yml", "service": "app" }', '.devcontainer/compose.yml': text, '.devcontainer/.env': `IMAGE=${base}\n` })
   // A file of this host is not there for compose either: the whole is refused, in its own words.
-  const outside = await up(makeProject('outside', files(hostile)), 'outside')
+  const outside = await up(makeProject(join(scratch, 'outside'), files(hostile)), 'outside')
   expect((await noticesOf(outside)).find(({ code }) => code === 'devcontainer_failed')?.message).toContain('/etc/passwd-of-nobody')
   expect(await containersOf(outside)).toHaveLength(1)
-  const workspace = await up(makeProject('hostile', files(hostile.replace('    env_file: [/etc/passwd-of-nobody]\n', ''))), 'hostile')
+  const workspace = await up(makeProject(join(scratch, 'hostile'), files(hostile.replace('    env_file: [/etc/passwd-of-nobody]\n', ''))), 'hostile')
   const refused = (await noticesOf(workspace)).find(({ code }) => code === 'devcontainer_refused')?.message ?? ''
   for (const key of ['services.app.privileged', 'services.app.network_mode: host', 'services.app.pid', 'services.app.cap_add: SYS_ADMIN', 'services.app.volumes: /:/host', 'services.app.volumes: /var/run/docker.sock', 'services.other.privileged', 'services.other.ipc', 'services.other.devices', 'services.other.security_opt: seccomp=unconfined', 'services.other.volumes: /etc:', 'services.other.volumes: disk:', 'services.other.volumes: /srv:/above']) expect(refused).toContain(key)
   const found = await containersOf(workspace)

@@ -3,12 +3,13 @@
  * registry. What a repository may not ask for is looked for on the host and in the container that was made.
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { SERVER_LOG_FILE } from '@berth/wire/server-file'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { eventually, startProduct, type Product } from '../product.ts'
+import { makeProject } from './made-project.ts'
 
 const UP_MS = 180_000
 const AGENT = ['--provider', 'docker', '--agent', 'plain', '--command', 'sleep 100000', '--no-open']
@@ -38,18 +39,6 @@ async function noticesOf({ id }: Workspace): Promise<{ code: string; message: st
 const run = async (name: string, script: string): Promise<string> => (await product.cli(['run', name, '--', 'sh', '-c', script])).stdout
 const serverLog = (): string => readFileSync(join(product.home, SERVER_LOG_FILE), 'utf8')
 
-function makeProject(name: string, files: Readonly<Record<string, string>>): string {
-  const dir = join(scratch, name)
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true })
-    writeFileSync(join(dir, path), content)
-  }
-  for (const args of [['init', '-q'], ['add', '-A'], ['-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'first']]) {
-    const { exitCode, stderr } = Bun.spawnSync(['git', ...args], { cwd: dir })
-    if (exitCode !== 0) throw new Error(stderr.toString())
-  }
-  return dir
-}
 const up = (dir: string, name: string, ...more: string[]): Promise<Workspace> => product.json<Workspace>(['up', dir, '--name', name, ...AGENT, ...more])
 
 const PWNED = join(tmpdir(), `berth-pwned-${NONCE}`)
@@ -71,7 +60,7 @@ beforeAll(async () => {
   product = startProduct()
   scratch = mkdtempSync(join(tmpdir(), 'berth-devcontainer-'))
   // The image that the product makes for a project that says nothing.
-  const plain = await up(makeProject('plain', { 'README.md': 'plain' }), 'plain')
+  const plain = await up(makeProject(join(scratch, 'plain'), { 'README.md': 'plain' }), 'plain')
   base = (await containerOf(plain)).Config.Image
 }, 300_000)
 
@@ -84,7 +73,7 @@ afterAll(async () => {
 }, 60_000)
 
 test('a Dockerfile with arguments, a feature, a user, hooks in their order, variables, a mount and ports', async () => {
-  const dir = makeProject('whole', { '.devcontainer/devcontainer.json': configuration(), '.devcontainer/Dockerfile': dockerfile(''), ...FEATURE })
+  const dir = makeProject(join(scratch, 'whole'), { '.devcontainer/devcontainer.json': configuration(), '.devcontainer/Dockerfile': dockerfile(''), ...FEATURE })
   const workspace = await up(dir, 'whole')
   expect(workspace.phase).toBe('running')
   expect((await containerOf(workspace)).Config.Image).toStartWith('berth/devcontainer:')
@@ -126,7 +115,7 @@ test('what would reach the host is not done, and is told by name', async () => {
     mounts: ['source=/var/run/docker.sock,target=/var/run/docker.sock,type=bind', 'source=/,target=/host,type=bind'],
     build: { dockerfile: 'Dockerfile', context: '..', args: { BASE: base, WHO: NONCE }, options: ['--network=host'] },
   }
-  const dir = makeProject('hostile', { '.devcontainer/devcontainer.json': configuration(hostile), '.devcontainer/Dockerfile': dockerfile(''), ...FEATURE })
+  const dir = makeProject(join(scratch, 'hostile'), { '.devcontainer/devcontainer.json': configuration(hostile), '.devcontainer/Dockerfile': dockerfile(''), ...FEATURE })
   const workspace = await up(dir, 'hostile')
   expect(existsSync(PWNED)).toBe(false)
   const { HostConfig, Mounts } = await containerOf(workspace)
@@ -141,7 +130,7 @@ test('what would reach the host is not done, and is told by name', async () => {
 test('a link out of the project is not followed', async () => {
   const secret = join(scratch, 'secret-of-the-host')
   writeFileSync(secret, 'FROM nothing-that-is-there\n# the secret\n')
-  const dir = makeProject('link', { '.devcontainer/devcontainer.json': JSON.stringify({ build: { dockerfile: 'Dockerfile' } }) })
+  const dir = makeProject(join(scratch, 'link'), { '.devcontainer/devcontainer.json': JSON.stringify({ build: { dockerfile: 'Dockerfile' } }) })
   Bun.spawnSync(['ln', '-s', secret, '.devcontainer/Dockerfile'], { cwd: dir })
   const workspace = await up(dir, 'link')
   const told = JSON.stringify(await noticesOf(workspace))
@@ -151,7 +140,7 @@ test('a link out of the project is not followed', async () => {
 }, UP_MS)
 
 test('a build that fails gives a machine to repair it in, and rebuild makes the project\'s own with everything kept', async () => {
-  const dir = makeProject('broken', { '.devcontainer/devcontainer.json': configuration({ features: {} }), '.devcontainer/Dockerfile': dockerfile('RUN echo the-last-words && exit 7\n') })
+  const dir = makeProject(join(scratch, 'broken'), { '.devcontainer/devcontainer.json': configuration({ features: {} }), '.devcontainer/Dockerfile': dockerfile('RUN echo the-last-words && exit 7\n') })
   const workspace = await up(dir, 'broken')
   expect(workspace.phase).toBe('running')
   expect((await noticesOf(workspace)).find(({ code }) => code === 'devcontainer_failed')).toMatchObject({ level: 'error', message: expect.stringContaining('returned a non-zero code: 7') })
@@ -175,7 +164,7 @@ test('--image is the person\'s word, and a project without a devcontainer is kno
   expect(await run('chosen', 'id -un')).toBe('dev\n')
   expect(await noticesOf(chosen)).toEqual([])
   expect((await product.cli(['rebuild', 'chosen'], { exit: null })).stderr).toContain('because somebody chose it')
-  const go = await up(makeProject('go', { 'go.mod': 'module x\n' }), 'go')
+  const go = await up(makeProject(join(scratch, 'go'), { 'go.mod': 'module x\n' }), 'go')
   // Where a registry answers it is that image, else the default one; both are said.
   expect((await noticesOf(go)).find(({ code }) => code === 'image_default' || code === 'image_detected')?.message).toContain('a Go project by its go.mod')
 }, UP_MS)
