@@ -5,14 +5,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createAppAuth } from '@octokit/auth-app'
-import { createOAuthDeviceAuth } from '@octokit/auth-oauth-device'
 import { Octokit } from '@octokit/core'
 import { startGitHub } from './index.ts'
 import type { GitHubSim } from './index.ts'
+import { appMaker, asApp, PERMISSIONS, runGit, statusOf } from './testing.ts'
 
 let root: string
 let github: GitHubSim
+const convert = (extra?: Record<string, unknown>) => appMaker(github)(extra)
+const git = (cwd: string, ...args: string[]) => runGit({ cwd, home: root }, args)
+async function commitAll(cwd: string): Promise<void> {
+  await git(cwd, 'add', '.')
+  await git(cwd, 'commit', '-qm', 'more')
+}
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'sim-github-test-'))
@@ -28,28 +33,12 @@ afterEach(async () => {
   expect(faulty).toEqual([])
 })
 
-const PERMISSIONS = { contents: 'write', metadata: 'read', pull_requests: 'write', checks: 'read', statuses: 'read' } as const
-type Conversion = { id: number; pem: string; client_id: string; client_secret: string; webhook_secret: string; slug: string }
-
-async function convert(extra: Record<string, unknown> = {}): Promise<Conversion> {
-  github.world.signedIn = github.world.account('ada')
-  const manifest = { name: 'berth of ada', url: 'https://berth.example', redirect_url: 'http://127.0.0.1:1/back', callback_urls: ['http://127.0.0.1:1/signed-in'], default_permissions: PERMISSIONS, public: false, ...extra }
-  const answer = await fetch(`${github.url}/settings/apps/new?state=s1`, { method: 'POST', body: new URLSearchParams({ manifest: JSON.stringify(manifest) }), redirect: 'manual' })
-  const to = new URL(answer.headers.get('location') ?? '')
-  expect(to.searchParams.get('state')).toBe('s1')
-  const nobody = new Octokit({ baseUrl: github.apiUrl })
-  const { data } = await nobody.request('POST /app-manifests/{code}/conversions', { code: to.searchParams.get('code') ?? '' })
-  return data as Conversion
-}
-const asApp = ({ id, pem }: Conversion, installationId?: number) => new Octokit({ baseUrl: github.apiUrl, authStrategy: createAppAuth, auth: { appId: id, privateKey: pem, ...(installationId === undefined ? {} : { installationId }) } })
-const statusOf = async (asked: Promise<unknown>): Promise<number> => asked.then(() => 200, (error: { status: number }) => error.status)
-
 test('an app is made by its manifest, once, and is known by its own key only', async () => {
   const made = await convert()
-  const app = asApp(made)
+  const app = asApp(github, made)
   expect((await app.request('GET /app')).data).toMatchObject({ id: made.id, slug: 'berth-of-ada', permissions: PERMISSIONS })
   const other = await convert({ name: 'another' })
-  expect(await statusOf(asApp({ ...made, pem: other.pem }).request('GET /app'))).toBe(401)
+  expect(await statusOf(asApp(github, { ...made, pem: other.pem }).request('GET /app'))).toBe(401)
   github.world.advance(3600_000)
   expect(await statusOf(fetch(`${github.apiUrl}/app`).then(({ status }) => { if (status !== 200) throw Object.assign(new Error(), { status }) }))).toBe(401)
 })
@@ -59,7 +48,7 @@ test('a token is for the repositories and rights it was asked for, for an hour, 
   const made = await convert()
   const { world } = github
   const installation = world.install(world.apps[0]!, 'northquay', ['ledger'])
-  const app = asApp(made)
+  const app = asApp(github, made)
   expect((await app.request('GET /repos/{owner}/{repo}/installation', { owner: 'northquay', repo: 'ledger' })).data.id).toBe(installation.id)
   expect((await app.request('GET /app/installations')).data.map(({ id }) => id)).toEqual([installation.id])
   expect(await statusOf(app.request('GET /repos/{owner}/{repo}/installation', { owner: 'northquay', repo: 'other' }))).toBe(404)
@@ -87,7 +76,7 @@ test('git clones and pushes with a token, as far as it goes, and workflows only 
   const made = await convert({ default_permissions: { ...PERMISSIONS, workflows: 'write' } })
   const { world } = github
   const installation = world.install(world.apps[0]!, 'northquay', ['ledger'])
-  const app = asApp(made)
+  const app = asApp(github, made)
   const address = async (permissions: Record<string, string>) => {
     const { data } = await app.request('POST /app/installations/{installation_id}/access_tokens', { installation_id: installation.id, repositories: ['ledger'], permissions })
     return `${github.url.replace('//', `//x-access-token:${data.token}@`)}/northquay/ledger.git`
@@ -115,7 +104,7 @@ test('a pull request, what was found out about its commit, and who may what', as
   const made = await convert()
   const installation = world.install(world.apps[0]!, 'northquay', 'all')
   const at = { owner: 'northquay', repo: 'ledger' }
-  const octokit = asApp(made, installation.id)
+  const octokit = asApp(github, made, installation.id)
   const pull = { ...at, title: 'More', head: 'berth/demo', base: 'main' }
   expect(await statusOf(octokit.request('POST /repos/{owner}/{repo}/pulls', pull))).toBe(422)
   const bare = ['--git-dir', repository.dir]
@@ -135,29 +124,6 @@ test('a pull request, what was found out about its commit, and who may what', as
   expect((await octokit.request('GET /search/repositories', { q: 'led org:northquay' })).data.total_count).toBe(1)
 }, 30_000)
 
-test('people sign in by the device and by the page, and see what is theirs', async () => {
-  const { world } = github
-  await world.addRepository('ada/notes')
-  const made = await convert()
-  world.install(world.apps[0]!, 'ada', 'all')
-  const auth = createOAuthDeviceAuth({
-    clientType: 'github-app', clientId: made.client_id, request: new Octokit({ baseUrl: github.apiUrl }).request.defaults({ baseUrl: github.apiUrl }),
-    onVerification: ({ user_code }) => world.authorizeDevice(user_code, 'ada'),
-  })
-  const { token } = await auth({ type: 'oauth' })
-  const ada = new Octokit({ baseUrl: github.apiUrl, auth: token })
-  expect((await ada.request('GET /user')).data.login).toBe('ada')
-  const { installations: [installation] } = (await ada.request('GET /user/installations')).data
-  expect((await ada.request('GET /user/installations/{installation_id}/repositories', { installation_id: installation?.id ?? 0 })).data.repositories.map(({ full_name }) => full_name)).toEqual(['ada/notes'])
-  const page = await fetch(`${github.url}/login/oauth/authorize?client_id=${made.client_id}&redirect_uri=${encodeURIComponent('http://127.0.0.1:1/signed-in')}&state=x`, { redirect: 'manual' })
-  const code = new URL(page.headers.get('location') ?? '').searchParams.get('code') ?? ''
-  const exchange = async (extra: Record<string, string>) => (await fetch(`${github.url}/login/oauth/access_token`, { method: 'POST', body: new URLSearchParams({ client_id: made.client_id, client_secret: made.client_secret, ...extra }) })).json() as Promise<Record<string, string>>
-  const first = await exchange({ code })
-  expect(first['access_token']).toStartWith('ghu_')
-  expect((await exchange({ code }))['error']).toBe('bad_verification_code')
-  expect((await exchange({ grant_type: 'refresh_token', refresh_token: first['refresh_token'] ?? '' }))['access_token']).toStartWith('ghu_')
-}, 30_000)
-
 test('a hook is told with a signature, a missed one is sent again, and faults come as scripted', async () => {
   const heard: { guid: string; valid: boolean }[] = []
   let down = true
@@ -171,7 +137,7 @@ test('a hook is told with a signature, a missed one is sent again, and faults co
   try {
     const made = await convert({ hook_attributes: { url: `http://127.0.0.1:${hook.port}/` }, default_events: ['pull_request'] })
     secret = made.webhook_secret
-    const app = asApp(made)
+    const app = asApp(github, made)
     const { guid } = await github.webhooks.tell(github.world.apps[0]!, { event: 'ping', action: null, payload: { zen: 'quiet' }, installation: null, repository: null })
     const { data: [missed] } = await app.request('GET /app/hook/deliveries')
     expect(missed).toMatchObject({ guid, status_code: 503 })
@@ -185,14 +151,3 @@ test('a hook is told with a signature, a missed one is sent again, and faults co
     await hook.stop(true)
   }
 })
-
-/** Never waited for in place: what it speaks to runs here too. */
-async function git(cwd: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn(['git', '-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...args], { cwd, env: { PATH: process.env['PATH'] ?? '', HOME: root, GIT_TERMINAL_PROMPT: '0' }, stdout: 'pipe', stderr: 'pipe' })
-  const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
-  return { code, stdout, stderr }
-}
-async function commitAll(cwd: string): Promise<void> {
-  await git(cwd, 'add', '.')
-  await git(cwd, 'commit', '-qm', 'more')
-}

@@ -1,4 +1,4 @@
-/** Who asks, by what the request carries: an app's own word (a JWT that it signed), a token, or nothing. */
+/** Who asks, by what the request carries: an app's own word (a JWT that it signed), its client's secret, a token, or nothing. */
 import { verify } from 'node:crypto'
 import { Refusal } from './model.ts'
 import type { App, Caller } from './model.ts'
@@ -11,6 +11,7 @@ const BAD = 'Bad credentials'
 export function callerOf(world: World, authorization: string | null): Caller {
   if (authorization === null) return { kind: 'nobody' }
   const [, scheme = '', credential = ''] = /^(\S+)\s+(\S+)$/.exec(authorization) ?? []
+  if (/^basic$/i.test(scheme)) return clientOf(world, Buffer.from(credential, 'base64').toString())
   if (!/^(bearer|token)$/i.test(scheme)) throw new Refusal(401, BAD)
   return credential.split('.').length === 3 && !credential.startsWith('gh') ? { kind: 'app', app: appOf(world, credential) } : tokenOf(world, credential)
 }
@@ -19,6 +20,13 @@ export function tokenOf(world: World, text: string): Caller {
   const token = world.tokens.get(text)
   if (token === undefined || token.expiresAt <= world.now()) throw new Refusal(401, BAD)
   return token
+}
+
+function clientOf(world: World, text: string): Caller {
+  const [id, secret] = text.split(':')
+  const app = world.apps.find(({ clientId }) => clientId === id)
+  if (app === undefined || app.clientSecret !== secret) throw new Refusal(401, BAD)
+  return { kind: 'client', app }
 }
 
 function appOf(world: World, jwt: string): App {

@@ -5,7 +5,8 @@ export type Level = 'read' | 'write' | 'admin'
 export type Permissions = Readonly<Record<string, Level>>
 export type Role = 'read' | 'triage' | 'write' | 'maintain' | 'admin'
 
-export interface Account { readonly id: number; readonly login: string; readonly type: 'User' | 'Organization' }
+export interface Account { readonly id: number; readonly login: string; readonly type: 'User' | 'Organization'; readonly name: string | null; /** The first is the primary one. */ readonly emails: readonly Email[] }
+export interface Email { readonly email: string; readonly verified: boolean }
 export interface Check { readonly id: number; readonly name: string; readonly status: 'queued' | 'in_progress' | 'completed'; readonly conclusion: 'success' | 'failure' | 'cancelled' | 'timed_out' | 'neutral' | 'skipped' | 'action_required' | null; readonly summary: string }
 export interface Status { readonly id: number; readonly context: string; readonly state: 'error' | 'failure' | 'pending' | 'success'; readonly description: string }
 export interface Pull { readonly number: number; readonly id: number; title: string; body: string | null; readonly head: string; readonly base: string; readonly author: string; draft: boolean; state: 'open' | 'closed'; mergedAt: number | null; readonly createdAt: number }
@@ -31,7 +32,7 @@ export interface App {
   readonly publicKey: KeyObject
   readonly clientId: string
   readonly clientSecret: string
-  readonly webhookSecret: string
+  webhookSecret: string
   readonly permissions: Permissions
   readonly events: readonly string[]
   /** Null: the app wants no webhooks. */
@@ -53,7 +54,8 @@ export type Token =
   | { readonly kind: 'user'; readonly user: Account; readonly app: App; readonly expiresAt: number }
 export interface Delivery { readonly id: number; readonly guid: string; readonly app: App; readonly event: string; readonly action: string | null; readonly payload: Record<string, unknown>; readonly at: number; readonly redelivery: boolean; readonly statusCode: number; readonly installationId: number | null; readonly repositoryId: number | null }
 
-export type Caller = { readonly kind: 'nobody' } | { readonly kind: 'app'; readonly app: App } | Token
+/** `client`: an app by its client's id and secret, as a program that signs people in. */
+export type Caller = { readonly kind: 'nobody' } | { readonly kind: 'app' | 'client'; readonly app: App } | Token
 
 /** Scripted: the next `times` requests that fit. `lost`: it is done, and the answer never arrives. */
 export interface Fault { readonly method?: string; readonly path: RegExp; times: number; readonly answer: { readonly status: number; readonly headers?: Record<string, string>; readonly message?: string } | 'lost' }

@@ -1,7 +1,7 @@
 /** What the world knows in the forms of the published description; the rest of each form is filled with its emptiest values. */
 import { filled } from './spec/fill.ts'
-import type { Account, App, Check, Delivery, Installation, Pull, Repository, Role, Status } from './model.ts'
-import { nodeId } from './world.ts'
+import type { Account, App, Check, Delivery, Installation, Pull, Repository, Role, Status, Token } from './model.ts'
+import { hash, nodeId } from './world.ts'
 
 type Shape = Record<string, unknown>
 export interface Addresses { readonly web: string; readonly api: string }
@@ -21,7 +21,7 @@ export function createShapes({ web, api }: Addresses) {
     const fullName = `${of.owner.login}/${of.name}`
     const url = `${api}/repos/${fullName}/pulls/${given.number}`
     const side = (ref: string, sha: string): Shape => ({ label: `${of.owner.login}:${ref}`, ref, sha, repo: filled('repository', bare(of)), user: user(of.owner) })
-    const author = { id: 1, login: given.author, type: 'User' as const }
+    const author = { id: 1, login: given.author, type: 'User' as const, name: null, emails: [] }
     return filled(name, {
       id: given.id, node_id: nodeId('P', given.id), number: given.number, title: given.title, body: given.body, state: given.state, draft: given.draft, locked: false, url, html_url: `${web}/${fullName}/pull/${given.number}`,
       user: user(author), head: side(given.head, shas.head), base: side(given.base, shas.base), merged_at: given.mergedAt === null ? null : time(given.mergedAt), created_at: time(given.createdAt), updated_at: time(given.createdAt), closed_at: null, author_association: 'NONE',
@@ -30,7 +30,7 @@ export function createShapes({ web, api }: Addresses) {
   }
   return {
     user, app, pull, time,
-    me: (of: Account): Shape => filled('private-user', { ...user(of), name: of.login }),
+    me: (of: Account): Shape => filled('private-user', { ...user(of), name: of.name, email: null }),
     repository: (name: 'full-repository' | 'repository' | 'minimal-repository', of: Repository): Shape => filled(name, bare(of)),
     searched: (of: Repository): Shape => filled('repo-search-result-item', { ...bare(of), score: 1 }),
     installation: (of: Installation, admin: Account | null): Shape => filled('installation', {
@@ -47,6 +47,9 @@ export function createShapes({ web, api }: Addresses) {
       const permission = role === null ? 'none' : role === 'maintain' ? 'write' : role === 'triage' ? 'read' : role
       return { permission, role_name: role ?? 'none', user: filled('nullable-collaborator', { ...user(of), role_name: role ?? 'none' }) }
     },
+    authorization: (of: Extract<Token, { kind: 'user' }>, token: string): Shape => filled('authorization', {
+      id: of.app.id, token, hashed_token: hash(token), token_last_eight: token.slice(-8), user: user(of.user), app: { client_id: of.app.clientId, name: of.app.name, url: `${web}/apps/${of.app.slug}` }, scopes: null, expires_at: time(of.expiresAt), note: null, note_url: null, url: `${api}/authorizations/${of.app.id}`,
+    }),
     delivery: (of: Delivery, whole: boolean): Shape => filled(whole ? 'hook-delivery' : 'hook-delivery-item', {
       id: of.id, guid: of.guid, delivered_at: time(of.at), redelivery: of.redelivery, duration: 0.1, status: of.statusCode < 300 ? 'OK' : 'failed', status_code: of.statusCode, event: of.event, action: of.action, installation_id: of.installationId, repository_id: of.repositoryId,
       ...(whole ? { request: { headers: { 'X-GitHub-Delivery': of.guid, 'X-GitHub-Event': of.event }, payload: of.payload }, response: { headers: null, payload: null } } : {}),

@@ -12,17 +12,15 @@ export type Emit = (app: App, event: { name: string; action: string | null; payl
 
 const KEY_BITS = 2048
 
-export function createWorld(root: string) {
-  let last = 1000
-  let offsetMs = 0
-  const nextId = (): number => ++last
-  const now = (): number => Date.now() + offsetMs
-  const state = {
+function emptyState() {
+  return {
     accounts: new Map<string, Account>(), repositories: [] as Repository[], apps: [] as App[], installations: [] as Installation[],
-    tokens: new Map<string, Token>(), refreshTokens: new Map<string, { user: Account; app: App; expiresAt: number }>(), manifests: new Map<string, { app: App; pem: string; expiresAt: number }>(), codes: new Map<string, { user: Account; app: App; redirect: string; expiresAt: number }>(),
+    tokens: new Map<string, Token>(), refreshTokens: new Map<string, { user: Account; app: App; expiresAt: number }>(), manifests: new Map<string, { app: App; pem: string; expiresAt: number }>(), codes: new Map<string, { user: Account; app: App; redirect: string; challenge: string | null; expiresAt: number }>(),
     devices: new Map<string, DeviceGrant>(), deliveries: [] as Delivery[], faults: [] as Fault[],
     /** Who is signed in to its pages; null: nobody. */
     signedIn: null as Account | null,
+    /** What that person answers when an app asks to sign them in. */
+    consents: true,
     /** What that person picks when asked where to install an app. */
     choice: null as { account: string; repositories: 'all' | readonly string[] } | null,
     /** What was asked, in order: `METHOD path status`. */
@@ -30,6 +28,14 @@ export function createWorld(root: string) {
     /** Every token that ever was. */
     issued: [] as string[],
   }
+}
+
+export function createWorld(root: string) {
+  let last = 1000
+  let offsetMs = 0
+  const nextId = (): number => ++last
+  const now = (): number => Date.now() + offsetMs
+  const state = emptyState()
   const account = (login: string): Account => {
     const found = state.accounts.get(login.toLowerCase())
     if (found === undefined) throw new Error(`nobody is called ${login}`)
@@ -41,15 +47,16 @@ export function createWorld(root: string) {
     if (found === null) throw new Error(`there is no ${fullName}`)
     return found
   }
-  const addAccount = (login: string, type: Account['type']): Account => {
-    const made = { id: nextId(), login, type }
+  const addAccount = (login: string, type: Account['type'], { name = null, emails = [] }: Partial<Pick<Account, 'name' | 'emails'>> = {}): Account => {
+    const made = { id: nextId(), login, type, name, emails }
     state.accounts.set(login.toLowerCase(), made)
     return made
   }
   const world = {
     ...state, nextId, now, account, repository, known,
     advance(ms: number) { offsetMs += ms },
-    addUser: (login: string) => addAccount(login, 'User'),
+    /** Without `emails` one that is verified. */
+    addUser: (login: string, more: Partial<Pick<Account, 'name' | 'emails'>> = {}) => addAccount(login, 'User', { emails: [{ email: `${login}@example.org`, verified: true }], ...more }),
     addOrganization: (login: string) => addAccount(login, 'Organization'),
     async addRepository(fullName: string, { isPrivate = true, files = { 'README.md': `${fullName}\n` } }: { isPrivate?: boolean; files?: Record<string, string> } = {}): Promise<Repository> {
       const [login = '', name = ''] = fullName.split('/')
@@ -99,6 +106,11 @@ export function createWorld(root: string) {
       state.tokens.set(text, token)
       state.issued.push(text)
       return text
+    },
+    /** The person takes back what the app may do in their name: what it holds of them is worthless at once. */
+    revokeAuthorization(app: App, { login }: Account) {
+      for (const [text, token] of state.tokens) if (token.kind === 'user' && token.app === app && token.user.login === login) state.tokens.delete(text)
+      for (const [text, held] of state.refreshTokens) if (held.app === app && held.user.login === login) state.refreshTokens.delete(text)
     },
     covers: (installation: Installation, { id, owner }: Repository): boolean => installation.account === owner && (installation.repositories === 'all' || installation.repositories.has(id)),
     /** Null: the person says no. */

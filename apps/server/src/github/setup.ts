@@ -22,8 +22,8 @@ export interface SetupDeps {
 
 /** GitHub's own limit for the code that it sends back with. */
 const SETUP_LASTS_MS = 3600_000
-/** All that workspaces need of a repository: no administration, no secrets, no workflows. */
-const PERMISSIONS = { contents: 'write', metadata: 'read', pull_requests: 'write', checks: 'read', statuses: 'read' } as const
+/** All that workspaces need of a repository (no administration, no secrets, no workflows), and what signing in asks of people. */
+const PERMISSIONS = { contents: 'write', metadata: 'read', pull_requests: 'write', checks: 'read', statuses: 'read', members: 'read', email_addresses: 'read' } as const
 const STATE = /^[A-Za-z0-9_-]{43}$/
 const Conversion = z.object({ id: z.number(), slug: z.string(), name: z.string(), html_url: z.string(), client_id: z.string(), client_secret: z.string(), webhook_secret: z.string().nullable(), pem: z.string() })
 const OwnApp = z.object({ id: z.number(), slug: z.string(), name: z.string(), html_url: z.string(), client_id: z.string().optional() })

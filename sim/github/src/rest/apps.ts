@@ -1,8 +1,8 @@
 /** Apps, where they are installed, and the tokens they get there. */
 import { reaches, Refusal } from '../model.ts'
-import type { App, Installation, Level, Permissions } from '../model.ts'
+import type { App, Installation, Level, Permissions, Token } from '../model.ts'
 import { roleOf } from '../rights.ts'
-import { ok, page, requireApp, requireInstallation, requireUser } from './operation.ts'
+import { ok, page, requireApp, requireClient, requireInstallation, requireUser } from './operation.ts'
 import type { Call, Operations } from './operation.ts'
 
 const TOKEN_LIFE_MS = 3600_000
@@ -22,7 +22,7 @@ export const appOperations: Operations = {
   'apps/get-installation': (call) => ok(call.shapes.installation(installationOf(call), null)),
   'apps/delete-installation': (call) => {
     call.world.uninstall(installationOf(call))
-    return { status: 204, body: null }
+    return NOTHING
   },
   'apps/get-repo-installation': (call) => {
     const app = requireApp(call)
@@ -43,7 +43,7 @@ export const appOperations: Operations = {
   'apps/revoke-installation-access-token': (call) => {
     requireInstallation(call)
     call.world.tokens.delete(call.credential)
-    return { status: 204, body: null }
+    return NOTHING
   },
   'apps/list-repos-accessible-to-installation': (call) => {
     const token = requireInstallation(call)
@@ -62,6 +62,33 @@ export const appOperations: Operations = {
     const all = call.world.repositories.filter((each) => call.world.covers(found, each) && roleOf(each, user) !== null)
     return ok({ total_count: all.length, repositories: page(all, call).map((each) => call.shapes.repository('repository', each)) })
   },
+  'apps/suspend-installation': (call) => {
+    installationOf(call).suspendedAt ??= call.world.now()
+    return NOTHING
+  },
+  'apps/unsuspend-installation': (call) => {
+    installationOf(call).suspendedAt = null
+    return NOTHING
+  },
+  'apps/check-token': (call) => ok(call.shapes.authorization(userTokenOf(call, 404), String(call.body['access_token']))),
+  'apps/delete-token': (call) => {
+    userTokenOf(call, 422)
+    call.world.tokens.delete(String(call.body['access_token']))
+    return NOTHING
+  },
+  'apps/delete-authorization': (call) => {
+    const { app, user } = userTokenOf(call, 422)
+    call.world.revokeAuthorization(app, user)
+    return NOTHING
+  },
+  'apps/get-webhook-config-for-app': (call) => ok(hookOf(requireApp(call))),
+  'apps/update-webhook-config-for-app': (call) => {
+    const app = requireApp(call)
+    const { url, secret } = call.body
+    if (typeof url === 'string') app.hookUrl = url
+    if (typeof secret === 'string') app.webhookSecret = secret
+    return ok(hookOf(app))
+  },
   'apps/list-webhook-deliveries': (call) => {
     const app = requireApp(call)
     const all = call.world.deliveries.filter((each) => each.app === app).reverse()
@@ -73,6 +100,18 @@ export const appOperations: Operations = {
     await call.webhooks.redeliver(deliveryOf(call))
     return { status: 202, body: {} }
   },
+}
+
+const NOTHING = { status: 204, body: null } as const
+const hookOf = ({ hookUrl }: App): Record<string, string> => ({ content_type: 'json', insecure_ssl: '0', secret: '********', ...(hookUrl === null ? {} : { url: hookUrl }) })
+
+/** Of a person who signed in with that very app. */
+function userTokenOf(call: Call, refusal: number): Extract<Token, { kind: 'user' }> {
+  const app = requireClient(call)
+  const found = call.world.tokens.get(String(call.body['access_token']))
+  if (app.clientId !== call.path['client_id']) throw new Refusal(404, 'Not Found')
+  if (found?.kind !== 'user' || found.app !== app || found.expiresAt <= call.world.now()) throw new Refusal(refusal, refusal === 404 ? 'Not Found' : 'Validation Failed')
+  return found
 }
 
 const ofApp = ({ world }: Call, app: App): Installation[] => world.installations.filter((each) => each.app === app)

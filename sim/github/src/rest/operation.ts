@@ -17,6 +17,10 @@ export function requireApp({ caller }: Call): App {
   if (caller.kind !== 'app') throw new Refusal(401, 'A JSON web token could not be decoded')
   return caller.app
 }
+export function requireClient({ caller }: Call): App {
+  if (caller.kind !== 'client') throw new Refusal(401, 'Bad credentials')
+  return caller.app
+}
 export function requireInstallation({ caller }: Call): Extract<Token, { kind: 'installation' }> {
   if (caller.kind !== 'installation') throw new Refusal(403, 'You must authenticate with an installation access token in order to list repositories for an installation.')
   return caller

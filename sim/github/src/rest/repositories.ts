@@ -1,12 +1,18 @@
 /** Repositories, who may what in them, and what was found out about their commits. */
 import { commitOf } from '../bare-repository.ts'
-import { Refusal } from '../model.ts'
+import { reaches, Refusal } from '../model.ts'
 import { requireRepository, roleOf, sees } from '../rights.ts'
 import { ok, page, requireUser } from './operation.ts'
 import type { Call, Operations } from './operation.ts'
 
 export const repositoryOperations: Operations = {
   'users/get-authenticated': (call) => ok(call.shapes.me(requireUser(call).user)),
+  'users/list-emails-for-authenticated-user': (call) => {
+    const { user, app } = requireUser(call)
+    // What the app was not given, it does not see, whoever signs in.
+    if (!reaches(app.permissions['email_addresses'], 'read')) throw new Refusal(403, 'Resource not accessible by integration')
+    return ok(page(user.emails, call).map(({ email, verified }, index) => ({ email, verified, primary: index === 0, visibility: index === 0 ? 'private' : null })))
+  },
   'repos/get': (call) => ok(call.shapes.repository('full-repository', repositoryOf(call, 'metadata'))),
   'search/repos': (call) => {
     const words = String(call.query['q']).split(/\s+/).filter((word) => word !== '')

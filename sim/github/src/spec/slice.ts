@@ -4,7 +4,7 @@
  * the package is 385 MB, so it is fetched for a refresh only.
  */
 import { join } from 'node:path'
-import { OPERATIONS } from './operations.ts'
+import { OPERATIONS, WEBHOOKS } from './operations.ts'
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 type Node = { [key: string]: Json }
@@ -25,12 +25,19 @@ for (const [path, methods] of Object.entries(whole['paths'] as Record<string, No
     paths[path] = { ...(paths[path] as Node | undefined), [method]: stripped(operation, false) }
   }
 }
-if (missing.size > 0) throw new Error(`not described: ${[...missing].join(', ')}`)
+const untold = new Set<string>(WEBHOOKS)
+const webhooks: Node = {}
+for (const { post } of Object.values(whole['x-webhooks'] as Record<string, { post: Node }>)) {
+  if (untold.delete(post['operationId'] as string)) webhooks[post['operationId'] as string] = stripped((post['requestBody'] as { content: Record<string, { schema: Json }> }).content['application/json']?.schema ?? null, false)
+}
+missing.forEach((id) => untold.add(id))
+if (untold.size > 0) throw new Error(`not described: ${[...untold].join(', ')}`)
 keepReferred(paths)
+keepReferred(webhooks)
 const lines = (of: Node): string => Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',\n')
 const sections = Object.entries(kept).map(([section, of]) => `${JSON.stringify(section)}:{\n${lines(of)}\n}`)
 const { version } = whole['info'] as { version: string }
-await Bun.write(join(import.meta.dir, 'api.json'), `{"info":{"version":${JSON.stringify(version)}},\n"paths":{\n${lines(paths)}\n},\n"components":{\n${sections.join(',\n')}\n}}\n`)
+await Bun.write(join(import.meta.dir, 'api.json'), `{"info":{"version":${JSON.stringify(version)}},\n"paths":{\n${lines(paths)}\n},\n"webhooks":{\n${lines(webhooks)}\n},\n"components":{\n${sections.join(',\n')}\n}}\n`)
 
 function stripped(node: Json, names: boolean): Json {
   if (Array.isArray(node)) return node.map((item) => stripped(item, false))
