@@ -1,4 +1,5 @@
 /** Gemini CLI over the Agent Client Protocol. */
 import { agentContract } from './contract.ts'
+import { geminiWords } from './words.ts'
 
-agentContract({ kind: 'gemini', words: (url) => ['--env', `GOOGLE_GEMINI_BASE_URL=${url}`, '--env', 'GEMINI_API_KEY=placeholder-not-a-secret', '--command=-m gemini-2.5-flash'] })
+agentContract({ kind: 'gemini', words: geminiWords })

@@ -1,4 +1,4 @@
-/** Real agents call a server of the person and one of our own tools: Claude without a screen, opencode, Qwen. `./test full` only. */
+/** Real agents call a server of the person and one of our own tools: Claude without a screen, Codex, Gemini, opencode, Qwen. `./test full` only. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,24 +8,26 @@ import { eventually } from '../product.ts'
 import { modelUrl, modelWords } from '../providers.ts'
 import { NOTES_FILE, notesServer, scratch } from '../surface/mcp-servers.ts'
 import { opencodeWords } from './opencode-words.ts'
+import { codexWords, geminiWords, qwenWords } from './words.ts'
 
 const TOKEN = 'placeholder-token-of-the-notes'
 const TURN_MS = 120_000
 const WORDS: Readonly<Record<string, (url: string, ground: Ground) => readonly string[]>> = {
   'claude-headless': (_, { model }) => modelWords(model),
   opencode: (url) => opencodeWords(url),
-  qwen: (url) => ['--env', `OPENAI_BASE_URL=${url}/v1`, '--env', 'OPENAI_API_KEY=placeholder-not-a-secret', '--env', 'OPENAI_MODEL=scripted'],
+  codex: codexWords, gemini: geminiWords, qwen: qwenWords,
 }
-
+/** Gemini CLI leaves out every tool that has the name of its own. */
+const scenarioOf = (kind: string): string => `ask-${kind}`
 let ground: Ground
 const files = scratch()
-const asking = () => [
+const asking = (tool: string) => () => [
   [{ tool: 'mcp:notes/add_note', input: { text: 'milk' } }],
-  [{ tool: 'mcp:berth/ask_user', input: { question: 'Which color?', options: [{ label: 'red' }, { label: 'blue' }] } }],
+  [{ tool, input: { question: 'Which color?', options: [{ label: 'red' }, { label: 'blue' }] } }],
   [{ text: 'Noted, and I have the color.' }],
 ]
 beforeAll(async () => {
-  ground = await startGround({ from: { 'README.md': '# demo\n', [NOTES_FILE]: await notesServer() }, scenarios: { 'ask-user': asking } })
+  ground = await startGround({ from: { 'README.md': '# demo\n', [NOTES_FILE]: await notesServer() }, scenarios: Object.fromEntries(Object.keys(WORDS).map((kind) => [scenarioOf(kind), asking(`mcp:berth/${kind === 'gemini' ? 'ask_person' : 'ask_user'}`)])) })
   writeFileSync(join(files.dir, 'mcp.json'), JSON.stringify({ mcpServers: { notes: { command: 'node', args: [`/workspace/${NOTES_FILE}`], env: { NOTES_TOKEN: TOKEN } } } }))
 }, 180_000)
 afterAll(async () => {
@@ -37,7 +39,7 @@ for (const [kind, words] of Object.entries(WORDS)) {
   test(`${kind} calls both`, async () => {
     const { id } = await ground.product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', kind, '--name', kind, '--no-open', '-y', '--mcp-file', join(files.dir, 'mcp.json'), ...words(modelUrl(ground.model), ground)], { cwd: ground.dir })
     const bodies = async (): Promise<EventBody[]> => (await ground.events(id)).map(({ body }) => body as EventBody)
-    await ground.ask('POST', `/workspaces/${id}/messages`, { text: 'now [[ask-user]]' })
+    await ground.ask('POST', `/workspaces/${id}/messages`, { text: `now [[${scenarioOf(kind)}]]` })
     const answered = new Set<string>()
     await eventually(async () => {
       for (const { approvalId, tool, input } of await ground.approvals(id)) {
@@ -47,7 +49,7 @@ for (const [kind, words] of Object.entries(WORDS)) {
       }
       return (await bodies()).some(({ type }) => type === 'turn.ended')
     }, 'the end of the turn', TURN_MS)
-    const last = JSON.stringify(ground.model.requests().findLast(({ selected }) => selected?.name === 'ask-user')?.body)
+    const last = JSON.stringify(ground.model.requests().findLast(({ selected }) => selected?.name === scenarioOf(kind))?.body)
     expect(last).toContain(`noted milk with ${TOKEN}`)
     expect(last).toContain('The person answered: blue')
     expect(JSON.stringify(await bodies())).not.toContain(TOKEN)

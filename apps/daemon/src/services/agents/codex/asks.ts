@@ -1,5 +1,6 @@
 /** What Codex asks a person. Its answer may come from us or from its own screen, which does not say what it was. */
 import type { Ear } from '../conversation/contracts.ts'
+import { readElicitation } from './elicitation.ts'
 import { callOf, commandOf } from './items.ts'
 import { Approval, Question, ResolvedNote, type Item } from './messages.ts'
 
@@ -7,6 +8,8 @@ export interface Ask {
   readonly rpcId: string | number
   readonly itemId: string
   readonly question: Question | null
+  /** A server of the Model Context Protocol asks, or Codex asks whether one of its tools may be called. */
+  readonly elicited: boolean
   /** What we answered; null: nothing. */
   behavior: 'allow' | 'deny' | null
   /** Somebody answered; what, shows the item. */
@@ -22,7 +25,8 @@ export interface CodexAsks {
   get(requestId: string): Ask | null
 }
 
-export function createCodexAsks(ear: Ear, workDir: string, itemOf: (itemId: string) => Item | undefined): CodexAsks {
+export function createCodexAsks(ear: Ear, workDir: string, items: ReadonlyMap<string, Item>): CodexAsks {
+  const itemOf = (itemId: string): Item | undefined => items.get(itemId)
   const open = new Map<string, Ask>()
   const settle = (requestId: string, ask: Ask, behavior: 'allow' | 'deny'): void => {
     open.delete(requestId)
@@ -36,7 +40,7 @@ export function createCodexAsks(ear: Ear, workDir: string, itemOf: (itemId: stri
     const requestId = approvalId ?? itemId
     const item = itemOf(itemId)
     const call = item === undefined ? null : callOf(item, false)
-    open.set(requestId, { rpcId, itemId, question: null, behavior: open.get(requestId)?.behavior ?? null, resolved: false })
+    open.set(requestId, { rpcId, itemId, question: null, elicited: false, behavior: open.get(requestId)?.behavior ?? null, resolved: false })
     const command = commandOf(parsed.data)
     ear.asks({ requestId, tool: call?.name ?? (command === '' ? 'Edit' : 'Bash'), input: command === '' ? (call?.input ?? {}) : { command }, toolCallId: itemId, cwd: cwd ?? workDir })
   }
@@ -44,15 +48,24 @@ export function createCodexAsks(ear: Ear, workDir: string, itemOf: (itemId: stri
     const parsed = Question.safeParse(params)
     if (!parsed.success) return
     const { itemId, questions } = parsed.data
-    open.set(itemId, { rpcId, itemId, question: parsed.data, behavior: null, resolved: false })
+    open.set(itemId, { rpcId, itemId, question: parsed.data, elicited: false, behavior: null, resolved: false })
     ear.asks({
       requestId: itemId, tool: 'AskUserQuestion', toolCallId: itemId, cwd: workDir, kind: 'question',
       input: { questions: questions.map(({ question: text, header, options }) => ({ question: text, header, multiSelect: false, options: (options ?? []).map(({ label, description }) => ({ label, description: description ?? '' })) })) },
     })
   }
+  const elicitation = (rpcId: string | number, params: unknown): void => {
+    const before = [...open].find(([, ask]) => ask.rpcId === rpcId)?.[0]
+    const elicited = readElicitation(params, { rpcId, itemId: before ?? null, items, isAsked: (itemId) => open.has(itemId) })
+    if (elicited === null) return
+    if ('form' in elicited) { ear.notice(elicited.form); return }
+    open.set(elicited.requestId, { rpcId, itemId: elicited.requestId, question: null, elicited: true, behavior: null, resolved: false })
+    ear.asks({ ...elicited, cwd: workDir })
+  }
   return {
     asked(method, rpcId, params) {
       if (method === 'item/tool/requestUserInput') question(rpcId, params)
+      else if (method === 'mcpServer/elicitation/request') elicitation(rpcId, params)
       // Others are for its own screen.
       else if (method === 'item/commandExecution/requestApproval' || method === 'item/fileChange/requestApproval') approval(rpcId, params)
     },

@@ -121,7 +121,8 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   }
 }
 
-function replyOf({ question: asked }: Ask, { behavior, scope, updatedInput }: Decision): unknown {
+function replyOf({ question: asked, elicited }: Ask, { behavior, scope, updatedInput }: Decision): unknown {
+  if (elicited) return { action: behavior === 'deny' ? 'decline' : 'accept', content: behavior === 'deny' ? null : {}, _meta: behavior === 'allow' && scope === 'session' ? { persist: 'session' } : null }
   if (asked === null) return { decision: behavior === 'deny' ? 'decline' : scope === 'session' ? 'acceptForSession' : 'accept' }
   return { answers: Object.fromEntries(asked.questions.map(({ id, question }) => [id, { answers: answersTo(question, updatedInput) }])) }
 }

@@ -23,16 +23,20 @@ const CALLS: Readonly<Record<string, Known>> = {
     input: { file_path: changes.map(({ path }) => path).join(', '), changes: changes.map(({ path, diff }) => `${path}\n${diff}`).join('\n') },
     diffs: changes.map(diffOfChange),
   }),
-  mcpToolCall: (item) => ({ name: `${item.server ?? 'mcp'}.${item.tool ?? 'tool'}`, input: recordOf(item.arguments) }),
+  mcpToolCall: (item) => ({ name: `${item.server ?? 'mcp'}.${item.tool ?? 'tool'}`, input: recordOf(item.arguments), output: mcpOutput(item) }),
   dynamicToolCall: (item) => ({ name: item.tool ?? 'tool', input: recordOf(item.arguments) }),
   webSearch: (item) => ({ name: 'WebSearch', input: { query: item.query ?? '' } }),
 }
+const mcpOutput = ({ result, error }: Item): string | null => error?.message ?? result?.content?.flatMap(({ text }) => (text === undefined ? [] : [text])).join('\n') ?? null
+/** That a person said no to a call of a server's tool stands in no other place. */
+const REFUSED = new Set(['user rejected MCP tool call', 'user cancelled MCP tool call'])
+export const statusOf = ({ status, error }: Item): string | undefined => (status === 'failed' && REFUSED.has(error?.message ?? '') ? 'declined' : status)
 const recordOf = (value: unknown): Record<string, unknown> => (typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {})
 
 export function callOf(item: Item, over: boolean): ToolReport | null {
   const known = Object.hasOwn(CALLS, item.type) ? CALLS[item.type]?.(item) : undefined
   if (known === undefined) return null
-  return { toolCallId: item.id, ...known, status: STATUS[item.status ?? ''] ?? (over ? 'completed' : 'running') }
+  return { toolCallId: item.id, ...known, status: STATUS[statusOf(item) ?? ''] ?? (over ? 'completed' : 'running') }
 }
 export const userText = (item: Item): string => (item.content ?? []).flatMap((part) => (typeof part !== 'string' && part.text !== undefined ? [part.text] : [])).join('\n')
 export const thoughtText = (item: Item): string => [...(item.summary ?? []), ...(item.content ?? []).filter((part) => typeof part === 'string')].join('\n')

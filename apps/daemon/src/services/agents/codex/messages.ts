@@ -11,6 +11,8 @@ export const Item = z.looseObject({
   content: z.array(z.union([Input, z.string()])).optional().catch(undefined), summary: z.array(z.string()).optional().catch(undefined),
   command: z.string().optional(), commandActions: z.array(z.looseObject({ command: z.string() })).optional().catch(undefined), aggregatedOutput: z.string().nullable().optional(),
   changes: z.array(Change).optional().catch(undefined), status: z.string().optional().catch(undefined),
+  result: z.looseObject({ content: z.array(z.looseObject({ type: z.string(), text: z.string().optional() })).optional() }).nullable().optional().catch(undefined),
+  error: z.looseObject({ message: z.string() }).nullable().optional().catch(undefined),
   server: z.string().optional(), tool: z.string().optional().catch(undefined), arguments: z.unknown().optional(), query: z.string().optional().catch(undefined),
 })
 export type Item = z.infer<typeof Item>
@@ -24,6 +26,10 @@ export const UsageNote = z.looseObject({ threadId: z.string(), turnId: z.string(
 export const PlanNote = z.looseObject({ threadId: z.string(), turnId: z.string(), plan: z.array(z.looseObject({ step: z.string(), status: z.string() })) })
 export const ResolvedNote = z.looseObject({ threadId: z.string(), requestId: z.union([z.string(), z.number()]) })
 export const Approval = z.looseObject({ threadId: z.string(), itemId: z.string(), approvalId: z.string().nullable().optional(), command: z.string().nullable().optional(), cwd: z.string().nullable().optional(), commandActions: z.array(z.looseObject({ command: z.string() })).nullable().optional().catch(undefined) })
+export const Elicitation = z.looseObject({
+  threadId: z.string(), serverName: z.string(), message: z.string().optional().catch(undefined), url: z.string().optional().catch(undefined),
+  requestedSchema: z.looseObject({ properties: z.record(z.string(), z.unknown()).optional() }).optional().catch(undefined),
+})
 export const Question = z.looseObject({
   threadId: z.string(), itemId: z.string(),
   questions: z.array(z.looseObject({ id: z.string(), header: z.string(), question: z.string(), options: z.array(z.looseObject({ label: z.string(), description: z.string().optional() })).nullable().optional() })),

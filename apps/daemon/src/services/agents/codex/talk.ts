@@ -2,7 +2,7 @@
 import type { PromptId } from '@berth/wire'
 import type { Ear } from '../conversation/contracts.ts'
 import { createCodexAsks, type Ask } from './asks.ts'
-import { callOf, thoughtText, userText } from './items.ts'
+import { callOf, statusOf, thoughtText, userText } from './items.ts'
 import { DeltaNote, Item, ItemNote, PlanNote, TurnNote, UsageNote, type Turn } from './messages.ts'
 
 /** The newest turn that is over: ids sort by time. */
@@ -24,7 +24,7 @@ export function createCodexTalk({ ear, threadId, workDir, model }: { ear: Ear; t
   let turn: string | null = null
   const items = new Map<string, Item>()
   const prompts = new Set<string>()
-  const asks = createCodexAsks(ear, workDir, (itemId) => items.get(itemId))
+  const asks = createCodexAsks(ear, workDir, items)
   const mine = (params: unknown): boolean => typeof params === 'object' && params !== null && 'threadId' in params && params.threadId === threadId()
   const isNew = (turnId: string): boolean => turnId > (ear.recall(SEEN) ?? '')
 
@@ -44,7 +44,7 @@ export function createCodexTalk({ ear, threadId, workDir, model }: { ear: Ear; t
       default: {
         const call = callOf(value, over)
         if (call !== null) ear.tool(call)
-        if (over) asks.settleItem(value.id, value.status)
+        if (over) asks.settleItem(value.id, statusOf(value))
       }
     }
   }
@@ -97,7 +97,7 @@ export function createCodexTalk({ ear, threadId, workDir, model }: { ear: Ear; t
           if (!parsed.success) continue
           item(parsed.data, parsed.data.status !== 'inProgress')
           // Answered while nobody listened.
-          if (open.has(parsed.data.id) && parsed.data.status !== 'inProgress') ear.answered(parsed.data.id, parsed.data.status === 'declined' ? 'deny' : 'allow', 'terminal')
+          if (open.has(parsed.data.id) && parsed.data.status !== 'inProgress') ear.answered(parsed.data.id, statusOf(parsed.data) === 'declined' ? 'deny' : 'allow', 'terminal')
         }
         if (one.status === 'inProgress') continue
         for (const { requestId } of ear.openAsks()) ear.answered(requestId, 'deny', 'terminal')
