@@ -9,6 +9,9 @@ const ROUTES: Readonly<Record<ModelVendor, readonly (readonly [method: string, p
 }
 export const isModelCall = (vendor: ModelVendor, method: string, path: string): boolean => ROUTES[vendor].some(([known, pattern]) => known === method && pattern.test(path))
 
+/** The others cost nothing. */
+export const isMetered = (method: string, path: string): boolean => method === 'POST' && !/(\/count_tokens|:countTokens)$/.test(path)
+
 /** Said of the request to the vendor; who it is from, its cookies and its own credential are not among them. */
 const PASSED = ['content-type', 'accept', 'user-agent', 'anthropic-version', 'anthropic-beta', 'openai-beta', 'x-goog-api-client', 'session_id', 'originator', 'x-app']
 /** Said of the answer. */
@@ -29,10 +32,21 @@ export function answerHeaders(from: Headers): Headers {
   return new Headers([...from].filter(([name]) => ANSWERED.includes(name) || ANSWERED_PREFIX.some((prefix) => name.startsWith(prefix))))
 }
 
+const KINDS: Readonly<Record<number, readonly [kind: string, google: string]>> = {
+  404: ['not_found_error', 'NOT_FOUND'], 413: ['request_too_large', 'INVALID_ARGUMENT'], 429: ['rate_limit_error', 'RESOURCE_EXHAUSTED'], 502: ['api_error', 'UNAVAILABLE'],
+}
 /** In the words of the vendor, so that the agent shows it and does not ask again and again. */
 export function refusal(vendor: ModelVendor, status: number, message: string): Response {
-  const kind = status === 404 ? 'not_found_error' : status === 502 ? 'api_error' : 'permission_error'
+  const [kind, google] = KINDS[status] ?? ['permission_error', 'PERMISSION_DENIED']
   if (vendor === 'anthropic') return Response.json({ type: 'error', error: { type: kind, message } }, { status })
   if (vendor === 'openai') return Response.json({ error: { message, type: kind, param: null, code: null } }, { status })
-  return Response.json({ error: { code: status, message, status: status === 404 ? 'NOT_FOUND' : status === 502 ? 'UNAVAILABLE' : 'PERMISSION_DENIED' } }, { status })
+  return Response.json({ error: { code: status, message, status: google } }, { status })
+}
+
+/** The last words of a stream that is stopped while it runs, in the vendor's words. */
+export function lastWords(vendor: ModelVendor, message: string): string {
+  const kind = 'permission_error'
+  if (vendor === 'anthropic') return `\n\nevent: error\ndata: ${JSON.stringify({ type: 'error', error: { type: kind, message } })}\n\n`
+  if (vendor === 'openai') return `\n\nevent: error\ndata: ${JSON.stringify({ type: 'error', code: kind, message, param: null, error: { message, type: kind, param: null, code: null } })}\n\n`
+  return `\n\ndata: ${JSON.stringify({ error: { code: 403, message, status: 'PERMISSION_DENIED' } })}\n\n`
 }

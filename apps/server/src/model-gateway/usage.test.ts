@@ -12,9 +12,9 @@ afterAll(() => model?.close())
 async function read(vendor: ModelVendor, path: string, body: object, pieceBytes: number) {
   const answer = await fetch(`${model.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   const bytes = new Uint8Array(await answer.arrayBuffer())
-  const reader = createUsageReader(vendor, answer.headers.get('content-type') ?? '', 'asked-for')
+  const reader = createUsageReader({ vendor, contentType: answer.headers.get('content-type') ?? '', asked: { model: 'asked-for', inputTokens: 5, maxOutputTokens: 9 }, now: () => 0 })
   for (let at = 0; at < bytes.length; at += pieceBytes) reader.read(bytes.subarray(at, at + pieceBytes))
-  return reader.end()
+  return reader.end(false)
 }
 
 const said = '[[say good morning]]'
@@ -39,9 +39,9 @@ for (const [name, vendor, path, body] of calls) {
 
 describe('an answer that is not what it should be', () => {
   test.each(['', 'data: {"usage":', 'data: {"usage": 7}', 'data: {"usage":{"input_tokens":-1,"output_tokens":"x"}}\n', '{"usage":null}', '"usage"', 'data: [DONE]'])('%s', (text) => {
-    const reader = createUsageReader('anthropic', 'text/event-stream; charset=utf-8', 'm')
+    const reader = createUsageReader({ vendor: 'anthropic', contentType: 'text/event-stream; charset=utf-8', asked: { model: 'm', inputTokens: 5, maxOutputTokens: 9 }, now: () => 0 })
     reader.read(new TextEncoder().encode(text))
-    const used = reader.end()
+    const used = reader.end(false)
     expect(used === null || (used.inputTokens === 0 && used.outputTokens === 0 && used.costMicros === 0)).toBe(true)
   })
 })

@@ -1,17 +1,25 @@
 /**
  * What an answer of a model used, read from a copy of its bytes. Answers are the vendors' (server-sent events, or one
- * JSON object): unknown lines and fields are passed over, and a number that is not there counts as nothing.
+ * JSON object): unknown lines and fields are passed over. Who breaks an answer off before it says what it used, or asks
+ * for one that does not say it, is counted by what came: the text that was written, and the time in which a model that
+ * had begun showed nothing.
  */
 import { z } from 'zod'
+import { estimatedTokens } from '@berth/core'
 import { costMicrosOf } from '@berth/wire/model-prices'
 import type { ModelUsage, ModelVendor } from '@berth/wire/model-access'
+import type { AskedCall } from './asked.ts'
+import { textIn } from './written.ts'
 
 export type Used = Omit<ModelUsage, 'workspaceId' | 'vendor'>
 export interface UsageReader {
   read(bytes: Uint8Array): void
-  /** Null: the answer did not say. */
-  end(): Used | null
+  /** By now, of an answer that goes on. */
+  soFar(): Used
+  /** `broken`: it ended before its end. Null: it used nothing that anybody knows of. */
+  end(broken: boolean): Used | null
 }
+export interface Reading { readonly vendor: ModelVendor; readonly contentType: string; readonly asked: AskedCall; readonly now: () => number }
 
 /** Of one line or one object; what is longer is not looked into. */
 const LOOK_LIMIT = 8 * 1024 * 1024
@@ -23,22 +31,39 @@ const OpenAi = z.looseObject({
 })
 const Gemini = z.looseObject({ promptTokenCount: n.optional(), candidatesTokenCount: n.optional(), thoughtsTokenCount: n.optional(), cachedContentTokenCount: n.optional() })
 const Inner = z.looseObject({ usage: z.unknown().optional(), model: z.string().optional().catch(undefined) }).nullish().catch(null)
-const Message = z.looseObject({ usage: z.unknown().optional(), usageMetadata: z.unknown().optional(), model: z.string().optional().catch(undefined), modelVersion: z.string().optional().catch(undefined), message: Inner, response: Inner })
+const Message = z.looseObject({ type: z.string().optional().catch(undefined), usage: z.unknown().optional(), usageMetadata: z.unknown().optional(), model: z.string().optional().catch(undefined), modelVersion: z.string().optional().catch(undefined), message: Inner, response: Inner })
+
+/** A silence that is longer than the network's: the model thinks, and shows nothing of it. */
+const SILENCE_MS = 2000
+/** Hardly a model writes faster. */
+const TOKENS_PER_SECOND = 60
 
 interface Counted { model: string; input: number; output: number; cacheRead: number; cacheWrite: number; cacheWriteHour: number }
+/** What was seen, whatever was said of it. */
+interface Seen { bytes: number; silentMs: number; lastAt: number | null }
 
-export function createUsageReader(vendor: ModelVendor, contentType: string, asked: string): UsageReader {
+export function createUsageReader({ vendor, contentType, asked, now }: Reading): UsageReader {
   const decoder = new TextDecoder()
   const isStream = contentType.startsWith('text/event-stream')
-  const counted: Counted = { model: asked, input: 0, output: 0, cacheRead: 0, cacheWrite: 0, cacheWriteHour: 0 }
+  const counted: Counted = { model: asked.model, input: 0, output: 0, cacheRead: 0, cacheWrite: 0, cacheWriteHour: 0 }
+  const seen: Seen = { bytes: 0, silentMs: 0, lastAt: null }
   let rest = ''
   let found = false
+  let whole = false
   const look = (text: string): void => {
-    if (!text.includes('"usage')) return
-    const message = parsed(text)
-    if (message === null) return
-    counted.model = message.message?.model ?? message.response?.model ?? message.model ?? message.modelVersion ?? counted.model
-    for (const usage of [message.message?.usage, message.response?.usage, message.usage, message.usageMetadata]) if (usage !== undefined && usage !== null) found = COUNT[vendor](counted, usage) || found
+    const json = parsed(text)
+    if (json === undefined) return
+    note(seen, textIn(vendor, json), now())
+    const said = text.includes('"usage') ? usagesIn(json) : null
+    if (said === null) return
+    counted.model = said.model ?? counted.model
+    for (const usage of said.usages) found = COUNT[vendor](counted, usage) || found
+    whole ||= found && said.isLast
+  }
+  const guessed = (): Counted => {
+    const text = estimatedTokens(seen.bytes)
+    const silent = Math.ceil((seen.silentMs + (isStream ? silence(seen, now()) : 0)) / 1000 * TOKENS_PER_SECOND)
+    return { ...counted, ...(found ? {} : { input: asked.inputTokens }), output: Math.max(counted.output, text, Math.min(asked.maxOutputTokens, text + silent)) }
   }
   return {
     read(bytes) {
@@ -48,14 +73,38 @@ export function createUsageReader(vendor: ModelVendor, contentType: string, aske
         rest = lines.pop() ?? ''
         for (const line of lines) if (line.startsWith('data:')) look(line.slice(5))
       }
-      if (rest.length > LOOK_LIMIT) rest = ''
+      if (rest.length > LOOK_LIMIT) {
+        seen.bytes += rest.length
+        rest = ''
+      }
     },
-    end() {
-      look(isStream ? rest.replace(/^data:/, '') : rest)
-      return found ? total(vendor, counted) : null
+    soFar: () => total(vendor, whole ? counted : guessed()),
+    end(broken) {
+      if (broken) seen.bytes += isStream ? 0 : rest.length
+      else look(isStream ? rest.replace(/^data:/, '') : rest)
+      if (whole && !(broken && vendor === 'gemini')) return total(vendor, counted)
+      return broken || found || seen.bytes > 0 ? total(vendor, guessed()) : null
     },
   }
 }
+
+function usagesIn(json: unknown): { model: string | undefined; usages: unknown[]; /** What Anthropic says first of an answer is not the last. */ isLast: boolean } | null {
+  const message = Message.safeParse(json)
+  if (!message.success) return null
+  const { data } = message
+  return {
+    model: data.message?.model ?? data.response?.model ?? data.model ?? data.modelVersion,
+    usages: [data.message?.usage, data.response?.usage, data.usage, data.usageMetadata].filter((usage) => usage !== undefined && usage !== null),
+    isLast: data.message?.usage === undefined && data.type !== 'message_start',
+  }
+}
+
+function note(seen: Seen, bytes: number, at: number): void {
+  if (bytes > 0) seen.silentMs += silence(seen, at)
+  seen.bytes += bytes
+  if (bytes > 0 || seen.lastAt === null) seen.lastAt = at
+}
+const silence = ({ lastAt }: Seen, at: number): number => lastAt === null || at - lastAt < SILENCE_MS ? 0 : at - lastAt
 
 /** Streams say a number again as it grows: the last one counts. */
 const COUNT: Readonly<Record<ModelVendor, (counted: Counted, usage: unknown) => boolean>> = {
@@ -93,11 +142,10 @@ function total(vendor: ModelVendor, { model, input, output, cacheRead, cacheWrit
   const cost = vendor === 'anthropic' ? costMicrosOf(model, { input, output, cacheRead, cacheWrite, cacheWriteHour }) : null
   return { model: model.slice(0, 200), requests: 1, inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite + cacheWriteHour, costMicros: cost ?? 0 }
 }
-function parsed(text: string): z.infer<typeof Message> | null {
+function parsed(text: string): unknown {
   try {
-    const message = Message.safeParse(JSON.parse(text))
-    return message.success ? message.data : null
+    return JSON.parse(text)
   } catch {
-    return null
+    return undefined
   }
 }

@@ -1,0 +1,138 @@
+/** What a hostile workspace tries with its limit: it leaves before it is told what it used, and asks many times at once. */
+import { afterEach, expect, test } from 'bun:test'
+import type { OrgId, WorkspaceId } from '@berth/wire'
+import type { ModelUsage } from '@berth/wire/model-access'
+import { createModelGateway } from './gateway.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => { for (const cleanup of cleanups.splice(0).toReversed()) await cleanup() })
+const WORKSPACE = { id: 'ws_a' as WorkspaceId, orgId: 'org_a' as OrgId, name: 'demo' }
+const MODEL = 'claude-opus-5-5'
+const sse = (data: { type: string }): string => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
+const START = sse({ type: 'message_start', message: { model: MODEL, usage: { input_tokens: 100, output_tokens: 1 } } } as { type: string })
+const delta = (text: string): string => sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } } as { type: string })
+const END = sse({ type: 'message_delta', usage: { output_tokens: 50 } } as { type: string })
+
+/** A vendor that writes the pieces, each when it is asked for. */
+function vendor(pieces: readonly string[] | ((nth: number) => readonly string[])) {
+  let asked = 0
+  const server = Bun.serve({
+    port: 0, hostname: '127.0.0.1', idleTimeout: 0,
+    fetch() {
+      const mine = typeof pieces === 'function' ? pieces(asked) : pieces
+      asked++
+      let at = 0
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          const next = mine[at++]
+          if (next === undefined) controller.close()
+          else controller.enqueue(new TextEncoder().encode(next))
+        },
+      }, { highWaterMark: 0 })
+      return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+    },
+  })
+  cleanups.push(() => server.stop(true))
+  return { url: `http://127.0.0.1:${server.port}`, asked: () => asked }
+}
+function open(baseUrl: string, limitMicros: number | null) {
+  const rows: ModelUsage[] = []
+  let waiting: (() => void)[] = []
+  const store = {
+    modelKeys: { key: async () => ({ baseUrl, key: 'k', limitMicros }) },
+    modelUsage: {
+      add: async (row: ModelUsage) => { rows.push(row); waiting.forEach((go) => go()); waiting = [] },
+      costMicros: async () => rows.reduce((sum, { costMicros }) => sum + costMicros, 0),
+    },
+  }
+  const gateway = createModelGateway({ store, clock: { now: () => 0 } as never, log: () => {} })
+  const ask = (signal = new AbortController().signal, body: object = {}) => gateway(WORKSPACE, new Request('http://link/model/anthropic/v1/messages', {
+    method: 'POST', signal, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: MODEL, max_tokens: 1000, stream: true, messages: [], ...body }),
+  }))
+  const noted = async (count: number): Promise<ModelUsage[]> => {
+    while (rows.length < count) await new Promise<void>((go) => waiting.push(go))
+    return rows
+  }
+  return { ask, noted, rows }
+}
+
+test('a stream that is broken off before its last line is counted for what it wrote', async () => {
+  const { ask, noted } = open(vendor([START, ...Array.from({ length: 10 }, () => delta('0123456789'.repeat(3))), END]).url, null)
+  const reader = (await ask()).body?.getReader()
+  let text = ''
+  while (!text.includes('0123456789'.repeat(3))) text += new TextDecoder().decode((await reader?.read())?.value)
+  await reader?.cancel()
+  const [row] = await noted(1)
+  expect(row).toMatchObject({ model: MODEL, inputTokens: 100, requests: 1 })
+  expect(row?.outputTokens).toBeGreaterThanOrEqual(10)
+})
+
+test('the limit holds for who never reads to the end', async () => {
+  const limit = 100_000
+  const server = vendor([START, ...Array.from({ length: 400 }, () => delta('x'.repeat(300)))])
+  const { ask, noted, rows } = open(server.url, limit)
+  let refused = 0
+  for (let call = 0; refused === 0 && call < 500; call++) {
+    const answer = await ask()
+    if (answer.status !== 200) { refused = answer.status; break }
+    const reader = answer.body?.getReader()
+    for (let piece = 0; piece < 20; piece++) if ((await reader?.read())?.done !== false) break
+    await reader?.cancel()
+    await noted(call + 1)
+  }
+  expect(refused).toBe(403)
+  const spent = rows.reduce((sum, { costMicros }) => sum + costMicros, 0)
+  expect(spent).toBeGreaterThanOrEqual(limit)
+  // The one call that passed it was written whole, by a vendor that has no need to think.
+  expect(spent).toBeLessThan(limit + 400 * 100 * 20)
+})
+
+test('an answer is stopped at the limit in the vendor\'s words', async () => {
+  const { ask, noted } = open(vendor([START, ...Array.from({ length: 5000 }, () => delta('y'.repeat(300))), END]).url, 50_000)
+  const text = await (await ask()).text()
+  expect(text).toStartWith(START)
+  expect(text).toEndWith('\n\n')
+  expect(JSON.parse(text.trimEnd().split('\n').at(-1)?.slice('data: '.length) ?? '')).toMatchObject({ type: 'error', error: { type: 'permission_error', message: expect.stringContaining('has used what it may, $0.05') } })
+  const [row] = await noted(1)
+  expect(row?.costMicros).toBeGreaterThan(50_000)
+  // What came in one piece was written before anybody could stop it; all of it would be ten dollars.
+  expect(row?.costMicros).toBeLessThan(5_000_000)
+  expect((await ask()).status).toBe(403)
+})
+
+test('calls at once cannot pass the limit together', async () => {
+  const server = vendor([START, delta('z'.repeat(30)), END])
+  const { ask, noted, rows } = open(server.url, 25_000)
+  const answers = await Promise.all(Array.from({ length: 30 }, () => ask(undefined, { max_tokens: 500 })))
+  const begun = answers.filter(({ status }) => status === 200)
+  const refused = answers.filter(({ status }) => status === 429)
+  expect(begun.length + refused.length).toBe(30)
+  expect(begun.length).toBeLessThanOrEqual(2)
+  expect(refused[0]?.headers.get('retry-after')).toBe('2')
+  expect(await refused[0]?.json()).toMatchObject({ type: 'error', error: { type: 'rate_limit_error' } })
+  expect(server.asked()).toBe(begun.length)
+  await Promise.all(begun.map((answer) => answer.text()))
+  await noted(begun.length)
+  expect(rows.every(({ outputTokens }) => outputTokens === 50)).toBe(true)
+  expect((await ask()).status).toBe(200)
+})
+
+test('a call that is left before its answer came is counted for what it asked', async () => {
+  const held = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: () => new Promise<Response>(() => {}) })
+  cleanups.push(() => held.stop(true))
+  const { ask, noted } = open(`http://127.0.0.1:${held.port}`, null)
+  const leave = new AbortController()
+  const asking = ask(leave.signal, { messages: [{ role: 'user', content: 'w'.repeat(3000) }] })
+  while (held.pendingRequests === 0) await Bun.sleep(1)
+  leave.abort()
+  expect((await asking).status).toBe(502)
+  const [row] = await noted(1)
+  expect(row?.inputTokens).toBeGreaterThan(1000)
+  expect(row?.inputTokens).toBeLessThan(1200)
+})
+
+test('who asks for a stream that does not say what it used is counted all the same', async () => {
+  const { ask, noted } = open(vendor([START, delta('a'.repeat(300))]).url, null)
+  await (await ask()).text()
+  expect((await noted(1))[0]?.outputTokens).toBeGreaterThanOrEqual(100)
+})
