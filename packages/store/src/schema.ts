@@ -12,6 +12,7 @@ import { organisations, users } from './schema-people.ts'
 
 export * from './schema-git-access.ts'
 export * from './schema-people.ts'
+export * from './schema-ways-out.ts'
 
 /** One row. */
 export const installation = pgTable('installation', {
