@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import type { WorkspaceId } from '@berth/wire'
 import { openTestDatabase } from './testing.ts'
 import type { TestDatabase } from './testing.ts'
 
@@ -40,4 +41,40 @@ test('a setup is taken once, while it lasts, and the next one ends it', async ()
   expect(await github.setup('second', NOW + 10)).toBeNull()
   expect(await Promise.all([github.takeSetup('second', NOW), github.takeSetup('second', NOW)])).toContain(null)
   expect(await github.takeSetup('second', NOW)).toBeNull()
+})
+
+test('a delivery is taken in once, also by two at the same time, and what never came is known', async () => {
+  const { github } = database.store
+  const orgId = await org()
+  const at = { orgId, origin: HOST }
+  const one = { ...at, guid: 'g1', event: 'push', action: null }
+  expect((await Promise.all([github.takeDelivery(one, NOW), github.takeDelivery(one, NOW)])).toSorted()).toEqual([false, true])
+  expect(await github.takeDelivery({ ...one, origin: 'https://other.example' }, NOW)).toBe(true)
+  expect(await github.untaken(at, ['g0', 'g1', 'g2'])).toEqual(['g0', 'g2'])
+  expect(await github.untaken(at, [])).toEqual([])
+  await github.forgetDeliveries(NOW + 1)
+  expect(await github.untaken(at, ['g1'])).toEqual(['g1'])
+})
+
+test('how far deliveries are known never goes back, and begins anew with another app', async () => {
+  const { github } = database.store
+  const at = { orgId: await org(), origin: HOST, appId: 7 }
+  expect(await github.hook(at)).toEqual({ heardAt: null, caughtUpTo: null })
+  await github.noteHook(at, { caughtUpTo: NOW })
+  await github.noteHook(at, { heardAt: NOW - 5, caughtUpTo: NOW - 5 })
+  expect(await github.hook(at)).toEqual({ heardAt: NOW - 5, caughtUpTo: NOW })
+  await github.noteHook({ ...at, appId: 8 }, { heardAt: NOW - 9 })
+  expect(await github.hook(at)).toEqual({ heardAt: null, caughtUpTo: null })
+  expect(await github.hook({ ...at, appId: 8 })).toEqual({ heardAt: NOW - 9, caughtUpTo: null })
+})
+
+test('an agent is told once of the same outcome, and only where somebody wants it', async () => {
+  const { github } = database.store
+  const id = 'ws_0000000000000000' as WorkspaceId
+  expect(await github.watch(id)).toBeNull()
+  expect(await github.takeTold(id, 'abc failed')).toBe(false)
+  await github.setWatch(id, { tell: true, by: 'ada' })
+  expect((await Promise.all([github.takeTold(id, 'abc failed'), github.takeTold(id, 'abc failed')])).toSorted()).toEqual([false, true])
+  expect(await github.takeTold(id, 'def passed')).toBe(true)
+  expect(await github.watch(id)).toEqual({ tell: true, by: 'ada', told: 'def passed' })
 })

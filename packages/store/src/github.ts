@@ -3,14 +3,17 @@ import type { GitHubAppKey, GitHubSetup, GitHubStore, KeptGitHubApp } from '@ber
 import type { OrgId } from '@berth/wire'
 import type { StoreContext } from './context.ts'
 import { seal, unseal } from './crypto.ts'
+import { createGitHubHooks } from './github-hooks.ts'
 
 /** Bound to its GitHub and its id: a key moved to another row does not open. */
 const subjectOf = (orgId: string, origin: string, appId: number): string => `github-app ${orgId} ${origin} ${appId}`
 
-export function createGitHub({ sql, random, masterKey }: StoreContext): GitHubStore {
+export function createGitHub(context: StoreContext): GitHubStore {
+  const { sql, random, masterKey } = context
   const columns = sql`origin, app_id, slug, name, html_url, added_at, last_used_at`
   const ofSetup = sql`org_id, origin, organization, name, by`
   return {
+    ...createGitHubHooks(context),
     list: async (orgId) => sql<KeptGitHubApp[]>`select ${columns} from github_apps where org_id = ${orgId} order by origin`,
     async put({ key, ...app }, now) {
       const row = { ...app, sealed: seal(JSON.stringify(key), { key: masterKey, subject: subjectOf(app.orgId, app.origin, app.appId), random }), addedAt: now }

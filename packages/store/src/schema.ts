@@ -11,6 +11,7 @@ import { count, time } from './schema-columns.ts'
 import { organisations, users } from './schema-people.ts'
 
 export * from './schema-git-access.ts'
+export * from './schema-github.ts'
 export * from './schema-people.ts'
 export * from './schema-ways-out.ts'
 

@@ -1,5 +1,5 @@
 /** What is kept of GitHub apps: the key, sealed, and who began to make one. */
-import type { OrgId } from '@berth/wire'
+import type { OrgId, WorkspaceId } from '@berth/wire'
 import type { GitHubApp } from '@berth/wire/github'
 
 /** A secret: signs what the app says to its GitHub. */
@@ -20,5 +20,23 @@ export interface GitHubStore {
   setup(stateHash: string, now: number): Promise<GitHubSetup | null>
   /** Once: whoever gets it is who makes the app. */
   takeSetup(stateHash: string, now: number): Promise<GitHubSetup | null>
+  /** Whose they are that bear this number, at each GitHub: a delivery names its app by it. */
+  withAppId(appId: number): Promise<{ readonly orgId: OrgId; readonly origin: string }[]>
+  /** Of all organisations, for what the server does by itself. */
+  all(): Promise<{ readonly orgId: OrgId; readonly origin: string; readonly appId: number }[]>
+  /** False: it was there already. */
+  takeDelivery(delivery: GitHubDelivery, now: number): Promise<boolean>
+  /** Those of them that were never taken in. */
+  untaken(at: { orgId: OrgId; origin: string }, guids: readonly string[]): Promise<string[]>
+  hook(at: { orgId: OrgId; origin: string; appId: number }): Promise<{ readonly heardAt: number | null; readonly caughtUpTo: number | null }>
+  noteHook(at: { orgId: OrgId; origin: string; appId: number }, what: { heardAt?: number; caughtUpTo?: number }): Promise<void>
+  /** Deliveries older than that are gone from GitHub, too. */
+  forgetDeliveries(before: number): Promise<void>
+  watch(id: WorkspaceId): Promise<PullWatch | null>
+  setWatch(id: WorkspaceId, watch: Pick<PullWatch, 'tell' | 'by'>): Promise<void>
+  /** True for the first who asks: that one tells the agent. */
+  takeTold(id: WorkspaceId, told: string): Promise<boolean>
 }
+export interface GitHubDelivery { readonly orgId: OrgId; readonly origin: string; readonly guid: string; readonly event: string; readonly action: string | null }
+export interface PullWatch { readonly tell: boolean; readonly by: string; readonly told: string | null }
 export interface GitHubSetup { readonly orgId: OrgId; readonly origin: string; readonly organization: string | null; readonly name: string; readonly by: string }
