@@ -180,11 +180,14 @@ test('new-autocomplete, new-branch, new-size, new-sleep, new-command: a reposito
 test('new-prompt, new-image, new-extras, new-refused: the task goes with it, what a machine can have besides is told with its risk, and a refusal stands at its field', async () => {
   await go('/new')
   const form = phone.getByRole('dialog')
+  // The list of repositories is open: what is pressed below it stays under the finger.
+  await form.getByRole('option').first().waitFor()
   await form.getByText('Begin with an empty tree').click()
+  expect(await form.getByRole('checkbox', { name: 'Begin with an empty tree' }).isChecked()).toBe(true)
   await form.getByLabel('Task').fill('What is in here?')
   await form.getByText('Change', { exact: true }).click()
   const extra = form.getByRole('checkbox', { name: /A Docker engine of its own.*only for code that you trust/ })
-  if (await form.getByLabel('Where', { exact: true }).locator('option[value=docker]:not([disabled])').count() > 0) {
+  if (await form.getByLabel('Where', { exact: true }).locator('option:not([disabled])').filter({ hasText: /^docker$/ }).count() > 0) {
     await form.getByLabel('Where', { exact: true }).selectOption('docker')
     await extra.check()
   }

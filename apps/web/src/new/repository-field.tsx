@@ -40,10 +40,11 @@ export function RepositoryField({ value, disabled, wrong, onInput, onPick }: Rep
     open.value = false
     onPick(repository)
   }
-  const shown = open.value && found.value.length > 0 && !disabled
+  const shown = open.value && !disabled && found.value.some(({ url }) => url !== value.trim())
   const onKeyDown = (event: KeyboardEvent) => {
     if (!shown) return
-    if (event.key === 'Escape') {
+    if (event.key === 'Tab') open.value = false
+    else if (event.key === 'Escape') {
       event.preventDefault()
       event.stopPropagation()
       open.value = false
@@ -63,12 +64,13 @@ export function RepositoryField({ value, disabled, wrong, onInput, onPick }: Rep
       <input
         id={field} role="combobox" aria-expanded={shown} aria-controls={list} aria-autocomplete="list" aria-activedescendant={shown && at.value >= 0 ? `${list}-${at.value}` : undefined} aria-invalid={wrong !== undefined} aria-describedby={wrong ? says : undefined}
         autofocus autocomplete="off" autocapitalize="off" spellcheck={false} enterkeyhint="next" inputMode="url" maxLength={2048} placeholder="https://github.com/owner/name" disabled={disabled} value={value}
-        onInput={(event) => { picked.current = null; open.value = true; onInput(event.currentTarget.value) }} onFocus={() => (open.value = true)} onBlur={() => (open.value = false)} onKeyDown={onKeyDown}
+        onInput={(event) => { picked.current = null; open.value = true; onInput(event.currentTarget.value) }} onFocus={() => (open.value = true)} onKeyDown={onKeyDown}
       />
+      {/* A press elsewhere leaves it open: were it gone before the finger is, all below would move from under the finger. */}
       <ul id={list} role="listbox" aria-label="Repositories used before" class="suggestions" hidden={!shown}>
         {found.value.map((repository, index) => (
-          // The field keeps the focus; pressing chooses before it is left.
-          <li key={repository.url} id={`${list}-${index}`} role="option" aria-selected={index === at.value} onPointerDown={(event) => { event.preventDefault(); choose(repository) }}>
+          // The field keeps the focus.
+          <li key={repository.url} id={`${list}-${index}`} role="option" aria-selected={index === at.value} onMouseDown={(event) => event.preventDefault()} onClick={() => choose(repository)}>
             <Icon name="i-branch" /><span class="grow"><Matched text={repository.label} query={value.trim()} /></span><span class="meta">{when(repository.lastUsedAt, now.value)}</span>
           </li>
         ))}
