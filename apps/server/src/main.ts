@@ -65,6 +65,8 @@ import { createChanges } from './services/changes.ts'
 import { createOrigins } from './services/origins.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createReviews } from './services/review.ts'
+import { createServerAsks } from './services/server-asks.ts'
+import type { ServerAsks } from './services/server-asks.ts'
 import { viewOf } from './services/view.ts'
 import { listWorkspaces, wish } from './services/workspaces.ts'
 import { createProviderRegistry } from './services/providers.ts'
@@ -108,6 +110,7 @@ export interface Server {
   readonly token: string
   readonly store: Store
   readonly daemons: Daemons
+  readonly asks: ServerAsks
   readonly pages: Pick<SocketRoom, 'live' | 'isCardOnFocusedScreen'>
   /** The built-in database's process. */
   databasePid(): number | null
@@ -208,6 +211,8 @@ async function assemble(base: Foundation): Promise<Server> {
   const poke = () => ticks?.poke()
   const github = createGitHub({ store, clock, log })
   closers.add('the tokens of GitHub', () => github.stop())
+  const asks = createServerAsks({ store, clock, log })
+  closers.add('the questions of the server', () => asks.stop())
   const link = createLinkServer({
     store, clock, serverId, log,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
@@ -286,7 +291,7 @@ async function assemble(base: Foundation): Promise<Server> {
   await announce(base, people, { machines, startedAt })
   return {
     url: people.localUrl, pageUrl: hosts.pageUrl, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
-    token: base.token, store, daemons: link.daemons, pages, databasePid: () => base.database.pid(), ...ending,
+    token: base.token, store, daemons: link.daemons, asks, pages, databasePid: () => base.database.pid(), ...ending,
   }
 }
 

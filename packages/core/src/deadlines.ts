@@ -38,6 +38,8 @@ export const deadlines = {
   reaperMinimumAge: 15 * MINUTE,
   reaperInterval: 5 * MINUTE,
   approvalPreapproval: HOUR,
+  /** What the server itself asks, and nobody answers, is refused after it. */
+  serverAsk: 15 * MINUTE,
   /** How long the agent's hook may wait for a person: longer than any vacation. */
   hookTimeout: 30 * 24 * HOUR,
   viewerHeartbeat: 30 * SECOND,

@@ -21,6 +21,7 @@ import { createPreviews } from './previews.ts'
 import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
+import { createServerAsks } from './server-asks.ts'
 import { createSessions } from './sessions.ts'
 import { createProjectSecrets } from './project-secrets.ts'
 import { createSettings } from './settings.ts'
@@ -80,6 +81,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     events,
     links: createLinks(context),
     approvals: createApprovals(context),
+    serverAsks: createServerAsks(context),
     prompts: createPrompts(context),
     access: createAccess(context, options.ownerName ?? userInfo().username),
     viewers: createViewers(context),

@@ -63,20 +63,20 @@ async function applied(tx: Transaction, workspaceId: WorkspaceId, { approvalId, 
     update approvals set state = 'applied', applied_at = ${at},
       decision = case when decision ->> 'behavior' = ${behavior} then decision else ${decision} end,
       decided_by = case when decision ->> 'behavior' = ${behavior} then decided_by else ${decidedBy} end
-    where id = ${approvalId} and workspace_id = ${workspaceId} and state in ('open', 'orphaned', 'decided')`
+    where id = ${approvalId} and workspace_id = ${workspaceId} and expires_at is null and state in ('open', 'orphaned', 'decided')`
 }
 
 /** One that is decided stays so: it is delivered when the agent is back. */
 async function orphaned(tx: Transaction, workspaceId: WorkspaceId, { approvalId }: Body<'approval.orphaned'>): Promise<void> {
   await tx`
     update approvals set orphaned = true, state = case when state = 'open' then 'orphaned' else state end
-    where id = ${approvalId} and workspace_id = ${workspaceId} and state in ('open', 'decided')`
+    where id = ${approvalId} and workspace_id = ${workspaceId} and expires_at is null and state in ('open', 'decided')`
 }
 
 async function superseded(tx: Transaction, workspaceId: WorkspaceId, { approvalId }: Body<'approval.superseded'>): Promise<void> {
   await tx`
     update approvals set state = 'superseded'
-    where id = ${approvalId} and workspace_id = ${workspaceId} and state in ('open', 'orphaned', 'decided')`
+    where id = ${approvalId} and workspace_id = ${workspaceId} and expires_at is null and state in ('open', 'orphaned', 'decided')`
 }
 
 /** Only forwards: `sent` after `accepted` is an old word. */

@@ -247,6 +247,8 @@ export const approvals = pgTable('approvals', {
   decision: jsonb('decision'),
   decidedBy: jsonb('decided_by'),
   appliedAt: time('applied_at'),
+  /** Of what the server itself asks: nobody's answer in time is a no. Null: an agent asks. */
+  expiresAt: time('expires_at'),
 }, (table) => [
   index('approvals_workspace').on(table.workspaceId, table.askedAt),
   index('approvals_waiting').on(table.askedAt).where(sql`${table.state} in ('open', 'orphaned')`),

@@ -9,6 +9,7 @@ import type { EventId, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { Transaction } from './address.ts'
 import { cleanText, happenedAt } from './json.ts'
+import { believed } from './believed.ts'
 import { project } from './projections.ts'
 import { appendEvents, lockStream } from './streams.ts'
 
@@ -24,7 +25,7 @@ export async function uploadBatch(tx: Transaction, batch: Batch, now: number): P
   const lastN = journal?.lastN ?? 0
   const known = await knownIds(tx, workspaceId, batch.entries.map((entry) => entry.id))
   const sorted = sortEntries(batch.entries, lastN, known)
-  const events = sorted.fresh.map((entry) => ({ id: entry.id, at: happenedAt(now, entry.ageMs), source: 'daemon' as const, body: entry.body }))
+  const events = (await believed(tx, sorted.fresh)).map((entry) => ({ id: entry.id, at: happenedAt(now, entry.ageMs), source: 'daemon' as const, body: entry.body }))
   await appendEvents(tx, workspaceId, events)
   for (const event of events) await project(tx, workspaceId, event, now)
   if (sorted.lastN > lastN) {

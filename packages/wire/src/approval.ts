@@ -25,6 +25,9 @@ export type Decision = z.infer<typeof Decision>
 export const DecidedBy = z.object({ who: z.string(), via: z.enum(['cli', 'web', 'terminal', 'push', 'api', 'rule']), at: z.number() })
 export type DecidedBy = z.infer<typeof DecidedBy>
 
+/** Names of tools that only the server asks for: `berth:push`, `berth:host`. */
+export const RESERVED_TOOL = /^\s*berth\s*:/i
+
 export const ApprovalKind = z.enum(['permission', 'question', 'plan'])
 export type ApprovalKind = z.infer<typeof ApprovalKind>
 
@@ -40,6 +43,8 @@ export const ApprovalAsk = z.object({
   cwd: z.string().max(4096).nullable(),
   /** sha-256 over {session, tool, input, cwd}: a decision is bound to it. */
   contentHash: z.string(),
+  /** Only where the server itself asks, with a tool of RESERVED_TOOL: nobody's answer by then is a no. A machine's ask that has it is not believed. */
+  expiresAt: z.number().optional(),
 })
 export type ApprovalAsk = z.infer<typeof ApprovalAsk>
 

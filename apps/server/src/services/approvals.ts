@@ -21,14 +21,19 @@ export async function decideApproval(deps: ServiceDeps, answer: { id: ApprovalId
   requireCan(deps, record, 'decide')
   if (!mayDecide(identity, record.workspace)) throw new BerthError('forbidden', 'only the owner of the workspace answers its agent')
   checkDecision(asked, answer.decision)
+  const ours = asked.expiresAt !== undefined
+  if (ours && answer.decision.updatedInput !== undefined) throw new BerthError('bad_request', 'what the server asks is allowed or denied as it is', { hint: 'deny it with a message that says what to do instead' })
   const now = deps.clock.now()
   const { won, approval } = await deps.store.approvals.decide(answer.id, answer.decision, { who: identity.userName, via: answer.via, at: now }, now)
   if (!won) {
     const by = approval.decidedBy
     throw new BerthError('approval_decided', by ? `${by.who} answered first, by ${by.via}` : 'somebody else answered first', { hint: 'see `berth approvals --all`', details: { approval } })
   }
-  await wakeWorkspace(deps, record, 'a question was answered')
-  await deliver(deps, asked, answer)
+  // Whoever waits for it waits at the server, and sees it in the store.
+  if (!ours) {
+    await wakeWorkspace(deps, record, 'a question was answered')
+    await deliver(deps, asked, answer)
+  }
   return getApproval(deps, answer.id)
 }
 

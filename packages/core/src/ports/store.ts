@@ -2,7 +2,7 @@
  * What core needs kept. Every method is one transaction; a change and the events that announce it are in the
  * same one. `now` is always passed in (the database's clock, or a test's), so no query reads a clock of its own.
  */
-import type { Approval, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
+import type { Approval, ApprovalAsk, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
@@ -122,6 +122,20 @@ export interface ApprovalStore {
   undelivered(workspaceId: WorkspaceId): Promise<(Approval & { orphaned: boolean })[]>
 }
 
+/** What the server asks of a person itself. Its decisions are made by `ApprovalStore.decide`, as an agent's are. */
+export interface NewServerAsk extends Pick<ApprovalAsk, 'approvalId' | 'tool' | 'title' | 'input' | 'contentHash'> { readonly workspaceId: WorkspaceId; readonly expiresAt: number }
+export interface ServerAskStore {
+  /**
+   * The one that waits with this content, or that was answered (by a person, after `answeredSince`) and not taken; else a
+   * new one with its event. Throws `too_many` above the limits.
+   */
+  ask(ask: NewServerAsk, limits: { answeredSince: number; open: number; lately: number; since: number }, now: number): Promise<Approval>
+  /** What was decided is used now; once. */
+  take(id: ApprovalId, now: number): Promise<boolean>
+  /** Those that nobody answered in time are denied; their number. */
+  expire(message: string, now: number): Promise<number>
+}
+
 export interface PromptStore {
   /** Queued; repeated with the same id it changes nothing. */
   add(workspaceId: WorkspaceId, prompt: { promptId: PromptId; text: string; by: string; /** Absent: for the main one. */ sessionId?: SessionId }, now: number): Promise<void>
@@ -174,6 +188,7 @@ export interface Store extends WorkspaceStore {
   readonly events: EventStore
   readonly links: LinkStore
   readonly approvals: ApprovalStore
+  readonly serverAsks: ServerAskStore
   readonly prompts: PromptStore
   readonly access: AccessStore
   readonly viewers: ViewerStore
