@@ -7,8 +7,6 @@ import type { Mux, MuxStream } from './mux.ts'
 
 function fakeSocket(stream: MuxStream) {
   const taken: Uint8Array[] = []
-  /** The same memory each time, as a socket reads into. */
-  const memory = new Uint8Array(100_000)
   const state = { paused: false, over: 'no' as 'no' | 'half' | 'ended' | 'terminated', /** Bytes it takes before it wants to drain. */ room: 0 }
   const joined = joinSocket(stream, {
     write(bytes) {
@@ -20,12 +18,7 @@ function fakeSocket(stream: MuxStream) {
     shutdown() { state.over = 'half' }, end() { state.over = 'ended' }, terminate() { state.over = 'terminated' },
     pause() { state.paused = true }, resume() { state.paused = false },
   })
-  const say = (bytes: Uint8Array): void => {
-    memory.set(bytes)
-    joined.data(memory.subarray(0, bytes.length))
-    memory.fill(0)
-  }
-  return { state, joined, say, taken: () => Buffer.concat(taken) }
+  return { state, joined, say: (bytes: Uint8Array): void => joined.data(bytes.slice()), taken: () => Buffer.concat(taken) }
 }
 
 async function pair() {
@@ -84,4 +77,26 @@ test('a stream that breaks off ends the socket, also when it did so before they 
   const late = fakeSocket(stream)
   await Promise.resolve()
   expect(late.state.over).toBe('terminated')
+})
+
+test('what a socket of the runtime gives lies in memory of its own, as it is given back once it went', async () => {
+  const pieces: Uint8Array[] = []
+  const done = Promise.withResolvers<void>()
+  const listener = Bun.listen({
+    hostname: '127.0.0.1', port: 0,
+    socket: { data(_, bytes) { pieces.push(bytes) }, close() { done.resolve() } },
+  })
+  const sent = new Uint8Array(100_000).fill(7)
+  let left = 3_000_000
+  const pour = (socket: Bun.Socket): void => {
+    for (let taken = -1; taken !== 0 && left > 0; left -= taken) taken = Math.max(0, socket.write(sent.subarray(0, Math.min(left, sent.length))))
+    if (left === 0) socket.end()
+  }
+  await Bun.connect({ hostname: '127.0.0.1', port: listener.port, socket: { open: pour, drain: pour, data() {} } })
+  await done.promise
+  listener.stop(true)
+  expect(pieces.reduce((sum, { length }) => sum + length, 0)).toBe(3_000_000)
+  expect(pieces.every((piece) => piece.byteLength === piece.buffer.byteLength)).toBe(true)
+  expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBe(pieces.length)
+  expect(pieces.every((piece) => piece.every((byte) => byte === 7))).toBe(true)
 })

@@ -1,4 +1,5 @@
 /** A stream of the mux joined with a socket, byte for byte, each way with its own end, holding little of what is not taken. */
+import { giveBack } from './give-back.ts'
 import type { MuxStream } from './mux.ts'
 
 /** As Bun's are, opened with `allowHalfOpen`. */
@@ -14,6 +15,7 @@ export interface JoinableSocket {
 }
 /** What the socket's own handlers call. */
 export interface JoinedSocket {
+  /** In memory of their own, which is not the caller's any more. */
   data(bytes: Uint8Array): void
   drain(): void
   end(): void
@@ -23,28 +25,29 @@ export interface JoinedSocket {
 /** Dropped of what is still said to a socket that is over, before the stream is reset: a reset overtakes its last words. */
 const DROPPED_BYTES = 4 * 1024 * 1024
 
+/** Bytes on their way, of which the first have gone. */
+interface Going { readonly whole: Uint8Array; rest: Uint8Array }
+
 /** Something moved. */
 export interface Told { fromStream?(): void; fromSocket?(): void }
 
 /** Call it once the socket is open. */
 export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSocket, told: Told = {}): JoinedSocket {
   /** From the socket, not yet taken by the stream. */
-  const held: Uint8Array[] = []
+  const held: Going[] = []
   /** From the stream, not yet taken by the socket. */
-  let rest: Uint8Array | null = null
+  let going: Going | null = null
   const ended = { bySocket: false, byStream: false }
   let closed = false
   let dropped = 0
   const direct = stream.direct({
     onBytes: toSocket,
     onRoom() {
-      while (held[0] !== undefined) {
-        const rest = held[0].subarray(direct.write(held[0]))
-        if (rest.length > 0) {
-          held[0] = rest
-          return
-        }
+      for (let next = held[0]; next !== undefined; next = held[0]) {
+        next.rest = next.rest.subarray(direct.write(next.rest))
+        if (next.rest.length > 0) return
         held.shift()
+        giveBack(next.whole)
       }
       if (ended.bySocket) direct.end()
       else socket.resume()
@@ -59,12 +62,14 @@ export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSo
   function toSocket(): void {
     if (closed) return drop()
     for (;;) {
-      const bytes = rest ?? direct.read()
-      if (bytes === null) break
-      if (rest === null) told.fromStream?.()
+      const whole: Uint8Array | null = going?.whole ?? direct.read()
+      if (whole === null) break
+      if (going === null) told.fromStream?.()
+      const bytes: Uint8Array = going?.rest ?? whole
       const taken = Math.max(0, socket.write(bytes))
-      rest = taken < bytes.length ? bytes.subarray(taken) : null
-      if (rest !== null) return
+      going = taken < bytes.length ? { whole, rest: bytes.subarray(taken) } : null
+      if (going !== null) return
+      giveBack(whole)
     }
     if (!direct.ended || ended.byStream) return
     ended.byStream = true
@@ -83,9 +88,8 @@ export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSo
     data(bytes) {
       told.fromSocket?.()
       const taken = held.length === 0 ? direct.write(bytes) : 0
-      if (taken === bytes.length) return
-      // The socket reads into the same memory again.
-      held.push(bytes.slice(taken))
+      if (taken === bytes.length) return giveBack(bytes)
+      held.push({ whole: bytes, rest: bytes.subarray(taken) })
       socket.pause()
     },
     drain: toSocket,
@@ -95,7 +99,7 @@ export function joinSocket(stream: Pick<MuxStream, 'direct'>, socket: JoinableSo
     },
     close() {
       closed = true
-      rest = null
+      going = null
       fromSocketEnded()
       drop()
     },

@@ -17,7 +17,7 @@ export interface MuxStream {
   direct(events: StreamEvents): DirectStream
 }
 export interface DirectStream {
-  /** The next bytes; null: none now, `onBytes` says when. */
+  /** The next bytes, which are the caller's with the memory that they lie in; null: none now, `onBytes` says when. */
   read(): Uint8Array | null
   /** The peer said that no more comes, and all was read. */
   readonly ended: boolean

@@ -36,6 +36,7 @@ export type MuxRole = 'server' | 'daemon'
 export interface Mux {
   /** Rejects when closed or when too many are open. Aborting `signal` later resets the stream. */
   open(payload: unknown, signal?: AbortSignal): Promise<MuxStream>
+  /** Its memory is the mux's from here on, and then of who reads the stream. */
   receive(frame: Uint8Array): void
   /** The transport has room again, after `send` answered false. */
   drained(): void

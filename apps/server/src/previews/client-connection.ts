@@ -4,8 +4,9 @@
  */
 import type { Socket } from 'bun'
 import type { Awaitable, ByteSource } from './body.ts'
+import type { ByteSink } from './pour.ts'
 
-export interface ClientConnection extends ByteSource {
+export interface ClientConnection extends ByteSource, ByteSink {
   readonly address: string
   readonly closed: boolean
   /** Resolves when the bytes are on their way; undefined: they are. Nothing happens once it is closed. */
@@ -21,6 +22,7 @@ export interface ClientConnection extends ByteSource {
 
 /** What the listener calls. */
 export interface ClientEvents {
+  /** In memory of their own, which is not the caller's any more. */
   data(bytes: Uint8Array): void
   drain(): void
   /** The visitor sends no more. */
@@ -44,6 +46,8 @@ export function createClientConnection(socket: ClientSocket): { connection: Clie
     read: () => incoming.read(),
     unread: (bytes) => incoming.unread(bytes),
     write: (bytes) => (closed ? undefined : outgoing.write(bytes)),
+    take: (bytes) => (closed ? 0 : outgoing.take(bytes)),
+    onRoom: (listener) => outgoing.onRoom(listener),
     quietSince: performance.now(),
     end() { if (!closed) outgoing.end() },
     destroy() { if (!closed) socket.terminate() },
@@ -102,7 +106,7 @@ function createIncoming(socket: Pick<ClientSocket, 'pause' | 'resume'>) {
       held += bytes.length
     },
     data(bytes: Uint8Array) {
-      const own = Buffer.from(bytes)
+      const own = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       if (give(own)) return
       waiting.push(own)
       held += own.length
@@ -134,12 +138,15 @@ function createOutgoing(socket: Pick<ClientSocket, 'write' | 'end'>) {
   let room = Promise.withResolvers<void>()
   let awaited = false
   let finishing = false
+  let listener: (() => void) | null = null
   const calm = (): void => {
     if (!awaited) return
     awaited = false
     room.resolve()
   }
   return {
+    take: (bytes: Uint8Array): number => (unsent.length > 0 ? 0 : Math.max(0, socket.write(bytes))),
+    onRoom(next: (() => void) | null) { listener = next },
     write(bytes: Uint8Array): Promise<void> | undefined {
       let rest = bytes
       if (unsent.length === 0) {
@@ -166,7 +173,9 @@ function createOutgoing(socket: Pick<ClientSocket, 'write' | 'end'>) {
       }
       unsent = unsent.slice(at)
       if (unsentBytes < WRITE_BEHIND_BYTES / 2) calm()
-      if (finishing && unsent.length === 0) socket.end()
+      if (unsent.length > 0) return
+      if (finishing) socket.end()
+      else listener?.()
     },
     end() {
       if (unsent.length === 0) socket.end()

@@ -150,13 +150,27 @@ function deliveryOf({ head, place }: Exchange, answer: ResponseHead, { framing, 
 }
 
 async function deliver(at: Exchange, { server, answer, upload }: Answered): Promise<boolean> {
-  const { visitor, head } = at
-  const framing = framingOfResponse(answer, head.method)
-  const { first, chunks, keep } = deliveryOf(at, answer, { framing, uploaded: upload.done })
+  const framing = framingOfResponse(answer, at.head.method)
+  const delivery = deliveryOf(at, answer, { framing, uploaded: upload.done })
+  await passOn(at.visitor, server, framing, delivery)
+  if (upload.done && framing.by !== 'close' && staysOpen(answer)) server.release()
+  else server.destroy()
+  return delivery.keep && upload.done
+}
+
+function passOn(visitor: ClientConnection, server: ServerConnection, framing: Framing, { first, chunks }: Delivery): Promise<void> {
+  switch (framing.by) {
+    case 'none': return visitor.write(first) ?? Promise.resolve()
+    case 'length': return passLength(visitor, server, framing, first)
+    default: return passPieces(visitor, server, framing, { first, chunks })
+  }
+}
+
+/** The first bytes go with the head when they are there; nobody waits for them with the head in hand. */
+async function passPieces(visitor: ClientConnection, server: ServerConnection, framing: Framing, { first, chunks }: Pick<Delivery, 'first' | 'chunks'>): Promise<void> {
   const body = bodyOf(server, framing)
-  // The first bytes go with the head when they are there; nobody waits for them with the head in hand.
   let start = first
-  if (framing.by === 'none' || !server.buffered) {
+  if (!server.buffered) {
     await visitor.write(first)
     start = NOTHING
   }
@@ -170,10 +184,16 @@ async function deliver(at: Exchange, { server, answer, upload }: Answered): Prom
     if (written !== undefined) await written
     if (visitor.closed) throw new BerthError('cancelled', 'the visitor left')
   }
-  await visitor.write(chunks ? Buffer.concat([start, LAST_CHUNK]) : start)
-  if (upload.done && framing.by !== 'close' && staysOpen(answer)) server.release()
-  else server.destroy()
-  return keep && upload.done
+  if (chunks || start !== NOTHING) await visitor.write(chunks ? Buffer.concat([start, LAST_CHUNK]) : start)
+}
+
+/** What came with the head goes with it, the rest as it comes. */
+async function passLength(visitor: ClientConnection, server: ServerConnection, framing: Framing & { by: 'length' }, first: Buffer): Promise<void> {
+  const next = server.buffered ? bodyOf(server, framing)() : null
+  const piece = next instanceof Promise ? await next : next
+  await visitor.write(piece === null ? first : Buffer.concat([first, piece]))
+  const left = framing.bytes - (piece?.length ?? 0)
+  if (left > 0) await server.pour(left, visitor)
 }
 const NOTHING: Buffer = Buffer.alloc(0)
 

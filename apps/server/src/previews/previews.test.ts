@@ -218,7 +218,7 @@ describe('a preview', () => {
     const writing = Promise.withResolvers<void>()
     const left = Promise.withResolvers<void>()
     const visitor: ClientConnection = {
-      address: '127.0.0.1', closed: false, quietSince: null, read: async () => asks.shift() ?? null, unread: (bytes) => void asks.unshift(bytes), onClose: () => () => {}, end() {}, destroy() {},
+      address: '127.0.0.1', closed: false, quietSince: null, read: async () => asks.shift() ?? null, unread: (bytes) => void asks.unshift(bytes), take: () => 0, onRoom() {}, onClose: () => () => {}, end() {}, destroy() {},
       write() {
         writing.resolve()
         return left.promise

@@ -6,6 +6,8 @@ import type { Daemons, LinkStream } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import type { ByteSource } from './body.ts'
+import { createPouring } from './pour.ts'
+import type { ByteSink, Pouring } from './pour.ts'
 
 export interface ServerConnection extends ByteSource {
   /** It has carried an exchange before. */
@@ -14,6 +16,8 @@ export interface ServerConnection extends ByteSource {
   readonly buffered: boolean
   /** Resolves when the link took them; undefined: it did. Rejects once the connection is over. */
   write(bytes: Uint8Array): Promise<void> | undefined
+  /** With nothing buffered: so many of the next bytes go to the sink. Resolves when it took them, rejects when it broke off before. */
+  pour(bytes: number, to: ByteSink): Promise<void>
   /** No more from us; the answer still comes. */
   end(): void
   /** For the next one. */
@@ -151,6 +155,7 @@ function keepable(stream: LinkStream, pool: { keep(connection: Keepable): void; 
   let waiting: PromiseWithResolvers<Buffer | null> | null = null
   let unsent: { bytes: Uint8Array; done: PromiseWithResolvers<void> } | null = null
   let failed: Error | null = null
+  let pouring: Pouring | null = null
   let given: Buffer[] = []
   let used = false
   let over = false
@@ -160,6 +165,7 @@ function keepable(stream: LinkStream, pool: { keep(connection: Keepable): void; 
     onBytes() {
       // Out of turn, or the end.
       if (atWake !== null) return connection.destroy()
+      if (pouring !== null) return pouring.on()
       if (waiting === null) return
       waiting.resolve(received())
       waiting = null
@@ -175,6 +181,7 @@ function keepable(stream: LinkStream, pool: { keep(connection: Keepable): void; 
       failed = error
       waiting?.reject(error)
       unsent?.done.reject(error)
+      pouring?.fail(error)
       if (atWake !== null) connection.destroy()
     },
   })
@@ -202,6 +209,15 @@ function keepable(stream: LinkStream, pool: { keep(connection: Keepable): void; 
       if (rest.length === 0) return undefined
       unsent = { bytes: rest, done: Promise.withResolvers() }
       return unsent.done.promise
+    },
+    async pour(bytes, to) {
+      if (failed !== null) throw failed
+      pouring = createPouring({ read: () => direct.read(), unread: (rest) => given.push(asBuffer(rest)), get ended() { return direct.ended } }, to, bytes)
+      try {
+        await pouring.done
+      } finally {
+        pouring = null
+      }
     },
     end: () => direct.end(),
     release() {
