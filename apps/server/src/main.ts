@@ -12,7 +12,10 @@ import { createToolbox, defaultToolboxDir, latestAgent } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { DOOR_PATH } from '@berth/wire/reach-door'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
+import type { OrgId, UserId } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
+import { createGate } from './access/gate.ts'
+import type { Gate } from './access/gate.ts'
 import { BACKUP_WORDS, runBackupWord } from './compose/backup-words.ts'
 import type { Carried } from './compose/carried.ts'
 import { readConfig } from './compose/config.ts'
@@ -39,6 +42,7 @@ import { createUploads } from './git-hosting/uploads.ts'
 import { createControl } from './http/control.ts'
 import { UNIX_PATH_LIMIT } from './http/listen.ts'
 import { openReachDoor } from './http/reach-door.ts'
+import type { DoorDeps } from './http/reach-door.ts'
 import { createHosts } from './http/hosts.ts'
 import { createFirstPaint } from './http/first-paint.ts'
 import { createPageFiles } from './http/page-files.ts'
@@ -104,6 +108,8 @@ export interface Server {
   readonly url: string
   /** Where people's browsers go. */
   readonly pageUrl: string
+  /** Where they find a port of a workspace. */
+  previewUrl(of: { readonly port: number; readonly label: string }): string
   readonly linkUrl: string
   readonly linkSocket: string
   /** The CLI's token. A secret. */
@@ -151,6 +157,8 @@ interface Foundation {
   readonly clock: SampledClock
   readonly installation: string
   readonly token: string
+  /** The organisation that the server belongs to. */
+  readonly homeOrg: OrgId
   readonly closers: Closers
 }
 
@@ -182,12 +190,12 @@ async function foundation(options: ServeOptions, log: (line: string) => void, cl
     ? await createDatabaseClock({ databaseNow: () => store.installation.databaseNow() })
     : { now: options.clock.now, sample: async () => {} }
   const { id: installation } = await store.installation.installation()
-  const token = await cliToken(store, clock, home.dir)
-  return { options, config, home, log, database, store, clock, installation, token, closers }
+  const { userId, orgId: homeOrg } = await store.access.bootstrap(clock.now())
+  const token = await cliToken({ store, clock, userId }, home.dir)
+  return { options, config, home, log, database, store, clock, installation, token, homeOrg, closers }
 }
 
-async function cliToken(store: Store, clock: Clock, dir: string): Promise<string> {
-  const { userId } = await store.access.bootstrap(clock.now())
+async function cliToken({ store, clock, userId }: { store: Store; clock: Clock; userId: UserId }, dir: string): Promise<string> {
   const present = await readToken(dir)
   if (present !== null && (await store.access.authenticate(present, clock.now()))) return present
   const { token } = await store.access.issueToken({ userId, kind: 'cli', name: `cli on ${hostname()}`, expiresAt: null }, clock.now())
@@ -270,19 +278,20 @@ async function assemble(base: Foundation): Promise<Server> {
     fetchAgent: agentFetcher(toolbox, log),
   }
   const notifying = startNotifications(base, hosts.pageUrl, (approvalId, userId) => socketRoom?.isCardOnFocusedScreen(approvalId, userId) ?? false)
-  const pages = openSocketRoom(base, services)
+  const gate = createGate({ access: store.access, homeOrg: base.homeOrg })
+  const pages = openSocketRoom(base, services, gate)
   socketRoom = pages
-  const previews = await startPreviews(base, services)
+  const previews = await startPreviews(base, services, gate)
   previewHosts.resolve(previews.hosts)
   const reviews = createReviews(services)
   closers.add('the reviews', () => reviews.stop())
-  openDoor(base, services)
+  openDoor(base, { ...services, gate, ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }) })
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, github, catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    ...services, gate, github, catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
-      createFirstPaint({ store, clock, log, listWorkspaces: async () => onTheWeb(await listWorkspaces(services, { deleted: false })) }),
+      createFirstPaint({ store, clock, log, listWorkspaces: async (reader) => (reader === undefined ? [] : onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(reader) }))) }),
     ),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
     // The answer to the request goes first.
@@ -290,7 +299,7 @@ async function assemble(base: Foundation): Promise<Server> {
   }))
   await announce(base, people, { machines, startedAt })
   return {
-    url: people.localUrl, pageUrl: hosts.pageUrl, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
+    url: people.localUrl, pageUrl: hosts.pageUrl, previewUrl: previews.hosts.origin, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
     token: base.token, store, daemons: link.daemons, asks, pages, databasePid: () => base.database.pid(), ...ending,
   }
 }
@@ -330,7 +339,7 @@ function startNotifications({ store, clock, config, log, closers }: Foundation, 
 }
 
 /** For the CLI of this home. It does without where the path is too long for a socket. */
-function openDoor({ home, closers }: Foundation, services: ServiceDeps): void {
+function openDoor({ home, closers }: Foundation, services: DoorDeps): void {
   const path = join(home.dir, ...DOOR_PATH)
   if (Buffer.byteLength(path) > UNIX_PATH_LIMIT) return
   const door = openReachDoor(services, path)
@@ -338,12 +347,12 @@ function openDoor({ home, closers }: Foundation, services: ServiceDeps): void {
 }
 
 /** On the address of the control listener, at a port of its own. */
-async function startPreviews({ options, config, home, store, clock, log, closers }: Foundation, services: ServiceDeps): Promise<Previews> {
+async function startPreviews({ options, config, home, store, clock, log, closers }: Foundation, services: ServiceDeps, gate: Gate): Promise<Previews> {
   const { base, port } = { ...config.previews, ...options.previews }
   const listener = await listenForPreviews({ hostname: options.listen ?? config.listen, port, any: (options.port ?? config.port) === 0, home: home.dir, log })
   closers.add('the preview listener', () => listener.stop())
   const previews = createPreviews({
-    store, clock, log, daemons: services.daemons, pageUrl: services.pageUrl,
+    store, clock, log, gate, daemons: services.daemons, pageUrl: services.pageUrl,
     hosts: createPreviewHosts({ port: listener.port, base: base ?? null, publicUrl: config.publicUrl ?? null }),
     start: (id) => wish(services, id, 'running'),
   })
@@ -352,10 +361,12 @@ async function startPreviews({ options, config, home, store, clock, log, closers
   return previews
 }
 
-function openSocketRoom({ store, clock, log, closers }: Foundation, services: ServiceDeps): SocketRoom {
+function openSocketRoom({ options, store, clock, log, closers }: Foundation, services: ServiceDeps, gate: Gate): SocketRoom {
   const room = createSocketRoom({
     store: shownStore(store), clock, log,
-    list: async () => onTheWeb(await listWorkspaces(services, { deleted: false })),
+    list: async (identity) => onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(identity) })),
+    level: (identity, id) => gate.level(identity, id),
+    ...(options.allowedMs === undefined ? {} : { credentialMs: options.allowedMs }),
     async view(id, needsYou) {
       const record = await store.getWorkspace(id)
       return record === null || record.workspace.web === false ? null : viewOf(services, record, { needsYou })

@@ -1,5 +1,6 @@
-import type { AccessStore, Identity } from '@berth/core'
-import { BerthError, type OrgId, type TokenId, type UserId } from '@berth/wire'
+import type { AccessStore, Identity, Standing } from '@berth/core'
+import { BerthError, type OrgId, type TokenId, type UserId, type WorkspaceId } from '@berth/wire'
+import { Level, Role, Scope } from '@berth/wire/access'
 import type { StoreContext } from './context.ts'
 import { hashToken, newToken } from './crypto.ts'
 import { cleanText } from './json.ts'
@@ -9,6 +10,10 @@ const LIST_LIMIT = 500
 const LAST_USED_STEP_MS = 60_000
 
 export function createAccess({ sql, ids, random }: StoreContext, ownerName: string): AccessStore {
+  const standingOf = (userId: UserId) => sql`
+    select w.id, w.org_id, w.creator_id, m.role, g.level as grant,
+      exists (select 1 from repository_access r where r.user_id = ${userId} and r.org_id = w.org_id and r.repository = w.repository and r.may = 'write') as collaborates
+    from workspaces w left join memberships m on m.org_id = w.org_id and m.user_id = ${userId} left join workspace_grants g on g.workspace_id = w.id and g.user_id = ${userId}`
   return {
     async bootstrap(now) {
       return sql.begin(async (tx) => {
@@ -23,32 +28,32 @@ export function createAccess({ sql, ids, random }: StoreContext, ownerName: stri
       })
     },
 
-    async issueToken({ userId, kind, name, expiresAt }, now) {
+    async issueToken({ userId, orgId, kind, name, scope = 'all', expiresAt }, now) {
       const token = newToken('berth', random)
       const id = ids.token()
-      // The oldest membership: with one organisation to a user, the one there is.
       const made = await sql`
-        insert into tokens (id, hash, org_id, user_id, kind, name, created_at, expires_at)
-        select ${id}, ${hashToken(token)}, org_id, user_id, ${kind}, ${cleanText(name)}, ${now}, ${expiresAt} from memberships
-        where user_id = ${userId} order by created_at, org_id limit 1 returning id`
+        insert into tokens (id, hash, org_id, user_id, kind, name, scope, created_at, expires_at)
+        select ${id}, ${hashToken(token)}, org_id, user_id, ${kind}, ${cleanText(name)}, ${scope}, ${now}, ${expiresAt} from memberships
+        where user_id = ${userId} ${orgId === undefined ? sql`` : sql`and org_id = ${orgId}`} order by created_at, org_id limit 1 returning id`
       if (made.length === 0) throw new BerthError('not_found', `there is no user ${userId}`)
       return { id, token }
     },
 
     async authenticate(token, now) {
       const [row] = await sql<(Identity & { lastUsedAt: number | null })[]>`
-        select t.id as token_id, t.user_id, u.name as user_name, t.org_id, t.kind, t.last_used_at
+        select t.id as token_id, t.user_id, u.name as user_name, t.org_id, t.kind, t.scope, m.role, t.last_used_at
         from tokens t join users u on u.id = t.user_id join memberships m on m.user_id = t.user_id and m.org_id = t.org_id
         where t.hash = ${hashToken(token)} and (t.expires_at is null or t.expires_at > ${now})`
       if (row === undefined) return null
       const { lastUsedAt, ...identity } = row
       if (lastUsedAt === null || lastUsedAt < now - LAST_USED_STEP_MS) await sql`update tokens set last_used_at = ${now} where id = ${identity.tokenId}`
-      return identity
+      // Of a later release: a word that is not known gives the least.
+      return { ...identity, role: Role.catch('guest').parse(identity.role), scope: Scope.catch('read').parse(identity.scope) }
     },
 
     async listTokens(userId) {
-      return [...await sql<{ id: TokenId; name: string; kind: string; createdAt: number; lastUsedAt: number | null }[]>`
-        select id, name, kind, created_at, last_used_at from tokens where user_id = ${userId} order by created_at desc, id limit ${LIST_LIMIT}`]
+      return [...await sql<{ id: TokenId; name: string; kind: string; scope: Scope; createdAt: number; expiresAt: number | null; lastUsedAt: number | null }[]>`
+        select id, name, kind, scope, created_at, expires_at, last_used_at from tokens where user_id = ${userId} order by created_at desc, id limit ${LIST_LIMIT}`]
     },
 
     async revokeToken(id, userId) {
@@ -67,5 +72,19 @@ export function createAccess({ sql, ids, random }: StoreContext, ownerName: stri
         update sign_in_codes set used_at = ${now} where hash = ${hashToken(code)} and used_at is null and expires_at > ${now} returning user_id`
       return row?.userId ?? null
     },
+
+    async standing(userId, workspaceId) {
+      const [row] = await sql<StandingRow[]>`${standingOf(userId)} where w.id = ${workspaceId}`
+      return row === undefined ? null : standingIn(row)
+    },
+    async standings(userId, orgId) {
+      const rows = await sql<StandingRow[]>`${standingOf(userId)} where w.org_id = ${orgId}`
+      return new Map(rows.map((row) => [row.id, standingIn(row)]))
+    },
   }
+}
+
+interface StandingRow { readonly id: WorkspaceId; readonly orgId: OrgId; readonly creatorId: UserId; readonly role: string | null; readonly grant: string | null; readonly collaborates: boolean }
+function standingIn({ orgId, creatorId, role, grant, collaborates }: StandingRow): Standing {
+  return { orgId, creatorId, role: Role.nullable().catch('guest').parse(role), grant: Level.nullable().catch(null).parse(grant), collaborates }
 }

@@ -26,6 +26,7 @@ export const TABLES = [
   'reviews', 'review_marks', 'review_comments', 'user_settings', 'push_devices', 'decision_tokens', 'notifications', 'server_keys',
   'previews', 'preview_grants', 'git_hosts', 'github_apps', 'github_setups', 'github_deliveries', 'github_hooks', 'pull_watches', 'project_secrets', 'audit', 'model_keys', 'model_usage', 'sessions',
   'model_fallbacks', 'model_usage_days', 'model_budgets', 'egress_policies', 'egress_refusals', 'injections',
+  'user_identities', 'passkeys', 'invitations', 'workspace_grants', 'repository_access', 'device_logins', 'sign_in_steps', 'sign_in_failures',
 ] as const
 type Table = (typeof TABLES)[number]
 

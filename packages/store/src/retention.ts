@@ -42,6 +42,9 @@ export function createRetention({ sql }: StoreContext): RetentionStore {
       const viewers = await sql`delete from viewers where last_seen_at < ${now - viewerMs}`
       await sql`delete from sign_in_codes where expires_at < ${before}`
       await sql`delete from preview_grants where expires_at < ${now}`
+      await sql`delete from sign_in_steps where expires_at < ${now}`
+      await sql`delete from device_logins where expires_at < ${before}`
+      await sql`delete from sign_in_failures where last_at < ${before}`
       await sql`delete from tokens where expires_at < ${before}`
       // A longer one also when a crash came between the floor and the rows.
       const long = await sql<{ workspaceId: WorkspaceId }[]>`

@@ -10,6 +10,7 @@ import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniq
 import { count, time } from './schema-columns.ts'
 import { organisations, users } from './schema-people.ts'
 
+export * from './schema-access.ts'
 export * from './schema-git-access.ts'
 export * from './schema-github.ts'
 export * from './schema-people.ts'
@@ -41,6 +42,8 @@ export const tokens = pgTable('tokens', {
   userId: text('user_id').notNull().references(() => users.id),
   kind: text('kind').notNull(),
   name: text('name').notNull(),
+  /** What of its user's rights it has. */
+  scope: text('scope').notNull().default('all'),
   createdAt: time('created_at').notNull(),
   expiresAt: time('expires_at'),
   lastUsedAt: time('last_used_at'),

@@ -348,10 +348,10 @@ describe('access', () => {
     const { access } = db.store
     const { userId, orgId } = await access.bootstrap(NOW)
     const { id, token } = await access.issueToken({ userId, kind: 'cli', name: 'laptop', expiresAt: NOW + 10 }, NOW)
-    expect(await access.authenticate(token, NOW)).toEqual({ tokenId: id, userId, userName: 'tester', orgId, kind: 'cli' })
+    expect(await access.authenticate(token, NOW)).toEqual({ tokenId: id, userId, userName: 'tester', orgId, kind: 'cli', role: 'owner', scope: 'all' })
     expect(await access.authenticate(token, NOW + 10)).toBeNull()
     expect(await access.authenticate(`${token}x`, NOW)).toBeNull()
-    expect((await access.listTokens(userId)).find((one) => one.id === id)).toEqual({ id, name: 'laptop', kind: 'cli', createdAt: NOW, lastUsedAt: NOW })
+    expect((await access.listTokens(userId)).find((one) => one.id === id)).toEqual({ id, name: 'laptop', kind: 'cli', scope: 'all', createdAt: NOW, expiresAt: NOW + 10, lastUsedAt: NOW })
     const [row] = await db.sql<{ text: string }[]>`select string_agg(t::text, ' ') as text from tokens t`
     expect(row?.text).not.toContain(token)
     expect(await access.revokeToken(id, randomIds.user())).toBe(false)

@@ -132,5 +132,6 @@ async function forgetCredentials(tx: Transaction, id: WorkspaceId): Promise<void
   await tx`delete from workspace_secrets where workspace_id = ${id}`
   await tx`delete from boot_tokens where workspace_id = ${id}`
   await tx`delete from link_tokens where workspace_id = ${id}`
+  await tx`delete from workspace_grants where workspace_id = ${id}`
   await tx`delete from viewers where workspace_id = ${id}`
 }

@@ -1,4 +1,5 @@
 import type { ViewerStore } from '@berth/core'
+import type { UserId, WorkspaceId } from '@berth/wire'
 import type { StoreContext } from './context.ts'
 
 /** A row that nobody has renewed for this long is of no use to anybody. */
@@ -23,6 +24,9 @@ export function createViewers({ sql, ids }: StoreContext): ViewerStore {
       return true
     },
 
+    async get(id) {
+      return (await sql<{ workspaceId: WorkspaceId; userId: UserId }[]>`select workspace_id, user_id from viewers where id = ${id}`)[0] ?? null
+    },
     async leave(id) { await sql`delete from viewers where id = ${id}` },
 
     async count(workspaceId, after) {

@@ -32,6 +32,8 @@ import type { CatalogueApiDeps } from './api-catalogue.ts'
 import { signInRouter } from './api-sign-in.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
+import type { Gate } from '../access/gate.ts'
+import { permitRoute } from '../access/permit-route.ts'
 import { readLimited } from './body.ts'
 import type { Caller } from './credentials.ts'
 import { asBerthError, refusal } from './respond.ts'
@@ -43,11 +45,14 @@ export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, Pr
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
+  readonly gate: Gate
 }
 
 export interface ApiContext {
   /** Null only where anybody may ask. */
   readonly caller: Caller | null
+  /** Throws unless they may. `input` is as it came. */
+  permit(caller: Caller, route: string, input: unknown): Promise<void>
   /** What the procedure threw, before oRPC makes its own kind of error of it. */
   thrown?: { readonly value: unknown }
 }
@@ -66,8 +71,9 @@ export function createApi(deps: ApiDeps): (request: Request, caller: Caller | nu
       }
     }],
   })
+  const permit: ApiContext['permit'] = (caller, route, input) => permitRoute(deps, { caller, route, input })
   return async (request, caller) => {
-    const context: ApiContext = { caller }
+    const context: ApiContext = { caller, permit }
     const { matched, response } = await handler.handle(await readable(request), { prefix: API_PREFIX, context })
     if (context.thrown) return refusal(asBerthError(context.thrown.value, deps.log))
     if (!matched) return null
@@ -129,7 +135,7 @@ function routerOf(deps: ApiDeps) {
     }),
 
     createWorkspace: known.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),
-    listWorkspaces: known.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true' }))),
+    listWorkspaces: known.listWorkspaces.handler(async ({ input, context }) => shownTo(context.caller, await listWorkspaces(deps, { deleted: input.deleted === 'true', seen: await deps.gate.seenBy(context.caller) }))),
     getWorkspace: known.getWorkspace.handler(({ input }) => viewById(deps, input.id)),
     startWorkspace: known.startWorkspace.handler(({ input }) => wish(deps, input.id, 'running')),
     rebuildWorkspace: known.rebuildWorkspace.handler(({ input }) => rebuild(deps, input.id)),
@@ -148,7 +154,11 @@ function routerOf(deps: ApiDeps) {
     sendMessage: known.sendMessage.handler(({ input, context }) => sendMessage(deps, { id: input.id, text: input.text, promptId: input.promptId, session: input.session }, context.caller)),
     interrupt: known.interrupt.handler(({ input }) => interrupt(deps, input.id, input.session)),
 
-    listApprovals: known.listApprovals.handler(async ({ input, context }) => approvalsShownTo(deps.store, context.caller, await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) }))),
+    listApprovals: known.listApprovals.handler(async ({ input, context }) => {
+      const seen = await deps.gate.seenBy(context.caller)
+      const approvals = await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) })
+      return approvalsShownTo(deps.store, context.caller, approvals.filter(({ workspaceId }) => seen(workspaceId)))
+    }),
     getApproval: known.getApproval.handler(({ input }) => getApproval(deps, input.id)),
     decideApproval: known.decideApproval.handler(({ input, context }) => decideApproval(deps, input, context.caller)),
 
@@ -162,9 +172,15 @@ function routerOf(deps: ApiDeps) {
       const viewerId = await deps.store.viewers.join({ workspaceId: input.id, userId: context.caller.userId, client: input.client }, now())
       return { viewerId, heartbeatMs: deadlines.viewerHeartbeat }
     }),
-    heartbeatViewer: known.heartbeatViewer.handler(async ({ input }) => ({ ok: await deps.store.viewers.heartbeat(input.viewerId, input.input, now()) })),
-    leaveViewer: known.leaveViewer.handler(async ({ input }) => {
-      await deps.store.viewers.leave(input.viewerId)
+    heartbeatViewer: known.heartbeatViewer.handler(async ({ input, context }) => {
+      const viewer = await deps.store.viewers.get(input.viewerId)
+      if (viewer?.userId !== context.caller.userId) return { ok: false }
+      // Who may only look keeps nothing awake.
+      const works = input.input && (await deps.gate.may(context.caller, 'act', viewer.workspaceId))
+      return { ok: await deps.store.viewers.heartbeat(input.viewerId, works, now()) }
+    }),
+    leaveViewer: known.leaveViewer.handler(async ({ input, context }) => {
+      if ((await deps.store.viewers.get(input.viewerId))?.userId === context.caller.userId) await deps.store.viewers.leave(input.viewerId)
       return { ok: true }
     }),
   })

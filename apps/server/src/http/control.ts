@@ -2,6 +2,8 @@
  * The control listener: API, streams, terminals, git and the page, all behind one check of host and credential.
  * Only health and signing in are for anybody.
  */
+import { BESIDE_RIGHTS } from '@berth/core'
+import type { BesideRoute } from '@berth/core'
 import { BerthError, WorkspaceId } from '@berth/wire'
 import { Presence, SOCKET_PATH } from '@berth/wire/live'
 import { API_PREFIX } from '@berth/wire/routes'
@@ -37,7 +39,7 @@ import { createPipe } from './pipe.ts'
 import { signIn, SIGN_IN_PATH } from './sign-in.ts'
 import { isShownTo, requireShown } from './shown.ts'
 import { signedOutPage } from './signed-out-page.ts'
-import { ALLOWED_MS, whileAllowed } from './while-allowed.ts'
+import { ALLOWED_MS, signalWhileAllowed, whileAllowed } from './while-allowed.ts'
 import { serveStream } from './stream.ts'
 
 export interface ControlDeps extends ApiDeps {
@@ -54,28 +56,28 @@ export type ControlFetch = (request: Request, server: Server<Attachment>) => Pro
 
 const HEALTH_PATHS = ['/health', `${API_PREFIX}/health`]
 
-/** Routes beside the contract, for the test that walks them all. */
-export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: string }[] = [
-  { method: 'GET', path: '/' },
-  { method: 'GET', path: '/workspaces/{id}' },
-  { method: 'GET', path: `${API_PREFIX}/openapi.json` },
-  { method: 'GET', path: SOCKET_PATH },
-  { method: 'GET', path: ENTER_PATH },
-  { method: 'GET', path: START_PATH },
-  { method: 'POST', path: START_PATH },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream` },
-  { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream` },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach` },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ssh/stream?key=c3NoLWVkMjU1MTkgQUFBQQ` },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ports/3000/stream` },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/run/stream` },
-  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/sync/stream` },
-  { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive` },
-  { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads` },
-  { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack' },
-  { method: 'GET', path: '/git/{id}/info/refs?service=git-receive-pack' },
-  { method: 'POST', path: '/git/{id}/git-upload-pack' },
-  { method: 'POST', path: '/git/{id}/git-receive-pack' },
+/** Routes beside the contract, each with its name in the table of rights, for the tests that walk them all. */
+export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: string; readonly as: BesideRoute }[] = [
+  { method: 'GET', path: '/', as: 'page' },
+  { method: 'GET', path: '/workspaces/{id}', as: 'page' },
+  { method: 'GET', path: `${API_PREFIX}/openapi.json`, as: 'openapi' },
+  { method: 'GET', path: SOCKET_PATH, as: 'pageSocket' },
+  { method: 'GET', path: `${ENTER_PATH}?to={preview}`, as: 'enterPreview' },
+  { method: 'GET', path: `${START_PATH}?to={preview}`, as: 'startFromPreview' },
+  { method: 'POST', path: `${START_PATH}?to={preview}`, as: 'startFromPreview' },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/stream`, as: 'events' },
+  { method: 'HEAD', path: `${API_PREFIX}/workspaces/{id}/stream`, as: 'events' },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/terminals/{terminalId}/attach`, as: 'terminal' },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ssh/stream?key=c3NoLWVkMjU1MTkgQUFBQQ`, as: 'ssh' },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/ports/3000/stream`, as: 'port' },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/run/stream`, as: 'run' },
+  { method: 'GET', path: `${API_PREFIX}/workspaces/{id}/sync/stream`, as: 'sync' },
+  { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/archive`, as: 'archive' },
+  { method: 'PUT', path: `${API_PREFIX}/workspaces/{id}/uploads`, as: 'uploads' },
+  { method: 'GET', path: '/git/{id}/info/refs?service=git-upload-pack', as: 'gitFetch' },
+  { method: 'GET', path: '/git/{id}/info/refs?service=git-receive-pack', as: 'gitPush' },
+  { method: 'POST', path: '/git/{id}/git-upload-pack', as: 'gitFetch' },
+  { method: 'POST', path: '/git/{id}/git-receive-pack', as: 'gitPush' },
 ]
 
 export function createControl(deps: ControlDeps): ControlFetch {
@@ -114,11 +116,12 @@ async function route(at: Routed): Promise<Response | undefined> {
   if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   const toPreview = deps.previews.onControl(request, caller)
   if (toPreview !== null) return toPreview
-  if (git) return hostedGit(deps, { id: workspaceId(git[1]), path: git[2] ?? '', request })
+  if (git) return hostedGit({ ...at, caller }, { id: workspaceId(git[1]), path: git[2] ?? '' })
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|run/stream|sync/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract({ ...at, caller }, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
-  return (await deps.pageFile(url.pathname, request.headers.get('accept-encoding'), request.headers.get('cookie'))) ?? nothingThere(request, url)
+  await deps.gate.require(caller, BESIDE_RIGHTS.page, null)
+  return (await deps.pageFile(url.pathname, { acceptEncoding: request.headers.get('accept-encoding'), cookies: request.headers.get('cookie'), reader: caller })) ?? nothingThere(request, url)
 }
 
 async function health({ api, request, url }: Routed): Promise<Response> {
@@ -126,44 +129,74 @@ async function health({ api, request, url }: Routed): Promise<Response> {
   return answer ?? nothingThere(request, url)
 }
 
-async function inContract({ url, request }: Routed, api: Routed['api'], caller: Caller): Promise<Response | null> {
+async function inContract({ deps, url, request }: Routed, api: Routed['api'], caller: Caller): Promise<Response | null> {
   if (url.pathname !== `${API_PREFIX}/openapi.json`) return api(request, caller)
+  await deps.gate.require(caller, BESIDE_RIGHTS.openapi, null)
   const { openApiDocument } = await import('./openapi.ts')
   return Response.json(await openApiDocument())
 }
 
-async function hostedGit(deps: ServiceDeps, at: { id: WorkspaceId; path: string; request: Request }): Promise<Response> {
+/** Whatever is not surely a fetch is a push. */
+const fetches = ({ pathname, searchParams }: URL): boolean => pathname.endsWith('/git-upload-pack') || (pathname.endsWith('/info/refs') && searchParams.get('service') === 'git-upload-pack')
+
+async function hostedGit({ deps, request, url, caller }: Called, at: { id: WorkspaceId; path: string }): Promise<Response> {
+  await deps.gate.require(caller, BESIDE_RIGHTS[fetches(url) ? 'gitFetch' : 'gitPush'], at.id)
   const { workspace } = await requireRecord(deps, at.id)
   if (workspace.wish.target === 'deleted') throw new BerthError('not_found', `${workspace.name} is deleted`)
   const dir = await deps.repositories.ensure(at.id)
-  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? at.request : arriving(deps, at.id, at.request), log: deps.log })
+  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? request : arriving(deps, at.id, request), log: deps.log })
+}
+
+/** By the last part of its address. */
+function besideOf(what: string): BesideRoute {
+  if (what === 'stream') return 'events'
+  if (what === 'archive' || what === 'uploads') return what
+  if (what === 'ssh/stream') return 'ssh'
+  if (what === 'run/stream') return 'run'
+  if (what === 'sync/stream') return 'sync'
+  return what.endsWith('/stream') ? 'port' : 'terminal'
 }
 
 async function besideContract({ deps, request, url, server, caller }: Called, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
-  if (at.what === 'stream') return serveStream(deps, at.id, request)
+  await deps.gate.require(caller, BESIDE_RIGHTS[besideOf(at.what)], at.id)
+  if (at.what === 'stream') return streamWhileAllowed({ deps, request, url, caller }, at.id)
   if (at.what === 'uploads') return upload(deps, at.id, request)
   if (at.what === 'archive') return putArchive(deps, at.id, request)
   if (at.what.endsWith('/stream')) return reachIn({ deps, request, url, server, caller }, at)
   if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new BerthError('bad_request', 'a terminal is attached by WebSocket', { hint: 'use `berth attach`' })
   requireCan(deps, await requireRecord(deps, at.id), 'attach')
   const attachment = await openAttachment(deps, { workspaceId: at.id, terminalId: at.terminalId, url })
-  if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, attachment) })) return undefined
+  if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, at, attachment) })) return undefined
   attachment.closed()
   throw new BerthError('bad_request', 'the connection could not become a WebSocket')
 }
 
-/** Until its credential is revoked, or its workspace is taken off the web. */
-function lasting({ deps, request, url, caller }: Pick<Called, 'deps' | 'request' | 'url' | 'caller'>, attachment: Attachment): Attachment {
+type Lasting = Pick<Called, 'deps' | 'request' | 'url' | 'caller'>
+
+/** Until its credential or its right is taken away, or its workspace is taken off the web. */
+function allowedStill({ deps, request, url, caller }: Lasting, at: { id: WorkspaceId; what: string }): () => Promise<boolean> {
   const token = tokenOf(request) ?? ''
-  const allowed = async () => (await deps.store.access.authenticate(token, deps.clock.now())) !== null && (await isShownTo(deps.store, caller, url))
-  return whileAllowed(attachment, allowed, deps.allowedMs ?? ALLOWED_MS)
+  return async () => {
+    const identity = await deps.store.access.authenticate(token, deps.clock.now())
+    return identity !== null && (await deps.gate.may(identity, BESIDE_RIGHTS[besideOf(at.what)], at.id)) && (await isShownTo(deps.store, caller, url))
+  }
+}
+function lasting(from: Lasting, at: { id: WorkspaceId; what: string }, attachment: Attachment): Attachment {
+  return whileAllowed(attachment, allowedStill(from, at), from.deps.allowedMs ?? ALLOWED_MS)
+}
+
+async function streamWhileAllowed(from: Lasting, id: WorkspaceId): Promise<Response> {
+  const { deps, request } = from
+  if (!new URL(request.url).searchParams.has('live')) return serveStream(deps, id, request)
+  const watched = signalWhileAllowed(allowedStill(from, { id, what: 'stream' }), { everyMs: deps.allowedMs ?? ALLOWED_MS, until: request.signal })
+  return serveStream(deps, id, new Request(request, { signal: watched }))
 }
 
 /** ssh and ports. The workspace is asked after first: a client whose upgrade fails asks again without one to read why. */
 async function reachIn({ deps, request, url, server, caller }: Pick<Called, 'deps' | 'request' | 'url' | 'server' | 'caller'>, at: { id: WorkspaceId; what: string }): Promise<Response | undefined> {
   const stream = at.what === 'run/stream' ? await openRun(deps, at.id) : at.what === 'sync/stream' ? await openSync(deps, at.id) : await openReach(deps, at.id, at.what === 'ssh/stream' ? { ssh: url.searchParams.get('key') } : { port: at.what.split('/')[1] ?? '' })
   const pipe = createPipe(stream)
-  if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, pipe) })) return undefined
+  if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, at, pipe) })) return undefined
   pipe.closed()
   throw new BerthError('bad_request', 'this is reached by WebSocket', { hint: 'use `berth ssh` or `berth forward`' })
 }

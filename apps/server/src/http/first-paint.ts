@@ -2,7 +2,7 @@
  * What stands in the page before its script runs: the list, and for a workspace its last events, drawn by the page's
  * own components. Bounded: what is not seen at once is shortened, and the page asks for it when somebody unfolds it.
  */
-import type { EventStore, Store } from '@berth/core'
+import type { EventStore, Identity, Store } from '@berth/core'
 import { BerthError, isUnanswered } from '@berth/wire'
 import type { StoredEvent, Workspace, WorkspaceId } from '@berth/wire'
 import { condensed } from './boot-events.ts'
@@ -11,7 +11,8 @@ import type { FirstPaint } from './page-files.ts'
 export interface FirstPaintDeps {
   readonly store: { readonly events: Pick<EventStore, 'read' | 'tail'>; readonly approvals: Pick<Store['approvals'], 'list'> }
   readonly clock: { now(): number }
-  listWorkspaces(): Promise<Workspace[]>
+  /** Those that this reader sees. */
+  listWorkspaces(reader: Identity | undefined): Promise<Workspace[]>
   readonly log: (line: string) => void
 }
 
@@ -27,13 +28,13 @@ const PATCH_LIMIT = 2000
 const LIST_LIMIT = 40
 
 export function createFirstPaint(deps: FirstPaintDeps): FirstPaint {
-  return async (path) => {
+  return async (path, reader) => {
     try {
       // Loaded with the first page that is asked for.
       const { parseRoute, renderPage } = await import('@berth/web/render')
       const route = parseRoute(path)
       if (route.at === 'nowhere') return renderPage(path, { now: deps.clock.now(), workspaces: [], approvals: [], stream: null })
-      const listed = deps.listWorkspaces()
+      const listed = deps.listWorkspaces(reader)
       const mainOf = async (id: WorkspaceId) => (await listed).find((workspace) => workspace.id === id)?.sessionId ?? null
       const [workspaces, approvals, stream] = await Promise.all([
         listed, deps.store.approvals.list({ all: false }), route.at === 'workspace' ? lastEvents(deps.store.events, route.id, mainOf) : null,

@@ -28,7 +28,7 @@ test('nothing inline is allowed but the one style, by its hash', async () => {
 
 test('the page begins in the theme that was chosen for the device', async () => {
   const themed = createPageFiles(async () => new Map([['/shell', asset('<!doctype html><html lang="en"><body><!--app--><!--boot-->')]]))
-  const start = async (cookies: string | null) => (await bytes(await themed('/', null, cookies))).toString().slice(15, 52)
+  const start = async (cookies: string | null) => (await bytes(await themed('/', { cookies }))).toString().slice(15, 52)
   expect(await start('berth_session=x; berth-theme=dark')).toStartWith('<html lang="en" data-theme="dark">')
   for (const cookies of [null, 'berth-theme=system', 'berth-theme="><script>', 'x-berth-theme=dark']) expect(await start(cookies)).toStartWith('<html lang="en"><body>')
 })
@@ -66,7 +66,7 @@ test('a part of the style stands in the pages that draw that part, and where it 
 
 test('files are packed as the browser asks, and only then', async () => {
   const ask = async (accepted: string | null) => {
-    const response = await files('/', accepted)
+    const response = await files('/', { acceptEncoding: accepted })
     return { encoding: response?.headers.get('content-encoding') ?? null, body: await bytes(response) }
   }
   const brotli = await ask('gzip, deflate, br')

@@ -7,13 +7,15 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { APP_MARK, BOOT_MARK, NEEDS_MARK, SHELL_PATH } from '@berth/web/assets'
 import type { WebAsset, WebAssets } from '@berth/web/assets'
+import type { Identity } from '@berth/core'
 import type { Need } from '@berth/web/render'
 
 /** What stands in the page before its script runs; null: nothing, the script draws all of it. */
-export type FirstPaint = (path: string) => Promise<{ readonly html: string; readonly boot: string; readonly needs?: readonly Need[] } | null>
+export type FirstPaint = (path: string, reader?: Identity) => Promise<{ readonly html: string; readonly boot: string; readonly needs?: readonly Need[] } | null>
 
-/** `path`, the request's Accept-Encoding and its cookies; null when this path is none of the page's. */
-export type PageFiles = (path: string, acceptEncoding?: string | null, cookies?: string | null) => Promise<Response | null>
+export interface PageAsked { readonly acceptEncoding?: string | null; readonly cookies?: string | null; /** For whom it is drawn. */ readonly reader?: Identity }
+/** Null when this path is none of the page's. */
+export type PageFiles = (path: string, asked?: PageAsked) => Promise<Response | null>
 
 /**
  * Nothing from elsewhere, and inline only the styles whose hashes are named. xterm's style elements stay empty, which
@@ -46,19 +48,19 @@ interface Loaded { readonly assets: WebAssets; readonly shell: Shell | null; rea
 export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPaint = async () => null): PageFiles {
   let loading: Promise<Loaded> | null = null
   const packed = new WeakMap<WebAsset, Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>>()
-  return async (path, acceptEncoding = null, cookies = null) => {
+  return async (path, asked = {}) => {
     // One that failed is tried again.
     loading ??= load().then(prepared).catch((error: unknown) => {
       loading = null
       throw error
     })
     const { assets, shell, policy } = await loading
-    const encoding = chooseEncoding(acceptEncoding)
+    const { encoding, theme } = wishesOf(asked)
     const asset = path === '/' ? undefined : assets.get(path)
     // The page has addresses of its own; anything that looks like a file is one or nothing.
     if (!asset && (path.split('/').at(-1)?.includes('.') || shell === null)) return null
     if (!asset) {
-      const page = drawn(shell, await paint(path), themeIn(cookies))
+      const page = drawn(shell, await paint(path, asked.reader), theme)
       return answer({ body: encoding === null ? page : await quick[encoding](page), type: 'text/html; charset=utf-8', cache: 'private, no-cache', policy, encoding })
     }
     const cache = asset.immutable ? 'private, max-age=31536000, immutable' : 'no-cache'
@@ -72,6 +74,8 @@ export function createPageFiles(load: () => Promise<WebAssets>, paint: FirstPain
     return body
   }
 }
+
+const wishesOf = ({ acceptEncoding = null, cookies = null }: PageAsked) => ({ encoding: chooseEncoding(acceptEncoding), theme: themeIn(cookies) })
 
 /** What was chosen for this device, so that the page does not begin in the other one (`settings/theme.ts` of the page). */
 function themeIn(cookies: string | null): string {

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { joinedMuxes } from '@berth/testkit'
 import { DOOR_ASK_LIMIT, DOOR_OPEN } from '@berth/wire/reach-door'
-import type { ServiceDeps } from '../services/deps.ts'
 import { openReachDoor } from './reach-door.ts'
+import type { DoorDeps } from './reach-door.ts'
 
 const cleanups: (() => void)[] = []
 afterEach(() => { for (const cleanup of cleanups.splice(0).reverse()) cleanup() })
@@ -27,7 +27,8 @@ function openDoor(): string {
     store: { access: { authenticate: async (token: string) => (token === 'good' ? { userId: 'usr_1' } : null) }, getWorkspace: async () => ({ workspace, machine: { observed: { state: 'running' } }, link: { connected: true } }) },
     clock: { now: () => now }, log: () => {}, upSince: () => 0,
     daemons: { connected: () => true, openStream: () => link.open({}) },
-  } as unknown as ServiceDeps
+    gate: { require: async () => {}, may: async () => true },
+  } as unknown as DoorDeps
   const door = openReachDoor(deps, path)
   cleanups.push(() => rmSync(dir, { recursive: true, force: true }), () => door.stop())
   expect(statSync(path).mode & 0o777).toBe(0o600)

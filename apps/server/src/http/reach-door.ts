@@ -1,5 +1,6 @@
 /** ssh for the CLI of this home, without a WebSocket (contract: `reach-door.ts` of the wire). */
 import { chmodSync, rmSync } from 'node:fs'
+import { BESIDE_RIGHTS } from '@berth/core'
 import type { LinkStream } from '@berth/core'
 import { BerthError, WorkspaceId } from '@berth/wire'
 import { joinSocket } from '@berth/wire/join-socket'
@@ -9,7 +10,9 @@ import type { Socket } from 'bun'
 import { z } from 'zod'
 import type { ServiceDeps } from '../services/deps.ts'
 import { openReach } from '../services/reach.ts'
+import type { Gate } from '../access/gate.ts'
 import { asBerthError } from './respond.ts'
+import { ALLOWED_MS } from './while-allowed.ts'
 
 const Ask = z.object({ token: z.string().min(1).max(512), workspace: WorkspaceId, key: z.string().max(DOOR_ASK_LIMIT) })
 /** Whoever connects and says nothing. */
@@ -23,7 +26,9 @@ interface Visit {
   over: boolean
 }
 
-export function openReachDoor(deps: ServiceDeps, path: string): { stop(): void } {
+export interface DoorDeps extends ServiceDeps { readonly gate: Gate; readonly allowedMs?: number }
+
+export function openReachDoor(deps: DoorDeps, path: string): { stop(): void } {
   rmSync(path, { force: true })
   const listener = Bun.listen<Visit>({
     unix: path, allowHalfOpen: true,
@@ -50,7 +55,7 @@ export function openReachDoor(deps: ServiceDeps, path: string): { stop(): void }
   }
 }
 
-function hear(deps: ServiceDeps, socket: Socket<Visit>, bytes: Uint8Array): void {
+function hear(deps: DoorDeps, socket: Socket<Visit>, bytes: Uint8Array): void {
   const visit = socket.data
   if (visit.over) return
   visit.asked = Buffer.concat([visit.asked, bytes])
@@ -61,10 +66,11 @@ function hear(deps: ServiceDeps, socket: Socket<Visit>, bytes: Uint8Array): void
   if (end !== visit.asked.length - 1) return socket.terminate()
   socket.pause()
   letIn(deps, visit.asked.subarray(0, end).toString()).then(
-    (stream) => {
+    ({ stream, allowed }) => {
       if (visit.over) return stream.abort('the client left')
       socket.write(DOOR_OPEN)
       visit.machine = { stream, joined: joinSocket(stream, socket) }
+      visit.timer = setInterval(() => void allowed().then((still) => { if (!still) socket.terminate() }, () => undefined), deps.allowedMs ?? ALLOWED_MS)
       socket.resume()
     },
     (thrown: unknown) => {
@@ -76,11 +82,20 @@ function hear(deps: ServiceDeps, socket: Socket<Visit>, bytes: Uint8Array): void
   ).catch(() => socket.terminate())
 }
 
-async function letIn(deps: ServiceDeps, line: string): Promise<LinkStream> {
+async function letIn(deps: DoorDeps, line: string): Promise<{ stream: LinkStream; allowed(): Promise<boolean> }> {
   const ask = Ask.safeParse(parse(line))
   if (!ask.success) throw new BerthError('bad_request', 'not what the door understands')
-  if (!(await deps.store.access.authenticate(ask.data.token, deps.clock.now()))) throw new BerthError('unauthorized', 'no valid credential')
-  return openReach(deps, ask.data.workspace, { ssh: ask.data.key })
+  const { token, workspace, key } = ask.data
+  const identity = () => deps.store.access.authenticate(token, deps.clock.now())
+  const asks = await identity()
+  if (asks === null) throw new BerthError('unauthorized', 'no valid credential')
+  await deps.gate.require(asks, BESIDE_RIGHTS.ssh, workspace)
+  const stream = await openReach(deps, workspace, { ssh: key })
+  const allowed = async (): Promise<boolean> => {
+    const now = await identity()
+    return now !== null && (await deps.gate.may(now, BESIDE_RIGHTS.ssh, workspace))
+  }
+  return { stream, allowed }
 }
 
 function parse(line: string): unknown {

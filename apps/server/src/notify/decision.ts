@@ -24,8 +24,8 @@ export async function decideByToken(deps: ServiceDeps, request: Request): Promis
   const asked = await deps.store.approvals.get(approvalId)
   // It asks for something else now than what the notification showed.
   if (asked === null || asked.contentHash !== contentHash) throw refused()
-  // Nothing of this identity but who it is is used: there is no API token behind it.
-  const identity: Identity = { tokenId: '' as TokenId, userId, userName, orgId, kind: 'browser' }
+  // Nothing of this identity but who it is is used: there is no API token behind it, and what they may is asked of the store.
+  const identity: Identity = { tokenId: '' as TokenId, userId, userName, orgId, kind: 'browser', role: 'guest', scope: 'write' }
   const { state, decidedBy } = await decideApproval(deps, { id: approvalId, decision: { behavior, scope: 'once' }, via: 'push' }, identity)
   return Response.json({ approvalId, state, behavior, decidedBy })
 }

@@ -3,9 +3,10 @@
  * who is signed in and sends back a ticket, good once for that one port; the preview's origin turns it into a cookie of
  * its own and shows the address as it was. The page's own cookie never goes there.
  */
-import { deadlines } from '@berth/core'
+import { BESIDE_RIGHTS, deadlines } from '@berth/core'
 import type { Clock, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
+import type { Gate } from '../access/gate.ts'
 import { localPath } from '../http/sign-in.ts'
 import { escapeHtml, signedOutPage } from '../http/signed-out-page.ts'
 import type { Caller } from '../http/credentials.ts'
@@ -35,6 +36,7 @@ export interface ControlSideDeps {
   readonly sites: Sites
   readonly store: Pick<Store, 'previews'>
   readonly clock: Clock
+  readonly gate: Pick<Gate, 'require'>
   start(site: Site): Promise<void>
 }
 
@@ -45,13 +47,15 @@ export async function controlSide(deps: ControlSideDeps, request: Request, calle
   if (wanted === null) throw new BerthError('bad_request', 'that is not the address of a preview', { hint: 'open a preview from its workspace' })
   const site = await deps.sites.find(wanted.name)
   if (site === null || (caller.by === 'cookie' && !site.onTheWeb)) return signedOutPage(404, '<h1>There is no such workspace</h1><p>It was deleted, or it is not shown on the web.</p>')
-  if (url.pathname === START_PATH) return starting(deps, { request, site, to: `${wanted.origin}${wanted.path}` })
+  await deps.gate.require(caller, BESIDE_RIGHTS.enterPreview, site.workspaceId)
+  if (url.pathname === START_PATH) return starting(deps, { request, caller, site, to: `${wanted.origin}${wanted.path}` })
   const ticket = await deps.store.previews.issueTicket({ workspaceId: site.workspaceId, port: site.port, tokenId: caller.tokenId, expiresAt: deps.clock.now() + deadlines.previewTicket }, deps.clock.now())
   return seeOther(`${wanted.origin}${TICKET_PATH}?${new URLSearchParams({ ticket, to: wanted.path }).toString()}`)
 }
 
 /** A press, not a visit: what leads here may be a page of the workspace that wants to run on. */
-async function starting(deps: ControlSideDeps, { request, site, to }: { request: Request; site: Site; to: string }): Promise<Response> {
+async function starting(deps: ControlSideDeps, { request, caller, site, to }: { request: Request; caller: Caller; site: Site; to: string }): Promise<Response> {
+  await deps.gate.require(caller, BESIDE_RIGHTS.startFromPreview, site.workspaceId)
   if (request.method === 'POST') {
     await deps.start(site)
     return seeOther(to)

@@ -2,10 +2,11 @@
  * The listener of previews. It is another one than the control listener: no route of ours is behind it, whatever a
  * request is called, and a page of a workspace has no way to speak to the API in its own origin's name.
  */
-import { phaseOf } from '@berth/core'
+import { phaseOf, reaches } from '@berth/core'
 import type { Clock, Daemons, Store, WorkspaceRecord } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
+import type { Gate } from '../access/gate.ts'
 import { asBerthError } from '../http/respond.ts'
 import type { Caller } from '../http/credentials.ts'
 import { readHead } from './body.ts'
@@ -30,6 +31,7 @@ export interface PreviewsDeps {
   readonly daemons: Pick<Daemons, 'connected' | 'openStream'>
   readonly hosts: PreviewHosts
   readonly pageUrl: string
+  readonly gate: Pick<Gate, 'require' | 'levelOf'>
   /** Wishes it to run. */
   start(id: WorkspaceId): Promise<unknown>
   readonly log: (line: string) => void
@@ -48,7 +50,7 @@ export interface Previews {
 export function createPreviews(deps: PreviewsDeps): Previews {
   const { hosts, store, clock } = deps
   const sites = createSites({ store, clock, hosts })
-  const visitors = createVisitors({ previews: store.previews, clock, hosts })
+  const visitors = createVisitors({ previews: store.previews, clock, hosts, mayVisit: async (userId, id) => reaches(await deps.gate.levelOf(userId, id), 'visit') })
   const connections = createServerConnections(deps)
   const nameFor = rememberNames(hosts)
   const watch = createWatch({
@@ -132,7 +134,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     onControl(request, caller) {
       const { pathname } = new URL(request.url)
       if (pathname !== ENTER_PATH && pathname !== START_PATH) return null
-      return controlSide({ hosts, sites, store, clock, start: async ({ workspaceId }) => { await deps.start(workspaceId) } }, request, caller)
+      return controlSide({ hosts, sites, store, clock, gate: deps.gate, start: async ({ workspaceId }) => { await deps.start(workspaceId) } }, request, caller)
     },
     changed(id) {
       visitors.forget()

@@ -56,6 +56,7 @@ beforeAll(async () => {
   listener = await listenForPreviews({ hostname: undefined, port: 0, any: true, home, log: () => {} })
   previews = createPreviews({
     store, clock: { now: () => Date.now() }, pageUrl: 'http://berth.localhost:1', log: () => {}, start: async () => {},
+    gate: { require: async () => {}, levelOf: async () => 'own' },
     hosts: createPreviewHosts({ port: listener.port, base: null, publicUrl: null }),
     daemons: { connected: () => true, openStream: async (_, open) => connectTo(open.service === 'tcp' ? open.port : 0) },
   })

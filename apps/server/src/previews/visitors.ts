@@ -4,6 +4,7 @@
  * or the workspace's own pages caused.
  */
 import type { Clock, PreviewStore } from '@berth/core'
+import type { UserId, WorkspaceId } from '@berth/wire'
 import { remembered } from '../remembered.ts'
 import { cookiesNamed, VISIT_COOKIES } from './headers.ts'
 import { valueOf } from './http1.ts'
@@ -27,10 +28,15 @@ const REMEMBERED_LIMIT = 5000
 /** Longer is no token of ours. */
 const TOKEN_LIMIT = 200
 
-export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; clock: Clock; hosts: PreviewHosts }): Visitors {
+export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; clock: Clock; hosts: PreviewHosts; mayVisit(userId: UserId, workspaceId: WorkspaceId): Promise<boolean> }): Visitors {
   const known = remembered<Let>({ clock: deps.clock, ms: REMEMBERED_MS, limit: REMEMBERED_LIMIT })
-  const visitOf = (token: string, site: Site): Let | Promise<Let> => known.get(`${site.workspaceId}:${site.port}:${token}`, async () =>
-    (await deps.previews.visit(token, { workspaceId: site.workspaceId, port: site.port }, deps.clock.now()))?.by ?? null)
+  const visitOf = (token: string, site: Site): Let | Promise<Let> => known.get(`${site.workspaceId}:${site.port}:${token}`, () => look(token, site))
+  async function look(token: string, { workspaceId, port }: Site): Promise<Let> {
+    const visit = await deps.previews.visit(token, { workspaceId, port }, deps.clock.now())
+    if (visit === null || visit.by === 'link') return visit?.by ?? null
+    // The session goes on; the right may have been taken away.
+    return visit.userId !== null && (await deps.mayVisit(visit.userId, workspaceId)) ? 'session' : null
+  }
 
   return {
     async admit(head, site) {

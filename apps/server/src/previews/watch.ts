@@ -17,7 +17,7 @@ export interface Watch {
 
 /** Between two requests, and for the whole head of one. */
 const QUIET_MS = 30_000
-const LOOK_MS = 10_000
+const LOOK_MS = 4000
 
 export function createWatch(deps: { mayGoOn(visit: Visit): Promise<boolean>; log(line: string): void }): Watch {
   const underWay = new Set<Visit>()

@@ -19,7 +19,7 @@ export async function decideApproval(deps: ServiceDeps, answer: { id: ApprovalId
   const asked = await getApproval(deps, answer.id)
   const record = await requireRecord(deps, asked.workspaceId)
   requireCan(deps, record, 'decide')
-  if (!mayDecide(identity, record.workspace)) throw new BerthError('forbidden', 'only the owner of the workspace answers its agent')
+  if (!mayDecide(identity, record.workspace, await deps.store.access.standing(identity.userId, asked.workspaceId))) throw new BerthError('forbidden', 'access denied: you may not answer for this workspace', { hint: 'its owner gives more with `berth people grant`' })
   checkDecision(asked, answer.decision)
   const ours = asked.expiresAt !== undefined
   if (ours && answer.decision.updatedInput !== undefined) throw new BerthError('bad_request', 'what the server asks is allowed or denied as it is', { hint: 'deny it with a message that says what to do instead' })

@@ -6,8 +6,10 @@ import type { Workspace, WorkspaceAction, WorkspaceId, WishTarget } from '@berth
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord, viewById, viewOf } from './view.ts'
 
-export async function listWorkspaces(deps: ServiceDeps, options: { deleted: boolean }): Promise<Workspace[]> {
-  const [records, waiting] = await Promise.all([deps.store.listWorkspaces(options), deps.store.approvals.list({ all: false })])
+export async function listWorkspaces(deps: ServiceDeps, options: { deleted: boolean; /** Absent: all. */ seen?: (id: WorkspaceId) => boolean }): Promise<Workspace[]> {
+  const { deleted, seen = () => true } = options
+  const [all, waiting] = await Promise.all([deps.store.listWorkspaces({ deleted }), deps.store.approvals.list({ all: false })])
+  const records = all.filter(({ workspace }) => seen(workspace.id))
   const needsYou = new Map<WorkspaceId, number>()
   for (const { workspaceId } of waiting) needsYou.set(workspaceId, (needsYou.get(workspaceId) ?? 0) + 1)
   const sessions = await deps.store.sessions.list(records.map(({ workspace }) => workspace.id))

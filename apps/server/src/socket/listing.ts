@@ -3,25 +3,31 @@
  * after the other, so that what is sent later was read later. It looks only at what it was told of, and as often as
  * somebody can see it.
  */
+import type { Identity } from '@berth/core'
 import type { Approval, ApprovalId, Workspace, WorkspaceId } from '@berth/wire'
 import type { ToPage } from '@berth/wire/live'
 import { createBell } from '../loops/bell.ts'
 import type { Outlet } from './outlet.ts'
 
 export interface ListingDeps {
-  list(): Promise<Workspace[]>
+  /** What this person sees. */
+  list(identity: Identity): Promise<Workspace[]>
   /** Null: there is none of that name. */
   view(id: WorkspaceId, needsYou: number): Promise<Workspace | null>
   /** Those that wait. */
   waiting(id: WorkspaceId | null): Promise<Approval[]>
   approval(id: ApprovalId): Promise<Approval | null>
-  /** The pages that show this workspace. */
-  audience(id: WorkspaceId): readonly Outlet[]
+  /** Does any page show it, or could it? */
+  isShown(id: WorkspaceId): boolean
+  /** The pages that show it, of people who may see it. */
+  audience(id: WorkspaceId): Promise<readonly Outlet[]>
+  /** Every page that shows lists. */
+  readers(): readonly (readonly [Outlet, Identity])[]
   readonly log: (line: string) => void
 }
 export interface Listing {
   /** Sends the whole list to this page as soon as may be. */
-  send(outlet: Outlet): void
+  send(outlet: Outlet, identity: Identity): void
   changed(id: WorkspaceId): void
   /** What changes by time alone: why a machine is still on, and until when. */
   lookAgain(): void
@@ -39,36 +45,31 @@ const BATCH = 32
 export function createListing(deps: ListingDeps): Listing {
   const bell = createBell()
   const dirty = new Set<WorkspaceId>()
-  const wanting = new Set<Outlet>()
+  const wanting = new Map<Outlet, Identity>()
   /** As it was sent last. */
   const sent = new Map<WorkspaceId, { readonly json: string; readonly awake: boolean }>()
   let stopped = false
 
-  const tell = (id: WorkspaceId, message: ToPage): void => {
-    const text = JSON.stringify(message)
-    for (const outlet of deps.audience(id)) outlet.sendText(text)
-  }
-
-  const questions = createQuestions(deps, tell)
+  const questions = createQuestions(deps)
 
   async function whole(): Promise<void> {
-    const outlets = [...wanting]
+    const readers = [...wanting]
     wanting.clear()
     try {
-      const [workspaces, approvals] = await Promise.all([deps.list(), deps.waiting(null)])
-      const text = JSON.stringify({ type: 'list', workspaces, approvals } satisfies ToPage)
-      // Other pages may not have these yet as they are now: the next look tells everybody.
-      for (const workspace of workspaces) if (!sent.has(workspace.id)) sent.set(workspace.id, { json: '', awake: isAwake(workspace) })
-      questions.known(approvals)
-      for (const outlet of outlets) outlet.sendText(text)
+      for (const { outlets, workspaces, approvals } of await lists(deps, readers)) {
+        // Other pages may not have these yet as they are now: the next look tells everybody.
+        for (const workspace of workspaces) if (!sent.has(workspace.id)) sent.set(workspace.id, { json: '', awake: isAwake(workspace) })
+        questions.known(approvals)
+        tell(outlets, { type: 'list', workspaces, approvals })
+      }
     } catch (error) {
-      for (const outlet of outlets) wanting.add(outlet)
+      for (const [outlet, identity] of readers) wanting.set(outlet, identity)
       throw error
     }
   }
 
   async function one(id: WorkspaceId): Promise<void> {
-    if (deps.audience(id).length === 0) {
+    if (!deps.isShown(id)) {
       sent.delete(id)
       return
     }
@@ -76,14 +77,15 @@ export function createListing(deps: ListingDeps): Listing {
     const workspace = await deps.view(id, waiting.length)
     if (workspace === null) {
       // Shown until now: it was taken off the web, and the list is what a page forgets by.
-      if (sent.delete(id)) for (const outlet of deps.audience(id)) wanting.add(outlet)
+      if (sent.delete(id)) for (const [outlet, identity] of deps.readers()) wanting.set(outlet, identity)
       return
     }
+    const audience = await deps.audience(id)
     const json = JSON.stringify(workspace)
-    if (sent.get(id)?.json !== json) tell(id, { type: 'workspace', workspace })
+    if (sent.get(id)?.json !== json) tell(audience, { type: 'workspace', workspace })
     sent.set(id, { json, awake: isAwake(workspace) })
     if (workspace.phase === 'deleted') sent.delete(id)
-    await questions.look(id, waiting)
+    await questions.look({ id, audience }, waiting)
   }
 
   async function changes(): Promise<void> {
@@ -114,12 +116,12 @@ export function createListing(deps: ListingDeps): Listing {
   const running = run()
 
   return {
-    send(outlet) {
-      wanting.add(outlet)
+    send(outlet, identity) {
+      wanting.set(outlet, identity)
       bell.ring()
     },
     changed(id) {
-      if (dirty.has(id) || deps.audience(id).length === 0) return
+      if (dirty.has(id) || !deps.isShown(id)) return
       dirty.add(id)
       bell.ring()
     },
@@ -136,20 +138,37 @@ export function createListing(deps: ListingDeps): Listing {
   }
 }
 
+function tell(outlets: readonly Outlet[], message: ToPage): void {
+  const text = JSON.stringify(message)
+  for (const outlet of outlets) outlet.sendText(text)
+}
+
+/** One list for each person, whatever number of pages they have open. */
+async function lists(deps: ListingDeps, readers: readonly (readonly [Outlet, Identity])[]): Promise<{ outlets: Outlet[]; workspaces: Workspace[]; approvals: Approval[] }[]> {
+  const waiting = await deps.waiting(null)
+  const people = Map.groupBy(readers, ([, { userId, orgId }]) => `${userId} ${orgId}`)
+  return Promise.all([...people.values()].map(async (same) => {
+    const identity = same[0]?.[1]
+    const workspaces = identity === undefined ? [] : await deps.list(identity)
+    const seen = new Set(workspaces.map(({ id }) => id))
+    return { outlets: same.map(([outlet]) => outlet), workspaces, approvals: waiting.filter(({ workspaceId }) => seen.has(workspaceId)) }
+  }))
+}
+
 /** Questions that are not over, as they were sent last. */
-function createQuestions(deps: Pick<ListingDeps, 'approval'>, tell: (id: WorkspaceId, message: ToPage) => void) {
+function createQuestions(deps: Pick<ListingDeps, 'approval'>) {
   const open = new Map<ApprovalId, { readonly workspaceId: WorkspaceId; readonly json: string }>()
   return {
     known(approvals: readonly Approval[]): void {
       for (const { approvalId, workspaceId } of approvals) if (!open.has(approvalId)) open.set(approvalId, { workspaceId, json: '' })
     },
-    async look(id: WorkspaceId, waiting: readonly Approval[]): Promise<void> {
+    async look({ id, audience }: { id: WorkspaceId; audience: readonly Outlet[] }, waiting: readonly Approval[]): Promise<void> {
       const stillOpen = new Set(waiting.map(({ approvalId }) => approvalId))
       const left = [...open].filter(([approvalId, { workspaceId }]) => workspaceId === id && !stillOpen.has(approvalId)).map(([approvalId]) => approvalId)
       const answered = (await Promise.all(left.map((approvalId) => deps.approval(approvalId)))).filter((approval) => approval !== null)
       for (const approval of [...waiting, ...answered]) {
         const json = JSON.stringify(approval)
-        if (open.get(approval.approvalId)?.json !== json) tell(id, { type: 'approval', approval })
+        if (open.get(approval.approvalId)?.json !== json) tell(audience, { type: 'approval', approval })
         if (approval.state === 'applied' || approval.state === 'superseded') open.delete(approval.approvalId)
         else open.set(approval.approvalId, { workspaceId: id, json })
       }

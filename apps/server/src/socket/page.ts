@@ -7,7 +7,7 @@ import type { ApprovalId, WorkspaceId } from '@berth/wire'
 import { FromPage, SOCKET_MESSAGE_LIMIT, WATCH_LIMIT } from '@berth/wire/live'
 import type { Presence } from '@berth/wire/live'
 import type { Outlet } from './outlet.ts'
-import type { PresenceRoom, Viewer } from './presence.ts'
+import type { Place, PresenceRoom, Viewer } from './presence.ts'
 import { startWatch } from './watch.ts'
 import type { Watch, WatchDeps } from './watch.ts'
 
@@ -27,7 +27,11 @@ export interface Page {
   readonly listing: boolean
   /** The card on its screen, while the page shows signs of life. */
   focus(): ApprovalId | null
+  /** It was let in to it. */
   watches(workspaceId: WorkspaceId): boolean
+  readonly watched: readonly WorkspaceId[]
+  /** It may see nothing of it any more. */
+  refuse(workspaceId: WorkspaceId): void
   ring(workspaceId: WorkspaceId): void
   said(data: string | Uint8Array): void
   ended(): void
@@ -37,10 +41,15 @@ export interface PageDeps extends WatchDeps {
   readonly client: Presence['client']
   readonly outlet: Outlet
   readonly presence: PresenceRoom
+  /** Whether what this person types there is work. */
+  acts(workspaceId: WorkspaceId): Promise<boolean>
   wantsList(): void
   /** It watches this one from now on: tell it who else does. */
   watching(workspaceId: WorkspaceId): void
 }
+
+/** `viewer`: null until it was let in. */
+interface Watched { readonly watch: Watch; viewer: Viewer | null; place: Place }
 
 /** More than a person can do: a scrolled diff reports its hunks, a grid opens its tiles at once. */
 const BURST = 120
@@ -50,7 +59,7 @@ const FOCUS_MS = 45_000
 
 export function createPage(deps: PageDeps): Page {
   const { identity, outlet, clock } = deps
-  const watched = new Map<WorkspaceId, { readonly watch: Watch; readonly viewer: Viewer }>()
+  const watched = new Map<WorkspaceId, Watched>()
   const pace = createPace(() => clock.now())
   let listing = false
   let focus: ApprovalId | null = null
@@ -59,17 +68,30 @@ export function createPage(deps: PageDeps): Page {
   function watch(message: FromPage & { type: 'watch' }): void {
     const { workspaceId, after, at, hunkId } = message
     const present = watched.get(workspaceId)
-    if (present !== undefined) return present.viewer.move({ at, hunkId })
+    if (present !== undefined) {
+      present.place = { at, hunkId }
+      return present.viewer?.move(present.place)
+    }
     if (watched.size >= WATCH_LIMIT) return outlet.send({ type: 'refused', workspaceId, code: 'too_many', message: `a page watches at most ${WATCH_LIMIT} workspaces`, hint: 'unwatch one first' })
-    const viewer = deps.presence.enter({ workspaceId, identity, client: deps.client, place: { at, hunkId } })
-    watched.set(workspaceId, { watch: startWatch(deps, outlet, { workspaceId, after, refused: () => unwatch(workspaceId) }), viewer })
-    deps.watching(workspaceId)
+    const begun = (): void => {
+      const now = watched.get(workspaceId)
+      if (now === undefined || now.viewer !== null) return
+      now.viewer = deps.presence.enter({ workspaceId, identity, client: deps.client, place: now.place })
+      deps.watching(workspaceId)
+    }
+    watched.set(workspaceId, { watch: startWatch(deps, outlet, { workspaceId, after, begun, refused: () => unwatch(workspaceId) }), viewer: null, place: { at, hunkId } })
   }
   function unwatch(workspaceId: WorkspaceId): void {
     const present = watched.get(workspaceId)
     watched.delete(workspaceId)
     present?.watch.stop()
-    present?.viewer.leave()
+    present?.viewer?.leave()
+  }
+
+  function typed(workspaceId: WorkspaceId): void {
+    const viewer = watched.get(workspaceId)?.viewer
+    if (!viewer) return
+    deps.acts(workspaceId).then((acts) => { if (acts) viewer.input() }, (error: unknown) => deps.log(`socket: ${String(error)}`))
   }
 
   function take(message: FromPage): void {
@@ -79,7 +101,7 @@ export function createPage(deps: PageDeps): Page {
         return deps.wantsList()
       case 'watch': return watch(message)
       case 'unwatch': return unwatch(message.workspaceId)
-      case 'input': return watched.get(message.workspaceId)?.viewer.input()
+      case 'input': return typed(message.workspaceId)
       case 'focus':
         focus = message.approvalId
         return
@@ -91,7 +113,12 @@ export function createPage(deps: PageDeps): Page {
     identity, outlet,
     get listing() { return listing },
     focus: () => (clock.now() - heardAt < FOCUS_MS ? focus : null),
-    watches: (workspaceId) => watched.has(workspaceId),
+    watches: (workspaceId) => (watched.get(workspaceId)?.viewer ?? null) !== null,
+    get watched() { return [...watched.keys()] },
+    refuse(workspaceId) {
+      outlet.send({ type: 'refused', workspaceId, code: 'not_found', message: `there is no workspace ${workspaceId}`, hint: null })
+      unwatch(workspaceId)
+    },
     ring: (workspaceId) => watched.get(workspaceId)?.watch.ring(),
     said(data) {
       heardAt = clock.now()

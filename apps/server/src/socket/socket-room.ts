@@ -3,15 +3,17 @@
  * from the store reaches the pages of every server; text as it is written reaches those of the server that holds the
  * machine's link, and elsewhere a page waits for the message: later, never wrong.
  */
+import { reaches } from '@berth/core'
 import type { Clock, Identity, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { ApprovalId, UserId, Workspace, WorkspaceId } from '@berth/wire'
+import type { Level } from '@berth/wire/access'
 import type { LiveItem, Presence } from '@berth/wire/live'
 import type { Attachment } from '../http/attach.ts'
 import { startPeriodic } from '../loops/periodic.ts'
+import { remembered } from '../remembered.ts'
 import { createListing } from './listing.ts'
 import { createOutlet } from './outlet.ts'
-import type { Outlet } from './outlet.ts'
 import { createPage, PAGE_CLOSE } from './page.ts'
 import type { Page } from './page.ts'
 import { createPresence } from './presence.ts'
@@ -20,7 +22,10 @@ export interface SocketRoomDeps {
   readonly store: Pick<Store, 'getWorkspace' | 'events' | 'approvals' | 'viewers'>
   readonly clock: Clock
   readonly log: (line: string) => void
-  list(): Promise<Workspace[]>
+  /** What this person sees. */
+  list(identity: Identity): Promise<Workspace[]>
+  /** Null: they see nothing of it. */
+  level(identity: Identity, id: WorkspaceId): Promise<Level | null>
   view(id: WorkspaceId, needsYou: number): Promise<Workspace | null>
   /** How often credentials are asked after. Shorter in tests. */
   readonly credentialMs?: number
@@ -47,7 +52,10 @@ export interface SocketRoom {
 
 const PAGES_LIMIT = 2000
 const PAGES_PER_USER = 200
-const CREDENTIAL_MS = 30_000
+const CREDENTIAL_MS = 4000
+/** What somebody may in a workspace is asked so often at most. */
+const LEVEL_MS = 1000
+const LEVELS_LIMIT = 10_000
 const LOOK_AGAIN_MS = 30_000
 /** Several moves of several people are told as one. */
 const PRESENCE_MS = 50
@@ -59,6 +67,8 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
   const pages = new Map<Page, Newcomer>()
   let draining = false
   let emptied = (): void => {}
+  const levels = remembered<Level | null>({ clock, ms: LEVEL_MS, limit: LEVELS_LIMIT })
+  const levelOf = async (identity: Identity, id: WorkspaceId): Promise<Level | null> => levels.get(`${identity.userId} ${identity.orgId} ${id}`, () => deps.level(identity, id))
   const watchers = (id: WorkspaceId): Page[] => [...pages.keys()].filter((page) => page.watches(id))
   const told = createTold((id) => {
     const text = JSON.stringify({ type: 'presence', workspaceId: id, viewers: presence.of(id) })
@@ -68,7 +78,13 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
     log, list: deps.list, view: deps.view,
     waiting: (id) => store.approvals.list({ all: false, ...(id === null ? {} : { workspaceId: id }) }),
     approval: (id) => store.approvals.get(id),
-    audience: (id): Outlet[] => [...pages.keys()].filter((page) => page.listing || page.watches(id)).map((page) => page.outlet),
+    readers: () => [...pages.keys()].filter((page) => page.listing).map((page) => [page.outlet, page.identity] as const),
+    isShown: (id) => [...pages.keys()].some((page) => page.listing || page.watches(id)),
+    async audience(id) {
+      const showing = [...pages.keys()].filter((page) => page.listing || page.watches(id))
+      const seeing = await Promise.all(showing.map((page) => levelOf(page.identity, id)))
+      return showing.filter((_, index) => seeing[index] !== null).map((page) => page.outlet)
+    },
   })
   const presence = createPresence({
     viewers: store.viewers, log, now: () => clock.now(),
@@ -84,7 +100,10 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
   const credentials = startPeriodic({
     name: 'credentials of pages', everyMs: deps.credentialMs ?? CREDENTIAL_MS, firstAfterMs: deps.credentialMs ?? CREDENTIAL_MS, log,
     async run() {
-      for (const [page, { valid }] of pages) if (!(await valid())) page.outlet.close(PAGE_CLOSE.signedOut, 'signed out')
+      for (const [page, { valid }] of pages) {
+        if (!(await valid())) page.outlet.close(PAGE_CLOSE.signedOut, 'signed out')
+        else for (const id of page.watched) if ((await levelOf(page.identity, id)) === null) page.refuse(id)
+      }
     },
   })
   const second = startPeriodic({ name: 'the list of pages', everyMs: LOOK_AGAIN_MS, firstAfterMs: LOOK_AGAIN_MS, log, run: async () => listing.lookAgain() })
@@ -102,7 +121,8 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
       return {
         opened(socket) {
           const outlet = createOutlet(socket)
-          page = createPage({ store, clock, log, outlet, presence, identity: newcomer.identity, client: newcomer.client, wantsList: () => listing.send(outlet), watching: told.soon })
+          const { identity, client } = newcomer
+          page = createPage({ store: seenBy(store, (id) => levelOf(identity, id)), clock, log, outlet, presence, identity, client, acts: async (id) => reaches(await levelOf(identity, id), 'act'), wantsList: () => listing.send(outlet, identity), watching: told.soon })
           pages.set(page, newcomer)
           if (draining) farewell(page)
         },
@@ -141,6 +161,11 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
     },
   }
 }
+
+/** What one person's page reads from. */
+const seenBy = (store: SocketRoomDeps['store'], level: (id: WorkspaceId) => Promise<Level | null>): SocketRoomDeps['store'] => ({
+  ...store, getWorkspace: async (id) => ((await level(id)) === null ? null : store.getWorkspace(id)),
+})
 
 function farewell({ outlet }: Page): void {
   outlet.send({ type: 'goaway' })

@@ -23,7 +23,7 @@ const LOOK_AGAIN_MS = 60_000
 /** The database is away: asked again after this. */
 const AFTER_ERROR_MS = 1000
 
-export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: WorkspaceId; after: number; /** The page was told why: it may watch again. */ refused(): void }): Watch {
+export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: WorkspaceId; after: number; /** It may see this one. */ begun(): void; /** The page was told why: it may watch again. */ refused(): void }): Watch {
   const { workspaceId } = at
   const bell = createBell()
   let stopped = false
@@ -49,8 +49,12 @@ export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: W
     let begun = false
     while (!stopped) {
       try {
-        if (!begun) cursor.after = await beginning(deps, at)
-        begun = true
+        if (!begun) {
+          cursor.after = await beginning(deps, at)
+          begun = true
+          if (stopped) return
+          at.begun()
+        }
         if (!(await once(cursor))) return
       } catch (error) {
         if (stopped) return

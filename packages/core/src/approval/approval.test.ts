@@ -74,9 +74,15 @@ it('judges a command whatever the tool is called, and one that is not shown whol
 })
 
 it('only the owner answers, and only what makes sense', () => {
-  const workspace = { orgId: 'org_000000000000' as OrgId, creatorId: 'usr_000000000000' as UserId, deletedAt: null }
-  expect(mayDecide({ userId: workspace.creatorId, orgId: workspace.orgId }, workspace)).toBe(true)
-  expect(mayDecide({ userId: 'usr_000000000001' as UserId, orgId: workspace.orgId }, workspace)).toBe(false)
+  const standing = { orgId: 'org_000000000000' as OrgId, creatorId: 'usr_000000000000' as UserId, role: 'member', grant: null, collaborates: true } as const
+  const workspace = { deletedAt: null }
+  expect(mayDecide({ userId: standing.creatorId, orgId: standing.orgId }, workspace, standing)).toBe(true)
+  expect(mayDecide({ userId: standing.creatorId, orgId: 'org_000000000001' as OrgId }, workspace, standing)).toBe(false)
+  expect(mayDecide({ userId: standing.creatorId, orgId: standing.orgId }, { deletedAt: 1 }, standing)).toBe(false)
+  const other = { userId: 'usr_000000000001' as UserId, orgId: standing.orgId }
+  expect(mayDecide(other, workspace, standing)).toBe(false)
+  expect(mayDecide(other, workspace, { ...standing, grant: 'act' })).toBe(true)
+  expect(mayDecide(other, workspace, { ...standing, grant: 'visit' })).toBe(false)
   const open = { kind: 'question', state: 'open' } as const
   expect(() => checkDecision(open, { behavior: 'allow', scope: 'once' })).not.toThrow()
   expect(() => checkDecision(open, { behavior: 'allow', scope: 'session' })).toThrow('whole session')

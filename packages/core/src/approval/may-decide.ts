@@ -1,11 +1,13 @@
 /** Who may answer a question, and what an answer may say. The store makes the first one win. */
 import { BerthError, type Approval, type Decision } from '@berth/wire'
-import type { Identity } from '../ports/store.ts'
+import { levelIn, reaches } from '../access/may.ts'
+import type { Standing } from '../access/may.ts'
+import type { Identity } from '../ports/access-store.ts'
 import type { WorkspaceRow } from '../workspace/records.ts'
 
-/** A person of the workspace's organisation; terminals and rights to answer come from its owner (design §10.8). */
-export function mayDecide(identity: Pick<Identity, 'userId' | 'orgId'>, workspace: Pick<WorkspaceRow, 'orgId' | 'creatorId' | 'deletedAt'>): boolean {
-  return workspace.deletedAt === null && workspace.orgId === identity.orgId && workspace.creatorId === identity.userId
+/** Who may act in the workspace; the right to answer comes from its owner (design §10.8). `standing`: of this person in it. */
+export function mayDecide(identity: Pick<Identity, 'userId' | 'orgId'>, workspace: Pick<WorkspaceRow, 'deletedAt'>, standing: Standing | null): boolean {
+  return workspace.deletedAt === null && standing?.orgId === identity.orgId && reaches(levelIn(identity.userId, standing), 'act')
 }
 
 /** Throws what is wrong with this answer to this question. Losing the race is the store's word, not this one's. */

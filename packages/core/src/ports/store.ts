@@ -2,9 +2,10 @@
  * What core needs kept. Every method is one transaction; a change and the events that announce it are in the
  * same one. `now` is always passed in (the database's clock, or a test's), so no query reads a clock of its own.
  */
-import type { Approval, ApprovalAsk, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, TokenId, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
+import type { Approval, ApprovalAsk, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
+import type { AccessStore } from './access-store.ts'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { GitHubStore } from './github-store.ts'
 import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
@@ -142,24 +143,12 @@ export interface PromptStore {
   pending(workspaceId: WorkspaceId): Promise<{ promptId: PromptId; text: string; sessionId?: SessionId }[]>
 }
 
-export interface Identity { readonly tokenId: TokenId; readonly userId: UserId; readonly userName: string; readonly orgId: OrgId; readonly kind: 'cli' | 'browser' | 'api' }
-export interface AccessStore {
-  /** The single user and organisation of a fresh installation, made once. */
-  bootstrap(now: number): Promise<{ userId: UserId; orgId: OrgId }>
-  /** The token itself is returned once and stored hashed. */
-  issueToken(token: { userId: UserId; kind: Identity['kind']; name: string; expiresAt: number | null }, now: number): Promise<{ id: TokenId; token: string }>
-  authenticate(token: string, now: number): Promise<Identity | null>
-  listTokens(userId: UserId): Promise<{ id: TokenId; name: string; kind: string; createdAt: number; lastUsedAt: number | null }[]>
-  revokeToken(id: TokenId, userId: UserId): Promise<boolean>
-  /** A one-time sign-in code; redeemed at most once, by compare-and-set. */
-  issueSignInCode(userId: UserId, expiresAt: number, now: number): Promise<string>
-  redeemSignInCode(code: string, now: number): Promise<UserId | null>
-}
-
 export interface ViewerStore {
   join(viewer: { workspaceId: WorkspaceId; userId: UserId; client: 'web' | 'cli' | 'desktop' }, now: number): Promise<ViewerId>
   heartbeat(id: ViewerId, input: boolean, now: number): Promise<boolean>
   leave(id: ViewerId): Promise<void>
+  /** Null: it left. */
+  get(id: ViewerId): Promise<{ workspaceId: WorkspaceId; userId: UserId } | null>
   /** Seen since `after`. */
   count(workspaceId: WorkspaceId, after: number): Promise<number>
   total(after: number): Promise<number>

@@ -1,0 +1,69 @@
+/**
+ * What each way into the server asks for. One table: a route that is not in it does not compile, and whoever serves one
+ * asks here before the handler runs.
+ */
+import type { Level } from '@berth/wire/access'
+import type { RouteName } from '@berth/wire/routes'
+
+export type Right =
+  /** Without a credential. */
+  | 'anybody'
+  /** Whoever is signed in, about the server and themselves. */
+  | 'known'
+  /** What of the organisation they may see; the answer holds no more than that. */
+  | 'list'
+  /** Their own settings. */
+  | 'self'
+  /** What lets somebody in as them. */
+  | 'account'
+  /** To know what a workspace can be made of. */
+  | 'survey'
+  | 'make'
+  /** To read what owners decide about: people, credentials, the record. */
+  | 'oversee'
+  | 'manage'
+  /** The server itself, for owners of the organisation that it belongs to. */
+  | 'operate'
+  /** In the workspace that is asked about. */
+  | Level
+
+export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
+  health: 'anybody',
+  server: 'known', listProviders: 'known', listAgents: 'known', pushKey: 'known', leaveViewer: 'known', heartbeatViewer: 'known',
+  stopServer: 'operate', releaseReaper: 'operate', installAgent: 'operate',
+
+  createSignInLink: 'account', listTokens: 'account', revokeToken: 'account',
+  getSettings: 'known', changeSettings: 'self', listPushDevices: 'known', addPushDevice: 'self', removePushDevice: 'self', testNotification: 'self',
+
+  listWorkspaces: 'list', listApprovals: 'list',
+  createWorkspace: 'make', listRepositories: 'survey',
+  listProjectSecrets: 'survey', setProjectSecret: 'manage', removeProjectSecret: 'manage',
+  listGitHosts: 'survey', addGitHost: 'manage', removeGitHost: 'manage',
+  listGitHubApps: 'survey', beginGitHubSetup: 'manage', addGitHubApp: 'manage', removeGitHubApp: 'manage',
+  listGitHubInstallations: 'survey', listGitHubRepositories: 'survey',
+  listModelKeys: 'survey', putModelKey: 'manage', removeModelKey: 'manage', listModelUsage: 'survey',
+  listAudit: 'oversee',
+
+  getWorkspace: 'look', listEvents: 'look', joinViewer: 'look', diff: 'look', logs: 'look', listTerminals: 'look', getApproval: 'look',
+  getReview: 'look', suggestCommit: 'look', listCheckpoints: 'look', listFiles: 'look', readFile: 'look', listPorts: 'look', listCommands: 'look',
+  listPreviews: 'look', listSessions: 'look', pullStatus: 'look', listPulls: 'look',
+
+  sendMessage: 'act', interrupt: 'act', decideApproval: 'act', startWorkspace: 'act', stopWorkspace: 'act', rebuildWorkspace: 'act', keepAlive: 'act',
+  sourceReady: 'act', sourceFailed: 'act', publish: 'act', pushCode: 'act', checkOrigin: 'act', updateFromOrigin: 'act', createPull: 'act',
+  markHunks: 'act', editHunk: 'act', addComment: 'act', removeComment: 'act', sendReview: 'act', commit: 'act', rewind: 'act', writeFile: 'act',
+  // What stands on a screen may hold more than the work does.
+  terminalSnapshot: 'act', sshAccess: 'act',
+  addSession: 'act', forkSession: 'act', handOverSession: 'act', endSession: 'act',
+  listLogins: 'act', beginSignIn: 'act', getSignIn: 'act', answerSignIn: 'act',
+
+  deleteWorkspace: 'own', setWeb: 'own', setPreview: 'own', sharePreview: 'own',
+}
+
+/** Ways in beside the contract. */
+export const BESIDE_RIGHTS = {
+  page: 'known', openapi: 'known', pageSocket: 'known',
+  events: 'look', gitFetch: 'look',
+  enterPreview: 'visit',
+  gitPush: 'act', archive: 'act', uploads: 'act', terminal: 'act', ssh: 'act', port: 'act', run: 'act', sync: 'act', startFromPreview: 'act', answerInNotification: 'act',
+} as const satisfies Record<string, Right>
+export type BesideRoute = keyof typeof BESIDE_RIGHTS
