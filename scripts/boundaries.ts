@@ -24,12 +24,15 @@ const TABLE: Record<string, readonly string[]> = {
   web: ['wire', 'client'],
   server: ['wire', 'core', 'web', 'store', 'providers', 'toolbox'], // adapters in main.ts only, see below
   bench: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit'],
-  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-github'], // a server that is broken on purpose
+  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-github', 'sim-hetzner'], // a server that is broken on purpose
   'sim-github': [], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
+  'sim-spec': [],
+  'sim-machine': [],
+  'sim-hetzner': ['sim-spec', 'sim-machine'],
 }
 /** Concrete adapters are named by the composition root (and by tests) only. */
 const ADAPTERS = ['store', 'providers', 'toolbox']
-const ONLY_TESTS = ['testkit', 'sim-github']
+const ONLY_TESTS = ['testkit', 'sim-github', 'sim-hetzner', 'sim-spec', 'sim-machine']
 const COMPOSITION = /src\/main\.ts$|src\/compose\//
 /** Their tests put several rooms together. */
 const TESTS_MAY_REACH = new Set(['server', 'core', 'daemon', 'cli', 'client'])

@@ -30,7 +30,7 @@ const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].so
 const daemon = [...new Bun.Glob('apps/daemon/src/**/*.test.ts').scanSync(root)].filter((file) => !file.startsWith(AGENTS)).sort()
 const real: Readonly<Record<string, readonly string[]>> = {
   [AGENTS]: [AGENTS], 'apps/daemon': daemon,
-  ...Object.fromEntries(['packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web', 'sim/github'].map((dir) => [dir, [dir]])),
+  ...Object.fromEntries(['packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web', 'sim/github', 'sim/hetzner'].map((dir) => [dir, [dir]])),
 }
 const bunTest = (paths: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...paths.filter((path) => existsSync(join(root, path))).map((path) => `./${path}`)]
 
@@ -58,7 +58,7 @@ const parts: readonly Part[] = [
 const NEEDS: Record<string, string> = {
   git: 'git', 'git-lfs': 'git-lfs', tmux: 'tmux', bwrap: 'bubblewrap', socat: 'socat', rg: 'ripgrep', zstd: 'zstd', dockerd: 'docker.io', setpriv: 'util-linux',
   'qemu-aarch64-static': 'qemu-user-static', '/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1': 'libc6-arm64-cross', '/lib/ld-musl-x86_64.so.1': 'musl', ldd: 'libc-bin',
-  ssh: 'openssh-client', '/usr/sbin/sshd': 'openssh-server', rsync: 'rsync', curl: 'curl', python3: 'python3', chromium: 'chromium', busybox: 'busybox-static', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap',
+  ssh: 'openssh-client', '/usr/sbin/sshd': 'openssh-server', rsync: 'rsync', curl: 'curl', python3: 'python3', chromium: 'chromium', busybox: 'busybox-static', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap', hcloud: 'hcloud-cli',
 }
 
 if (!['quick', 'all', 'full'].includes(mode)) {

@@ -370,7 +370,14 @@ export function providerContract(name: string, open: () => Promise<OpenedProvide
       const owner = newOwner()
       await ensure(owner)
       await can().vanish?.(owner)
-      expect(await state(owner)).toBe('absent')
+      const now = await state(owner)
+      if (now === 'stopped') {
+        // Where a stop leaves nothing but the disk, what is left is a stopped machine.
+        expect(await machinesOf(owner)).toHaveLength(1)
+        await destroy(owner)
+        return nothingLeftOf(owner)
+      }
+      expect(now).toBe('absent')
       const left = (await leftovers()).filter(isOwn(owner))
       expect(left.length).toBeGreaterThan(0)
       for (const leftover of left) await provider.removeLeftover(leftover, signal)

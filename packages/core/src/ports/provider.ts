@@ -71,7 +71,8 @@ export type Observed =
   | { readonly state: 'absent' }
   | { readonly state: 'creating' | 'starting' | 'stopping' | 'deleting' }
   | { readonly state: 'running'; readonly startedAt: number | null }
-  | { readonly state: 'stopped'; readonly exitCode: number | null; readonly detail: string | null }
+  /** `charged`: the vendor takes the price of a running one as long as it stands so; a stop has more to do. */
+  | { readonly state: 'stopped'; readonly exitCode: number | null; readonly detail: string | null; readonly charged?: true }
   | { readonly state: 'failed'; readonly detail: string }
   /** The vendor said something we do not know. Never guessed. */
   | { readonly state: 'unknown'; readonly raw: string }

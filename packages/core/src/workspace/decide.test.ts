@@ -22,7 +22,7 @@ const here: DecideContext = { fresh: true, upSince: LONG_AGO, connected: false }
 
 const OBSERVED: readonly Observed[] = [
   { state: 'absent' }, { state: 'creating' }, { state: 'starting' }, { state: 'stopping' }, { state: 'deleting' },
-  { state: 'running', startedAt: null }, { state: 'stopped', exitCode: 1, detail: null }, { state: 'failed', detail: 'dead' }, { state: 'unknown', raw: 'odd' },
+  { state: 'running', startedAt: null }, { state: 'stopped', exitCode: 1, detail: null }, { state: 'stopped', exitCode: null, detail: null, charged: true }, { state: 'failed', detail: 'dead' }, { state: 'unknown', raw: 'odd' },
 ]
 const LINKS: readonly Partial<MachineRow>[] = [
   { linkedAt: null, lastSeenAt: null }, { linkedAt: NOW - 1_000, lastSeenAt: NOW }, { linkedAt: NOW - 300_000, lastSeenAt: NOW - 1_000 },
@@ -153,4 +153,12 @@ describe('decide', () => {
     const failure = { code: 'timeout', message: 'late', hint: null, at: WISHED - 1 }
     expect(check({ wish: wish('running'), failure, readyAt: LONG_AGO }, { observed: { state: 'stopped', exitCode: 0, detail: null } })).toEqual({ do: 'ensure', start: true })
   })
+})
+
+it('goes on stopping a machine that is off and still charged, and starts it again when it is wanted', () => {
+  const off = { observed: { state: 'stopped', exitCode: null, detail: 'it is switched off', charged: true } } as const
+  const settled = { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } as const
+  expect(decide(record({ wish: wish('stopped') }, { ...off, ...settled }), NOW, here)).toEqual({ do: 'stop' })
+  expect(decide(record({ wish: wish('stopped') }, { observed: { state: 'stopped', exitCode: null, detail: null }, ...settled }), NOW, here)).toMatchObject({ do: 'nothing' })
+  expect(decide(record({ wish: wish('running') }, { ...off, ...settled }), NOW, here)).toEqual({ do: 'ensure', start: true })
 })

@@ -73,6 +73,7 @@ function decideStopped(record: WorkspaceRecord, now: number, context: DecideCont
   if (!context.fresh) return { do: 'observe' }
   switch (machine.observed.state) {
     case 'absent': case 'stopped': case 'failed':
+      if (isCharged(machine)) return decideStopping(record, now, context)
       return isSettledStopped(machine) ? { do: 'nothing', againInMs: deadlines.tickIdle } : { do: 'settle', as: 'stopped' }
     case 'deleting':
       return { do: 'wait', until: now + deadlines.tickBusy, why: 'deleting' }
@@ -80,6 +81,8 @@ function decideStopped(record: WorkspaceRecord, now: number, context: DecideCont
       return decideStopping(record, now, context)
   }
 }
+
+const isCharged = ({ observed }: MachineRow): boolean => observed.state === 'stopped' && observed.charged === true
 
 function isSettledStopped(machine: MachineRow): boolean {
   return machine.ensuringSince === null && machine.stoppingSince === null && machine.poll === null

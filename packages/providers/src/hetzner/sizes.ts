@@ -1,0 +1,45 @@
+/** Which server type is bought for what was asked, and what it costs. Prices are integer micro-units of the currency. */
+import { ProviderFault, type Quote } from '@berth/core'
+
+/** Of `GET /server_types`, what decides. */
+export interface ServerType {
+  readonly id: number
+  readonly name: string
+  readonly cores: number
+  /** GB. */
+  readonly memory: number
+  readonly architecture: string
+  readonly cpu_type: string
+  readonly deprecation: { readonly unavailable_after: string } | null
+  readonly prices: readonly { readonly location: string; readonly price_hourly: { readonly net: string }; readonly price_monthly: { readonly net: string } }[]
+}
+export interface Wanted { readonly memoryBytes: number; readonly cpus: number }
+
+const GIB = 1024 ** 3
+const MICROS = 1_000_000
+/** Net, EUR, a GB of volume and month: https://www.hetzner.com/cloud, looked up in 2026. */
+const VOLUME_GB_MONTH_MICROS = 44_000
+const HOURS_A_MONTH = 730
+
+/** Those that have enough, the cheapest first. */
+export function fitting(types: readonly ServerType[], wanted: Wanted, { location, now }: { location: string; now: number }): { type: ServerType; hourlyMicros: number }[] {
+  return types
+    .filter(({ architecture, cores, memory, deprecation }) => architecture === 'x86' && cores >= wanted.cpus && memory * GIB >= wanted.memoryBytes && (deprecation === null || Date.parse(deprecation.unavailable_after) > now))
+    .flatMap((type) => {
+      const price = type.prices.find((each) => each.location === location)
+      const hourlyMicros = price === undefined ? Number.NaN : Math.ceil(Number(price.price_hourly.net) * MICROS)
+      return Number.isFinite(hourlyMicros) ? [{ type, hourlyMicros }] : []
+    })
+    .sort((a, b) => a.hourlyMicros - b.hourlyMicros || a.type.name.localeCompare(b.type.name))
+}
+
+export function quoteOf(types: readonly ServerType[], wanted: Wanted, place: { location: string; now: number; volumeGb: number }): Quote {
+  const [cheapest] = fitting(types, wanted, place)
+  if (cheapest === undefined) throw tooLarge(wanted, place.location)
+  const disk = Math.ceil(place.volumeGb * VOLUME_GB_MONTH_MICROS / HOURS_A_MONTH)
+  return { currency: 'EUR', runningMicrosPerHour: cheapest.hourlyMicros + disk, stoppedMicrosPerHour: disk, note: `${cheapest.type.name} in ${place.location}, net; each begun hour counts whole; stopped, its disk of ${place.volumeGb} GB is paid for` }
+}
+
+export function tooLarge({ memoryBytes, cpus }: Wanted, location: string): ProviderFault {
+  return new ProviderFault('unsupported', `Hetzner has no server with ${cpus} processors and ${Math.ceil(memoryBytes / GIB)} GB in ${location}`, { hint: 'ask for less memory or fewer processors, or set another location with `berth provider setup hetzner`' })
+}

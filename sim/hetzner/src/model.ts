@@ -1,0 +1,74 @@
+/** What stands in a Hetzner project. Times are ms by the world's clock. */
+export interface Server {
+  readonly id: number
+  readonly name: string
+  readonly type: ServerType
+  readonly location: string
+  readonly image: Image
+  readonly userData: string
+  readonly createdAt: number
+  readonly volumes: number[]
+  readonly firewalls: readonly number[]
+  readonly primaryIps: readonly number[]
+  labels: Record<string, string>
+  status: 'initializing' | 'starting' | 'running' | 'stopping' | 'off' | 'deleting' | 'unknown'
+  /** An action on it goes on: others are refused. */
+  locked: boolean
+}
+export interface Volume { readonly id: number; readonly name: string; readonly size: number; readonly location: string; readonly createdAt: number; readonly format: string | null; labels: Record<string, string>; server: number | null; status: 'creating' | 'available' }
+export interface PrimaryIp { readonly id: number; readonly name: string; readonly ip: string; readonly type: 'ipv4' | 'ipv6'; readonly createdAt: number; readonly location: string; autoDelete: boolean; labels: Record<string, string>; server: number | null }
+export interface Firewall { readonly id: number; readonly name: string; readonly createdAt: number; readonly rules: readonly Record<string, unknown>[]; labels: Record<string, string> }
+export interface ServerType { readonly id: number; readonly name: string; readonly cores: number; readonly memory: number; readonly disk: number; readonly architecture: 'x86' | 'arm'; readonly cpuType: 'shared' | 'dedicated'; /** Net, EUR, by location. */ readonly prices: Readonly<Record<string, { hourly: string; monthly: string }>>; readonly deprecated?: boolean }
+export interface Image { readonly id: number; readonly name: string; readonly flavor: 'debian' | 'ubuntu'; readonly version: string; readonly architecture: 'x86' | 'arm' }
+export interface Action {
+  readonly id: number
+  readonly command: string
+  readonly startedAt: number
+  readonly resources: readonly { id: number; type: string }[]
+  readonly dueAt: number
+  finishedAt: number | null
+  error: { code: string; message: string } | null
+}
+
+/** A request that is refused as the vendor refuses it. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly code: string
+  readonly details: Record<string, unknown> | null
+  constructor(status: number, code: string, message: string, details: Record<string, unknown> | null = null) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.details = details
+  }
+}
+
+/** What a test makes go wrong, for the next `times` requests that match. */
+export interface Fault {
+  readonly method?: string
+  readonly path: RegExp
+  times: number
+  readonly what:
+    | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly headers?: Record<string, string> }
+    /** It happens, and the client never hears of it. */
+    | { readonly kind: 'lost' }
+    /** It happens, and a proxy says it did not. */
+    | { readonly kind: 'after'; readonly status: number }
+    | { readonly kind: 'truncated' }
+    /** Lists without their newest entries, as a copy that lags behind has them. */
+    | { readonly kind: 'stale' }
+    /** The first page again and again. */
+    | { readonly kind: 'repeated' }
+}
+
+/** Where machines really run; a world without one only keeps books. */
+export interface Backend {
+  create(server: Server, volumes: readonly Volume[]): Promise<void>
+  start(server: Server): Promise<void>
+  /** `hard`: without asking the machine. */
+  stop(server: Server, hard: boolean): Promise<void>
+  remove(server: Server): Promise<void>
+  removeVolume(volume: Volume): Promise<void>
+  /** The machine went down by itself. */
+  onPoweredOff(listener: (id: number) => void): void
+}

@@ -1,0 +1,36 @@
+/** What a description requires of an answer and the world has nothing to say about: its emptiest value. */
+import { nameOf } from './normalise.ts'
+import type { SchemaNode } from './normalise.ts'
+
+const EPOCH = '2020-01-01T00:00:00Z'
+const EMPTY: Readonly<Record<string, unknown>> = { array: [], boolean: false, integer: 0, number: 0 }
+
+/** `filled(name, known)`: an object as the schema of that name wants it, with what is known in it. */
+export function createFill(schemas: Readonly<Record<string, SchemaNode>>): (name: string, known: Record<string, unknown>) => Record<string, unknown> {
+  const of = (name: string): SchemaNode => {
+    const schema = schemas[name]
+    if (schema === undefined) throw new Error(`the description has no ${name}`)
+    return schema
+  }
+  function filledBy(schema: SchemaNode, known: Record<string, unknown>): Record<string, unknown> {
+    const properties = schema['properties'] as Record<string, SchemaNode>
+    const rest = ((schema['required'] as string[] | undefined) ?? []).filter((key) => !(key in known))
+    return { ...known, ...Object.fromEntries(rest.map((key) => [key, emptyOf(properties[key] ?? {}, key)])) }
+  }
+  function emptyOf(schema: SchemaNode, key: string): unknown {
+    if (schema['nullable'] === true) return null
+    if (typeof schema['$ref'] === 'string') return emptyOf(of(nameOf(schema['$ref'])), key)
+    if (Array.isArray(schema['enum'])) return schema['enum'][0]
+    const alternative = (schema['anyOf'] ?? schema['oneOf'] ?? schema['allOf']) as SchemaNode[] | undefined
+    if (alternative !== undefined) return emptyOf(alternative[0] ?? {}, key)
+    return schema['type'] === 'object' ? filledBy({ properties: {}, ...schema }, {}) : emptyPlain(schema, key)
+  }
+  return (name, known) => filledBy(of(name), known)
+}
+
+function emptyPlain(schema: SchemaNode, key: string): unknown {
+  const plain = EMPTY[String(schema['type'])]
+  if (plain !== undefined) return plain
+  if (schema['format'] === 'date-time') return EPOCH
+  return schema['format'] === 'uri' || key.endsWith('url') ? 'https://vendor.invalid/nothing' : ''
+}
