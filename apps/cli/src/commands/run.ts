@@ -2,6 +2,7 @@ import { BerthError } from '@berth/wire/error'
 import { createRunDecoder, encodeRunCommand, RUN_STREAM_PATH } from '@berth/wire/run-frames'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { onAbort } from '../on-abort.ts'
 
 export const run = command({
   name: 'run',
@@ -39,12 +40,11 @@ async function runThere({ signal }: Context, { endpoint, id, argv }: { endpoint:
       }
     },
     end: async () => { pipe.close(1000, 'it ended') },
-  })
-  const onAbort = (): void => pipe.close(1000, 'interrupted')
-  signal.addEventListener('abort', onAbort, { once: true })
+  }, signal)
+  const listenNoMore = onAbort(signal, () => pipe.close(1000, 'interrupted'))
   input(pipe, argv).catch(() => {})
   const { reason } = await ended
-  signal.removeEventListener('abort', onAbort)
+  listenNoMore()
   if (code !== null) return code
   if (signal.aborted) throw new BerthError('cancelled', 'interrupted; the command was ended')
   throw new BerthError('daemon_unreachable', `the command was not run to its end: ${reason || 'the connection was lost'}`, { hint: 'if this machine\'s daemon is older than the server, stop and start the workspace' })

@@ -2,6 +2,7 @@
 import { BerthError } from '@berth/wire/error'
 import { command, none, one } from '../command.ts'
 import type { Context } from '../context.ts'
+import { onAbort } from '../on-abort.ts'
 import { showPublicLink } from '../phone-link.ts'
 import { selfServer } from '../self.ts'
 import { serverEnvironment } from '../server-process/environment.ts'
@@ -84,10 +85,10 @@ function startRole<Stderr extends 'inherit' | 'pipe'>(context: Context, words: r
 async function ended(context: Context, child: Pick<Bun.Subprocess, 'kill' | 'exited'>): Promise<number> {
   // On a terminal Ctrl-C reaches both; a signal sent to us alone must reach the server too. It may come twice.
   const pass = (): void => child.kill('SIGTERM')
-  context.signal.addEventListener('abort', pass)
+  const listenNoMore = onAbort(context.signal, pass)
   try {
     return await child.exited
   } finally {
-    context.signal.removeEventListener('abort', pass)
+    listenNoMore()
   }
 }

@@ -5,6 +5,7 @@ import { BerthError } from '@berth/wire/error'
 import { createMcpServer } from '@berth/wire/mcp-server'
 import { VERSION } from '@berth/wire/version'
 import type { Context } from '../context.ts'
+import { onAbort } from '../on-abort.ts'
 import { selfCli } from '../self.ts'
 import { createToolRunner } from './run-tool.ts'
 import { offeredTools, type InputOf } from './tools.ts'
@@ -29,7 +30,7 @@ export async function serveMcp(context: Context, upWords: readonly string[]): Pr
   })
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   const ended = Promise.withResolvers<void>()
-  context.signal.addEventListener('abort', () => { ended.resolve() }, { once: true })
+  onAbort(context.signal, ended.resolve)
   lines.on('line', (line) => { server.heard(line) })
   lines.on('close', () => { ended.resolve() })
   await ended.promise

@@ -1,6 +1,7 @@
 /** A connection into a workspace over the server, as a pipe with two ends. Loaded for each ssh connection: nothing heavy. */
 import type { Endpoint } from '@berth/client'
 import { BerthError, ERROR_CODES, type ErrorBody } from '@berth/wire/error'
+import { onAbort } from '../on-abort.ts'
 import { createReachPipe, type PipeSink, type ReachPipe } from '@berth/wire/reach-pipe'
 
 export interface Reached {
@@ -9,8 +10,8 @@ export interface Reached {
   readonly ended: Promise<{ readonly code: number; readonly reason: string }>
 }
 
-/** Resolves when the server let us in. Whatever it refused with is what is thrown. */
-export async function reach(endpoint: Endpoint & { readonly token: string }, path: string, sink: PipeSink): Promise<Reached> {
+/** Resolves when the server let us in; the signal ends the waiting for that, and nothing later. Whatever it refused with is what is thrown. */
+export async function reach(endpoint: Endpoint & { readonly token: string }, path: string, sink: PipeSink, signal?: AbortSignal): Promise<Reached> {
   // Bun's client takes these; the DOM's types do not know.
   const socket = new WebSocket(endpoint.url.replace(/^http/, 'ws') + path, { headers: { authorization: `Bearer ${endpoint.token}` }, perMessageDeflate: false } as unknown as string[])
   socket.binaryType = 'arraybuffer'
@@ -25,7 +26,11 @@ export async function reach(endpoint: Endpoint & { readonly token: string }, pat
     pipe.closed()
     ended.resolve({ code, reason })
   })
-  if (await opened.promise) return { pipe, ended: ended.promise }
+  const listenNoMore = signal === undefined ? () => {} : onAbort(signal, () => { socket.close(); opened.resolve(false) })
+  const isOpen = await opened.promise
+  listenNoMore()
+  if (isOpen) return { pipe, ended: ended.promise }
+  if (signal?.aborted === true) throw new BerthError('cancelled', 'cancelled')
   throw await refusal(endpoint, path)
 }
 

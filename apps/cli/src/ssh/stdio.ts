@@ -10,6 +10,7 @@ import { SSH_STREAM_PATH } from '@berth/wire/reach-paths'
 import type { PipeSink } from '@berth/wire/reach-pipe'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { Connection, Context } from '../context.ts'
+import { onAbort } from '../on-abort.ts'
 import { disconnect } from './disconnect.ts'
 import { pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import { reach, type Reached } from './reach-socket.ts'
@@ -33,13 +34,12 @@ export async function bridgeStdio(context: Context, { word, start }: { word: str
     end: async () => { await output.end() },
   }
   const key = Buffer.from(await publicKeyOf(sshHome(context.home))).toString('base64url')
-  const open = (endpoint: Address, id: WorkspaceId): Promise<Reached> => reach(endpoint, SSH_STREAM_PATH(id, key), sink)
+  const open = (endpoint: Address, id: WorkspaceId): Promise<Reached> => reach(endpoint, SSH_STREAM_PATH(id, key), sink, context.signal)
   const { pipe, ended } = await connected(context, { known: known[word]?.hostKey ? word : null, word, start }, open).catch(async (error: unknown) => {
     if (error instanceof BerthError) await refuse(sink, `${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`)
     throw error
   })
-  const onAbort = (): void => pipe.close(1000, 'interrupted')
-  context.signal.addEventListener('abort', onAbort, { once: true })
+  onAbort(context.signal, () => pipe.close(1000, 'interrupted'))
   const pumped = pump(pipe).catch(() => {})
   const { code, reason } = await ended
   if (code === 1000) return

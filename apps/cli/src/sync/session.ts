@@ -11,6 +11,7 @@ import type { Workspace } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import type { SyncEntry, SyncResult } from '@berth/wire/sync-frames'
 import type { Connection } from '../context.ts'
+import { onAbort } from '../on-abort.ts'
 import { fieldsOf, git, tryGit } from '../source/git.ts'
 import type { Place, Taken } from '../source/take.ts'
 import { openLocalFiles, type LocalFiles } from './local-files.ts'
@@ -85,9 +86,8 @@ async function session(deps: SyncDeps, { files, changes, tree }: Parts): Promise
   await tree.add([''])
   changes.begin()
   const outcome = await pushCode(deps, connection, { workspace, place, include, strategy: 'keep', onProgress: () => {}, onTaken: async (taken) => { known = await entriesOf(place, taken, signal) } })
-  const stream = await openSyncStream(connection.endpoint, workspace.id, place.path)
-  const onAbort = (): void => stream.close()
-  signal.addEventListener('abort', onAbort, { once: true })
+  const stream = await openSyncStream(connection.endpoint, { id: workspace.id, top: place.path, signal })
+  const listenNoMore = onAbort(signal, stream.close)
   try {
     told.caughtUp(outcome)
     for (;;) {
@@ -99,7 +99,7 @@ async function session(deps: SyncDeps, { files, changes, tree }: Parts): Promise
       if (results.length > 0) told.sent(results, performance.now() - next.since)
     }
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    listenNoMore()
     stream.close()
   }
 }
@@ -211,6 +211,9 @@ async function watchHead(top: string, { signal, onChange }: { signal: AbortSigna
 function waiting(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
-  signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
-  return promise
+  const listenNoMore = onAbort(signal, resolve)
+  return promise.finally(() => {
+    clearTimeout(timer)
+    listenNoMore()
+  })
 }

@@ -6,6 +6,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { createSyncDecoder, encodeSyncFrame, SYNC_FRAME_LIMIT, SYNC_STREAM_PATH } from '@berth/wire/sync-frames'
 import type { SyncEntry, SyncResult } from '@berth/wire/sync-frames'
+import { onAbort } from '../on-abort.ts'
 import { reach } from '../ssh/reach-socket.ts'
 import { blobId, HASHED_WHOLE, type Content, type LocalFile } from './local-files.ts'
 import { onDisk } from './paths.ts'
@@ -23,7 +24,7 @@ export interface SyncStream {
 const READY_MS = 15_000
 const SWEEP_EVERY_BYTES = 64 * 1024 * 1024
 
-export async function openSyncStream(endpoint: Endpoint & { readonly token: string }, id: WorkspaceId, top: string): Promise<SyncStream> {
+export async function openSyncStream(endpoint: Endpoint & { readonly token: string }, { id, top, signal }: { id: WorkspaceId; top: string; signal: AbortSignal }): Promise<SyncStream> {
   const decode = createSyncDecoder()
   const ready = Promise.withResolvers<void>()
   let expected = new Set<number>()
@@ -40,7 +41,7 @@ export async function openSyncStream(endpoint: Endpoint & { readonly token: stri
       }
     },
     end: async () => { pipe.close(1000, 'it ended') },
-  })
+  }, signal)
   const lost = ended.then(({ reason }) => {
     const error = new BerthError('daemon_unreachable', `the connection to the machine ended: ${reason || 'it was lost'}`)
     ready.reject(error)
@@ -48,6 +49,7 @@ export async function openSyncStream(endpoint: Endpoint & { readonly token: stri
     return reason
   })
   const late = setTimeout(() => ready.reject(new BerthError('unsupported', "this machine's daemon is older than the server and cannot take a sync", { hint: 'stop and start the workspace' })), READY_MS)
+  const listenNoMore = onAbort(signal, () => pipe.close(1000, 'interrupted'))
   try {
     await ready.promise
   } catch (cause) {
@@ -55,6 +57,7 @@ export async function openSyncStream(endpoint: Endpoint & { readonly token: stri
     throw cause
   } finally {
     clearTimeout(late)
+    listenNoMore()
   }
 
   return {

@@ -3,6 +3,7 @@ import type { Client, Endpoint } from '@berth/client'
 import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import type { Context } from '../context.ts'
+import { onAbort } from '../on-abort.ts'
 import { ATTACH_PATH } from '../source/hosted.ts'
 import { createDetachKeys } from './detach-keys.ts'
 
@@ -78,16 +79,15 @@ function bridge(context: Context, ends: { socket: WebSocket; mode: Attach['mode'
     const onResize = (): void => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'resize', cols: stdout.columns, rows: stdout.rows }))
     }
-    const onAbort = (): void => end({ why: 'detached' })
+    let listenNoMore = (): void => {}
     const end = (ending: Ending): void => {
       stdin.off('data', onKeys)
       stdout.off('resize', onResize)
-      context.signal.removeEventListener('abort', onAbort)
+      listenNoMore()
       resolve(ending)
     }
     stdin.on('data', onKeys)
     stdout.on('resize', onResize)
-    context.signal.addEventListener('abort', onAbort)
     socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer | string>) => {
       if (typeof data !== 'string') return void stdout.write(new Uint8Array(data))
       const control = readControl(data)
@@ -95,6 +95,7 @@ function bridge(context: Context, ends: { socket: WebSocket; mode: Attach['mode'
     })
     socket.addEventListener('close', ({ reason, code }) => end({ why: 'lost', reason: reason || `code ${code}` }))
     socket.addEventListener('error', () => end({ why: 'lost', reason: 'the connection was refused' }))
+    listenNoMore = onAbort(context.signal, () => end({ why: 'detached' }))
   })
 }
 
