@@ -26,6 +26,8 @@ export interface Capabilities {
   readonly usage: boolean
   /** A person at the terminal takes part in the same conversation, on the agent's own screen or on ours: what asks there, and the keys that say yes. */
   readonly screen: { readonly of: 'its own' | 'ours'; readonly asks: string; readonly yes: string }
+  /** What it says of a model that refuses whoever has not paid; absent: the words of that model. */
+  readonly inactive?: RegExp
   /** Without a login it says so; null: it works without one. */
   readonly withoutLogin: RegExp | null
 }
@@ -59,7 +61,8 @@ export const CAPABILITIES: Readonly<Record<Exclude<AgentKind, 'plain'>, Capabili
     during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
   },
   copilot: {
-    driver: 'acp', version: '1.0.102', remarks: /^Info: \//, live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
+    // It passes over what the model says.
+    driver: 'acp', version: '1.0.102', remarks: /^Info: \//, inactive: /Authentication failed with provider at \S+ \(HTTP 403\)/, live: true, tools: ['Write', 'Bash', 'Edit'], diffs: true, reason: 'as words afterwards', questions: false,
     during: 'queues', usage: true, screen: OURS, withoutLogin: /no login here/,
   },
   acp: {

@@ -1,6 +1,7 @@
 /** Any command that speaks ACP, in the terminals as the daemon keeps them: over restarts, refusals and deaths. */
 import { afterEach, describe, expect, it, setDefaultTimeout } from 'bun:test'
 import { openBench, type AgentBench } from '../testing/agent-bench.ts'
+import { wordsOf } from './messages.ts'
 import { optionFor } from './tools.ts'
 
 setDefaultTimeout(60_000)
@@ -186,4 +187,10 @@ describe('the options of a permission', () => {
     expect(chosen([{ optionId: 'always', kind: 'allow_always' }], 'allow')).toBeNull()
     expect(chosen([{ optionId: 'ok', kind: 'allow_once' }], 'deny')).toBeNull()
   })
+})
+
+it('says what went wrong with what the agent says beside it', () => {
+  expect(wordsOf({ code: -32_603, message: 'Internal error', data: { details: '403 Your subscription is inactive.' } })).toBe('Internal error: 403 Your subscription is inactive.')
+  expect(wordsOf({ code: -32_603, message: 'no: 403', data: '403' })).toBe('no: 403')
+  expect(wordsOf({ code: -32_603, message: 'no', data: { code: 4 } })).toBe('no')
 })

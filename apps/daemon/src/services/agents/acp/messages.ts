@@ -5,6 +5,8 @@ export const ACP_VERSION = 1
 export const AUTH_REQUIRED = -32_000
 export const UNKNOWN_METHOD = -32_601
 
+const ERROR_LIMIT = 2000
+
 export const Message = z.looseObject({
   id: z.union([z.string(), z.number(), z.null()]).optional(),
   method: z.string().optional(),
@@ -15,6 +17,12 @@ export const Message = z.looseObject({
 export type Message = z.infer<typeof Message>
 
 const Text = z.looseObject({ type: z.string(), text: z.string().optional() })
+const Details = z.union([z.string(), z.looseObject({ details: z.string() }).transform(({ details }) => details), z.looseObject({ message: z.string() }).transform(({ message }) => message)])
+/** Some say only "Internal error", and what it was beside it. */
+export function wordsOf({ message, data }: NonNullable<Message['error']>): string {
+  const details = Details.safeParse(data)
+  return details.success && !message.includes(details.data) ? `${message}: ${details.data}`.slice(0, ERROR_LIMIT) : message.slice(0, ERROR_LIMIT)
+}
 const ToolContent = z.looseObject({
   type: z.string(), content: Text.optional().catch(undefined),
   path: z.string().optional(), oldText: z.string().nullable().optional(), newText: z.string().nullable().optional(),

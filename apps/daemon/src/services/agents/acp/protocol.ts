@@ -3,7 +3,7 @@ import type { PromptId } from '@berth/wire'
 import type { Outcome } from '../conversation/contracts.ts'
 import { parseLine } from '../json-lines.ts'
 import type { Protocol, ProtocolDeps } from '../relay/voice.ts'
-import { Message, Permission, PromptEnded, PromptSent, Selected, UNKNOWN_METHOD, type Option } from './messages.ts'
+import { Message, Permission, PromptEnded, PromptSent, Selected, UNKNOWN_METHOD, wordsOf, type Option } from './messages.ts'
 import { createAcpOpening, type AcpOptions } from './opening.ts'
 import { createAcpStream } from './stream.ts'
 import { askedInput, optionFor } from './tools.ts'
@@ -24,7 +24,7 @@ export function createAcpProtocol(deps: ProtocolDeps, options: AcpOptions): Prot
     turn = null
     for (const id of asked.keys()) ear.withdrawn(id)
     asked.clear()
-    if (message.error !== undefined) ear.turnEnded(turnId, 'error', message.error.message)
+    if (message.error !== undefined) ear.turnEnded(turnId, 'error', wordsOf(message.error))
     else ear.turnEnded(turnId, outcomeOf(ended.success ? ended.data.stopReason : 'end_turn'))
   }
   const asks = (id: string, params: unknown): void => {
