@@ -19,6 +19,7 @@ import { rememberBeginning } from './services/sync/remember.ts'
 import type { SourceDeps } from './services/git/source.ts'
 import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
+import { rememberLogins, withoutOldLogins } from './services/sign-in/copied-login.ts'
 import type { OwnMcp } from './services/mcp/index.ts'
 import type { Services } from './services/processes/services.ts'
 import { createWorkDirectory } from './services/work-directory.ts'
@@ -93,9 +94,12 @@ export function createConverger(deps: ConvergeDeps): Converger {
     const home = createHash('sha256').update(JSON.stringify(assignment.homeFiles)).digest('hex')
     if (home !== homeWritten) {
       const done = await step('setup', async () => {
-        await writeHomeFiles({ asAgent: deps.asAgent, homeDir: context.boot.homeDir }, assignment.homeFiles, context.signal)
+        const place = { journal: context.journal, homeDir: context.boot.homeDir, agentUid: context.boot.agentUser?.uid ?? null }
+        const files = withoutOldLogins(assignment.homeFiles, place)
+        await writeHomeFiles({ asAgent: deps.asAgent, homeDir: context.boot.homeDir }, files, context.signal)
+        rememberLogins(files, place)
         const ran = await runHooks({ context, asAgent: deps.asAgent })
-        return [...assignment.homeFiles.map((file) => file.path), ...(ran === null ? [] : [ran])].join(', ') || null
+        return [...files.map((file) => file.path), ...(ran === null ? [] : [ran])].join(', ') || null
       })
       if (done) homeWritten = home
     }
