@@ -33,7 +33,8 @@ import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
 import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
-import { createModelGateway } from './model-gateway/gateway.ts'
+import { gatherUsage } from './model-gateway/gathered-usage.ts'
+import { createModelGateway, type ModelGateway } from './model-gateway/gateway.ts'
 import { createGitGateway } from './git-gateway/gateway.ts'
 import { createGitHub } from './github/index.ts'
 import { createLinkHttp } from './git-hosting/link-http.ts'
@@ -203,6 +204,12 @@ async function cliToken({ store, clock, userId }: { store: Store; clock: Clock; 
   return token
 }
 
+function modelGatewayOf({ store, clock, log, closers }: Foundation): ModelGateway {
+  const usage = gatherUsage(store.modelUsage)
+  closers.add('what models were used', () => usage.stop())
+  return createModelGateway({ store: { ...store, modelUsage: { ...store.modelUsage, add: usage.add } }, clock, log })
+}
+
 async function assemble(base: Foundation): Promise<Server> {
   const { options, config, home, log, store, clock, installation, closers } = base
   const startedAt = clock.now()
@@ -225,7 +232,7 @@ async function assemble(base: Foundation): Promise<Server> {
     store, clock, serverId, log,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, github, log }), modelGateway: createModelGateway({ store, clock, log }), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, github, log }), modelGateway: modelGatewayOf(base), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
