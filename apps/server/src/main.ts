@@ -12,7 +12,7 @@ import { createToolbox, defaultToolboxDir, latestAgent } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { DOOR_PATH } from '@berth/wire/reach-door'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
-import type { OrgId, UserId } from '@berth/wire'
+import type { OrgId, TokenId, UserId } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
 import { createGate } from './access/gate.ts'
 import type { Gate } from './access/gate.ts'
@@ -45,6 +45,9 @@ import { UNIX_PATH_LIMIT } from './http/listen.ts'
 import { openReachDoor } from './http/reach-door.ts'
 import type { DoorDeps } from './http/reach-door.ts'
 import { createHosts } from './http/hosts.ts'
+import { createPace, SIGN_IN_PACE } from './sign-in/pace.ts'
+import type { GitHubPeopleDeps } from './sign-in/github-people.ts'
+import { startRepositoryLooks } from './sign-in/repository-looks.ts'
 import { createFirstPaint } from './http/first-paint.ts'
 import { createPageFiles } from './http/page-files.ts'
 import { onTheWeb, shownStore } from './http/shown.ts'
@@ -160,6 +163,7 @@ interface Foundation {
   readonly token: string
   /** The organisation that the server belongs to. */
   readonly homeOrg: OrgId
+  readonly homeTokenId: TokenId
   readonly closers: Closers
 }
 
@@ -192,16 +196,17 @@ async function foundation(options: ServeOptions, log: (line: string) => void, cl
     : { now: options.clock.now, sample: async () => {} }
   const { id: installation } = await store.installation.installation()
   const { userId, orgId: homeOrg } = await store.access.bootstrap(clock.now())
-  const token = await cliToken({ store, clock, userId }, home.dir)
-  return { options, config, home, log, database, store, clock, installation, token, homeOrg, closers }
+  const { token, id: homeTokenId } = await cliToken({ store, clock, userId }, home.dir)
+  return { options, config, home, log, database, store, clock, installation, token, homeOrg, homeTokenId, closers }
 }
 
-async function cliToken({ store, clock, userId }: { store: Store; clock: Clock; userId: UserId }, dir: string): Promise<string> {
+async function cliToken({ store, clock, userId }: { store: Store; clock: Clock; userId: UserId }, dir: string): Promise<{ token: string; id: TokenId }> {
   const present = await readToken(dir)
-  if (present !== null && (await store.access.authenticate(present, clock.now()))) return present
-  const { token } = await store.access.issueToken({ userId, kind: 'cli', name: `cli on ${hostname()}`, expiresAt: null }, clock.now())
-  await writeToken(dir, token)
-  return token
+  const known = present === null ? null : await store.access.authenticate(present, clock.now())
+  if (present !== null && known !== null) return { token: present, id: known.tokenId }
+  const made = await store.access.issueToken({ userId, kind: 'cli', name: `cli on ${hostname()}`, expiresAt: null }, clock.now())
+  await writeToken(dir, made.token)
+  return made
 }
 
 function modelGatewayOf({ store, clock, log, closers }: Foundation): ModelGateway {
@@ -266,8 +271,7 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('the listener of appends', store.events.onAppend(poke))
   startReaper(base, providers)
   startPruner(base)
-  const asking = startPeriodic({ name: 'origins', everyMs: deadlines.originRound, firstAfterMs: FIRST_ORIGINS_MS, log, run: () => origins.round() })
-  closers.add('the look at origins', () => asking.stop())
+  startLooks(base, { github, origins })
   await sweepDeleted({ store, repositories, uploads, projects }, [home.repositories, home.uploads, home.looks])
 
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
@@ -295,7 +299,7 @@ async function assemble(base: Foundation): Promise<Server> {
   openDoor(base, { ...services, gate, ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }) })
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, gate, github, catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    ...services, gate, github, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async (reader) => (reader === undefined ? [] : onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(reader) }))) }),
@@ -396,6 +400,12 @@ function startReaper({ store, clock, log, closers }: Foundation, providers: Serv
 const EVENTS_PER_WORKSPACE = 1_000_000
 const FIRST_PRUNE_MS = 5 * 60_000
 const FIRST_ORIGINS_MS = 15_000
+function startLooks({ store, clock, homeOrg, log, closers }: Foundation, { github, origins }: { github: GitHubPeopleDeps['github']; origins: { round(): Promise<void> } }): void {
+  const asking = startPeriodic({ name: 'origins', everyMs: deadlines.originRound, firstAfterMs: FIRST_ORIGINS_MS, log, run: () => origins.round() })
+  closers.add('the look at origins', () => asking.stop())
+  const rights = startRepositoryLooks({ store, clock, github, log, homeOrg })
+  closers.add('the look at rights', () => rights.stop())
+}
 function startPruner({ store, clock, log, closers }: Foundation): void {
   const limits = { keepMs: deadlines.journalKeep, viewerMs: deadlines.viewerForgotten, eventsPerWorkspace: EVENTS_PER_WORKSPACE }
   const pruner = startPeriodic({

@@ -45,6 +45,11 @@ export const deadlines = {
   viewerHeartbeat: 30 * SECOND,
   viewerGone: 75 * SECOND,
   signInLink: 10 * MINUTE,
+  /** From the code that a program shows to the person's word. */
+  deviceLogin: 10 * MINUTE,
+  deviceSession: 90 * 24 * HOUR,
+  /** A challenge, or the way to GitHub and back. */
+  signInStep: 10 * MINUTE,
   browserSession: 30 * 24 * HOUR,
   /** From one origin to the other, by redirects. */
   previewTicket: MINUTE,

@@ -1,3 +1,5 @@
+export * from './access/audited.ts'
+export * from './access/backoff.ts'
 export * from './access/may.ts'
 export * from './access/rights.ts'
 export * from './approval/may-decide.ts'

@@ -60,6 +60,13 @@ export function createAccess({ sql, ids, random }: StoreContext, ownerName: stri
       return (await sql`delete from tokens where id = ${id} and user_id = ${userId} returning id`).length > 0
     },
 
+    async revokeTokens(userId, { kinds, except }) {
+      return (await sql`delete from tokens where user_id = ${userId} and kind = any(${[...kinds]}) and not id = any(${[...except]}) returning id`).length
+    },
+    async moveToken(id, orgId) {
+      return (await sql`update tokens t set org_id = ${orgId} where id = ${id} and exists (select 1 from memberships m where m.user_id = t.user_id and m.org_id = ${orgId}) returning id`).length > 0
+    },
+
     async issueSignInCode(userId, expiresAt, now) {
       const code = newToken('berthin', random)
       await sql`delete from sign_in_codes where expires_at <= ${now}`

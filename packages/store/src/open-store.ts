@@ -10,6 +10,8 @@ import { createAudit } from './audit.ts'
 import { backup } from './backup.ts'
 import type { StoreContext } from './context.ts'
 import { createEventStore } from './events.ts'
+import { createPeople } from './people.ts'
+import { createDeviceLogins, createIdentities, createPasskeys, createSignInSteps } from './sign-ins.ts'
 import { createGitHosts } from './git-hosts.ts'
 import { createGitHub } from './github.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
@@ -95,6 +97,11 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     serverKeys: createServerKeys(context),
     reviews: createReviews(context),
     previews: createPreviews(context),
+    people: createPeople(context),
+    deviceLogins: createDeviceLogins(context),
+    signInSteps: createSignInSteps(context),
+    identities: createIdentities(context),
+    passkeys: createPasskeys(context),
     gitHosts: createGitHosts(context),
     github: createGitHub(context),
     audit: createAudit(context),

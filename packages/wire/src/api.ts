@@ -6,7 +6,7 @@ import { oc } from '@orpc/contract'
 import { z } from 'zod'
 import { Approval, Decision } from './approval.ts'
 import { StoredEvent } from './events.ts'
-import { ApprovalId, PromptId, SessionId, TokenId, ViewerId, WorkspaceId } from './ids.ts'
+import { ApprovalId, PromptId, SessionId, ViewerId, WorkspaceId } from './ids.ts'
 import { McpSetup } from './mcp.ts'
 import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
@@ -16,6 +16,7 @@ import { githubApi } from './github.ts'
 import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
+import { peopleApi } from './people.ts'
 import { projectSecretsApi } from './project-secrets.ts'
 import { signInApi } from './sign-in.ts'
 import { catalogueApi } from './catalogue.ts'
@@ -84,6 +85,7 @@ export const api = {
   ...sessionsApi,
   ...modelAccessApi,
   ...signInApi,
+  ...peopleApi,
   ...catalogueApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
@@ -93,8 +95,6 @@ export const api = {
 
   createSignInLink: oc.route({ method: 'POST', path: '/sign-in-links', summary: 'Make a one-time link that signs a browser in', ...tag('access') })
     .input(z.object({ next: z.string().max(512).default('/') })).output(z.object({ url: z.string(), expiresAt: z.number() })),
-  listTokens: oc.route({ method: 'GET', path: '/tokens', summary: 'API tokens', ...tag('access') }).output(z.array(z.object({ id: TokenId, name: z.string(), kind: z.string(), createdAt: z.number(), lastUsedAt: z.number().nullable() }))),
-  revokeToken: oc.route({ method: 'DELETE', path: '/tokens/{id}', summary: 'Revoke a token', ...tag('access') }).input(z.object({ id: TokenId })).output(z.object({ revoked: z.boolean() })),
 
   createWorkspace: oc.route({ method: 'POST', path: '/workspaces', summary: 'Create a workspace; returns at once', ...tag('workspaces') }).input(CreateWorkspace).output(Workspace),
   listWorkspaces: oc.route({ method: 'GET', path: '/workspaces', summary: 'Workspaces, newest first', ...tag('workspaces') }).input(z.object({ deleted: z.enum(['true', 'false']).default('false') })).output(z.array(Workspace)),

@@ -18,7 +18,14 @@ export const GitHost = z.object({
 })
 export type GitHost = z.infer<typeof GitHost>
 
-export const AuditAction = z.enum(['git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'github.connect', 'github.disconnect', 'pull.create'])
+export const AuditAction = z.enum([
+  'sign-in', 'sign-in.refused', 'sign-out', 'sign-in-link.create', 'token.create', 'token.revoke', 'device.answer', 'passkey.add', 'passkey.remove',
+  'person.invite', 'person.uninvite', 'person.join', 'person.role', 'person.remove', 'organisation.create', 'repository.access',
+  'workspace.create', 'workspace.start', 'workspace.stop', 'workspace.rebuild', 'workspace.delete', 'workspace.web', 'workspace.grant', 'approval.decide',
+  'terminal.open', 'ssh.open', 'port.open', 'run.open', 'sync.open', 'code.push', 'preview.set', 'preview.share', 'preview.enter',
+  'secret.set', 'secret.remove', 'secret.read', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install',
+  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'github.connect', 'github.disconnect', 'pull.create',
+])
 export type AuditAction = z.infer<typeof AuditAction>
 /** One operation, allowed or refused, in the order of their happening; each holds the hash of the one before. */
 export const AuditRecord = z.object({

@@ -28,6 +28,8 @@ export type TokenId = z.infer<typeof TokenId>
 /** A connected client, d1's "session" row (X18). */
 export const ViewerId = id('vwr').brand<'ViewerId'>()
 export type ViewerId = z.infer<typeof ViewerId>
+export const InvitationId = id('inv').brand<'InvitationId'>()
+export type InvitationId = z.infer<typeof InvitationId>
 export const GitHostId = id('gth').brand<'GitHostId'>()
 export type GitHostId = z.infer<typeof GitHostId>
 
@@ -50,6 +52,7 @@ export function createIds(random: (bytes: number) => Uint8Array) {
     user: () => make('usr') as UserId,
     org: () => make('org') as OrgId,
     token: () => make('tok') as TokenId,
+    invitation: () => make('inv') as InvitationId,
     gitHost: () => make('gth') as GitHostId,
     viewer: () => make('vwr') as ViewerId,
   }

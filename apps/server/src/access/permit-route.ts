@@ -1,25 +1,33 @@
-/** A route of the contract: its right from the table, and the workspace that its input is about. */
+/** A route of the contract: its right from the table, the workspace that its input is about, and its record. */
 import { isLevel, ROUTE_RIGHTS } from '@berth/core'
 import type { Right, Store } from '@berth/core'
 import { ApprovalId, BerthError, WorkspaceId } from '@berth/wire'
 import type { RouteName } from '@berth/wire/routes'
 import { z } from 'zod'
+import type { Caller } from '../http/credentials.ts'
 import type { Asker, Gate } from './gate.ts'
+import { recorded } from './record.ts'
+import type { RecordDeps } from './record.ts'
 
-export interface PermitDeps { readonly gate: Gate; readonly store: Pick<Store, 'approvals'> }
+export interface PermitDeps extends RecordDeps { readonly gate: Gate; readonly store: Pick<Store, 'approvals' | 'audit'> }
+export interface RouteCall { readonly caller: Caller; readonly route: string; /** As it came: nobody has looked at it. */ readonly input: unknown }
 
-const About = z.object({ id: z.union([WorkspaceId, ApprovalId]) })
-
-/** `input` has not been looked at yet. Throws unless they may; a route that the table forgot is nobody's. */
-export async function permitRoute(deps: PermitDeps, { caller, route, input }: { caller: Asker; route: string; input: unknown }): Promise<void> {
+/** Does the work if they may; a route that the table forgot is nobody's. */
+export async function permitted<T>(deps: PermitDeps, { caller, route, input }: RouteCall, work: () => Promise<T>): Promise<T> {
   const right = rightOf(route)
-  await deps.gate.require(caller, right, isLevel(right) ? await workspaceOf(deps, caller, input) : null)
+  const workspaceId = isLevel(right) ? await workspaceOf(deps, caller, input) : null
+  return recorded(deps, { who: caller, route, input, workspaceId }, async () => {
+    await deps.gate.require(caller, right, workspaceId)
+    return work()
+  })
 }
 
 export function rightOf(route: string): Right {
   if (!Object.hasOwn(ROUTE_RIGHTS, route)) throw new Error(`the table of rights does not know ${route}`)
   return ROUTE_RIGHTS[route as RouteName]
 }
+
+const About = z.object({ id: z.union([WorkspaceId, ApprovalId]) })
 
 async function workspaceOf({ store, gate }: PermitDeps, caller: Asker, input: unknown): Promise<WorkspaceId> {
   const about = About.safeParse(input)

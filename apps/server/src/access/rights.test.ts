@@ -23,13 +23,15 @@ afterAll(() => b?.close())
 interface Way { readonly name: string; readonly method: string; readonly path: string; readonly right: Right }
 /** Ends the server under the test. */
 const LEFT_OUT: readonly string[] = ['stopServer'] satisfies RouteName[]
+/** After which there is less to ask about. */
+const LAST: readonly string[] = ['deleteWorkspace', 'signOut'] satisfies RouteName[]
 const ways: readonly Way[] = [
   ...Object.entries(routes).map(([name, route]): Way => {
     const [method = '', path = ''] = route.split(' ')
     return { name, method, path: API_PREFIX + path, right: ROUTE_RIGHTS[name as RouteName] }
   }),
   ...EXTRA_ROUTES.map(({ method, path, as }): Way => ({ name: `${as} ${method}`, method, path, right: BESIDE_RIGHTS[as] })),
-].toSorted((one, other) => Number(one.name === 'deleteWorkspace') - Number(other.name === 'deleteWorkspace'))
+].toSorted((one, other) => LAST.indexOf(one.name) - LAST.indexOf(other.name))
 
 type Someone = Person & Pick<Asking, 'role' | 'scope'>
 const EVERYBODY: Readonly<Record<string, (workspace: Workspace) => Promise<Someone>>> = {

@@ -22,6 +22,8 @@ import { gitAccessRouter } from './api-git-access.ts'
 import { githubRouter } from './api-github.ts'
 import type { GitHubApiDeps } from './api-github.ts'
 import { modelAccessRouter } from './api-model-access.ts'
+import { peopleRouter } from './api-people.ts'
+import type { PeopleApiDeps } from './api-people.ts'
 import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
@@ -33,15 +35,16 @@ import { signInRouter } from './api-sign-in.ts'
 import { settingsRouter } from './api-settings.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import type { Gate } from '../access/gate.ts'
-import { permitRoute } from '../access/permit-route.ts'
+import { permitted } from '../access/permit-route.ts'
+import type { RouteCall } from '../access/permit-route.ts'
 import { readLimited } from './body.ts'
 import type { Caller } from './credentials.ts'
 import { asBerthError, refusal } from './respond.ts'
 import { approvalsShownTo, shownTo } from './shown.ts'
-import { SIGN_IN_PATH } from './sign-in.ts'
+import { SIGN_IN_PATH } from '../sign-in/paths.ts'
 import { signedIn } from './signed-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps, Omit<PeopleApiDeps, 'store' | 'previews' | 'clock' | 'pageUrl'> {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
@@ -51,8 +54,10 @@ export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, Pr
 export interface ApiContext {
   /** Null only where anybody may ask. */
   readonly caller: Caller | null
-  /** Throws unless they may. `input` is as it came. */
-  permit(caller: Caller, route: string, input: unknown): Promise<void>
+  /** Does the work unless they may not, and leaves a record. */
+  permit<T>(call: RouteCall, work: () => Promise<T>): Promise<T>
+  /** Where the request came from. */
+  readonly address: string
   /** What the procedure threw, before oRPC makes its own kind of error of it. */
   thrown?: { readonly value: unknown }
 }
@@ -60,7 +65,9 @@ export interface ApiContext {
 /** The largest honest one: sixteen home files of a mebibyte, in base64, and the environment. */
 const BODY_LIMIT_BYTES = 32 * 1024 * 1024
 
-export function createApi(deps: ApiDeps): (request: Request, caller: Caller | null) => Promise<Response | null> {
+export type Api = (request: Request, caller: Caller | null, address: string) => Promise<Response | null>
+
+export function createApi(deps: ApiDeps): Api {
   const handler = new OpenAPIHandler<ApiContext>(routerOf(deps), {
     clientInterceptors: [async ({ next, context }) => {
       try {
@@ -71,9 +78,9 @@ export function createApi(deps: ApiDeps): (request: Request, caller: Caller | nu
       }
     }],
   })
-  const permit: ApiContext['permit'] = (caller, route, input) => permitRoute(deps, { caller, route, input })
-  return async (request, caller) => {
-    const context: ApiContext = { caller, permit }
+  const permit: ApiContext['permit'] = (call, work) => permitted(deps, call, work)
+  return async (request, caller, address) => {
+    const context: ApiContext = { caller, permit, address }
     const { matched, response } = await handler.handle(await readable(request), { prefix: API_PREFIX, context })
     if (context.thrown) return refusal(asBerthError(context.thrown.value, deps.log))
     if (!matched) return null
@@ -111,6 +118,7 @@ function routerOf(deps: ApiDeps) {
     ...sessionsRouter(deps),
     ...modelAccessRouter(deps),
     ...signInRouter(deps),
+    ...peopleRouter(deps),
     ...catalogueRouter(deps),
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
@@ -126,12 +134,6 @@ function routerOf(deps: ApiDeps) {
       const expiresAt = now() + deadlines.signInLink
       const code = await deps.store.access.issueSignInCode(context.caller.userId, expiresAt, now())
       return { url: `${deps.pageUrl}${SIGN_IN_PATH}?${new URLSearchParams({ code, next: input.next }).toString()}`, expiresAt }
-    }),
-    listTokens: known.listTokens.handler(({ context }) => deps.store.access.listTokens(context.caller.userId)),
-    revokeToken: known.revokeToken.handler(async ({ input, context }) => {
-      const revoked = await deps.store.access.revokeToken(input.id, context.caller.userId)
-      deps.previews.changed()
-      return { revoked }
     }),
 
     createWorkspace: known.createWorkspace.handler(({ input, context }) => createWorkspace(deps, input, context.caller)),

@@ -2,7 +2,7 @@
  * The control listener: API, streams, terminals, git and the page, all behind one check of host and credential.
  * Only health and signing in are for anybody.
  */
-import { BESIDE_RIGHTS } from '@berth/core'
+import { AUDITED_BESIDE, BESIDE_RIGHTS } from '@berth/core'
 import type { BesideRoute } from '@berth/core'
 import { BerthError, WorkspaceId } from '@berth/wire'
 import { Presence, SOCKET_PATH } from '@berth/wire/live'
@@ -23,6 +23,12 @@ import { setupPage } from '../github/setup.ts'
 import { decideByToken } from '../notify/decision.ts'
 import { ENTER_PATH, START_PATH } from '../previews/entering.ts'
 import type { Previews } from '../previews/index.ts'
+import { note } from '../access/record.ts'
+import { devicePage } from '../sign-in/device-page.ts'
+import { signInRoute } from '../sign-in/index.ts'
+import type { SignInDeps } from '../sign-in/index.ts'
+import { DEVICE_PATH } from '../sign-in/paths.ts'
+import { signInPage } from '../sign-in/sign-in-page.ts'
 import type { SocketRoom } from '../socket/socket-room.ts'
 import { createApi } from './api.ts'
 import { setupDeps } from './api-github.ts'
@@ -36,13 +42,11 @@ import type { Hosts } from './hosts.ts'
 import type { PageFiles } from './page-files.ts'
 import { asBerthError, refusal, secured } from './respond.ts'
 import { createPipe } from './pipe.ts'
-import { signIn, SIGN_IN_PATH } from './sign-in.ts'
 import { isShownTo, requireShown } from './shown.ts'
-import { signedOutPage } from './signed-out-page.ts'
 import { ALLOWED_MS, signalWhileAllowed, whileAllowed } from './while-allowed.ts'
 import { serveStream } from './stream.ts'
 
-export interface ControlDeps extends ApiDeps {
+export interface ControlDeps extends ApiDeps, Omit<SignInDeps, keyof ApiDeps> {
   readonly hosts: Hosts
   readonly pageFile: PageFiles
   readonly previews: Previews
@@ -54,6 +58,8 @@ export interface ControlDeps extends ApiDeps {
 /** `undefined`: the connection became a socket. */
 export type ControlFetch = (request: Request, server: Server<Attachment>) => Promise<Response | undefined>
 
+/** Of the contract, for those who have no credential yet. */
+const OPEN_PATHS = [`${API_PREFIX}/device-logins`, `${API_PREFIX}/device-logins/token`]
 const HEALTH_PATHS = ['/health', `${API_PREFIX}/health`]
 
 /** Routes beside the contract, each with its name in the table of rights, for the tests that walk them all. */
@@ -94,26 +100,43 @@ export function createControl(deps: ControlDeps): ControlFetch {
       return response === undefined ? undefined : secured(response)
     } catch (thrown) {
       const error = asBerthError(thrown, deps.log)
-      return secured(answerFor(deps, { request, url, error }))
+      return secured(await answerFor(deps, { request, url, error }))
     }
   }
 }
 
 interface Routed { readonly deps: ControlDeps; readonly api: ReturnType<typeof createApi>; readonly request: Request; readonly url: URL; readonly server: Server<Attachment> }
 
+/** Behind a proxy of this host the proxy says it, last of those in between. */
+function addressOf({ request, server }: Routed): string {
+  const peer = server.requestIP(request)?.address ?? ''
+  const told = /^(::1|127\.|::ffff:127\.)/.test(peer) ? request.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined
+  return (told ?? peer).slice(0, 64)
+}
+
 interface Called extends Routed { readonly caller: Caller }
 
-async function route(at: Routed): Promise<Response | undefined> {
+/** For anybody. Null: whoever asks for this has to say who they are. */
+function openRoute(at: Routed): Promise<Response> | null {
   const { deps, api, request, url } = at
   if (HEALTH_PATHS.includes(url.pathname)) return health(at)
-  if (url.pathname === SIGN_IN_PATH) return signIn({ access: deps.store.access, clock: deps.clock, hosts: deps.hosts }, request)
+  const address = addressOf(at)
+  if (OPEN_PATHS.includes(url.pathname) && request.method === 'POST') return api(request, null, address).then((answer) => answer ?? nothingThere(request, url))
   if (url.pathname === PUSH_DECISION_PATH) return decideByToken(deps, request)
   // Who holds the link's state is who began; a browser that comes back from GitHub may be signed in nowhere.
   if (isSetupPath(url.pathname)) return setupPage(setupDeps(deps), request)
+  return signInRoute(deps, request, address)
+}
+
+async function route(at: Routed): Promise<Response | undefined> {
+  const { deps, api, request, url } = at
+  const open = openRoute(at)
+  if (open !== null) return open
   const git = /^\/git\/([^/]+)(\/.*)$/.exec(url.pathname)
   const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
   await requireShown(deps.store, caller, url)
   if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
+  if (url.pathname === DEVICE_PATH) return devicePage(deps, request, caller)
   const toPreview = deps.previews.onControl(request, caller)
   if (toPreview !== null) return toPreview
   if (git) return hostedGit({ ...at, caller }, { id: workspaceId(git[1]), path: git[2] ?? '' })
@@ -125,12 +148,13 @@ async function route(at: Routed): Promise<Response | undefined> {
 }
 
 async function health({ api, request, url }: Routed): Promise<Response> {
-  const answer = await api(new Request(new URL(`${API_PREFIX}/health`, url), { method: request.method }), null)
+  const answer = await api(new Request(new URL(`${API_PREFIX}/health`, url), { method: request.method }), null, '')
   return answer ?? nothingThere(request, url)
 }
 
-async function inContract({ deps, url, request }: Routed, api: Routed['api'], caller: Caller): Promise<Response | null> {
-  if (url.pathname !== `${API_PREFIX}/openapi.json`) return api(request, caller)
+async function inContract(at: Routed, api: Routed['api'], caller: Caller): Promise<Response | null> {
+  const { deps, url, request } = at
+  if (url.pathname !== `${API_PREFIX}/openapi.json`) return api(request, caller, addressOf(at))
   await deps.gate.require(caller, BESIDE_RIGHTS.openapi, null)
   const { openApiDocument } = await import('./openapi.ts')
   return Response.json(await openApiDocument())
@@ -140,7 +164,7 @@ async function inContract({ deps, url, request }: Routed, api: Routed['api'], ca
 const fetches = ({ pathname, searchParams }: URL): boolean => pathname.endsWith('/git-upload-pack') || (pathname.endsWith('/info/refs') && searchParams.get('service') === 'git-upload-pack')
 
 async function hostedGit({ deps, request, url, caller }: Called, at: { id: WorkspaceId; path: string }): Promise<Response> {
-  await deps.gate.require(caller, BESIDE_RIGHTS[fetches(url) ? 'gitFetch' : 'gitPush'], at.id)
+  await entered({ deps, caller }, fetches(url) ? 'gitFetch' : 'gitPush', at.id)
   const { workspace } = await requireRecord(deps, at.id)
   if (workspace.wish.target === 'deleted') throw new BerthError('not_found', `${workspace.name} is deleted`)
   const dir = await deps.repositories.ensure(at.id)
@@ -158,7 +182,8 @@ function besideOf(what: string): BesideRoute {
 }
 
 async function besideContract({ deps, request, url, server, caller }: Called, at: { id: WorkspaceId; what: string; terminalId: string }): Promise<Response | undefined> {
-  await deps.gate.require(caller, BESIDE_RIGHTS[besideOf(at.what)], at.id)
+  const beside = besideOf(at.what)
+  await entered({ deps, caller }, beside, at.id)
   if (at.what === 'stream') return streamWhileAllowed({ deps, request, url, caller }, at.id)
   if (at.what === 'uploads') return upload(deps, at.id, request)
   if (at.what === 'archive') return putArchive(deps, at.id, request)
@@ -169,6 +194,18 @@ async function besideContract({ deps, request, url, server, caller }: Called, at
   if (server.upgrade(request, { data: lasting({ deps, request, url, caller }, at, attachment) })) return undefined
   attachment.closed()
   throw new BerthError('bad_request', 'the connection could not become a WebSocket')
+}
+
+/** Asked before it is opened; what is of consequence is written down, refused or not. */
+async function entered({ deps, caller }: Pick<Called, 'deps' | 'caller'>, beside: BesideRoute, workspaceId: WorkspaceId): Promise<void> {
+  const action = AUDITED_BESIDE[beside]
+  try {
+    await deps.gate.require(caller, BESIDE_RIGHTS[beside], workspaceId)
+  } catch (error) {
+    if (action !== undefined && error instanceof BerthError) await note(deps, caller, { action, subject: '', workspaceId, refused: error.message })
+    throw error
+  }
+  if (action !== undefined) await note(deps, caller, { action, subject: '', workspaceId })
 }
 
 type Lasting = Pick<Called, 'deps' | 'request' | 'url' | 'caller'>
@@ -231,7 +268,7 @@ function nothingThere(request: Request, url: URL): never {
 }
 
 /** People get a page, git gets the challenge it knows, programs get JSON. */
-function answerFor(deps: ControlDeps, at: { request: Request; url: URL; error: BerthError }): Response {
+async function answerFor(deps: ControlDeps, at: { request: Request; url: URL; error: BerthError }): Promise<Response> {
   const { request, url, error } = at
   const response = refusal(error)
   if (error.code !== 'unauthorized') return response
@@ -239,9 +276,9 @@ function answerFor(deps: ControlDeps, at: { request: Request; url: URL; error: B
     response.headers.set('www-authenticate', 'Basic realm="Berth"')
     return response
   }
-  const forPeople = request.method === 'GET' && (request.headers.get('accept') ?? '').includes('text/html')
+  const forPeople = (request.method === 'GET' || request.method === 'HEAD') && (request.headers.get('accept') ?? '').includes('text/html')
   if (!forPeople) return response
   if (!deps.hosts.mayHoldCookie(request)) return Response.redirect(onPageHost(request, deps.hosts), 302)
-  return signedOutPage(401, '<h1>This browser is not signed in</h1><p>On the machine that runs the server:</p><pre>berth web</pre><p class="meta">It opens a link that signs one browser in, once.</p>')
+  return signInPage(deps, { status: 401, next: `${url.pathname}${url.search}` }).catch(() => response)
 }
 

@@ -6,6 +6,5 @@ import type { ApiContext } from './api.ts'
 export const signedIn = os.$context<ApiContext>().middleware(async ({ context, next, path }, input) => {
   const { caller } = context
   if (!caller) throw new BerthError('unauthorized', 'no valid credential')
-  await context.permit(caller, path.join('.'), input)
-  return next({ context: { caller } })
+  return context.permit({ caller, route: path.join('.'), input }, async () => next({ context: { caller } }))
 })

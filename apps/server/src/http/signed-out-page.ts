@@ -13,6 +13,9 @@ p{margin:0;text-wrap:balance}
 .meta{font-size:13px;line-height:18px;color:var(--ink-3)}
 pre{margin:8px 0;padding:12px 16px;border-radius:10px;background:var(--sunken);color:var(--ink);font:400 14px/20px ui-monospace,"SF Mono",Menlo,Consolas,monospace;white-space:pre-wrap;user-select:all}
 button,.act{display:block;width:100%;height:44px;margin-top:16px;border:0;border-radius:10px;background:var(--fill);color:#fff;font:inherit;line-height:44px;font-weight:550;text-decoration:none;cursor:pointer}
+button.quiet,.act.quiet{background:var(--sunken);color:var(--ink)}
+.field{display:grid;gap:4px;text-align:left;font-size:13px;line-height:18px;margin-top:8px}
+input{width:100%;height:44px;padding:0 12px;border:1px solid var(--ink-3);border-radius:10px;background:var(--ground);color:var(--ink);font:inherit;font-size:16px}
 b{font-weight:600;color:var(--ink);overflow-wrap:anywhere}
 :focus-visible{outline:0;box-shadow:0 0 0 2px var(--ground),0 0 0 4px var(--accent)}`
 
@@ -24,6 +27,8 @@ export interface PlainPage {
   readonly title?: string
   /** The browser asks again by itself. */
   readonly refreshSeconds?: number
+  /** Of ours, by its address. */
+  readonly script?: string
   /** Where the page's form leads in the end, beside ourselves. */
   readonly formGoesTo?: string
 }
@@ -34,13 +39,13 @@ export function signedOutPage(status: number, body: string, page: PlainPage = {}
   return new Response(html, { status, headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy } })
 }
 
-export function plainPage(body: string, { title = 'Berth', refreshSeconds, formGoesTo }: PlainPage): { html: string; policy: string } {
+export function plainPage(body: string, { title = 'Berth', refreshSeconds, script, formGoesTo }: PlainPage): { html: string; policy: string } {
   const refresh = refreshSeconds === undefined ? '' : `<meta http-equiv="refresh" content="${refreshSeconds}">`
   // Without it the origin of a form is not told, not even to ourselves.
   const referrer = formGoesTo === undefined ? '' : '<meta name="referrer" content="same-origin">'
   return {
-    html: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">${referrer}${refresh}<title>${escapeHtml(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style><body><main>${MARK}${body}</main></body></html>`,
-    policy: `${POLICY}; form-action 'self'${formGoesTo === undefined ? '' : ` ${formGoesTo}`}`,
+    html: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">${referrer}${refresh}<title>${escapeHtml(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style><body><main>${MARK}${body}</main>${script === undefined ? '' : `<script src="${script}" defer></script>`}</body></html>`,
+    policy: `${POLICY}${script === undefined ? '' : "; script-src 'self'; connect-src 'self'"}; form-action 'self'${formGoesTo === undefined ? '' : ` ${formGoesTo}`}`,
   }
 }
 

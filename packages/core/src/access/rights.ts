@@ -32,7 +32,12 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   server: 'known', listProviders: 'known', listAgents: 'known', pushKey: 'known', leaveViewer: 'known', heartbeatViewer: 'known',
   stopServer: 'operate', releaseReaper: 'operate', installAgent: 'operate',
 
-  createSignInLink: 'account', listTokens: 'account', revokeToken: 'account',
+  me: 'known', changeMe: 'self', signOut: 'known',
+  createSignInLink: 'account', listTokens: 'account', createToken: 'account', revokeToken: 'account', signOutEverywhere: 'account', chooseOrganisation: 'account',
+  listPasskeys: 'account', beginPasskey: 'account', addPasskey: 'account', removePasskey: 'account',
+  beginDeviceLogin: 'anybody', pollDeviceLogin: 'anybody', getDeviceLogin: 'account', answerDeviceLogin: 'account',
+  listPeople: 'survey', setRole: 'manage', removePerson: 'manage', listInvitations: 'oversee', invite: 'manage', revokeInvitation: 'manage',
+  createOrganisation: 'operate',
   getSettings: 'known', changeSettings: 'self', listPushDevices: 'known', addPushDevice: 'self', removePushDevice: 'self', testNotification: 'self',
 
   listWorkspaces: 'list', listApprovals: 'list',
@@ -56,7 +61,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   addSession: 'act', forkSession: 'act', handOverSession: 'act', endSession: 'act',
   listLogins: 'act', beginSignIn: 'act', getSignIn: 'act', answerSignIn: 'act',
 
-  deleteWorkspace: 'own', setWeb: 'own', setPreview: 'own', sharePreview: 'own',
+  listWorkspacePeople: 'own', grantWorkspace: 'own', deleteWorkspace: 'own', setWeb: 'own', setPreview: 'own', sharePreview: 'own',
 }
 
 /** Ways in beside the contract. */

@@ -5,7 +5,7 @@
 import type { Approval, ApprovalAsk, ApprovalId, CodeSource, Decision, DecidedBy, EventBody, EventId, OrgId, PromptId, SessionId, StoredEvent, UserId, ViewerId, Wish, WishBy, WishTarget, WorkspaceId } from '@berth/wire'
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
-import type { AccessStore } from './access-store.ts'
+import type { AccessStore, DeviceLoginStore, IdentityStore, PasskeyStore, PeopleStore, SignInStepStore } from './access-store.ts'
 import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { GitHubStore } from './github-store.ts'
 import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
@@ -180,6 +180,11 @@ export interface Store extends WorkspaceStore {
   readonly serverAsks: ServerAskStore
   readonly prompts: PromptStore
   readonly access: AccessStore
+  readonly people: PeopleStore
+  readonly deviceLogins: DeviceLoginStore
+  readonly signInSteps: SignInStepStore
+  readonly identities: IdentityStore
+  readonly passkeys: PasskeyStore
   readonly viewers: ViewerStore
   readonly installation: InstallationStore
   readonly settings: SettingsStore

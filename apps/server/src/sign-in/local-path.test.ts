@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { localPath } from './sign-in.ts'
+import { localPath } from './local-path.ts'
 
 test('where a link leads afterwards is a path of this server', () => {
   expect(localPath('/workspaces/x?y=z#q')).toBe('/workspaces/x?y=z#q')
