@@ -16,6 +16,7 @@ import type { OrgId, TokenId, UserId } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
 import { createGate } from './access/gate.ts'
 import type { Gate } from './access/gate.ts'
+import { addressOf } from './compose/addresses.ts'
 import { BACKUP_WORDS, runBackupWord } from './compose/backup-words.ts'
 import type { Carried } from './compose/carried.ts'
 import { readConfig } from './compose/config.ts'
@@ -473,30 +474,6 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
     process.stderr.write(`berth: ${known.message} [${known.code}]\n${known.hint ? `hint: ${known.hint}\n` : ''}`)
     return exitCode(known.code)
   }
-}
-
-function addressOf(values: { listen?: string; port?: string; public?: string; 'preview-base'?: string; 'preview-port'?: string }): Pick<ServeOptions, 'listen' | 'port' | 'publicUrl' | 'previews'> {
-  const { 'preview-base': base, 'preview-port': previewPort } = values
-  return {
-    previews: { ...(base === undefined ? {} : { base }), ...(previewPort === undefined ? {} : { port: portOf(previewPort) }) },
-    ...(values.listen === undefined ? {} : { listen: values.listen }),
-    ...(values.port === undefined ? {} : { port: portOf(values.port) }),
-    ...(values.public === undefined ? {} : { publicUrl: publicUrlOf(values.public) }),
-  }
-}
-
-function publicUrlOf(text: string): string {
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') {
-    throw new BerthError('bad_request', `--public ${text} is not the address of a host`, { hint: 'give it as https://berth.example.org, without a path' })
-  }
-  return url.origin
-}
-
-function portOf(text: string): number {
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new BerthError('bad_request', `--port ${text} is not a port`, { hint: 'use a number from 0 to 65535' })
-  return port
 }
 
 if (import.meta.main) process.exit(await main(process.argv.slice(2)))
