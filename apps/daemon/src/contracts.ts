@@ -1,4 +1,5 @@
 /** The interfaces between the rooms of the daemon. Each room knows these, not its neighbours. */
+import type { Renewals } from './services/sign-in/renewals.ts'
 import type { AgentState, ApprovalId, Decision, EventBody, PromptId, SessionId } from '@berth/wire'
 import type { ActivityReport, Assignment, BootFile, DaemonMethod, DaemonParams, DaemonResult, StreamOpen } from '@berth/wire/daemon'
 import type { MuxStream } from '@berth/wire/mux'
@@ -135,6 +136,8 @@ export interface DriverDeps {
   readonly live?: (piece: LivePiece) => void
   /** A port of our own on the machine's loopback: not one of the workspace's. */
   readonly reservePort?: (port: number) => void
+  /** One login, several sessions. Absent: this one is alone. */
+  readonly renewals?: Renewals
   /** The agent waits for a person in one of our own tools. Absent: it has none. */
   readonly asksElsewhere?: () => boolean
 }

@@ -29,6 +29,8 @@ import { createReview, noticingTurnEnds } from './services/review/index.ts'
 import { holdersOf } from './services/ports/holders.ts'
 import { socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createSignIns } from './services/sign-in/index.ts'
+import { loginFileOf } from './services/sign-in/logins.ts'
+import { createRenewals } from './services/sign-in/renewals.ts'
 import { createSsh } from './services/ssh/index.ts'
 import { createSince } from './services/sync/since.ts'
 import { createServices } from './services/processes/services.ts'
@@ -109,6 +111,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const converger: Converger = createConverger({
     context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, mcp, changed: reportSoon,
     live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port),
+    renewals: createRenewals({ loginOf: (program) => loginFileOf(program, { boot, env: asAgent.environment() }), now: Date.now, log }),
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
@@ -121,7 +124,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     journal, changed: reportSoon, namesOf: (inodes) => holdersOf(asAgent, inodes), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
-  const signIns = createSignIns({ context, asAgent, terminals, signedIn: (agent) => { void converger.tryAgain(agent).catch((cause: unknown) => { log(`sign-in: ${String(cause)}`) }) } })
+  const signIns = createSignIns({ context, asAgent, terminals, agents: () => converger.assignment === null ? [] : [converger.assignment.agent.kind, ...(converger.assignment.sessions ?? []).map(({ kind }) => kind)], signedIn: (agent) => { void converger.tryAgain(agent).catch((cause: unknown) => { log(`sign-in: ${String(cause)}`) }) } })
   const onAssignment = (assignment: Assignment): void => {
     const { gitHosts: origins = [], models = [] } = assignment
     if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: theGateway().upstreamUrl })

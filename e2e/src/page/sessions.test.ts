@@ -117,4 +117,10 @@ test('sign-in: an agent without a login is signed in from the page, as far as it
   // What is there by hand counts as well, and the agent begins to work by itself.
   await world.product.cli(['run', 'without', '--', 'sh', '-c', 'umask 077; mkdir -p ~/.claude; echo \'{"claudeAiOauth":{"accessToken":"placeholder","refreshToken":"placeholder","expiresAt":4000000000000,"scopes":["user:inference"]}}\' > ~/.claude/.credentials.json'])
   await card.waitFor({ state: 'detached', timeout: WAIT_MS })
-}, 180_000)
+  // One that nothing renews is told of before it ends.
+  const endsAt = Date.now() + 50 * 3600_000
+  await world.product.cli(['run', 'without', '--', 'sh', '-c', `echo '{"claudeAiOauth":{"accessToken":"placeholder","expiresAt":${endsAt},"scopes":["user:inference"]}}' > ~/.claude/.credentials.json`])
+  await card.getByText('Claude Code: sign-in ends in 2 days').waitFor({ timeout: WAIT_MS })
+  await card.getByRole('button', { name: 'Sign in again' }).waitFor({ timeout: WAIT_MS })
+  expect((await world.product.cli(['sign-in', 'without', '--list'])).stdout).toContain('sign-in ends in 2 days · sign in again')
+}, 240_000)

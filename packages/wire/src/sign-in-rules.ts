@@ -21,3 +21,19 @@ export function readSignIn(screen: string): SignInWords {
   const last = screen.trimEnd().split('\n').at(-1) ?? ''
   return { url: urls[0] ?? null, code: CODE.exec(screen)?.[1] ?? null, wantsAnswer: ASKS.test(last) }
 }
+
+/** A person is told this long before. */
+const SOON_MS = 3 * 24 * 3600_000
+const HOUR_MS = 3600_000
+
+export function signInEnds(expiresAt: number | null, now: number): 'later' | 'soon' | 'ended' {
+  if (expiresAt === null || expiresAt - now > SOON_MS) return 'later'
+  return expiresAt <= now ? 'ended' : 'soon'
+}
+/** As words: "sign-in ends in 2 days". */
+export function signInEndsIn(expiresAt: number, now: number): string {
+  const hours = Math.abs(expiresAt - now) / HOUR_MS
+  const [count, unit] = hours >= 36 ? [Math.round(hours / 24), 'day'] : hours >= 1 ? [Math.round(hours), 'hour'] : [Math.max(1, Math.round(hours * 60)), 'minute']
+  const words = `${count} ${unit}${count === 1 ? '' : 's'}`
+  return expiresAt <= now ? `sign-in ended ${words} ago` : `sign-in ends in ${words}`
+}

@@ -2,6 +2,7 @@ import type { Client } from '@berth/client'
 import type { AgentKind, Workspace, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
 import { BerthError } from '@berth/wire/error'
+import { signInEnds, signInEndsIn } from '@berth/wire/sign-in-rules'
 import { cleanLine } from '../clean.ts'
 import { command, one } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -33,7 +34,7 @@ async function listLogins({ io, json, signal }: Context, client: Client, { id }:
   const logins = await client.listLogins({ id }, signal)
   if (json) return io.out(JSON.stringify(logins))
   const words = (signedIn: boolean | null) => (signedIn === null ? io.style.dim('cannot be told') : signedIn ? `${io.style.green('✓')} signed in` : `${io.style.yellow('○')} not signed in`)
-  for (const { agent, signedIn, expiresAt } of logins) io.out(`${AGENT_KINDS[agent].title}  ${words(signedIn)}${until(expiresAt)}`)
+  for (const { agent, signedIn, expiresAt } of logins) io.out(`${AGENT_KINDS[agent].title}  ${words(signedIn)}${until(io, expiresAt)}`)
 }
 
 async function signAgentIn(context: Context, client: Client, { workspace: { id, name }, agent }: { workspace: Workspace; agent: AgentKind }): Promise<void> {
@@ -66,7 +67,11 @@ async function followSignIn(context: Context, client: Client, { id, first }: { i
 }
 
 const wayIn = ({ url, code }: SignIn): string => (url === null ? '' : `Open ${cleanLine(url, 4096)}${code === null ? '' : `\nand type the code ${cleanLine(code)}`}`)
-const until = (at: number | null): string => (at === null ? '' : `, until ${new Date(at).toLocaleString()}`)
+function until(io: Context['io'], at: number | null): string {
+  if (at === null) return ''
+  const now = Date.now()
+  return signInEnds(at, now) === 'later' ? `, until ${new Date(at).toLocaleString()}` : ` · ${io.style.yellow(`${signInEndsIn(at, now)} · sign in again`)}`
+}
 
 /** From the terminal or a pipe, never from the command line. */
 async function askAnswer({ io }: Context): Promise<string> {

@@ -131,12 +131,13 @@ function Dock({ workspace, stream, session }: { workspace: Workspace; stream: St
   const waiting = useWaiting(workspace.id, stream).filter(({ sessionId }) => !session || sessionId === session.id)
   const [first] = waiting
   useInSight(first?.approvalId ?? null)
+  const ends = useSteady(() => stream.view.value.cards.some((card) => card.kind === 'notice' && card.signIn === true), [stream])
   // What was typed into may be gone without a word.
   useLayoutEffect(sayTyping)
   return (
     <div class={`dock ${first ? 'asking' : ''}`} onMouseDown={keepField}>
       {first ? <Lazy key={first.approvalId} load={decision} props={{ ask: first, of: waiting.length > 1 ? `1 of ${waiting.length}` : undefined }} name="The question" /> : <Plan stream={stream} />}
-      {workspace.agentState === 'error' && workspace.phase === 'running' && <Lazy load={signIn} props={{ workspace, agent: session?.agent ?? workspace.agent }} name="Signing in" />}
+      {(workspace.agentState === 'error' || ends) && workspace.phase === 'running' && <Lazy load={signIn} props={{ workspace, agent: session?.agent ?? workspace.agent }} name="Signing in" />}
       <Composer workspace={workspace} stream={stream} />
     </div>
   )

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { AgentKind, Workspace } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
+import { signInEnds, signInEndsIn } from '@berth/wire/sign-in-rules'
 import { attempt, client, linkTo, now as clock, offlineSince, pathTo } from '../state/session.ts'
 import { copy } from '../shell/copy.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
@@ -26,29 +27,29 @@ export function SignInCard({ workspace: { id }, agent }: { workspace: Workspace;
     signIn.value = next
   }), [id, agent])
   const { signedIn = true, expiresAt = null } = login.value ?? {}
-  const ended = expiresAt !== null && expiresAt <= clock.value
-  if (signedIn !== false && !ended) return null
+  const ends = signInEnds(expiresAt, clock.value)
+  if (signedIn !== false && ends === 'later') return null
   const { title } = AGENT_KINDS[agent]
   const now = signIn.value
   const running = now?.state === 'running'
   return (
     <section class="sign-in" aria-label={`Sign in to ${title}`}>
-      <h2><Icon name="st-needs" />{running ? `Signing in to ${title}` : `${title} is not signed in`}</h2>
-      {ended && <p class="meta">The login ended {when(expiresAt, clock.value)}.</p>}
-      {running ? <Steps id={id} now={now} told={(next) => (signIn.value = next)} /> : <Begin id={id} agent={agent} before={now} begun={(next) => (signIn.value = next)} />}
+      <h2><Icon name="st-needs" />{running ? `Signing in to ${title}` : ends === 'soon' && expiresAt !== null ? `${title}: ${signInEndsIn(expiresAt, clock.value)}` : `${title} is not signed in`}</h2>
+      {ends === 'ended' && expiresAt !== null && <p class="meta">The login ended {when(expiresAt, clock.value)}.</p>}
+      {running ? <Steps id={id} now={now} told={(next) => (signIn.value = next)} /> : <Begin id={id} agent={agent} again={ends === 'soon'} before={now} begun={(next) => (signIn.value = next)} />}
       <div class="sign-in-acts"><a class="btn quiet" {...linkTo(pathTo(id, 'terminal'))}>At its own screen</a></div>
     </section>
   )
 }
 
-function Begin({ id, agent, before, begun }: { id: Workspace['id']; agent: AgentKind; before: SignIn | null; begun(next: SignIn): void }) {
+function Begin({ id, agent, again, before, begun }: { id: Workspace['id']; agent: AgentKind; again: boolean; before: SignIn | null; begun(next: SignIn): void }) {
   const failed = before?.state === 'failed'
   const begin = () => void attempt(() => client.beginSignIn({ id, agent })).then((now) => { if (now) begun(now) })
   return (
     <>
       {failed && <p class="wrong" role="alert">It did not work: {inert(before.message ?? 'it did not say why')}</p>}
       <p class="meta">The login is made in the machine and stays there; it is in nothing that is saved.</p>
-      <div class="sign-in-acts"><button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={begin}>{failed ? 'Try again' : `Sign in to ${AGENT_KINDS[agent].title}`}</button></div>
+      <div class="sign-in-acts"><button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={begin}>{failed ? 'Try again' : again ? 'Sign in again' : `Sign in to ${AGENT_KINDS[agent].title}`}</button></div>
     </>
   )
 }

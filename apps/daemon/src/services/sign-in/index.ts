@@ -9,6 +9,7 @@ import type { DaemonResult } from '@berth/wire/daemon'
 import { readSignIn } from '@berth/wire/sign-in-rules'
 import type { AsAgent, CallHandlers, DaemonContext, Terminal, Terminals } from '../../contracts.ts'
 import { pasteable } from '../agents/prompt-text.ts'
+import { warnOfEnds } from './ends.ts'
 import { loginOf } from './logins.ts'
 
 export const SIGN_IN_TERMINAL = 'sign-in'
@@ -19,12 +20,15 @@ const LOOK_MS = 500
 const GIVEN_UP_AFTER_MS = 15 * 60_000
 const ENTER_AFTER_MS = 250
 const MESSAGE_LIMIT = 500
+const WARN_LOOK_MS = 15_000
 
 type SignIn = DaemonResult<'sign-in.begin'>
 export interface SignInDeps {
   readonly context: Pick<DaemonContext, 'boot' | 'journal' | 'log'>
   readonly asAgent: AsAgent
   readonly terminals: Terminals
+  /** Those of its sessions. Absent: none, and nobody is told when a login ends. */
+  readonly agents?: () => readonly AgentKind[]
   /** Agents of that program that could not work without it may try again. */
   readonly signedIn: (agent: AgentKind) => void
   /** The words that sign in; null: it has no command for it. */
@@ -41,6 +45,8 @@ export function createSignIns(deps: SignInDeps): SignIns {
   const { context: { boot, journal, log }, asAgent, terminals } = deps
   let current: { agent: AgentKind; terminal: Terminal; begunAt: number; over: SignIn | null } | null = null
   let timer: Timer | undefined
+  const loginsOf = (agents: readonly string[]) => agents.map((agent) => ({ agent: agent as AgentKind, ...loginOf(agent as AgentKind, { boot, env: asAgent.environment() }) }))
+  const warner = setInterval(() => { warnOfEnds(journal, loginsOf([...new Set(deps.agents?.() ?? [])]), Date.now()) }, WARN_LOOK_MS)
 
   const wordsOf = deps.wordsOf ?? ((agent) => {
     const { program } = AGENT_KINDS[agent]
@@ -70,7 +76,10 @@ export function createSignIns(deps: SignInDeps): SignIns {
     return now
   }
   return {
-    close() { clearInterval(timer) },
+    close() {
+      clearInterval(timer)
+      clearInterval(warner)
+    },
     calls: {
       'sign-in.begin': async ({ agent: kind }) => {
         const agent = kind as AgentKind
@@ -95,7 +104,7 @@ export function createSignIns(deps: SignInDeps): SignIns {
         await current.terminal.key('Enter')
         return required()
       },
-      'logins.list': async ({ agents }) => agents.map((agent) => ({ agent: agent as AgentKind, ...loginOf(agent as AgentKind, { boot, env: asAgent.environment() }) })),
+      'logins.list': async ({ agents }) => loginsOf(agents),
     },
   }
 }

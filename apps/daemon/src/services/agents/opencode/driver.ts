@@ -16,6 +16,8 @@ import { createOpencodeTalk, passOver, promptOf } from './talk.ts'
 import { answersOf } from './tools.ts'
 
 /** Of what the daemon journals of a session. The address holds a secret and is in no event. */
+const RENEWED_WITHIN_MS = 15_000
+const RENEWAL_LOOK_MS = 250
 const ADDRESS = 'opencode-address'
 const SESSION = 'opencode-session'
 const messageName = (promptId: string): string => `opencode-message.${promptId}`
@@ -54,6 +56,16 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
     if (origin !== null) passOver(ear, await to.get(`/session/${session}/message?limit=${HISTORY}`))
     ear.remember(SESSION, session)
     return origin !== null
+  }
+  /** It renews its login as it asks the model: the next session's words wait until that is done. */
+  const apart = async (work: () => Promise<void>): Promise<void> => {
+    const { renewals } = deps
+    if (renewals === undefined) return work()
+    return renewals.alone('opencode', 0, async () => {
+      const wasDue = renewals.isDue('opencode', 0)
+      await work()
+      for (const until = Date.now() + RENEWED_WITHIN_MS; wasDue && renewals.isDue('opencode', 0) && Date.now() < until && !over.signal.aborted;) await Bun.sleep(RENEWAL_LOOK_MS)
+    })
   }
   const catchUp = async (from: OpencodeServer): Promise<void> => {
     const [history, permissionList, questions, status] = await Promise.all([from.get(`/session/${session}/message?limit=${HISTORY}`), from.get('/permission'), from.get('/question'), from.get('/session/status')])
@@ -95,7 +107,7 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
       await screen.show({ title: 'opencode', argv: [...program, 'attach', `http://127.0.0.1:${address.port}`, '--session', session], cwd: boot.workDir, env })
       screen.watch(place.serverTerminal, (code) => { listening.abort(); ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
     },
-    prompt(prompt) { void tell(prompt).catch((error: unknown) => { ear.refused(prompt.promptId, error instanceof Error ? error.message.slice(0, 300) : 'opencode did not take it') }) },
+    prompt(prompt) { void apart(() => tell(prompt)).catch((error: unknown) => { ear.refused(prompt.promptId, error instanceof Error ? error.message.slice(0, 300) : 'opencode did not take it') }) },
     interrupt() { post(`/session/${session}/abort`, {}) },
     answer({ requestId }, decision) {
       const question = talk.question(requestId)
