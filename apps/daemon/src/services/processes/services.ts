@@ -1,24 +1,27 @@
 /**
  * Long-running commands beside the agent. Each is its own session with its output in a log file; it outlives the
- * daemon, which finds it again by pid and start time. One that ends is started again, ever more slowly.
+ * daemon, which finds it again by pid and start time. One that ends is started again, ever more slowly. One that goes to
+ * the background is not begun beside itself: what it left carries its mark, and is watched in its place.
  */
+import { randomBytes } from 'node:crypto'
 import { closeSync, copyFileSync, mkdirSync, openSync, renameSync, statSync, truncateSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { AsAgent, Journal } from '../../contracts.ts'
-import { endTree } from './end.ts'
-import { readProcess } from './table.ts'
+import { endMarked, endTree } from './end.ts'
+import { carries, listProcesses, readProcess } from './table.ts'
 import { endFirst } from './victim.ts'
 
 export interface ServiceSpec { readonly name: string; readonly command: string }
 export interface Services { converge(specs: readonly ServiceSpec[]): void; /** Ends all. */ stop(): Promise<void>; /** Lets go; they live on. */ release(): void; logFile(name: string): string }
 
+const MARK_ENV = 'BERTH_SERVICE'
 const BACKOFF_MIN_MS = 1000
 const BACKOFF_MAX_MS = 30_000
 const WELL_AFTER_MS = 30_000
 const LOOK_MS = 1000
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
-interface Running { readonly spec: ServiceSpec; pid: number; startTicks: number; startedAt: number; backoffMs: number; stopped: boolean; timer: Timer | null }
+interface Running { readonly spec: ServiceSpec; /** In the environment of all that it starts. */ mark: string; pid: number; startTicks: number; startedAt: number; backoffMs: number; stopped: boolean; timer: Timer | null }
 
 export function createServices(deps: { asAgent: AsAgent; journal: Journal; workDir: string; logDir: string; log: (line: string) => void; logLimitBytes?: number }): Services {
   const logLimit = deps.logLimitBytes ?? LOG_LIMIT_BYTES
@@ -30,9 +33,10 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     const shell = Bun.which('sh', { PATH: deps.asAgent.environment()['PATH'] ?? '/bin:/usr/bin' })
     // Without a shell the words of the command are its arguments.
     const { argv, ...identity } = deps.asAgent.command(shell === null ? service.spec.command.split(/\s+/) : [shell, '-c', service.spec.command])
+    service.mark = `${MARK_ENV}=${safeName(service.spec.name)}.${randomBytes(8).toString('hex')}`
     const output = openLog(logFile(service.spec.name), logLimit)
     try {
-      const child = Bun.spawn(argv, { cwd: deps.workDir, env: deps.asAgent.environment(), ...identity, detached: true, stdin: 'ignore', stdout: output, stderr: output })
+      const child = Bun.spawn(argv, { cwd: deps.workDir, env: { ...deps.asAgent.environment(), [MARK_ENV]: service.mark.slice(MARK_ENV.length + 1) }, ...identity, detached: true, stdin: 'ignore', stdout: output, stderr: output })
       endFirst(child.pid)
       child.unref()
       service.pid = child.pid
@@ -50,7 +54,24 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
   }
   const ended = (service: Running, exitCode: number | null): void => {
     if (service.stopped) return
-    deps.journal.append({ type: 'service', name: service.spec.name, state: 'exited', exitCode })
+    const { spec: { name }, mark } = service
+    if (exitCode === 0 && isMarked(mark)) {
+      deps.journal.append({ type: 'workspace.notice', level: 'info', code: 'service_in_background', message: `${name} went to the background: what it left there is watched in its place`, hint: 'a command that stays in the foreground is restarted sooner, and its exit code is known' }, { key: `background.${mark}` })
+      watchLeft(service)
+      return
+    }
+    deps.journal.append({ type: 'service', name, state: 'exited', exitCode })
+    // What a broken one left holds its port.
+    if (isMarked(mark)) void endMarked(mark).then(() => { startLater(service) }, (cause: unknown) => { deps.log(`service ${name}: ${String(cause)}`); startLater(service) })
+    else startLater(service)
+  }
+  const watchLeft = (service: Running): void => {
+    if (service.stopped) return
+    if (!isMarked(service.mark)) return ended(service, null)
+    service.timer = setTimeout(() => { watchLeft(service) }, LOOK_MS)
+  }
+  const startLater = (service: Running): void => {
+    if (service.stopped) return
     if (performance.now() - service.startedAt > WELL_AFTER_MS) service.backoffMs = BACKOFF_MIN_MS
     service.timer = setTimeout(() => {
       deps.journal.append({ type: 'service', name: service.spec.name, state: 'restarting', exitCode: null })
@@ -58,14 +79,19 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     }, service.backoffMs)
     service.backoffMs = Math.min(service.backoffMs * 2, BACKOFF_MAX_MS)
   }
-  const remember = (service: Running): void => deps.journal.set(key(service.spec.name), JSON.stringify({ pid: service.pid, startTicks: service.startTicks, command: service.spec.command }))
+  const remember = (service: Running): void => deps.journal.set(key(service.spec.name), JSON.stringify({ pid: service.pid, startTicks: service.startTicks, command: service.spec.command, mark: service.mark }))
   const adopt = (service: Running): boolean => {
     const kept = deps.journal.get(key(service.spec.name))
     if (kept === null) return false
     // Written by `remember`.
-    const { pid, startTicks, command } = JSON.parse(kept) as { pid: number; startTicks: number; command: string }
-    if (command !== service.spec.command || !alive(pid, startTicks)) return false
-    Object.assign(service, { pid, startTicks })
+    const { pid, startTicks, command, mark = '' } = JSON.parse(kept) as { pid: number; startTicks: number; command: string; mark?: string }
+    if (command !== service.spec.command) return false
+    Object.assign(service, { pid, startTicks, mark })
+    if (!alive(pid, startTicks)) {
+      if (!isMarked(mark)) return false
+      watchLeft(service)
+      return true
+    }
     const look = (): void => {
       if (service.stopped) return
       if (!alive(pid, startTicks)) return ended(service, null)
@@ -90,6 +116,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     if (service.timer !== null) clearTimeout(service.timer)
     deps.journal.set(key(service.spec.name), null)
     if (alive(service.pid, service.startTicks)) await endTree(service.pid)
+    if (isMarked(service.mark)) await endMarked(service.mark)
   }
   return {
     logFile,
@@ -101,7 +128,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
       }
       for (const spec of specs) {
         if (running.has(spec.name)) continue
-        const service: Running = { spec, pid: 0, startTicks: 0, startedAt: performance.now(), backoffMs: BACKOFF_MIN_MS, stopped: false, timer: null }
+        const service: Running = { spec, mark: '', pid: 0, startTicks: 0, startedAt: performance.now(), backoffMs: BACKOFF_MIN_MS, stopped: false, timer: null }
         running.set(spec.name, service)
         if (!adopt(service)) start(service)
       }
@@ -120,6 +147,9 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     },
   }
 }
+
+/** Somebody who was started by it lives. */
+const isMarked = (mark: string): boolean => mark !== '' && listProcesses().some(({ pid, state }) => state !== 'Z' && carries(pid, mark))
 
 function alive(pid: number, startTicks: number): boolean {
   const entry = pid > 1 ? readProcess(pid) : null
