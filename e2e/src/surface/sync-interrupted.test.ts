@@ -6,7 +6,7 @@ import { COMMAND } from '../product.ts'
 import { startWorld, type World } from './sync-world.ts'
 
 const STARTS = 200
-const AT_ONCE = 4
+const LANES = ['lane-0', 'lane-1', 'lane-2', 'lane-3']
 /** A machine under load takes seconds; one that hangs never ends. */
 const HANGS_AFTER_MS = 30_000
 
@@ -16,22 +16,23 @@ beforeAll(async () => {
   world = await startWorld()
   dir = await world.repository('here')
   writeFileSync(join(dir, 'a.txt'), 'a\n')
-  await world.up('demo', dir)
+  // One for each: two pushes into one at the same moment refuse each other.
+  for (const lane of LANES) await world.up(lane, dir)
 }, 180_000)
 afterAll(async () => { await world?.close() }, 60_000)
 
 test('ends by SIGTERM however early it comes', async () => {
   const beganAt = performance.now()
-  await (await world.sync('demo', dir)).stop()
+  await (await world.sync('lane-0', dir)).stop()
   // From before the first line of it until it only waits, several at once as they are.
-  const span = Math.max(500, (performance.now() - beganAt) * AT_ONCE)
+  const span = Math.max(500, (performance.now() - beganAt) * LANES.length)
   const hung: number[] = []
   const broke: string[] = []
   const codes = new Map<number, number>()
   let caughtUp = 0
-  const one = async (): Promise<void> => {
+  const one = async (lane: string): Promise<void> => {
     const after = Math.random() * span
-    const child = Bun.spawn([...COMMAND, 'sync', 'demo', '--json'], { cwd: dir, env: world.product.env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+    const child = Bun.spawn([...COMMAND, 'sync', lane, '--json'], { cwd: dir, env: world.product.env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
     const [said, wrong] = [new Response(child.stdout).text(), new Response(child.stderr).text()]
     await Bun.sleep(after)
     child.kill('SIGTERM')
@@ -46,7 +47,7 @@ test('ends by SIGTERM however early it comes', async () => {
     if ((await said).includes('caught-up')) caughtUp += 1
   }
   let left = STARTS
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => { while (left-- > 0) await one() }))
+  await Promise.all(LANES.map(async (lane) => { while (left-- > 0) await one(lane) }))
   console.log(`${STARTS} syncs ended within ${Math.round(span)} ms, ${caughtUp} of them after they had caught up: ${JSON.stringify(Object.fromEntries(codes))}`)
   expect(hung).toEqual([])
   expect(broke).toEqual([])
