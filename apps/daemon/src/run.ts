@@ -110,8 +110,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   })
   const converger: Converger = createConverger({
     context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, mcp, changed: reportSoon,
-    live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port),
-    renewals: createRenewals({ loginOf: (program) => loginFileOf(program, { boot, env: asAgent.environment() }), now: Date.now, log }),
+    live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port), renewals: createRenewals({ loginOf: (program) => loginFileOf(program, { boot, env: asAgent.environment() }), now: Date.now, log }),
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import type { Terminals } from '../contracts.ts'
 import { createMasker } from '../journal/mask.ts'
-import { safeName } from './processes/services.ts'
+import { safeName } from './processes/service-logs.ts'
 
 export interface LogPlace { readonly logDir: string; readonly terminals: Pick<Terminals, 'get'>; readonly secrets: ReadonlySet<string> }
 

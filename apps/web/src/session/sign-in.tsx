@@ -49,7 +49,7 @@ function Begin({ id, agent, again, before, begun }: { id: Workspace['id']; agent
     <>
       {failed && <p class="wrong" role="alert">It did not work: {inert(before.message ?? 'it did not say why')}</p>}
       <p class="meta">The login is made in the machine and stays there; it is in nothing that is saved.</p>
-      <div class="sign-in-acts"><button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={begin}>{failed ? 'Try again' : again ? 'Sign in again' : `Sign in to ${AGENT_KINDS[agent].title}`}</button></div>
+      <div class="sign-in-acts"><button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={begin}>{again ? 'Sign in again' : failed ? 'Try again' : `Sign in to ${AGENT_KINDS[agent].title}`}</button></div>
     </>
   )
 }

@@ -4,10 +4,10 @@
  * the background is not begun beside itself: what it left carries its mark, and is watched in its place.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, copyFileSync, mkdirSync, openSync, renameSync, statSync, truncateSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { closeSync } from 'node:fs'
 import type { AsAgent, Journal } from '../../contracts.ts'
 import { endMarked, endTree } from './end.ts'
+import { createServiceLogs, safeName } from './service-logs.ts'
 import { carries, listProcesses, readProcess } from './table.ts'
 import { endFirst } from './victim.ts'
 
@@ -19,14 +19,12 @@ const BACKOFF_MIN_MS = 1000
 const BACKOFF_MAX_MS = 30_000
 const WELL_AFTER_MS = 30_000
 const LOOK_MS = 1000
-const LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 interface Running { readonly spec: ServiceSpec; /** In the environment of all that it starts. */ mark: string; pid: number; startTicks: number; startedAt: number; backoffMs: number; stopped: boolean; timer: Timer | null }
 
 export function createServices(deps: { asAgent: AsAgent; journal: Journal; workDir: string; logDir: string; log: (line: string) => void; logLimitBytes?: number }): Services {
-  const logLimit = deps.logLimitBytes ?? LOG_LIMIT_BYTES
   const running = new Map<string, Running>()
-  const logFile = (name: string): string => join(deps.logDir, `service-${safeName(name)}.log`)
+  const logs = createServiceLogs({ ...deps, names: () => running.keys() })
   const key = (name: string): string => `service.${name}`
 
   const start = (service: Running): void => {
@@ -34,7 +32,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     // Without a shell the words of the command are its arguments.
     const { argv, ...identity } = deps.asAgent.command(shell === null ? service.spec.command.split(/\s+/) : [shell, '-c', service.spec.command])
     service.mark = `${MARK_ENV}=${safeName(service.spec.name)}.${randomBytes(8).toString('hex')}`
-    const output = openLog(logFile(service.spec.name), logLimit)
+    const output = logs.open(service.spec.name)
     try {
       const child = Bun.spawn(argv, { cwd: deps.workDir, env: { ...deps.asAgent.environment(), [MARK_ENV]: service.mark.slice(MARK_ENV.length + 1) }, ...identity, detached: true, stdin: 'ignore', stdout: output, stderr: output })
       endFirst(child.pid)
@@ -42,7 +40,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
       service.pid = child.pid
       service.startTicks = readProcess(child.pid)?.startTicks ?? 0
       service.startedAt = performance.now()
-      remember(service)
+      deps.journal.set(key(service.spec.name), JSON.stringify({ pid: service.pid, startTicks: service.startTicks, command: service.spec.command, mark: service.mark }))
       deps.journal.append({ type: 'service', name: service.spec.name, state: 'started', exitCode: null })
       child.exited.then((code) => ended(service, child.signalCode === null ? code : null), () => ended(service, null))
     } catch (cause) {
@@ -56,19 +54,19 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     if (service.stopped) return
     const { spec: { name }, mark } = service
     if (exitCode === 0 && isMarked(mark)) {
-      deps.journal.append({ type: 'workspace.notice', level: 'info', code: 'service_in_background', message: `${name} went to the background: what it left there is watched in its place`, hint: 'a command that stays in the foreground is restarted sooner, and its exit code is known' }, { key: `background.${mark}` })
-      watchLeft(service)
-      return
+      tellOfBackground(deps.journal, name, mark)
+      return watch(service, () => isMarked(mark))
     }
     deps.journal.append({ type: 'service', name, state: 'exited', exitCode })
     // What a broken one left holds its port.
     if (isMarked(mark)) void endMarked(mark).then(() => { startLater(service) }, (cause: unknown) => { deps.log(`service ${name}: ${String(cause)}`); startLater(service) })
     else startLater(service)
   }
-  const watchLeft = (service: Running): void => {
+  /** Of it or of what it left in the background nobody tells us that it ended. */
+  const watch = (service: Running, lives: () => boolean): void => {
     if (service.stopped) return
-    if (!isMarked(service.mark)) return ended(service, null)
-    service.timer = setTimeout(() => { watchLeft(service) }, LOOK_MS)
+    if (!lives()) return ended(service, null)
+    service.timer = setTimeout(() => { watch(service, lives) }, LOOK_MS)
   }
   const startLater = (service: Running): void => {
     if (service.stopped) return
@@ -79,38 +77,14 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     }, service.backoffMs)
     service.backoffMs = Math.min(service.backoffMs * 2, BACKOFF_MAX_MS)
   }
-  const remember = (service: Running): void => deps.journal.set(key(service.spec.name), JSON.stringify({ pid: service.pid, startTicks: service.startTicks, command: service.spec.command, mark: service.mark }))
   const adopt = (service: Running): boolean => {
-    const kept = deps.journal.get(key(service.spec.name))
+    const kept = keptOf(deps.journal.get(key(service.spec.name)), service.spec)
     if (kept === null) return false
-    // Written by `remember`.
-    const { pid, startTicks, command, mark = '' } = JSON.parse(kept) as { pid: number; startTicks: number; command: string; mark?: string }
-    if (command !== service.spec.command) return false
-    Object.assign(service, { pid, startTicks, mark })
-    if (!alive(pid, startTicks)) {
-      if (!isMarked(mark)) return false
-      watchLeft(service)
-      return true
-    }
-    const look = (): void => {
-      if (service.stopped) return
-      if (!alive(pid, startTicks)) return ended(service, null)
-      service.timer = setTimeout(look, LOOK_MS)
-    }
-    look()
-    return true
+    Object.assign(service, kept)
+    const lives = [() => alive(kept.pid, kept.startTicks), () => isMarked(kept.mark)].find((of) => of())
+    if (lives !== undefined) watch(service, lives)
+    return lives !== undefined
   }
-  // Whoever writes without end keeps the file open, so it cannot be put aside while it runs.
-  const shorten = setInterval(() => {
-    for (const { spec } of running.values()) {
-      try {
-        keepShort(logFile(spec.name), logLimit)
-      } catch (cause) {
-        deps.log(`service ${spec.name}: its log: ${String(cause)}`)
-      }
-    }
-  }, LOOK_MS)
-  shorten.unref()
   const end = async (service: Running): Promise<void> => {
     service.stopped = true
     if (service.timer !== null) clearTimeout(service.timer)
@@ -119,7 +93,7 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
     if (isMarked(service.mark)) await endMarked(service.mark)
   }
   return {
-    logFile,
+    logFile: logs.fileOf,
     converge(specs) {
       for (const [name, service] of running) {
         if (specs.some((spec) => spec.name === name && spec.command === service.spec.command)) continue
@@ -134,12 +108,12 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
       }
     },
     async stop() {
-      clearInterval(shorten)
+      logs.close()
       await Promise.all([...running.values()].map(end))
       running.clear()
     },
     release() {
-      clearInterval(shorten)
+      logs.close()
       for (const service of running.values()) {
         service.stopped = true
         if (service.timer !== null) clearTimeout(service.timer)
@@ -148,32 +122,25 @@ export function createServices(deps: { asAgent: AsAgent; journal: Journal; workD
   }
 }
 
+/** What was remembered of it; null: nothing, or of another command. */
+function keptOf(kept: string | null, { command }: ServiceSpec): Pick<Running, 'pid' | 'startTicks' | 'mark'> | null {
+  if (kept === null) return null
+  // Written when it was started.
+  const { pid, startTicks, mark = '', command: before } = JSON.parse(kept) as { pid: number; startTicks: number; command: string; mark?: string }
+  return before === command ? { pid, startTicks, mark } : null
+}
+
+function tellOfBackground(journal: Journal, name: string, mark: string): void {
+  journal.append({
+    type: 'workspace.notice', level: 'info', code: 'service_in_background', message: `${name} went to the background: what it left there is watched in its place`,
+    hint: 'a command that stays in the foreground is restarted sooner, and its exit code is known',
+  }, { key: `background.${mark}` })
+}
+
 /** Somebody who was started by it lives. */
 const isMarked = (mark: string): boolean => mark !== '' && listProcesses().some(({ pid, state }) => state !== 'Z' && carries(pid, mark))
 
 function alive(pid: number, startTicks: number): boolean {
   const entry = pid > 1 ? readProcess(pid) : null
   return entry !== null && entry.startTicks === startTicks && entry.state !== 'Z'
-}
-
-/** Begins a new file when the old one is large; the one before it is kept. */
-function openLog(path: string, limitBytes: number): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  if (sizeOf(path) > limitBytes) renameSync(path, `${path}.1`)
-  return openSync(path, 'a', 0o600)
-}
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
-
-/** It is open for appending: what is written next stands at the new beginning. What is written between the two is lost. */
-function keepShort(path: string, limitBytes: number): void {
-  const size = sizeOf(path)
-  if (size <= limitBytes) return
-  // What ran far ahead within a second is no use to anybody, and would take as long again to copy.
-  if (size <= 2 * limitBytes) copyFileSync(path, `${path}.1`)
-  truncateSync(path)
-}
-
-export function safeName(name: string): string {
-  return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 64)
 }

@@ -85,7 +85,7 @@ async function codexServer({ home, url }: { home: string; url: string }): Promis
   let next = 0
   const ask = (method: string, params: object): Promise<void> => new Promise((resolve) => {
     answers.set(next += 1, resolve)
-    child.stdin.write(`${JSON.stringify({ id: next, method, params })}\n`)
+    void child.stdin.write(`${JSON.stringify({ id: next, method, params })}\n`)
     void child.stdin.flush()
   })
   void (async () => {
@@ -97,7 +97,7 @@ async function codexServer({ home, url }: { home: string; url: string }): Promis
     }
   })()
   await ask('initialize', { clientInfo: { name: 'test', title: 'Test', version: '1' }, capabilities: {} })
-  child.stdin.write('{"method":"initialized"}\n')
+  void child.stdin.write('{"method":"initialized"}\n')
   return (refreshToken) => ask('account/read', { refreshToken })
 }
 

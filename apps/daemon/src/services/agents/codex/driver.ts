@@ -12,14 +12,13 @@ import { createSpokenDriver } from '../conversation/driver.ts'
 import { createScreen, lastWords } from '../screen.ts'
 import type { Ask } from './asks.ts'
 import { connectCodex, type CodexLink } from './link.ts'
+import { keepLogin } from './keep-login.ts'
 import { Account, Initialized, type Turn } from './messages.ts'
 import { createCodexTalk } from './talk.ts'
 import { openCodexThread } from './thread.ts'
 
 const SOCKET = '.codex-berth.sock'
 const REJOIN_MS = 500
-const RENEWAL_LOOK_MS = 60_000
-const RENEWED_AHEAD_MS = 10 * 60_000
 const NO_LOGIN = 'codex has no login here: sign in at its screen (`berth attach`), or make a new workspace with `berth up --agent codex --env OPENAI_API_KEY`'
 /** The machine is the sandbox: Codex's own would be a second one, which many machines do not allow. `auto` is its own mode, as it is configured. */
 const MODES: Record<ApprovalMode, { readonly approvalPolicy?: string; readonly sandbox?: string }> = {
@@ -41,7 +40,6 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   let model: string | null = null
   let resumed = false
   let version: string | null = null
-  let renewing: Timer | undefined
   const talk = createCodexTalk({ ear, threadId: () => thread, workDir: boot.workDir, model: () => model })
   const screen = createScreen({ terminals, session: place, log })
 
@@ -58,13 +56,11 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
   }
   const leave = (): void => {
     over.abort()
-    clearInterval(renewing)
+    login.close()
     screen.close()
     link?.close()
   }
-  /** It would renew its login by itself when that has ended, and so would every other session of it, at that moment. What finds it renewed does not. */
-  const apart = <T>(work: () => Promise<T>): Promise<T> => (deps.renewals === undefined ? work() : deps.renewals.alone('codex', RENEWED_AHEAD_MS, work))
-  const renew = (): void => { void deps.renewals?.renew('codex', RENEWED_AHEAD_MS, () => ask('account/read', { refreshToken: true })) }
+  const login = keepLogin(deps, () => ask('account/read', { refreshToken: true }))
   const ready = (): void => { ear.ready({ resumed, agentVersion: version }) }
   /** The connection was lost in that life: its terminal tells whether it has ended; if not, it is joined again. */
   const rejoinLater = (of: number): void => {
@@ -100,13 +96,11 @@ function createCodexVoice(deps: DriverDeps, ear: Ear): Voice {
     lives: async () => (await lastWords(deps)) === null,
     async open({ adopt }) {
       life += 1
-      await apart(async () => {
+      await login.apart(async () => {
         if (!adopt) await startServer()
         await rejoin()
       })
-      clearInterval(renewing)
-      renewing = setInterval(renew, RENEWAL_LOOK_MS)
-      renew()
+      login.watch()
       await screen.show({ title: 'codex', argv: [...words, 'resume', thread, '--remote', `unix://${path}`], cwd: boot.workDir, env })
       screen.watch(place.serverTerminal, (code) => { ear.ended({ code: code === 0 ? null : code, why: 'its server ended' }) })
     },
