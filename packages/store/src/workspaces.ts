@@ -12,7 +12,7 @@ import { appendEvents, lockStream } from './streams.ts'
 import type { Ticks } from './ticks.ts'
 
 const LIST_LIMIT = 5000
-const Secrets = z.object({ env: z.record(z.string(), z.string()), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })), mcp: McpSetup.optional() })
+const Secrets = z.object({ env: z.record(z.string(), z.string()), secretEnv: z.array(z.string()).optional(), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })), mcp: McpSetup.optional() })
 const UNIQUE_VIOLATION = '23505'
 
 type WorkspaceRows = Omit<WorkspaceStore, keyof Ticks>

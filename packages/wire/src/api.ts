@@ -49,6 +49,8 @@ export const CreateWorkspace = z.object({
   mcp: McpSetup.default({ servers: [], own: true }),
   /** Stored encrypted, masked in every event. */
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(64 * 1024)).default({}),
+  /** Of `env` those whose values are secret; of the rest only those that look like secrets are masked. Absent: all are. */
+  secretEnv: z.array(z.string().max(256)).max(2000).optional(),
   homeFiles: z.array(z.object({ path: z.string().max(1024), contentBase64: z.string().max(1024 * 1024) })).max(16).default([]),
   exposures: z.array(Exposure).max(16).default([]),
   /** A person said yes to running the agent with their own rights (unsandboxed `local`). */

@@ -111,6 +111,8 @@ export const Assignment = z.object({
   services: z.array(z.object({ name: z.string(), command: z.string() })),
   /** A secret: values are masked in every event. */
   env: z.record(z.string(), z.string()),
+  /** Of `env` what a person called a secret; of the rest only what looks like one is masked. Absent: all of it. */
+  secretEnv: z.array(z.string()).optional(),
   /** Origins of git hosts that git reaches through the server: `https://github.com`. Absent from an older server. */
   gitHosts: z.array(z.string()).optional(),
   /** Servers that the agent is given beside our own. Absent from an older server: our own alone. */

@@ -33,9 +33,9 @@ const options = {
   docker: { type: 'boolean', help: 'a Docker engine of its own for `docker compose up`; with its rights, code you do not trust reaches this host' },
   sudo: { type: 'boolean', help: 'the agent may become root in its machine' },
   'auto-stop': { type: 'string', value: 'duration', help: 'stop after so much idle time, or off (default 30m)' },
-  env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours' },
-  secret: { type: 'string', multiple: true, value: 'NAME[=file]', help: 'a variable that is secret: its value is in a file, or in your environment, never in the command line' },
-  'env-file': { type: 'string', multiple: true, value: 'file', help: 'variables from a file of NAME=value lines, such as .env; --env and --secret win' },
+  env: { type: 'string', short: 'e', multiple: true, value: 'NAME[=value]', help: 'a variable for the agent; without a value, yours. Shown as it is in logs, unless its name or value looks like a secret (NAME_KEY, NAME_TOKEN, a password in an address)' },
+  secret: { type: 'string', multiple: true, value: 'NAME[=file]', help: 'a variable that is secret: its value is in a file, or in your environment, never in the command line, and masked in what is shown' },
+  'env-file': { type: 'string', multiple: true, value: 'file', help: 'variables from a file of NAME=value lines, such as .env; --env and --secret win. Masked as --secret is' },
   'secret-file': { type: 'string', multiple: true, value: 'NAME=file', help: 'a secret that the workspace has as the file ~/.secrets/NAME' },
   mcp: { type: 'string', multiple: true, value: 'name=command|url', help: 'an MCP server for the agent: a command that runs in the machine, or the address of one' },
   'mcp-file': { type: 'string', multiple: true, value: 'path', help: 'MCP servers from a file with {"mcpServers": {…}}; its values become secret variables, ${NAME} is one you give by --secret' },
@@ -112,7 +112,7 @@ async function withMcp(values: { mcp?: string[] | undefined; 'mcp-file'?: string
   const { mcp: words = [], 'mcp-file': files = [], 'no-berth-tools': none = false } = values
   if (words.length === 0 && files.length === 0 && !none) return login
   const { mcp, env, exposures } = await (await import('../mcp/given-servers.ts')).givenMcp({ words, files, own: !none }, cwd)
-  return { ...login, mcp, env: { ...login.env, ...env }, exposures: [...login.exposures, ...exposures] }
+  return { ...login, mcp, env: { ...login.env, ...env }, secretEnv: [...login.secretEnv, ...Object.keys(env)], exposures: [...login.exposures, ...exposures] }
 }
 
 function agentFrom(values: { agent?: string | undefined; command?: string | undefined }): keyof typeof AGENT_KINDS {

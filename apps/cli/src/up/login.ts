@@ -7,10 +7,13 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { AgentKind, Exposure } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
+import { hasSecretName } from '@berth/wire/secret-values'
 import { readEnvFiles, readSecretFiles, readValue, VARIABLE_NAME } from './secret-files.ts'
 
 export interface Admitted {
   readonly env: Record<string, string>
+  /** Of `env`: what was said to be secret, and what came from a file. */
+  readonly secretEnv: string[]
   readonly homeFiles: { path: string; contentBase64: string }[]
   readonly exposures: Exposure[]
 }
@@ -23,9 +26,6 @@ const KEYS: Readonly<Record<string, string>> = {
   GEMINI_API_KEY: 'the agent can read this API key and spend with it',
   COPILOT_GITHUB_TOKEN: 'the agent can read this token, and act as you with it',
 }
-/** Names of secrets in general. */
-const SECRETIVE = /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PRIVATE)$/i
-
 /** So many are shown with a workspace. */
 const EXPOSURES_LIMIT = 16
 function fewer(exposures: Exposure[]): Exposure[] {
@@ -45,19 +45,21 @@ export async function admit(choice: Choice, world: { env: Readonly<Record<string
     if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give --env ${name}=value` })
     env[name] = value
   }
+  const given = { ...env }
   const fromFiles = await readEnvFiles(choice.envFile ?? [])
   const secrets = await readSecrets(choice.secret ?? [], { taken: env, env: world.env })
   Object.assign(env, { ...fromFiles, ...env, ...secrets })
+  const secretEnv = [...new Set([...Object.keys(fromFiles), ...Object.keys(secrets)])].filter((name) => !(name in given))
   const files = await readSecretFiles(choice.secretFile ?? [])
-  const exposures: Exposure[] = Object.keys(env).filter((name) => name in KEYS || name in secrets || SECRETIVE.test(name)).map((name) => ({ name, how: 'env', warning: KEYS[name] ?? 'the agent can read this value' }))
+  const exposures: Exposure[] = Object.keys(env).filter((name) => name in KEYS || name in secrets || hasSecretName(name)).map((name) => ({ name, how: 'env', warning: KEYS[name] ?? 'the agent can read this value' }))
   exposures.push(...files.map(({ name }) => ({ name, how: 'env' as const, warning: `the agent can read ~/.secrets/${name}` })))
   const homeFiles = files.map(({ path, contentBase64 }) => ({ path, contentBase64 }))
-  if (!choice.copyCredentials) return { env, homeFiles, exposures: fewer(exposures) }
+  if (!choice.copyCredentials) return { env, secretEnv, homeFiles, exposures: fewer(exposures) }
   const login = LOGINS[choice.agent ?? 'claude']
   if (login === undefined) throw new BerthError('bad_request', `--copy-credentials does not know a login of ${choice.agent ?? 'claude'}`, { hint: 'give the agent what it needs by --env NAME' })
   if (env[login.key] !== undefined) throw new BerthError('bad_request', 'an API key and a copied login exclude each other', { hint: `drop --env ${login.key} or --copy-credentials` })
   exposures.unshift({ name: `${login.name} login`, how: 'copied-login', warning: 'the agent can read your login; when it renews it, this machine may be signed out' })
-  return { env, homeFiles: [...homeFiles, { path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures: fewer(exposures) }
+  return { env, secretEnv, homeFiles: [...homeFiles, { path: login.path, contentBase64: Buffer.from(await login.read(world.env)).toString('base64') }], exposures: fewer(exposures) }
 }
 
 /** Values that never stand in a command line: from a file, or from the caller's environment. */

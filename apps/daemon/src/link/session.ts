@@ -8,6 +8,7 @@ import type { Mux } from '@berth/wire/mux'
 import type { ByteStream, DaemonContext, LinkHandlers } from '../contracts.ts'
 import type { UploadJournal } from '../journal/journal.ts'
 import { ownToolboxHash } from '../self.ts'
+import { secretsOf } from '../services/home-files.ts'
 import { createCalls } from './calls.ts'
 import { connectSocket } from './socket.ts'
 import type { LinkSocket } from './socket.ts'
@@ -127,7 +128,7 @@ export function startSession(deps: SessionDeps): Session {
   }
 
   function assign(assignment: Parameters<LinkHandlers['onAssignment']>[0]): void {
-    journal.mask(Object.values(assignment.env))
+    journal.mask(secretsOf(assignment))
     try { handlers.onAssignment(assignment) } catch (error) { context.log(`assignment: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) }
   }
 

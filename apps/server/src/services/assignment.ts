@@ -40,6 +40,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     sessions: rows.filter(({ main }) => !main).map((row) => ({ ...agentOf(row), title: row.title ?? '', forkedFrom: row.forkedFrom, prompts: waitingFor(row.id) })),
     services: [...workspace.services],
     env: { ...ofProject.env, ...secrets.env },
+    ...(secrets.secretEnv === undefined ? {} : { secretEnv: [...Object.keys(ofProject.env), ...secrets.secretEnv] }),
     homeFiles: [...ofProject.homeFiles, ...secrets.homeFiles],
     ...(secrets.mcp === undefined ? {} : { mcp: secrets.mcp }),
     ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),

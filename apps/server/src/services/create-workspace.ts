@@ -87,7 +87,7 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
     steps: [],
     exposures: input.exposures,
     autoStopMs: input.autoStopMs ?? deps.autoStopMs,
-    secrets: { env: input.env, homeFiles: input.homeFiles, ...(input.mcp.own && input.mcp.servers.length === 0 ? {} : { mcp: input.mcp }) },
+    secrets: { env: input.env, ...(input.secretEnv === undefined ? {} : { secretEnv: input.secretEnv }), homeFiles: input.homeFiles, ...(input.mcp.own && input.mcp.servers.length === 0 ? {} : { mcp: input.mcp }) },
     prompt: input.prompt === undefined ? null : { promptId: randomIds.prompt(), text: input.prompt },
     idempotencyKey: input.idempotencyKey ?? null,
   }

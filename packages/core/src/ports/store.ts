@@ -37,7 +37,7 @@ export interface TickChange {
 
 export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish' | 'work' | 'usage' | 'changes' | 'report'> {
   /** Encrypted by the store under the installation's master key. */
-  readonly secrets: { readonly env: Record<string, string>; readonly homeFiles: readonly { path: string; contentBase64: string }[]; /** Absent: our own server alone. */ readonly mcp?: McpSetup | undefined }
+  readonly secrets: { readonly env: Record<string, string>; /** Names in `env`; absent: all of them. */ readonly secretEnv?: readonly string[] | undefined; readonly homeFiles: readonly { path: string; contentBase64: string }[]; /** Absent: our own server alone. */ readonly mcp?: McpSetup | undefined }
   readonly prompt: { readonly promptId: PromptId; readonly text: string } | null
   readonly idempotencyKey: string | null
 }
