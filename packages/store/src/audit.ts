@@ -37,10 +37,12 @@ export function createAudit({ sql, masterKey }: StoreContext): AuditStore {
         return whole
       })
     },
-    async list(orgId, { workspaceId, before, limit }) {
+    async list(orgId, { workspaceId, before, limit, action, by, refused, since }) {
       const rows = await sql`
         select ${columns} from audit where org_id = ${orgId}
           ${workspaceId === undefined ? sql`` : sql`and workspace_id = ${workspaceId}`} ${before === undefined ? sql`` : sql`and n < ${before}`}
+          ${action === undefined ? sql`` : sql`and starts_with(action, ${cleanText(action)})`} ${by === undefined ? sql`` : sql`and strpos(lower(actor), ${cleanText(by.toLowerCase())}) > 0`}
+          ${refused === undefined ? sql`` : sql`and allowed = ${!refused}`} ${since === undefined ? sql`` : sql`and at >= ${since}`}
         order by n desc limit ${limit}`
       return rows.map((row) => AuditRecord.parse(row))
     },

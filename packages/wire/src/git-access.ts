@@ -58,7 +58,8 @@ export const gitAccessApi = {
     .input(z.object({ origin: z.url({ protocol: /^https?$/ }).max(255), username: z.string().regex(/^[^:\r\n\0]{1,100}$/).default('x-access-token'), token: z.string().min(1).max(8192).regex(/^[^\r\n\0]+$/), check: z.string().max(1000).optional() })).output(GitHost),
   removeGitHost: oc.route({ method: 'DELETE', path: '/git-hosts/{hostId}', summary: 'Forget the credential of a git host', ...tag }).input(z.object({ hostId: GitHostId })).output(z.object({ removed: z.boolean() })),
   /** Newest first. `intact`: false when a record was changed or taken away; it is asked of all of them. */
-  listAudit: oc.route({ method: 'GET', path: '/audit', summary: 'What was done with credentials', ...tag })
-    .input(z.object({ workspace: WorkspaceId.optional(), before: z.coerce.number().int().positive().optional(), limit: z.coerce.number().int().min(1).max(500).default(100), verify: z.enum(['true', 'false']).default('false') }))
+  listAudit: oc.route({ method: 'GET', path: '/audit', summary: 'Who did what', ...tag })
+    .input(z.object({ workspace: WorkspaceId.optional(), before: z.coerce.number().int().positive().optional(), limit: z.coerce.number().int().min(1).max(500).default(100), verify: z.enum(['true', 'false']).default('false'),
+      /** Of this action, or of all that begin so: `workspace.`. */ action: z.string().max(40).optional(), /** Whose name or id holds this. */ by: z.string().max(100).optional(), refused: z.enum(['true', 'false']).optional(), since: z.coerce.number().int().optional() }))
     .output(z.object({ records: z.array(AuditRecord), intact: z.boolean().nullable() })),
 }

@@ -8,6 +8,7 @@ import { createClient } from '@berth/client'
 import { BerthError } from '@berth/wire/error'
 import { VERSION } from '@berth/wire/version'
 import type { Connection, Context } from '../context.ts'
+import { currentContext } from './contexts.ts'
 import { findServer, readToken } from './find.ts'
 
 export async function connect(context: Context): Promise<Connection> {
@@ -25,7 +26,7 @@ export async function remoteEndpoint(context: Pick<Context, 'env' | 'home'>): Pr
     if (!token) throw new BerthError('config_invalid', 'BERTH_URL is set, BERTH_TOKEN is not', { hint: 'set BERTH_TOKEN to an API token of that server' })
     return { url: checkedUrl(url, 'BERTH_URL'), token }
   }
-  const name = context.env['BERTH_CONTEXT'] ?? (await readYaml(join(context.home, 'config.yaml')))?.['context']
+  const name = context.env['BERTH_CONTEXT'] ?? (await currentContext(context.home)) ?? (await readYaml(join(context.home, 'config.yaml')))?.['context']
   if (typeof name !== 'string' || name === '' || name === 'local') return null
   return contextEndpoint(context.home, name)
 }
@@ -35,7 +36,7 @@ async function contextEndpoint(home: string, name: string): Promise<{ url: strin
   const path = join(home, 'contexts', `${name}.yaml`)
   const value = await readYaml(path)
   if (typeof value?.['url'] !== 'string' || typeof value['token'] !== 'string') {
-    throw new BerthError('config_invalid', value ? `${path} needs \`url\` and \`token\`` : `there is no context "${name}"`, { hint: `write url and token of the server to ${path}, mode 0600` })
+    throw new BerthError('config_invalid', value ? `${path} needs \`url\` and \`token\`` : `there is no context "${name}"`, { hint: '`berth login <server>` makes one; `berth context` lists them' })
   }
   return { url: checkedUrl(value['url'], path), token: value['token'] }
 }

@@ -29,7 +29,7 @@ export async function changeMe(deps: PeopleDeps, by: Identity, name: string): Pr
 }
 
 export async function chooseOrganisation(deps: PeopleDeps, by: Identity, orgId: OrgId): Promise<Me> {
-  if (!(await deps.store.access.moveToken(by.tokenId, orgId))) throw new BerthError('not_found', `there is no organisation ${orgId}`, { hint: 'see `berth people organisations`' })
+  if (!(await deps.store.access.moveToken(by.tokenId, orgId))) throw new BerthError('not_found', `there is no organisation ${orgId}`, { hint: 'see `berth organisation`' })
   const role = (await deps.store.people.memberships(by.userId)).find(({ id }) => id === orgId)?.role ?? by.role
   deps.previews.changed()
   return me(deps, { ...by, orgId, role })

@@ -31,8 +31,9 @@ export async function removeGitHost(deps: GitAccessDeps, by: Identity, id: GitHo
   return { removed: true }
 }
 
-export async function listAudit(deps: GitAccessDeps, by: Identity, { workspace, before, limit, verify }: InputOf<'listAudit'>) {
-  const records = await deps.store.audit.list(by.orgId, { limit, ...(workspace === undefined ? {} : { workspaceId: workspace }), ...(before === undefined ? {} : { before }) })
+export async function listAudit(deps: GitAccessDeps, by: Identity, { workspace, before, limit, verify, action, by: actor, refused, since }: InputOf<'listAudit'>) {
+  const given = Object.fromEntries(Object.entries({ workspaceId: workspace, before, action, by: actor, refused: refused === undefined ? undefined : refused === 'true', since }).filter(([, value]) => value !== undefined))
+  const records = await deps.store.audit.list(by.orgId, { limit, ...given })
   return { records, intact: verify === 'true' ? (await deps.store.audit.firstBroken(by.orgId)) === null : null }
 }
 

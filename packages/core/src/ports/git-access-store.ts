@@ -17,7 +17,7 @@ export type NewAuditRecord = Omit<AuditRecord, 'n' | 'at' | 'hash'>
 export interface AuditStore {
   write(orgId: OrgId, record: NewAuditRecord, now: number): Promise<AuditRecord>
   /** Newest first, `n < before`. */
-  list(orgId: OrgId, options: { workspaceId?: WorkspaceId; before?: number; limit: number }): Promise<AuditRecord[]>
+  list(orgId: OrgId, options: { workspaceId?: WorkspaceId; before?: number; limit: number; /** Or what it begins with. */ action?: string; by?: string; refused?: boolean; since?: number }): Promise<AuditRecord[]>
   /** The first record that is not what was written; null: all are. */
   firstBroken(orgId: OrgId): Promise<number | null>
 }
