@@ -16,26 +16,28 @@ export interface Laid {
   /** What they were made of. */
   readonly cards: readonly Card[]
   readonly approvals: Approvals
+  /** So many of the first rows are the very ones that were there before. */
+  readonly taken: number
 }
 
-/** `before`: most of it still holds when a card comes or changes, and is not made again. */
-export function rowsOf(cards: readonly Card[], before: Laid | null = null): Laid {
+/** `before`: most of it still holds when a card comes or changes, and is not made again. `same`: as many of its first cards, where that is known. */
+export function rowsOf(cards: readonly Card[], before: Laid | null = null, same = before ? sameUntil(before.cards, cards) : 0): Laid {
   if (before === null) {
     const approvals = sortApprovals(cards)
-    return { rows: rowsFrom([], 0, cards, approvals), cards, approvals }
+    return { rows: rowsFrom([], 0, cards, approvals), cards, approvals, taken: 0 }
   }
-  const same = sameUntil(before.cards, cards)
-  if (same === cards.length && same === before.cards.length) return { ...before, cards }
+  if (same === cards.length && same === before.cards.length) return { ...before, cards, taken: before.rows.length }
   const { about } = before.approvals
   const moves = (card: Card) => card.kind === 'approval' || (card.kind === 'tool' && about.has(card.callId))
   // An answer stands with its call, wherever that is.
   if (cards.slice(same).some(moves) || before.cards.slice(same).some(moves)) return rowsOf(cards)
   // The row before the change may take what comes into itself.
   const kept = before.rows.slice(0, Math.max(0, before.rows.findLastIndex(({ at }) => at <= same)))
-  return { rows: rowsFrom(kept, before.rows[kept.length]?.at ?? 0, cards, before.approvals), cards, approvals: before.approvals }
+  return { rows: rowsFrom(kept, before.rows[kept.length]?.at ?? 0, cards, before.approvals), cards, approvals: before.approvals, taken: kept.length }
 }
 
 function sameUntil(one: readonly Card[], other: readonly Card[]): number {
+  if (one === other) return one.length
   let at = 0
   while (at < one.length && one[at] === other[at]) at += 1
   return at

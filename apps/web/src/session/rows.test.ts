@@ -1,6 +1,8 @@
 import { expect, test } from 'bun:test'
+import type { Signal } from '@preact/signals'
+import type { VNode } from 'preact'
 import { randomIds, type StoredEvent, type Workspace } from '@berth/wire'
-import { createStream } from '../state/stream.ts'
+import { createStream, type Stream, type Writing } from '../state/stream.ts'
 import { emptyView, fold } from '../state/stream-view.ts'
 import { drawRows } from './rows.tsx'
 
@@ -34,3 +36,39 @@ test('many that come at once leave no more behind than the page should hold', ()
   view = fold(view, said(91, 1000))
   expect(drawRows({ view, workspace, stream, shown: SHOWN }).hidden).toBe(1010)
 })
+
+test('what is drawn from where something changed is what is drawn anew', () => {
+  const call = (id: string, status: 'running' | 'completed') => ({ type: 'tool' as const, sessionId: 'ses_000000000001' as never, toolCallId: id, name: id.startsWith('look') ? 'Read' : 'Bash', title: id, status, input: {}, output: null, diffs: [], durationMs: null })
+  const grown = createStream(workspaceId)
+  let view = fold(emptyView, said(1, 100))
+  let seq = 100
+  // Long enough that rows leave, in steps of one and of several.
+  for (let step = 0; step < 120; step++) {
+    const open = `call-${step}`
+    const bodies = [[call(open, 'running')], [call(open, 'completed'), call(`look-${step}`, 'completed')], said(0, 1).map(({ body }) => ({ ...body, messageId: `s${step}` })), [call('call-0', 'completed')]][step % 4] ?? []
+    view = fold(view, bodies.map((body) => ({ ...said((seq += 1), 1)[0], body }) as StoredEvent))
+    if (step === 60) writing(grown).value = new Map([['call-60', { kind: 'output', text: 'a line' }]])
+    if (step === 64) writing(grown).value = new Map()
+    for (const thinking of [true, false]) {
+      const anew = createStream(workspaceId)
+      writing(anew).value = grown.writing.value
+      const [one, other] = [grown, anew].map((stream) => drawRows({ view, workspace, stream, shown: SHOWN, thinking }))
+      // The one that grew may still show rows that are about to leave.
+      const shown = Math.min(one?.count ?? 0, other?.count ?? 0)
+      expect(shown).toBe(SHOWN)
+      expect(flat(one?.nodes).slice(-shown)).toEqual(flat(other?.nodes).slice(-shown))
+      expect(new Set(one?.nodes.map(({ key }) => key)).size).toBe(one?.nodes.length ?? 0)
+    }
+  }
+})
+
+/** Of a page that follows a session the socket writes into it. */
+const writing = (stream: Stream) => stream.writing as Signal<ReadonlyMap<string, Writing>>
+
+/** Of each row what it is drawn from. */
+function flat(stretches: readonly VNode[] = []): unknown[] {
+  return stretches.flatMap(({ props }) => (props as { children: VNode[] }).children).map(({ key, props }) => {
+    const { tie, writing, counted, row } = props as Record<string, unknown>
+    return { key, tie, writing, counted, card: (row as { card?: unknown } | undefined)?.card ?? (props as { cards?: unknown }).cards }
+  })
+}

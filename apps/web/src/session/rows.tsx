@@ -1,7 +1,7 @@
 /** Rows as they are drawn: made once, and kept until they change. */
 import type { VNode } from 'preact'
 import type { Workspace } from '@berth/wire'
-import type { StreamView } from '../state/stream-view.ts'
+import { takenFrom, type StreamView } from '../state/stream-view.ts'
 import { linkTo, pathTo } from '../state/session.ts'
 import { areSame } from '../state/steady.ts'
 import type { Stream, Writing } from '../state/stream.ts'
@@ -14,40 +14,42 @@ import { Looks, ToolLine } from './tool-line.tsx'
 import { TurnEnd } from './turn-end.tsx'
 
 interface Drawn { readonly sign: string; readonly node: VNode }
-interface Stretch { readonly nodes: readonly VNode[]; readonly node: VNode }
-interface Kept {
-  readonly laid: Laid
+interface Stretch {
+  readonly key: string
+  /** The places of its rows: the first, and the one after the last. */
+  readonly from: number
+  readonly to: number
+  readonly node: VNode
+  readonly nodes: readonly VNode[]
   /** Cards are replaced when they change, so a row of the same objects need not be drawn again. Only what is shown is kept: a drawing holds its elements. */
   readonly drawn: ReadonlyMap<object, Drawn>
-  readonly stretches: ReadonlyMap<string, Stretch>
+}
+interface Kept {
+  readonly laid: Laid
+  readonly stretches: readonly Stretch[]
+  readonly hidden: number
   readonly firstShown: string
+  readonly older: boolean
+  /** Something was drawn that changes without its card. */
+  readonly live: boolean
 }
 const kept = new WeakMap<Stream, Kept>()
 
 /** `thinking`: a line on the same thread follows them. */
 export interface ToDraw { readonly view: StreamView; readonly workspace: Workspace; readonly stream: Stream; readonly shown: number; readonly thinking?: boolean }
 
-export function drawRows({ view, workspace, stream, shown, thinking = false }: ToDraw): { nodes: VNode[]; count: number; hidden: number; tied: boolean } {
+export function drawRows(to: ToDraw): { nodes: VNode[]; count: number; hidden: number; tied: boolean } {
+  const { view, stream, shown } = to
   const before = kept.get(stream)
-  const laid = rowsOf(view.cards, before?.laid)
+  const laid = rowsOf(view.cards, before?.laid, before && takenFrom(view, before.laid.cards))
   const { rows } = laid
   const hidden = hiddenOf(before, rows, shown)
-  const drawn = new Map<object, Drawn>()
-  const nodes: VNode[] = []
-  for (let at = hidden; at < rows.length; at++) {
-    const row = rows[at]
-    if (!row) continue
-    const tie = tieOf(rows[at - 1], row, rows[at + 1], thinking)
-    const [subject, sign] = identityOf(row, tie, stream.hasOlder.value)
-    const live = row.kind === 'card' && row.card.kind === 'tool' ? stream.writing.value.get(row.card.callId) : undefined
-    const known = before?.drawn.get(subject)
-    const node = known?.sign === sign && !live ? known.node : drawRow(row, { workspace, writing: live, tie, counted: !stream.hasOlder.value })
-    if (!live) drawn.set(subject, { sign, node })
-    nodes.push(node)
-  }
-  const stretches = inStretches(nodes, rows, hidden, before?.stretches)
-  kept.set(stream, { laid, drawn, stretches, firstShown: rows[hidden]?.key ?? '' })
-  return { nodes: [...stretches.values()].map(({ node }) => node), count: nodes.length, hidden, tied: isTied(rows.at(-1)) }
+  const older = stream.hasOlder.value
+  const live = stream.writing.value.size > 0
+  const isSteady = before !== undefined && before.hidden === hidden && before.older === older && !before.live && !live
+  const stretches = inStretches(to, { rows, hidden, before: before?.stretches ?? [], steady: isSteady ? laid.taken - 1 : 0 })
+  kept.set(stream, { laid, stretches, hidden, firstShown: rows[hidden]?.key ?? '', older, live })
+  return { nodes: stretches.map(({ node }) => node), count: rows.length - hidden, hidden, tied: isTied(rows.at(-1)) }
 }
 
 /** Rows leave by the block: if one left for each that comes, all between them would move, and be laid out and painted again. */
@@ -55,25 +57,48 @@ const LEAVE = 40
 
 function hiddenOf(before: Kept | undefined, rows: readonly Row[], shown: number): number {
   const most = Math.max(0, rows.length - shown)
-  const at = before === undefined ? -1 : rows.findIndex(({ key }) => key === before.firstShown)
+  const at = before === undefined ? -1 : rows[before.hidden]?.key === before.firstShown ? before.hidden : rows.findIndex(({ key }) => key === before.firstShown)
   return at < most - LEAVE || at < 0 || at > most ? most : at
 }
 
+interface Places {
+  readonly rows: readonly Row[]
+  readonly hidden: number
+  readonly before: readonly Stretch[]
+  /** Up to here nothing is another than before; the last of the rows that stayed may be tied to one that came. */
+  readonly steady: number
+}
+
 /** Some rows together: the browser lays out, and paints, the stretch that changed. Where one begins is in its first row's name, so that rows which come before or after move none into another. */
-function inStretches(nodes: readonly VNode[], rows: readonly Row[], hidden: number, before: ReadonlyMap<string, Stretch> | undefined): ReadonlyMap<string, Stretch> {
-  const found = new Map<string, Stretch>()
-  let first = hidden
+function inStretches(look: ToDraw, { rows, hidden, before, steady }: Places): Stretch[] {
+  const changed = before.findIndex(({ to }) => to > steady)
+  const found = before.slice(0, changed < 0 ? before.length : changed)
+  let from = found.at(-1)?.to ?? hidden
+  let first = from
   while (first > 0 && !isFirst(rows[first])) first -= 1
-  let from = hidden
-  for (let at = hidden + 1; at <= rows.length; at++) {
-    if (at < rows.length && !isFirst(rows[at])) continue
-    const key = rows[first]?.key
-    const inside = nodes.slice(from - hidden, at - hidden)
-    const known = key === undefined ? undefined : before?.get(key)
-    if (key !== undefined) found.set(key, known && areSame(known.nodes, inside) ? known : { nodes: inside, node: <div key={key} class="stretch">{inside}</div> })
-    first = from = at
+  for (let to = from + 1; to <= rows.length; to++) {
+    if (to < rows.length && !isFirst(rows[to])) continue
+    const key = rows[first]?.key ?? ''
+    found.push(drawStretch(look, { rows, key, from, to, before: before.find((known) => known.key === key) }))
+    first = from = to
   }
   return found
+}
+
+function drawStretch({ workspace, stream, thinking = false }: ToDraw, { rows, key, from, to, before }: { rows: readonly Row[]; key: string; from: number; to: number; before: Stretch | undefined }): Stretch {
+  const older = stream.hasOlder.value
+  const drawn = new Map<object, Drawn>()
+  const nodes = rows.slice(from, to).map((row, index) => {
+    const tie = tieOf(rows[from + index - 1], row, rows[from + index + 1], thinking)
+    const [subject, sign] = identityOf(row, tie, older)
+    const live = row.kind === 'card' && row.card.kind === 'tool' ? stream.writing.value.get(row.card.callId) : undefined
+    const known = before?.drawn.get(subject)
+    const node = known?.sign === sign && !live ? known.node : drawRow(row, { workspace, writing: live, tie, counted: !older })
+    if (!live) drawn.set(subject, { sign, node })
+    return node
+  })
+  const isSame = before !== undefined && areSame(before.nodes, nodes)
+  return { key, from, to, drawn, nodes, node: isSame ? before.node : <div key={key} class="stretch">{nodes}</div> }
 }
 
 /** One row in so many begins a stretch. */

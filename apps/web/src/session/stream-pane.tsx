@@ -36,8 +36,12 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   const lastTop = useRef(0)
   const movedAt = useRef(0)
   const toEnd = () => {
-    box.current?.scrollTo(0, box.current.scrollHeight)
-    lastTop.current = box.current?.scrollTop ?? 0
+    const element = box.current
+    if (!element) return
+    const end = element.scrollHeight - element.clientHeight
+    // A browser that holds on to the end is there already.
+    if (Math.abs(end - element.scrollTop) >= 1) element.scrollTop = end
+    lastTop.current = element.scrollTop
   }
   useLayoutEffect(() => {
     const element = box.current
@@ -90,6 +94,7 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
           {workspace.error && <Failure workspace={workspace} />}
           {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> $0.00 an hour, and the work is kept. {workspace.phase === 'stopped' ? 'So is what you say, until somebody wakes it.' : 'A message wakes it.'}</span></p>}
           {thinking && <Thinking since={view.turnStartedAt} tied={tied} />}
+          <div class="end" />
         </div>
       </div>
       <p class="unseen" role="status">{inert(stream.news.value)}</p>

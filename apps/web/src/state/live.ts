@@ -6,7 +6,7 @@ import type { ApprovalId, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
 import { sayAnswered } from './decide.ts'
-import { approvals, client, now, offlineSince, parseRoute, putApproval, putWorkspace, refused, route, signedOut, socketUrl, workspaceOf, workspaces } from './session.ts'
+import { approvals, client, now, offlineSince, parseRoute, putApproval, putWorkspaces, putWorkspaceSoon, refused, route, signedOut, socketUrl, workspaceOf } from './session.ts'
 import { createStream, type Stream } from './stream.ts'
 
 /** Clocks on the page move this often. */
@@ -124,13 +124,13 @@ function take(message: Parameters<PageSocketOptions['on']>[0]): void {
   heardAt = Date.now()
   switch (message.type) {
     case 'list':
-      workspaces.value = message.workspaces
+      putWorkspaces(message.workspaces)
       approvals.value = message.approvals.filter(isUnanswered).sort((a, b) => a.askedAt - b.askedAt)
       fresh.value = true
       // Also where the cache was read while the socket opened.
       offlineSince.value = null
       return
-    case 'workspace': return putWorkspace(message.workspace)
+    case 'workspace': return putWorkspaceSoon(message.workspace)
     case 'approval':
       sayAnswered(message.approval)
       return putApproval(message.approval)

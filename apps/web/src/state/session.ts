@@ -91,8 +91,27 @@ export function workspaceOf(id: WorkspaceId): Workspace | undefined {
   return workspaces.value?.find((candidate) => candidate.id === id)
 }
 
+/** What is told of a workspace after each of its events, and not yet shown. */
+const told = new Map<WorkspaceId, Workspace>()
+const SHOWN_WITHIN_MS = 100
+/** When the page has nothing better to do: the event itself is drawn first. */
+export function putWorkspaceSoon(workspace: Workspace): void {
+  const isFirst = told.size === 0
+  told.set(workspace.id, workspace)
+  if (!isFirst) return
+  const show = () => { for (const one of told.values()) putWorkspace(one) }
+  if (typeof requestIdleCallback === 'function') requestIdleCallback(show, { timeout: SHOWN_WITHIN_MS })
+  else setTimeout(show, SHOWN_WITHIN_MS)
+}
+
+export function putWorkspaces(list: readonly Workspace[]): void {
+  told.clear()
+  workspaces.value = list
+}
+
 /** One changed, or is new: newest first, as the server lists them. */
 export function putWorkspace(workspace: Workspace): void {
+  told.delete(workspace.id)
   const list = workspaces.value ?? []
   const gone = workspace.phase === 'deleted'
   const others = list.filter(({ id }) => id !== workspace.id)

@@ -46,6 +46,7 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
   let { after } = view
   let turn: Turn = { plan: view.plan, spent: view.spent, turnStartedAt: view.turnStartedAt }
   let asked = false
+  let same = cards.length
   for (const event of events) {
     if (event.seq <= after) continue
     after = event.seq
@@ -60,15 +61,19 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     if (!next) continue
     asked ||= next.kind === 'approval'
     if (at === undefined) byKey.set(change.key, cards.push(next) - 1)
-    else cards[at] = next
+    else {
+      cards[at] = next
+      same = Math.min(same, at)
+    }
   }
   if (cards.length > CARD_LIMIT + CARD_BLOCK) {
+    same = 0
     const cut = cards.length - CARD_LIMIT
     cards = cards.filter((card, index) => index >= cut || isWaiting(card))
     byKey = new Map(cards.map((card, index) => [card.key, index]))
   }
   const next = { cards, byKey, after, ...turn, waiting: asked ? cards.filter(isWaiting) : view.waiting }
-  newest.set(byKey, next)
+  newest.set(byKey, { view: next, from: view.cards, same })
   return next
 }
 
@@ -84,10 +89,16 @@ function turnAfter(turn: Turn, body: EventBody, at: number): Turn {
 }
 
 /** A view hands its places on to the one that grows from it: to copy thousands of them for each card is dear. */
-const newest = new WeakMap<ReadonlyMap<string, number>, StreamView>()
+const newest = new WeakMap<ReadonlyMap<string, number>, { readonly view: StreamView; readonly from: readonly Card[]; readonly same: number }>()
 function placesOf(view: StreamView): Map<string, number> {
-  if (newest.get(view.byKey) === view) return view.byKey as Map<string, number>
+  if (newest.get(view.byKey)?.view === view) return view.byKey as Map<string, number>
   return new Map(view.cards.map((card, index) => [card.key, index]))
+}
+
+/** How many of the first cards a view took over from `cards`, where it grew from them; to compare thousands for each card is dear, too. */
+export function takenFrom(view: StreamView, cards: readonly Card[]): number | undefined {
+  const grown = newest.get(view.byKey)
+  return grown?.view === view && grown.from === cards ? grown.same : undefined
 }
 
 /** Somebody must answer it, however old it is. */
