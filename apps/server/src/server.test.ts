@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'bun:test'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ROUTE_RIGHTS } from '@berth/core'
 import { randomIds } from '@berth/wire'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import { API_PREFIX } from '@berth/wire/routes'
@@ -22,7 +23,7 @@ const filled = (path: string) => path.replace('{viewerId}', randomIds.viewer()).
 
 describe('without a credential', () => {
   const routes = [...contractRoutes().map(({ method, path }) => ({ method, path: `${API_PREFIX}${path}` })), ...EXTRA_ROUTES]
-  it('every route refuses but health and signing in', async () => {
+  it('every route refuses but health and asking to be let in', async () => {
     const open: string[] = []
     for (const { method, path } of routes) {
       const wrong = { authorization: 'Bearer brt_not-a-token' }
@@ -32,8 +33,10 @@ describe('without a credential', () => {
         await response.body?.cancel()
       }
     }
-    const health = Array.from({ length: 3 }, () => `GET ${API_PREFIX}/health 200`)
-    expect(open).toEqual(health)
+    const thrice = (route: string) => Array.from({ length: 3 }, () => `${route}`)
+    // A program that has no credential yet asks for one; without its fields it is told what is missing.
+    expect(open).toEqual([...['', '/token'].map((rest) => `POST ${API_PREFIX}/device-logins${rest} 400`).flatMap(thrice), ...thrice(`GET ${API_PREFIX}/health 200`)])
+    expect(Object.entries(ROUTE_RIGHTS).flatMap(([route, right]) => (right === 'anybody' ? [route] : []))).toEqual(['health', 'beginDeviceLogin', 'pollDeviceLogin'])
     expect((await fetch(`${b.server.url}/health`)).status).toBe(200)
   })
 
