@@ -37,7 +37,9 @@ import type { ProviderContext } from './compose/providers.ts'
 import { gatherUsage } from './model-gateway/gathered-usage.ts'
 import { createModelGateway, type ModelGateway } from './model-gateway/gateway.ts'
 import { createGitGateway } from './git-gateway/gateway.ts'
+import { followGitHub } from './github/follow.ts'
 import { createGitHub } from './github/index.ts'
+import { sayer } from './http/api-github.ts'
 import { createLinkHttp } from './git-hosting/link-http.ts'
 import { createRepositories } from './git-hosting/repositories.ts'
 import { createUploads } from './git-hosting/uploads.ts'
@@ -298,9 +300,10 @@ async function assemble(base: Foundation): Promise<Server> {
   const reviews = createReviews(services)
   closers.add('the reviews', () => reviews.stop())
   openDoor(base, { ...services, gate, ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }) })
+  closers.add('what GitHub tells', followGitHub({ ...services, github, say: sayer(services) }))
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, gate, github, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    ...services, gate, github, publicUrl: config.publicUrl, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async (reader) => (reader === undefined ? [] : onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(reader) }))) }),

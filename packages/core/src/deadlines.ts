@@ -63,6 +63,8 @@ export const deadlines = {
   pruneInterval: HOUR,
   /** Between two looks for workspaces whose origin is to be asked; each is asked far less often. */
   originRound: MINUTE,
+  /** What GitHub's webhooks did not bring is asked for. */
+  githubDeliveries: 2 * MINUTE,
   /** An image that was made for a project and that no machine was made from since. */
   projectImageUnused: 14 * 24 * HOUR,
 } as const satisfies Record<string, number>

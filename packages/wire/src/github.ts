@@ -4,7 +4,7 @@
  */
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
-import { WorkspaceId } from './ids.ts'
+import { PromptId, WorkspaceId } from './ids.ts'
 
 export const GITHUB_ORIGIN = 'https://github.com'
 /** Pages of ours that a browser passes on the way to GitHub and back. Who holds the link's state is who began. */
@@ -20,6 +20,8 @@ export const GitHubApp = z.object({
   installUrl: z.string(),
   addedAt: z.number(),
   lastUsedAt: z.number().nullable(),
+  /** What it tells of by webhooks. Absent or null: nothing, it is asked now and then. `current`: nothing older than some minutes is unknown here. */
+  hook: z.object({ url: z.string().nullable(), heardAt: z.number().nullable(), caughtUpTo: z.number().nullable(), current: z.boolean() }).nullish(),
 })
 export type GitHubApp = z.infer<typeof GitHubApp>
 
@@ -44,6 +46,8 @@ export const PullStatus = z.object({
   /** All of them together; `none`: nothing is set up to look at it, or has not begun. */
   checks: z.enum(['none', 'running', 'passed', 'failed']),
   results: z.array(CheckResult),
+  /** The agent is told by itself when one fails. */
+  tell: z.boolean().optional(),
 })
 export type PullStatus = z.infer<typeof PullStatus>
 
@@ -60,7 +64,7 @@ export const githubApi = {
     .input(z.object({ origin, /** Absent: the person's own. */ organization: login.optional(), name: z.string().min(1).max(34).optional() })).output(z.object({ url: z.string(), expiresAt: z.number() })),
   /** An app that was made by hand. GitHub is asked whether the key is its. */
   addGitHubApp: oc.route({ method: 'POST', path: '/github/apps', summary: 'Keep an app that was made by hand', ...tag })
-    .input(z.object({ origin, appId: z.number().int().positive(), privateKey: z.string().min(100).max(8192) })).output(GitHubApp),
+    .input(z.object({ origin, appId: z.number().int().positive(), privateKey: z.string().min(100).max(8192), /** Without it, nothing that it sends is believed. */ webhookSecret: z.string().min(1).max(200).optional() })).output(GitHubApp),
   removeGitHubApp: oc.route({ method: 'POST', path: '/github/apps/remove', summary: 'Forget an app and its key', ...tag }).input(z.object({ origin })).output(z.object({ removed: z.boolean() })),
   listGitHubInstallations: oc.route({ method: 'GET', path: '/github/installations', summary: 'Accounts that chose repositories for it', ...tag }).output(z.array(GitHubInstallation)),
   listGitHubRepositories: oc.route({ method: 'GET', path: '/github/repositories', summary: 'Repositories it may reach', ...tag })
@@ -69,5 +73,9 @@ export const githubApi = {
   createPull: oc.route({ method: 'POST', path: '/workspaces/{id}/pull-request', summary: 'Push the branch and open a pull request', ...tag })
     .input(ById.extend({ title: z.string().min(1).max(250).optional(), body: z.string().max(60_000).default(''), base: z.string().min(1).max(200).optional(), draft: z.boolean().default(false) })).output(PullRequest),
   pullStatus: oc.route({ method: 'GET', path: '/workspaces/{id}/pull-request', summary: 'The pull request of the workspace, and what was found out about its branch', ...tag }).input(ById).output(PullStatus),
+  /** What its checks say, as a message to the agent. */
+  tellChecks: oc.route({ method: 'POST', path: '/workspaces/{id}/pull-request/tell', summary: 'Tell the agent what was found out about its branch', ...tag }).input(ById).output(z.object({ promptId: PromptId, status: z.string() })),
+  /** Needs webhooks to be told at once; without them, nothing is. */
+  watchPull: oc.route({ method: 'PUT', path: '/workspaces/{id}/pull-request/watch', summary: 'Tell the agent by itself when a check of its branch fails, or not', ...tag }).input(ById.extend({ tell: z.boolean() })).output(z.object({ tell: z.boolean() })),
   listPulls: oc.route({ method: 'GET', path: '/workspaces/{id}/pull-requests', summary: 'Open pull requests of its repository', ...tag }).input(ById).output(z.array(PullRequest)),
 }

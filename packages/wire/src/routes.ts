@@ -47,6 +47,8 @@ export const routes = {
   listGitHubRepositories: 'GET /github/repositories',
   createPull: 'POST /workspaces/{id}/pull-request',
   pullStatus: 'GET /workspaces/{id}/pull-request',
+  tellChecks: 'POST /workspaces/{id}/pull-request/tell',
+  watchPull: 'PUT /workspaces/{id}/pull-request/watch',
   listPulls: 'GET /workspaces/{id}/pull-requests',
   listSessions: 'GET /workspaces/{id}/sessions',
   addSession: 'POST /workspaces/{id}/sessions',

@@ -47,6 +47,12 @@ export async function commitOf(dir: string, ref: string): Promise<string | null>
   return null
 }
 
+/** The commit of each. */
+export async function branchesOf(dir: string): Promise<Map<string, string>> {
+  const { stdout } = await run(['git', '--git-dir', dir, 'for-each-ref', '--format=%(refname:lstrip=2) %(objectname)', 'refs/heads/'])
+  return new Map(stdout.split('\n').filter((line) => line !== '').map((line) => line.split(' ') as [string, string]))
+}
+
 /** How many commits `head` has that `base` lacks. */
 export async function ahead(dir: string, base: string, head: string): Promise<number> {
   return Number((await run(['git', '--git-dir', dir, 'rev-list', '--count', `${base}..${head}`])).stdout)

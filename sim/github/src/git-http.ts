@@ -1,5 +1,5 @@
 /** Smart HTTP of the repositories: git's own backend behind the rights of the token that came as a password. */
-import { MAY_WRITE_WORKFLOWS } from './bare-repository.ts'
+import { branchesOf, MAY_WRITE_WORKFLOWS } from './bare-repository.ts'
 import { tokenOf } from './identity.ts'
 import { reaches, Refusal } from './model.ts'
 import type { Caller, Level, Repository } from './model.ts'
@@ -15,7 +15,10 @@ function partsOf(pathname: string): { fullName: string; rest: string } {
 
 export function isGitPath(pathname: string): boolean { return PATH.test(pathname) }
 
-export async function serveGit(world: World, request: Request): Promise<Response> {
+/** `moved`: a push put a branch elsewhere. */
+export type Moved = (fullName: string, branch: string, before: string | null) => void
+
+export async function serveGit(world: World, request: Request, moved: Moved): Promise<Response> {
   const url = new URL(request.url)
   const { fullName, rest } = partsOf(url.pathname)
   const service = rest === 'info/refs' ? url.searchParams.get('service') : rest
@@ -28,7 +31,18 @@ export async function serveGit(world: World, request: Request): Promise<Response
   if (!allowed && caller.kind === 'nobody') return challenge('Authentication failed')
   if (repository === null || !may('read')) return new Response('Repository not found.\n', { status: 404 })
   if (!allowed) return new Response(`Permission to ${fullName}.git denied.\n`, { status: 403 })
-  return backend(request, { repository, rest, workflows: mayWorkflows(caller) })
+  return rest === 'git-receive-pack' ? pushed(request, { repository, rest, workflows: mayWorkflows(caller) }, (branch, before) => moved(fullName, branch, before)) : backend(request, { repository, rest, workflows: mayWorkflows(caller) })
+}
+
+async function pushed(request: Request, to: { repository: Repository; rest: string; workflows: boolean }, tell: (branch: string, before: string | null) => void): Promise<Response> {
+  const before = await branchesOf(to.repository.dir)
+  const answer = await backend(request, to)
+  tellMoves(before, await branchesOf(to.repository.dir), tell)
+  return answer
+}
+
+function tellMoves(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>, tell: (branch: string, from: string | null) => void): void {
+  for (const branch of new Set([...before.keys(), ...after.keys()])) if (before.get(branch) !== after.get(branch)) tell(branch, before.get(branch) ?? null)
 }
 
 const mayWorkflows = (caller: Caller): boolean => caller.kind !== 'installation' || reaches(caller.permissions['workflows'], 'write')

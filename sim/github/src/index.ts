@@ -4,6 +4,8 @@
  */
 import { callerOf } from './identity.ts'
 import { isGitPath, serveGit } from './git-http.ts'
+import { createHappenings } from './happenings.ts'
+import type { Happenings } from './happenings.ts'
 import { Refusal } from './model.ts'
 import type { Caller, Fault } from './model.ts'
 import { appOperations } from './rest/apps.ts'
@@ -28,6 +30,8 @@ export interface GitHubSim {
   readonly apiUrl: string
   readonly world: World
   readonly webhooks: Webhooks
+  /** Things that people and machines do there, told to the apps. */
+  readonly happen: Happenings
   /** What it answered against its own description, and what clients asked against it. */
   readonly faulty: readonly string[]
   readonly refused: readonly string[]
@@ -49,6 +53,11 @@ export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; devic
   const url = `http://127.0.0.1:${server.port}`
   const shapes = createShapes({ web: url, api: `${url}${API}` })
 
+  const happen = createHappenings({ world, shapes, webhooks, judge(name, payload) {
+    const problem = guard.problemOfPayload(name, payload)
+    if (problem !== null) faulty.push(problem)
+  } })
+
   async function served(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url)
     const fault = takeFault(world, request.method, pathname)
@@ -61,7 +70,7 @@ export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; devic
   async function answered(request: Request, pathname: string): Promise<Response> {
     try {
       if (pathname.startsWith(`${API}/`)) return await rest(request, pathname.slice(API.length))
-      if (isGitPath(pathname)) return await serveGit(world, request)
+      if (isGitPath(pathname)) return await serveGit(world, request, (fullName, branch, before) => void happen.pushed(fullName, branch, before))
       return (await servePage(world, request, { deviceIntervalS })) ?? new Response('Not Found', { status: 404 })
     } catch (error) {
       if (error instanceof Refusal) return refusal(error.status, error.message, error.extra)
@@ -88,11 +97,11 @@ export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; devic
       faulty.push(problem)
       return refusal(500, problem)
     }
-    const headers = { 'x-github-request-id': String(world.nextId()), 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '4999' }
+    const headers = { 'x-github-request-id': String(world.nextId()), 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '4999', ...(answer.next === undefined ? {} : { link: `<${url}${API}${pathname}?${answer.next}>; rel="next"` }) }
     return answer.body === null ? new Response(null, { status: answer.status, headers }) : Response.json(answer.body, { status: answer.status, headers })
   }
 
-  return { url, apiUrl: `${url}${API}`, world, webhooks, faulty, refused, close: () => server.stop(true) }
+  return { url, apiUrl: `${url}${API}`, world, webhooks, happen, faulty, refused, close: () => server.stop(true) }
 }
 
 async function performed(operation: Operation, call: Parameters<NonNullable<Operations[keyof Operations]>>[0]): Promise<Answer> {

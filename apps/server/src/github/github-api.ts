@@ -14,7 +14,8 @@ export interface GitHubRequest<T> {
   readonly answer: z.ZodType<T>
 }
 /** `refused`: what GitHub said no to, with its words for people. */
-export type GitHubAnswer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly status: number; readonly message: string }
+/** `next`: what to give as `cursor` for the rest of a list; null: that was all of it. */
+export type GitHubAnswer<T> = { readonly ok: true; readonly value: T; readonly next: string | null } | { readonly ok: false; readonly status: number; readonly message: string }
 export interface GitHubApi {
   /** Throws only when GitHub cannot be reached, or makes no sense. */
   ask<T>(request: GitHubRequest<T>): Promise<GitHubAnswer<T>>
@@ -39,7 +40,7 @@ export function createGitHubApi({ fetch: send = fetch }: { fetch?: typeof fetch 
       if (!response.ok) return { ok: false, status: response.status, message: messageOf(said) }
       const parsed = answer.safeParse(said)
       if (!parsed.success) throw new BerthError('internal', `${origin} answered ${path.split('?')[0]} in a form that is not known`, { cause: parsed.error })
-      return { ok: true, value: parsed.data }
+      return { ok: true, value: parsed.data, next: cursorOf(response.headers.get('link')) }
     },
   }
 }
@@ -47,15 +48,24 @@ export function createGitHubApi({ fetch: send = fetch }: { fetch?: typeof fetch 
 /** A GitHub of one's own has its API below its pages. */
 export const apiOf = (origin: string): string => (origin === GITHUB_ORIGIN ? 'https://api.github.com' : `${origin}/api/v3`)
 
+/** Of the address of the next page the one parameter: nothing that an answer names is asked as it stands. */
+function cursorOf(link: string | null): string | null {
+  const address = /<([^>]+)>;\s*rel="next"/.exec(link ?? '')?.[1] ?? ''
+  return URL.canParse(address) ? new URL(address).searchParams.get('cursor') : null
+}
+
 async function readJson(response: Response, origin: string): Promise<unknown> {
   const text = await response.text().catch((cause: unknown) => { throw new BerthError('network_unreachable', `${origin} broke off its answer`, { hint: 'try again', cause }) })
   if (text.length > ANSWER_LIMIT_BYTES) throw new BerthError('too_large', `${origin} answered more than can be taken`)
   try {
-    return text === '' ? null : JSON.parse(text)
+    return text === '' ? null : JSON.parse(text, exact)
   } catch {
     return null
   }
 }
+
+/** A number that would be rounded, such as the id of a delivery, stays a text. */
+const exact = (_key: string, value: unknown, context?: { source?: string }): unknown => (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value)
 
 /** GitHub's words, with the first of the reasons it gives for a form. */
 function messageOf(said: unknown): string {

@@ -16,6 +16,8 @@ export interface SetupDeps {
   readonly clock: Clock
   /** Where a person's browser goes. */
   readonly pageUrl: string
+  /** Where GitHub reaches this server; null: nowhere. */
+  readonly hookUrl: string | null
   /** The machines that run learn of it. */
   connected(): Promise<void>
 }
@@ -24,6 +26,7 @@ export interface SetupDeps {
 const SETUP_LASTS_MS = 3600_000
 /** All that workspaces need of a repository (no administration, no secrets, no workflows), and what signing in asks of people. */
 const PERMISSIONS = { contents: 'write', metadata: 'read', pull_requests: 'write', checks: 'read', statuses: 'read', members: 'read', email_addresses: 'read' } as const
+const EVENTS = ['push', 'check_run', 'check_suite', 'status', 'pull_request', 'repository', 'member', 'membership', 'organization'] as const
 const STATE = /^[A-Za-z0-9_-]{43}$/
 const Conversion = z.object({ id: z.number(), slug: z.string(), name: z.string(), html_url: z.string(), client_id: z.string(), client_secret: z.string(), webhook_secret: z.string().nullable(), pem: z.string() })
 const OwnApp = z.object({ id: z.number(), slug: z.string(), name: z.string(), html_url: z.string(), client_id: z.string().optional() })
@@ -47,11 +50,12 @@ export async function setupPage(deps: SetupDeps, request: Request): Promise<Resp
   return pathname === GITHUB_SETUP_PATH ? leads(deps, state) : comesBack(deps, { state, code: searchParams.get('code') ?? '' })
 }
 
-async function leads({ store, clock, pageUrl }: SetupDeps, state: string): Promise<Response> {
+async function leads({ store, clock, pageUrl, hookUrl }: SetupDeps, state: string): Promise<Response> {
   const setup = await store.github.setup(hashOf(state), clock.now())
   if (setup === null) return notHere()
   const manifest = {
     name: setup.name, url: pageUrl, redirect_url: `${pageUrl}${GITHUB_SETUP_PATH}/back`, callback_urls: [`${pageUrl}/sign-in/github`], public: false, default_permissions: PERMISSIONS,
+    ...(hookUrl === null ? {} : { hook_attributes: { url: hookUrl, active: true }, default_events: EVENTS }),
     description: 'Lets workspaces of Berth reach the repositories that you choose.',
   }
   const to = `${setup.origin}${setup.organization === null ? '' : `/organizations/${setup.organization}`}/settings/apps/new?state=${state}`
@@ -70,12 +74,12 @@ async function comesBack(deps: SetupDeps, { state, code }: { state: string; code
 }
 
 /** By hand: the key must be that app's. */
-export async function addApp(deps: SetupDeps, by: Identity, { origin: address, appId, privateKey }: { origin: string; appId: number; privateKey: string }): Promise<GitHubApp> {
+export async function addApp(deps: SetupDeps, by: Identity, { origin: address, appId, privateKey, webhookSecret }: { origin: string; appId: number; privateKey: string; webhookSecret?: string | undefined }): Promise<GitHubApp> {
   const origin = originOf(address)
   const own = await deps.api.ask({ origin, path: '/app', credential: appToken({ appId, privateKey }, deps.clock.now()), answer: OwnApp })
   if (!own.ok) throw new BerthError('unauthorized', `${origin} does not take this key for the app ${appId}: ${own.message}`, { hint: 'check the id and the key on the page of the app; nothing was kept' })
   const { slug, name, html_url: htmlUrl, client_id: clientId } = own.value
-  return keep(deps, { orgId: by.orgId, origin, by: by.userName }, { appId, slug, name, htmlUrl, key: { privateKey, clientId: clientId ?? null, clientSecret: null, webhookSecret: null } })
+  return keep(deps, { orgId: by.orgId, origin, by: by.userName }, { appId, slug, name, htmlUrl, key: { privateKey, clientId: clientId ?? null, clientSecret: null, webhookSecret: webhookSecret ?? null } })
 }
 
 export async function removeApp({ store, clock, connected }: SetupDeps, by: Identity, address: string): Promise<{ removed: boolean }> {

@@ -20,6 +20,8 @@ export type Leased = { readonly lease: Lease } | { readonly missing: { readonly 
 export interface TokensDeps { readonly store: Pick<GitHubStore, 'key' | 'used'>; readonly api: GitHubApi; readonly clock: Clock; readonly log: Log; readonly lingerMs?: number }
 export interface Tokens {
   lease(wanted: Wanted): Promise<Leased>
+  /** Those that are kept for that GitHub are worthless, or may be: the next operation asks anew. */
+  forget(at: { orgId: OrgId; origin: string }): void
   /** Gives back what is out. */
   stop(): Promise<void>
 }
@@ -83,6 +85,14 @@ export function createTokens({ store, api, clock, log, lingerMs = LINGER_MS }: T
       // The one before is used to its end by whoever has it.
       held.set(key, made)
       return { lease: use(key, made) }
+    },
+    forget({ orgId, origin }) {
+      for (const [key, one] of held) {
+        if (!key.startsWith(`${orgId} `) || one.origin !== origin) continue
+        held.delete(key)
+        if (one.timer !== null) clearTimeout(one.timer)
+        if (one.uses === 0) void revoke(key, one)
+      }
     },
     async stop() {
       for (const one of held.values()) if (one.timer !== null) clearTimeout(one.timer)

@@ -1,22 +1,33 @@
 /** The part of the contract about GitHub. */
+import type { KeptGitHubApp } from '@berth/core'
+import type { OrgId } from '@berth/wire'
 import { githubApi } from '@berth/wire/github'
+import type { GitHubApp } from '@berth/wire/github'
 import { implement } from '@orpc/server'
+import { HOOK_PATH } from '../github/index.ts'
 import type { GitHub } from '../github/index.ts'
 import { createPull, listPulls, pullStatus } from '../github/pulls.ts'
 import { listInstallations, listRepositories } from '../github/reading.ts'
 import { addApp, beginSetup, removeApp, shown } from '../github/setup.ts'
 import type { SetupDeps } from '../github/setup.ts'
+import { tellChecks } from '../github/told.ts'
+import type { ToldDeps } from '../github/told.ts'
 import type { ServiceDeps } from '../services/deps.ts'
+import { sendMessage } from '../services/messages.ts'
 import { tellMachines } from '../services/git-access.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import type { ApiContext } from './api.ts'
 import { signedIn } from './signed-in.ts'
 
-export interface GitHubApiDeps extends ServiceDeps { readonly github: GitHub }
+export interface GitHubApiDeps extends ServiceDeps {
+  readonly github: GitHub
+  /** By its public name. Undefined: it has none, and GitHub's webhooks do not reach it. */
+  readonly publicUrl: string | undefined
+}
 
 export function setupDeps(deps: GitHubApiDeps): SetupDeps {
-  return { store: deps.store, api: deps.github.api, clock: deps.clock, pageUrl: deps.pageUrl, connected: () => tellMachines(deps) }
+  return { store: deps.store, api: deps.github.api, clock: deps.clock, pageUrl: deps.pageUrl, hookUrl: hookUrlOf(deps), connected: () => tellMachines(deps) }
 }
 
 export function githubRouter(deps: GitHubApiDeps) {
@@ -25,7 +36,7 @@ export function githubRouter(deps: GitHubApiDeps) {
   const reading = { store: deps.store, api, clock: deps.clock }
   const pulls = { api, tokens, daemons: deps.daemons, store: deps.store, clock: deps.clock }
   return {
-    listGitHubApps: os.listGitHubApps.handler(async ({ context }) => (await deps.store.github.list(context.caller.orgId)).map(shown)),
+    listGitHubApps: os.listGitHubApps.handler(async ({ context }) => Promise.all((await deps.store.github.list(context.caller.orgId)).map((app) => withHook(deps, context.caller.orgId, app)))),
     beginGitHubSetup: os.beginGitHubSetup.handler(({ input, context }) => beginSetup(setupDeps(deps), context.caller, input)),
     addGitHubApp: os.addGitHubApp.handler(({ input, context }) => addApp(setupDeps(deps), context.caller, input)),
     removeGitHubApp: os.removeGitHubApp.handler(({ input, context }) => removeApp(setupDeps(deps), context.caller, input.origin)),
@@ -37,7 +48,26 @@ export function githubRouter(deps: GitHubApiDeps) {
       requireCan(deps, record, 'attach')
       return createPull(pulls, context.caller, record, wanted)
     }),
-    pullStatus: os.pullStatus.handler(async ({ input }) => pullStatus(pulls, await requireRecord(deps, input.id))),
+    pullStatus: os.pullStatus.handler(async ({ input }) => ({ ...(await pullStatus(pulls, await requireRecord(deps, input.id))), tell: (await deps.store.github.watch(input.id))?.tell ?? false })),
+    tellChecks: os.tellChecks.handler(async ({ input, context }) => tellChecks({ pulls, say: sayer(deps) }, context.caller, await requireRecord(deps, input.id))),
+    watchPull: os.watchPull.handler(async ({ input: { id, tell }, context }) => {
+      await requireRecord(deps, id)
+      await deps.store.github.setWatch(id, { tell, by: context.caller.userName })
+      return { tell }
+    }),
     listPulls: os.listPulls.handler(async ({ input }) => listPulls(pulls, await requireRecord(deps, input.id))),
   }
+}
+
+/** What the server says to an agent in a person's name. */
+export const sayer = (deps: ServiceDeps): ToldDeps['say'] => ({ id, text, by }) => sendMessage(deps, { id, text, promptId: undefined }, { userName: by })
+
+const hookUrlOf = ({ publicUrl }: Pick<GitHubApiDeps, 'publicUrl'>): string | null => (publicUrl === undefined ? null : `${publicUrl.replace(/\/$/, '')}${HOOK_PATH}`)
+
+async function withHook(deps: GitHubApiDeps, orgId: OrgId, app: KeptGitHubApp): Promise<GitHubApp> {
+  const { store, github } = deps
+  const { origin, appId } = app
+  const secret = (await store.github.key(orgId, origin))?.key.webhookSecret ?? null
+  const hook = secret === null ? null : { url: hookUrlOf(deps), ...(await store.github.hook({ orgId, origin, appId })), current: github.catchUp.current({ orgId, origin }) }
+  return { ...shown(app), hook }
 }

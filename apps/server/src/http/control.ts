@@ -18,7 +18,7 @@ import { openRun } from '../services/run.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
 import { serveGit } from '../git-hosting/smart-http.ts'
-import { isSetupPath } from '../github/index.ts'
+import { HOOK_PATH, isSetupPath } from '../github/index.ts'
 import { setupPage } from '../github/setup.ts'
 import { decideByToken } from '../notify/decision.ts'
 import { ENTER_PATH, START_PATH } from '../previews/entering.ts'
@@ -125,6 +125,8 @@ function openRoute(at: Routed): Promise<Response> | null {
   if (url.pathname === PUSH_DECISION_PATH) return decideByToken(deps, request)
   // Who holds the link's state is who began; a browser that comes back from GitHub may be signed in nowhere.
   if (isSetupPath(url.pathname)) return setupPage(setupDeps(deps), request)
+  // Signed by the app it is for.
+  if (url.pathname === HOOK_PATH) return deps.github.hooks.receive(request)
   return signInRoute(deps, request, address)
 }
 

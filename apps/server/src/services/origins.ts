@@ -19,12 +19,14 @@ export interface Origins {
   of(id: WorkspaceId): Origin | null
   /** Asks now. Null: its code came from no address that can be asked. */
   look(id: WorkspaceId): Promise<Origin | null>
+  /** Somebody says that a branch moved: those that came from it ask now, or as soon as their machine is there. */
+  moved(isOf: (record: WorkspaceRecord) => boolean, branch: string): Promise<void>
   /** Those whose time has come, a few at once. */
   round(): Promise<void>
 }
 export interface OriginsDeps {
   readonly store: Pick<Store, 'getWorkspace' | 'listWorkspaces'> & { readonly gitHosts: Pick<Store['gitHosts'], 'credential'> }
-  readonly github: Pick<GitHub, 'credentialFor'>
+  readonly github: Pick<GitHub, 'credentialFor' | 'tells'>
   readonly daemons: Pick<Daemons, 'call' | 'connected'>
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -48,8 +50,8 @@ export function createOrigins(deps: OriginsDeps): Origins {
     const before = known.get(id)
     const now = deps.clock.now()
     try {
-      const origin = await ask(deps, record, now)
-      known.set(id, { origin, nextAt: now + EVERY_MS, failures: 0 })
+      const { origin, told } = await ask(deps, record, now)
+      known.set(id, { origin, nextAt: now + (told ? AT_MOST_MS : EVERY_MS), failures: 0 })
       if (before?.origin?.behind !== origin?.behind || before?.origin?.commit !== origin?.commit) deps.changed(id)
       return origin
     } catch (error) {
@@ -59,6 +61,8 @@ export function createOrigins(deps: OriginsDeps): Origins {
     }
   }
 
+  const lookQuietly = (record: WorkspaceRecord): Promise<unknown> => look(record).catch((error: unknown) => deps.log(`${record.workspace.id}: its origin was not looked at: ${error instanceof Error ? error.message : String(error)}`))
+
   return {
     of: (id) => known.get(id)?.origin ?? null,
     async look(id) {
@@ -66,13 +70,24 @@ export function createOrigins(deps: OriginsDeps): Origins {
       if (record === null) throw new BerthError('not_found', `there is no workspace ${id}`, { hint: 'see `berth list`' })
       return look(record)
     },
+    async moved(isOf, branch) {
+      const records = await deps.store.listWorkspaces({ deleted: false })
+      for (const record of records.filter(isOf)) {
+        const { id, source } = record.workspace
+        const before = known.get(id)
+        const own = (source.kind === 'git' ? source.branch : undefined) ?? before?.origin?.branch ?? branch
+        if (own !== branch) continue
+        if (before !== undefined) known.set(id, { ...before, nextAt: 0 })
+        if (canBeAsked(deps, record, deps.clock.now())) await lookQuietly(record)
+      }
+    },
     async round() {
       const now = deps.clock.now()
       const records = await deps.store.listWorkspaces({ deleted: false })
       const there = new Set(records.map(({ workspace }) => workspace.id))
       for (const id of known.keys()) if (!there.has(id)) known.delete(id)
       const due = records.filter((record) => canBeAsked(deps, record, now) && (known.get(record.workspace.id)?.nextAt ?? 0) <= now).slice(0, AT_ONCE)
-      for (const record of due) await look(record).catch((error: unknown) => deps.log(`${record.workspace.id}: its origin was not looked at: ${error instanceof Error ? error.message : String(error)}`))
+      for (const record of due) await lookQuietly(record)
     },
   }
 }
@@ -82,16 +97,17 @@ function canBeAsked({ daemons }: Pick<OriginsDeps, 'daemons'>, record: Workspace
   return source.kind === 'git' && source.commit === undefined && daemons.connected(id) && workspaceCan('attach', phaseOf(record, now).phase)
 }
 
-async function ask(deps: OriginsDeps, record: WorkspaceRecord, now: number): Promise<Origin | null> {
+/** `told`: when it moves, somebody says so. */
+async function ask(deps: OriginsDeps, record: WorkspaceRecord, now: number): Promise<{ origin: Origin | null; told: boolean }> {
   const { source, orgId, id } = record.workspace
-  if (source.kind !== 'git' || source.commit !== undefined || !/^(https?|git):\/\//.test(source.url)) return null
+  if (source.kind !== 'git' || source.commit !== undefined || !/^(https?|git):\/\//.test(source.url)) return { origin: null, told: false }
   const address = repositoryAddress(source.url)
   const leased = address === null ? null : await deps.github.credentialFor({ id, orgId }, address, 'git-upload-pack')
   const lease = leased !== null && 'lease' in leased ? leased.lease : null
   try {
     const kept = address === null ? null : lease === null ? await deps.store.gitHosts.credential(orgId, address.origin) : { username: 'x-access-token', token: lease.token }
     const config = kept === null || address === null ? [] : [[`http.${address.origin}/.extraHeader`, `Authorization: Basic ${Buffer.from(`${kept.username}:${kept.token}`).toString('base64')}`] as const]
-    return await asked(deps, { id, source, config, now })
+    return { origin: await asked(deps, { id, source, config, now }), told: lease !== null && address !== null && deps.github.tells(orgId, address.origin) }
   } finally {
     lease?.release()
   }

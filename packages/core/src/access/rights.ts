@@ -54,7 +54,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   listPreviews: 'look', listSessions: 'look', pullStatus: 'look', listPulls: 'look',
 
   sendMessage: 'act', interrupt: 'act', decideApproval: 'act', startWorkspace: 'act', stopWorkspace: 'act', rebuildWorkspace: 'act', keepAlive: 'act',
-  sourceReady: 'act', sourceFailed: 'act', publish: 'act', pushCode: 'act', checkOrigin: 'act', updateFromOrigin: 'act', createPull: 'act',
+  sourceReady: 'act', sourceFailed: 'act', publish: 'act', pushCode: 'act', checkOrigin: 'act', updateFromOrigin: 'act', createPull: 'act', tellChecks: 'act', watchPull: 'act',
   markHunks: 'act', editHunk: 'act', addComment: 'act', removeComment: 'act', sendReview: 'act', commit: 'act', rewind: 'act', writeFile: 'act',
   // What stands on a screen may hold more than the work does.
   terminalSnapshot: 'act', sshAccess: 'act',

@@ -92,8 +92,12 @@ export const appOperations: Operations = {
   'apps/list-webhook-deliveries': (call) => {
     const app = requireApp(call)
     const all = call.world.deliveries.filter((each) => each.app === app).reverse()
-    const below = call.query['cursor'] === undefined ? all : all.filter(({ id }) => id < Number(call.query['cursor']))
-    return ok(below.slice(0, Number(call.query['per_page'] ?? 30)).map((each) => call.shapes.delivery(each, false)))
+    const cursor = call.query['cursor'] === undefined ? null : /^v1_(\d+)$/.exec(String(call.query['cursor']))
+    if (call.query['cursor'] !== undefined && cursor === null) throw new Refusal(422, 'Validation Failed')
+    const size = Math.min(100, Number(call.query['per_page'] ?? 30))
+    const below = cursor === null ? all : all.filter(({ id }) => id <= Number(cursor[1]))
+    const rest = below[size]
+    return { ...ok(below.slice(0, size).map((each) => call.shapes.delivery(each, false))), ...(rest === undefined ? {} : { next: `per_page=${size}&cursor=v1_${rest.id}` }) }
   },
   'apps/get-webhook-delivery': (call) => ok(call.shapes.delivery(deliveryOf(call), true)),
   'apps/redeliver-webhook-delivery': async (call) => {

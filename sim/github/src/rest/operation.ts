@@ -8,7 +8,8 @@ import type { Webhooks } from '../webhooks.ts'
 import type { World } from '../world.ts'
 
 export interface Call extends Pick<Asked, 'path' | 'query' | 'body'> { readonly world: World; readonly shapes: Shapes; readonly webhooks: Webhooks; readonly caller: Caller; /** The text of the token itself. */ readonly credential: string }
-export interface Answer { readonly status: number; readonly body: unknown }
+/** `next`: the query of the next page. */
+export interface Answer { readonly status: number; readonly body: unknown; readonly next?: string }
 export type Operations = Partial<Record<OperationId, (call: Call) => Answer | Promise<Answer>>>
 
 export const ok = (body: unknown): Answer => ({ status: 200, body })

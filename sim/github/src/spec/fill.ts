@@ -11,6 +11,13 @@ export function filled(name: string, known: Record<string, unknown>): Record<str
   return filledBy(schema, known)
 }
 
+/** A form that stands inside another. */
+export function filledIn(name: string, property: string, known: Record<string, unknown>): Record<string, unknown> {
+  const inner = (SCHEMAS[name]?.['properties'] as Record<string, SchemaNode> | undefined)?.[property]
+  if (inner === undefined) throw new Error(`the description has no ${property} in ${name}`)
+  return filledBy(inner, known)
+}
+
 function filledBy(schema: SchemaNode, known: Record<string, unknown>): Record<string, unknown> {
   const properties = schema['properties'] as Record<string, SchemaNode>
   const rest = ((schema['required'] as string[] | undefined) ?? []).filter((key) => !(key in known))

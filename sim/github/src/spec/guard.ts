@@ -5,7 +5,7 @@ import addFormats from 'ajv-formats'
 import description from './api.json'
 import { nameOf, normalise } from './normalise.ts'
 import type { SchemaNode } from './normalise.ts'
-import type { OperationId } from './operations.ts'
+import type { OperationId, WebhookName } from './operations.ts'
 import { OVERLAYS } from './overlay.ts'
 
 interface Parameter { readonly name: string; readonly in: string; readonly required?: boolean; readonly schema: SchemaNode }
@@ -27,7 +27,7 @@ export interface Asked { readonly operation: Operation; readonly path: Record<st
 export type Matched = { readonly kind: 'unknown' } | { readonly kind: 'invalid'; readonly problem: string } | { readonly kind: 'asked'; readonly asked: Asked }
 
 // The description is data of a known form; TypeScript sees only its literal types.
-const { paths, components } = description as unknown as { paths: Record<string, Record<string, Described>>; components: { schemas: Record<string, SchemaNode>; parameters: Record<string, Parameter>; responses: Record<string, { content?: Record<string, { schema: SchemaNode }> }> } }
+const { paths, webhooks, components } = description as unknown as { paths: Record<string, Record<string, Described>>; webhooks: Record<WebhookName, SchemaNode>; components: { schemas: Record<string, SchemaNode>; parameters: Record<string, Parameter>; responses: Record<string, { content?: Record<string, { schema: SchemaNode }> }> } }
 export const SCHEMAS = components.schemas
 export const DESCRIPTION_VERSION = description.info.version
 
@@ -43,8 +43,15 @@ export function createGuard() {
   const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, described]) => operationOf({ path, method, described }, ajv, coercing)))
   // The more literal path first: `/user/installations` is no `/user/{id}`.
   operations.sort((a, b) => a.names.length - b.names.length)
+  const payloads = new Map(Object.entries(webhooks).map(([name, schema]) => [name, lazily(() => ajv.compile(normalise(schema, components.schemas) as SchemaNode))]))
   return {
     operations,
+    /** Null: as a webhook of that name is described. */
+    problemOfPayload(name: WebhookName, payload: unknown): string | null {
+      const check = payloads.get(name)?.()
+      if (check === undefined) return `no webhook is called ${name}`
+      return check(payload) ? null : `webhook ${name}: ${told(check)}`
+    },
     match(method: string, url: URL, pathname: string, body: unknown): Matched {
       for (const operation of operations) {
         const found = operation.method === method ? operation.pattern.exec(pathname) : null

@@ -1,0 +1,27 @@
+/** What is done when GitHub tells something: origins that moved are looked at, and agents are told of their checks. */
+import { deadlines } from '@berth/core'
+import type { ServiceDeps } from '../services/deps.ts'
+import { startPeriodic } from '../loops/periodic.ts'
+import type { GitHub } from './index.ts'
+import { createCheckTeller, isOf } from './told.ts'
+import type { ToldDeps } from './told.ts'
+
+/** After the daemons of before had time to come back. */
+const FIRST_MS = 20_000
+
+/** Answers what ends it. */
+export function followGitHub(deps: ServiceDeps & { readonly github: GitHub; readonly say: ToldDeps['say'] }): () => Promise<void> {
+  const { github, store, clock, log, daemons } = deps
+  const teller = createCheckTeller({ pulls: { api: github.api, tokens: github.tokens, daemons, store, clock }, store, clock, log, say: deps.say })
+  // Answered at once: GitHub waits ten seconds at most.
+  const aside = (work: Promise<unknown>): void => void work.catch((error: unknown) => log(`github: ${error instanceof Error ? error.message : String(error)}`))
+  const remove = github.hooks.onHint((app, hint) => {
+    if (hint.about === 'branch') aside(deps.origins.moved((record) => isOf(record, app, hint.repository), hint.branch))
+    if (hint.about === 'checks') aside(teller.heard(app, hint.repository))
+  })
+  const asking = startPeriodic({ name: 'deliveries of GitHub', everyMs: deadlines.githubDeliveries, firstAfterMs: FIRST_MS, log, run: () => github.catchUp.round() })
+  return async () => {
+    remove()
+    await asking.stop()
+  }
+}
