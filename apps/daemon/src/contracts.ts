@@ -49,7 +49,7 @@ export type LivePiece = { readonly sessionId: SessionId; readonly append: string
 export interface Link {
   readonly connected: boolean
   /** Opens a stream to the server; rejects when not connected. */
-  openStream(open: StreamOpen, signal?: AbortSignal): Promise<ByteStream>
+  openStream(open: StreamOpen, signal?: AbortSignal): Promise<LinkStream>
   /** Sends a report now rather than at the next minute (agent state changed). */
   reportSoon(): void
   /** Shown to whoever looks now; never waits, never fails. */

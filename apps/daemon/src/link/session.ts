@@ -5,7 +5,7 @@ import type { FromDaemon, Hello } from '@berth/wire/daemon'
 import type { LiveItem } from '@berth/wire/live'
 import { createMux } from '@berth/wire/mux'
 import type { Mux } from '@berth/wire/mux'
-import type { ByteStream, DaemonContext, LinkHandlers } from '../contracts.ts'
+import type { DaemonContext, LinkHandlers, LinkStream } from '../contracts.ts'
 import type { UploadJournal } from '../journal/journal.ts'
 import { ownToolboxHash } from '../self.ts'
 import { secretsOf } from '../services/home-files.ts'
@@ -32,7 +32,7 @@ export interface SessionEnd { readonly code: number; readonly reason: string; re
 export interface Session {
   readonly welcomed: boolean
   readonly ended: Promise<SessionEnd>
-  openStream(open: StreamOpen, signal?: AbortSignal): Promise<ByteStream>
+  openStream(open: StreamOpen, signal?: AbortSignal): Promise<LinkStream>
   report(): void
   /** Now or never: nothing waits for it. */
   live(items: LiveItem[]): void

@@ -159,3 +159,72 @@ test('an upload that is not there is refused with the server\'s reason', async (
   const { daemon } = await open()
   expect(await fetchOverLink({ openStream: daemon.link.openStream }, LINK_HTTP.archive, signal).then(() => null, (refusal: unknown) => refusal)).toMatchObject({ code: 'clone_refused', message: expect.stringMatching(/\(404\): .+/) })
 })
+
+test('an answer comes as it is said: each piece before the next one, and every byte of pieces of any size', async () => {
+  const saying = Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>()
+  const { gateway } = await open(async () => new Response(new ReadableStream<Uint8Array>({ start: (controller) => saying.resolve(controller) }), { status: 201, headers: { 'x-said': 'first' } }))
+  const asking = fetch(`${gateway.modelUrl}/anthropic/v1/messages`, { method: 'POST', body: 'x' })
+  const controller = await saying.promise
+  controller.enqueue(new Uint8Array([1, 2]))
+  const answer = await asking
+  expect([answer.status, answer.headers.get('x-said')]).toEqual([201, 'first'])
+  const reader = answer.body?.getReader()
+  expect((await reader?.read())?.value).toEqual(new Uint8Array([1, 2]))
+  const sizes = [1, 7, 70_000, 3_000_000, 1, 65_536, 8192]
+  const pieces = sizes.map((size) => Uint8Array.from({ length: size }, (_, at) => (at * 31 + size) & 255))
+  const whole = Buffer.concat(pieces)
+  for (const piece of pieces) controller.enqueue(piece)
+  controller.close()
+  const got: Uint8Array[] = []
+  for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) got.push(next.value)
+  expect(Buffer.concat(got).equals(whole)).toBe(true)
+}, 30_000)
+
+test('an answer that breaks off is not taken for whole', async () => {
+  const { gateway } = await open(async () => {
+    let said = 0
+    return new Response(new ReadableStream<Uint8Array>({ pull(controller) { if (said++ === 0) controller.enqueue(new Uint8Array(50_000)); else controller.error(new Error('the host is gone')) } }))
+  })
+  const told = async (): Promise<string> => fetch(`${gateway.gitUrl}/x`).then((answer) => answer.arrayBuffer()).then(() => 'whole', () => 'broke off')
+  expect(await told()).toBe('broke off')
+}, 30_000)
+
+test('a client that takes nothing holds back who answers it and nobody else, and who leaves ends the exchange', async () => {
+  const LARGE = 200_000_000
+  const left = Promise.withResolvers<void>()
+  const began = Promise.withResolvers<void>()
+  let poured = 0
+  const { gateway } = await open(async (request) => {
+    const slow = request.url.endsWith('/slow')
+    if (slow) request.signal.addEventListener('abort', () => left.resolve())
+    let said = 0
+    return new Response(new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(100_000))
+        said += 100_000
+        if (slow) {
+          poured = said
+          began.resolve()
+        }
+        if (said >= (slow ? LARGE : LARGE / 5)) controller.close()
+      },
+    }, { highWaterMark: 0 }))
+  })
+  const { hostname, port, pathname } = new URL(`${gateway.gitUrl}/slow`)
+  const socket = await Bun.connect({
+    hostname, port: Number(port),
+    socket: {
+      data() {},
+      open(opened) {
+        opened.pause()
+        opened.write(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+      },
+    },
+  })
+  await began.promise
+  expect((await (await fetch(`${gateway.gitUrl}/other`)).arrayBuffer()).byteLength).toBe(LARGE / 5)
+  // What the sockets and the window of a stream hold.
+  expect(poured).toBeLessThan(LARGE / 5)
+  socket.terminate()
+  await left.promise
+}, 30_000)

@@ -6,7 +6,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BerthError } from '@berth/wire/error'
 import { LINK_HTTP } from '@berth/wire/daemon'
-import { sendHttp } from '@berth/wire/http-stream'
+import { giveBack } from '@berth/wire/give-back'
+import { askHttp, sendHttp } from '@berth/wire/http-stream'
+import type { StreamAnswer } from '@berth/wire/http-stream'
 import { z } from 'zod'
 import type { Journal, Link } from '../../contracts.ts'
 
@@ -71,9 +73,48 @@ function begin<T>(listen: (port: number) => T, port: number): T {
 }
 
 async function forward(deps: { openStream: Link['openStream'] }, request: Request, path: string): Promise<Response> {
+  const body = isSmall(request) ? new Uint8Array(await request.arrayBuffer()) : request.body
   const stream = await deps.openStream({ service: 'http' }, request.signal)
   const headers = [...request.headers].filter(([name]) => name !== 'host')
-  return sendHttp(stream, { method: request.method, path, headers, body: request.body, signal: request.signal })
+  const answer = await askHttp(stream, { method: request.method, path, headers, body, signal: request.signal })
+  return new Response(answer.bodiless ? null : bodyOf(answer, request.signal), { status: answer.status, headers: answer.headers })
+}
+
+/** Sent together with its head. */
+const SMALL_BYTES = 256 * 1024
+function isSmall({ headers, body }: Request): boolean {
+  return body !== null && Number(headers.get('content-length') ?? Number.NaN) <= SMALL_BYTES
+}
+
+/** What the runtime gives to a source that writes by itself. */
+interface DirectController { write(bytes: Uint8Array): unknown; flush(wait: true): unknown; close(): void }
+
+/** Written into the socket as it comes: no piece waits for a promise but that of a client who is slow. The runtime sends the head with the first of them. */
+function bodyOf(answer: StreamAnswer, signal: AbortSignal): ReadableStream {
+  const source = {
+    type: 'direct',
+    async pull(controller: DirectController) {
+      try {
+        for (;;) {
+          const next = answer.read()
+          const bytes = next instanceof Promise ? await next : next
+          if (bytes === null) break
+          controller.write(bytes)
+          giveBack(bytes)
+          const taken = controller.flush(true)
+          if (taken instanceof Promise) await taken
+          if (signal.aborted) return
+        }
+        controller.close()
+      } catch (cause) {
+        // Thrown to break the connection off, when there is still one.
+        if (!signal.aborted) throw cause
+      }
+    },
+    cancel: () => answer.cancel(),
+  }
+  // The runtime's own kind of source, which the platform's types do not know.
+  return new ReadableStream(source as unknown as UnderlyingDefaultSource)
 }
 
 /** GET over the link, for what the daemon itself needs. */
