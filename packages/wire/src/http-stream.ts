@@ -151,24 +151,28 @@ const moment = (): Promise<void> => new Promise((resolve) => { setTimeout(resolv
 async function sendMessage(calls: StreamCalls, head: unknown, body: ReadableStream<Uint8Array> | Uint8Array | string | null): Promise<void> {
   const reader = body instanceof ReadableStream ? body.getReader() : null
   try {
-    const known = reader !== null || body === null ? new Uint8Array(0) : typeof body === 'string' ? new TextEncoder().encode(body) : body as Uint8Array
+    const known = body === null || body instanceof ReadableStream ? new Uint8Array(0) : typeof body === 'string' ? new TextEncoder().encode(body) : body
     const first = encodeHead(head, known.length)
     first.set(known, first.length - known.length)
     await calls.write(first)
-    let sent = 0
-    for (let next = await reader?.read(); next !== undefined && !next.done; next = await reader?.read()) {
-      const { length } = next.value
-      const taken = calls.write(next.value)
-      if (taken !== undefined) await taken
-      if (length === next.value.buffer.byteLength) giveBack(next.value)
-      sent += length
-      if (sent > BULK_BYTES && length < PIECE_BYTES) await moment()
-    }
+    if (reader !== null) await sendPieces(calls, reader)
     calls.end()
   } catch (error) {
     void reader?.cancel(error).catch(() => {})
     calls.abort(error instanceof BerthError ? error.message : 'the writer went away')
     throw error
+  }
+}
+
+async function sendPieces(calls: StreamCalls, from: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  let sent = 0
+  for (let next = await from.read(); !next.done; next = await from.read()) {
+    const { length } = next.value
+    const taken = calls.write(next.value)
+    if (taken !== undefined) await taken
+    if (length === next.value.buffer.byteLength) giveBack(next.value)
+    sent += length
+    if (sent > BULK_BYTES && length < PIECE_BYTES) await moment()
   }
 }
 
