@@ -37,6 +37,7 @@ export interface ConvergeDeps {
   readonly live?: SessionsDeps['live']
   readonly reservePort?: SessionsDeps['reservePort']
   readonly renewals?: SessionsDeps['renewals']
+  readonly bringProgram?: SessionsDeps['bringProgram']
   readonly mcp?: Pick<OwnMcp, 'assigned' | 'decide' | 'asks'>
 }
 export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' | 'decide' | 'say'> {
@@ -65,7 +66,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
   let codeReady = false
   let homeWritten = ''
   const sessions = createSessions({
-    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}), ...(deps.renewals ? { renewals: deps.renewals } : {}), ...(mcp ? { asksInTools: mcp.asks } : {}),
+    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}), ...(deps.renewals ? { renewals: deps.renewals } : {}), ...(deps.bringProgram ? { bringProgram: deps.bringProgram } : {}), ...(mcp ? { asksInTools: mcp.asks } : {}),
     changed: () => {
       deps.changed()
       if (sessions.due && wanted !== null) apply(wanted)

@@ -17,6 +17,7 @@ import { selfCommand } from './self.ts'
 import { createMachineLoad } from './services/activity/machine-load.ts'
 import type { MachineLoad } from './services/activity/machine-load.ts'
 import { createAsAgent } from './services/as-agent.ts'
+import { createBringProgram } from './services/bring-programs.ts'
 import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
@@ -112,7 +113,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, mcp, changed: reportSoon,
     live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port), renewals: createRenewals({ loginOf: (program) => loginFileOf(program, { boot, env: asAgent.environment() }), now: Date.now, log }),
     source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
-    driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
+    bringProgram: createBringProgram({ toolboxDir: boot.toolboxDir, fetch: (path, stop) => fetchOverLink({ openStream }, path, stop), log }), driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
   // Processes and ports of its own, of which each belongs to this workspace; on a shared machine a mark tells.
   const whole = boot.isolation !== 'none'

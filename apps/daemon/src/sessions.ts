@@ -7,11 +7,14 @@ import type { ActivityReport, AssignedAgent, Assignment } from '@berth/wire/daem
 import { AGENT_KINDS } from '@berth/wire/agents'
 import { foldAgentStates } from '@berth/wire/session-rules'
 import type { AgentDriver, CreateDriver, DaemonContext, DriverDeps, SessionPlace } from './contracts.ts'
+import type { BringProgram } from './services/bring-programs.ts'
 import { sessionPlace } from './services/agents/session-place.ts'
 
 export interface SessionsDeps extends Omit<DriverDeps, 'assignment' | 'session' | 'asksElsewhere'> {
   readonly context: DaemonContext
   readonly driverFor: (kind: AssignedAgent['kind']) => CreateDriver | Promise<CreateDriver>
+  /** Fetches the agent's program where it is not there. */
+  readonly bringProgram?: BringProgram
   /** That session waits for a person in one of our own tools. */
   readonly asksInTools?: (sessionId: SessionId) => boolean
 }
@@ -58,6 +61,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     const place = sessionPlace({ id: agent.sessionId, ...begin, screen: screenOf(agent), takenOver })
     // What the other driver left would be taken for this one's.
     if (takenOver) await closeTerminals(place)
+    await deps.bringProgram?.(agent, context.signal)
     const create = await deps.driverFor(agent.kind)
     const driver = create({ ...deps, assignment: { ...assignment, agent }, session: place, asksElsewhere: () => deps.asksInTools?.(agent.sessionId) === true })
     await driver.start(context.signal)

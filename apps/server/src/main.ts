@@ -55,6 +55,7 @@ import { createFirstPaint } from './http/first-paint.ts'
 import { createPageFiles } from './http/page-files.ts'
 import { onTheWeb, shownStore } from './http/shown.ts'
 import { createLinkServer } from './link/link-server.ts'
+import { createToolboxFiles } from './link/toolbox-files.ts'
 import type { LinkServer } from './link/link-server.ts'
 import { createDatabaseClock } from './loops/database-clock.ts'
 import type { SampledClock } from './loops/database-clock.ts'
@@ -232,15 +233,16 @@ async function assemble(base: Foundation): Promise<Server> {
   // A daemon may come back before the previews are there; it is told where they are when they are.
   const previewHosts = Promise.withResolvers<Previews['hosts']>()
   const poke = () => ticks?.poke()
+  const { toolboxDir, toolboxFiles } = toolboxPlaces(store)
   const github = createGitHub({ store, clock, log })
   closers.add('the tokens of GitHub', () => github.stop())
   const asks = createServerAsks({ store, clock, log })
   closers.add('the questions of the server', () => asks.stop())
   const link = createLinkServer({
-    store, clock, serverId, log,
+    store, clock, serverId, log, daemonFile: toolboxFiles.daemon,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, github, log }), modelGateway: modelGatewayOf(base), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, github, log }), toolboxFiles, modelGateway: modelGatewayOf(base), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
@@ -255,7 +257,6 @@ async function assemble(base: Foundation): Promise<Server> {
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const origins = createOrigins({ store, clock, github, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const projects = createProjectCode({ store, repositories, dir: home.looks, log })
-  const toolboxDir = defaultToolboxDir(process.env)
   const toolbox = createCatalogue({
     toolbox: options.toolbox ?? createToolbox({ dir: toolboxDir, log, ...(options.carried ? { embedded: options.carried.daemon } : {}) }),
     agentsDir: join(toolboxDir, 'agents'), file: join(home.dir, 'agents.json'), latest: latestAgent, log,
@@ -317,6 +318,11 @@ async function assemble(base: Foundation): Promise<Server> {
     url: people.localUrl, pageUrl: hosts.pageUrl, previewUrl: previews.hosts.origin, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
     token: base.token, store, daemons: link.daemons, asks, pages, databasePid: () => base.database.pid(), ...ending,
   }
+}
+
+function toolboxPlaces({ links }: Pick<Store, 'links'>) {
+  const toolboxDir = defaultToolboxDir(process.env)
+  return { toolboxDir, toolboxFiles: createToolboxFiles({ dir: toolboxDir, links }) }
 }
 
 function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; projects: ProjectCode; declarePorts: NonNullable<ReconcileDeps['declarePorts']>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {

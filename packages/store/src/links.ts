@@ -26,6 +26,14 @@ export function createLinks(context: StoreContext): LinkStore {
       return sql.begin((tx) => currentBootToken(tx, { workspaceId, generation, now, masterKey: context.masterKey }))
     },
 
+    async knowsBootToken(workspaceId, generation, bootToken) {
+      const [row] = await sql`
+        select b.hash from boot_tokens b join workspaces w on w.id = b.workspace_id
+        where b.workspace_id = ${workspaceId} and b.generation = ${generation} and b.hash = ${hashToken(bootToken)} and b.used_at is null
+          and w.deleted_at is null and w.generation = ${generation} and w.wish_target <> 'deleted'`
+      return row !== undefined
+    },
+
     async enrol(workspaceId, generation, bootToken, now) {
       const bootHash = hashToken(bootToken)
       return sql.begin(async (tx) => {

@@ -267,6 +267,8 @@ export const LINK_HTTP = {
   upstream: '/upstream',
   /** a model vendor's API: `/model/anthropic/v1/messages`, … */
   model: '/model',
+  /** GET: an agent's program as a tar.zst: `/toolbox/agents/claude-2.1.329`. */
+  program: '/toolbox/agents',
   /** GET: the uploaded tar.zst of an `archive` source. */
   archive: '/source/archive',
 } as const

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Provider } from '@berth/core'
 import { createDockerProvider } from '@berth/providers/docker'
+import { createHetznerProvider } from '@berth/providers/hetzner'
 import { createLocalProvider } from '@berth/providers/local'
 import { defaultToolboxDir, ensureDevcontainerCli } from '@berth/toolbox'
 import { z } from 'zod'
@@ -30,11 +31,30 @@ const LocalSettings = z.strictObject({
   sandbox: z.enum(['auto', 'none']).optional(),
 })
 
+const HetznerSettings = z.strictObject({
+  /** A file with the token of a project, which only the server may read. Else HCLOUD_TOKEN. */
+  tokenFile: z.string().startsWith('/').optional(),
+  /** Where servers and disks are made: fsn1, nbg1, hel1, ash, hil, sin. */
+  location: z.string().min(1).optional(),
+  image: z.string().min(1).optional(),
+  /** Of the disk that stays when the server is given back. */
+  volumeGb: z.number().int().min(10).max(10_240).optional(),
+  /** Of another API that speaks the same. */
+  endpoint: z.url({ protocol: /^https?$/ }).optional(),
+})
+
 export function createProviders(context: ProviderContext): Provider[] {
   return [
     createDockerProvider({ ...context, devcontainerCli: (log, signal) => ensureDevcontainerCli({ dir: defaultToolboxDir(process.env), log }, signal), ...settingsOf(DockerSettings, context.home, 'docker') }),
     createLocalProvider({ ...context, ...settingsOf(LocalSettings, context.home, 'local') }),
+    createHetznerProvider({ ...context, ...hetznerSettings(context.home) }),
   ]
+}
+
+function hetznerSettings(home: string) {
+  const { tokenFile, ...settings } = settingsOf(HetznerSettings, home, 'hetzner')
+  const path = tokenFile ?? join(home, 'providers', 'hetzner.token')
+  return { ...settings, token: () => (existsSync(path) ? readFileSync(path, 'utf8').trim() || null : process.env['HCLOUD_TOKEN'] ?? null) }
 }
 
 /** What is set; what is absent keeps the provider's default. */

@@ -24,6 +24,8 @@ export interface LinkServerDeps {
   /** Answers the daemon's requests: the hosted repository and the uploaded archive of this workspace only. */
   linkHttp(workspaceId: WorkspaceId, request: Request): Promise<Response>
   readonly log: (line: string) => void
+  /** The daemon's program, for a machine that has none yet. Absent: machines share this host's files. */
+  daemonFile?(request: Request, pathname: string): Promise<Response>
   /** A daemon dialled that is too old to be understood. */
   onIncompatible?(workspaceId: WorkspaceId, reason: string): void
   /** A daemon came or went. */
@@ -96,6 +98,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
       try {
         if (pathname === ENROL_PATH && request.method === 'POST') return await enrol(deps, request)
         if (pathname === LINK_PATH) return await connect(request, server)
+        if (pathname.startsWith('/toolbox/') && request.method === 'GET' && deps.daemonFile !== undefined) return await deps.daemonFile(request, pathname)
       } catch (error) {
         deps.log(`link: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
         return new Response('cannot be answered now', { status: 503 })

@@ -100,6 +100,8 @@ export interface EventStore {
 export interface LinkStore {
   /** A boot token good for one enrolment of this generation: the same one until it is used, then another. The store keeps a hash. */
   issueBootToken(workspaceId: WorkspaceId, generation: number, now: number): Promise<string>
+  /** It would be enrolled with now. */
+  knowsBootToken(workspaceId: WorkspaceId, generation: number, bootToken: string): Promise<boolean>
   /** Null: wrong or used up. A token stays good until a link with the token it gave has said hello. */
   enrol(workspaceId: WorkspaceId, generation: number, bootToken: string, now: number): Promise<{ linkToken: string } | null>
   /** Null: unknown token, or the machine is no longer wanted. */

@@ -62,6 +62,9 @@ export function createMemoryLinkStore(): MemoryLinkStore {
       state.machines.push({ workspaceId, generation, bootToken, linkToken: null, wanted: true })
       return bootToken
     },
+    async knowsBootToken(workspaceId, generation, bootToken) {
+      return state.machines.some((m) => m.workspaceId === workspaceId && m.generation === generation && m.bootToken === bootToken)
+    },
     async enrol(workspaceId, generation, bootToken) {
       const machine = state.machines.find((m) => m.workspaceId === workspaceId && m.generation === generation && m.bootToken === bootToken)
       if (machine === undefined) return null
