@@ -37,7 +37,7 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
     const read = readForm(form.value, { isolation: chosen?.isolation ?? null, idempotencyKey: key })
     if ('wrong' in read) {
       wrong.value = read.wrong
-      return
+      return showFirst()
     }
     if (acting.value) return
     acting.value = true
@@ -50,6 +50,7 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
     } catch (error) {
       const { code, message, hint } = refusalOf(error)
       wrong.value = { [fieldOf(code)]: [message, hint].filter(Boolean).join('; ') }
+      showFirst()
     } finally {
       acting.value = false
     }
@@ -74,6 +75,18 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
       </div>
     </Sheet>
   )
+}
+
+/** The first that is wrong may be far above or below, or folded away. */
+function showFirst(): void {
+  // Once it is drawn.
+  setTimeout(() => {
+    const first = document.querySelector<HTMLElement>('.new-form :is([aria-invalid="true"], [role="alert"])')
+    const folded = first?.closest('details')
+    if (folded) folded.open = true
+    first?.focus()
+    first?.scrollIntoView({ block: 'center' })
+  })
 }
 
 function chosenProvider(list: readonly ProviderInfo[] | null, name: string): ProviderInfo | null {

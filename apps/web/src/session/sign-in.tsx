@@ -37,7 +37,7 @@ export function SignInCard({ workspace: { id }, agent }: { workspace: Workspace;
       <h2><Icon name="st-needs" />{running ? `Signing in to ${title}` : ends === 'soon' && expiresAt !== null ? `${title}: ${signInEndsIn(expiresAt, clock.value)}` : `${title} is not signed in`}</h2>
       {ends === 'ended' && expiresAt !== null && <p class="meta">The login ended {when(expiresAt, clock.value)}.</p>}
       {running ? <Steps id={id} now={now} told={(next) => (signIn.value = next)} /> : <Begin id={id} agent={agent} again={ends === 'soon'} before={now} begun={(next) => (signIn.value = next)} />}
-      <div class="sign-in-acts"><a class="btn quiet" {...linkTo(pathTo(id, 'terminal'))}>At its own screen</a></div>
+      {running && <OwnScreen id={id} />}
     </section>
   )
 }
@@ -49,9 +49,13 @@ function Begin({ id, agent, again, before, begun }: { id: Workspace['id']; agent
     <>
       {failed && <p class="wrong" role="alert">It did not work: {inert(before.message ?? 'it did not say why')}</p>}
       <p class="meta">The login is made in the machine and stays there; it is in nothing that is saved.</p>
-      <div class="sign-in-acts"><button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={begin}>{again ? 'Sign in again' : failed ? 'Try again' : `Sign in to ${AGENT_KINDS[agent].title}`}</button></div>
+      <div class="sign-in-acts"><button type="button" class="btn main" disabled={offlineSince.value !== null} onClick={begin}>{again ? 'Sign in again' : failed ? 'Try again' : `Sign in to ${AGENT_KINDS[agent].title}`}</button><OwnScreen id={id} /></div>
     </>
   )
+}
+
+function OwnScreen({ id }: { id: Workspace['id'] }) {
+  return <a class="btn quiet sign-in-own" {...linkTo(pathTo(id, 'terminal'))}>At its own screen</a>
 }
 
 /** Looks again and again, until it is given back. */

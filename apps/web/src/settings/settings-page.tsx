@@ -1,6 +1,7 @@
 /** What belongs to a person on every device, and what belongs to this one. */
 import { useEffect, useMemo } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
+import { Skeleton } from '../shell/lazy.tsx'
 import { linkTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { adoptStyle } from '../rooms/adopt-style.ts'
@@ -34,6 +35,7 @@ export function SettingsPage() {
       <div class="settings-scroll">
         <RefusalLine refusal={room.refusal.value} onRetry={() => void room.read()} />
         <Look />
+        {!settings && !room.refusal.value && <Skeleton name="What is yours" />}
         {settings && <PhrasesPart room={room} phrases={settings.phrases} />}
         {settings && <NotifyPart room={room} notify={settings.notify} />}
         <AccessPart />

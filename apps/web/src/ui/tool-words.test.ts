@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { objectOf, toolWords } from './tool-words.ts'
+import { objectOf, questionOf, toolWords } from './tool-words.ts'
 
 test('the tools of our own server are said in words, however an agent names them', () => {
   for (const name of ['mcp__berth__notify', 'mcp_berth_notify', 'berth_notify', 'berth.notify', 'berth/notify']) expect(toolWords(name)).toMatchObject({ verb: 'Told you', doing: 'Telling you' })
@@ -12,4 +12,9 @@ test("another server's tool is named with its server, and a name that an agent c
   expect(toolWords('mcp__berth__list_workspaces').verb).toBe('berth: list_workspaces')
   for (const name of ['constructor', 'mcp__berth__constructor', 'mcp__x', 'berth_', 'Frobnicate']) expect(toolWords(name).icon).toBe('i-run')
   expect(toolWords('mcp__a\u202eb__c').verb).toBe('a⟨U+202E⟩b: c')
+})
+
+test('a tool of somebody’s server is asked about by the names of both', () => {
+  const ask = { kind: 'permission' as const, tool: 'mcp__weather__forecast', title: 'mcp__weather__forecast', input: { place: 'Bremen' }, cwd: null }
+  expect(questionOf(ask)).toBe('Use weather: forecast?')
 })

@@ -84,6 +84,8 @@ export function questionOf(ask: Pick<ApprovalAsk, 'tool' | 'kind' | 'title' | 'i
   if (typeof ask.input['command'] === 'string') return ask.tool === 'Bash' ? 'Run this command?' : `Use ${ask.tool} with this?`
   const path = pathOf(ask)
   if (path === null && Object.hasOwn(TOOLS, ask.tool)) return `${toolWords(ask.tool).verb} ${objectOf(ask.tool, ask.title)}?`
+  // Agents make one name of a server and its tool, which nobody reads.
+  if (path === null && ask.title === ask.tool) return `Use ${toolWords(ask.tool).verb}?`
   return path === null ? `${ask.title.charAt(0).toUpperCase()}${ask.title.slice(1)}?` : `${toolWords(ask.tool).verb} ${path}?`
 }
 

@@ -73,7 +73,7 @@ function messageOf(reason: NotifyReason, happening: Happening, workspace: { read
   if (happening.kind !== 'asked') return { ...shared, body: cut(happening.detail ?? '', BODY_LIMIT), approvalId: null, tag: `${TAGS[happening.kind]}:${workspace.id}` }
   const { approval } = happening
   const risk = riskOf(approval.tool, approval.input, approval.cwd).text
-  return { ...shared, body: `${cut(approval.title, risk === null ? BODY_LIMIT : BODY_LIMIT - risk.length - 3)}${risk === null ? '' : ` (${risk})`}`, approvalId: approval.approvalId, tag: askKey(approval.approvalId), url: `${shared.url}?approval=${approval.approvalId}` }
+  return { ...shared, body: `${cut(approval.title.replace(/^mcp__(.+?)__(.+)$/, 'use $1: $2'), risk === null ? BODY_LIMIT : BODY_LIMIT - risk.length - 3)}${risk === null ? '' : ` (${risk})`}`, approvalId: approval.approvalId, tag: askKey(approval.approvalId), url: `${shared.url}?approval=${approval.approvalId}` }
 }
 
 /** Whether a notification says all that a yes would run: only then can it be given there. */
