@@ -40,7 +40,9 @@ const DECISION_PATH = '/api/v1/push/decision'
 worker.addEventListener('install', (event) => event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll([...SHELL_FILES, SHELL_PAGE])).then(() => worker.skipWaiting())))
 
 worker.addEventListener('activate', (event) => event.waitUntil((async () => {
-  for (const name of await caches.keys()) if (name.startsWith('berth-shell-') && name !== SHELL) await caches.delete(name)
+  const before = (await caches.keys()).filter((name) => name.startsWith('berth-shell-') && name !== SHELL)
+  // A page in another tab may be of the version before, whose rooms the server has no more.
+  for (const name of before.slice(0, -1)) await caches.delete(name)
   await worker.clients.claim()
 })()))
 
@@ -55,7 +57,7 @@ worker.addEventListener('fetch', (event) => {
 
 /** What the server draws; without it the shell, which draws what this device kept. */
 async function page(request: Request): Promise<Response> {
-  const shell = () => caches.match(SHELL_PAGE)
+  const shell = async () => (await caches.open(SHELL)).match(SHELL_PAGE)
   const network = fromServer(request).then(signedIn).catch(async () => (await shell()) ?? Response.error())
   const slow = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), PAGE_WITHIN_MS)).then(shell)
   return (await Promise.race([network, slow])) ?? network

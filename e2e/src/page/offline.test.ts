@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect } from 'bun:test'
 import type { Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
-import { CHROMIUM, PHONE, startWorld, test, type World } from './world.ts'
+import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
+import { startNextVersion } from './next-version.ts'
 import { startRelay, type Relay } from './relay.ts'
 
 let world: World
@@ -236,3 +237,36 @@ test('background-long: five minutes in a pocket: not a word of it, and caught up
   await setVisible(true)
   await caughtUp('rested')
 }, 90_000)
+
+test('worker-two-tabs: a new version comes while two tabs stand open: nothing that is written is lost, and the rooms of both still open', async () => {
+  const server = startNextVersion(Number(new URL(demo.webUrl).port))
+  try {
+    const one = await world.open(DESK, server.through)
+    const two = await one.context().newPage()
+    await two.goto(server.through(world.at(demo)))
+    const field = two.getByRole('textbox', { name: 'Message to the agent' })
+    await field.fill('half a sentence')
+    const shells = () => one.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith('berth-shell-')))
+    for (const page of [one, two]) {
+      await eventually(() => page.evaluate(() => navigator.serviceWorker.controller !== null), 'a worker stands behind both', 30_000)
+      await page.evaluate(() => navigator.serviceWorker.addEventListener('controllerchange', () => (document.title = 'of another worker')))
+    }
+    const [first = ''] = await shells()
+    for (const version of [1, 2]) {
+      await server.update()
+      await one.evaluate(async () => void (await (await navigator.serviceWorker.getRegistration())?.update()))
+      for (const page of [one, two]) await eventually(async () => (await page.title()) === 'of another worker', 'both have the new worker', 30_000)
+      for (const page of [one, two]) await page.evaluate(() => (document.title = ''))
+      expect(await field.inputValue()).toBe('half a sentence')
+      // The last version and this one: what is older is let go.
+      await eventually(async () => { const kept = await shells(); return kept.length === 2 && kept.includes(first) === (version === 1) }, 'two versions are kept')
+      if (version > 1) continue
+      // A room that this page never opened, and the server has no more.
+      await one.getByRole('link', { name: 'Settings' }).first().click()
+      await one.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
+    }
+    await one.context().close()
+  } finally {
+    await server.close()
+  }
+}, 120_000)
