@@ -11,7 +11,7 @@ import { flush } from './shell/toast.tsx'
 import { sayTyping } from './shell/typing.ts'
 import { startLive } from './state/live.ts'
 import { openOutbox } from './state/outbox.ts'
-import { allRoutes, now, parseRoute, route, wanted } from './state/session.ts'
+import { allRoutes, now, parseRoute, route, serverNow, wanted } from './state/session.ts'
 
 /** When nothing else is to be done: what makes the next visit better, not this one. */
 const LATER_MS = 4000
@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   // The style stops standing in for what the script does from here on.
   document.documentElement.classList.add('live')
   route.value = parseRoute(location.pathname)
-  now.value = Date.now()
+  now.value = serverNow()
   openOutbox()
   const media = matchMedia(TWO_PANES)
   // What the server drew for wide screens is taken over first.
@@ -42,7 +42,7 @@ async function start(): Promise<void> {
     root.textContent = ''
     render(<App />, root)
   }
-  now.value = Date.now()
+  now.value = serverNow()
   wide.value = media.matches
   wanted.value = new URLSearchParams(location.search).get('approval')
   openDrafts()

@@ -108,6 +108,27 @@ test('inbox-states: every row has its shape and its word, and the look follows w
   await desk.context().close()
 }, 90_000)
 
+test('clock-wrong: on a device whose clock is wrong by hours, what is told as time is right', async () => {
+  for (const hours of [5, -5]) {
+    const page = await world.open(PHONE)
+    await page.addInitScript((wrongMs) => {
+      const Real = Date
+      const wrong = function (...given: unknown[]) { return Reflect.construct(Real, given.length > 0 ? given : [Real.now() + wrongMs], new.target ?? Real) as Date }
+      globalThis.Date = Object.assign(wrong, { now: () => Real.now() + wrongMs, parse: Real.parse, UTC: Real.UTC, prototype: Real.prototype }) as unknown as DateConstructor
+    }, hours * 3_600_000)
+    await page.goto(home())
+    expect(Math.abs(await page.evaluate(() => Date.now()) - Date.now())).toBeGreaterThan(4 * 3_600_000)
+    const there = page.getByRole('main').getByRole('region', { name: /^Needs you:/ }).filter({ hasText: 'asks' })
+    await there.getByText(/^(?:now|\d+ (?:s|min) ago)$/).first().waitFor()
+    await page.goto(world.at(asks))
+    // Since when it waits, in minutes and seconds.
+    await page.locator('.strip').getByText(/^[0-9]:\d\d$/).waitFor()
+    await page.goto(world.at(asks, 'status'))
+    await page.getByRole('region', { name: 'Machine' }).getByText(/^(?:now|\d+ min ago)$/).first().waitFor()
+    await page.context().close()
+  }
+}, 120_000)
+
 test('nothing that was shown made the browser complain', () => {
   expect(world.complaints).toEqual([])
 })

@@ -49,7 +49,7 @@ export type FromPage = z.infer<typeof FromPage>
 
 /** To the page. */
 export type ToPage =
-  | { type: 'list'; workspaces: Workspace[]; approvals: Approval[] }
+  | { type: 'list'; workspaces: Workspace[]; approvals: Approval[]; /** The server's clock: a device's may be wrong by hours. */ now?: number }
   /** One changed, or is new. */
   | { type: 'workspace'; workspace: Workspace }
   | { type: 'approval'; approval: Approval }

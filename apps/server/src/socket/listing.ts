@@ -24,6 +24,7 @@ export interface ListingDeps {
   /** Every page that shows lists. */
   readers(): readonly (readonly [Outlet, Identity])[]
   readonly log: (line: string) => void
+  now(): number
 }
 export interface Listing {
   /** Sends the whole list to this page as soon as may be. */
@@ -60,7 +61,7 @@ export function createListing(deps: ListingDeps): Listing {
         // Other pages may not have these yet as they are now: the next look tells everybody.
         for (const workspace of workspaces) if (!sent.has(workspace.id)) sent.set(workspace.id, { json: '', awake: isAwake(workspace) })
         questions.known(approvals)
-        tell(outlets, { type: 'list', workspaces, approvals })
+        tell(outlets, { type: 'list', workspaces, approvals, now: deps.now() })
       }
     } catch (error) {
       for (const [outlet, identity] of readers) wanting.set(outlet, identity)

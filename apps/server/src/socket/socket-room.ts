@@ -75,7 +75,7 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
     for (const page of watchers(id)) page.outlet.sendText(text)
   })
   const listing = createListing({
-    log, list: deps.list, view: deps.view,
+    log, list: deps.list, view: deps.view, now: () => clock.now(),
     waiting: (id) => store.approvals.list({ all: false, ...(id === null ? {} : { workspaceId: id }) }),
     approval: (id) => store.approvals.get(id),
     readers: () => [...pages.keys()].filter((page) => page.listing).map((page) => [page.outlet, page.identity] as const),

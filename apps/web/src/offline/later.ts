@@ -5,7 +5,7 @@ import { workspaceCan } from '@berth/wire/workspace-can'
 import { beginStream, fresh, streamOf } from '../state/live.ts'
 import { forgetUnsent, sendAll } from '../state/outbox.ts'
 import { readPhrases } from '../state/phrases.ts'
-import { approvals, client, offlineSince, route, signedOut, workspaces } from '../state/session.ts'
+import { approvals, client, offlineSince, route, serverNow, signedOut, workspaces } from '../state/session.ts'
 import { say } from '../shell/toast.tsx'
 import { begin } from '../begin.ts'
 import { keepList, keepSession, readList, readSession } from './cache.ts'
@@ -60,9 +60,9 @@ function keepNow(): void {
   const now = known()
   if (now === null) return
   const { list, open, workspace, after } = now
-  void keepList({ at: Date.now(), workspaces: list, approvals: open }).catch(() => undefined)
+  void keepList({ at: serverNow(), workspaces: list, approvals: open }).catch(() => undefined)
   if (workspace === undefined || after === 0) return
-  void keepSession(workspace.id, { at: Date.now(), events: streamOf(workspace.id).events(), after }).catch(() => undefined)
+  void keepSession(workspace.id, { at: serverNow(), events: streamOf(workspace.id).events(), after }).catch(() => undefined)
   void keepChanges(workspace)
 }
 
@@ -91,7 +91,7 @@ async function fromCache(): Promise<void> {
   if (workspaces.value !== null) return
   offlineSince.value = list.at
   fresh.value = false
-  begin({ now: Date.now(), workspaces: list.workspaces, approvals: list.approvals, stream: at.at === 'workspace' && session ? { id: at.id, events: session.events, after: session.after } : null })
+  begin({ now: serverNow(), workspaces: list.workspaces, approvals: list.approvals, stream: at.at === 'workspace' && session ? { id: at.id, events: session.events, after: session.after } : null })
 }
 
 const OFFERED = 'berth.install-offered'

@@ -6,7 +6,7 @@ import type { Review, ReviewComment } from '@berth/wire/review'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { keep, kept } from '../rooms/keep.ts'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
-import { client, signedOut, workspaceOf } from '../state/session.ts'
+import { client, serverNow, signedOut, workspaceOf } from '../state/session.ts'
 import { holdTaps } from '../state/taps.ts'
 import { AT_END, goneWords, nextOpen, settle, unitsOf, type Place, type Unit } from './place.ts'
 
@@ -103,7 +103,7 @@ export function openReview(id: WorkspaceId): ReviewRoom {
       if (refusal.value.code === 'unauthorized') signedOut.value = true
       const last = await kept<Review>(`review:${id}`)
       if (last && review.value === null) show(last.value)
-      if (asOf.value === null) asOf.value = last?.at ?? Date.now()
+      if (asOf.value === null) asOf.value = last?.at ?? serverNow()
     }
   }
   return {

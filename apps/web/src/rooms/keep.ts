@@ -1,4 +1,5 @@
 /** What a room read last, for reading it without a connection. It is a convenience: a browser that refuses only loses it. */
+import { serverNow } from '../state/session.ts'
 import { tooMany, within } from '../offline/database.ts'
 
 /** A review is up to megabytes. */
@@ -8,7 +9,7 @@ export interface Kept<T> { readonly value: T; readonly at: number }
 
 export async function keep(key: string, value: unknown): Promise<void> {
   try {
-    await within('berth-rooms', 'readwrite', (store) => store.put({ value, at: Date.now() }, key))
+    await within('berth-rooms', 'readwrite', (store) => store.put({ value, at: serverNow() }, key))
     for (const gone of await tooMany('berth-rooms', key, LIMIT)) await within('berth-rooms', 'readwrite', (store) => store.delete(gone))
   } catch {
     // Not kept; the next reading needs a connection.

@@ -6,7 +6,7 @@ import type { ApprovalId, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { signal } from '@preact/signals'
 import { sayAnswered } from './decide.ts'
-import { approvals, client, now, offlineSince, parseRoute, putApproval, putWorkspaces, putWorkspaceSoon, refused, route, signedOut, socketUrl, workspaceOf } from './session.ts'
+import { approvals, client, hearTime, now, offlineSince, parseRoute, putApproval, putWorkspaces, putWorkspaceSoon, refused, route, serverNow, signedOut, socketUrl, workspaceOf } from './session.ts'
 import { createStream, type Stream } from './stream.ts'
 
 /** Clocks on the page move this often. */
@@ -76,12 +76,12 @@ export function sayPlace(id: WorkspaceId, at: string): void {
 }
 
 export function startLive(): void {
-  heardAt = Date.now()
+  heardAt = serverNow()
   socket = createPageSocket({
     url: socketUrl('/socket'),
     on: take,
     onEvents(id, events) {
-      heardAt = Date.now()
+      heardAt = serverNow()
       streams.get(id)?.stream.take(events)
     },
     onState,
@@ -89,11 +89,11 @@ export function startLive(): void {
   })
   socket.list()
   for (const [id, entry] of streams) if (entry.users > 0) socket.watch(id, entry.stream.cursor(), entry)
-  setInterval(() => (now.value = Date.now()), CLOCK_MS)
+  setInterval(() => (now.value = serverNow()), CLOCK_MS)
   addEventListener('popstate', () => (route.value = parseRoute(location.pathname)))
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) return void (hiddenAt = Date.now())
-    now.value = Date.now()
+    if (document.hidden) return void (hiddenAt = serverNow())
+    now.value = serverNow()
     if (now.value - hiddenAt < AWAY_MS) return
     fresh.value = false
     socket?.list()
@@ -115,15 +115,17 @@ function onState(state: 'live' | 'away' | 'signed-out'): void {
     fresh.value = false
   }
   else {
-    heardAt = Date.now()
+    heardAt = serverNow()
     offlineSince.value = null
   }
 }
 
 function take(message: Parameters<PageSocketOptions['on']>[0]): void {
-  heardAt = Date.now()
+  heardAt = serverNow()
   switch (message.type) {
     case 'list':
+      // A server of a moment ago said none.
+      hearTime(message.now ?? serverNow())
       putWorkspaces(message.workspaces)
       approvals.value = message.approvals.filter(isUnanswered).sort((a, b) => a.askedAt - b.askedAt)
       fresh.value = true

@@ -31,6 +31,17 @@ export const trouble = signal<{ message: string; hint: string | null } | null>(n
 /** Since when nothing is heard from the server, once that is worth a word; null while all is well. */
 export const offlineSince = signal<number | null>(null)
 export const now = signal(0)
+/** How far the server's clock is before this device's. */
+let ahead = 0
+/** What takes this long may be the network. */
+const CLOCK_WITHIN_MS = 5000
+/** The time by the server's clock, which all that it says is told by: a device's own may be wrong by hours. */
+export const serverNow = () => Date.now() + ahead
+export function hearTime(at: number): void {
+  ahead = at - Date.now()
+  if (Math.abs(ahead) < CLOCK_WITHIN_MS) ahead = 0
+  now.value = serverNow()
+}
 
 const PANES = ['chat', 'status', 'changes', 'terminal', 'preview', 'files', 'cost'] as const
 export type Pane = (typeof PANES)[number]

@@ -7,7 +7,7 @@ import { signal, type ReadonlySignal } from '@preact/signals'
 import type { EventBody, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { LiveItem } from '@berth/wire/live'
 import { createPace } from './pace.ts'
-import { client, workspaceOf } from './session.ts'
+import { client, serverNow, workspaceOf } from './session.ts'
 import { isOf, sessionShown } from './sessions.ts'
 import { emptyView, fold, type StreamView } from './stream-view.ts'
 
@@ -50,7 +50,7 @@ export function createStream(id: WorkspaceId): Stream {
   const writing = signal<ReadonlyMap<string, Writing>>(new Map())
   const news = signal('')
   const hasOlder = signal(false)
-  const openedAt = Date.now()
+  const openedAt = serverNow()
   let kept: StoredEvent[] = []
   let after = 0
   let closed = false
