@@ -299,7 +299,7 @@ test('checkpoints, rewind: states of the files are listed, gone back to, and bac
   await eventually(async () => (await desk.sh('cat src/app.ts')).includes('answer = 43'), 'the tree as it was')
 }, 90_000)
 
-test('rewind-conversation: the agent goes back with the files, and forgets what came after', async () => {
+test('rewind-conversation, rewind-shown: the agent goes back with the files, and forgets what came after, which is shown as taken back', async () => {
   await openMenu(phone)
   await phone.getByRole('button', { name: /Checkpoints/ }).click()
   await sheet(phone).getByRole('button', { name: /^end of turn 1/ }).click()
@@ -308,6 +308,16 @@ test('rewind-conversation: the agent goes back with the files, and forgets what 
   await room(phone).getByText(/The conversation went back too/).waitFor()
   expect(await desk.sh('cat src/app.ts')).toContain('answer = 42')
   await eventually(async () => (await desk.world.workspace(desk.demo.id)).agentState === 'idle', 'the agent, started anew')
+  // On a page that was there, and on one that comes anew.
+  for (const page of [phone, await desk.world.open(PHONE)]) {
+    await page.goto(desk.world.at(desk.demo))
+    const log = page.getByRole('log')
+    await log.getByText(/went back to a checkpoint/).last().waitFor()
+    await log.locator('.gone').getByText('Why not 43?').first().waitFor()
+    await log.locator('.gone').getByText(/^Taken back/).last().waitFor()
+    expect(await log.locator('.gone').getByText('please do [[change]]').count()).toBe(0)
+    if (page !== phone) await page.context().close()
+  }
   await desk.agent('are you there? [[say here I am]]')
   const { body } = await desk.world.model.waitFor(({ body }) => JSON.stringify(body).includes('are you there?'))
   const heard = JSON.stringify(body)

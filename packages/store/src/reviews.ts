@@ -72,7 +72,7 @@ export function createReviews({ sql, ids, log }: StoreContext): ReviewStore {
       for (const decided of change.put ?? []) await putMark(tx, workspaceId, decided)
       if (change.dropAccepted) await tx`delete from review_marks where workspace_id = ${workspaceId} and mark = 'accepted'`
       await trim(tx, workspaceId, change)
-      await say(tx, workspaceId, changed(change.event.by, change.event.what, change.event.detail), now)
+      await say(tx, workspaceId, { ...changed(change.event.by, change.event.what, change.event.detail), ...(change.event.conversation === undefined ? {} : { conversation: change.event.conversation }) }, now)
       for (const notice of change.notices ?? []) await say(tx, workspaceId, { type: 'workspace.notice', level: 'warning', ...notice, message: cleanText(notice.message) }, now)
       return true
     }),

@@ -64,7 +64,7 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   body('terminal', { terminalId: z.string(), title: z.string(), state: z.enum(['open', 'closed']) }),
   body('checkpoint', { commit: z.string(), ref: z.string(), reason: z.string(), files: z.number().int() }),
   /** Marks, comments or the reviewed tree are others now: whoever shows the review reads it again. */
-  body('review.changed', { by: z.string().max(200), what: z.enum(['marks', 'edit', 'comment', 'applied', 'sent', 'commit', 'rewind']), detail: z.string().max(2000).nullable() }),
+  body('review.changed', { by: z.string().max(200), what: z.enum(['marks', 'edit', 'comment', 'applied', 'sent', 'commit', 'rewind']), detail: z.string().max(2000).nullable(), /** Of a rewind: the checkpoint that the agent's conversation went back to with the files; absent: it stayed. */ conversation: z.string().max(64).optional() }),
   /** Something is missing here and cannot be filled. Said aloud, never silently skipped. */
   body('gap', { from: z.number().int(), to: z.number().int(), why: z.string() }),
 ])

@@ -61,7 +61,7 @@ async function lastEvents(events: FirstPaintDeps['store']['events'], id: Workspa
   const kept: StoredEvent[] = []
   let bytes = 0
   let whole = tail <= PAINT_EVENTS && (read[0]?.seq ?? 1) === 1
-  for (const event of condensed(read.filter(({ body }) => DRAWN.includes(body.type)).map((event) => shortened(event, main))).toReversed()) {
+  for (const event of condensed(drawnOf(read).map((event) => shortened(event, main))).toReversed()) {
     bytes += JSON.stringify(event).length
     if (bytes > EVENTS_BYTES && kept.length > 0) {
       whole = false
@@ -81,6 +81,12 @@ async function readFrom(events: FirstPaintDeps['store']['events'], id: Workspace
     // No such workspace: the page says so.
     return []
   }
+}
+
+/** Checkpoints say what a rewind took back; without one they say nothing. */
+function drawnOf(read: readonly StoredEvent[]): StoredEvent[] {
+  const back = read.some(({ body }) => body['conversation'] !== undefined)
+  return read.filter(({ body }) => DRAWN.includes(body.type) || (body.type === 'review.changed' ? body['what'] === 'rewind' : back && body.type === 'checkpoint'))
 }
 
 /** What the page draws from; of others it only counts the seq. */

@@ -71,7 +71,7 @@ export async function rewindTo(deps: ServiceDeps, id: WorkspaceId, request: { co
   const record = await requireMachine(deps, id)
   requireIdle({ busy: isBusy(record) }, 'go back when it ended')
   const { before, files, conversation } = await deps.daemons.call(id, 'git.rewind', { key: crypto.randomUUID(), commit: request.commit, conversation: request.conversation }, { withinMs: TREE_WITHIN_MS })
-  await deps.store.reviews.change(id, { dropAccepted: true, event: { by: request.by, what: 'rewind', detail: `went back to ${request.commit.slice(0, 10)}: ${files} files` } }, deps.clock.now())
+  await deps.store.reviews.change(id, { dropAccepted: true, event: { by: request.by, what: 'rewind', detail: `went back to ${request.commit.slice(0, 10)}: ${files} files`, ...(conversation === 'rewound' ? { conversation: request.commit } : {}) } }, deps.clock.now())
   // A daemon that does not know the wish keeps it as it is.
   return { before, files, conversation: request.conversation && conversation === 'kept' ? 'unsupported' : conversation }
 }

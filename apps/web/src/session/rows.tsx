@@ -130,6 +130,10 @@ function identityOf(row: Row, tie: Tie, older: boolean): [object, string] {
 interface Look { readonly workspace: Workspace; readonly writing: Writing | undefined; readonly tie: Tie; /** Nothing older exists, so that turns can be counted. */ readonly counted: boolean }
 
 function drawRow(row: Row, look: Look): VNode {
+  return isGone(row) ? <div key={row.key} class="gone">{drawnAs(row, look)}</div> : drawnAs(row, look)
+}
+
+function drawnAs(row: Row, look: Look): VNode {
   const { workspace, tie, counted } = look
   switch (row.kind) {
     case 'steps': return <Steps key={row.key} steps={row.steps} />
@@ -137,6 +141,11 @@ function drawRow(row: Row, look: Look): VNode {
     case 'turn': return <TurnEnd key={row.key} card={row.card} headline={row.headline} number={counted ? row.number : null} workspaceId={workspace.id} />
     case 'card': return <CardView key={row.key} row={row} {...look} />
   }
+}
+
+/** To the agent it never happened. */
+function isGone(row: Row): boolean {
+  return (row.kind === 'looks' ? row.cards.at(-1)?.gone : row.kind !== 'steps' && row.card.gone) ?? false
 }
 
 function CardView({ row: { card, answers }, workspace, writing, tie }: { row: Row & { kind: 'card' } } & Look) {

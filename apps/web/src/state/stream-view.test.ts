@@ -54,3 +54,19 @@ test('what the agent tells its person is a card, and its status none', () => {
   ])
   expect(view.cards).toMatchObject([{ kind: 'notice', text: 'Half way', hint: 'the shop opens' }, { kind: 'notice', text: 'shop', hint: 'port 3000', port: 3000 }, { kind: 'notice', text: 'Port 4000', hint: null, port: 4000 }])
 })
+
+test('what a rewind took back is marked, and comes again with the way back', () => {
+  const checkpoint = (seq: number, commit: string, reason: string) => event(seq, { type: 'checkpoint', commit, ref: 'refs/x', reason, files: 0 })
+  const end = (seq: number) => event(seq, { type: 'turn.ended', sessionId, turnId: 't', outcome: 'done', message: null, background: 0, durationMs: null })
+  const rewind = (seq: number, conversation?: string) => event(seq, { type: 'review.changed', by: 'ada', what: 'rewind', detail: null, ...(conversation === undefined ? {} : { conversation }) })
+  const gone = (view: { cards: readonly { gone?: boolean; kind: string }[] }) => view.cards.filter((card) => card.kind !== 'notice').map((card) => card.gone ?? false)
+  // The second message came before the first turn's checkpoint was told.
+  const two = fold(emptyView, [message(1, 'one'), end(2), message(3, 'two'), checkpoint(4, 'a'.repeat(40), 'end of turn 1'), end(5), checkpoint(6, 'b'.repeat(40), 'end of turn 2'), checkpoint(7, 'c'.repeat(40), 'before a rewind')])
+  expect(gone(fold(two, [rewind(8)]))).toEqual([false, false, false, false])
+  const back = fold(two, [rewind(8, 'a'.repeat(10))])
+  expect(gone(back)).toEqual([false, false, true, true])
+  expect(back.cards.at(-1)).toMatchObject({ kind: 'notice', text: 'ada went back to a checkpoint' })
+  expect(gone(fold(back, [message(9, 'three'), rewind(10, 'c'.repeat(40))]))).toEqual([false, false, false, false, true])
+  // One that is not here is older than all that is.
+  expect(gone(fold(two, [rewind(8, 'd'.repeat(40))]))).toEqual([true, true, true, true])
+})

@@ -1,9 +1,11 @@
 /** Folds a workspace's events into what the page shows. Pure: the same events always give the same cards. */
 import type { ApprovalAsk, DecidedBy, EventBody, FileDiff, StoredEvent } from '@berth/wire'
 import { isUnanswered } from '@berth/wire/approval-rules'
+import { goneBack, withPoint, type Points } from './taken-back.ts'
 import { readTests, type TestCount } from './test-count.ts'
 
-export type Card =
+/** `gone`: the agent does not know it any more, since its conversation went back. */
+export type Card = { gone?: boolean } & (
   | { kind: 'said'; key: string; at: number; seq: number; who: 'user' | 'agent' | 'thought' | 'system'; text: string; cut: boolean }
   | { kind: 'prompt'; key: string; at: number; text: string; status: string; detail: string | null }
   | ToolCard
@@ -11,12 +13,13 @@ export type Card =
   | { kind: 'step'; key: string; at: number; title: string; state: string; durationMs: number | null; detail: string | null }
   | TurnCard
   | { kind: 'notice'; key: string; at: number; tone: 'info' | 'warning' | 'error'; text: string; hint: string | null; /** The agent shows what listens there; the page knows where that is, and takes no address from the agent. */ port?: number; /** A login ends, or has ended. */ signIn?: true }
+)
 export interface ToolCard {
-  kind: 'tool'; key: string; at: number; seq: number; callId: string; name: string; title: string; command: string | null; path: string | null; status: string
+  gone?: boolean; kind: 'tool'; key: string; at: number; seq: number; callId: string; name: string; title: string; command: string | null; path: string | null; status: string
   output: string | null; diffs: readonly FileDiff[]; durationMs: number | null; tests: TestCount | null; /** The page was given less than what is stored under `seq`. */ cut: boolean
 }
 export interface TurnCard {
-  kind: 'turn'; key: string; at: number; outcome: string; message: string | null; durationMs: number | null
+  gone?: boolean; kind: 'turn'; key: string; at: number; outcome: string; message: string | null; durationMs: number | null
   files: number; added: number; removed: number; tests: TestCount | null; tokens: number; costMicros: number | null
 }
 export interface PlanEntry { readonly text: string; readonly status: 'pending' | 'in_progress' | 'completed' }
@@ -30,11 +33,12 @@ export interface StreamView {
   /** Since the last turn's end. */
   readonly spent: { readonly tokens: number; readonly costMicros: number | null }
   readonly turnStartedAt: number | null
+  readonly points: Points
   /** Of the cards those that somebody must answer. */
   readonly waiting: readonly WaitingCard[]
 }
 type WaitingCard = Card & { kind: 'approval'; state: 'open' | 'orphaned' }
-export const emptyView: StreamView = { waiting: [], cards: [], byKey: new Map(), after: 0, plan: [], spent: { tokens: 0, costMicros: null }, turnStartedAt: null }
+export const emptyView: StreamView = { waiting: [], cards: [], points: new Map(), byKey: new Map(), after: 0, plan: [], spent: { tokens: 0, costMicros: null }, turnStartedAt: null }
 
 /** Only this many cards are kept; older ones are read again from the server when asked for. They go by the block. */
 export const CARD_LIMIT = 2000
@@ -43,7 +47,7 @@ export const CARD_BLOCK = 200
 export function fold(view: StreamView, events: readonly StoredEvent[]): StreamView {
   let cards = [...view.cards]
   let byKey = placesOf(view)
-  let { after } = view
+  let { after, points } = view
   let turn: Turn = { plan: view.plan, spent: view.spent, turnStartedAt: view.turnStartedAt }
   let asked = false
   let same = cards.length
@@ -54,6 +58,11 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     const counted = turnAfter(turn, body, event.at)
     const change = cardOf(body, event, body.type === 'turn.ended' ? turn.spent : counted.spent)
     turn = counted
+    if (body.type === 'checkpoint') points = withPoint(points, body, cards)
+    if (body.type === 'review.changed' && body.conversation !== undefined) {
+      cards = goneBack(cards, points, body.conversation)
+      same = 0
+    }
     if (!change) continue
     const at = byKey.get(change.key)
     const before = at === undefined ? undefined : cards[at]
@@ -71,8 +80,9 @@ export function fold(view: StreamView, events: readonly StoredEvent[]): StreamVi
     const cut = cards.length - CARD_LIMIT
     cards = cards.filter((card, index) => index >= cut || isWaiting(card))
     byKey = new Map(cards.map((card, index) => [card.key, index]))
+    points = new Map([...points].map(([commit, point]) => [commit, { ...point, index: Math.max(0, point.index - cut) }]))
   }
-  const next = { cards, byKey, after, ...turn, waiting: asked ? cards.filter(isWaiting) : view.waiting }
+  const next = { cards, byKey, points, after, ...turn, waiting: asked ? cards.filter(isWaiting) : view.waiting }
   newest.set(byKey, { view: next, from: view.cards, same })
   return next
 }
@@ -140,9 +150,10 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
   }
 }
 
-/** What the agent says to its person beside its messages. Phases, usage and types of newer daemons have no card of their own. */
+/** What the agent says to its person beside its messages, and what a person did to its conversation. Phases, usage and types of newer daemons have no card of their own. */
 function reportOf(body: EventBody, at: { key: string; at: number }): Change | null {
   if (body.type === 'report.notice') return put({ kind: 'notice', ...at, tone: 'info', text: body.title, hint: body.text })
+  if (body.type === 'review.changed' && body.what === 'rewind') return put({ kind: 'notice', ...at, tone: 'info', text: `${body.by} went back to a checkpoint`, hint: body.conversation === undefined ? 'The agent’s conversation stayed as it was.' : 'The agent has forgotten what came after it.' })
   if (body.type !== 'report.preview') return null
   const { port, label } = body
   return put({ kind: 'notice', ...at, tone: 'info', text: label ?? `Port ${port}`, hint: label === null ? null : `port ${port}`, port })

@@ -20,7 +20,7 @@ export interface ReviewChange {
   /** All that is accepted: that round is over. */
   readonly dropAccepted?: boolean
   /** For those who watch. */
-  readonly event: { readonly by: string; readonly what: 'marks' | 'edit' | 'applied' | 'commit' | 'rewind'; readonly detail: string | null }
+  readonly event: { readonly by: string; readonly what: 'marks' | 'edit' | 'applied' | 'commit' | 'rewind'; readonly detail: string | null; /** Of a rewind: the checkpoint that the agent's conversation went back to. */ readonly conversation?: string }
   /** Said aloud beside it. */
   readonly notices?: readonly { readonly code: string; readonly message: string; readonly hint: string | null }[]
 }
