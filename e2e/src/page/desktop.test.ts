@@ -184,6 +184,60 @@ test('keyboard-tab: the Tab key comes to everything that a pointer can press', a
   expect(await unreached(desk.getByRole('dialog'))).toEqual([])
 }, 120_000)
 
+test('forced-colours: where the system sets the colours, the focus, what is chosen, the edges of fields and what changed are still seen', async () => {
+  const page = await world.open({ ...DESK, forcedColors: 'active' })
+  const unseen: string[] = []
+  for (const [path, ready] of [['/', 'Inbox'], ['/new', 'Stay awake'], ['/settings', 'Notify this device'], [`/workspaces/${first.id}`, 'touch asked-for.txt'], [`/workspaces/${demo.id}/changes`, 'new.txt'], [`/workspaces/${demo.id}/files`, 'README.md']] as const) {
+    await page.goto(new URL(path, demo.webUrl).href)
+    await page.getByText(ready).locator('visible=true').first().waitFor()
+    unseen.push(...(await page.evaluate(withoutLines)).map((what) => `${path}: ${what}`))
+    for (let at = 0; at < 16; at++) {
+      await page.keyboard.press('Tab')
+      const lost = await page.evaluate(focusUnseen)
+      if (lost !== null) unseen.push(`${path}: focus on ${lost}`)
+    }
+  }
+  expect(unseen).toEqual([])
+  await page.goto(world.at(demo, 'changes'))
+  await page.locator('.diff .l.a .sign').first().getByText('+').waitFor()
+  await page.getByRole('button', { name: 'Search and commands' }).locator('visible=true').first().click()
+  const chosen = page.getByRole('dialog', { name: 'Search and commands' }).getByRole('option', { selected: true })
+  expect(await chosen.evaluate((option) => getComputedStyle(option).outlineStyle)).toBe('solid')
+  await page.context().close()
+}, 120_000)
+
+test('reflow-asked: on a screen that is short, as one is that is enlarged to 200 %, what is asked and the answers are seen together', async () => {
+  const page = await world.open({ viewport: { width: 640, height: 360 } })
+  await page.goto(world.at(first))
+  const card = page.locator('.dock').getByRole('region', { name: /^Needs you/ })
+  for (const part of [card.getByText('touch asked-for.txt'), card.getByRole('button', { name: 'Deny', exact: true }), card.getByRole('button', { name: 'Allow once' })]) {
+    await part.waitFor()
+    // What is there at its edges is it, and not what cuts it.
+    expect(await part.evaluate((element) => {
+      const { left, top, bottom } = element.getBoundingClientRect()
+      return [top + 3, bottom - 3].map((y) => { const there = document.elementFromPoint(left + 6, y); return there !== null && (element.contains(there) || there.contains(element)) && there.closest('.dock') !== null })
+    })).toEqual([true, true])
+  }
+  await page.context().close()
+}, 60_000)
+
+/** In the page: what is chosen, and fields, that nothing but a ground or a shadow would show. */
+function withoutLines(): string[] {
+  const drawn = (element: Element) => { const { outlineStyle, borderTopStyle, borderBottomStyle } = getComputedStyle(element); return outlineStyle !== 'none' || borderTopStyle !== 'none' || borderBottomStyle !== 'none' }
+  const box = (element: Element) => (getComputedStyle(element).opacity === '0' || element.closest('.composer, .palette-field') ? (element.closest('label, .composer, .palette-field') ?? element) : element)
+  const wanted = '[aria-pressed="true"], [aria-selected="true"], [aria-current]:not([aria-current="false"]), input:not([type="checkbox"], [type="file"]), textarea, select'
+  return [...document.querySelectorAll(wanted)].filter((element) => element.checkVisibility() && !drawn(box(element))).map((element) => element.outerHTML.slice(0, 120))
+}
+
+/** In the page: null when it has a line around it. */
+function focusUnseen(): string | null {
+  const focused = document.activeElement
+  if (focused === null || focused === document.body) return null
+  const holder = getComputedStyle(focused).opacity === '0' ? (focused.closest('label') ?? focused) : focused
+  const { outlineStyle, outlineWidth } = getComputedStyle(holder)
+  return outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2 ? null : focused.outerHTML.slice(0, 120)
+}
+
 test('tiles-live, tiles-open: many at once, each as it goes on, and one press away', async () => {
   await desk.goto(new URL('/grid', demo.webUrl).href)
   const tile = desk.getByRole('region', { name: 'Live tiles' }).getByRole('link').filter({ hasText: 'demo' })
