@@ -44,8 +44,12 @@ beforeAll(async () => {
   writeFileSync(join(product.home, 'providers/local.yaml'), `hostPorts: [${new URL(model.url).port}, ${weather.port}]\n`)
   writeFileSync(join(files.dir, 'mcp.json'), JSON.stringify({ mcpServers: {
     notes: { command: 'node', args: [`/workspace/${NOTES_FILE}`], env: { NOTES_TOKEN: TOKEN } },
-    weather: { type: 'http', url: `http://host.docker.internal:${weather.port}/mcp`, headers: { 'X-Weather-Key': '${WEATHER_KEY}' } },
   } }))
+  // One is the project's: nobody names it again.
+  await product.cli(['mcp-server', 'add', `weather=http://host.docker.internal:${weather.port}/mcp`, '--header', 'X-Weather-Key=${WEATHER_KEY}'], { cwd: ground.dir })
+  await product.cli(['mcp-server', 'add', 'gone=https://gone.example.com/mcp'], { cwd: ground.dir })
+  expect((await product.cli(['mcp-server', 'remove', 'gone'], { cwd: ground.dir })).stdout).toContain('Forgot gone')
+  expect((await product.cli(['mcp-server'])).stdout).toMatch(/weather +http:\/\/host\.docker\.internal:\d+\/mcp +\//)
   writeFileSync(join(files.dir, 'key'), KEY)
   workspace = await ground.up('shop', 'hello', '--mcp-file', join(files.dir, 'mcp.json'), '--secret', `WEATHER_KEY=${join(files.dir, 'key')}`)
   await ground.turnOver(workspace.id)

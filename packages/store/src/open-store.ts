@@ -25,6 +25,7 @@ import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
 import { createServerAsks } from './server-asks.ts'
 import { createSessions } from './sessions.ts'
+import { createProjectMcp } from './project-mcp.ts'
 import { createProjectSecrets } from './project-secrets.ts'
 import { createSettings } from './settings.ts'
 import { createTicks } from './ticks.ts'
@@ -91,6 +92,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     retention: createRetention(context),
     settings: createSettings(context),
     projectSecrets: createProjectSecrets(context),
+    projectMcp: createProjectMcp(context),
     devices: createDevices(context),
     notifications: createNotifications(context),
     decisionTokens: createDecisionTokens(context),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import type { McpServer } from '@berth/wire/mcp'
 import { openTestDatabase } from './testing.ts'
 import type { TestDatabase } from './testing.ts'
 
@@ -23,4 +24,20 @@ test('a secret of a project is kept sealed, replaced whole, and opens in its own
   await database.sql`update project_secrets set project = 'git.example/evil' where project = ${at.project}`
   await expect(projectSecrets.values(orgId, 'git.example/evil')).rejects.toThrow('sealed under another master key')
   expect([await projectSecrets.remove(orgId, at.project, 'TOKEN'), await projectSecrets.remove(orgId, 'git.example/evil', 'TOKEN')]).toEqual([false, true])
+})
+
+test('MCP servers of a project are kept beside its secrets, and are none', async () => {
+  const { projectMcp, projectSecrets } = database.store
+  const { orgId } = await database.store.access.bootstrap(NOW)
+  const project = 'git.example/with/mcp'
+  const docs = { kind: 'http' as const, name: 'Docs', url: 'https://mcp.example.com/mcp', headers: { Authorization: 'Bearer ${TOKEN}' } } satisfies McpServer
+  const notes = { kind: 'stdio' as const, name: 'notes', command: 'notes', args: ['--all'], env: {} } satisfies McpServer
+  await projectSecrets.put({ orgId, project, name: 'docs', kind: 'env', value: 'canary' }, NOW)
+  await projectMcp.put({ orgId, project, server: docs }, NOW)
+  await projectMcp.put({ orgId, project, server: notes }, NOW)
+  await projectMcp.put({ orgId, project, server: { ...notes, name: 'NOTES', args: [] } }, NOW + 1)
+  expect(await projectMcp.list(orgId)).toEqual([{ project, server: docs, updatedAt: NOW }, { project, server: { ...notes, name: 'NOTES', args: [] }, updatedAt: NOW + 1 }])
+  expect((await projectSecrets.list(orgId)).filter((secret) => secret.project === project).map(({ name }) => name)).toEqual(['docs'])
+  expect(await projectSecrets.values(orgId, project)).toEqual([{ name: 'docs', kind: 'env', value: 'canary' }])
+  expect([await projectMcp.remove(orgId, project, 'docs'), await projectMcp.remove(orgId, project, 'docs'), await projectSecrets.remove(orgId, project, 'docs')]).toEqual([true, false, true])
 })

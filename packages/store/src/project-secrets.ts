@@ -1,29 +1,22 @@
-/** Secrets of projects, sealed under the master key. */
+/** Secrets of projects. */
 import type { ProjectSecretStore } from '@berth/core'
-import type { OrgId } from '@berth/wire'
-import { ProjectSecret, type SecretKind } from '@berth/wire/project-secrets'
+import { ProjectSecret, SecretKind } from '@berth/wire/project-secrets'
 import type { StoreContext } from './context.ts'
-import { seal, unseal } from './crypto.ts'
+import { openProjectValues } from './project-values.ts'
 
-/** Bound to its place: a value moved to another project or name does not open. */
-const subjectOf = (orgId: OrgId, project: string, name: string): string => `project-secret ${orgId} ${name} ${project}`
+const KINDS = SecretKind.options
 
-export function createProjectSecrets({ sql, random, masterKey }: StoreContext): ProjectSecretStore {
-  const columns = sql`project, name, kind, updated_at`
+export function createProjectSecrets(context: StoreContext): ProjectSecretStore {
+  const { sql } = context
+  const values = openProjectValues(context)
   return {
-    list: async (orgId) => (await sql`select ${columns} from project_secrets where org_id = ${orgId} order by project, name`).map((row) => ProjectSecret.parse(row)),
+    // Nothing is opened for it: one that does not open can still be seen, and removed.
+    list: async (orgId) => (await sql`select project, name, kind, updated_at from project_secrets where org_id = ${orgId} and kind = any(${KINDS}) order by project, name`).map((row) => ProjectSecret.parse(row)),
     async put({ orgId, project, name, kind, value }, now) {
-      const sealed = seal(value, { key: masterKey, subject: subjectOf(orgId, project, name), random })
-      const [row] = await sql`
-        insert into project_secrets ${sql({ orgId, project, name, kind, sealed, updatedAt: now })}
-        on conflict (org_id, project, name) do update set kind = excluded.kind, sealed = excluded.sealed, updated_at = excluded.updated_at
-        returning ${columns}`
-      return ProjectSecret.parse(row)
+      await values.put({ orgId, project, name, kind, value }, now)
+      return { project, name, kind, updatedAt: now }
     },
-    remove: async (orgId, project, name) => (await sql`delete from project_secrets where org_id = ${orgId} and project = ${project} and name = ${name} returning name`).length > 0,
-    async values(orgId, project) {
-      const rows = await sql<{ name: string; kind: SecretKind; sealed: string }[]>`select name, kind, sealed from project_secrets where org_id = ${orgId} and project = ${project} order by name`
-      return rows.map(({ name, kind, sealed }) => ({ name, kind, value: unseal(sealed, { key: masterKey, subject: subjectOf(orgId, project, name) }) }))
-    },
+    remove: values.remove,
+    values: async (orgId, project) => (await values.read(orgId, { kinds: KINDS, project })).map(({ name, kind, value }) => ({ name, kind: SecretKind.parse(kind), value })),
   }
 }

@@ -17,6 +17,7 @@ import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
 import { peopleApi } from './people.ts'
+import { projectMcpApi } from './project-mcp.ts'
 import { projectSecretsApi } from './project-secrets.ts'
 import { signInApi } from './sign-in.ts'
 import { catalogueApi } from './catalogue.ts'
@@ -80,6 +81,7 @@ export const api = {
   ...reachApi,
   ...settingsApi,
   ...projectSecretsApi,
+  ...projectMcpApi,
   ...previewsApi,
   ...syncApi,
   ...gitAccessApi,

@@ -23,7 +23,7 @@ export const AuditAction = z.enum([
   'person.invite', 'person.uninvite', 'person.join', 'person.role', 'person.remove', 'organisation.create', 'repository.access',
   'workspace.create', 'workspace.start', 'workspace.stop', 'workspace.rebuild', 'workspace.delete', 'workspace.web', 'workspace.grant', 'approval.decide',
   'terminal.open', 'ssh.open', 'port.open', 'run.open', 'sync.open', 'code.push', 'preview.set', 'preview.share', 'preview.enter',
-  'secret.set', 'secret.remove', 'secret.read', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install',
+  'secret.set', 'secret.remove', 'secret.read', 'mcp.set', 'mcp.remove', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install',
   'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'github.connect', 'github.disconnect', 'pull.create',
 ])
 export type AuditAction = z.infer<typeof AuditAction>

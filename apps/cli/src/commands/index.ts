@@ -9,6 +9,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   attach: async () => (await import('./attach.ts')).attach,
   ssh: async () => (await import('./ssh.ts')).ssh,
   mcp: async () => (await import('./mcp.ts')).mcp,
+  'mcp-server': async () => (await import('./mcp-server.ts')).mcpServer,
   'ssh-config': async () => (await import('./ssh-config.ts')).sshConfig,
   forward: async () => (await import('./forward.ts')).forward,
   open: async () => (await import('./open.ts')).open,
@@ -70,5 +71,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'pr', 'update', 'checkpoints', 'rewind']],
   ['Access', ['login', 'logout', 'context', 'people', 'organisation', 'tokens', 'audit']],
-  ['Setup', ['agents', 'mcp', 'ssh-config', 'secret', 'setup', 'git-host', 'model-key', 'usage', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['agents', 'mcp', 'mcp-server', 'ssh-config', 'secret', 'setup', 'git-host', 'model-key', 'usage', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
 ]

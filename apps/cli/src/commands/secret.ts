@@ -4,7 +4,7 @@ import { cleanLine } from '../clean.ts'
 import { atMost, command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { table } from '../io.ts'
-import { readSource } from '../source/source.ts'
+import { projectOf } from '../source/project-of.ts'
 
 const VERBS = ['list', 'set', 'remove'] as const
 
@@ -42,18 +42,6 @@ export const secret = command({
     io.out(json ? JSON.stringify(kept) : `Kept ${kept.name} for the workspaces of ${cleanLine(kept.project)}${file ? `, as ~/.secrets/${kept.name}` : ''}.`)
   },
 })
-
-/** As `up` would name what it makes a workspace from. */
-async function projectOf({ cwd, signal }: Context, argument: string): Promise<string> {
-  const source = await readSource(argument, cwd, signal)
-  switch (source.kind) {
-    case 'url': return source.url
-    case 'fetched': return source.label
-    case 'repository': return source.top
-    case 'directory': return source.path
-    case 'word': throw new BerthError('not_found', `"${cleanLine(argument)}" is no directory and no git url`, { hint: '--project takes what `berth up` takes' })
-  }
-}
 
 async function valueFrom({ io }: Context): Promise<string> {
   if (process.stdin.isTTY) io.note('Paste the value, then Enter and Ctrl-D:')

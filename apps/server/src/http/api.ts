@@ -28,6 +28,7 @@ import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
 import { sessionsRouter } from './api-sessions.ts'
+import { projectMcpRouter } from './api-project-mcp.ts'
 import { projectSecretsRouter } from './api-project-secrets.ts'
 import { catalogueRouter } from './api-catalogue.ts'
 import type { CatalogueApiDeps } from './api-catalogue.ts'
@@ -111,6 +112,7 @@ function routerOf(deps: ApiDeps) {
     ...reachRouter(deps),
     ...settingsRouter(deps),
     ...projectSecretsRouter(deps),
+    ...projectMcpRouter(deps),
     ...previewsRouter(deps),
     ...syncRouter(deps),
     ...gitAccessRouter(deps),

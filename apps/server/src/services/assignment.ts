@@ -5,6 +5,7 @@ import { BerthError } from '@berth/wire'
 import type { AgentKind, SessionId, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS, type AgentProgramName } from '@berth/wire/agents'
 import type { AssignedAgent, Assignment } from '@berth/wire/daemon'
+import { mcpOf } from './project-mcp.ts'
 import { secretsOfProject } from './project-secrets.ts'
 import type { PreviewHosts } from '../previews/hosts.ts'
 
@@ -26,6 +27,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
   const { workspace } = record
   const hosts = await deps.previewHosts
   const ofProject = await secretsOfProject(deps, workspace)
+  const mcp = await mcpOf(deps, workspace, secrets.mcp)
   const now = deps.clock.now()
   const rows = sessions.get(id) ?? []
   const agentOf = ({ id: sessionId, agent, command, approvalMode, mode }: Pick<SessionRow, 'id' | 'agent' | 'command' | 'approvalMode' | 'mode'>): AssignedAgent =>
@@ -42,7 +44,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     env: { ...ofProject.env, ...secrets.env },
     ...(secrets.secretEnv === undefined ? {} : { secretEnv: [...Object.keys(ofProject.env), ...secrets.secretEnv] }),
     homeFiles: [...ofProject.homeFiles, ...secrets.homeFiles],
-    ...(secrets.mcp === undefined ? {} : { mcp: secrets.mcp }),
+    ...(mcp === undefined ? {} : { mcp }),
     ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),
     models: modelsFor(await store.modelKeys.list(workspace.orgId), secrets),
     gitHosts: [...new Set([...await store.gitHosts.list(workspace.orgId), ...await store.github.list(workspace.orgId)].map(({ origin }) => origin))],

@@ -11,6 +11,8 @@ export interface Form {
   readonly name: string; readonly image: string; readonly docker: boolean; readonly sudo: boolean; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
   /** MCP servers, a line each. */
   readonly mcp: string; readonly ownTools: boolean
+  /** Every workspace of the repository gets them. */
+  readonly mcpForProject: boolean
 }
 type Field = keyof Form | 'all'
 export type Wrong = Partial<Record<Field, string>>
@@ -31,7 +33,7 @@ export const SLEEPS = {
 } as const
 export type SleepName = keyof typeof SLEEPS
 
-export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask', mcp: '', ownTools: true }
+export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask', mcp: '', ownTools: true, mcpForProject: false }
 
 type Request = Pick<CreateWorkspace, 'source'> & Partial<CreateWorkspace>
 

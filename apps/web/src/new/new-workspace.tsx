@@ -44,6 +44,7 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
     try {
       const workspace = await client.createWorkspace(read.request)
       onClose()
+      if (form.value.mcpForProject) await keepForProject(read.request)
       if (form.value.web) return go(pathTo(workspace.id))
       go('/')
       say(`${workspace.name} starts. Browsers do not see it: berth attach ${workspace.name}`)
@@ -160,10 +161,24 @@ function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
   )
 }
 
+/** The workspace is made by then, whatever becomes of this. */
+async function keepForProject({ source, mcp }: CreateWorkspaceRequest): Promise<void> {
+  if (source.kind !== 'git') return
+  for (const server of mcp?.servers ?? []) {
+    try {
+      await client.setProjectMcp({ project: source.url, server })
+    } catch (error) {
+      return say(`${server.name} was not kept for the repository: ${refusalOf(error).message}`)
+    }
+  }
+}
+type CreateWorkspaceRequest = Extract<ReturnType<typeof readForm>, { request: unknown }>['request']
+
 function McpServers({ form, wrong, set }: Part) {
   return (
     <>
       <Labelled label="MCP servers" note="optional, a line each" wrong={wrong.mcp}>{(aria) => <textarea {...aria} rows={2} class="code-field" autocapitalize="off" spellcheck={false} maxLength={20_000} placeholder="docs=https://mcp.example.com/mcp" value={form.mcp} onInput={(event) => set({ mcp: event.currentTarget.value })} />}</Labelled>
+      {form.mcp.trim() !== '' && !form.empty && <label class="check-row small"><input type="checkbox" checked={form.mcpForProject} onChange={(event) => set({ mcpForProject: event.currentTarget.checked })} /><span>For every workspace of this repository<small>From now on; a workspace’s own of the same name wins</small></span></label>}
       <label class="check-row small"><input type="checkbox" checked={form.ownTools} onChange={(event) => set({ ownTools: event.currentTarget.checked })} /><span>Tools to reach you<small>It can ask you, show a preview, say where it is, and notify you</small></span></label>
     </>
   )

@@ -14,6 +14,7 @@ export const AUDITED_ROUTES: Readonly<Partial<Record<RouteName, Audited>>> = {
   setPreview: of('preview.set', 'port', 'access'), sharePreview: of('preview.share', 'port'),
   grantWorkspace: of('workspace.grant', 'userId', 'level'),
   setProjectSecret: of('secret.set', 'project', 'name'), removeProjectSecret: of('secret.remove', 'project', 'name'),
+  setProjectMcp: of('mcp.set', 'project', 'server.name'), removeProjectMcp: of('mcp.remove', 'project', 'name'),
   putModelKey: of('model-key.set', 'vendor'), removeModelKey: of('model-key.remove', 'vendor'),
   createSignInLink: of('sign-in-link.create'), createToken: of('token.create', 'name', 'scope'), revokeToken: of('token.revoke', 'id'),
   signOut: of('sign-out'), signOutEverywhere: of('sign-out', 'tokens'), answerDeviceLogin: of('device.answer', 'decision'),

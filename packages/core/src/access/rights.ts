@@ -42,6 +42,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
 
   listWorkspaces: 'list', listApprovals: 'list',
   createWorkspace: 'make', listRepositories: 'survey',
+  listProjectMcp: 'survey', setProjectMcp: 'manage', removeProjectMcp: 'manage',
   listProjectSecrets: 'survey', setProjectSecret: 'manage', removeProjectSecret: 'manage',
   listGitHosts: 'survey', addGitHost: 'manage', removeGitHost: 'manage',
   listGitHubApps: 'survey', beginGitHubSetup: 'manage', addGitHubApp: 'manage', removeGitHubApp: 'manage',

@@ -10,6 +10,7 @@ import type { AuditStore, GitHostStore } from './git-access-store.ts'
 import type { GitHubStore } from './github-store.ts'
 import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
+import type { ProjectMcpStore } from './project-mcp-store.ts'
 import type { ProjectSecretStore } from './project-secret-store.ts'
 import type { ReviewStore } from './review-store.ts'
 import type { SessionStore } from './session-store.ts'
@@ -197,6 +198,7 @@ export interface Store extends WorkspaceStore {
   readonly reviews: ReviewStore
   readonly previews: PreviewStore
   readonly projectSecrets: ProjectSecretStore
+  readonly projectMcp: ProjectMcpStore
   readonly gitHosts: GitHostStore
   readonly github: GitHubStore
   readonly audit: AuditStore
