@@ -36,7 +36,7 @@ import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
 import { gatherUsage } from './model-gateway/gathered-usage.ts'
 import { createModelGateway, type ModelGateway } from './model-gateway/gateway.ts'
-import { createGitGateway } from './git-gateway/gateway.ts'
+import { openGitGateway } from './git-gateway/index.ts'
 import { followGitHub } from './github/follow.ts'
 import { createGitHub } from './github/index.ts'
 import { sayer } from './http/api-github.ts'
@@ -231,18 +231,17 @@ async function assemble(base: Foundation): Promise<Server> {
   let ticks: TickLoop | null = null
   let socketRoom: SocketRoom | null = null
   // A daemon may come back before the previews are there; it is told where they are when they are.
-  const previewHosts = Promise.withResolvers<Previews['hosts']>()
+  const [previewHosts, page] = [Promise.withResolvers<Previews['hosts']>(), Promise.withResolvers<string>()]
   const poke = () => ticks?.poke()
   const { toolboxDir, toolboxFiles } = toolboxPlaces(store)
   const github = createGitHub({ store, clock, log })
   closers.add('the tokens of GitHub', () => github.stop())
-  const asks = createServerAsks({ store, clock, log })
-  closers.add('the questions of the server', () => asks.stop())
+  const asks = startAsking(base)
   const link = createLinkServer({
     store, clock, serverId, log, daemonFile: toolboxFiles.daemon,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: createGitGateway({ store, clock, github, log }), toolboxFiles, modelGateway: modelGatewayOf(base), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: openGitGateway({ store, clock, github, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), log }),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
@@ -281,6 +280,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
   closers.add('the control listener', () => people.stop())
   const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null })
+  page.resolve(hosts.pageUrl)
   const services: ServiceDeps = {
     store, clock, daemons: link.daemons, providers, repositories, uploads, origins, log,
     poke(id) {
@@ -395,6 +395,12 @@ function openSocketRoom({ options, store, clock, log, closers }: Foundation, ser
   })
   closers.add('the pages', () => room.drain())
   return room
+}
+
+function startAsking({ store, clock, log, closers }: Foundation): ServerAsks {
+  const asks = createServerAsks({ store, clock, log })
+  closers.add('the questions of the server', () => asks.stop())
+  return asks
 }
 
 const FIRST_REAP_MS = 60_000

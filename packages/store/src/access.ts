@@ -80,6 +80,10 @@ export function createAccess({ sql, ids, random }: StoreContext, ownerName: stri
       return row?.userId ?? null
     },
 
+    async nameOf(userId) {
+      const [row] = await sql<{ name: string }[]>`select name from users where id = ${userId}`
+      return row?.name ?? null
+    },
     async standing(userId, workspaceId) {
       const [row] = await sql<StandingRow[]>`${standingOf(userId)} where w.id = ${workspaceId}`
       return row === undefined ? null : standingIn(row)

@@ -13,6 +13,7 @@ import { createEventStore } from './events.ts'
 import { createPeople } from './people.ts'
 import { createDeviceLogins, createIdentities, createPasskeys, createSignInSteps } from './sign-ins.ts'
 import { createGitHosts } from './git-hosts.ts'
+import { createGitPolicies } from './git-policies.ts'
 import { createGitHub } from './github.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
@@ -105,6 +106,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     identities: createIdentities(context),
     passkeys: createPasskeys(context),
     gitHosts: createGitHosts(context),
+    gitPolicies: createGitPolicies(context),
     github: createGitHub(context),
     audit: createAudit(context),
     sessions: createSessions(context),

@@ -15,6 +15,13 @@ export const gitHosts = pgTable('git_hosts', {
   lastUsedAt: time('last_used_at'),
 }, (table) => [uniqueIndex('git_hosts_origin').on(table.orgId, table.origin)])
 
+/** What a workspace may do at git hosts, where it is not the default. No reference to the workspace: it is asked for with one. */
+export const gitPolicies = pgTable('git_policies', {
+  workspaceId: text('workspace_id').primaryKey(),
+  policy: jsonb('policy').notNull(),
+  updatedAt: time('updated_at').notNull(),
+})
+
 /** What was done with credentials, in order. Outlives the workspaces it speaks of. */
 export const audit = pgTable('audit', {
   orgId: text('org_id').notNull().references(() => organisations.id),

@@ -12,6 +12,7 @@ import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
 import { gitAccessApi } from './git-access.ts'
+import { GitPolicyChange } from './git-policy.ts'
 import { githubApi } from './github.ts'
 import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
@@ -58,6 +59,8 @@ export const CreateWorkspace = z.object({
   acceptNoIsolation: z.boolean().default(false),
   /** False: no browser sees it, and nobody is notified of it; the command line does. */
   web: z.boolean().default(true),
+  /** What it may do at git hosts, where that is not the default. */
+  git: GitPolicyChange.optional(),
   /** Makes a repeated request (a retry after a lost answer) return the first one's workspace. */
   idempotencyKey: z.string().max(64).optional(),
 })

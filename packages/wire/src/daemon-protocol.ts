@@ -259,6 +259,9 @@ export const StreamOpen = z.discriminatedUnion('service', [
 ])
 export type StreamOpen = z.infer<typeof StreamOpen>
 
+/** Where the workspace's git finds the daemon's gateway: large files are answered with places below it. The daemon's own word; what came in by that name is dropped. */
+export const LFS_BASE_HEADER = 'x-berth-gateway'
+
 /** The path the daemon asks the server for, over an `http` stream. */
 export const LINK_HTTP = {
   /** smart HTTP of this workspace's hosted repository: `/git/info/refs`, `/git/git-upload-pack`, `/git/git-receive-pack` */

@@ -4,6 +4,7 @@
  */
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
+import { GitPolicy, GitPolicyChange } from './git-policy.ts'
 import { GitHostId, WorkspaceId } from './ids.ts'
 
 export const GitHost = z.object({
@@ -24,7 +25,7 @@ export const AuditAction = z.enum([
   'workspace.create', 'workspace.start', 'workspace.stop', 'workspace.rebuild', 'workspace.delete', 'workspace.web', 'workspace.grant', 'approval.decide',
   'terminal.open', 'ssh.open', 'port.open', 'run.open', 'sync.open', 'code.push', 'preview.set', 'preview.share', 'preview.enter',
   'secret.set', 'secret.remove', 'secret.read', 'mcp.set', 'mcp.remove', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install',
-  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'github.connect', 'github.disconnect', 'pull.create',
+  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'git-policy.change', 'git.lfs', 'github.connect', 'github.disconnect', 'pull.create',
 ])
 export type AuditAction = z.infer<typeof AuditAction>
 /** One operation, allowed or refused, in the order of their happening; each holds the hash of the one before. */
@@ -57,6 +58,9 @@ export const gitAccessApi = {
   addGitHost: oc.route({ method: 'POST', path: '/git-hosts', summary: 'Keep the credential of a git host', ...tag })
     .input(z.object({ origin: z.url({ protocol: /^https?$/ }).max(255), username: z.string().regex(/^[^:\r\n\0]{1,100}$/).default('x-access-token'), token: z.string().min(1).max(8192).regex(/^[^\r\n\0]+$/), check: z.string().max(1000).optional() })).output(GitHost),
   removeGitHost: oc.route({ method: 'DELETE', path: '/git-hosts/{hostId}', summary: 'Forget the credential of a git host', ...tag }).input(z.object({ hostId: GitHostId })).output(z.object({ removed: z.boolean() })),
+  getGitPolicy: oc.route({ method: 'GET', path: '/workspaces/{id}/git-policy', summary: 'What a workspace may do at git hosts', ...tag }).input(z.object({ id: WorkspaceId })).output(GitPolicy),
+  /** Counts from the next operation on. */
+  changeGitPolicy: oc.route({ method: 'PATCH', path: '/workspaces/{id}/git-policy', summary: 'Change what a workspace may do at git hosts', ...tag }).input(z.object({ id: WorkspaceId, change: GitPolicyChange })).output(GitPolicy),
   /** Newest first. `intact`: false when a record was changed or taken away; it is asked of all of them. */
   listAudit: oc.route({ method: 'GET', path: '/audit', summary: 'Who did what', ...tag })
     .input(z.object({ workspace: WorkspaceId.optional(), before: z.coerce.number().int().positive().optional(), limit: z.coerce.number().int().min(1).max(500).default(100), verify: z.enum(['true', 'false']).default('false'),

@@ -41,6 +41,8 @@ export const routes = {
   listGitHosts: 'GET /git-hosts',
   addGitHost: 'POST /git-hosts',
   removeGitHost: 'DELETE /git-hosts/{hostId}',
+  getGitPolicy: 'GET /workspaces/{id}/git-policy',
+  changeGitPolicy: 'PATCH /workspaces/{id}/git-policy',
   listAudit: 'GET /audit',
   listGitHubApps: 'GET /github/apps',
   beginGitHubSetup: 'POST /github/setups',

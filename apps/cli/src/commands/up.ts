@@ -2,8 +2,10 @@ import { deadlineDefaults } from '../deadline-defaults.ts'
 import type { Resources } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
 import { BerthError } from '@berth/wire/error'
+import type { GitPolicyChange } from '@berth/wire/git-policy'
 import { command } from '../command.ts'
 import type { Connection, Context } from '../context.ts'
+import { readRepositoryAccess } from '../git-access.ts'
 import { openInBrowser } from '../open-in-browser.ts'
 import { declarePorts, parsePort } from '../previews.ts'
 import { refreshSsh } from '../refresh-ssh.ts'
@@ -42,6 +44,9 @@ const options = {
   'no-berth-tools': { type: 'boolean', help: "without Berth's own tools for the agent: ask_user, open_preview, report_status, request_review, notify" },
   'copy-credentials': { type: 'boolean', help: "copy the agent's login of this machine into the workspace" },
   approvals: { type: 'string', value: 'mode', help: 'ask (default), auto or skip' },
+  'repo-access': { type: 'string', multiple: true, value: 'url[:read|write]', help: 'one more repository that it reaches through the server (read); see `berth git-access --help`' },
+  'push-branch': { type: 'string', value: 'branch', help: 'a branch beside its own that it may push to, and not rewrite' },
+  protected: { type: 'boolean', help: 'keep each push at the server, look at it, and ask you before it leaves' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
   'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
   yes: { type: 'boolean', short: 'y', help: 'answer every question with yes' },
@@ -61,7 +66,7 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up . --mcp docs=https://mcp.example.com/mcp --mcp-file .mcp.json --secret DOCS_TOKEN', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up . --mcp docs=https://mcp.example.com/mcp --mcp-file .mcp.json --secret DOCS_TOKEN', 'berth up https://github.com/owner/repo --repo-access https://github.com/owner/shared --protected', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
     const agent = agentFrom(values)
@@ -88,7 +93,7 @@ export const up = command({
       const workspace = await createFrom({ context, connection, timeline }, {
         source: source as Exclude<Source, { kind: 'word' }>, branch: values.branch, include: values.include ?? [], yes,
         request: {
-          agent, approvalMode, resources, services: input.services, ...login,
+          agent, approvalMode, resources, services: input.services, ...login, ...gitFrom(values),
           ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...(values['no-web'] === true ? { web: false } : {}),
         },
       })
@@ -105,6 +110,15 @@ export const up = command({
 
 function extrasFrom({ docker, sudo }: { docker?: boolean | undefined; sudo?: boolean | undefined }): Pick<Resources, 'docker' | 'sudo'> {
   return { ...(docker === true ? { docker } : {}), ...(sudo === true ? { sudo } : {}) }
+}
+
+function gitFrom(values: { 'repo-access'?: string[] | undefined; 'push-branch'?: string | undefined; protected?: boolean | undefined }): { git?: GitPolicyChange } {
+  const git: GitPolicyChange = {
+    ...(values['repo-access'] === undefined ? {} : { repositories: values['repo-access'].map((text) => readRepositoryAccess(text)) }),
+    ...(values['push-branch'] === undefined ? {} : { branch: values['push-branch'] }),
+    ...(values.protected === true ? { profile: 'protected' } : {}),
+  }
+  return Object.keys(git).length === 0 ? {} : { git }
 }
 
 /** With the servers that come along, whose secrets are variables as the others are. */

@@ -13,6 +13,8 @@ export interface Home {
   readonly dir: string
   readonly repositories: string
   readonly uploads: string
+  /** Pushes that wait, and mirrors of the repositories they are for. */
+  readonly pushes: string
   /** Clones of repositories that are only looked at. */
   readonly looks: string
   /** Alone in its directory, so that a machine can be given the directory: the socket is another file after a restart. */
@@ -28,11 +30,11 @@ export const backupsDir = (home: string): string => join(home, 'backups')
 export async function prepareHome(dir: string): Promise<Home> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    for (const name of ['contexts', 'providers', 'workspaces', 'repos', 'uploads', 'looks', 'logs', 'run']) await mkdir(join(dir, name), { recursive: true, mode: 0o700 })
+    for (const name of ['contexts', 'providers', 'workspaces', 'repos', 'uploads', 'looks', 'pushes', 'logs', 'run']) await mkdir(join(dir, name), { recursive: true, mode: 0o700 })
   } catch (cause) {
     throw new BerthError('config_invalid', `${dir} cannot be used as BERTH_HOME: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'set BERTH_HOME to a directory that you may write', cause })
   }
-  return { dir, repositories: join(dir, 'repos'), uploads: join(dir, 'uploads'), looks: join(dir, 'looks'), linkSocket: await linkSocketIn(dir) }
+  return { dir, repositories: join(dir, 'repos'), uploads: join(dir, 'uploads'), looks: join(dir, 'looks'), pushes: join(dir, 'pushes'), linkSocket: await linkSocketIn(dir) }
 }
 
 async function linkSocketIn(dir: string): Promise<string> {

@@ -2,10 +2,12 @@
  * Who may write which refs of a workspace's hosted repository. The daemon speaks for an agent that is hostile: it
  * writes its own branch and its saves, and deletes nothing. The commands are read before git sees a byte of them.
  */
+import { readPushCommands } from '@berth/core'
+import type { RefCommand } from '@berth/core'
 import { HOSTED_REFS } from '@berth/wire'
+import { reported, spoken } from './push-report.ts'
 
 export type GitCaller = { readonly kind: 'person' } | { readonly kind: 'workspace'; readonly name: string }
-export interface RefCommand { readonly oldId: string; readonly newId: string; readonly ref: string }
 
 const PERSONS: readonly string[] = [HOSTED_REFS.head, HOSTED_REFS.wip, HOSTED_REFS.push]
 const ZERO = /^0+$/
@@ -29,67 +31,19 @@ export interface PushHead {
   readonly refused: string | null
 }
 
-const TEXT = new TextDecoder()
-
 /**
  * Reads the command list of a receive-pack request. `null`: the list is not complete yet. `end` is where the rest
- * (push options, pack) begins. Throws RangeError on what is not pkt-lines.
+ * (push options, pack) begins. Throws RangeError on what git would not read.
  */
 export function parsePushHead(bytes: Uint8Array): (PushHead & { readonly end: number }) | null {
-  const commands: RefCommand[] = []
-  let capabilities: string[] = []
-  let refused: string | null = null
-  let at = 0
-  for (;;) {
-    const line = readPacket(bytes, at)
-    if (line === null) return null
-    at = line.end
-    if (line.payload === null) return { commands, capabilities, refused, end: at }
-    let text = TEXT.decode(line.payload)
-    const nul = text.indexOf('\0')
-    if (nul >= 0) {
-      capabilities = text.slice(nul + 1).trim().split(' ').filter((word) => word !== '')
-      text = text.slice(0, nul)
-    }
-    text = text.replace(/\n$/, '')
-    if (text.startsWith('shallow ')) continue
-    if (text.startsWith('push-cert')) refused = 'signed pushes are not accepted here'
-    const command = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (.+)$/.exec(text)
-    if (command) commands.push({ oldId: command[1] ?? '', newId: command[2] ?? '', ref: command[3] ?? '' })
-    else refused ??= 'the push cannot be understood'
-  }
-}
-
-interface Packet { readonly payload: Uint8Array | null; readonly end: number }
-
-function readPacket(bytes: Uint8Array, at: number): Packet | null {
-  if (bytes.length - at < 4) return null
-  const digits = TEXT.decode(bytes.subarray(at, at + 4))
-  if (!/^[0-9a-f]{4}$/i.test(digits)) throw new RangeError('not a packet line')
-  const length = Number.parseInt(digits, 16)
-  if (length === 0) return { payload: null, end: at + 4 }
-  if (length < 4) throw new RangeError('not a packet line of a push')
-  if (bytes.length - at < length) return null
-  return { payload: bytes.subarray(at + 4, at + length), end: at + length }
+  const reading = readPushCommands(bytes)
+  if (reading.kind === 'more') return null
+  if (reading.kind === 'broken') throw new RangeError(`not a push: ${reading.why}`)
+  return { commands: reading.commands, capabilities: reading.capabilities, refused: reading.strict, end: reading.end }
 }
 
 /** The answer to a refused push: every ref is refused, those without a reason of their own because of the others. */
 export function refusedReport(head: PushHead, reasons: readonly (string | null)[]): Uint8Array<ArrayBuffer> {
   const others = head.refused ?? 'not done, because another ref of this push is refused'
-  const lines = ['unpack ok\n', ...head.commands.map((command, index) => `ng ${command.ref} ${reasons[index] ?? others}\n`)]
-  const report = Buffer.concat([...lines.map(packet), Buffer.from('0000')])
-  const sideBand = head.capabilities.includes('side-band-64k')
-  if (!sideBand) return new Uint8Array(report)
-  const framed: Buffer[] = [packet(Buffer.concat([Buffer.from([2]), Buffer.from('berth: push refused by the rules of this workspace\n')]))]
-  for (let at = 0; at < report.length; at += SIDE_BAND_CHUNK) framed.push(packet(Buffer.concat([Buffer.from([1]), report.subarray(at, at + SIDE_BAND_CHUNK)])))
-  framed.push(Buffer.from('0000'))
-  return new Uint8Array(Buffer.concat(framed))
-}
-
-/** The largest packet line is 65520 bytes with its length and band. */
-const SIDE_BAND_CHUNK = 65_000
-
-function packet(content: string | Uint8Array): Buffer {
-  const payload = Buffer.from(content)
-  return Buffer.concat([Buffer.from((payload.length + 4).toString(16).padStart(4, '0')), payload])
+  return new Uint8Array(Buffer.concat([spoken(head, 'berth: push refused by the rules of this workspace'), reported(head, head.commands.map((_, at) => reasons[at] ?? others))]))
 }

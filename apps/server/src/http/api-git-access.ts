@@ -1,7 +1,7 @@
 /** The part of the contract about git hosts and the record of their use. */
 import { gitAccessApi } from '@berth/wire/git-access'
 import { implement } from '@orpc/server'
-import { addGitHost, listAudit, removeGitHost } from '../services/git-access.ts'
+import { addGitHost, changeGitPolicy, getGitPolicy, listAudit, removeGitHost } from '../services/git-access.ts'
 import type { GitAccessDeps } from '../services/git-access.ts'
 import type { ApiContext } from './api.ts'
 import { signedIn } from './signed-in.ts'
@@ -12,6 +12,8 @@ export function gitAccessRouter(deps: GitAccessDeps) {
     listGitHosts: os.listGitHosts.handler(({ context }) => deps.store.gitHosts.list(context.caller.orgId)),
     addGitHost: os.addGitHost.handler(({ input, context }) => addGitHost(deps, context.caller, input)),
     removeGitHost: os.removeGitHost.handler(({ input, context }) => removeGitHost(deps, context.caller, input.hostId)),
+    getGitPolicy: os.getGitPolicy.handler(({ input, context }) => getGitPolicy(deps, context.caller, input.id)),
+    changeGitPolicy: os.changeGitPolicy.handler(({ input, context }) => changeGitPolicy(deps, context.caller, input)),
     listAudit: os.listAudit.handler(({ input, context }) => listAudit(deps, context.caller, input)),
   }
 }

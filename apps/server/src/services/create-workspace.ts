@@ -6,6 +6,7 @@ import type { CreateWorkspace } from '@berth/wire/api'
 import { referencesOf } from '@berth/wire/mcp'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
+import { changedPolicy, checkRepositories } from './git-access.ts'
 import { localRepository, takeIn } from './local-repository.ts'
 import { secretsOfProject } from './project-secrets.ts'
 import { viewOf } from './view.ts'
@@ -23,7 +24,10 @@ export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace,
   await checkProvider(deps, provider, input)
   const local = await localRepository(deps, input.source, identity.orgId)
   const source: CodeSource = local === null ? input.source : { kind: 'hosted', label: local.path }
+  checkRepositories(input.git)
   const record = await insert(deps, { input: { ...input, source }, provider, identity })
+  // Before its machine is asked for.
+  if (input.git !== undefined) await deps.store.gitPolicies.put(record.workspace.id, changedPolicy(await deps.store.gitPolicies.get(record.workspace.id), input.git), deps.clock.now())
   if (local !== null && !record.workspace.sourceReady) takeIn(deps, record.workspace.id, local)
   deps.poke(record.workspace.id)
   return viewOf(deps, record)

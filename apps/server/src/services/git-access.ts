@@ -1,14 +1,15 @@
 /** Git hosts and the record of their use. A credential goes in and never comes out. */
-import { repositoryPath } from '@berth/core'
+import { repositoryAddress, repositoryPath } from '@berth/core'
 import type { Clock, Identity, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
-import type { GitHostId } from '@berth/wire'
+import type { GitHostId, WorkspaceId } from '@berth/wire'
 import type { gitAccessApi, GitHost } from '@berth/wire/git-access'
+import type { GitPolicy, GitPolicyChange } from '@berth/wire/git-policy'
 import type { z } from 'zod'
 import type { ServiceDeps } from './deps.ts'
 
 export interface GitAccessDeps extends Pick<ServiceDeps, 'daemons' | 'log'> {
-  readonly store: Pick<Store, 'gitHosts' | 'audit' | 'listWorkspaces'>
+  readonly store: Pick<Store, 'gitHosts' | 'gitPolicies' | 'audit' | 'listWorkspaces' | 'getWorkspace'>
   readonly clock: Clock
 }
 type InputOf<K extends keyof typeof gitAccessApi> = z.infer<NonNullable<(typeof gitAccessApi)[K]['~orpc']['inputSchema']>>
@@ -29,6 +30,32 @@ export async function removeGitHost(deps: GitAccessDeps, by: Identity, id: GitHo
   await note(deps, by, { action: 'git-host.remove', subject: host.origin })
   await tellMachines(deps)
   return { removed: true }
+}
+
+export async function getGitPolicy(deps: GitAccessDeps, by: Identity, id: WorkspaceId): Promise<GitPolicy> {
+  await ownWorkspace(deps, by, id)
+  return deps.store.gitPolicies.get(id)
+}
+
+/** Only the person's to change; the gateway asks for it at each operation. */
+export async function changeGitPolicy(deps: GitAccessDeps, by: Identity, { id, change }: InputOf<'changeGitPolicy'>): Promise<GitPolicy> {
+  const { name } = await ownWorkspace(deps, by, id)
+  checkRepositories(change)
+  const policy = changedPolicy(await deps.store.gitPolicies.get(id), change)
+  await deps.store.gitPolicies.put(id, policy, deps.clock.now())
+  await deps.store.audit.write(by.orgId, { action: 'git-policy.change', workspaceId: id, actor: by.userName, subject: name, allowed: true, reason: `now ${JSON.stringify(policy)}`.slice(0, 2000), refs: [], tokenExpiresAt: null }, deps.clock.now())
+  return policy
+}
+export function checkRepositories(change: GitPolicyChange | undefined): void {
+  const wrong = (change?.repositories ?? []).find(({ url }) => repositoryAddress(url) === null)
+  if (wrong !== undefined) throw new BerthError('bad_request', `${wrong.url} is no address of a repository at a git host`, { hint: 'such as https://github.com/owner/name' })
+}
+export const changedPolicy = (before: GitPolicy, change: GitPolicyChange): GitPolicy => ({ ...before, ...(Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<GitPolicy>) })
+
+async function ownWorkspace(deps: GitAccessDeps, by: Identity, id: WorkspaceId) {
+  const record = await deps.store.getWorkspace(id)
+  if (record === null || record.workspace.orgId !== by.orgId || record.workspace.deletedAt !== null) throw new BerthError('not_found', `there is no workspace ${id}`)
+  return record.workspace
 }
 
 export async function listAudit(deps: GitAccessDeps, by: Identity, { workspace, before, limit, verify, action, by: actor, refused, since }: InputOf<'listAudit'>) {

@@ -49,6 +49,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   listGitHubInstallations: 'survey', listGitHubRepositories: 'survey',
   listModelKeys: 'survey', putModelKey: 'manage', removeModelKey: 'manage', listModelUsage: 'survey',
   listAudit: 'oversee',
+  getGitPolicy: 'look', changeGitPolicy: 'own',
 
   getWorkspace: 'look', listEvents: 'look', joinViewer: 'look', diff: 'look', logs: 'look', listTerminals: 'look', getApproval: 'look',
   getReview: 'look', suggestCommit: 'look', listCheckpoints: 'look', listFiles: 'look', readFile: 'look', listPorts: 'look', listCommands: 'look',

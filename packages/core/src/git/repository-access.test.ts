@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { mayUseCredential, repositoryAddress, repositoryPath } from './repository-access.ts'
+import { repositoryAddress, repositoryPath } from './repository-access.ts'
+import { accessTo } from './git-policy.ts'
 
 describe('the address of a repository', () => {
   test.each([
@@ -14,11 +15,15 @@ describe('the address of a repository', () => {
   test.each(['..', 'o/../r', './r', 'o//r', '/o/r', 'o/r%2f..', 'o/r\\x', 'o/r\n', 'o/r?x', 'a/b/c/d/e/f/g/h/i/j/k', ''])('no path: %j', (path) => { expect(repositoryPath(path)).toBeNull() })
 })
 
-test('the credential is for the repository that the workspace was made from', () => {
+test('the credential is for the repository that the workspace was made from, and those that a person named', () => {
   const source = { kind: 'git', url: 'git@github.com:northquay/ledger.git' } as const
-  expect(mayUseCredential(source, { origin: 'https://github.com', path: 'northquay/ledger' })).toBe(true)
-  expect(mayUseCredential(source, { origin: 'https://github.com', path: 'northquay/Ledger' })).toBe(false)
-  expect(mayUseCredential(source, { origin: 'https://github.com', path: 'northquay/other' })).toBe(false)
-  expect(mayUseCredential(source, { origin: 'https://gitlab.com', path: 'northquay/ledger' })).toBe(false)
-  expect(mayUseCredential({ kind: 'empty' }, { origin: 'https://github.com', path: 'northquay/ledger' })).toBe(false)
+  const policy = { repositories: [{ url: 'ssh://git@github.com/northquay/shared', access: 'read' as const }, { url: 'https://gitlab.com/northquay/tools.git', access: 'write' as const }] }
+  const check = (origin: string, path: string) => accessTo({ source, policy }, { origin, path })
+  expect(check('https://github.com', 'northquay/ledger')).toBe('write')
+  expect(check('https://github.com', 'northquay/Ledger')).toBeNull()
+  expect(check('https://github.com', 'northquay/other')).toBeNull()
+  expect(check('https://gitlab.com', 'northquay/ledger')).toBeNull()
+  expect(check('https://github.com', 'northquay/shared')).toBe('read')
+  expect(check('https://gitlab.com', 'northquay/tools')).toBe('write')
+  expect(accessTo({ source: { kind: 'empty' }, policy: { repositories: [] } }, { origin: 'https://github.com', path: 'northquay/ledger' })).toBeNull()
 })

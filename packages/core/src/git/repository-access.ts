@@ -1,6 +1,4 @@
-/** Which repositories a workspace reaches with a kept credential, and which of their refs it may write. Pure. */
-import type { CodeSource } from '@berth/wire'
-
+/** Addresses of repositories at git hosts, in one form. Pure. */
 /** An address below a git host, as the gateway asks for it. */
 export interface RepositoryAddress { readonly origin: string; /** `owner/name`, without `.git`. */ readonly path: string }
 
@@ -26,11 +24,4 @@ export function repositoryAddress(address: string): RepositoryAddress | null {
 function at(origin: string, path: string): RepositoryAddress | null {
   const clean = repositoryPath(path.replace(/^\/+|\/+$/g, ''))
   return clean === null ? null : { origin: origin.toLowerCase(), path: clean }
-}
-
-/** The one that it was made from. What else is on that host it reads as a stranger would. */
-export function mayUseCredential(source: CodeSource, wanted: RepositoryAddress): boolean {
-  if (source.kind !== 'git') return false
-  const own = repositoryAddress(source.url)
-  return own !== null && own.origin === wanted.origin && own.path === wanted.path
 }

@@ -28,6 +28,7 @@ export interface AccessStore {
   /** A one-time sign-in code; redeemed at most once, by compare-and-set. */
   issueSignInCode(userId: UserId, expiresAt: number, now: number): Promise<string>
   redeemSignInCode(code: string, now: number): Promise<UserId | null>
+  nameOf(userId: UserId): Promise<string | null>
   /** Of one workspace, or of all that are theirs to ask about. Null: there is no such workspace. */
   standing(userId: UserId, workspaceId: WorkspaceId): Promise<Standing | null>
   standings(userId: UserId, orgId: OrgId): Promise<ReadonlyMap<WorkspaceId, Standing>>

@@ -1,6 +1,7 @@
 /** What the git gateway needs kept: credentials, sealed, and the record of their use. */
 import type { GitHostId, OrgId, WorkspaceId } from '@berth/wire'
 import type { AuditRecord, GitHost } from '@berth/wire/git-access'
+import type { GitPolicy } from '@berth/wire/git-policy'
 
 export interface GitHostStore {
   list(orgId: OrgId): Promise<GitHost[]>
@@ -10,6 +11,12 @@ export interface GitHostStore {
   /** A secret: only for a request to that very origin. */
   credential(orgId: OrgId, origin: string): Promise<{ id: GitHostId; username: string; token: string } | null>
   used(id: GitHostId, now: number): Promise<void>
+}
+
+export interface GitPolicyStore {
+  /** The default where nobody changed it. Throws on one that cannot be read. */
+  get(workspaceId: WorkspaceId): Promise<GitPolicy>
+  put(workspaceId: WorkspaceId, policy: GitPolicy, now: number): Promise<void>
 }
 
 export type NewAuditRecord = Omit<AuditRecord, 'n' | 'at' | 'hash'>

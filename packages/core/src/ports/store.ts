@@ -6,7 +6,7 @@ import type { Approval, ApprovalAsk, ApprovalId, CodeSource, Decision, DecidedBy
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
 import type { AccessStore, DeviceLoginStore, IdentityStore, PasskeyStore, PeopleStore, SignInStepStore } from './access-store.ts'
-import type { AuditStore, GitHostStore } from './git-access-store.ts'
+import type { AuditStore, GitHostStore, GitPolicyStore } from './git-access-store.ts'
 import type { GitHubStore } from './github-store.ts'
 import type { ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
@@ -200,6 +200,7 @@ export interface Store extends WorkspaceStore {
   readonly projectSecrets: ProjectSecretStore
   readonly projectMcp: ProjectMcpStore
   readonly gitHosts: GitHostStore
+  readonly gitPolicies: GitPolicyStore
   readonly github: GitHubStore
   readonly audit: AuditStore
   readonly sessions: SessionStore

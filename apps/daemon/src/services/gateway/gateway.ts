@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BerthError } from '@berth/wire/error'
-import { LINK_HTTP } from '@berth/wire/daemon'
+import { LFS_BASE_HEADER, LINK_HTTP } from '@berth/wire/daemon'
 import { giveBack } from '@berth/wire/give-back'
 import { askHttp, sendHttp } from '@berth/wire/http-stream'
 import type { StreamAnswer } from '@berth/wire/http-stream'
@@ -41,7 +41,7 @@ export function openGateway(deps: { openStream: Link['openStream']; kept: Pick<J
       if (running >= MAX_REQUESTS) return new Response('too many requests at once\n', { status: 429 })
       running++
       try {
-        return await forward(deps, request, `${path}${url.search}`)
+        return await forward(deps, request, { path: `${path}${url.search}`, base: `http://127.0.0.1:${url.port}/${secret}` })
       } catch (cause) {
         return new Response(`${cause instanceof Error ? cause.message : 'the server cannot be reached'}\n`, { status: 502 })
       } finally {
@@ -72,10 +72,11 @@ function begin<T>(listen: (port: number) => T, port: number): T {
   }
 }
 
-async function forward(deps: { openStream: Link['openStream'] }, request: Request, path: string): Promise<Response> {
+async function forward(deps: { openStream: Link['openStream'] }, request: Request, { path, base }: { path: string; base: string }): Promise<Response> {
   const body = isSmall(request) ? new Uint8Array(await request.arrayBuffer()) : request.body
   const stream = await deps.openStream({ service: 'http' }, request.signal)
-  const headers = [...request.headers].filter(([name]) => name !== 'host')
+  // What it expects was answered by the listener.
+  const headers = [...[...request.headers].filter(([name]) => name !== 'host' && name !== 'expect' && name !== LFS_BASE_HEADER), ...(path.startsWith(`${LINK_HTTP.upstream}/`) ? [[LFS_BASE_HEADER, base] as [string, string]] : [])]
   const answer = await askHttp(stream, { method: request.method, path, headers, body, signal: request.signal })
   return new Response(answer.bodiless ? null : bodyOf(answer, request.signal), { status: answer.status, headers: answer.headers })
 }

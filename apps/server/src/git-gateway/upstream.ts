@@ -1,0 +1,75 @@
+/** One request to a git host. Redirects are not followed, so a credential goes to its own origin and nowhere else. */
+import { BerthError } from '@berth/wire'
+import { NO_CACHE } from '../git-hosting/push-request.ts'
+import type { GitService, Wanted } from './wanted.ts'
+
+/** `expiresAt` null: it was stored, and does not end. */
+export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; release(): void; /** Null: there is no other. */ readonly discard: (() => void) | null }
+/** What the host would have said with a credential that nobody has yet. */
+export interface Missing { readonly message: string; readonly hint: string }
+export interface Access { readonly credential: Credential | null; readonly missing: Missing | null }
+
+export const basic = ({ username, token }: Pick<Credential, 'username' | 'token'>): string => `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`
+export const isAdvertisement = ({ rest }: Wanted): boolean => rest.startsWith('info/refs')
+
+export async function askHost(send: typeof fetch, wanted: Wanted, { request, body, credential }: { request: Request; body: ReadableStream<Uint8Array> | null; credential: Credential | null }): Promise<Response> {
+  const headers = new Headers({ 'user-agent': 'git/2 (berth)', accept: isAdvertisement(wanted) ? '*/*' : `application/x-${wanted.service}-result` })
+  const protocol = request.headers.get('git-protocol')
+  if (protocol !== null && /^version=[012]$/.test(protocol)) headers.set('git-protocol', protocol)
+  if (body !== null) headers.set('content-type', `application/x-${wanted.service}-request`)
+  if (credential !== null) headers.set('authorization', basic(credential))
+  return reach(send, wanted.origin, `${wanted.origin}/${wanted.path}.git/${wanted.rest}`, { method: request.method, headers, body, signal: request.signal, ...(body === null ? {} : { duplex: 'half' as const }) })
+}
+
+export async function reach(send: typeof fetch, origin: string, url: string, init: RequestInit & { duplex?: 'half' }): Promise<Response> {
+  try {
+    return await send(url, { ...init, redirect: 'manual' })
+  } catch (cause) {
+    throw new BerthError('network_unreachable', `${origin} cannot be reached from the server`, { hint: 'try again; `berth server status` says where it runs', cause })
+  }
+}
+
+/** What the host says passes with its type and nothing else of its head. */
+export function passed(response: Response, wanted: Wanted, missing: Missing | null): Response {
+  const type = `application/x-${wanted.service}-${isAdvertisement(wanted) ? 'advertisement' : 'result'}`
+  if (response.status === 200 && response.headers.get('content-type') === type) return new Response(response.body, { headers: { 'content-type': type, 'cache-control': NO_CACHE } })
+  void response.body?.cancel()
+  throw refusalOf(response.status, wanted, missing)
+}
+
+export function refusalOf(status: number, { origin, path }: Pick<Wanted, 'origin' | 'path'>, missing: Missing | null): BerthError {
+  if (missing !== null && (status === 401 || status === 403 || status === 404)) return new BerthError('clone_refused', missing.message, { hint: missing.hint })
+  if (status === 401 || status === 403) return new BerthError('clone_refused', `${origin} did not let the server in to ${path}`, { hint: `if it is yours to use: \`berth git-access <workspace> --repo ${origin}/${path}\`, and look at the kept credential with \`berth git-host\`` })
+  if (status === 404) return new BerthError('not_found', `there is no repository ${path} at ${origin}, or it may not be seen`, { hint: 'check the address, and what the kept credential may read' })
+  if (status >= 300 && status < 400) return new BerthError('clone_refused', `${origin}/${path} has moved`, { hint: 'make the workspace from its new address' })
+  return new BerthError('network_unreachable', `${origin} answered ${status}`, { hint: 'try again later' })
+}
+
+export const isPushing = (service: GitService): boolean => service === 'git-receive-pack'
+
+/** The credential is out until the answer was read to its end, or is not wanted any more. */
+export function untilRead(response: Response, done: () => void): Response {
+  if (response.body === null) {
+    done()
+    return response
+  }
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const next = await reader.read()
+        if (!next.done) return controller.enqueue(next.value)
+        done()
+        controller.close()
+      } catch (error) {
+        done()
+        controller.error(error)
+      }
+    },
+    async cancel(reason) {
+      done()
+      await reader.cancel(reason)
+    },
+  })
+  return new Response(body, { status: response.status, headers: response.headers })
+}

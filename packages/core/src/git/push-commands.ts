@@ -1,0 +1,118 @@
+/**
+ * The command list of a push, read as `git receive-pack` reads it, byte for byte: what a host would do must stand in
+ * what is judged here. Where git takes several forms, so does the reading; `strict` says which of them honest git
+ * never sends, and a push that has one is refused whole. Pure.
+ */
+export interface RefCommand { readonly oldId: string; readonly newId: string; readonly ref: string }
+
+export interface PushCommands {
+  readonly commands: readonly RefCommand[]
+  readonly capabilities: readonly string[]
+  /** Why nothing of it is passed on although git would read it; null: it is in plain form. */
+  readonly strict: string | null
+  /** Where the rest (push options, pack) begins. */
+  readonly end: number
+}
+/** `more`: the list is not complete yet. `broken`: git would end here, and does nothing. */
+export type PushReading = { readonly kind: 'more' } | { readonly kind: 'broken'; readonly why: string } | ({ readonly kind: 'read' } & PushCommands)
+
+/** What git's own buffer holds. */
+const PAYLOAD_LIMIT = 65_520
+const LATIN = new TextDecoder('latin1')
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const NEWLINE = 10
+
+type Packet = { readonly kind: 'line'; readonly payload: Uint8Array; readonly end: number } | { readonly kind: 'flush' | 'delimiter' | 'response-end'; readonly end: number } | { readonly kind: 'more' } | { readonly kind: 'broken'; readonly why: string }
+
+export function readPacket(bytes: Uint8Array, at: number): Packet {
+  if (bytes.length - at < 4) return { kind: 'more' }
+  const digits = LATIN.decode(bytes.subarray(at, at + 4))
+  if (!/^[0-9a-fA-F]{4}$/.test(digits)) return { kind: 'broken', why: 'bad line length' }
+  const length = Number.parseInt(digits, 16)
+  if (length === 0) return { kind: 'flush', end: at + 4 }
+  if (length === 1) return { kind: 'delimiter', end: at + 4 }
+  if (length === 2) return { kind: 'response-end', end: at + 4 }
+  if (length === 3 || length - 4 >= PAYLOAD_LIMIT) return { kind: 'broken', why: 'bad line length' }
+  if (bytes.length - at < length) return { kind: 'more' }
+  return { kind: 'line', payload: bytes.subarray(at + 4, at + length), end: at + length }
+}
+
+interface State { readonly commands: RefCommand[]; capabilities: string[]; strict: string | null; certificate: boolean }
+
+export function readPushCommands(bytes: Uint8Array): PushReading {
+  const state: State = { commands: [], capabilities: [], strict: null, certificate: false }
+  let at = 0
+  for (;;) {
+    const packet = readPacket(bytes, at)
+    if (packet.kind === 'more' || packet.kind === 'broken') return packet
+    at = packet.end
+    if (packet.kind !== 'line') {
+      // git takes any of the three for the end here. Its certificate may have ended so as well.
+      if (!state.certificate && packet.kind !== 'flush') state.strict ??= 'the push ends in an odd way'
+      if (state.certificate && packet.kind !== 'flush') return { kind: 'broken', why: 'an unexpected packet' }
+      return { kind: 'read', commands: state.commands, capabilities: state.capabilities, strict: state.strict, end: at }
+    }
+    const raw = packet.payload
+    if (state.certificate) {
+      if (startsWith(raw, 'ERR ')) return { kind: 'broken', why: 'an error from the other side' }
+      if (LATIN.decode(upToNul(raw)) === 'push-cert-end\n') state.certificate = false
+      continue
+    }
+    const broken = takeLine(state, raw.at(-1) === NEWLINE ? raw.subarray(0, -1) : raw)
+    if (broken !== null) return { kind: 'broken', why: broken }
+  }
+}
+
+function takeLine(state: State, payload: Uint8Array): string | null {
+  if (startsWith(payload, 'ERR ')) return 'an error from the other side'
+  const line = upToNul(payload)
+  if (payload.length > 8 && startsWith(line, 'shallow ')) return /^[0-9a-fA-F]{40}/.test(LATIN.decode(line.subarray(8, 72))) ? null : 'expected a shallow commit'
+  if (line.length < payload.length) {
+    const broken = takeFeatures(state, LATIN.decode(upToNul(payload.subarray(line.length + 1))))
+    if (broken !== null) return broken
+  }
+  if (LATIN.decode(line) === 'push-cert') {
+    state.certificate = true
+    state.strict = 'signed pushes are not accepted here'
+    return null
+  }
+  return takeCommand(state, line)
+}
+
+function takeFeatures(state: State, text: string): string | null {
+  if (state.commands.length > 0) state.strict ??= 'the push says twice what it can do'
+  const words = text.split(/[ \t\n\v\f\r]+/).filter((word) => word !== '')
+  const format = words.find((word) => word === 'object-format' || word.startsWith('object-format='))
+  if (format !== undefined && format !== 'object-format=sha1' && format !== 'object-format=sha256') return 'an unknown object format'
+  state.capabilities = [...state.capabilities, ...words]
+  return null
+}
+
+/** Both ids are of one length; which one a repository has, its own server checks. */
+const COMMAND = /^([0-9a-fA-F]{40}|[0-9a-fA-F]{64}) ([0-9a-fA-F]{40}|[0-9a-fA-F]{64}) ([\s\S]*)$/
+function takeCommand(state: State, line: Uint8Array): string | null {
+  const found = COMMAND.exec(LATIN.decode(line))
+  const [, oldId = '', newId = '', name = ''] = found ?? []
+  if (found === null || oldId.length !== newId.length) return 'expected old, new and ref'
+  const long = state.capabilities.includes('object-format=sha256')
+  if ((oldId.length === 64) !== long) return 'expected old, new and ref'
+  if (/[A-F]/.test(oldId + newId)) state.strict ??= 'the push cannot be understood'
+  const ref = textOf(line.subarray(line.length - name.length))
+  if (ref === null) state.strict ??= 'the push cannot be understood'
+  state.commands.push({ oldId: oldId.toLowerCase(), newId: newId.toLowerCase(), ref: ref ?? name })
+  return null
+}
+
+function textOf(bytes: Uint8Array): string | null {
+  try {
+    return UTF8.decode(bytes)
+  } catch {
+    return null
+  }
+}
+/** As C reads a string. */
+function upToNul(bytes: Uint8Array): Uint8Array {
+  const nul = bytes.indexOf(0)
+  return nul < 0 ? bytes : bytes.subarray(0, nul)
+}
+const startsWith = (bytes: Uint8Array, word: string): boolean => LATIN.decode(bytes.subarray(0, word.length)) === word
