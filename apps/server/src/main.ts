@@ -189,7 +189,7 @@ async function foundation(options: ServeOptions, log: (line: string) => void, cl
   closers.add('the lock', lockHome(home.dir))
   const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log, ...(carried ? { binaries: carried.postgres } : {}) })
   closers.add('the database', () => database.stop())
-  const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)))
+  const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)), process.env['BERTH_MASTER_KEY_COMMAND'])
   // An external database has an owner, who makes backups of his own.
   const backups = database.kind === 'embedded' ? { backupsDir: backupsDir(home.dir) } : {}
   const opened = await openStore({ database: database.address, masterKey, log, ...backups, ...(carried ? { migrationsFolder: carried.migrations } : {}) })

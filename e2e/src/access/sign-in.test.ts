@@ -88,6 +88,7 @@ test('passkey: added where one is signed in, it signs the next browser in; anoth
 
 test('github: who writes to a workspace\'s repository gets in to look, others see "access denied", and a right taken away ends it', async () => {
   const setup = await client.beginGitHubSetup({ origin: github.url, organization: 'northquay', name: 'berth sign-in' })
+  github.world.choice = { account: 'northquay', repositories: ['ledger'] }
   const page = await newPage()
   try {
     await page.goto(setup.url)

@@ -6,6 +6,8 @@ import { createHmac } from 'node:crypto'
 import type { AuditStore, NewAuditRecord } from '@berth/core'
 import { AuditRecord } from '@berth/wire/git-access'
 import type { StoreContext } from './context.ts'
+import { keysOf } from './crypto.ts'
+import type { MasterKey } from './crypto.ts'
 import { cleanText } from './json.ts'
 
 /** Before the first record of an organisation. */
@@ -14,10 +16,12 @@ const PAGE = 1000
 
 type Unhashed = Omit<AuditRecord, 'hash'>
 /** By its fields in this order, so that it does not depend on how a database gives a row back. */
-function hashOf(key: Uint8Array, before: string, { n, at, action, workspaceId, actor, subject, allowed, reason, refs, tokenExpiresAt }: Unhashed): string {
+export function hashOf(key: Uint8Array, before: string, { n, at, action, workspaceId, actor, subject, allowed, reason, refs, tokenExpiresAt }: Unhashed): string {
   const told = [before, n, at, action, workspaceId, actor, subject, allowed, reason, refs.map(({ ref, from, to, refused }) => [ref, from, to, refused]), tokenExpiresAt]
   return createHmac('sha256', key).update(`audit\n${JSON.stringify(told)}`).digest('hex')
 }
+/** While keys are changed, a record may be of the older one. */
+export const holds = (key: MasterKey, before: string, record: AuditRecord): boolean => keysOf(key).some((one) => hashOf(one, before, record) === record.hash)
 const cleaned = (record: NewAuditRecord): NewAuditRecord => ({
   ...record, actor: cleanText(record.actor), subject: cleanText(record.subject), reason: record.reason === null ? null : cleanText(record.reason),
   refs: record.refs.map(({ ref, from, to, refused }) => ({ ref: cleanText(ref), from, to, refused: refused === null ? null : cleanText(refused) })),
@@ -32,7 +36,7 @@ export function createAudit({ sql, masterKey }: StoreContext): AuditStore {
         await tx`select id from organisations where id = ${orgId} for update`
         const [last] = await tx<{ n: number; hash: string }[]>`select n, hash from audit where org_id = ${orgId} order by n desc limit 1`
         const unhashed: Unhashed = { ...cleaned(record), n: (last?.n ?? 0) + 1, at: now }
-        const whole: AuditRecord = { ...unhashed, hash: hashOf(masterKey, last?.hash ?? BEGINNING, unhashed) }
+        const whole: AuditRecord = { ...unhashed, hash: hashOf(keysOf(masterKey)[0], last?.hash ?? BEGINNING, unhashed) }
         await tx`insert into audit ${tx({ ...whole, orgId, refs: tx.json(whole.refs) })}`
         return whole
       })
@@ -53,7 +57,7 @@ export function createAudit({ sql, masterKey }: StoreContext): AuditStore {
         for (const row of rows) {
           const record = AuditRecord.safeParse(row)
           n++
-          if (!record.success || record.data.n !== n || record.data.hash !== hashOf(masterKey, hash, record.data)) return n
+          if (!record.success || record.data.n !== n || !holds(masterKey, hash, record.data)) return n
           hash = record.data.hash
         }
         if (rows.length < PAGE) return null

@@ -1,10 +1,7 @@
 /** Secrets at rest: tokens as hashes, a workspace's secrets sealed under the master key. */
 import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 
-const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const TOKEN_BYTES = 32
@@ -19,50 +16,30 @@ export const derivedToken = (prefix: string, { key, subject }: { key: Uint8Array
   `${prefix}_${createHmac('sha256', key).update(`${prefix}\n${subject}`).digest('base64url')}`
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
 
+/** The first seals; the older ones only open what is not sealed anew yet. Secrets. */
+export type MasterKey = Uint8Array | readonly [current: Uint8Array, ...older: Uint8Array[]]
+export const keysOf = (key: MasterKey): readonly [Uint8Array, ...Uint8Array[]] => (key instanceof Uint8Array ? [key] : key)
+
 /** Bound to `subject`: sealed data moved to another row does not open. */
-export function seal(plain: string, { key, subject, random }: { key: Uint8Array; subject: string; random: Random }): string {
+export function seal(plain: string, { key, subject, random }: { key: MasterKey; subject: string; random: Random }): string {
   const nonce = random(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(subject))
+  const cipher = createCipheriv('aes-256-gcm', keysOf(key)[0], nonce).setAAD(Buffer.from(subject))
   const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()])
   return `v1.${base64url(nonce)}.${base64url(sealed)}`
 }
 
-export function unseal(text: string, { key, subject }: { key: Uint8Array; subject: string }): string {
+export function unseal(text: string, { key, subject }: { key: MasterKey; subject: string }): string {
   const [version, nonce, sealed] = text.split('.')
   if (version !== 'v1' || nonce === undefined || sealed === undefined) throw new BerthError('internal', 'a sealed secret has an unknown form')
   const bytes = Buffer.from(sealed, 'base64url')
-  const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url')).setAAD(Buffer.from(subject))
-  decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(0, bytes.length - TAG_BYTES)), decipher.final()]).toString('utf8')
-  } catch (cause) {
-    throw new BerthError('config_invalid', 'a workspace\'s secrets were sealed under another master key', { hint: 'put the master.key of the installation that made them back, or make the workspace anew', cause })
+  for (const one of keysOf(key)) {
+    const decipher = createDecipheriv('aes-256-gcm', one, Buffer.from(nonce, 'base64url')).setAAD(Buffer.from(subject))
+    decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
+    try {
+      return Buffer.concat([decipher.update(bytes.subarray(0, bytes.length - TAG_BYTES)), decipher.final()]).toString('utf8')
+    } catch {
+      // Of another key, perhaps of the next one.
+    }
   }
-}
-
-/** `<home>/master.key`, made at first use. It is in no backup: keep a copy of it somewhere else. */
-export async function loadMasterKey(home: string, random: Random): Promise<Uint8Array> {
-  const path = join(home, 'master.key')
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  const present = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') return null; throw error })
-  const text = present ?? await makeKeyFile(path, random)
-  const key = Buffer.from(text.trim(), 'hex')
-  if (key.length !== KEY_BYTES) throw new BerthError('config_invalid', `${path} is not a master key`, { hint: 'put the saved copy back; without it the secrets of the workspaces are lost' })
-  if (present !== null) await chmod(path, 0o600)
-  return key
-}
-
-/** Written whole under another name, then linked: of two that start at once one wins, and no half key is ever read. */
-async function makeKeyFile(path: string, random: Random): Promise<string> {
-  const partial = `${path}.${base64url(random(6))}`
-  const file = await open(partial, 'wx', 0o600)
-  try {
-    await file.writeFile(`${Buffer.from(random(KEY_BYTES)).toString('hex')}\n`)
-    await file.sync()
-    await link(partial, path).catch((error: NodeJS.ErrnoException) => { if (error.code !== 'EEXIST') throw error })
-  } finally {
-    await file.close()
-    await rm(partial, { force: true })
-  }
-  return readFile(path, 'utf8')
+  throw new BerthError('config_invalid', 'a workspace\'s secrets were sealed under another master key', { hint: 'put the master.key of the installation that made them back, or make the workspace anew' })
 }

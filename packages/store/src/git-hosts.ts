@@ -6,7 +6,7 @@ import type { StoreContext } from './context.ts'
 import { seal, unseal } from './crypto.ts'
 
 /** Bound to the row and its origin: a credential moved to another host's row does not open. */
-const subjectOf = (id: string, origin: string): string => `git-host ${id} ${origin}`
+export const subjectOf = (id: string, origin: string): string => `git-host ${id} ${origin}`
 
 export function createGitHosts({ sql, ids, random, masterKey }: StoreContext): GitHostStore {
   const columns = sql`id, origin, username, added_at, last_used_at`

@@ -6,7 +6,7 @@ import { seal, unseal } from './crypto.ts'
 import { createGitHubHooks } from './github-hooks.ts'
 
 /** Bound to its GitHub and its id: a key moved to another row does not open. */
-const subjectOf = (orgId: string, origin: string, appId: number): string => `github-app ${orgId} ${origin} ${appId}`
+export const subjectOf = (orgId: string, origin: string, appId: number): string => `github-app ${orgId} ${origin} ${appId}`
 
 export function createGitHub(context: StoreContext): GitHubStore {
   const { sql, random, masterKey } = context

@@ -6,7 +6,8 @@ import { lastActivity, type LinkStore } from '@berth/core'
 import { BerthError, type EventBody, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
-import { derivedToken, hashToken, newToken } from './crypto.ts'
+import { derivedToken, hashToken, keysOf, newToken } from './crypto.ts'
+import type { MasterKey } from './crypto.ts'
 import { cleanText, happenedAt, json } from './json.ts'
 import { appendEvents, lockStream } from './streams.ts'
 import { uploadBatch } from './upload.ts'
@@ -99,9 +100,9 @@ export function createLinks(context: StoreContext): LinkStore {
  * The same token for as long as nobody used it: a machine is asked for again and again while it comes up, and one
  * that got its boot file at an earlier call must not be refused. It is derived, so only its hash is stored.
  */
-async function currentBootToken(tx: Transaction, at: { workspaceId: WorkspaceId; generation: number; now: number; masterKey: Uint8Array }): Promise<string> {
+async function currentBootToken(tx: Transaction, at: { workspaceId: WorkspaceId; generation: number; now: number; masterKey: MasterKey }): Promise<string> {
   const { workspaceId, generation, now, masterKey } = at
-  const tokenOf = (createdAt: number): string => derivedToken('berthboot', { key: masterKey, subject: `${workspaceId} ${generation} ${createdAt}` })
+  const tokenOf = (createdAt: number): string => derivedToken('berthboot', { key: keysOf(masterKey)[0], subject: `${workspaceId} ${generation} ${createdAt}` })
   await tx`
     insert into boot_tokens ${tx({ workspaceId, generation, hash: hashToken(tokenOf(now)), createdAt: now })} on conflict (workspace_id, generation) do nothing`
   const [row] = await tx<{ hash: string; createdAt: number; usedAt: number | null }[]>`

@@ -2,9 +2,10 @@
 import { BerthError } from '@berth/wire'
 import type { Queries } from './address.ts'
 import { unseal } from './crypto.ts'
+import type { MasterKey } from './crypto.ts'
 
 /** True also where nothing is sealed. */
-export async function opensSecrets(sql: Queries, masterKey: Uint8Array): Promise<boolean> {
+export async function opensSecrets(sql: Queries, masterKey: MasterKey): Promise<boolean> {
   const [row] = await sql<{ workspaceId: string; sealed: string }[]>`select workspace_id, sealed from workspace_secrets limit 1`
   if (row === undefined) return true
   try {

@@ -6,7 +6,7 @@ import { seal, unseal } from './crypto.ts'
 import { cleanText } from './json.ts'
 
 /** Bound to its vendor's address: a key moved to another row, or told to go elsewhere, does not open. */
-const subjectOf = (orgId: string, vendor: string, baseUrl: string): string => `model-key ${orgId} ${vendor} ${baseUrl}`
+export const subjectOf = (orgId: string, vendor: string, baseUrl: string): string => `model-key ${orgId} ${vendor} ${baseUrl}`
 
 export function createModelKeys({ sql, random, masterKey }: StoreContext): ModelKeyStore {
   const columns = sql`vendor, base_url, added_at, last_used_at, limit_micros`

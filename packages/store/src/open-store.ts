@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Store } from '@berth/core'
 import { type Ids, randomIds, VERSION } from '@berth/wire'
 import { createAccess } from './access.ts'
+import type { MasterKey } from './crypto.ts'
 import { connect, type DatabaseAddress, type Sql } from './address.ts'
 import { createApprovals } from './approvals.ts'
 import { createAudit } from './audit.ts'
@@ -36,7 +37,7 @@ import { createWorkspaces } from './workspaces.ts'
 export interface StoreOptions {
   readonly database: DatabaseAddress
   /** 32 bytes, from `loadMasterKey`. A secret. */
-  readonly masterKey: Uint8Array
+  readonly masterKey: MasterKey
   readonly ids?: Ids
   readonly random?: (bytes: number) => Uint8Array
   readonly log?: (line: string) => void

@@ -61,6 +61,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   backup: async () => (await import('./serve.ts')).backup,
   restore: async () => (await import('./serve.ts')).restore,
+  keys: async () => (await import('./serve.ts')).keys,
   completion: async () => (await import('./completion.ts')).completion,
   version: async () => (await import('./version.ts')).version,
 }
@@ -72,5 +73,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'pr', 'update', 'checkpoints', 'rewind']],
   ['Access', ['login', 'logout', 'context', 'people', 'organisation', 'tokens', 'audit']],
-  ['Setup', ['agents', 'mcp', 'mcp-server', 'ssh-config', 'secret', 'setup', 'git-host', 'model-key', 'usage', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'completion', 'version']],
+  ['Setup', ['agents', 'mcp', 'mcp-server', 'ssh-config', 'secret', 'setup', 'git-host', 'model-key', 'usage', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'keys', 'completion', 'version']],
 ]

@@ -68,6 +68,19 @@ export const restore = command({
   },
 })
 
+export const keys = command({
+  name: 'keys',
+  summary: 'Change the master key: all that is sealed is sealed anew',
+  arguments: 'rotate',
+  notes: 'Stop the server first. Broken off, it goes on where it ended when it is run again; until then the server opens both. With BERTH_MASTER_KEY_COMMAND the command prints the new key first and the older ones after it, one a line.',
+  examples: ['berth keys rotate'],
+  parse({ positionals }) {
+    if (one(positionals, 'word', 'keys') !== 'rotate') throw new BerthError('bad_request', `keys has no "${positionals[0]}"`, { hint: 'berth keys rotate' })
+    return {}
+  },
+  run: (context) => runServerWord(context, ['rotate-keys', ...(context.json ? ['--json'] : [])]),
+})
+
 /** A word that ends: what it refuses is said as any other verb says it. */
 async function runServerWord(context: Context, words: readonly string[]): Promise<void> {
   const child = startRole(context, words, 'pipe')

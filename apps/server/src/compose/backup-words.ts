@@ -5,7 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { backup, connect, findEmbedded, loadMasterKey, migrateDatabase, opensSecrets, restore, startEmbedded } from '@berth/store'
+import { backup, connect, findEmbedded, beginRotation, endRotation, loadMasterKey, migrateDatabase, opensSecrets, reseal, restore, startEmbedded } from '@berth/store'
 import type { BackupSummary, DatabaseAddress, EmbeddedOptions, Sql } from '@berth/store'
 import { BerthError, VERSION } from '@berth/wire'
 import type { Carried } from './carried.ts'
@@ -13,12 +13,14 @@ import { readConfig } from './config.ts'
 import { requireExternalDatabase } from './external-database.ts'
 import { backupsDir, defaultHome, lockHome, prepareHome } from './home.ts'
 
-export const BACKUP_WORDS = ['backup', 'restore'] as const
+export const BACKUP_WORDS = ['backup', 'restore', 'rotate-keys'] as const
 export type BackupWord = (typeof BACKUP_WORDS)[number]
 
 interface Words {
   readonly home: string
   readonly file: string
+  /** Prints the master key, instead of the file. */
+  readonly keyCommand: string | undefined
   readonly replace: boolean
   readonly json: boolean
   readonly databaseUrl: string | undefined
@@ -35,10 +37,11 @@ export interface WordsContext {
 export async function runBackupWord(word: BackupWord, args: readonly string[], { env, carried, out }: WordsContext): Promise<void> {
   const { values, positionals } = parsed(word, args)
   const [file, ...more] = positionals
-  if (file === undefined || more.length > 0) throw new BerthError('bad_request', `${word} takes one file`, { hint: `berth ${word} <file>` })
+  if (word !== 'rotate-keys' && (file === undefined || more.length > 0)) throw new BerthError('bad_request', `${word} takes one file`, { hint: `berth ${word} <file>` })
   const home = values.home ?? defaultHome(env)
   const databaseUrl = env['DATABASE_URL'] || (await readConfig(home)).databaseUrl
-  const words: Words = { home, file: resolve(file), replace: values.replace ?? false, json: values.json ?? false, databaseUrl, carried, out }
+  const words: Words = { home, file: resolve(file ?? ''), keyCommand: env['BERTH_MASTER_KEY_COMMAND'], replace: values.replace ?? false, json: values.json ?? false, databaseUrl, carried, out }
+  if (word === 'rotate-keys') return rotateKeys(words)
   await (word === 'backup' ? backUp(words) : putBack(words))
 }
 
@@ -61,6 +64,29 @@ async function backUp(words: Words): Promise<void> {
   out(`Machines and their disks are not in it. Secrets in it open only with ${join(words.home, 'master.key')}: keep a copy of that elsewhere.`)
 }
 
+/**
+ * The home for itself: what is sealed under two keys at once is only for as long as this takes, or for as long as it was
+ * broken off, when the server opens both and the word goes on where it ended. A command gives the keys as its owner wants
+ * them, the new one first.
+ */
+async function rotateKeys(words: Words): Promise<void> {
+  const { home, keyCommand, json, out } = words
+  await prepareHome(home)
+  const unlock = lockHome(home)
+  const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
+  try {
+    const own = keyCommand === undefined || keyCommand === ''
+    const key = own ? await beginRotation(home, random) : await loadMasterKey(home, random, keyCommand)
+    const done = await withOwnDatabase(words, (_, sql) => reseal(sql, key, random))
+    if (own) await endRotation(home, random)
+    if (json) return out(JSON.stringify({ ...done, source: own ? 'file' : 'command' }))
+    out(`Sealed ${done.secrets} secrets and keyed ${done.records} records anew.`)
+    out(own ? `Copy ${join(home, 'master.key')} to where you keep it; older copies open older backups only.` : 'The older keys need not be printed any more; keep them for older backups.')
+  } finally {
+    unlock()
+  }
+}
+
 async function requireDirectory(file: string): Promise<void> {
   const found = await stat(dirname(file)).catch(() => null)
   if (found?.isDirectory() !== true) throw new BerthError('not_found', `there is no directory ${dirname(file)}`, { hint: 'make it first' })
@@ -76,7 +102,7 @@ async function putBack(words: Words): Promise<void> {
       await migrateDatabase({ address, version: VERSION, ...(words.carried ? { folder: words.carried.migrations } : {}) })
       const kept = replace ? await keepWhatIsThere(sql, home) : null
       const restored = await restore(sql, file, { replace })
-      const masterKey = await loadMasterKey(home, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)))
+      const masterKey = await loadMasterKey(home, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)), words.keyCommand)
       return { summary: restored, before: kept, keyFits: await opensSecrets(sql, masterKey) }
     })
     if (json) return out(JSON.stringify({ file, ...summary, before, reaperHeld: true, masterKeyFits: keyFits }))

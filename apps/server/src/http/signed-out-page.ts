@@ -27,6 +27,8 @@ export interface PlainPage {
   readonly title?: string
   /** The browser asks again by itself. */
   readonly refreshSeconds?: number
+  /** Its form comes to ourselves, and is believed with a session only if it tells its origin. */
+  readonly ownForm?: boolean
   /** Of ours, by its address. */
   readonly script?: string
   /** Where the page's form leads in the end, beside ourselves. */
@@ -39,10 +41,10 @@ export function signedOutPage(status: number, body: string, page: PlainPage = {}
   return new Response(html, { status, headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy } })
 }
 
-export function plainPage(body: string, { title = 'Berth', refreshSeconds, script, formGoesTo }: PlainPage): { html: string; policy: string } {
+export function plainPage(body: string, { title = 'Berth', refreshSeconds, script, formGoesTo, ownForm = false }: PlainPage): { html: string; policy: string } {
   const refresh = refreshSeconds === undefined ? '' : `<meta http-equiv="refresh" content="${refreshSeconds}">`
   // Without it the origin of a form is not told, not even to ourselves.
-  const referrer = formGoesTo === undefined ? '' : '<meta name="referrer" content="same-origin">'
+  const referrer = formGoesTo === undefined && !ownForm ? '' : '<meta name="referrer" content="same-origin">'
   return {
     html: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">${referrer}${refresh}<title>${escapeHtml(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style><body><main>${MARK}${body}</main>${script === undefined ? '' : `<script src="${script}" defer></script>`}</body></html>`,
     policy: `${POLICY}${script === undefined ? '' : "; script-src 'self'; connect-src 'self'"}; form-action 'self'${formGoesTo === undefined ? '' : ` ${formGoesTo}`}`,

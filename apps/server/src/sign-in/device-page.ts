@@ -34,7 +34,7 @@ async function show(deps: DevicePageDeps, written: string, caller: Caller): Prom
   if (login === null || !code.success) return askForCode('No program waits with that code. A code is good for ten minutes.')
   const shown = `${code.data.slice(0, 4)}-${code.data.slice(4)}`
   const button = (decision: string, words: string, kind: string) => `<button type="submit" name="decision" value="${decision}"${kind}>${words}</button>`
-  return signedOutPage(200, `<h1>Let <b>${escapeHtml(login.name)}</b> in?</h1><p>It asked from ${escapeHtml(login.address)} and shows this code:</p><pre>${shown}</pre><p>It will do everything you can, as ${escapeHtml(caller.userName)}.</p><form method="post" action="${DEVICE_PATH}"><input type="hidden" name="code" value="${shown}">${button('approve', 'Let it in', '')}${button('deny', 'Do not', ' class="quiet"')}</form>`, { title: 'Let a program in' })
+  return signedOutPage(200, `<h1>Let <b>${escapeHtml(login.name)}</b> in?</h1><p>It asked from ${escapeHtml(login.address)} and shows this code:</p><pre>${shown}</pre><p>It will do everything you can, as ${escapeHtml(caller.userName)}.</p><form method="post" action="${DEVICE_PATH}"><input type="hidden" name="code" value="${shown}">${button('approve', 'Let it in', '')}${button('deny', 'Do not', ' class="quiet"')}</form>`, { title: 'Let a program in', ownForm: true })
 }
 
 async function answer(deps: DevicePageDeps, request: Request, caller: Caller): Promise<Response> {

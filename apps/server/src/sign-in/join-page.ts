@@ -42,7 +42,7 @@ async function show(deps: JoinDeps, { address, caller }: Asked, token: string): 
     ? `<label class="field">Your name<input name="name" required maxlength="${NAME_LIMIT}" autocomplete="name" autofocus></label><button type="submit">Join</button>`
     : `<button type="submit" autofocus>Join as ${escapeHtml(caller.userName)}</button>`
   const github = caller === null && (await deps.store.github.list(deps.homeOrg)).length > 0 ? `<a class="act quiet" href="${escapeHtml(`${GITHUB_START_PATH}?${new URLSearchParams({ invitation: token }).toString()}`)}">Join with GitHub</a>` : ''
-  return signedOutPage(200, `<h1>Join ${escapeHtml(orgName)}</h1><p><b>${escapeHtml(by)}</b> invites you as ${role === 'owner' ? 'an owner' : `a ${role}`}. ${ROLE_WORDS[role]}</p><form method="post" action="${JOIN_PATH}"><input type="hidden" name="token" value="${escapeHtml(token)}">${who}</form>${github}`)
+  return signedOutPage(200, `<h1>Join ${escapeHtml(orgName)}</h1><p><b>${escapeHtml(by)}</b> invites you as ${role === 'owner' ? 'an owner' : `a ${role}`}. ${ROLE_WORDS[role]}</p><form method="post" action="${JOIN_PATH}"><input type="hidden" name="token" value="${escapeHtml(token)}">${who}</form>${github}`, { title: `Join ${orgName}`, ownForm: true })
 }
 const ROLE_WORDS = { owner: 'Owners decide about people and credentials.', member: 'Members make workspaces of their own and look at the others.', viewer: 'Viewers look, and act where they are given more.', guest: '' } as const
 
