@@ -4,12 +4,7 @@ import { ProjectSecret, SecretKind } from '@berth/wire/project-secrets'
 import type { StoreContext } from './context.ts'
 import { openProjectValues } from './project-values.ts'
 
-<<<<<<< HEAD
 const KINDS = SecretKind.options
-=======
-/** Bound to its place: a value moved to another project or name does not open. */
-export const subjectOf = (orgId: OrgId, project: string, name: string): string => `project-secret ${orgId} ${name} ${project}`
->>>>>>> 6059247 (store, cli: change the master key, and take it from a command)
 
 export function createProjectSecrets(context: StoreContext): ProjectSecretStore {
   const { sql } = context

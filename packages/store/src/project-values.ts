@@ -14,7 +14,7 @@ export interface ProjectValues {
 }
 
 /** Bound to its place: a value moved to another project or name does not open. */
-const subjectOf = ({ orgId, project, name }: Place): string => `project-secret ${orgId} ${name} ${project}`
+export const subjectOf = ({ orgId, project, name }: Place): string => `project-secret ${orgId} ${name} ${project}`
 
 export function openProjectValues({ sql, random, masterKey }: StoreContext): ProjectValues {
   return {

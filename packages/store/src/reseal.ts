@@ -3,6 +3,7 @@
  * Each row is changed by itself and only if it is still what was read, so it may be broken off anywhere and begun again.
  */
 import { BerthError } from '@berth/wire'
+import type { OrgId } from '@berth/wire'
 import { AuditRecord } from '@berth/wire/git-access'
 import type { Sql } from './address.ts'
 import { hashOf, holds } from './audit.ts'
@@ -11,7 +12,7 @@ import type { MasterKey, Random } from './crypto.ts'
 import { subjectOf as gitHostSubject } from './git-hosts.ts'
 import { subjectOf as githubSubject } from './github.ts'
 import { subjectOf as modelKeySubject } from './model-access.ts'
-import { subjectOf as projectSecretSubject } from './project-secrets.ts'
+import { subjectOf as projectValueSubject } from './project-values.ts'
 
 type Row = Readonly<Record<string, string>> & { readonly sealed: string }
 interface Sealed { readonly table: string; /** Its columns as they are called in a row, which name it and say what it is bound to. */ readonly by: readonly string[]; subject(row: Row): string }
@@ -26,7 +27,7 @@ export const SEALED: readonly Sealed[] = [
   { table: 'git_hosts', by: ['id', 'origin'], subject: (row) => gitHostSubject(of(row, 'id'), of(row, 'origin')) },
   { table: 'github_apps', by: ['orgId', 'origin', 'appId'], subject: (row) => githubSubject(of(row, 'orgId'), of(row, 'origin'), Number(row['appId'])) },
   { table: 'model_keys', by: ['orgId', 'vendor', 'baseUrl'], subject: (row) => modelKeySubject(of(row, 'orgId'), of(row, 'vendor'), of(row, 'baseUrl')) },
-  { table: 'project_secrets', by: ['orgId', 'project', 'name'], subject: (row) => projectSecretSubject(of(row, 'orgId') as Parameters<typeof projectSecretSubject>[0], of(row, 'project'), of(row, 'name')) },
+  { table: 'project_secrets', by: ['orgId', 'project', 'name'], subject: (row) => projectValueSubject({ orgId: of(row, 'orgId') as OrgId, project: of(row, 'project'), name: of(row, 'name') }) },
 ]
 
 const PAGE = 1000
