@@ -23,6 +23,6 @@ export function startHostileSite(hostname: string): HostileSite {
       pages.set(path, `<!doctype html><meta charset="utf-8"><body>${html}`)
       return `${origin}${path}`
     },
-    close: () => server.stop(true),
+    close: () => void server.stop(true),
   }
 }
