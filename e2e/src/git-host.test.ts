@@ -65,6 +65,12 @@ test('it pushes its own branch, and no other, in words that git prints', async (
   expect((await inside('git fetch -q origin && git rev-parse --abbrev-ref origin/berth/demo')).stdout).toBe('origin/berth/demo\n')
 }, 60_000)
 
+test('the gateway is its only way there: the machine itself reaches nothing', async () => {
+  const past = await inside(`GIT_CONFIG_COUNT=0 git -c http.proxy= ls-remote ${origin}/open.git`, null)
+  expect(past.exitCode).not.toBe(0)
+  expect((await inside(`env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY git ls-remote ${origin}/open.git`)).stdout).toContain('refs/heads/main')
+}, 60_000)
+
 test('another repository of the host it reads as a stranger, or not at all', async () => {
   expect((await inside(`git ls-remote ${origin}/open.git`)).stdout).toContain('refs/heads/main')
   expect((await inside(`git ls-remote ${origin}/private-other.git`, null)).stderr).toContain('did not let the server in')
