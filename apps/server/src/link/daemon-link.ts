@@ -1,10 +1,10 @@
 /** The server's end of one daemon's connection, from its `hello` to its end. */
 import type { WorkspaceId } from '@berth/wire'
-import { LINK_CLOSE, LINK_MESSAGE_LIMIT, StreamOpen } from '@berth/wire/daemon'
+import { LINK_CLOSE, LINK_HTTP, LINK_MESSAGE_LIMIT, StreamOpen } from '@berth/wire/daemon'
 import type { ToDaemon } from '@berth/wire/daemon'
 import { serveHttp } from '@berth/wire/http-stream'
 import { createMux } from '@berth/wire/mux'
-import type { Mux } from '@berth/wire/mux'
+import type { Mux, MuxStream } from '@berth/wire/mux'
 import { createConversation, describe, TROUBLE } from './conversation.ts'
 import type { LinkState } from './conversation.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -14,6 +14,7 @@ import type { Outbox, OutboxSocket } from './outbox.ts'
 import { createPendingCalls } from './pending-calls.ts'
 import type { PendingCalls } from './pending-calls.ts'
 import { createReassigning } from './reassigning.ts'
+import { createTurns } from './turns.ts'
 
 export interface LinkSocket extends OutboxSocket {
   close(code: number, reason: string): void
@@ -119,14 +120,28 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   return link
 }
 
+/** Packs of git hosts on their way at once, to one machine: the runtime keeps some megabytes of each that is taken slowly. */
+const PACKS_AT_ONCE = 6
+const PACK_WAIT_MS = 60_000
+const isPack = ({ method, url }: Request): boolean => method === 'POST' && url.endsWith('/git-upload-pack') && new URL(url).pathname.startsWith(`${LINK_HTTP.upstream}/`)
+
 /** Streams the daemon opens: its requests to the hosted repository and the archive, nothing else. */
 function muxOf(deps: DaemonLinkDeps, outbox: Outbox, onFault: (reason: string) => void): Mux {
+  const packs = createTurns({ atOnce: PACKS_AT_ONCE, waitMs: PACK_WAIT_MS })
+  async function serve(stream: MuxStream): Promise<void> {
+    let end = (): void => {}
+    await serveHttp(stream, async (request) => {
+      if (isPack(request)) end = await packs.take(request.signal)
+      return await deps.linkHttp(deps.identity.workspaceId, request)
+    })
+    end()
+  }
   return createMux({
     role: 'server', onFault, send: (frame) => outbox.frame(frame),
     onOpen(open, stream) {
       const parsed = StreamOpen.safeParse(open)
       if (!parsed.success || parsed.data.service !== 'http') return stream.abort('the server does not serve that')
-      void serveHttp(stream, (request) => deps.linkHttp(deps.identity.workspaceId, request))
+      void serve(stream)
     },
   })
 }
