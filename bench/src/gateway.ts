@@ -5,15 +5,22 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Workspace } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { startFloorServer } from './floor-server.ts'
-import { MB, percentile, RUNS } from './measure.ts'
+import { MB, percentile, pssBytes, RUNS } from './measure.ts'
 import type { Bench } from './measure.ts'
 import { BERTH, startProduct } from './product.ts'
 import type { Product } from './product.ts'
-import { plainOn } from './workspace.ts'
+import { plainOn, processOf } from './workspace.ts'
 
 const PACK_BYTES = 100 * MB
+/** Clones at once, of a pack that is larger than all that is kept of one on its way. */
+const AT_ONCE = 50
+const SMALLER_BYTES = 20 * MB
+const GROWTH_MOST_MB = 64
+const SETTLE_MS = 3000
+const SAMPLE_MS = 100
 const CALLS = 100
 const WARMING = 20
 const CLONE_MOST = 1.1
@@ -25,13 +32,14 @@ export const gateway: Bench = {
   async *run({ signal, note }) {
     const root = mkdtempSync(join(tmpdir(), 'berth-bench-host-'))
     const product = startProduct()
-    note('making a repository of 100 MB')
-    await largeRepository(join(root, 'big.git'))
+    note('making repositories of 100 and 20 MB')
+    await repository(join(root, 'big.git'), PACK_BYTES)
+    await repository(join(root, 'smaller.git'), SMALLER_BYTES)
     const host = await startFloorServer('upstream.ts', [root])
     try {
       await kept(product, ['git-host', 'add', host.url])
       await kept(product, ['model-key', 'add', 'anthropic', '--url', host.url])
-      await product.cli(['up', `${host.url}/big.git`, '--name', 'bench', '--no-open', '-y', ...plainOn('sleep 100000')])
+      const { id } = await product.json<Workspace>(['up', `${host.url}/big.git`, '--name', 'bench', '--no-open', '-y', ...plainOn('sleep 100000')])
       const inside = (script: string): Promise<string> => product.cli(['ssh', 'bench', script])
       const outside = async (script: string): Promise<string> => new Response(Bun.spawn(['/bin/sh', '-c', script], { cwd: root, env: { PATH: process.env['PATH'] ?? '', HOME: root, ANTHROPIC_BASE_URL: host.url }, stderr: 'inherit' }).stdout).text()
 
@@ -43,6 +51,12 @@ export const gateway: Bench = {
         if (at > 0) for (const way of ['direct', 'through'] as const) clones[way].push(taken[way])
       }
       yield { name: 'git-clone', value: percentile(clones.through, 50), unit: 'ms', floor: percentile(clones.direct, 50), goal: { ratioAtMost: CLONE_MOST }, detail: `${RUNS} clones of a pack of 100 MB, turn about; floor: from the host itself` }
+
+      note(`${AT_ONCE} clones at once`)
+      const grown = await growth([product.server().pid, processOf(id, 'run')], () => inside(manyClones(host.url)))
+      for (const [at, name] of ['server', 'daemon'].entries()) {
+        yield { name: `git-clone-memory-${name}`, value: grown[at] ?? 0, unit: 'MB', floor: null, goal: { valueAtMost: GROWTH_MOST_MB }, detail: `the most its PSS grew during ${AT_ONCE} clones at once of a pack of ${SMALLER_BYTES / MB} MB, after one of 100 MB` }
+      }
 
       const calls: { direct: number[]; through: number[] } = { direct: [], through: [] }
       for (let at = 0; at < RUNS; at++) {
@@ -73,10 +87,10 @@ async function git(args: readonly string[], cwd: string): Promise<void> {
 }
 
 /** Ten files of random bytes, packed once, so that a clone is a copy of the pack. */
-async function largeRepository(path: string): Promise<void> {
+async function repository(path: string, bytes: number): Promise<void> {
   const work = `${path}.work`
   mkdirSync(work)
-  for (let at = 0; at < 10; at++) await Bun.write(join(work, `part-${at}`), Buffer.concat(Array.from({ length: PACK_BYTES / 10 / 50_000 }, () => crypto.getRandomValues(Buffer.alloc(50_000)))))
+  for (let at = 0; at < 10; at++) await Bun.write(join(work, `part-${at}`), Buffer.concat(Array.from({ length: bytes / 10 / 50_000 }, () => crypto.getRandomValues(Buffer.alloc(50_000)))))
   await git(['init', '-q'], work)
   await git(['add', '.'], work)
   await git(['-c', 'core.compression=0', 'commit', '-qm', 'big'], work)
@@ -87,6 +101,23 @@ async function largeRepository(path: string): Promise<void> {
 
 /** Prints the milliseconds. The same words inside and outside: inside, git is led through the server. */
 const clone = (origin: string): string => `cd /tmp && rm -rf clone && since=$(date +%s%N) && git clone -q --bare ${origin}/big.git clone && echo $((($(date +%s%N) - since) / 1000000)); rm -rf clone`
+
+/** Fails when one of them does. */
+const manyClones = (origin: string): string => `cd /tmp && set -e; for at in $(seq ${AT_ONCE}); do (rm -rf clone-$at; git clone -q --bare ${origin}/smaller.git clone-$at; rm -rf clone-$at) & all="$all $!"; done; for one in $all; do wait $one; done`
+
+/** In MB, of each process. */
+async function growth(pids: readonly number[], work: () => Promise<unknown>): Promise<number[]> {
+  await Bun.sleep(SETTLE_MS)
+  const before = pids.map(pssBytes)
+  let most = before
+  const timer = setInterval(() => { most = pids.map((pid, at) => Math.max(most[at] ?? 0, pssBytes(pid))) }, SAMPLE_MS)
+  try {
+    await work()
+  } finally {
+    clearInterval(timer)
+  }
+  return most.map((bytes, at) => (bytes - (before[at] ?? 0)) / MB)
+}
 
 /** Prints the milliseconds of each call, by a client that keeps its connection as agents do. */
 const CALL = `node -e '

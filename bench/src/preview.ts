@@ -8,14 +8,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { descendants, MB, RUNS, sideBySide, spread, within } from './measure.ts'
 import type { Bench } from './measure.ts'
 import { bulkThroughMux } from './mux.ts'
 import { startProduct } from './product.ts'
 import type { Product } from './product.ts'
-import { bringUp, plainOn } from './workspace.ts'
+import { bringUp, plainOn, processOf } from './workspace.ts'
 
 const REQUESTS = 12_000
 const CONNECTIONS = 24
@@ -83,34 +82,18 @@ async function startPreview(product: Product, port: number): Promise<Proxy> {
   const entered = await fetch(`http://127.0.0.1:${previewPort}${pathname}${search}`, { headers: { host }, redirect: 'manual' })
   const cookie = entered.headers.get('set-cookie')?.split(';')[0]
   if (cookie === undefined) throw new BerthError('internal', `the preview of ${name} let nobody in: ${entered.status}`)
-  const pids = [product.server().pid, daemonOf(id)]
+  const pids = [product.server().pid, processOf(id, 'run')]
   return { port: Number(previewPort), host, cookie, pids: () => pids }
-}
-
-function daemonOf(id: WorkspaceId): number {
-  for (const pid of new Bun.Glob('[0-9]*').scanSync({ cwd: '/proc', onlyFiles: false })) {
-    const words = read(`/proc/${pid}/cmdline`).split('\0')
-    if (words[0]?.endsWith('/berth-daemon') && words[1] === 'run' && read(`/proc/${pid}/environ`).includes(`/${id}/`)) return Number(pid)
-  }
-  throw new BerthError('not_found', `no daemon of ${id} is among this host's processes`, { hint: 'needs Linux' })
 }
 
 function cpuSeconds(pids: readonly number[]): number {
   let ticks = 0
   for (const pid of pids) {
-    const stat = read(`/proc/${pid}/stat`)
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     ticks += Number(fields[11]) + Number(fields[12])
   }
   return ticks / TICKS_PER_SECOND
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 function findNginx(): string {

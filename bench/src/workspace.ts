@@ -1,5 +1,5 @@
 /** What every benchmark that needs a workspace begins with: `berth up` of a small tree, and the machine's place on this host. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Workspace, WorkspaceId } from '@berth/wire'
@@ -25,4 +25,22 @@ export function machineDir(home: string, id: WorkspaceId): string {
   const [path] = [...new Bun.Glob(`workspaces/${id}/*/state/journal.sqlite`).scanSync({ cwd: home, absolute: true })]
   if (path === undefined) throw new BerthError('not_found', 'the machine is not where it was looked for', { hint: `below workspaces/${id} of the home` })
   return dirname(dirname(path))
+}
+
+/** Every process of a machine carries its owner in the environment. */
+export function processOf(id: string, role: 'run' | 'supervise'): number {
+  for (const pid of new Bun.Glob('[0-9]*').scanSync({ cwd: '/proc', onlyFiles: false })) {
+    const words = read(`/proc/${pid}/cmdline`).split('\0')
+    if (words[0]?.endsWith('/berth-daemon') && words[1] === role && read(`/proc/${pid}/environ`).includes(`/${id}/`)) return Number(pid)
+  }
+  throw new BerthError('not_found', `no daemon of ${id} is among this host's processes`, { hint: 'needs Linux, and the right to read /proc of the workspace\'s user' })
+}
+
+/** Empty for a process that is gone. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
