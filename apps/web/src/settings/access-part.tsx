@@ -23,17 +23,28 @@ export function AccessPart() {
       refusal.value = refusalOf(error)
     }
   }
+  const everywhere = async () => {
+    try {
+      await client.signOutEverywhere({})
+      refusal.value = null
+    } catch (error) {
+      refusal.value = refusalOf(error)
+    }
+    tokens.reload()
+  }
+  const others = tokens.value.value?.some(({ kind, current }) => kind !== 'api' && !current) ?? false
   return (
-    <Section title="Devices and sign-ins" note="Each can do everything you can, until it is revoked. `berth web` signs another browser in.">
+    <Section title="Devices and sign-ins" note="Each can do what its scope says, until it is revoked. `berth web` signs another browser in.">
       <RefusalLine refusal={refusal.value ?? tokens.refusal.value} onRetry={tokens.reload} />
       {tokens.value.value?.map((token) => (
         <div key={token.id} class="setting-row">
-          <span class="grow">{inert(token.name)}<small>{inert(token.kind)}, since {when(token.createdAt, now.value)}{token.lastUsedAt === null ? ', never used' : `, used ${when(token.lastUsedAt, now.value)}`}</small></span>
+          <span class="grow">{inert(token.name)}<small>{inert(token.kind)}{token.scope === 'all' ? '' : `, may ${token.scope}`}{token.current ? ', this one' : ''}, since {when(token.createdAt, now.value)}{token.lastUsedAt === null ? ', never used' : `, used ${when(token.lastUsedAt, now.value)}`}</small></span>
           {asked.value === token.id
             ? <><button type="button" class="btn quiet" onClick={() => (asked.value = null)}>Keep</button><button type="button" class="btn danger-main" onClick={() => void revoke(token.id)}>Revoke {inert(token.name)}</button></>
             : <button type="button" class="btn quiet danger" aria-label={`Revoke ${token.name}`} onClick={() => (asked.value = token.id)}>Revoke</button>}
         </div>
       ))}
+      {others && <button type="button" class="btn quiet start" onClick={() => void everywhere()}>Sign out everywhere else</button>}
     </Section>
   )
 }

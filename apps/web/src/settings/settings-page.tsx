@@ -8,8 +8,11 @@ import { adoptStyle } from '../rooms/adopt-style.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import '../rooms/sheet.tsx'
 import { AccessPart, ServerPart } from './access-part.tsx'
+import { AuditPart } from './audit-part.tsx'
 import { NotifyPart } from './notify-part.tsx'
 import { SavingWord, Section } from './parts.tsx'
+import { PasskeysPart } from './passkeys-part.tsx'
+import { PeoplePart } from './people-part.tsx'
 import { PhrasesPart } from './phrases-part.tsx'
 import { openSettings } from './settings-state.ts'
 import { setTheme, theme, THEMES, type Theme } from './theme.ts'
@@ -39,6 +42,9 @@ export function SettingsPage() {
         {settings && <PhrasesPart room={room} phrases={settings.phrases} />}
         {settings && <NotifyPart room={room} notify={settings.notify} />}
         <AccessPart />
+        <PasskeysPart />
+        <PeoplePart />
+        <AuditPart />
         <ServerPart />
       </div>
     </main>
