@@ -20,7 +20,8 @@ import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
 import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
-import { createModelKeys, createModelUsage } from './model-access.ts'
+import { createModelKeys } from './model-access.ts'
+import { createModelBudgets, createModelUsage } from './model-access-usage.ts'
 import { createPreviews } from './previews.ts'
 import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
@@ -113,6 +114,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     sessions: createSessions(context),
     modelKeys: createModelKeys(context),
     modelUsage: createModelUsage(context),
+    modelBudgets: createModelBudgets(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

@@ -1,12 +1,13 @@
 /** What a hostile workspace tries with its limit: it leaves before it is told what it used, and asks many times at once. */
 import { afterEach, expect, test } from 'bun:test'
-import type { OrgId, WorkspaceId } from '@berth/wire'
-import type { ModelUsage } from '@berth/wire/model-access'
+import type { KeptModelKey, ModelUse } from '@berth/core'
+import type { OrgId, SessionId, UserId, WorkspaceId } from '@berth/wire'
+import type { ModelBudget } from '@berth/wire/model-access'
 import { createModelGateway } from './gateway.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => { for (const cleanup of cleanups.splice(0).toReversed()) await cleanup() })
-const WORKSPACE = { id: 'ws_a' as WorkspaceId, orgId: 'org_a' as OrgId, name: 'demo' }
+const WORKSPACE = { id: 'ws_a' as WorkspaceId, orgId: 'org_a' as OrgId, creatorId: 'usr_a' as UserId, sessionId: 'ses_a' as SessionId, name: 'demo' }
 const MODEL = 'claude-opus-5-5'
 const sse = (data: { type: string }): string => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
 const START = sse({ type: 'message_start', message: { model: MODEL, usage: { input_tokens: 100, output_tokens: 1 } } } as { type: string })
@@ -35,25 +36,31 @@ function vendor(pieces: readonly string[] | ((nth: number) => readonly string[])
   cleanups.push(() => server.stop(true))
   return { url: `http://127.0.0.1:${server.port}`, asked: () => asked }
 }
-function open(baseUrl: string, limitMicros: number | null) {
-  const rows: ModelUsage[] = []
+function open(from: string | readonly KeptModelKey[], limitMicros: number | null, budget?: Omit<ModelBudget, 'usedMicros'>) {
+  const told: string[] = []
+  let toldOnce = false
+  let time = 0
+  const rows: ModelUse[] = []
   let waiting: (() => void)[] = []
   const store = {
-    modelKeys: { key: async () => ({ baseUrl, key: 'k', limitMicros }) },
+    modelKeys: { inOrder: async () => ({ limitMicros, keys: typeof from === 'string' ? [{ name: null, baseUrl: from, key: 'k' }] : [...from] }), renewLogin: async (_: unknown, renew: (login: NonNullable<KeptModelKey['login']>) => Promise<KeptModelKey['login'] | null>) => { const kept = typeof from === 'string' ? undefined : from[0]?.login; return kept === undefined ? null : (await renew(kept)) ?? kept } },
+    modelBudgets: { list: async () => (budget === undefined ? [] : [{ ...budget, usedMicros: 0 }]), put: async () => {}, tell: async () => !toldOnce && (toldOnce = true) },
+    events: { append: async (_: unknown, events: readonly { body: unknown }[]) => { told.push(JSON.stringify(events)); return [] } },
     modelUsage: {
-      add: async (row: ModelUsage) => { rows.push(row); waiting.forEach((go) => go()); waiting = [] },
+      add: async (row: ModelUse) => { rows.push(row); waiting.forEach((go) => go()); waiting = [] },
+      monthMicros: async () => rows.reduce((sum, { costMicros, unpricedTokens }) => sum + costMicros + unpricedTokens * 10, 0),
       costMicros: async () => rows.reduce((sum, { costMicros }) => sum + costMicros, 0),
     },
   }
-  const gateway = createModelGateway({ store, clock: { now: () => 0 } as never, log: () => {} })
+  const gateway = createModelGateway({ store, clock: { now: () => time } as never, log: () => {} })
   const ask = (signal = new AbortController().signal, body: object = {}) => gateway(WORKSPACE, new Request('http://link/model/anthropic/v1/messages', {
     method: 'POST', signal, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: MODEL, max_tokens: 1000, stream: true, messages: [], ...body }),
   }))
-  const noted = async (count: number): Promise<ModelUsage[]> => {
+  const noted = async (count: number): Promise<ModelUse[]> => {
     while (rows.length < count) await new Promise<void>((go) => waiting.push(go))
     return rows
   }
-  return { ask, noted, rows }
+  return { gateway, ask, noted, rows, told, at: (now: number) => { time = now } }
 }
 
 test('a stream that is broken off before its last line is counted for what it wrote', async () => {
@@ -129,6 +136,74 @@ test('a call that is left before its answer came is counted for what it asked', 
   const [row] = await noted(1)
   expect(row?.inputTokens).toBeGreaterThan(1000)
   expect(row?.inputTokens).toBeLessThan(1200)
+})
+
+/** A vendor that refuses, and says how often it was asked and by whom. */
+function refusing(status: number, headers: Record<string, string> = {}) {
+  const keys: (string | null)[] = []
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: ({ headers: said }) => { keys.push(said.get('x-api-key') ?? said.get('authorization')); return Response.json({ type: 'error', error: { type: 'x', message: `no, ${status}` } }, { status, headers }) } })
+  cleanups.push(() => server.stop(true))
+  return { url: `http://127.0.0.1:${server.port}`, keys }
+}
+
+test('a key that is refused makes way for the next, and is passed over for a while', async () => {
+  for (const status of [401, 429, 500, 529]) {
+    const first = refusing(status, status === 429 ? { 'retry-after': '7' } : {})
+    const second = vendor([START, END])
+    const { ask, noted, at } = open([{ name: null, baseUrl: first.url, key: 'one' }, { name: 'backup', baseUrl: second.url, key: 'two' }], null)
+    expect(await (await ask()).text()).toBe(START + END)
+    expect((await noted(1))[0]).toMatchObject({ keyName: 'backup', estimated: false })
+    await (await ask()).text()
+    expect([first.keys, second.asked()]).toEqual([['one'], 2])
+    at(status === 401 ? 300_000 : status === 429 ? 7000 : 30_000)
+    await (await ask()).text()
+    expect(first.keys).toHaveLength(2)
+  }
+})
+
+test('what is no fault of the key, and what the last one is told, is the agent\'s answer', async () => {
+  const first = refusing(400)
+  const never = refusing(500)
+  const { ask, rows } = open([{ name: null, baseUrl: first.url, key: 'one' }, { name: 'backup', baseUrl: never.url, key: 'two' }], null)
+  expect((await ask()).status).toBe(400)
+  expect(never.keys).toEqual([])
+  const busy = refusing(429, { 'retry-after': '3' })
+  const all = open([{ name: null, baseUrl: never.url, key: 'one' }, { name: 'backup', baseUrl: busy.url, key: 'two' }], null)
+  const answer = await all.ask()
+  expect([answer.status, answer.headers.get('retry-after'), await answer.json()]).toEqual([429, '3', { type: 'error', error: { type: 'x', message: 'no, 429' } }])
+  expect((await all.ask()).status).toBe(429)
+  expect(rows).toEqual([])
+})
+
+test('a login is renewed before it ends, and its token goes as a bearer\'s', async () => {
+  const asked: string[] = []
+  const tokens = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: async (request) => { asked.push(await request.text()); return Response.json({ access_token: 'fresh', expires_in: 100 }) } })
+  cleanups.push(() => tokens.stop(true))
+  const seen = refusing(400)
+  const login = { accessToken: 'stale', refreshToken: 'again', expiresAt: 1000, tokenUrl: `http://127.0.0.1:${tokens.port}/token`, clientId: 'c' }
+  const { ask } = open([{ name: 'max', baseUrl: seen.url, key: 'stale', login }], null)
+  await ask()
+  expect(seen.keys).toEqual(['Bearer fresh'])
+  expect(asked).toEqual(['grant_type=refresh_token&refresh_token=again&client_id=c'])
+  await tokens.stop(true)
+  expect((await ask()).status).toBe(403)
+})
+
+test('the soft limit is told of once, the hard one of a month refuses, whatever the model costs', async () => {
+  const { ask, noted, told } = open(vendor([sse({ type: 'message_start', message: { model: 'nobody-knows', usage: { input_tokens: 100, output_tokens: 1 } } } as { type: string }), END]).url, null, { scope: 'user', subject: 'usr_a', softMicros: 1000, hardMicros: 3000 })
+  await (await ask(undefined, { model: 'nobody-knows' })).text()
+  expect((await noted(1))[0]).toMatchObject({ costMicros: 0, unpricedTokens: 150 })
+  await (await ask(undefined, { model: 'nobody-knows' })).text()
+  await noted(2)
+  const refused = await ask(undefined, { model: 'nobody-knows' })
+  expect([refused.status, JSON.stringify(await refused.json())]).toEqual([403, expect.stringContaining('its owner has used this month what it may, $0.00')])
+  expect(told).toHaveLength(1)
+  expect(told[0]).toContain('the soft limit is $0.00')
+})
+
+test('Codex\'s question for a WebSocket is answered so that it goes on without one', async () => {
+  const { gateway } = open('http://127.0.0.1:9', null)
+  expect((await gateway(WORKSPACE, new Request('http://link/model/s-ses_000000000000/openai/v1/responses'))).status).toBe(426)
 })
 
 test('who asks for a stream that does not say what it used is counted all the same', async () => {

@@ -1,4 +1,5 @@
 /** What may be asked of a model vendor through the server: the calls that agents make, and no other of its API. */
+import type { KeptModelKey } from '@berth/core'
 import type { ModelVendor } from '@berth/wire/model-access'
 
 const MODEL = '[A-Za-z0-9._:-]{1,120}'
@@ -18,14 +19,18 @@ const PASSED = ['content-type', 'accept', 'user-agent', 'anthropic-version', 'an
 const ANSWERED = ['content-type', 'retry-after', 'request-id', 'x-request-id', 'x-should-retry']
 const ANSWERED_PREFIX = ['anthropic-ratelimit-', 'x-ratelimit-']
 
-export function requestHeaders(vendor: ModelVendor, from: Headers, key: string): Headers {
+/** Without it Anthropic takes no token of a login. */
+const OAUTH_BETA = 'oauth-2025-04-20'
+export function requestHeaders(vendor: ModelVendor, from: Headers, { key, login }: Pick<KeptModelKey, 'key' | 'login'>): Headers {
   const headers = new Headers(PASSED.flatMap((name): [string, string][] => { const value = from.get(name); return value === null ? [] : [[name, value]] }))
   // Its bytes go on as they come.
   headers.set('accept-encoding', 'identity')
-  if (vendor === 'gemini') headers.set('x-goog-api-key', key)
   // A token of a subscription is a bearer's, a key has a header of its own.
-  else if (vendor === 'anthropic' && !key.startsWith('sk-ant-oat')) headers.set('x-api-key', key)
+  const isToken = login !== undefined || key.startsWith('sk-ant-oat')
+  if (vendor === 'gemini' && !isToken) headers.set('x-goog-api-key', key)
+  else if (vendor === 'anthropic' && !isToken) headers.set('x-api-key', key)
   else headers.set('authorization', `Bearer ${key}`)
+  if (vendor === 'anthropic' && isToken) headers.set('anthropic-beta', [...new Set([...(headers.get('anthropic-beta') ?? '').split(',').map((word) => word.trim()).filter(Boolean), OAUTH_BETA])].join(','))
   return headers
 }
 export function answerHeaders(from: Headers): Headers {

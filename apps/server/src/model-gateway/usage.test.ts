@@ -54,9 +54,9 @@ test('no other call of a vendor is passed on', () => {
 
 test('the key stands where the vendor looks for it, and nothing of the workspace\'s own credential goes along', () => {
   const from = new Headers({ authorization: 'Bearer mine', 'x-api-key': 'mine', 'x-goog-api-key': 'mine', cookie: 'a=mine', 'anthropic-version': '2023-06-01', 'x-forwarded-for': 'mine' })
-  const to = (vendor: ModelVendor, key: string) => Object.fromEntries(requestHeaders(vendor, from, key))
+  const to = (vendor: ModelVendor, key: string) => Object.fromEntries(requestHeaders(vendor, from, { key }))
   expect(to('anthropic', 'sk-ant-api03-k')).toEqual({ 'accept-encoding': 'identity', 'anthropic-version': '2023-06-01', 'x-api-key': 'sk-ant-api03-k' })
-  expect(to('anthropic', 'sk-ant-oat01-k')).toMatchObject({ authorization: 'Bearer sk-ant-oat01-k' })
+  expect(to('anthropic', 'sk-ant-oat01-k')).toMatchObject({ authorization: 'Bearer sk-ant-oat01-k', 'anthropic-beta': 'oauth-2025-04-20' })
   expect(to('openai', 'sk-k')).toMatchObject({ authorization: 'Bearer sk-k' })
   expect(to('gemini', 'k')).toMatchObject({ 'x-goog-api-key': 'k' })
 })

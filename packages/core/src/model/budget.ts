@@ -14,3 +14,15 @@ export function admit({ limitMicros, spentMicros, underWayMicros }: Account, wor
   if (underWayMicros === 0 || spentMicros + underWayMicros + worstMicros <= limitMicros) return 'go'
   return 'wait'
 }
+
+/**
+ * What tokens of a model without a price count for a limit in dollars: a limit that is passed by asking for a model
+ * that nobody put on the list would be none. In millionths of a dollar a token. It is not part of any cost.
+ */
+const ASSUMED_MICROS = 10
+export const assumedMicros = (tokens: number): number => tokens * ASSUMED_MICROS
+
+const MONTH_LENGTH = '2026-01'.length
+const DAY_LENGTH = '2026-01-31'.length
+export const dayOf = (now: number): string => new Date(now).toISOString().slice(0, DAY_LENGTH)
+export const monthOf = (now: number): string => new Date(now).toISOString().slice(0, MONTH_LENGTH)
