@@ -25,7 +25,7 @@ export function modelWords(model: { url: string }): string[] {
 export function setUpProviders(home: string, model: { url: string }): void {
   mkdirSync(join(home, 'providers'), { recursive: true })
   writeFileSync(join(home, 'providers/local.yaml'), `hostPorts: [${new URL(model.url).port}]\n`)
-  writeFileSync(join(home, 'providers/docker.yaml'), 'baseImage: host-usr\n')
+  writeFileSync(join(home, 'providers/docker.yaml'), `baseImage: host-usr\nhostPorts: [${new URL(model.url).port}]\n`)
 }
 
 /** Names of every container, volume and network that mentions the workspace. */

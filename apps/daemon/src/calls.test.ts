@@ -26,7 +26,7 @@ test('saves the tree, publishes it to the hosted repository, and has everything 
   const running = await startMachine({ http: async (request) => http?.(request) ?? new Response('no', { status: 404 }) })
   machine = running
   const repositories = createRepositories({ dir: join(running.root, 'repos') })
-  const linkHttp = createLinkHttp({ clock: { now: () => Date.now() } as never, repositories, uploads: createUploads({ dir: join(running.root, 'uploads') }), log: () => {}, gitGateway: () => Promise.reject(new Error('no git host here')), toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model here')), store: { getWorkspace: async () => ({ workspace: { name: 'demo', wish: { target: 'running' } } }) as never } })
+  const linkHttp = createLinkHttp({ clock: { now: () => Date.now() } as never, repositories, uploads: createUploads({ dir: join(running.root, 'uploads') }), log: () => {}, gitGateway: () => Promise.reject(new Error('no git host here')), toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model here')), inject: () => Promise.reject(new Error('nothing is put in here')), store: { getWorkspace: async () => ({ workspace: { name: 'demo', wish: { target: 'running' } } }) as never } })
   http = (request) => linkHttp(running.boot.workspaceId, request)
   await running.event(done)
   writeFileSync(join(running.boot.workDir, 'work.txt'), 'not committed yet\n')

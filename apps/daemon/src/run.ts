@@ -23,7 +23,7 @@ import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
 import { createOwnMcp } from './services/mcp/index.ts'
 import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
-import { modelEnvironment } from './services/gateway/model-environment.ts'
+import { createWays } from './services/gateway/ways.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { writeProgramsOnPath } from './services/programs-on-path.ts'
 import { createReview, noticingTurnEnds } from './services/review/index.ts'
@@ -83,8 +83,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
   const reportSoon = (): void => { link?.reportSoon() }
 
-  let modelEnv: Record<string, string> = {}
-  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => ({ ...modelEnv, ...converger.assignment?.env }), programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
+  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => ({ ...ways.environment(), ...converger.assignment?.env }), programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
   const terminals = openTerminals({
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
@@ -99,6 +98,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const reserved = new Set<number>()
   const since = createSince(journal)
   const theGateway = (): Gateway => (gateway ??= openGateway({ openStream, kept: journal }))
+  const ways = createWays({ gateway: theGateway, openStream, kept: journal, log })
   const hostedUrl = async (): Promise<string> => theGateway().gitUrl
   const review = createReview({ since, asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
   const mcp = createOwnMcp({
@@ -121,15 +121,14 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const isOurs = (entry: { pid: number }): boolean => !daemonPids.has(entry.pid) && (whole || carries(entry.pid, `${MACHINE_ENV}=${machineBoot}`))
   const load = createMachineLoad({ ownCgroup: whole && boot.isolation !== 'sandbox', isOurs })
   const ports = watchPorts({
-    journal, changed: reportSoon, namesOf: (inodes) => holdersOf(asAgent, inodes), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...wayOut(boot)],
+    journal, changed: reportSoon, namesOf: (inodes) => holdersOf(asAgent, inodes), ignore: () => [...reserved, ...(gateway === null ? [] : [portOf(gateway.gitUrl)]), ...ways.ports(), ...wayOut(boot)],
     ...(whole ? {} : { owned: () => socketInodes(listProcesses().filter(isOurs).map((entry) => entry.pid)) }),
   })
   const signIns = createSignIns({ context, asAgent, terminals, agents: () => converger.assignment === null ? [] : [converger.assignment.agent.kind, ...(converger.assignment.sessions ?? []).map(({ kind }) => kind)], signedIn: (agent) => { void converger.tryAgain(agent).catch((cause: unknown) => { log(`sign-in: ${String(cause)}`) }) } })
   const onAssignment = (assignment: Assignment): void => {
-    const { gitHosts: origins = [], models = [] } = assignment
+    const { gitHosts: origins = [] } = assignment
     if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: theGateway().upstreamUrl })
-    modelEnv = models.length === 0 ? {} : modelEnvironment(models, theGateway().modelUrl)
-    converger.apply(assignment)
+    ways.apply(assignment, () => { converger.apply(assignment) })
   }
 
   // Handlers reach the link only when it calls them, after it is made.
@@ -167,6 +166,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       ports.close()
       since.save()
       await gateway?.close()
+      await ways.close()
       await link?.close()
       journal.close()
     },

@@ -34,6 +34,7 @@ export function createStreams(deps: StreamDeps): (open: StreamOpen, stream: Link
       case 'ssh': return deps.ssh.serve(open.authorizedKey, stream, deps.humanInput)
       case 'sync': return serveSyncStream({ asAgent: deps.asAgent, workDir: deps.workDir, since: deps.since }, { ...stream, onInput: deps.humanInput })
       case 'run': return serveRunStream({ asAgent: deps.asAgent, workDir: deps.workDir }, { ...stream, onInput: deps.humanInput })
+      case 'egress': return stream.abort('this machine is no way out')
       case 'http': return stream.abort('this machine serves no http')
     }
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { deadlines, reap, reconcile, reportIntervalMs } from '@berth/core'
 import type { Clock, Daemons, Provider, ReconcileDeps, Store } from '@berth/core'
 import { loadMasterKey, openStore } from '@berth/store'
+import { isPublic, parseHead } from '@berth/providers/local'
 import { createToolbox, defaultToolboxDir, latestAgent } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { DOOR_PATH } from '@berth/wire/reach-door'
@@ -36,6 +37,9 @@ import { createProviders } from './compose/providers.ts'
 import type { ProviderContext } from './compose/providers.ts'
 import { gatherUsage } from './model-gateway/gathered-usage.ts'
 import { createModelGateway, type ModelGateway } from './model-gateway/gateway.ts'
+import { createInject } from './egress/inject.ts'
+import { createPermissions, type Permissions } from './egress/permission.ts'
+import { createEgress, type Egress } from './egress/proxy.ts'
 import { openGitGateway } from './git-gateway/index.ts'
 import { followGitHub } from './github/follow.ts'
 import { createGitHub } from './github/index.ts'
@@ -219,13 +223,16 @@ function modelGatewayOf({ store, clock, log, closers }: Foundation): ModelGatewa
   return createModelGateway({ store: { ...store, modelUsage: { ...store.modelUsage, add: usage.add } }, clock, log })
 }
 
+function egressOf({ store, clock, log, config }: Foundation, permissions: Permissions): Egress {
+  return createEgress({ store: store.egress, permissions, clock, log, rules: { parseHead, isPublic }, ...(config.egress === undefined ? {} : { names: config.egress.names }) })
+}
+
 async function assemble(base: Foundation): Promise<Server> {
   const { options, config, home, log, store, clock, installation, closers } = base
   const startedAt = clock.now()
   const placeId = `${hostname()}:${home.dir}:`
   const serverId = `${placeId}${process.pid}`
-  const repositories = createRepositories({ dir: home.repositories })
-  const uploads = createUploads({ dir: home.uploads })
+  const [repositories, uploads] = [createRepositories({ dir: home.repositories }), createUploads({ dir: home.uploads })]
   const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }), config.provider ?? null)
 
   let ticks: TickLoop | null = null
@@ -237,11 +244,13 @@ async function assemble(base: Foundation): Promise<Server> {
   const github = createGitHub({ store, clock, log })
   closers.add('the tokens of GitHub', () => github.stop())
   const asks = startAsking(base)
+  const permissions = createPermissions({ store: store.egress, asks, clock, log })
   const link = createLinkServer({
     store, clock, serverId, log, daemonFile: toolboxFiles.daemon,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: openGitGateway({ store, clock, github, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: openGitGateway({ store, clock, github, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), inject: createInject({ store: store.egress, clock, log }), log }),
+    egress: egressOf(base, permissions),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
@@ -304,7 +313,7 @@ async function assemble(base: Foundation): Promise<Server> {
   closers.add('what GitHub tells', followGitHub({ ...services, github, say: sayer(services) }))
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, gate, github, publicUrl: config.publicUrl, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    ...services, gate, github, permissions, publicUrl: config.publicUrl, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
     pageFile: createPageFiles(
       options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
       createFirstPaint({ store, clock, log, listWorkspaces: async (reader) => (reader === undefined ? [] : onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(reader) }))) }),

@@ -14,7 +14,7 @@ export function createModelUsage({ sql }: StoreContext): ModelUsageStore {
   return {
     async add({ orgId, userId, sessionId, keyName, estimated, unpricedTokens, ...used }, now) {
       const row = { ...used, model: cleanText(used.model).slice(0, NAME_LENGTH), updatedAt: now }
-      const { updatedAt: _, ...ofDay } = { ...row, orgId, userId, sessionId: sessionId ?? '', keyName: keyName ?? '', day: dayOf(now), estimated: estimated ? 1 : 0, unpricedTokens }
+      const { updatedAt: _, ...ofDay } = { ...row, orgId, userId, sessionId: sessionId ?? '', keyName: keyName ?? '', day: dayOf(now), estimated, unpricedTokens }
       await sql.begin(async (tx) => {
         await tx`
           insert into model_usage ${tx(row)} on conflict (workspace_id, vendor, model) do update set

@@ -28,7 +28,7 @@ test('a key is kept sealed, for its vendor and its address, and is replaced whol
 test('what is used is added up, also when answers end at once', async () => {
   const { modelUsage } = database.store
   const { id: workspaceId, row: { orgId, creatorId: userId } } = await aWorkspace(database.store, NOW)
-  const used = { workspaceId, vendor: 'anthropic' as const, model: 'claude-opus-5-5', requests: 1, inputTokens: 10, outputTokens: 2, orgId, userId, sessionId: null, keyName: null, estimated: false, unpricedTokens: 0, cacheReadTokens: 3, cacheWriteTokens: 4, costMicros: 80 }
+  const used = { workspaceId, vendor: 'anthropic' as const, model: 'claude-opus-5-5', requests: 1, inputTokens: 10, outputTokens: 2, orgId, userId, sessionId: null, keyName: null, estimated: 0, unpricedTokens: 0, cacheReadTokens: 3, cacheWriteTokens: 4, costMicros: 80 }
   await Promise.all(Array.from({ length: 20 }, () => modelUsage.add(used, NOW)))
   await modelUsage.add({ ...used, model: 'other', costMicros: 1 }, NOW)
   expect(await modelUsage.costMicros(workspaceId)).toBe(1601)
@@ -40,9 +40,9 @@ test('use is told apart by day, session and key, and a model without a price cou
   const { id: workspaceId, row: { orgId, creatorId: userId } } = await aWorkspace(database.store, NOW)
   const at = Date.UTC(2031, 4, 3)
   const sessionId = [...(await sessions.list([workspaceId])).get(workspaceId) ?? []][0]?.id ?? null
-  const used = { orgId, userId, workspaceId, sessionId, keyName: null, vendor: 'openai' as const, model: 'gpt-x', requests: 1, inputTokens: 10, outputTokens: 5, cacheReadTokens: 0, cacheWriteTokens: 0, costMicros: 0, unpricedTokens: 15, estimated: true }
+  const used = { orgId, userId, workspaceId, sessionId, keyName: null, vendor: 'openai' as const, model: 'gpt-x', requests: 1, inputTokens: 10, outputTokens: 5, cacheReadTokens: 0, cacheWriteTokens: 0, costMicros: 0, unpricedTokens: 15, estimated: 1 }
   await modelUsage.add(used, at)
-  await modelUsage.add({ ...used, keyName: 'backup', estimated: false }, at)
+  await modelUsage.add({ ...used, keyName: 'backup', estimated: 0 }, at)
   await modelUsage.add({ ...used, costMicros: 7, unpricedTokens: 0 }, at + 86_400_000)
   const days = await modelUsage.days(orgId, { workspaceId, since: '2031-05-01' })
   expect(days.map(({ day, keyName, estimated, unpricedTokens }) => [day, keyName, estimated, unpricedTokens] as const).toSorted((a, b) => `${b[0]}${a[1]}`.localeCompare(`${a[0]}${b[1]}`))).toEqual([['2031-05-04', '', 1, 0], ['2031-05-03', '', 1, 15], ['2031-05-03', 'backup', 0, 15]])

@@ -20,6 +20,7 @@ import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
 import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
+import { createEgressStore } from './egress.ts'
 import { createModelKeys } from './model-access.ts'
 import { createModelBudgets, createModelUsage } from './model-access-usage.ts'
 import { createPreviews } from './previews.ts'
@@ -115,6 +116,7 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     modelKeys: createModelKeys(context),
     modelUsage: createModelUsage(context),
     modelBudgets: createModelBudgets(context),
+    egress: createEgressStore(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

@@ -14,6 +14,7 @@ import { reachApi } from './reach.ts'
 import { gitAccessApi } from './git-access.ts'
 import { GitPolicyChange } from './git-policy.ts'
 import { githubApi } from './github.ts'
+import { egressApi, EgressMode, EgressRule } from './egress.ts'
 import { modelAccessApi } from './model-access.ts'
 import { previewsApi } from './previews.ts'
 import { sessionsApi } from './sessions.ts'
@@ -61,6 +62,8 @@ export const CreateWorkspace = z.object({
   web: z.boolean().default(true),
   /** What it may do at git hosts, where that is not the default. */
   git: GitPolicyChange.optional(),
+  /** Where it may go. Absent: `open`. */
+  egress: z.object({ mode: EgressMode, allow: z.array(EgressRule).max(200).default([]) }).optional(),
   /** Makes a repeated request (a retry after a lost answer) return the first one's workspace. */
   idempotencyKey: z.string().max(64).optional(),
 })
@@ -91,6 +94,7 @@ export const api = {
   ...githubApi,
   ...sessionsApi,
   ...modelAccessApi,
+  ...egressApi,
   ...signInApi,
   ...peopleApi,
   ...catalogueApi,

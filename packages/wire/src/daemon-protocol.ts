@@ -121,6 +121,10 @@ export const Assignment = z.object({
   previewUrl: z.string().optional(),
   /** Vendors whose models are reached through the server, with its key. Absent from an older server. */
   models: z.array(z.custom<ModelVendor>((value) => typeof value === 'string' && value.length <= 40)).optional(),
+  /** Names under which requests to the gateway get a secret on the way. Absent from an older server. */
+  injections: z.array(z.string().max(40)).optional(),
+  /** `proxy`: the only way out is through the server. Absent from an older server: as the machine has it. */
+  egress: z.enum(['direct', 'proxy']).optional(),
   /** Files written 0600 into the home before the agent starts, by explicit choice (copied logins). A secret. */
   homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })),
   /** Prompts not yet accepted, oldest first. The daemon delivers each at most once. */
@@ -254,6 +258,8 @@ export const StreamOpen = z.discriminatedUnion('service', [
   /** Files of a person as they change; what is said over it stands in `sync-frames.ts`. An older daemon resets it. */
   z.object({ service: z.literal('sync') }),
   z.object({ service: z.literal('tcp'), port: z.number().int().min(1).max(65535) }),
+  /** daemon → server: a connection to somewhere else. It says where as to a proxy (CONNECT, or an absolute address). An older server resets it. */
+  z.object({ service: z.literal('egress') }),
   // daemon → server: one HTTP exchange as in `http-stream.ts`; paths are below /git/ or /source/
   z.object({ service: z.literal('http') }),
 ])
@@ -272,6 +278,8 @@ export const LINK_HTTP = {
   model: '/model',
   /** GET: an agent's program as a tar.zst: `/toolbox/agents/claude-2.1.329`. */
   program: '/toolbox/agents',
+  /** a host that requests get a secret for on the way: `/inject/npm/…` */
+  inject: '/inject',
   /** GET: the uploaded tar.zst of an `archive` source. */
   archive: '/source/archive',
 } as const

@@ -45,6 +45,8 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   'git-access': async () => (await import('./git-access.ts')).gitAccess,
   'git-host': async () => (await import('./git-host.ts')).gitHost,
   'model-key': async () => (await import('./model-key.ts')).modelKey,
+  inject: async () => (await import('./inject.ts')).inject,
+  egress: async () => (await import('./egress.ts')).egress,
   usage: async () => (await import('./usage.ts')).usage,
   secret: async () => (await import('./secret.ts')).secret,
   login: async () => (await import('./login.ts')).login,
@@ -73,5 +75,5 @@ export const groups: readonly (readonly [string, readonly string[]])[] = [
   ['Looking in', ['attach', 'ssh', 'run', 'open', 'forward', 'web', 'ports', 'preview', 'events', 'logs']],
   ['The work', ['review', 'diff', 'push', 'sync', 'pull', 'pr', 'update', 'checkpoints', 'rewind']],
   ['Access', ['login', 'logout', 'context', 'people', 'organisation', 'tokens', 'audit']],
-  ['Setup', ['agents', 'mcp', 'mcp-server', 'ssh-config', 'secret', 'setup', 'git-host', 'model-key', 'usage', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'keys', 'completion', 'version']],
+  ['Setup', ['agents', 'mcp', 'mcp-server', 'ssh-config', 'secret', 'setup', 'git-host', 'model-key', 'usage', 'egress', 'inject', 'provider', 'doctor', 'server', 'serve', 'backup', 'restore', 'keys', 'completion', 'version']],
 ]

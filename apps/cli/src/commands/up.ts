@@ -47,6 +47,8 @@ const options = {
   'repo-access': { type: 'string', multiple: true, value: 'url[:read|write]', help: 'one more repository that it reaches through the server (read); see `berth git-access --help`' },
   'push-branch': { type: 'string', value: 'branch', help: 'a branch beside its own that it may push to, and not rewrite' },
   protected: { type: 'boolean', help: 'keep each push at the server, look at it, and ask you before it leaves' },
+  egress: { type: 'string', value: 'mode', help: 'open (default), allowlist or none; see `berth egress --help`' },
+  'allow-host': { type: 'string', multiple: true, value: 'host', help: 'with --egress allowlist: a host that it may reach, or a group such as @npm' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
   'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
   yes: { type: 'boolean', short: 'y', help: 'answer every question with yes' },
@@ -75,6 +77,7 @@ export const up = command({
     if (values.ide !== undefined && !EDITORS.includes(values.ide)) throw new BerthError('bad_request', `there is no editor "${values.ide}" here`, { hint: EDITORS.join(', ') })
     return {
       argument: positionals[0] ?? '.', ports: (values.port ?? []).map((text) => parsePort(text, '--port')), services: parseServices(values.service ?? []), values, agent, approvalMode,
+      egress: egressFrom(values.egress, values['allow-host']),
       resources: { ...resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }), ...extrasFrom(values) },
       autoStopMs: values['auto-stop'] === undefined ? undefined : parseDuration(values['auto-stop'], 'auto-stop'),
       timeoutMs: values.wait === undefined ? deadlineDefaults.upWaitMs : parseDuration(values.wait, 'wait'),
@@ -94,7 +97,7 @@ export const up = command({
         source: source as Exclude<Source, { kind: 'word' }>, branch: values.branch, include: values.include ?? [], yes,
         request: {
           agent, approvalMode, resources, services: input.services, ...login, ...gitFrom(values),
-          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...(values['no-web'] === true ? { web: false } : {}),
+          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...given('egress', input.egress), ...(values['no-web'] === true ? { web: false } : {}),
         },
       })
       await declarePorts(connection.client, workspace.id, input.ports, context.signal)
@@ -107,6 +110,14 @@ export const up = command({
     }
   },
 })
+
+const EGRESS = ['open', 'allowlist', 'none'] as const
+function egressFrom(wanted: string | undefined, allow: string[] | undefined): { mode: (typeof EGRESS)[number]; allow: string[] } | undefined {
+  const mode = EGRESS.find((known) => known === wanted)
+  if (wanted !== undefined && mode === undefined) throw new BerthError('bad_request', `there is no egress "${wanted}"`, { hint: EGRESS.join(', ') })
+  if (allow !== undefined && mode !== 'allowlist') throw new BerthError('bad_request', '--allow-host goes with --egress allowlist')
+  return mode === undefined ? undefined : { mode, allow: allow ?? [] }
+}
 
 function extrasFrom({ docker, sudo }: { docker?: boolean | undefined; sudo?: boolean | undefined }): Pick<Resources, 'docker' | 'sudo'> {
   return { ...(docker === true ? { docker } : {}), ...(sudo === true ? { sudo } : {}) }

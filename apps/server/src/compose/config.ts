@@ -10,6 +10,8 @@ export const ServerConfig = z.strictObject({
   /** Where people reach this server through a proxy that does TLS. */
   publicUrl: z.url({ protocol: /^https?$/ }).optional(),
   /** `allowPrivate`: channels may lead into private networks (an ntfy at home). `contact`: whom a push service may write to. */
+  /** Names of one's own network that closed workspaces may be let to: each leads to that address, also a private one. */
+  egress: z.strictObject({ names: z.record(z.string().regex(/^[a-z0-9.-]+$/), z.union([z.ipv4(), z.ipv6()])) }).optional(),
   notify: z.strictObject({ allowPrivate: z.boolean().optional(), contact: z.string().regex(/^(mailto:|https:\/\/)\S+$/).optional() }).optional(),
   /** Where machines elsewhere reach the link listener. */
   linkUrl: z.url({ protocol: /^https?$/ }).optional(),

@@ -4,7 +4,7 @@ import type { Clock, LinkAddress, MachineSpec, Store, ToolboxRef, WorkspaceRecor
 import type { ProjectCode } from '../project/project-code.ts'
 
 export interface SpecDeps {
-  readonly store: Pick<Store, 'links'>
+  readonly store: Pick<Store, 'links' | 'egress'>
   readonly clock: Clock
   readonly toolbox: ToolboxRef
   readonly link: LinkAddress
@@ -33,6 +33,7 @@ export async function specFor(deps: SpecDeps, record: WorkspaceRecord): Promise<
     acceptNoIsolation: workspace.acceptNoIsolation,
     docker: workspace.resources.docker === true,
     sudo: workspace.resources.sudo === true,
+    egress: ((await deps.store.egress.policy(workspace.id))?.mode ?? 'open') === 'open' ? 'open' : 'closed',
     ...(project === undefined ? {} : { project }),
   }
 }

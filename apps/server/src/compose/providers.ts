@@ -19,6 +19,10 @@ const DockerSettings = z.strictObject({
   socket: z.string().min(1).optional(),
   defaultImage: z.string().min(1).optional(),
   baseImage: z.enum(['auto', 'host-usr']).optional(),
+  /** Addresses, with a port or without, that machines may reach although they are private. */
+  egressAllow: z.array(z.string().regex(/^\d+\.\d+\.\d+\.\d+(\/\d+)?(:\d+)?$/)).optional(),
+  /** Ports of this host that machines may reach as `host.docker.internal:<port>`. */
+  hostPorts: z.array(z.number().int().min(1).max(65535)).optional(),
   /** Images made for projects, together; above it those that were not used for long go. */
   keepImagesBytes: z.number().int().positive().optional(),
 })

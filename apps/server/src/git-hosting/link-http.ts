@@ -5,6 +5,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import type { GitGateway } from '../git-gateway/gateway.ts'
 import type { ToolboxFiles } from '../link/toolbox-files.ts'
+import type { Inject } from '../egress/inject.ts'
 import type { ModelGateway } from '../model-gateway/gateway.ts'
 import { asBerthError, refusal } from '../http/respond.ts'
 import type { Log } from '../http/respond.ts'
@@ -20,6 +21,7 @@ export interface LinkHttpDeps {
   readonly gitGateway: GitGateway
   readonly modelGateway: ModelGateway
   readonly toolboxFiles: Pick<ToolboxFiles, 'program'>
+  readonly inject: Inject
   readonly clock: Clock
   readonly log: Log
 }
@@ -40,6 +42,7 @@ export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, r
     if (pathname.startsWith(`${LINK_HTTP.upstream}/`)) return deps.gitGateway(record.workspace, request)
     if (pathname.startsWith(`${LINK_HTTP.model}/`)) return deps.modelGateway(record.workspace, request)
     if (pathname.startsWith(`${LINK_HTTP.program}/`) && request.method === 'GET') return deps.toolboxFiles.program(pathname.slice(LINK_HTTP.program.length + 1))
+    if (pathname.startsWith(`${LINK_HTTP.inject}/`)) return deps.inject(record.workspace, request)
     if (pathname === LINK_HTTP.archive && request.method === 'GET') return deps.uploads.read(workspaceId)
     throw new BerthError('not_found', 'no such path')
   }

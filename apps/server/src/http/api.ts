@@ -21,6 +21,8 @@ import { reachRouter } from './api-reach.ts'
 import { gitAccessRouter } from './api-git-access.ts'
 import { githubRouter } from './api-github.ts'
 import type { GitHubApiDeps } from './api-github.ts'
+import { egressRouter } from './api-egress.ts'
+import type { EgressServiceDeps } from '../services/egress.ts'
 import { modelAccessRouter } from './api-model-access.ts'
 import { peopleRouter } from './api-people.ts'
 import type { PeopleApiDeps } from './api-people.ts'
@@ -45,7 +47,7 @@ import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from '../sign-in/paths.ts'
 import { signedIn } from './signed-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps, Omit<PeopleApiDeps, 'store' | 'previews' | 'clock' | 'pageUrl'> {
+export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps, Pick<EgressServiceDeps, 'permissions'>, Omit<PeopleApiDeps, 'store' | 'previews' | 'clock' | 'pageUrl'> {
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
@@ -119,6 +121,7 @@ function routerOf(deps: ApiDeps) {
     ...githubRouter(deps),
     ...sessionsRouter(deps),
     ...modelAccessRouter(deps),
+    ...egressRouter(deps),
     ...signInRouter(deps),
     ...peopleRouter(deps),
     ...catalogueRouter(deps),

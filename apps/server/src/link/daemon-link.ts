@@ -140,6 +140,7 @@ function muxOf(deps: DaemonLinkDeps, outbox: Outbox, onFault: (reason: string) =
     role: 'server', onFault, send: (frame) => outbox.frame(frame),
     onOpen(open, stream) {
       const parsed = StreamOpen.safeParse(open)
+      if (parsed.success && parsed.data.service === 'egress' && deps.egress !== undefined) return void deps.egress(deps.identity.workspaceId, stream)
       if (!parsed.success || parsed.data.service !== 'http') return stream.abort('the server does not serve that')
       void serve(stream)
     },

@@ -3,6 +3,7 @@
  * Its handlers belong on the link listener only, never on the one that serves people.
  */
 import { BerthError } from '@berth/wire'
+import type { Egress } from '../egress/proxy.ts'
 import type { WorkspaceId } from '@berth/wire'
 import { ENROL_PATH, LINK_CLOSE, LINK_MESSAGE_LIMIT, LINK_PATH, PING_INTERVAL_MS } from '@berth/wire/daemon'
 import type { Assignment } from '@berth/wire/daemon'
@@ -23,6 +24,8 @@ export interface LinkServerDeps {
   reportMsFor?(workspaceId: WorkspaceId): Promise<number>
   /** Answers the daemon's requests: the hosted repository and the uploaded archive of this workspace only. */
   linkHttp(workspaceId: WorkspaceId, request: Request): Promise<Response>
+  /** Connections of closed machines. Absent: there are none. */
+  readonly egress?: Egress
   readonly log: (line: string) => void
   /** The daemon's program, for a machine that has none yet. Absent: machines share this host's files. */
   daemonFile?(request: Request, pathname: string): Promise<Response>

@@ -152,7 +152,7 @@ test('a key that is refused makes way for the next, and is passed over for a whi
     const second = vendor([START, END])
     const { ask, noted, at } = open([{ name: null, baseUrl: first.url, key: 'one' }, { name: 'backup', baseUrl: second.url, key: 'two' }], null)
     expect(await (await ask()).text()).toBe(START + END)
-    expect((await noted(1))[0]).toMatchObject({ keyName: 'backup', estimated: false })
+    expect((await noted(1))[0]).toMatchObject({ keyName: 'backup', estimated: 0 })
     await (await ask()).text()
     expect([first.keys, second.asked()]).toEqual([['one'], 2])
     at(status === 401 ? 300_000 : status === 429 ? 7000 : 30_000)

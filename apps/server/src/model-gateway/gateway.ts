@@ -78,7 +78,7 @@ async function metered(deps: Deps, call: Call, { keys, limitMicros }: { keys: re
     if (used === null) return opened.call.end()
     const unpricedTokens = unpriced(used)
     opened.call.used(used.costMicros + assumedMicros(unpricedTokens))
-    store.modelUsage.add({ ...used, orgId: workspace.orgId, workspaceId: workspace.id, userId: workspace.creatorId, sessionId: sessionId ?? workspace.sessionId, keyName: key?.name ?? null, estimated, unpricedTokens, vendor }, clock.now())
+    store.modelUsage.add({ ...used, orgId: workspace.orgId, workspaceId: workspace.id, userId: workspace.creatorId, sessionId: sessionId ?? workspace.sessionId, keyName: key?.name ?? null, estimated: estimated ? 1 : 0, unpricedTokens, vendor }, clock.now())
       .then(() => deps.budgets.look(workspace))
       .catch((error: unknown) => log(`${workspace.id}: usage was not written down: ${String(error)}`)).finally(() => opened.call.end())
   }

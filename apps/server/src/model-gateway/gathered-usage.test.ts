@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import type { ModelUsageStore } from '@berth/core'
-import { WorkspaceId } from '@berth/wire'
+import { OrgId, UserId, WorkspaceId } from '@berth/wire'
 import { gatherUsage } from './gathered-usage.ts'
 
 type Used = Parameters<ModelUsageStore['add']>[0]
-const used = (inputTokens: number, model = 'm'): Used => ({ workspaceId: WorkspaceId.parse('ws_000000000001'), vendor: 'anthropic', model, requests: 1, inputTokens, outputTokens: 1, cacheReadTokens: 0, cacheWriteTokens: 0, costMicros: 10 * inputTokens })
+const used = (inputTokens: number, model = 'm'): Used => ({ workspaceId: WorkspaceId.parse('ws_000000000001'), vendor: 'anthropic', model, requests: 1, inputTokens, outputTokens: 1, cacheReadTokens: 0, cacheWriteTokens: 0, costMicros: 10 * inputTokens, orgId: OrgId.parse('org_000000000001'), userId: UserId.parse('usr_000000000001'), sessionId: null, keyName: null, estimated: 0, unpricedTokens: 0 })
 const LONG_MS = 1_000_000
 
 /** Whose writes end when the test says so. */

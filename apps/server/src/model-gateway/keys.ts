@@ -4,7 +4,7 @@
  */
 import type { Clock, KeptModelKey, ModelKeyStore } from '@berth/core'
 import type { OrgId, UserId } from '@berth/wire'
-import { MODEL_VENDORS, OAuthLogin, type ModelVendor } from '@berth/wire/model-access'
+import { MODEL_VENDORS, type ModelVendor, type OAuthLogin } from '@berth/wire/model-access'
 import { z } from 'zod'
 import type { Log } from '../http/respond.ts'
 import { remembered } from '../remembered.ts'

@@ -47,6 +47,8 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     ...(mcp === undefined ? {} : { mcp }),
     ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: workspace.name }).replace('//1--', '//{port}--') }),
     models: modelsFor(await store.modelKeys.list(workspace.orgId), secrets),
+    egress: ((await store.egress.policy(id))?.mode ?? 'open') === 'open' ? 'direct' : 'proxy',
+    injections: (await store.egress.injections(workspace.orgId)).map(({ name }) => name),
     gitHosts: [...new Set([...await store.gitHosts.list(workspace.orgId), ...await store.github.list(workspace.orgId)].map(({ origin }) => origin))],
     prompts: waitingFor(undefined),
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>

@@ -2,6 +2,7 @@
 import type { Identity, WorkspaceRecord } from '@berth/core'
 import { BerthError, randomIds } from '@berth/wire'
 import type { CodeSource, Workspace } from '@berth/wire'
+import { EGRESS_DEFAULT } from '@berth/wire/egress'
 import type { CreateWorkspace } from '@berth/wire/api'
 import { referencesOf } from '@berth/wire/mcp'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
@@ -35,12 +36,15 @@ export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace,
 
 const EXTRAS = { docker: 'a Docker engine of its own', sudo: 'a root of its own' } as const
 
-async function checkProvider(deps: ServiceDeps, name: string, { acceptNoIsolation, resources }: Pick<CreateWorkspace, 'acceptNoIsolation' | 'resources'>): Promise<void> {
+async function checkProvider(deps: ServiceDeps, name: string, { acceptNoIsolation, resources, egress }: Pick<CreateWorkspace, 'acceptNoIsolation' | 'resources' | 'egress'>): Promise<void> {
   const check = await deps.providers.check(name)
   if (!check.ok) throw new BerthError('provider_unavailable', `${name}: ${check.detail}`, { hint: check.hint ?? 'see `berth provider list`' })
   for (const extra of ['docker', 'sudo'] as const) {
     if (resources[extra] !== true || check.can?.includes(extra)) continue
     throw new BerthError('provider_unsupported', `a machine of ${name} cannot have ${EXTRAS[extra]}`, { hint: `leave --${extra} out, or use --provider docker` })
+  }
+  if (egress !== undefined && egress.mode !== 'open' && (check.isolation === 'none' || deps.providers.get(name).setEgress === undefined)) {
+    throw new BerthError('provider_unsupported', `${name} has no walls that could keep a workspace from the network`, { hint: 'use --egress open, or another provider' })
   }
   if (check.isolation === 'none' && !acceptNoIsolation) {
     throw new BerthError('provider_unsupported', `${name} cannot separate the agent from this machine: it would run with your rights and Berth's`, {
@@ -56,7 +60,11 @@ async function insert(deps: ServiceDeps, create: { input: CreateWorkspace; provi
   for (let attempt = 1; attempt <= NAME_ATTEMPTS; attempt++) {
     const name = attempt === 1 ? wanted : `${wanted.slice(0, NAME_LIMIT - String(attempt).length - 1)}-${attempt}`
     try {
-      return await deps.store.createWorkspace(rowOf(deps, { ...create, name }), deps.clock.now())
+      const row = rowOf(deps, { ...create, name })
+      // Before there is anything that could be made without it.
+      const { egress } = input
+      if (egress !== undefined) await deps.store.egress.change(row.id, () => ({ mode: egress.mode, allow: [...egress.mode === 'allowlist' && egress.allow.length === 0 ? EGRESS_DEFAULT : egress.allow], deny: [] }), deps.clock.now())
+      return await deps.store.createWorkspace(row, deps.clock.now())
     } catch (thrown) {
       const taken = thrown instanceof BerthError && thrown.code === 'name_taken'
       if (!taken || input.name !== undefined) throw thrown

@@ -16,6 +16,8 @@ export const AUDITED_ROUTES: Readonly<Partial<Record<RouteName, Audited>>> = {
   setProjectSecret: of('secret.set', 'project', 'name'), removeProjectSecret: of('secret.remove', 'project', 'name'),
   setProjectMcp: of('mcp.set', 'project', 'server.name'), removeProjectMcp: of('mcp.remove', 'project', 'name'),
   putModelKey: of('model-key.set', 'vendor'), removeModelKey: of('model-key.remove', 'vendor'),
+  addModelFallback: of('model-key.set', 'vendor', 'name'), removeModelFallback: of('model-key.remove', 'vendor', 'name'), setModelBudget: of('model-budget.change', 'scope', 'subject', 'softMicros', 'hardMicros'),
+  putInjection: of('injection.set', 'name', 'host'), removeInjection: of('injection.remove', 'name'),
   createSignInLink: of('sign-in-link.create'), createToken: of('token.create', 'name', 'scope'), revokeToken: of('token.revoke', 'id'),
   signOut: of('sign-out'), signOutEverywhere: of('sign-out', 'tokens'), answerDeviceLogin: of('device.answer', 'decision'),
   invite: of('person.invite', 'role', 'note'), revokeInvitation: of('person.uninvite', 'invitationId'), setRole: of('person.role', 'userId', 'role'), removePerson: of('person.remove', 'userId'),

@@ -47,7 +47,8 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   listGitHosts: 'survey', addGitHost: 'manage', removeGitHost: 'manage',
   listGitHubApps: 'survey', beginGitHubSetup: 'manage', addGitHubApp: 'manage', removeGitHubApp: 'manage',
   listGitHubInstallations: 'survey', listGitHubRepositories: 'survey',
-  listModelKeys: 'survey', putModelKey: 'manage', removeModelKey: 'manage', listModelUsage: 'survey',
+  listModelKeys: 'survey', putModelKey: 'manage', removeModelKey: 'manage', listModelUsage: 'survey', addModelFallback: 'manage', removeModelFallback: 'manage', listModelUsageDays: 'survey', listModelBudgets: 'survey', setModelBudget: 'manage',
+  listInjections: 'survey', putInjection: 'manage', removeInjection: 'manage', getEgress: 'look', setEgress: 'own',
   listAudit: 'oversee',
   getGitPolicy: 'look', changeGitPolicy: 'own',
 

@@ -30,7 +30,8 @@ export interface ModelUse extends ModelUsage {
   readonly userId: UserId
   readonly sessionId: SessionId | null
   readonly keyName: string | null
-  readonly estimated: boolean
+  /** Of its requests, those that were broken off. */
+  readonly estimated: number
   readonly unpricedTokens: number
 }
 export interface ModelUsageStore {

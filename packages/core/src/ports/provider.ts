@@ -21,6 +21,8 @@ export interface MachineSpec {
   readonly docker?: boolean
   /** The agent's user may become root in its machine. */
   readonly sudo?: boolean
+  /** `closed`: no way out but the server's link. Absent: `open`, the public internet and nothing private. */
+  readonly egress?: 'open' | 'closed'
   /** What the code itself says about its machine, for when one is made. Absent: nobody asks it. */
   readonly project?: Project
 }
@@ -108,6 +110,8 @@ export interface Provider {
   /** Volumes, networks, directories without a machine. */
   leftovers(installation: string, signal: AbortSignal): Promise<Inventory<Leftover>>
   removeLeftover(leftover: Leftover, signal: AbortSignal): Promise<void>
+  /** The walls of a machine that runs, from now on. Absent: it has none. Throws ProviderFault `unsupported` where it cannot. */
+  setEgress?(owner: Owner, egress: 'open' | 'closed', context: CallContext): Promise<void>
   /** Removes what is kept for later machines and that nobody has used for long. Answers its names. Absent: it keeps nothing. */
   tidy?(signal: AbortSignal): Promise<readonly string[]>
   /** Output of the machine's first process, for `berth logs` and failures. */

@@ -8,6 +8,7 @@ import type { McpSetup } from '@berth/wire/mcp'
 import type { AccessStore, DeviceLoginStore, IdentityStore, PasskeyStore, PeopleStore, SignInStepStore } from './access-store.ts'
 import type { AuditStore, GitHostStore, GitPolicyStore } from './git-access-store.ts'
 import type { GitHubStore } from './github-store.ts'
+import type { EgressStore } from './egress-store.ts'
 import type { ModelBudgetStore, ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ProjectMcpStore } from './project-mcp-store.ts'
@@ -207,5 +208,6 @@ export interface Store extends WorkspaceStore {
   readonly modelKeys: ModelKeyStore
   readonly modelUsage: ModelUsageStore
   readonly modelBudgets: ModelBudgetStore
+  readonly egress: EgressStore
   close(): Promise<void>
 }

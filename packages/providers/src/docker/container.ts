@@ -48,8 +48,8 @@ export const userOf = ({ devcontainer }: Pick<ContainerPlan, 'devcontainer'>): {
   return account === null || account === undefined ? AGENT : { uid: account.uid, gid: account.gid, name: account.name }
 }
 
-/** Something belongs beside it, and must be there before anything runs in it. */
-export const isHeld = ({ spec, devcontainer }: Pick<ContainerPlan, 'spec' | 'devcontainer'>): boolean => spec.docker === true || (devcontainer?.services ?? []).length > 0
+/** Something belongs beside or around it, and must be there before anything runs in it. */
+export const isHeld = ({ spec, devcontainer, engineIsHere }: Pick<ContainerPlan, 'spec' | 'devcontainer' | 'engineIsHere'>): boolean => engineIsHere || spec.docker === true || (devcontainer?.services ?? []).length > 0
 
 export function createBody(plan: ContainerPlan, createdAt: number): Record<string, unknown> {
   const { owner, spec, image, devcontainer, made } = plan

@@ -102,7 +102,7 @@ export async function makeFromPackages(deps: ImageDeps, { reference, script }: {
   }
 }
 
-async function ensureHostUsr(deps: ImageDeps, signal: AbortSignal): Promise<ReadyImage> {
+export async function ensureHostUsr(deps: ImageDeps, signal: AbortSignal): Promise<ReadyImage> {
   if (!deps.engineIsHere || process.platform !== 'linux' || !existsSync('/usr/bin/env')) {
     throw new ProviderFault('unsupported', 'no base for the workspace image can be pulled or made', { hint: 'give an image with --image, or let the engine reach a registry' })
   }

@@ -18,6 +18,7 @@ import { chooseImage, type Chosen } from './project-image.ts'
 import { bringServices } from './services.ts'
 import { tar } from './tar.ts'
 import { ensureVolume, volumesOf } from './volumes.ts'
+import { setWalls } from './walls.ts'
 
 export interface DockerProviderOptions {
   readonly installation: string
@@ -29,6 +30,10 @@ export interface DockerProviderOptions {
   readonly defaultImage?: string
   /** `host-usr`: the default image borrows this host's /usr. Made in no time; for tests and hosts without a registry. */
   readonly baseImage?: 'auto' | 'host-usr'
+  /** Addresses, or `address:port`, that machines may reach although they are private. */
+  readonly egressAllow?: readonly string[]
+  /** Ports of this host that machines may reach as `host.docker.internal:<port>`. */
+  readonly hostPorts?: readonly number[]
   /** Path of the devcontainer CLI's script, fetched when it is first needed. Absent: devcontainers are left alone. */
   /** Images of projects beyond this go, the longest unused first; those in use stay. */
   readonly keepImagesBytes?: number
@@ -76,6 +81,7 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
       deps.images.end((key) => key.startsWith(projectJobs(owner)))
       return oneAtATime(owner, () => destroy(engine, owner, context))
     },
+    setEgress: (owner, mode, context) => oneAtATime(owner, () => setEgress(deps, owner, mode, context)),
     leftovers: (installation, signal) => leftoversOf(engine, installation, signal),
     async removeLeftover(leftover, signal) {
       if (typeof leftover.owner !== 'object' || leftover.owner.installation !== options.installation) {
@@ -133,13 +139,45 @@ async function besideIt(deps: Deps, { owner, spec, machine, engineIsHere }: { ow
   const { engine } = deps
   const made: Step<Machine> = { done: true, value: machineOf(owner, machine) }
   const devcontainer = devcontainerIn(machine.Config.Labels)
-  if (!isHeld({ spec, devcontainer })) return made
+  if (!isHeld({ spec, devcontainer, engineIsHere })) return made
+  if (spec.egress === 'closed' && (devcontainer?.services ?? []).length > 0) {
+    throw new ProviderFault('unsupported', 'the services of the project have a network of their own, which cannot be closed', { hint: 'use --egress open for this project' })
+  }
+  await wallsOf(deps, { owner, machine, mode: spec.egress ?? 'open', engineIsHere }, context)
   const started = { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }
   const waiting = await bringServices(engine, { owner, spec, machine: started, services: devcontainer?.services ?? [] }, context)
     ?? (spec.docker === true ? await bringInside(insideDeps(deps, engineIsHere), insideCall({ owner, spec, devcontainer }, started), context) : null)
   if (waiting !== null) return { done: false, poll: {}, afterMs: LOOK_AGAIN_MS, detail: waiting.detail }
   await put(engine, { owner, archive: releaseArchive(), what: 'letting the daemon begin' }, context.signal)
   return made
+}
+
+/** Once for each start of the machine; a change while it runs comes by `setEgress`. */
+const walled = new Map<string, string>()
+const WALLED_KEPT = 10_000
+async function wallsOf(deps: Deps, { owner, machine, mode, engineIsHere, again = false }: { owner: Owner; machine: ContainerInspect; mode: 'open' | 'closed'; engineIsHere: boolean; again?: boolean }, context: CallContext): Promise<void> {
+  if (!engineIsHere) {
+    if (mode === 'closed') throw new ProviderFault('unsupported', 'the docker engine is on another computer, where the network of a machine cannot be closed', { hint: 'use --egress open, or an engine on this computer' })
+    return
+  }
+  const start = `${machine.Id} ${machine.State.StartedAt ?? ''}`
+  if (!again && walled.get(machineName(owner)) === start) return
+  try {
+    await setWalls({ engine: deps.engine, images: { engine: deps.engine, engineIsHere, base: 'host-usr', log: context.log ?? deps.options.log }, options: deps.options }, { owner, machineId: machine.Id, mode }, context)
+  } catch (cause) {
+    // A machine that may go anywhere is of use without them, and its people are told by the log; a closed one is not.
+    if (mode === 'closed' || !(cause instanceof ProviderFault) || cause.category !== 'unsupported') throw cause
+    deps.options.log(`${machineName(owner)}: ${cause.message}; ${cause.hint}`)
+  }
+  if (walled.size >= WALLED_KEPT) walled.clear()
+  walled.set(machineName(owner), start)
+}
+
+async function setEgress(deps: Deps, owner: Owner, mode: 'open' | 'closed', context: CallContext): Promise<void> {
+  const found = await inspect(deps.engine, owner, context.signal)
+  if (found === null || observedFrom(found.State).state !== 'running') return
+  refuseForeign(found, owner)
+  await wallsOf(deps, { owner, machine: found, mode, engineIsHere: await sharesOurKernel(deps.engine, context.signal), again: true }, context)
 }
 
 function insideCall({ owner, spec, devcontainer }: Pick<ContainerPlan, 'owner' | 'spec' | 'devcontainer'>, machine: InsideCall['machine']): InsideCall {
@@ -197,6 +235,7 @@ async function together<T extends readonly Promise<unknown>[] | []>(work: T): Pr
 
 function refuseSpec(deps: Deps, owner: Owner, spec: MachineSpec): void {
   if (owner.installation !== deps.options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
+  if (spec.egress === 'closed' && spec.docker === true) throw new ProviderFault('unsupported', 'a machine with a Docker engine of its own could take down the walls around it', { hint: 'leave --docker out, or use --egress open' })
   if (spec.memoryBytes < SMALLEST_MEMORY_BYTES || !(spec.cpus > 0) || !(spec.pids > 0)) {
     throw new ProviderFault('invalid', 'a container needs at least 6 MB of memory, some of a cpu and a process', { hint: 'leave them out for the defaults' })
   }

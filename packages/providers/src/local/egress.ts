@@ -10,11 +10,16 @@ import { connect, createServer, isIP, type Server, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
 export interface EgressPolicy {
+  /** Nothing goes out here: the server is the way out, over the link. */
+  readonly closed?: boolean
+
   /** `host` or `host:port`, reached whatever its address is. */
   readonly allow: readonly string[]
   /** Loopback ports of the host that machines may reach as `host.docker.internal:<port>`. */
   readonly hostPorts: readonly number[]
 }
+/** `open` or `closed`; written whole by the provider, also while the machine runs. */
+export const WALLS = 'walls'
 /** The same name that containers use, so one model or registry URL serves every provider. */
 export const HOST_ALIAS = 'host.docker.internal'
 
@@ -29,11 +34,12 @@ interface Target { readonly host: string; readonly port: number }
 type Verdict = { readonly dial: readonly string[] } | { readonly refuse: string }
 interface Request { readonly target: Target; readonly tunnel: boolean; readonly head: string }
 
-export function createEgress(policy: EgressPolicy, log: (line: string) => void): Server {
+/** The policy is asked for with each connection, so that it can change while the machine runs. */
+export function createEgress(policyNow: () => EgressPolicy, log: (line: string) => void): Server {
   const server = createServer({ allowHalfOpen: true }, (client) => {
     client.on('error', () => client.destroy())
     readHead(client, (head, rest) => {
-      serve({ policy, log }, client, { head, rest }).catch((cause: unknown) => {
+      serve({ policy: policyNow(), log }, client, { head, rest }).catch((cause: unknown) => {
         log(`egress: ${cause instanceof Error ? cause.message : String(cause)}`)
         client.destroy()
       })
@@ -111,6 +117,7 @@ function parseAuthority(text: string, defaultPort: number | null): Target | null
 const NOT_FOUND = 'there is no such host'
 
 export async function judge(policy: EgressPolicy, { host, port }: Target): Promise<Verdict> {
+  if (policy.closed === true) return { refuse: 'this workspace goes out through its server alone; start this program again' }
   if (host === HOST_ALIAS) {
     return policy.hostPorts.includes(port) ? { dial: ['127.0.0.1', '::1'] } : { refuse: 'this port of the host is not open to workspaces' }
   }

@@ -12,7 +12,10 @@ import { asFault } from '../world-fault.ts'
 import { createMachine, ownerKey, readExit, readMachine, readProcess, removeDebris, removeDebrisOf, removeEmptyParents, removeMachine, plainRootReaches, scan, uidsOf, type MachineFiles, type MachineRecord } from './machine-dir.ts'
 import { isAlive, markedProcesses, signalProcess, sweep } from './process-tree.ts'
 import { checkSandbox, twoUsersWork } from './probe.ts'
-import { startMachine } from './start.ts'
+import { startMachine, writeWalls } from './start.ts'
+
+/** For the server, which is the way out of machines that have none of their own. */
+export { isPublic, parseHead } from './egress.ts'
 
 export interface LocalProviderOptions {
   readonly installation: string
@@ -48,6 +51,13 @@ export function createLocalProvider(options: LocalProviderOptions): Provider {
     list: (of) => list(home, of),
     stop: (owner, context) => serially(owner, () => stop(home, owner, context)),
     destroy: (owner, context) => serially(owner, () => destroy(home, owner, context)),
+    setEgress: (owner, egress) => serially(owner, async () => {
+      const found = await readMachine(home, owner)
+      if (found === null) return
+      refuseForeign(owner, found)
+      if (found.record?.isolation !== 'sandbox' && egress === 'closed') throw new ProviderFault('unsupported', 'nothing stands between this machine and the network', { hint: 'use a sandboxed machine' })
+      await writeWalls(found.dir, egress)
+    }),
     leftovers: (of) => leftovers(home, of),
     removeLeftover: (leftover, signal) => asFault(removeLeftover({ home, installation }, leftover, signal)),
     logs: async (owner, tailBytes) => tail((await readMachine(home, owner))?.dir, tailBytes),

@@ -5,9 +5,9 @@
  *
  * This file is copied into the machine's directory and runs on its own: platform imports only.
  */
-import { appendFileSync, chmodSync, chownSync, closeSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
-import { connect, createServer, type NetConnectOpts, type Server } from 'node:net'
-import { createEgress, type EgressPolicy } from './egress.ts'
+import { appendFileSync, chmodSync, chownSync, closeSync, linkSync, readFileSync, renameSync, rmSync, statSync, unwatchFile, watchFile, writeFileSync, writeSync } from 'node:fs'
+import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
+import { createEgress, WALLS, type EgressPolicy } from './egress.ts'
 import { spawnWithTwoUsers, type TwoUsers } from './user-namespace.ts'
 
 /** Written by the provider as host.json in the machine's directory, which is the working directory here. */
@@ -26,6 +26,7 @@ export interface ProcessFile { readonly pid: number; readonly startTime: string;
 export interface ExitFile { readonly exitCode: number | null; readonly signal: string | null; readonly at: number }
 
 const LOG = 'log'
+const WALLS_LOOK_MS = 500
 const LOG_LIMIT_BYTES = 4 * 1024 * 1024
 
 async function main(): Promise<number> {
@@ -34,12 +35,37 @@ async function main(): Promise<number> {
   const servers: Server[] = []
   try {
     rmSync('exit.json', { force: true })
-    if (spec.egress !== null) servers.push(await listen(createEgress(spec.egress, (line) => log(`${line}\n`)), 'sock/egress.sock'))
+    if (spec.egress !== null) servers.push(endedByWalls(await listen(createEgress(egressNow(spec.egress), (line) => log(`${line}\n`)), 'sock/egress.sock')))
     if (spec.link !== null) servers.push(await listen(forwardTo(spec.link), 'sock/link.sock', spec.users?.daemon))
     return await run(spec)
   } finally {
     for (const server of servers) server.close()
     rmSync('process.json', { force: true })
+  }
+}
+
+/** What was open when they closed goes too. */
+function endedByWalls(server: Server): Server {
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  watchFile(WALLS, { interval: WALLS_LOOK_MS, persistent: false }, () => {
+    if (readFileSync(WALLS, 'utf8') !== 'open') for (const socket of open) socket.destroy()
+  })
+  server.once('close', () => unwatchFile(WALLS))
+  return server
+}
+
+/** Open until the provider says otherwise. What cannot be read is closed. */
+function egressNow(policy: EgressPolicy): () => EgressPolicy {
+  return () => {
+    try {
+      return { ...policy, closed: readFileSync(WALLS, 'utf8') !== 'open' }
+    } catch {
+      return { ...policy, closed: true }
+    }
   }
 }
 

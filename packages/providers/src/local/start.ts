@@ -7,6 +7,7 @@ import type { Isolation, WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
 import type { LocalProviderOptions } from './index.ts'
 import { ownerKey, readProcess, replaceDir, type MachineRecord } from './machine-dir.ts'
+import { WALLS } from './egress.ts'
 import type { HostSpec } from './machine-host.ts'
 import { isAlive, OWNER_ENV } from './process-tree.ts'
 import { copyPrograms, HOST_PROGRAM, INIT_PROGRAM } from './programs.ts'
@@ -34,9 +35,16 @@ export async function startMachine(start: Start, signal: AbortSignal): Promise<v
   await writeAccounts(dir, identityOf(start.machine.record), hostname(start.owner))
   const record: MachineRecord = { ...start.machine.record, isolation: start.isolation }
   await writeFile(join(dir, 'machine.json.new'), JSON.stringify(record), { mode: 0o600 })
+  await writeWalls(dir, start.spec.egress ?? 'open')
   await writeFile(join(dir, 'host.json'), JSON.stringify(hostSpec(start, dir)), { mode: 0o600 })
   await rename(join(dir, 'machine.json.new'), join(dir, 'machine.json'))
   await launch(dir, start.owner, signal)
+}
+
+/** For the host of a machine, which reads it with each connection. */
+export async function writeWalls(dir: string, egress: 'open' | 'closed'): Promise<void> {
+  await writeFile(join(dir, `${WALLS}.new`), egress, { mode: 0o600 })
+  await rename(join(dir, `${WALLS}.new`), join(dir, WALLS))
 }
 
 /** As `writeAccounts` has it. */

@@ -26,7 +26,7 @@ async function open(over?: (request: Request) => Promise<Response>): Promise<{ g
   const repositories = createRepositories({ dir: join(root, 'repos') })
   // The handler reads nothing else of the record.
   const store = { getWorkspace: async () => ({ workspace: { name: 'demo', wish: { target: 'running' } } }) as never }
-  const linkHttp = createLinkHttp({ clock: { now: () => Date.now() } as never, store, repositories, uploads: createUploads({ dir: join(root, 'uploads') }), log: () => {}, gitGateway: () => Promise.reject(new Error('no git host here')), toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model here')) })
+  const linkHttp = createLinkHttp({ clock: { now: () => Date.now() } as never, store, repositories, uploads: createUploads({ dir: join(root, 'uploads') }), log: () => {}, gitGateway: () => Promise.reject(new Error('no git host here')), toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model here')), inject: () => Promise.reject(new Error('nothing is put in here')) })
   const server = await harness({ over: 'unix', deps: { linkHttp: (id, request) => over?.(request) ?? linkHttp(id, request) } })
   cleanups.push(() => server.stop())
   const daemon = await server.daemon()

@@ -19,6 +19,8 @@ export interface Gateway {
   readonly upstreamUrl: string
   /** Base url of the model vendors: `<url>/anthropic`. */
   readonly modelUrl: string
+  /** Base url of hosts that get a secret on the way: `<url>/npm`. */
+  readonly injectUrl: string
   close(): Promise<void>
 }
 
@@ -52,11 +54,11 @@ export function openGateway(deps: { openStream: Link['openStream']; kept: Pick<J
   const server = begin(listen, before?.port ?? 0)
   deps.kept.set(KEPT, JSON.stringify({ port: server.port, secret }))
   const base = `http://127.0.0.1:${server.port}/${secret}`
-  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, modelUrl: `${base}${LINK_HTTP.model}`, close: () => server.stop(true) }
+  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, modelUrl: `${base}${LINK_HTTP.model}`, injectUrl: `${base}${LINK_HTTP.inject}`, close: () => server.stop(true) }
 }
 
 const KEPT = 'gateway'
-const WAYS = [LINK_HTTP.git, LINK_HTTP.upstream, LINK_HTTP.model] as const
+const WAYS = [LINK_HTTP.git, LINK_HTTP.upstream, LINK_HTTP.model, LINK_HTTP.inject] as const
 const Place = z.object({ port: z.number().int().min(1).max(65535), secret: z.string().regex(/^[0-9a-f]{48}$/) })
 function placeIn(text: string | null): z.infer<typeof Place> | null {
   const found = Place.safeParse(text === null ? null : JSON.parse(text))
