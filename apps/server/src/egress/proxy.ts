@@ -12,7 +12,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { pumpSocket, type PumpStream } from '@berth/wire/pump-socket'
 import type { Log } from '../http/respond.ts'
 import { readHello } from './hello.ts'
-import type { Permissions } from './permission.ts'
+import type { Permission, Permissions } from './permission.ts'
 
 export interface ProxyRequest { readonly target: EgressTarget; readonly tunnel: boolean; readonly head: string }
 export interface EgressDeps {
@@ -64,7 +64,9 @@ async function serve(deps: EgressDeps, workspaceId: WorkspaceId, stream: PumpStr
   const request = deps.rules.parseHead(head)
   if (request === null) return refuse(ends, 400, 'this way out understands CONNECT and absolute http addresses')
   const { target } = request
-  const permission = await deps.permissions.of(workspaceId, target, gone.signal)
+  // A person is not asked about what is refused anyway; names are looked up only when they may be reached, since a look-up alone carries what it asks for.
+  const isHopeless = isIP(target.host) !== 0 && (await addressesOf(deps, target.host)).length === 0
+  const permission: Permission = isHopeless ? { may: false, why: 'it is a private address' } : await deps.permissions.of(workspaceId, target, gone.signal)
   const addresses = permission.may ? await addressesOf(deps, target.host) : []
   const why = !permission.may ? permission.why : addresses.length === 0 ? 'there is no such host on the public internet' : null
   if (why !== null) {
