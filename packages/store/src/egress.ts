@@ -10,7 +10,7 @@ const REFUSALS_KEPT = 200
 const WHY_LENGTH = 300
 const Kept = EgressPolicy.pick({ mode: true, allow: true, deny: true })
 /** Bound to its host: a secret moved to another host's row does not open. */
-const subjectOf = (orgId: string, name: string, host: string): string => `injection ${orgId} ${name} ${host}`
+export const subjectOf = (orgId: string, name: string, host: string): string => `injection ${orgId} ${name} ${host}`
 
 export function createEgressStore({ sql, random, masterKey }: StoreContext): EgressStore {
   const columns = sql`name, host, how, added_at, last_used_at`

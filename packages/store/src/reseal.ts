@@ -11,7 +11,8 @@ import { keysOf, seal, unseal } from './crypto.ts'
 import type { MasterKey, Random } from './crypto.ts'
 import { subjectOf as gitHostSubject } from './git-hosts.ts'
 import { subjectOf as githubSubject } from './github.ts'
-import { subjectOf as modelKeySubject } from './model-access.ts'
+import { subjectOf as injectionSubject } from './egress.ts'
+import { furtherSubject, subjectOf as modelKeySubject } from './model-access.ts'
 import { subjectOf as projectValueSubject } from './project-values.ts'
 
 type Row = Readonly<Record<string, string>> & { readonly sealed: string }
@@ -27,6 +28,8 @@ export const SEALED: readonly Sealed[] = [
   { table: 'git_hosts', by: ['id', 'origin'], subject: (row) => gitHostSubject(of(row, 'id'), of(row, 'origin')) },
   { table: 'github_apps', by: ['orgId', 'origin', 'appId'], subject: (row) => githubSubject(of(row, 'orgId'), of(row, 'origin'), Number(row['appId'])) },
   { table: 'model_keys', by: ['orgId', 'vendor', 'baseUrl'], subject: (row) => modelKeySubject(of(row, 'orgId'), of(row, 'vendor'), of(row, 'baseUrl')) },
+  { table: 'model_fallbacks', by: ['orgId', 'vendor', 'name', 'kind', 'baseUrl'], subject: (row) => furtherSubject(of(row, 'orgId'), of(row, 'vendor'), { name: of(row, 'name'), kind: of(row, 'kind'), baseUrl: of(row, 'baseUrl') }) },
+  { table: 'injections', by: ['orgId', 'name', 'host'], subject: (row) => injectionSubject(of(row, 'orgId'), of(row, 'name'), of(row, 'host')) },
   { table: 'project_secrets', by: ['orgId', 'project', 'name'], subject: (row) => projectValueSubject({ orgId: of(row, 'orgId') as OrgId, project: of(row, 'project'), name: of(row, 'name') }) },
 ]
 

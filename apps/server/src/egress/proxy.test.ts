@@ -52,7 +52,7 @@ function way(permission: Permission | ((host: string) => Permission), names: Rec
 async function clientHello(serverName: string): Promise<Uint8Array> {
   const { connect } = await import('node:tls')
   const { promise, resolve } = Promise.withResolvers<Uint8Array>()
-  const server = createServer((socket) => { socket.on('error', () => {}); socket.once('data', (bytes) => { resolve(new Uint8Array(bytes)); socket.destroy() }) })
+  const server = createServer((socket) => { socket.on('error', () => {}); socket.once('data', (bytes: Buffer) => { resolve(new Uint8Array(bytes)); socket.destroy() }) })
   await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
   cleanups.push(() => server.close())
   const address = server.address()
