@@ -19,10 +19,8 @@ import { createGate, type Gate } from './access/gate.ts'
 import { addressOf } from './compose/addresses.ts'
 import { BACKUP_WORDS, runBackupWord } from './compose/backup-words.ts'
 import type { Carried } from './compose/carried.ts'
-import { readConfig } from './compose/config.ts'
-import type { ServerConfig } from './compose/config.ts'
-import { startDatabase } from './compose/database.ts'
-import type { RunningDatabase } from './compose/database.ts'
+import { readConfig, type ServerConfig } from './compose/config.ts'
+import { startDatabase, type RunningDatabase } from './compose/database.ts'
 import { backupsDir, defaultHome, lockHome, prepareHome, readToken, rememberedPort, rememberPort, removeServerFile, writeServerFile, writeToken } from './compose/home.ts'
 import type { Home } from './compose/home.ts'
 import { listenForMachines, listenForPeople } from './compose/listeners.ts'
@@ -221,6 +219,8 @@ function modelGatewayOf({ store, clock, log, closers }: Foundation): ModelGatewa
   return createModelGateway({ store: { ...store, modelUsage: { ...store.modelUsage, add: usage.add } }, clock, log })
 }
 
+const placeOf = ({ dir }: Home): [string, string] => [`${hostname()}:${dir}:`, `${hostname()}:${dir}:${process.pid}`]
+
 function egressOf({ store, clock, log, config }: Foundation, permissions: Permissions): Egress {
   return createEgress({ store: store.egress, permissions, clock, log, rules: { parseHead, isPublic }, ...(config.egress === undefined ? {} : { names: config.egress.names }) })
 }
@@ -228,8 +228,7 @@ function egressOf({ store, clock, log, config }: Foundation, permissions: Permis
 async function assemble(base: Foundation): Promise<Server> {
   const { options, config, home, log, store, clock, installation, closers } = base
   const startedAt = clock.now()
-  const placeId = `${hostname()}:${home.dir}:`
-  const serverId = `${placeId}${process.pid}`
+  const [placeId, serverId] = placeOf(home)
   const [repositories, uploads] = [createRepositories({ dir: home.repositories }), createUploads({ dir: home.uploads })]
   const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }), config.provider ?? null)
 

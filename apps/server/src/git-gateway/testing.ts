@@ -67,7 +67,7 @@ export async function openGitWorld(over: { fetch?: typeof fetch } = {}): Promise
   await store.gitHosts.put({ orgId, origin, username: 'x-access-token', token: HOST_TOKEN }, clock.now())
   const asks = createServerAsks({ store, clock, log, expireEveryMs: 50 })
   const gitGateway = openGitGateway({ store, github: { credentialFor: async () => null }, asks, clock, log, dir: join(root, 'pushes'), pageUrl: Promise.resolve('http://berth.test'), ...over })
-  const linkHttp = createLinkHttp({ store, clock, log, repositories: createRepositories({ dir: join(root, 'repos') }), uploads: createUploads({ dir: join(root, 'uploads') }), gitGateway, toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model')) })
+  const linkHttp = createLinkHttp({ store, clock, log, repositories: createRepositories({ dir: join(root, 'repos') }), uploads: createUploads({ dir: join(root, 'uploads') }), gitGateway, toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model')), inject: () => Promise.reject(new Error('nothing is put in here')) })
 
   // The daemon's part: its secret path, and who asks.
   const listeners: Bun.Server<undefined>[] = []
