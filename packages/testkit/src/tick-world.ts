@@ -3,7 +3,7 @@
  * killed at any of its calls to the world (nothing after that call happens, its claim stays until the lease ends), or
  * held in front of a write while others go on, like a process that was suspended.
  */
-import { deadlines, reconcile, type MachineSpec, type ReconcileDeps } from '@berth/core'
+import { deadlines, reconcile, type MachineSpec, type Provider, type ReconcileDeps } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import { createFakeDaemons, type FakeDaemons } from './fake-daemons.ts'
 import { createFakeProvider, type FakeProvider } from './fake-provider.ts'
@@ -14,10 +14,10 @@ export const TEST_INSTALLATION = '0123456789abcdef0123456789abcdef'
 
 class Killed extends Error {}
 
-export interface TickWorld {
+export interface TickWorld<P extends Provider = FakeProvider> {
   readonly clock: TestClock
   readonly store: MemoryStore
-  readonly provider: FakeProvider
+  readonly provider: P
   readonly daemons: FakeDaemons
   readonly log: string[]
   readonly deps: ReconcileDeps
@@ -31,8 +31,12 @@ export interface TickWorld {
 
 export function createTickWorld(): TickWorld {
   const clock = createTestClock()
+  return createTickWorldOn(createFakeProvider({ clock }), clock)
+}
+
+/** On another provider, which tells the time by the same clock. */
+export function createTickWorldOn<P extends Provider>(provider: P, clock: TestClock): TickWorld<P> {
   const store = createMemoryStore(TEST_INSTALLATION)
-  const provider = createFakeProvider({ clock })
   const daemons = createFakeDaemons()
   daemons.answer('stop.prepare', () => ({ commit: 'c'.repeat(40) }))
   const log: string[] = []
@@ -40,12 +44,12 @@ export function createTickWorld(): TickWorld {
   let boots = 0
   const specFor = async (): Promise<MachineSpec> => ({
     image: null, memoryBytes: 1024 ** 3, cpus: 1, pids: 512,
-    boot: { bootToken: `boot-${boots += 1}`, link: { unixSocket: null, loopbackUrl: null, publicUrl: null }, toolbox: { hostDir: '/t', hash: 'h' } } as MachineSpec['boot'],
+    boot: { bootToken: `boot-${boots += 1}`, link: { unixSocket: null, loopbackUrl: null, publicUrl: 'https://link.example' }, toolbox: { hostDir: '/t', hash: 'h' } } as MachineSpec['boot'],
   })
   const deps: ReconcileDeps = { store, providers: () => provider, daemons, clock, installation: TEST_INSTALLATION, specFor, upSince: () => upSince, log: (line) => void log.push(line) }
 
   const claim = () => store.claimDue({ owner: 'test', limit: 1, leaseMs: deadlines.tickLease }, clock.now())
-  const world: TickWorld = {
+  const world: TickWorld<P> = {
     clock, store, provider, daemons, log, deps,
     async tick({ killAt } = {}) {
       for (const one of await claim()) {

@@ -25,6 +25,8 @@ export interface HetznerSim {
   /** What it answered against its own description, and what clients asked against it. */
   readonly faulty: readonly string[]
   readonly refused: readonly string[]
+  /** The same without a network. */
+  fetch(request: Request): Promise<Response>
   close(): Promise<void>
 }
 
@@ -80,7 +82,7 @@ export function startHetzner(options: WorldOptions = {}): HetznerSim {
     }
   }
 
-  return { url: `http://127.0.0.1:${server.port}${VERSION}`, world, faulty, refused, close: () => server.stop(true) }
+  return { url: `http://127.0.0.1:${server.port}${VERSION}`, world, faulty, refused, fetch: served, close: () => server.stop(true) }
 }
 
 function authorize({ tokens }: World, request: Request): void {

@@ -10,6 +10,8 @@ import type { Action, Backend, Fault, Firewall, Image, PrimaryIp, Server, Server
 export interface WorldOptions {
   /** Where machines really run. Absent: nowhere. */
   readonly backend?: Backend
+  /** ms since the epoch; the host's clock by default. */
+  readonly now?: () => number
   /** How long an action takes at least. */
   readonly actionMs?: number
 }
@@ -32,11 +34,11 @@ interface State {
 const RATE = 3600
 const HOURS_A_MONTH = 730
 
-export function createWorld({ backend, actionMs = 0 }: WorldOptions) {
+export function createWorld({ backend, actionMs = 0, now: clock = Date.now }: WorldOptions) {
   let last = 1000
   let offsetMs = 0
   const nextId = (): number => ++last
-  const now = (): number => Date.now() + offsetMs
+  const now = (): number => clock() + offsetMs
   const state: State = { backend, now, nextId, ledger: createLedger(now), servers: new Map(), volumes: new Map(), primaryIps: new Map(), firewalls: new Map(), actions: createActions({ now, nextId, actionMs }), hasRoom: () => true }
   const asked: string[] = []
   backend?.onPoweredOff((id) => {

@@ -25,7 +25,7 @@ const PAGES_AT_MOST = 400
 const TEXT_SHOWN = 300
 
 /** `token`: read anew for each call, so that it can be replaced. Throws a ProviderFault where there is none. */
-export function createApi({ endpoint, token }: { endpoint: string; token: () => string }): Api {
+export function createApi({ endpoint, token, fetch = globalThis.fetch }: { endpoint: string; token: () => string; fetch?: (request: Request) => Promise<Response> }): Api {
   const call: Api['call'] = async <T>(path: string, { method = 'GET', query, body, what }: ApiCall, signal: AbortSignal): Promise<T> => {
     signal.throwIfAborted()
     const url = `${endpoint}${path}${query === undefined ? '' : `?${new URLSearchParams(query)}`}`
@@ -33,10 +33,10 @@ export function createApi({ endpoint, token }: { endpoint: string; token: () => 
     const committed = method === 'GET' ? 'no' : 'unknown'
     const limit = AbortSignal.timeout(CALL_TIMEOUT_MS)
     try {
-      const answer = await fetch(url, {
+      const answer = await fetch(new Request(url, {
         method, redirect: 'error', signal: AbortSignal.any([signal, limit]), ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         headers: { authorization: `Bearer ${token()}`, 'user-agent': 'berth', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      })
+      }))
       const text = await readText(answer)
       if (!answer.ok) throw faultOf(answer, text, { what, committed })
       return (text === '' ? null : JSON.parse(text)) as T // the caller knows the operation it asked for

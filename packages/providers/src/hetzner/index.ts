@@ -18,6 +18,9 @@ export interface HetznerProviderOptions {
   readonly token: () => string | null
   readonly log: (line: string) => void
   readonly endpoint?: string
+  /** In place of the runtime's, for tests: both. */
+  readonly fetch?: (request: Request) => Promise<Response>
+  readonly now?: () => number
   /** Where servers and volumes are made. */
   readonly location?: string
   readonly image?: string
@@ -25,7 +28,7 @@ export interface HetznerProviderOptions {
   readonly volumeGb?: number
 }
 
-const DEFAULT = { location: 'fsn1', image: 'debian-12', volumeGb: 20 }
+const DEFAULT = { location: 'fsn1', image: 'debian-12', volumeGb: 20, now: Date.now }
 /** The vendor's limit. */
 const USER_DATA_LIMIT = 32 * 1024
 /** Between two looks at a server that boots, stops or goes. */
@@ -34,7 +37,7 @@ const LOOK_AGAIN_MS = 1500
 const SHUTDOWN_MS = 30_000
 const SMALLEST_MEMORY_BYTES = 64 * 1024 * 1024
 
-interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProviderOptions, 'endpoint'>>; readonly types: { known: readonly ServerType[] } }
+interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProviderOptions, 'endpoint' | 'fetch'>>; readonly types: { known: readonly ServerType[] } }
 interface Found { readonly server: Server | null; readonly volume: Volume | null }
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 
@@ -45,13 +48,13 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
     if (is === null) throw new ProviderFault('auth', 'there is no token for Hetzner Cloud', { hint: 'run `berth provider setup hetzner`' })
     return is
   }
-  const deps: Deps = { api: createApi({ endpoint: options.endpoint ?? ENDPOINT, token }), options, types: { known: [] } }
+  const deps: Deps = { api: createApi({ endpoint: options.endpoint ?? ENDPOINT, token, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) }), options, types: { known: [] } }
   const { api } = deps
   const oneAtATime = createOneAtATime()
   return {
     name: 'hetzner',
     check: (signal) => check(deps, signal),
-    quote: (spec) => quoteOf(deps.types.known, spec, { location: options.location, now: Date.now(), volumeGb: options.volumeGb }),
+    quote: (spec) => quoteOf(deps.types.known, spec, { location: options.location, now: options.now(), volumeGb: options.volumeGb }),
     ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, { owner, spec }, context)),
     async observe(owner, signal) {
       const found = await find(api, owner, signal)
@@ -59,7 +62,7 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
       return machineOf(one === null ? owner : ownerOf(one, owner), found)
     },
     list: (installation, signal) => inventory(api, installation, signal),
-    stop: (owner, context) => oneAtATime(owner, () => stop(api, owner, context)),
+    stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(api, owner, context)),
     leftovers: (installation, signal) => leftoversOf(api, installation, signal),
     removeLeftover: (leftover, signal) => removeLeftover(deps, leftover, signal),
@@ -121,7 +124,7 @@ async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallC
   }
   if (volume === null) {
     log?.(`buying a volume of ${options.volumeGb} GB in ${options.location}`)
-    await api.call('/volumes', { method: 'POST', body: { name: nameOf(owner), size: options.volumeGb, location: options.location, format: 'ext4', labels: labelsFor(owner) }, what: 'making the volume' }, signal)
+    await api.call('/volumes', { method: 'POST', body: { name: nameOf(owner), size: options.volumeGb, location: options.location, format: 'ext4', labels: labelsFor(owner, options.now()) }, what: 'making the volume' }, signal)
     return { done: false, poll: {}, afterMs: 0, detail: 'the disk is made' }
   }
   if (volume.status !== 'available' || volume.server !== null) return later('the disk is made')
@@ -134,11 +137,11 @@ async function buy(deps: Deps, { owner, spec, volume }: Asked & { volume: Volume
   const { api, options, types } = deps
   if (types.known.length === 0) types.known = (await api.list<ServerType>('/server_types', { key: 'server_types', what: 'asking for sizes' }, signal)).items
   const location = volume.location.name
-  const sizes = fitting(types.known, spec, { location, now: Date.now() })
+  const sizes = fitting(types.known, spec, { location, now: options.now() })
   if (sizes.length === 0) throw tooLarge(spec, location)
   const firewall = await ensureFirewall(deps, signal)
   const body = {
-    name: nameOf(owner), image: spec.image ?? options.image, location, labels: labelsFor(owner), volumes: [volume.id], automount: true, firewalls: [{ firewall }],
+    name: nameOf(owner), image: spec.image ?? options.image, location, labels: labelsFor(owner, options.now()), volumes: [volume.id], automount: true, firewalls: [{ firewall }],
     user_data: cloudConfig({ boot: bootFileOf(owner, spec), toolboxHash: spec.boot.toolbox.hash, diskMount: diskMount(volume.id), diskDevice: volume.linux_device }, { limitBytes: USER_DATA_LIMIT }),
   }
   for (const [at, { type }] of sizes.entries()) {
@@ -194,7 +197,7 @@ function refuseSpec({ options }: Deps, { owner, spec }: Asked): void {
   if (spec.docker === true || spec.sudo === true) throw new ProviderFault('unsupported', 'hetzner offers neither --docker nor --sudo yet', { hint: 'leave them out, or choose the docker provider' })
 }
 
-async function stop(api: Api, owner: Owner, { signal, poll }: CallContext): Promise<Step<Observed>> {
+async function stop({ api, options }: Deps, owner: Owner, { signal, poll }: CallContext): Promise<Step<Observed>> {
   const found = await find(api, owner, signal)
   refuseForeign(found, owner)
   const { server } = found
@@ -203,9 +206,9 @@ async function stop(api: Api, owner: Owner, { signal, poll }: CallContext): Prom
   const since = Number(poll?.['askedAt'] ?? 0)
   if (server.status === 'running' && since === 0) {
     await api.call(`/servers/${server.id}/actions/shutdown`, { method: 'POST', what: 'shutting the server down' }, signal)
-    return later('the server shuts down', { askedAt: Date.now() })
+    return later('the server shuts down', { askedAt: options.now() })
   }
-  if (server.status === 'running' && Date.now() - since < SHUTDOWN_MS) return later('the server shuts down', { ...poll })
+  if (server.status === 'running' && options.now() - since < SHUTDOWN_MS) return later('the server shuts down', { ...poll })
   // Switched off it would cost the same. A delete pulls the plug where it did not listen.
   await remove(api, { what: 'server', id: server.id, owner }, signal)
   return later('the server is given back', { ...poll })

@@ -8,7 +8,7 @@ export interface Volume { readonly id: number; readonly name: string; readonly s
 /** As a host name: letters, digits and dashes. */
 export const nameOf = (owner: Owner): string => machineName(owner).replaceAll('_', '-').toLowerCase()
 export const SELECTOR = (installation: string): string => `dev.berth.installation==${installation}`
-export const labelsFor = (owner: Owner): Record<string, string> => labelsOf(owner, Date.now())
+export const labelsFor = labelsOf
 export const diskMount = (volume: number): string => `/mnt/HC_Volume_${volume}`
 
 export function refOf({ server, volume }: { server: Server | null; volume: Volume | null }): MachineRef {
