@@ -79,13 +79,13 @@ test('another repository of the host it reads as a stranger, or not at all', asy
 }, 60_000)
 
 test('each operation stands in the record, and a changed record is noticed', async () => {
-  const { records, intact } = await product.json<{ records: AuditRecord[]; intact: boolean }>(['audit', '--verify'])
+  const { records, intact } = await product.json<{ records: AuditRecord[]; intact: boolean }>(['audit', '--verify', '--limit', '500'])
   expect(intact).toBe(true)
   const pushes = records.filter(({ action, subject }) => action === 'git.push' && subject.endsWith('/private-ledger'))
   expect(pushes.map(({ allowed }) => allowed).filter(Boolean)).toHaveLength(1)
   expect(pushes.find(({ allowed }) => allowed)?.refs.map(({ ref }) => ref)).toEqual(['refs/heads/berth/demo', 'refs/heads/berth/demo-2'])
   expect(pushes.filter(({ allowed }) => !allowed)).toHaveLength(4)
-  expect(records.at(-1)).toMatchObject({ n: 1, action: 'git-host.add', subject: origin, allowed: true })
+  expect(records.find(({ action }) => action === 'git-host.add')).toMatchObject({ subject: origin, allowed: true })
   expect(JSON.stringify(records)).not.toContain(TOKEN)
 }, 60_000)
 
