@@ -15,6 +15,10 @@ test('screens-rooms: nothing is cut or to the side in a session, its rooms and s
   expect(rooms.shapes).toEqual([])
 })
 
+test('reflow-rooms: nothing of it is cut or to the side at 320 pixels, as a page that is enlarged has them', () => {
+  expect(rooms.narrow).toEqual([])
+})
+
 test('access-rooms: axe finds no break of WCAG 2.2 AA in a session, its rooms and sheets, in light and in dark', () => {
   expect(rooms.axe).toEqual([])
 })

@@ -10,9 +10,10 @@ import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
 import { modelWords } from '../providers.ts'
 import { git } from '../repository.ts'
+import { forecast, shop, startArrivals } from './screen-arrivals.ts'
 import { startWorld, type World } from './world.ts'
 
-export const SHIPS = ['done', 'asks', 'question', 'plan', 'stack', 'works', 'asleep', 'failed', 'starting', 'idle'] as const
+export const SHIPS = ['done', 'asks', 'question', 'plan', 'stack', 'works', 'asleep', 'failed', 'starting', 'idle', 'unsigned', 'tool', 'tells'] as const
 export type Ship = (typeof SHIPS)[number]
 export interface ScreenWorld extends Omit<World, 'at'> {
   readonly ships: Partial<Record<Ship, Workspace>>
@@ -118,9 +119,9 @@ const bump: Scenario = ({ told }) => [
 ]
 
 /** `plays`: the scenario, which stands where agents look for their instructions and people do not. */
-interface Cargo { readonly name: string; readonly place: string; readonly prompt?: string; readonly plays?: string; readonly words?: readonly string[] }
+interface Cargo { readonly name: string; readonly place: string; readonly prompt?: string; /** Nobody gives it a login. */ readonly unsigned?: true; readonly plays?: string; readonly words?: readonly string[] }
 /** `plain` ones need no agent, so they cost little. */
-const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting'>, Cargo>> = {
+const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting' | 'tells'>, Cargo>> = {
   done: { name: 'invoice-totals', place: 'northquay/ledger', prompt: 'Invoice totals drift by a cent when a line has a discount. Find it, fix it, keep the API as it is.', plays: 'invoice', words: ['--approvals', 'skip'] },
   asks: { name: 'webhook-retries', place: 'northquay/tide-client', prompt: 'One clean commit, then open the PR.', plays: 'force' },
   question: { name: 'cursor-pagination', place: 'northquay/atlas-api', prompt: 'Deprecate the old endpoint.', plays: 'keep' },
@@ -128,6 +129,8 @@ const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting'>, Cargo>> = {
   stack: { name: 'drop-moment', place: 'plinth/kelp-ui', prompt: 'Drop moment from the date picker.', plays: 'stack' },
   works: { name: 'postgres-17', place: 'saltworks/ingest', prompt: 'Move ingest to Postgres 17.', plays: 'ingest', words: ['--approvals', 'skip'] },
   asleep: { name: 'self-hosting-guide', place: 'plinth/docs', words: ['--agent', 'plain', '--command', 'cat'] },
+  unsigned: { name: 'first-landing', place: 'northquay/ledger', unsigned: true },
+  tool: { name: 'weather-page', place: 'plinth/site', prompt: 'Show tomorrow’s weather.', plays: 'forecast' },
   idle: { name: 'cache-layer', place: 'northquay/ledger', words: ['--agent', 'plain', '--command', 'cat'] },
 }
 
@@ -135,23 +138,31 @@ const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting'>, Cargo>> = {
 export async function startScreenWorld(wanted: readonly Ship[], before: (world: World) => Promise<void> = async () => {}): Promise<ScreenWorld> {
   const top = mkdtempSync(join(tmpdir(), 'berth-screens-'))
   const silent = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: ({ url }) => (url.includes('/saltworks/') ? new Promise<Response>(() => {}) : new Response('', { status: 404 })) })
-  const world = await startWorld({ scenarios: { invoice, ingest, force, stack, keep, bump }, from: join(top, 'northquay/ledger') })
-  // The port of the one that keeps the code back is open too.
-  writeFileSync(join(world.product.home, 'providers/local.yaml'), `hostPorts: [${new URL(world.model.url).port}, ${silent.port}]\n`)
+  const world = await startWorld({ scenarios: { invoice, ingest, force, stack, keep, bump, shop, forecast }, from: join(top, 'northquay/ledger') })
+  const arrivals = startArrivals(top)
+  // The ports of the one that keeps the code back, and of the person's tools, are open too.
+  writeFileSync(join(world.product.home, 'providers/local.yaml'), `hostPorts: [${new URL(world.model.url).port}, ${silent.port}, ${arrivals.port}]\n`)
   const close = async () => {
     await world.close()
     await silent.stop(true)
+    await arrivals.close()
     rmSync(top, { recursive: true, force: true })
+  }
+  const arrived = (ship: Ship) => {
+    if (ship === 'tells') return arrivals.tells(world)
+    if (ship === 'failed' || ship === 'starting') return upFrom(world, ship, silent.port ?? 0)
+    const cargo = CARGO[ship]
+    return up(world, top, ship === 'tool' ? { ...cargo, words: arrivals.words } : cargo)
   }
   try {
     await before(world)
     const ships: Partial<Record<Ship, Workspace>> = {}
     await Promise.all(wanted.map(async (ship) => {
-      ships[ship] = ship === 'failed' || ship === 'starting' ? await upFrom(world, ship, silent.port ?? 0) : await up(world, top, CARGO[ship])
+      ships[ship] = await arrived(ship)
       if (ship === 'asleep') await world.product.cli(['stop', CARGO.asleep.name])
     }))
-    await Promise.all((['done', 'works', 'failed'] as const).map((ship) => settled(world, ship, ships[ship])))
-    const asking = (['asks', 'question', 'plan', 'stack'] as const).flatMap((ship) => ships[ship]?.id ?? [])
+    await Promise.all((['done', 'works', 'failed', 'tells'] as const).map((ship) => settled(world, ship, ships[ship])))
+    const asking = (['asks', 'question', 'plan', 'stack', 'tool'] as const).flatMap((ship) => ships[ship]?.id ?? [])
     await eventually(async () => {
       const open = await world.approvals()
       return asking.every((id) => open.some(({ workspaceId }) => workspaceId === id))
@@ -170,7 +181,7 @@ export async function startScreenWorld(wanted: readonly Ship[], before: (world: 
   }
 }
 
-async function up({ product, model }: World, top: string, { name, place, prompt, plays, words = [] }: Cargo): Promise<Workspace> {
+async function up({ product, model }: World, top: string, { name, place, prompt, plays, words = [], unsigned }: Cargo): Promise<Workspace> {
   // Each its own, or two would share what git locks.
   const dir = join(top, name, place)
   for (const [path, text] of Object.entries(LEDGER)) {
@@ -181,7 +192,7 @@ async function up({ product, model }: World, top: string, { name, place, prompt,
   await git(dir, 'init', '-q', '-b', 'main')
   await git(dir, 'add', '-A')
   await git(dir, 'commit', '-q', '-m', 'first')
-  const talk = prompt === undefined ? [] : ['--prompt', prompt, ...modelWords(model)]
+  const talk = [...(prompt === undefined ? [] : ['--prompt', prompt]), ...(prompt === undefined || unsigned ? [] : modelWords(model))]
   return product.json<Workspace>(['up', '.', '--provider', 'local', '--no-open', '-y', '--name', name, ...talk, ...words], { cwd: dir })
 }
 

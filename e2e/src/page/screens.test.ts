@@ -42,6 +42,10 @@ test('screens-harbour: nothing is cut or to the side in the inbox, the questions
   expect(harbour.shapes).toEqual([])
 })
 
+test('reflow-harbour: nothing of it is cut or to the side at 320 pixels, as a page that is enlarged has them', () => {
+  expect(harbour.narrow).toEqual([])
+})
+
 test('access-harbour: axe finds no break of WCAG 2.2 AA in the inbox, the questions, the forms and the edges, in light and in dark', () => {
   expect(harbour.axe).toEqual([])
 })

@@ -5,7 +5,8 @@
  */
 import { resolve } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
-import type { Review } from '@berth/wire/review'
+import type { Checkpoint, Review } from '@berth/wire/review'
+import { eventually } from '../product.ts'
 import { DESK, PHONE, TABLET } from './world.ts'
 import type { ScreenWorld, Ship } from './screen-world.ts'
 
@@ -66,6 +67,20 @@ const hunkMenu = (item?: string) => async (page: Page) => {
   await button(page, /^More about lines/).click()
   if (item) await button(dialog(page), item).click()
 }
+/** Docker where it is ready: it alone can give these. */
+const fillExtras = async (page: Page) => {
+  await page.locator('dialog details.more > summary').first().click()
+  const where = dialog(page).getByLabel('Where', { exact: true })
+  await dialog(page).locator('.provider-line').first().waitFor()
+  if (await where.locator('option:not([disabled])').filter({ hasText: /^docker$/ }).count() > 0) {
+    await where.selectOption('docker')
+    await dialog(page).getByRole('checkbox', { name: /A Docker engine/ }).check()
+    await dialog(page).getByRole('checkbox', { name: /Root in its machine/ }).check()
+  }
+  await dialog(page).getByLabel('Begin with an empty tree').check()
+  await dialog(page).getByLabel('MCP servers').fill('linear https://mcp.linear.app/mcp')
+  await button(dialog(page), 'Start task').click()
+}
 const holdBack = async (page: Page) => { await page.route(/\/assets\/settings-page[^/]*\.js$/, () => {}) }
 const refuse = async (page: Page) => { await page.route(/\/assets\/settings-page[^/]*\.js$/, (route) => route.abort()) }
 const letGo = async (page: Page) => { await page.unrouteAll({ behavior: 'ignoreErrors' }) }
@@ -79,10 +94,11 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'inbox', says: 'who needs a person, then the others', route: 'list', ships: ['asks', 'question', 'plan', 'stack', 'asleep', 'failed', 'starting', 'idle'], path: () => '/', seen: (page) => main(page).getByRole('region', { name: 'Needs you', exact: true }) }),
   inHarbour({ name: 'palette', says: 'everything by name', route: 'list', dialogs: ['palette'], path: () => '/', act: (page) => button(page, 'Search and commands').click(), seen: (page) => dialog(page).getByRole('option').first() }),
   inHarbour({ name: 'keys', says: 'the keyboard', route: 'list', dialogs: ['keys', 'KeysSheet'], path: () => '/', act: async (page) => { await button(page, 'Search and commands').click(); await dialog(page).getByRole('option', { name: 'Keyboard' }).click() }, seen: (page) => page.getByRole('dialog', { name: 'Keyboard' }) }),
-  inHarbour({ name: 'tiles', says: 'many sessions at once, live', part: 'main', route: 'grid', path: () => '/grid', seen: (page) => main(page).locator('.tile').filter({ has: page.locator('.tile-lines p') }).nth(1) }),
-  inHarbour({ name: 'new', says: 'a new workspace', route: 'new', dialogs: ['NewWorkspaceSheet'], path: () => '/new', seen: (page) => dialog(page).getByRole('combobox', { name: 'Repository' }) }),
+  inHarbour({ name: 'tiles', says: 'many sessions at once, live', part: 'main', route: 'grid', path: () => '/grid', seen: (page) => main(page).locator('.tile').filter({ has: page.locator('.tile-lines p') }).nth(3) }),
+  inHarbour({ name: 'new', says: 'a new workspace', route: 'new', dialogs: ['NewWorkspaceSheet'], path: () => '/new', act: (page) => dialog(page).locator('.provider-line').first().waitFor(), seen: (page) => dialog(page).getByRole('option').first() }),
   inHarbour({ name: 'new-more', says: 'a new workspace, with everything that can be said', part: 'dialog[open]', route: 'new', path: () => '/new', seen: (page) => dialog(page).getByRole('combobox', { name: 'Repository' }), act: async (page) => { await page.locator('dialog details.more > summary').first().click() } }),
-  inHarbour({ name: 'settings', says: 'what is kept for a person and for this device', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => heading(page, 'Settings') }),
+  inHarbour({ name: 'new-extras', says: 'a machine with a Docker engine and a root of its own', part: 'dialog[open]', route: 'new', path: () => '/new', seen: (page) => dialog(page).getByText('write name=command'), act: fillExtras }),
+  inHarbour({ name: 'settings', says: 'what is kept for a person and for this device', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.getByRole('region', { name: 'Server' }).getByText('Version') }),
   inHarbour({ name: 'settings-channel', says: 'a way to be told, before it is kept', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.locator('form.channel'), act: async (page) => { await button(page, /^Add (?:a|another) (?:way|channel)|ntfy/).click() } }),
   inHarbour({ name: 'decision', says: 'a push that rewrites history', route: 'workspace/chat', ...ofShip('asks'), seen: (page) => dock(page) }),
   inHarbour({ name: 'decision-edit', says: 'the command, changed before it is allowed', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Edit').click(), seen: (page) => dock(page).locator('textarea') }),
@@ -90,6 +106,9 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'stack', says: 'three questions of one session', part: '.dock', route: 'workspace/chat', ...ofShip('stack'), seen: (page) => dock(page).getByText('1 of 3') }),
   inHarbour({ name: 'question', says: 'a question with its options', part: '.dock', route: 'workspace/chat', ...ofShip('question'), seen: (page) => dock(page).getByRole('radio').first() }),
   inHarbour({ name: 'plan', says: 'a plan to approve', part: '.dock', route: 'workspace/chat', ...ofShip('plan'), seen: (page) => dock(page).locator('.plan') }),
+  inHarbour({ name: 'decision-tool', says: 'a tool of a person’s own server', part: '.dock', route: 'workspace/chat', ...ofShip('tool'), seen: (page) => dock(page) }),
+  inHarbour({ name: 'agent-sign-in', says: 'an agent that nobody signed in', part: '.sign-in', route: 'workspace/chat', ...ofShip('unsigned'), seen: (page) => page.getByRole('region', { name: 'Sign in to Claude Code' }).getByRole('button', { name: 'Sign in to Claude Code' }) }),
+  inHarbour({ name: 'agent-sign-in-steps', says: 'its own sign-in: a link, and what the page there gives', part: '.sign-in', route: 'workspace/chat', ...ofShip('unsigned'), once: ({ ask, ships: { unsigned } }) => ask('POST', `/workspaces/${unsigned?.id}/sign-in`, { agent: 'claude' }), seen: (page) => page.getByRole('region', { name: 'Sign in to Claude Code' }).getByRole('link', { name: /^Open / }) }),
   inHarbour({ name: 'starting', says: 'a machine on its way', part: 'main', route: 'workspace/chat', ...ofShip('starting'), seen: (page) => main(page).locator('.steps').first() }),
   inHarbour({ name: 'starting-status', says: 'its steps, one by one', part: '.detail', route: 'workspace/status', ...ofShip('starting', 'status'), seen: (page) => main(page).getByRole('region', { name: 'Start' }) }),
   inHarbour({ name: 'failed', says: 'why it failed, and one action', part: '.chat', route: 'workspace/chat', ...ofShip('failed'), seen: (page) => main(page).getByRole('region', { name: 'Why it failed' }) }),
@@ -141,12 +160,35 @@ const ROOMS: readonly Screen[] = [
   inRooms({ name: 'review-checkpoints', says: 'states to go back to', route: 'workspace/changes', dialogs: ['CheckpointsSheet'], room: 'changes', act: async (page) => { await button(page, 'More about the review').click(); await button(dialog(page), /^Checkpoints/).click() }, seen: (page) => dialog(page).getByText('what the workspace began with') }),
   inRooms({ name: 'review-decided', says: 'accepted, rejected, said', part: '.detail', route: 'workspace/changes', room: 'changes', once: decideSome, act: toFile('src/totals/sum.ts'), seen: (page) => page.locator('article.hunk .tag.ok').first() }),
   inRooms({ name: 'review-end', says: 'the end: tell the agent, commit', part: '.detail', route: 'workspace/changes', room: 'changes', act: async (page) => { await toFile('src/totals/sum.ts')(page); await button(page, 'Finish the review').click() }, seen: (page) => page.getByRole('region', { name: 'The end of the review' }) }),
+  inRooms({ name: 'told', says: 'what the agent tells its person, by tools of ours and of theirs', route: 'workspace/chat', ships: ['tells'], seen: (page) => main(page).locator('.notice', { hasText: 'Half way' }) }),
+  inRooms({ name: 'status-origin', says: 'its origin has moved', part: '.detail', route: 'workspace/status', ships: ['tells'], room: 'status', once: ({ product }) => product.cli(['update', 'storefront', '--check'], { exit: 1 }).then(() => {}), seen: (page) => main(page).getByText('Behind origin/main') }),
+  inRooms({ name: 'review-origin', says: 'the same, in front of a review', part: '.detail', route: 'workspace/changes', ships: ['tells'], room: 'changes', seen: (page) => main(page).getByText('Behind origin/main') }),
+  inRooms({ name: 'taken-back', says: 'a turn that was taken back', route: 'workspace/chat', ships: ['tells'], once: takeBack, seen: (page) => main(page).getByText('Taken back').first() }),
+  inRooms({ name: 'sessions-two', says: 'two conversations in one workspace', route: 'workspace/chat', ships: ['tells'], once: anotherSession, act: menu('Sessions'), seen: (page) => dialog(page).getByText('Second opinion') }),
   inRooms({ name: 'offline', says: 'the server is not heard: what was seen, greyed', route: 'workspace/chat', once: ({ product }) => product.cli(['server', 'stop']).then(() => {}), seen: (page) => page.getByText('The server is not heard').first() }),
   inRooms({ name: 'offline-review', says: 'a review that can be read, not decided', part: '.detail', route: 'workspace/changes', room: 'changes', seen: (page) => page.getByText('You can read; deciding waits').first() }),
 ]
 
 export const SCREENS: readonly Screen[] = [...HARBOUR, ...ROOMS]
 export const sizesOf = ({ sizes = USUAL }: Screen): readonly SizeName[] => sizes
+
+/** A second turn, and the way back to the end of the first. */
+async function takeBack({ ask, turnOver, events, ships: { tells } }: ScreenWorld): Promise<void> {
+  const id = tells?.id ?? ''
+  const turns = async () => (await events(id)).filter(({ body }) => body.type === 'turn.ended').length
+  await ask('POST', `/workspaces/${id}/messages`, { text: 'Say why there is an offer.' })
+  await eventually(async () => (await turns()) === 2, 'the second turn')
+  const end = await eventually(async () => (await ask<Checkpoint[]>('GET', `/workspaces/${id}/checkpoints`)).find(({ turn }) => turn === 1), 'the end of the first turn')
+  await turnOver(id)
+  await ask('POST', `/workspaces/${id}/rewind`, { commit: end.commit, conversation: true })
+  await turnOver(id)
+}
+
+async function anotherSession({ ask, ships: { tells } }: ScreenWorld): Promise<void> {
+  const at = `/workspaces/${tells?.id}/sessions`
+  await ask('POST', at, { agent: 'claude', title: 'Second opinion' })
+  await eventually(async () => (await ask<{ state: string }[]>('GET', at)).every(({ state }) => state === 'idle'), 'both rest')
+}
 
 /** One hunk accepted, one rejected, and a word on a line: by the API, since the pages of all sizes shall see it. */
 async function decideSome({ ask, ships: { done } }: ScreenWorld): Promise<void> {
