@@ -50,6 +50,16 @@ export const AuditRecord = z.object({
 })
 export type AuditRecord = z.infer<typeof AuditRecord>
 
+/** A repository of the server for one workspace; it goes with it. */
+export const HostedRepository = z.object({
+  workspaceId: WorkspaceId, name: z.string(),
+  /** Where its code came from, in the words of whoever sent it. */
+  label: z.string(),
+  /** For git, with an API token as the password. */
+  url: z.string(), sizeBytes: z.number(), quotaBytes: z.number(), lastActiveAt: z.number(),
+})
+export type HostedRepository = z.infer<typeof HostedRepository>
+
 const tag = { tags: ['git'] }
 /** Spread into `api`. */
 export const gitAccessApi = {
@@ -58,6 +68,7 @@ export const gitAccessApi = {
   addGitHost: oc.route({ method: 'POST', path: '/git-hosts', summary: 'Keep the credential of a git host', ...tag })
     .input(z.object({ origin: z.url({ protocol: /^https?$/ }).max(255), username: z.string().regex(/^[^:\r\n\0]{1,100}$/).default('x-access-token'), token: z.string().min(1).max(8192).regex(/^[^\r\n\0]+$/), check: z.string().max(1000).optional() })).output(GitHost),
   removeGitHost: oc.route({ method: 'DELETE', path: '/git-hosts/{hostId}', summary: 'Forget the credential of a git host', ...tag }).input(z.object({ hostId: GitHostId })).output(z.object({ removed: z.boolean() })),
+  listHostedRepositories: oc.route({ method: 'GET', path: '/repositories/hosted', summary: 'Repositories that the server keeps for workspaces', ...tag }).output(z.array(HostedRepository)),
   getGitPolicy: oc.route({ method: 'GET', path: '/workspaces/{id}/git-policy', summary: 'What a workspace may do at git hosts', ...tag }).input(z.object({ id: WorkspaceId })).output(GitPolicy),
   /** Counts from the next operation on. */
   changeGitPolicy: oc.route({ method: 'PATCH', path: '/workspaces/{id}/git-policy', summary: 'Change what a workspace may do at git hosts', ...tag }).input(z.object({ id: WorkspaceId, change: GitPolicyChange })).output(GitPolicy),

@@ -41,6 +41,7 @@ export const routes = {
   listGitHosts: 'GET /git-hosts',
   addGitHost: 'POST /git-hosts',
   removeGitHost: 'DELETE /git-hosts/{hostId}',
+  listHostedRepositories: 'GET /repositories/hosted',
   getGitPolicy: 'GET /workspaces/{id}/git-policy',
   changeGitPolicy: 'PATCH /workspaces/{id}/git-policy',
   listAudit: 'GET /audit',

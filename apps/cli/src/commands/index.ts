@@ -42,6 +42,7 @@ export const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   rm: async () => (await import('./delete.ts')).deleteCommand,
   'keep-alive': async () => (await import('./keep-alive.ts')).keepAlive,
   setup: async () => (await import('./setup.ts')).setup,
+  repos: async () => (await import('./repos.ts')).repos,
   'git-access': async () => (await import('./git-access.ts')).gitAccess,
   'git-host': async () => (await import('./git-host.ts')).gitHost,
   'model-key': async () => (await import('./model-key.ts')).modelKey,

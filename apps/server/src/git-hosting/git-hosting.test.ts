@@ -10,7 +10,7 @@ import { createRepositories } from './repositories.ts'
 import type { Repositories } from './repositories.ts'
 import { parsePushHead, refuseCommand } from './policy.ts'
 import type { GitCaller } from './policy.ts'
-import { serveGit } from './smart-http.ts'
+import { fullOf, serveGit } from './smart-http.ts'
 import { createUploads } from './uploads.ts'
 
 const id = randomIds.workspace()
@@ -100,6 +100,18 @@ describe('a hosted repository', () => {
     await repositories.remove(id)
     expect(await repositories.exists(id)).toBe(false)
   })
+})
+
+it('a repository that is full takes no push, and says so', async () => {
+  const small = createRepositories({ dir: join(home, 'small'), quotaBytes: 1000 })
+  const listener = listen({ fetch: async (request) => serveGit({ dir: await small.ensure(id), caller: { kind: 'person' }, path: new URL(request.url).pathname, request, log: () => {}, full: () => fullOf(small, id) }) })
+  listeners.push(listener)
+  expect(await small.sizeBytes(id)).toBeNull()
+  expect(await git(work, 'push', listener.url, `HEAD:${HOSTED_REFS.head}`)).toMatchObject({ code: 0 })
+  expect(await small.sizeBytes(id)).toBeGreaterThan(1000)
+  const refused = await git(work, 'push', listener.url, `HEAD:${HOSTED_REFS.wip}`)
+  expect(refused.text).toMatch(/\[remote rejected\].*the repository of this workspace is full: \d+ of 1000 bytes/)
+  expect(await small.resolve(id, HOSTED_REFS.wip)).toBeNull()
 })
 
 describe('the command list of a push', () => {

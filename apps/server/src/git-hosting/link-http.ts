@@ -11,7 +11,7 @@ import { asBerthError, refusal } from '../http/respond.ts'
 import type { Log } from '../http/respond.ts'
 import type { Repositories } from './repositories.ts'
 import { remembered } from '../remembered.ts'
-import { serveGit } from './smart-http.ts'
+import { fullOf, serveGit } from './smart-http.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface LinkHttpDeps {
@@ -37,7 +37,7 @@ export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, r
     if (!record || record.workspace.wish.target === 'deleted') throw new BerthError('not_found', 'this workspace is gone')
     if (pathname.startsWith(`${LINK_HTTP.git}/`)) {
       const dir = await deps.repositories.ensure(workspaceId)
-      return serveGit({ dir, caller: { kind: 'workspace', name: record.workspace.name }, path: pathname.slice(LINK_HTTP.git.length), request, log: deps.log })
+      return serveGit({ dir, caller: { kind: 'workspace', name: record.workspace.name }, path: pathname.slice(LINK_HTTP.git.length), request, log: deps.log, full: () => fullOf(deps.repositories, workspaceId) })
     }
     if (pathname.startsWith(`${LINK_HTTP.upstream}/`)) return deps.gitGateway(record.workspace, request)
     if (pathname.startsWith(`${LINK_HTTP.model}/`)) return deps.modelGateway(record.workspace, request)

@@ -2,7 +2,7 @@
  * One bare repository per workspace, owned by the server, and never the one an agent works in. Its configuration is
  * written by us at birth; nothing that is pushed can change it, and no hook ever runs.
  */
-import { appendFile, chmod, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BerthError, HOSTED_REFS } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
@@ -19,7 +19,13 @@ export interface Repositories {
   /** Takes in what is committed in a repository of this machine, under our own ref. Throws `clone_refused`. */
   takeIn(id: WorkspaceId, from: { path: string; branch: string | null }): Promise<void>
   remove(id: WorkspaceId): Promise<void>
+  /** Of its objects; null: there is no repository. */
+  sizeBytes(id: WorkspaceId): Promise<number | null>
+  readonly quotaBytes: number
 }
+
+/** A repository that has more takes no push any more. */
+const QUOTA_BYTES = 8 * 1024 ** 3
 
 /** No pack larger than this is accepted. */
 const MAX_PACK_BYTES = 4 * 1024 ** 3
@@ -53,7 +59,7 @@ export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_OPTIONAL_LOCKS: '0',
 }
 
-export function createRepositories(deps: { dir: string }): Repositories {
+export function createRepositories(deps: { dir: string; /** Tests fill it sooner. */ quotaBytes?: number }): Repositories {
   const pathOf = (id: WorkspaceId) => join(deps.dir, `${id}.git`)
   const making = new Map<WorkspaceId, Promise<string>>()
   const exists = async (id: WorkspaceId) => (await stat(join(pathOf(id), 'HEAD')).catch(() => null)) !== null
@@ -99,11 +105,20 @@ export function createRepositories(deps: { dir: string }): Repositories {
       const fetched = await git(id, [...tolerated, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', `file://${path}`, `+${wanted}:${HOSTED_REFS.head}`])
       if (fetched.exitCode !== 0) throw new BerthError('clone_refused', `${path}: ${fetched.stderr.trim().slice(0, 500)}`, { hint: branch === null ? 'is anything committed there?' : `is there a branch ${branch}?` })
     },
+    quotaBytes: deps.quotaBytes ?? QUOTA_BYTES,
+    sizeBytes: async (id) => ((await exists(id)) ? sizeBelow(join(pathOf(id), 'objects')) : null),
     async remove(id) {
       await rm(pathOf(id), { recursive: true, force: true })
       await rm(`${pathOf(id)}.new`, { recursive: true, force: true })
     },
   }
+}
+
+/** What is taken away meanwhile counts for nothing. */
+async function sizeBelow(dir: string): Promise<number> {
+  const files = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])
+  const sizes = await Promise.all(files.filter((file) => file.isFile()).map((file) => stat(join(file.parentPath, file.name)).then(({ size }) => size, () => 0)))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** As it stands in git's file: one write instead of a process each, with our own plain values. */

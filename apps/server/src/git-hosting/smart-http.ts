@@ -3,7 +3,9 @@
  * program is started directly, without a shell; its pack streams through, so memory does not grow with a repository.
  */
 import { BerthError } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
 import { GIT_ENVIRONMENT } from './repositories.ts'
+import type { Repositories } from './repositories.ts'
 import { refuseCommand } from './policy.ts'
 import type { GitCaller } from './policy.ts'
 import { gitBody, NO_CACHE, readPush, refusedPush } from './push-request.ts'
@@ -15,6 +17,8 @@ export interface GitRequest {
   readonly path: string
   readonly request: Request
   readonly log: (line: string) => void
+  /** Why no push is taken, whatever it is; null: it is. */
+  readonly full?: () => Promise<string | null>
 }
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
@@ -45,7 +49,8 @@ async function advertise(git: GitRequest, service: Service): Promise<Response> {
 /** The commands are judged first; only then does git see the request. */
 async function receive(git: GitRequest): Promise<Response> {
   const { head, body, drain } = await readPush(git.request)
-  const reasons = head.commands.map((command) => refuseCommand(git.caller, command))
+  const full = head.commands.length === 0 ? null : ((await git.full?.()) ?? null)
+  const reasons = head.commands.map((command) => full ?? refuseCommand(git.caller, command))
   if (head.refused === null && reasons.every((reason) => reason === null)) return exchange(git, 'git-receive-pack', body)
   await drain()
   return refusedPush(head, reasons)
@@ -84,4 +89,10 @@ function answer(git: GitRequest, child: GitProcess, contentType: string, head: U
   })
   git.request.signal.addEventListener('abort', () => child.kill(), { once: true })
   return new Response(body, { headers: { 'content-type': contentType, 'cache-control': NO_CACHE } })
+}
+
+/** A save counts as any push does: what is in the machine stays there. */
+export async function fullOf({ sizeBytes, quotaBytes }: Pick<Repositories, 'sizeBytes' | 'quotaBytes'>, id: WorkspaceId): Promise<string | null> {
+  const size = (await sizeBytes(id)) ?? 0
+  return size < quotaBytes ? null : `the repository of this workspace is full: ${size} of ${quotaBytes} bytes`
 }

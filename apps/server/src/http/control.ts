@@ -17,7 +17,7 @@ import { openReach } from '../services/reach.ts'
 import { openRun } from '../services/run.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
-import { serveGit } from '../git-hosting/smart-http.ts'
+import { fullOf, serveGit } from '../git-hosting/smart-http.ts'
 import { HOOK_PATH, isSetupPath } from '../github/index.ts'
 import { setupPage } from '../github/setup.ts'
 import { decideByToken } from '../notify/decision.ts'
@@ -170,7 +170,7 @@ async function hostedGit({ deps, request, url, caller }: Called, at: { id: Works
   const { workspace } = await requireRecord(deps, at.id)
   if (workspace.wish.target === 'deleted') throw new BerthError('not_found', `${workspace.name} is deleted`)
   const dir = await deps.repositories.ensure(at.id)
-  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? request : arriving(deps, at.id, request), log: deps.log })
+  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? request : arriving(deps, at.id, request), log: deps.log, full: () => fullOf(deps.repositories, at.id) })
 }
 
 /** By the last part of its address. */

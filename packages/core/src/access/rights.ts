@@ -50,7 +50,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   listModelKeys: 'survey', putModelKey: 'manage', removeModelKey: 'manage', listModelUsage: 'survey', addModelFallback: 'manage', removeModelFallback: 'manage', listModelUsageDays: 'survey', listModelBudgets: 'survey', setModelBudget: 'manage',
   listInjections: 'survey', putInjection: 'manage', removeInjection: 'manage', getEgress: 'look', setEgress: 'own',
   listAudit: 'oversee',
-  getGitPolicy: 'look', changeGitPolicy: 'own',
+  listHostedRepositories: 'list', getGitPolicy: 'look', changeGitPolicy: 'own',
 
   getWorkspace: 'look', listEvents: 'look', joinViewer: 'look', diff: 'look', logs: 'look', listTerminals: 'look', getApproval: 'look',
   getReview: 'look', suggestCommit: 'look', listCheckpoints: 'look', listFiles: 'look', readFile: 'look', listPorts: 'look', listCommands: 'look',
