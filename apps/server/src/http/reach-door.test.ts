@@ -24,7 +24,7 @@ function openDoor(): string {
   const { server: link } = joinedMuxes((_, stream) => void stream.readable.pipeTo(stream.writable).catch(() => {}))
   // Of a whole server, what the door asks: who that is, whether the machine runs, and its stream.
   const deps = {
-    store: { access: { authenticate: async (token: string) => (token === 'good' ? { userId: 'usr_1' } : null) }, getWorkspace: async () => ({ workspace, machine: { observed: { state: 'running' } }, link: { connected: true } }) },
+    store: { audit: { write: async () => {} }, access: { authenticate: async (token: string) => (token === 'good' ? { userId: 'usr_1' } : null) }, getWorkspace: async () => ({ workspace, machine: { observed: { state: 'running' } }, link: { connected: true } }) },
     clock: { now: () => now }, log: () => {}, upSince: () => 0,
     daemons: { connected: () => true, openStream: () => link.open({}) },
     gate: { require: async () => {}, may: async () => true },

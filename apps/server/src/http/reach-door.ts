@@ -11,6 +11,7 @@ import { z } from 'zod'
 import type { ServiceDeps } from '../services/deps.ts'
 import { openReach } from '../services/reach.ts'
 import type { Gate } from '../access/gate.ts'
+import { note } from '../access/record.ts'
 import { asBerthError } from './respond.ts'
 import { ALLOWED_MS } from './while-allowed.ts'
 
@@ -91,6 +92,7 @@ async function letIn(deps: DoorDeps, line: string): Promise<{ stream: LinkStream
   if (asks === null) throw new BerthError('unauthorized', 'no valid credential')
   await deps.gate.require(asks, BESIDE_RIGHTS.ssh, workspace)
   const stream = await openReach(deps, workspace, { ssh: key })
+  await note(deps, asks, { action: 'ssh.open', subject: '', workspaceId: workspace })
   const allowed = async (): Promise<boolean> => {
     const now = await identity()
     return now !== null && (await deps.gate.may(now, BESIDE_RIGHTS.ssh, workspace))
