@@ -42,7 +42,7 @@ const FIRST = ['e2e/capability.test.ts', AGENTS, 'apps/daemon', 'e2e/crash.test.
 const rank = ({ name }: Part): number => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length)
 
 /** Each is a hundred megabytes to fetch and a minute to drive, and what they share is tried with the two that are not here. */
-const FULL = new Set(['surface/round-trip-large.test.ts', ...['acp', 'claude', 'copilot', 'gemini', 'mcp', 'opencode', 'qwen'].map((agent) => `agents/${agent}.test.ts`), 'surface/devcontainer-compose.test.ts', 'surface/editor-in-browser.test.ts', 'surface/sessions-opencode.test.ts', 'surface/sync-interrupted.test.ts'])
+const FULL = new Set(['surface/round-trip-large.test.ts', ...['acp', 'claude', 'copilot', 'gemini', 'mcp', 'opencode', 'qwen'].map((agent) => `agents/${agent}.test.ts`), 'surface/devcontainer-compose.test.ts', 'surface/editor-in-browser.test.ts', 'surface/sessions-opencode.test.ts', 'surface/sync-interrupted.test.ts', 'surface/toolchains.test.ts'])
 
 const mode = (process.argv[2] ?? 'all') as Mode
 const parts: readonly Part[] = [

@@ -20,7 +20,7 @@ import { parseDuration } from '../words.ts'
 
 const options = {
   provider: { type: 'string', value: 'name', help: 'where the machine runs: docker, local (see `berth provider list`)' },
-  image: { type: 'string', value: 'image', help: "the machine's image, instead of the project's devcontainer or what its language suggests" },
+  image: { type: 'string', value: 'image', help: "the machine's image, instead of the project's devcontainer or what its language suggests; `full` is ours with Node, Python, Go and Rust, `small` ours without" },
   agent: { type: 'string', value: 'kind', help: 'claude (default), claude-headless, codex, opencode, gemini, qwen, acp or plain' },
   command: { type: 'string', value: 'command', help: 'plain and acp: what to run; the others: further arguments' },
   prompt: { type: 'string', short: 'p', value: 'text', help: 'the first thing to say to the agent' },

@@ -1,7 +1,7 @@
 /**
  * The image of a machine: the one that was asked for, or the default one. The default is built from the Dockerfile in
  * images/workspace on the first base that can be had: a tag of an earlier run, debian:12-slim from a registry, a root
- * filesystem made from Debian packages, and last this host's own /usr.
+ * filesystem made from Debian packages, and last this host's own /usr. `full` is the same with the usual toolchains.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -25,15 +25,29 @@ const dockerfile: string = dockerfileText
 export interface ReadyImage { readonly reference: string; readonly hostPaths: readonly string[] }
 export interface ImageDeps { readonly engine: Engine; readonly engineIsHere: boolean; readonly log: (line: string) => void; readonly base: 'auto' | 'host-usr' }
 
+/** Ours, by their names for `--image`: each with its further packages of Debian. */
+const BUILT = {
+  small: [],
+  full: ['build-essential', 'pkg-config', 'nodejs', 'npm', 'python3-pip', 'python3-venv', 'golang-go', 'rustc', 'cargo'],
+} as const
+type Built = keyof typeof BUILT
+/** Languages whose toolchains are in `full`. */
+export const FULL_LANGUAGES: ReadonlySet<string> = new Set(['Node', 'Python', 'Go', 'Rust'])
 const PULLED_BASE = 'debian:12-slim'
 /** A registry that cannot be reached must not hold up the other ways to a base. */
 const REGISTRY_ANSWER_MS = 20_000
 const BUILD_MS = 20 * 60_000
 
 export async function ensureImage(deps: ImageDeps, wanted: string | null, signal: AbortSignal): Promise<ReadyImage> {
-  if (wanted !== null) return ensureNamed(deps, wanted, signal)
-  return deps.base === 'host-usr' ? ensureHostUsr(deps, signal) : ensureDefault(deps, signal)
+  const built = wanted === null ? 'small' : wanted
+  if (!isBuilt(built)) return ensureNamed(deps, built, signal)
+  return deps.base === 'host-usr' ? ensureHostUsr(deps, signal) : ensureBuilt(deps, built, signal)
 }
+const isBuilt = (name: string): name is Built => Object.hasOwn(BUILT, name)
+
+/** It was made before, and costs nothing. */
+export const hasFull = ({ engine, base }: Pick<ImageDeps, 'engine' | 'base'>, signal: AbortSignal): Promise<boolean> => (base === 'host-usr' ? Promise.resolve(false) : hasImage(engine, tagOf('full'), signal))
+const tagOf = (built: Built): string => (built === 'small' ? `berth/workspace:${hashOf(dockerfile, baseScript)}` : `berth/workspace-${built}:${hashOf(dockerfile, baseScript, ...BUILT[built])}`)
 
 async function ensureNamed(deps: ImageDeps, reference: string, signal: AbortSignal): Promise<ReadyImage> {
   if (!/^[a-zA-Z0-9][\w./:@-]{0,254}$/.test(reference)) throw new ProviderFault('invalid', `'${reference}' is not the name of an image`, { hint: 'a name looks like debian:12 or ghcr.io/owner/name@sha256:…' })
@@ -41,15 +55,15 @@ async function ensureNamed(deps: ImageDeps, reference: string, signal: AbortSign
   return { reference, hostPaths: [] }
 }
 
-async function ensureDefault(deps: ImageDeps, signal: AbortSignal): Promise<ReadyImage> {
-  const reference = `berth/workspace:${hashOf(dockerfile, baseScript)}`
+async function ensureBuilt(deps: ImageDeps, built: Built, signal: AbortSignal): Promise<ReadyImage> {
+  const reference = tagOf(built)
   if (await hasImage(deps.engine, reference, signal)) return { reference, hostPaths: [] }
-  const base = await ensureBase(deps, signal)
+  const base = await ensureBase(deps, built, signal)
   if (base === null) return ensureHostUsr(deps, signal)
   deps.log('building the workspace image')
   const answer = await deps.engine.call('/build', {
     method: 'POST', what: 'building the workspace image', contentType: 'application/x-tar', timeoutMs: BUILD_MS,
-    query: { t: reference, version: '1', rm: '1', forcerm: '1', buildargs: JSON.stringify({ BASE: base }) },
+    query: { t: reference, version: '1', rm: '1', forcerm: '1', buildargs: JSON.stringify({ BASE: base, MORE: BUILT[built].join(' ') }) },
     body: tar([{ path: 'Dockerfile', kind: 'file', mode: 0o644, content: dockerfile }]),
   }, signal)
   await followProgress(answer, deps.log, 'building the workspace image')
@@ -57,12 +71,13 @@ async function ensureDefault(deps: ImageDeps, signal: AbortSignal): Promise<Read
 }
 
 /** Null: no base can be had, and only this host's own files are left. */
-async function ensureBase(deps: ImageDeps, signal: AbortSignal): Promise<string | null> {
-  const made = `berth/base:${hashOf(baseScript)}`
+async function ensureBase(deps: ImageDeps, built: Built, signal: AbortSignal): Promise<string | null> {
+  const script = `MORE=${BUILT[built].join(',')}\n${baseScript}`
+  const made = `berth/base${built === 'small' ? '' : `-${built}`}:${hashOf(script)}`
   if (await hasImage(deps.engine, made, signal)) return made
   if (await canPull(deps, PULLED_BASE, signal)) return PULLED_BASE
-  deps.log('making a base image from Debian packages; this takes a minute, once')
-  return (await makeFromPackages(deps, { reference: made, script: baseScript }, signal)) ? made : null
+  deps.log(`making a base image from Debian packages; this takes ${built === 'small' ? 'a minute' : 'some minutes'}, once`)
+  return (await makeFromPackages(deps, { reference: made, script }, signal)) ? made : null
 }
 
 /** True: the image is here now. False: no registry has it, which is no reason to give up. */

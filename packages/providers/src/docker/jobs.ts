@@ -16,13 +16,15 @@ export interface Jobs<T> {
   /** Ends those under way, and forgets them: nobody wants what they make. */
   end(isOver: (key: string) => boolean): void
 }
-interface Running<T> { readonly work: Promise<T>; readonly stop: AbortController; lastLine: string; readonly listeners: Set<(line: string) => void> }
+interface Running<T> { readonly work: Promise<T>; readonly stop: AbortController; lastLine: string; readonly listeners: Set<(line: string) => void>; waiters: number; /** Ends it when nobody comes back. */ unwatched: Timer | null; over: boolean }
 
 const JOBS_LIMIT = 500
 /** Each change of the detail is an event. */
 const DETAIL_LIMIT = 160
+/** Whoever wants it asks again every few seconds: nobody does any more, since the workspace was stopped or deleted. */
+const UNWATCHED_MS = 60_000
 
-export function createJobs<T>(deps: { readonly log: (line: string) => void; readonly first: string }): Jobs<T> {
+export function createJobs<T>(deps: { readonly log: (line: string) => void; readonly first: string; readonly unwatchedMs?: number }): Jobs<T> {
   const jobs = new Map<string, Running<T>>()
   const begin = (job: Job<T>): Running<T> => {
     const listeners = new Set<(line: string) => void>()
@@ -33,24 +35,42 @@ export function createJobs<T>(deps: { readonly log: (line: string) => void; read
     }
     const stop = new AbortController()
     const work = Promise.resolve().then(() => job.make({ signal: stop.signal, log }))
-    const mine: Running<T> = { work, stop, lastLine: deps.first, listeners }
+    const mine: Running<T> = { work, stop, lastLine: deps.first, listeners, waiters: 0, unwatched: null, over: false }
     if (jobs.size >= JOBS_LIMIT) jobs.clear()
     jobs.set(job.key, mine)
     const forget = (): void => { if (jobs.get(job.key) === mine) jobs.delete(job.key) }
-    work.then(() => { if (!job.keep) forget() }, forget)
+    const over = (): void => {
+      mine.over = true
+      if (mine.unwatched !== null) clearTimeout(mine.unwatched)
+    }
+    work.then(() => {
+      over()
+      if (!job.keep) forget()
+    }, () => {
+      over()
+      forget()
+    })
     return mine
+  }
+  const giveUp = (key: string, running: Running<T>): void => {
+    if (jobs.get(key) === running) jobs.delete(key)
+    running.stop.abort(new DOMException('nobody wants it any more', 'AbortError'))
+  }
+  const left = (key: string, running: Running<T>): void => {
+    running.waiters -= 1
+    if (running.waiters > 0 || running.over) return
+    running.unwatched = setTimeout(() => { giveUp(key, running) }, deps.unwatchedMs ?? UNWATCHED_MS)
+    running.unwatched.unref()
   }
   return {
     forget: (key) => void jobs.delete(key),
     end(isOver) {
-      for (const [key, { stop }] of jobs) {
-        if (!isOver(key)) continue
-        jobs.delete(key)
-        stop.abort(new DOMException('nobody wants it any more', 'AbortError'))
-      }
+      for (const [key, running] of jobs) if (isOver(key)) giveUp(key, running)
     },
     async wait(job, { signal, log }) {
       const running = jobs.get(job.key) ?? begin(job)
+      if (running.unwatched !== null) clearTimeout(running.unwatched)
+      running.waiters += 1
       if (log !== undefined) running.listeners.add(log)
       let timer: ReturnType<typeof setTimeout> | undefined
       let onAbort = (): void => {}
@@ -67,6 +87,7 @@ export function createJobs<T>(deps: { readonly log: (line: string) => void; read
         clearTimeout(timer)
         signal.removeEventListener('abort', onAbort)
         if (log !== undefined) running.listeners.delete(log)
+        left(job.key, running)
       }
     },
   }

@@ -3,7 +3,7 @@ import { ProviderFault, type MachineMade, type MachineSpec, type ProjectContext,
 import { BuildFailed } from './devcontainer/cli.ts'
 import type { Ignored } from './devcontainer/notes.ts'
 import { prepareDevcontainer, type Devcontainer, type DevcontainerDeps } from './devcontainer/prepare.ts'
-import { ensureImage, type ImageDeps, type ReadyImage } from './images.ts'
+import { ensureImage, FULL_LANGUAGES, hasFull, type ImageDeps, type ReadyImage } from './images.ts'
 
 export interface Chosen {
   readonly image: ReadyImage
@@ -36,18 +36,23 @@ export async function chooseImage(deps: ChoiceDeps, spec: Pick<MachineSpec, 'ima
   switch (says.kind) {
     case 'nothing': return plain([])
     case 'unreadable': return plain([{ level: 'warning', code: 'project_unreadable', message: `the default image is used: ${says.why}`, hint: 'choose one with --image' }])
-    case 'language': return ofLanguage(deps, says, { plain, named })
+    case 'language': return ofLanguage(deps, says, { plain, named, context })
     case 'devcontainer': return ofDevcontainer(deps, says, { plain, context })
   }
 }
 
 interface Ways { plain(notices: readonly Notice[], recovery?: { why: string; log: string } | null): Promise<Chosen>; named(wanted: string): Promise<ReadyImage> }
 
-async function ofLanguage(deps: ChoiceDeps, { language }: ProjectSays & { kind: 'language' }, { plain, named }: Ways): Promise<Chosen> {
+async function ofLanguage(deps: ChoiceDeps, { language }: ProjectSays & { kind: 'language' }, { plain, named, context }: Ways & { context: ProjectContext }): Promise<Chosen> {
   const { name, image, because } = language
   if (deps.defaultIsChosen) return plain([])
   const says = `a ${name} project by its ${because}`
-  const instead = (): Promise<Chosen> => plain([{ level: 'info', code: 'image_default', message: `${says}, and ${image} cannot be had now: the default image is used`, hint: 'choose another with --image' }])
+  const instead = async (): Promise<Chosen> => {
+    if (!FULL_LANGUAGES.has(name)) return plain([{ level: 'info', code: 'image_default', message: `${says}, and ${image} cannot be had now: the default image is used`, hint: 'choose another with --image' }])
+    const full = await hasFull(deps.images, context.signal)
+    const notice: Notice = { level: 'info', code: 'image_default', message: `${says}, and ${image} cannot be had now: ${full ? 'the image `full`, with its toolchain, is used' : 'the default image is used'}`, hint: full ? 'choose another with --image' : `\`--image full\` has a toolchain for ${name}, and is made from Debian packages` }
+    return full ? { image: await named('full'), devcontainer: null, made: { from: 'language', notices: [notice], ports: [], recovery: null }, buildLog: null } : plain([notice])
+  }
   if (performance.now() - (missing.get(image) ?? Number.NEGATIVE_INFINITY) < FORGET_MS) return instead()
   try {
     const ready = await named(image)

@@ -1,8 +1,9 @@
 /** The reference CLI's place is taken by a script that says who it is and goes on for ever. */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createDevcontainerCli } from './cli.ts'
 
 let dir = ''
 const cleanups: (() => void)[] = []
@@ -28,7 +29,7 @@ test.skipIf(Bun.which('docker') === null)('a build ends with the server that beg
     import { existsSync, readFileSync } from 'node:fs'
     import { createDevcontainerCli } from ${JSON.stringify(join(import.meta.dir, 'cli.ts'))}
     const scratch = ${JSON.stringify(join(dir, 'scratch'))}
-    const cli = createDevcontainerCli({ script: ${JSON.stringify(join(dir, 'cli.js'))}, dockerHost: 'unix:///nowhere' })
+    const cli = createDevcontainerCli({ script: ${JSON.stringify(join(dir, 'cli.js'))}, dockerHost: 'unix:///nowhere', memoryBytes: 1_000_000_000 })
     await Bun.$\`mkdir -p \${scratch}\`
     cli.build({ folder: scratch, config: scratch, tag: 'x' }, { signal: new AbortController().signal, log: () => {}, scratch }).catch(() => {})
     while (!existsSync(${JSON.stringify(said)}) || readFileSync(${JSON.stringify(said)}, 'utf8') === '') await Bun.sleep(5)
@@ -41,3 +42,24 @@ test.skipIf(Bun.which('docker') === null)('a build ends with the server that beg
   // Until whoever inherits it has taken notice of its end; the test's own limit is the other way out.
   while (isThere(pid() ?? 0)) await Bun.sleep(5)
 })
+
+const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path))
+test.skipIf(Bun.which('docker') === null || busybox === undefined || !existsSync('/var/run/docker.sock'))('a step of a build has only so much memory, and the build ends with its signal', async () => {
+  const image = `berth-test/busybox:${crypto.randomUUID()}`
+  cleanups.push(() => { Bun.spawnSync(['docker', 'rmi', '-f', image, `${image}-made`]) })
+  expect(Bun.spawnSync(['sh', '-c', `tar -C / -ch ${busybox?.slice(1)} | docker import - ${image}`]).exitCode).toBe(0)
+  const context = (signal = new AbortController().signal) => ({ signal, log: () => {}, scratch: join(dir, 'scratch') })
+  const build = async (memoryBytes: number, script: string, signal?: AbortSignal): Promise<string> => {
+    mkdirSync(join(dir, 'scratch'), { recursive: true })
+    writeFileSync(join(dir, 'Dockerfile'), `FROM ${image}\nRUN ${JSON.stringify([busybox, 'sh', '-c', `: ${crypto.randomUUID()}; ${script}`])}\n`)
+    const cli = createDevcontainerCli({ script: '', dockerHost: 'unix:///var/run/docker.sock', memoryBytes })
+    return cli.buildPlain({ context: dir, dockerfile: join(dir, 'Dockerfile'), args: {}, target: null, tag: `${image}-made` }, context(signal)).then(() => 'built', (error: unknown) => String(error))
+  }
+  const hungry = `${busybox} awk 'BEGIN { s = "x"; while (length(s) < 150000000) s = s s }'`
+  expect(await build(64 * 1024 ** 2, hungry)).toMatch(/returned a non-zero code: 137|signal: killed|exit code: 137/)
+  expect(await build(1024 ** 3, hungry)).toBe('built')
+  const stop = new AbortController()
+  const endless = build(1024 ** 3, `${busybox} sleep 3600`, stop.signal)
+  setTimeout(() => { stop.abort(new Error('stopped')) }, 1000)
+  expect(await endless).toContain('stopped')
+}, 60_000)

@@ -15,7 +15,7 @@ export interface DevcontainerCli {
   merged(run: { folder: string; config: string }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
 }
 export interface CliContext { readonly signal: AbortSignal; readonly log: (line: string) => void; /** For its temporary files; ours alone. */ readonly scratch: string }
-interface CliDeps { readonly script: string; readonly dockerHost: string }
+interface CliDeps { readonly script: string; readonly dockerHost: string; /** What a step of a build may use. */ readonly memoryBytes: number }
 
 const BUILD_MS = 20 * 60_000
 const READ_MS = 60_000
@@ -35,7 +35,7 @@ export class BuildFailed extends Error {
   }
 }
 
-export function createDevcontainerCli({ script, dockerHost }: CliDeps): DevcontainerCli {
+export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDeps): DevcontainerCli {
   const spawn = async (argv: (docker: string) => readonly string[], follow: (stream: ReadableStream<Uint8Array>, take: (line: string) => void) => Promise<void>, { context: { signal, log, scratch }, withinMs }: { context: CliContext; withinMs: number }) => {
     const docker = Bun.which('docker')
     if (docker === null) throw new ProviderFault('unsupported', 'devcontainers need the docker command line beside the server, and it is not installed', { hint: 'install docker-cli, or say an image with --image' })
@@ -43,7 +43,7 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
     const temporary = join(scratch, 'tmp')
     for (const dir of [home, temporary]) await mkdir(dir, { recursive: true, mode: 0o700 })
     const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)])
-    const child = Bun.spawn([...argv(await wrapDocker(docker, scratch))], {
+    const child = Bun.spawn([...argv(await wrapDocker(docker, { scratch, memoryBytes }))], {
       cwd: scratch, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, TMPDIR: temporary, LC_ALL: 'C.UTF-8', DOCKER_HOST: dockerHost, DOCKER_CONFIG: home, BUN_BE_BUN: '1' },
     })
@@ -87,11 +87,11 @@ export function createDevcontainerCli({ script, dockerHost }: CliDeps): Devconta
   }
 }
 
-/** The classic builder leaves the container of a failed step behind, unless it is told; the CLI does not tell it. */
-async function wrapDocker(docker: string, scratch: string): Promise<string> {
+/** The classic builder leaves the container of a failed step behind and gives a step all the memory there is, unless it is told; the CLI does not tell it. */
+async function wrapDocker(docker: string, { scratch, memoryBytes }: { scratch: string; memoryBytes: number }): Promise<string> {
   const path = join(scratch, 'docker')
   const real = `'${docker.replaceAll("'", `'\\''`)}'`
-  await writeFile(path, `#!/bin/sh\nif [ "$1" = build ]; then\n  shift\n  exec ${real} build --force-rm "$@"\nfi\nexec ${real} "$@"\n`, { mode: 0o700 })
+  await writeFile(path, `#!/bin/sh\nif [ "$1" = build ]; then\n  shift\n  exec ${real} build --force-rm --memory ${memoryBytes} --memory-swap ${memoryBytes} "$@"\nfi\nexec ${real} "$@"\n`, { mode: 0o700 })
   return path
 }
 

@@ -112,7 +112,7 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
     await says.checkOut(folder, known.reads, context)
     await requireDockerfile(join(folder, dirname(says.path)), known.build['build'])
   }
-  const cli = createDevcontainerCli({ script: await deps.cli(context.log, signal), dockerHost: engine.dockerHost })
+  const cli = createDevcontainerCli({ script: await deps.cli(context.log, signal), dockerHost: engine.dockerHost, memoryBytes: await buildMemory(engine, signal) })
   // In its own place, since what it names is relative to it.
   const config = join(folder, says.path)
   await rm(config, { force: true })
@@ -177,6 +177,12 @@ export function parseConfiguration(text: string): Readonly<Record<string, unknow
 }
 
 /** '' where it is not here: the build fetches it. */
+/** A repository's build is not to take the computer down: a quarter is left for whoever else is there. */
+async function buildMemory(engine: Engine, signal: AbortSignal): Promise<number> {
+  const { MemTotal } = await engine.json<{ MemTotal: number }>('/info', { what: 'asking the engine about itself' }, signal)
+  return Math.floor(MemTotal * 0.75)
+}
+
 async function imageId(engine: Engine, reference: string, signal: AbortSignal): Promise<string> {
   const answer = await engine.call(`/images/${reference}/json`, { what: `looking for the image ${reference}`, accept: [404] }, signal)
   if (answer.status !== 404) return ((await answer.json()) as { Id: string }).Id
