@@ -67,7 +67,7 @@ beforeAll(async () => {
     lines: () => [[{ text: LINES.join('\n'), chunkMs: 40, pieces: 48 }], [{ text: 'never said' }]],
     tell: () => [[{ text: `The value is\n${SECRET}\nand again: ${SECRET}.\n\nThat is all of it.\n`, chunkMs: 30, pieces: 20 }], [{ text: 'never said' }]],
   } })
-  workspace = await ground.up('live', 'please [[lines]]', '--env', `VALUE=${SECRET}`)
+  workspace = await ground.up('live', 'please [[lines]]', '--env', `VALUE_TOKEN=${SECRET}`)
   screen = openScreen()
   screen.socket.watch(workspace.id, 0, { at: 'stream' })
 }, 300_000)
