@@ -3,7 +3,7 @@
  * Claude Code has taken the prompt. The floor is the Engine API asked to create and start a container of the same image.
  * Images, agents and the daemon's build are fetched before and not counted.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startScriptedModel } from '@berth/testkit/scripted-model'
@@ -59,7 +59,12 @@ interface Up { readonly image: RawImage; readonly connectedMs: number; readonly 
 interface With { readonly product: Product; readonly model: ScriptedModel; readonly engine: Engine; readonly source: string; readonly run: number }
 
 async function upOnce({ product, model, engine, source, run }: With): Promise<Up> {
-  if (run === 0) await product.cli(['server', 'start'])
+  if (run === 0) {
+    // What listens on the host is closed to machines unless a person opened it.
+    mkdirSync(join(product.home, 'providers'), { recursive: true })
+    writeFileSync(join(product.home, 'providers/docker.yaml'), `hostPorts: [${new URL(model.url).port}]\n`)
+    await product.cli(['server', 'start'])
+  }
   const since = Date.now()
   const { id } = await product.json<Workspace>([
     'up', source, '--provider', 'docker', '--prompt', 'please say [[hello]]', '--no-open', '-y', '--name', `bench-${run}`,
