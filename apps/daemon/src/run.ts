@@ -22,6 +22,7 @@ import { fetchOverLink, openGateway } from './services/gateway/gateway.ts'
 import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
 import { createOwnMcp } from './services/mcp/index.ts'
+import { createGh } from './services/gateway/gh.ts'
 import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
 import { createWays } from './services/gateway/ways.ts'
 import { createGitTree } from './services/git/tree.ts'
@@ -72,18 +73,22 @@ export async function runMain(argv: readonly string[]): Promise<number> {
   return code
 }
 
+const log = (line: string): void => { process.stderr.write(`${line}\n`) }
+function makePlaces({ stateDir, runDir }: Pick<BootFile, 'stateDir' | 'runDir'>): void {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  mkdirSync(runDir, { recursive: true })
+}
+
 function startDaemon(options: { boot: BootFile; path: string; machineBoot: string; end: (code: number) => void }): { close(): Promise<void> } {
   const { boot, machineBoot } = options
-  mkdirSync(boot.stateDir, { recursive: true, mode: 0o700 })
-  mkdirSync(boot.runDir, { recursive: true })
-  const log = (line: string): void => { process.stderr.write(`${line}\n`) }
+  makePlaces(boot)
   const journal = openJournal({ path: join(boot.stateDir, 'journal.sqlite') })
   const stop = new AbortController()
   const context: DaemonContext = { boot, journal, machineBoot, log, signal: stop.signal }
   const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
   const reportSoon = (): void => { link?.reportSoon() }
 
-  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => ({ ...ways.environment(), ...converger.assignment?.env }), programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
+  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => ({ ...ways.environment(), ...gh.env(converger.assignment?.env), ...converger.assignment?.env }), programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
   const terminals = openTerminals({
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
@@ -94,6 +99,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     if (link === null) throw new BerthError('server_unreachable', 'the link to the server is down')
     return link.openStream(open, signal)
   }
+  const gh = createGh({ runDir: boot.runDir, owner: process.getuid?.() === 0 ? boot.agentUser : null, openStream })
   let gateway: Gateway | null = null
   const reserved = new Set<number>()
   const since = createSince(journal)
@@ -128,6 +134,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const onAssignment = (assignment: Assignment): void => {
     const { gitHosts: origins = [] } = assignment
     if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: theGateway().upstreamUrl })
+    gh.assigned(assignment.githubRepository)
     ways.apply(assignment, () => { converger.apply(assignment) })
   }
 
@@ -165,7 +172,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       terminals.close()
       ports.close()
       since.save()
-      await gateway?.close()
+      await Promise.all([gateway?.close(), gh.close()])
       await ways.close()
       await link?.close()
       journal.close()

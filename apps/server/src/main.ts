@@ -246,7 +246,7 @@ async function assemble(base: Foundation): Promise<Server> {
     store, clock, serverId, log, daemonFile: toolboxFiles.daemon,
     assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, gitGateway: openGitGateway({ store, clock, github, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), inject: createInject({ store: store.egress, clock, log }), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, uploads, ghGateway: github.gh, gitGateway: openGitGateway({ store, clock, github, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), inject: createInject({ store: store.egress, clock, log }), log }),
     egress: egressOf(base, permissions),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())

@@ -115,6 +115,8 @@ export const Assignment = z.object({
   secretEnv: z.array(z.string()).optional(),
   /** Origins of git hosts that git reaches through the server: `https://github.com`. Absent from an older server. */
   gitHosts: z.array(z.string()).optional(),
+  /** `github.com/owner/name`, which the code came from, when the server has an app there: its command line needs no token. */
+  githubRepository: z.string().optional(),
   /** Servers that the agent is given beside our own. Absent from an older server: our own alone. */
   mcp: McpSetup.optional(),
   /** Where a person opens a port of this workspace: `{port}` stands for it. */
@@ -274,6 +276,8 @@ export const LINK_HTTP = {
   git: '/git',
   /** smart HTTP of a repository of a git host: `/upstream/https/github.com/owner/name.git/info/refs`, … */
   upstream: '/upstream',
+  /** GitHub's API for its command line: `/github/api/v3/repos/owner/name`, `/github/graphql`, … */
+  github: '/github',
   /** a model vendor's API: `/model/anthropic/v1/messages`, … */
   model: '/model',
   /** GET: an agent's program as a tar.zst: `/toolbox/agents/claude-2.1.329`. */

@@ -25,7 +25,7 @@ export const AuditAction = z.enum([
   'workspace.create', 'workspace.start', 'workspace.stop', 'workspace.rebuild', 'workspace.delete', 'workspace.web', 'workspace.grant', 'approval.decide',
   'terminal.open', 'ssh.open', 'port.open', 'run.open', 'sync.open', 'code.push', 'preview.set', 'preview.share', 'preview.enter',
   'secret.set', 'secret.remove', 'secret.read', 'mcp.set', 'mcp.remove', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install',
-  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'git-policy.change', 'git.lfs', 'github.connect', 'github.disconnect', 'pull.create', 'model-budget.change', 'egress.change', 'injection.set', 'injection.remove',
+  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'git-policy.change', 'git.lfs', 'github.connect', 'github.disconnect', 'github.ask', 'pull.create', 'model-budget.change', 'egress.change', 'injection.set', 'injection.remove',
 ])
 export type AuditAction = z.infer<typeof AuditAction>
 /** One operation, allowed or refused, in the order of their happening; each holds the hash of the one before. */

@@ -4,6 +4,7 @@
  */
 import { callerOf } from './identity.ts'
 import { isGitPath, serveGit } from './git-http.ts'
+import { answerGraphQL } from './graphql.ts'
 import { createHappenings } from './happenings.ts'
 import type { Happenings } from './happenings.ts'
 import { Refusal } from './model.ts'
@@ -39,6 +40,7 @@ export interface GitHubSim {
 }
 
 const API = '/api/v3'
+const GRAPHQL = '/api/graphql'
 const OPERATIONS: Operations = { ...appOperations, ...repositoryOperations, ...pullOperations }
 const DOCUMENTATION = 'https://docs.github.com/rest'
 
@@ -69,6 +71,7 @@ export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; devic
 
   async function answered(request: Request, pathname: string): Promise<Response> {
     try {
+      if (pathname === GRAPHQL && request.method === 'POST') return await graphql(request)
       if (pathname.startsWith(`${API}/`)) return await rest(request, pathname.slice(API.length))
       if (isGitPath(pathname)) return await serveGit(world, request, (fullName, branch, before) => void happen.pushed(fullName, branch, before))
       return (await servePage(world, request, { deviceIntervalS })) ?? new Response('Not Found', { status: 404 })
@@ -77,6 +80,12 @@ export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; devic
       faulty.push(String(error))
       return refusal(500, String(error))
     }
+  }
+
+  async function graphql(request: Request): Promise<Response> {
+    const { body, problem } = await answerGraphQL({ world, caller: callerOf(world, request.headers.get('authorization')), web: url }, parsed(await request.text()))
+    if (problem !== null) refused.push(`POST ${GRAPHQL}: ${problem}`)
+    return Response.json(body)
   }
 
   async function rest(request: Request, pathname: string): Promise<Response> {

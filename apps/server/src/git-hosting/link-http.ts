@@ -6,6 +6,7 @@ import { LINK_HTTP } from '@berth/wire/daemon'
 import type { GitGateway } from '../git-gateway/gateway.ts'
 import type { ToolboxFiles } from '../link/toolbox-files.ts'
 import type { Inject } from '../egress/inject.ts'
+import type { GhGateway } from '../github/gh/gateway.ts'
 import type { ModelGateway } from '../model-gateway/gateway.ts'
 import { asBerthError, refusal } from '../http/respond.ts'
 import type { Log } from '../http/respond.ts'
@@ -20,6 +21,8 @@ export interface LinkHttpDeps {
   readonly uploads: Uploads
   readonly gitGateway: GitGateway
   readonly modelGateway: ModelGateway
+  /** Absent: no command line of GitHub. */
+  readonly ghGateway?: GhGateway
   readonly toolboxFiles: Pick<ToolboxFiles, 'program'>
   readonly inject: Inject
   readonly clock: Clock
@@ -40,6 +43,7 @@ export function createLinkHttp(deps: LinkHttpDeps): (workspaceId: WorkspaceId, r
       return serveGit({ dir, caller: { kind: 'workspace', name: record.workspace.name }, path: pathname.slice(LINK_HTTP.git.length), request, log: deps.log, full: () => fullOf(deps.repositories, workspaceId) })
     }
     if (pathname.startsWith(`${LINK_HTTP.upstream}/`)) return deps.gitGateway(record.workspace, request)
+    if (pathname.startsWith(`${LINK_HTTP.github}/`) && deps.ghGateway !== undefined) return deps.ghGateway(record.workspace, request)
     if (pathname.startsWith(`${LINK_HTTP.model}/`)) return deps.modelGateway(record.workspace, request)
     if (pathname.startsWith(`${LINK_HTTP.program}/`) && request.method === 'GET') return deps.toolboxFiles.program(pathname.slice(LINK_HTTP.program.length + 1))
     if (pathname.startsWith(`${LINK_HTTP.inject}/`)) return deps.inject(record.workspace, request)

@@ -5,6 +5,8 @@ import { GITHUB_SETUP_PATH } from '@berth/wire/github'
 import type { Log } from '../http/respond.ts'
 import { createGitHubApi } from './github-api.ts'
 import type { GitHubApi } from './github-api.ts'
+import { createGhGateway } from './gh/gateway.ts'
+import type { GhGateway } from './gh/gateway.ts'
 import { createCatchUp } from './hooks/catch-up.ts'
 import type { CatchUp } from './hooks/catch-up.ts'
 import { createHooks } from './hooks/index.ts'
@@ -15,6 +17,8 @@ import type { Leased, Tokens } from './tokens.ts'
 export interface GitHub {
   readonly api: GitHubApi
   readonly tokens: Tokens
+  /** Its command line in a workspace. */
+  readonly gh: GhGateway
   readonly hooks: Hooks
   readonly catchUp: CatchUp
   /** What happens there is told here: to ask now and then is to ask enough. */
@@ -24,7 +28,7 @@ export interface GitHub {
   stop(): Promise<void>
 }
 
-export interface GitHubDeps { readonly store: Pick<Store, 'github'>; readonly clock: Clock; readonly log: Log }
+export interface GitHubDeps { readonly store: Pick<Store, 'github' | 'audit' | 'gitPolicies'>; readonly clock: Clock; readonly log: Log }
 
 export function createGitHub({ store, clock, log }: GitHubDeps): GitHub {
   const api = createGitHubApi()
@@ -35,6 +39,7 @@ export function createGitHub({ store, clock, log }: GitHubDeps): GitHub {
   hooks.onHint((app, { about }) => (about === 'access' ? tokens.forget(app) : undefined))
   return {
     api, tokens, hooks, catchUp,
+    gh: createGhGateway({ store, api, tokens, clock, log }),
     tells: (orgId, origin) => catchUp.current({ orgId, origin }),
     // At GitHub a repository is an owner and a name.
     credentialFor: async ({ id, orgId }, { origin, path }, service) => (path.split('/').length !== 2 ? null : tokens.lease({ orgId, workspaceId: id, origin, path, rights: { contents: service === 'git-receive-pack' ? 'write' : 'read', metadata: 'read' } })),

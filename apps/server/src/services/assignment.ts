@@ -1,6 +1,6 @@
 /** What a workspace's daemon is to bring about, as of now. Holds secrets. */
-import { modelsFor, modeOf } from '@berth/core'
-import type { Clock, SessionRow, Store } from '@berth/core'
+import { modelsFor, modeOf, repositoryAddress } from '@berth/core'
+import type { Clock, SessionRow, Store, WorkspaceRow } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { AgentKind, SessionId, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS, type AgentProgramName } from '@berth/wire/agents'
@@ -50,10 +50,17 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     egress: ((await store.egress.policy(id))?.mode ?? 'open') === 'open' ? 'direct' : 'proxy',
     injections: (await store.egress.injections(workspace.orgId)).map(({ name }) => name),
     gitHosts: [...new Set([...await store.gitHosts.list(workspace.orgId), ...await store.github.list(workspace.orgId)].map(({ origin }) => origin))],
+    ...(await githubRepositoryOf(store, workspace)),
     prompts: waitingFor(undefined),
     decisions: undelivered.flatMap(({ approvalId, contentHash, decision, decidedBy, orphaned }) =>
       decision === null || decidedBy === null ? [] : [{ approvalId, contentHash, decision, via: decidedBy.via, orphaned, ageMs: Math.max(0, now - decidedBy.at) }]),
   }
+}
+
+async function githubRepositoryOf(store: Pick<Store, 'github'>, { orgId, source }: WorkspaceRow): Promise<Pick<Assignment, 'githubRepository'>> {
+  const address = source.kind === 'git' ? repositoryAddress(source.url) : null
+  const known = address !== null && (await store.github.list(orgId)).some(({ origin }) => origin === address.origin)
+  return known ? { githubRepository: `${new URL(address.origin).hostname}/${address.path}` } : {}
 }
 
 function programOf({ claudeExecutable, versionOf }: AssignmentDeps, agent: AgentKind): Pick<AssignedAgent, 'executable' | 'version'> {

@@ -74,6 +74,13 @@ function begin<T>(listen: (port: number) => T, port: number): T {
   }
 }
 
+/** One request to the server, with its head and body as they are. */
+export async function carry(deps: { openStream: Link['openStream'] }, request: Request, path: string): Promise<Response> {
+  const stream = await deps.openStream({ service: 'http' }, request.signal)
+  const headers = [...request.headers].filter(([name]) => name !== 'host')
+  return sendHttp(stream, { method: request.method, path, headers, body: request.body, signal: request.signal })
+}
+
 async function forward(deps: { openStream: Link['openStream'] }, request: Request, { path, base }: { path: string; base: string }): Promise<Response> {
   const body = isSmall(request) ? new Uint8Array(await request.arrayBuffer()) : request.body
   const stream = await deps.openStream({ service: 'http' }, request.signal)
