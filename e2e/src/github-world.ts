@@ -25,15 +25,15 @@ export interface GitHubWorld {
   close(): Promise<void>
 }
 
-/** `hooks`: GitHub reaches the server by a public address of its own. */
-export async function startGitHubWorld({ repositories = ['ledger', 'other'], hooks = false }: { repositories?: readonly string[]; hooks?: boolean } = {}): Promise<GitHubWorld> {
+/** `hooks`: GitHub reaches the server by a public address of its own. `env`: of the person who starts it all. */
+export async function startGitHubWorld({ repositories = ['ledger', 'other'], hooks = false, env = {} }: { repositories?: readonly string[]; hooks?: boolean; env?: Record<string, string> } = {}): Promise<GitHubWorld> {
   const root = mkdtempSync(join(tmpdir(), 'berth-github-'))
   const github = startGitHub({ root })
   const { world } = github
   world.signedIn = world.addUser('ada')
   world.addOrganization('northquay')
   for (const name of repositories) await world.addRepository(`northquay/${name}`)
-  const product = startProduct()
+  const product = startProduct(env)
   if (hooks) writeFileSync(join(product.home, 'config.yaml'), settings(freePort()))
   await product.cli(['provider', 'setup', 'local'])
 

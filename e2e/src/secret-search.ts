@@ -1,15 +1,11 @@
 /** Looks for secrets in all that a shell of a workspace can read. It first has to find one that was put there. */
+import { formsOf } from './secret-forms.ts'
+
 type Run = (script: string) => Promise<{ readonly stdout: string }>
 
 /** Environment and arguments of every process, git's settings, and the content of the files that a workspace has of its own. */
 const READ_ALL = `env; git config --list --show-origin 2>/dev/null; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; find /run/berth /run/berth-boot "$HOME" /workspace -type f -size -20M -exec cat {} + 2>/dev/null; true`
 const PLANTED = 'planted-canary-7c1f0b9e4d'
-
-/** The secret as it may stand somewhere: plain, in hex, and in base64 wherever it begins in what was encoded. */
-function formsOf(secret: string): string[] {
-  const encoded = [0, 1, 2].map((before) => Buffer.from(`${'x'.repeat(before)}${secret}`).toString('base64').slice(before === 0 ? 0 : 4, -4))
-  return [secret, Buffer.from(secret).toString('hex'), encodeURIComponent(secret), ...encoded]
-}
 
 /** Forms of the secrets that were found. Throws when the search would not have found one. */
 export async function secretsFound(run: Run, ...secrets: readonly string[]): Promise<string[]> {

@@ -1,0 +1,43 @@
+/**
+ * A hostile agent takes all that it can read in its workspace, and all that answers it: no secret is in it, in any form.
+ * Where a person put one in, the same search finds it.
+ */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Workspace } from '@berth/wire'
+import { tell } from './hunt.ts'
+import { startCanaryWorld, type CanaryWorld } from './world.ts'
+
+const UP_MS = 300_000
+let world: CanaryWorld
+let inLocal: Workspace
+
+beforeAll(async () => {
+  world = await startCanaryWorld()
+  inLocal = await world.up('demo', ['--provider', 'local'])
+  expect(inLocal.exposures).toEqual([])
+}, UP_MS)
+afterAll(() => world?.close(), 120_000)
+
+const linkTokenOf = ({ id }: Workspace): string => (JSON.parse(readFileSync(join(world.at.product.home, 'workspaces', id, 'machine-g1/state/link-token.json'), 'utf8')) as { linkToken: string }).linkToken
+
+test('in a sandbox of this host the agent comes to no secret', async () => {
+  const { finds, places, bytes } = await world.hunt('demo', { secrets: { 'link token': linkTokenOf(inLocal) } })
+  expect(tell(finds)).toBe('nothing')
+  // It did get at what is its own: its program's memory, its files, the gateways' answers.
+  for (const own of [/^memory \d+ sleep/, /^file \/workspace\/README\.md/, /^gateway model POST \/v1\/messages \(200\)/, /^gateway git GET northquay\/ledger\.git\/info\/refs\?service=git-upload-pack \(200\)/]) expect(places.filter((place) => own.test(place))).not.toEqual([])
+  expect(bytes).toBeGreaterThan(100_000)
+}, UP_MS)
+
+test('where a person puts a token in, the same search finds it', async () => {
+  const token = `ghp_${randomBytes(24).toString('base64url')}`
+  const { exposures } = await world.up('control', ['--provider', 'local', '--env', `GITHUB_TOKEN=${token}`])
+  expect(exposures).toContainEqual(expect.objectContaining({ name: 'GITHUB_TOKEN' }))
+  const { finds } = await world.hunt('control', { secrets: { plain: token } })
+  expect(finds.filter(({ name }) => name !== 'plain')).toEqual([])
+  expect(finds.some(({ from }) => /^environment \d+ sleep$/.test(from))).toBe(true)
+  // Its neighbour, which is there all the while, has nothing of it.
+  expect(tell((await world.hunt('demo', { secrets: { plain: token } })).finds)).toBe('nothing')
+}, UP_MS)
