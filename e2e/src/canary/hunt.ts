@@ -1,6 +1,6 @@
 /** Lets a hostile program loose in a workspace, and looks for secrets in all that it got hold of. */
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMMAND, type Product } from '../product.ts'
@@ -108,24 +108,4 @@ function run(argv: string[]): string {
   // 1: nothing was met.
   if (exitCode > 1) throw new Error(`${argv[0]}: ${stderr.toString()}`)
   return stdout.toString('latin1')
-}
-
-/** Secrets that stand in any of these files as they are. */
-export function atRest(files: Iterable<string>, secrets: Readonly<Record<string, string>>): Find[] {
-  const forms = Object.entries(secrets).flatMap(([name, secret]) => lookedFor(secret).map((form) => [Buffer.from(form), name] as const))
-  return [...files].flatMap((path) => {
-    const content = wholeOf(path)
-    return [...new Set(forms.filter(([form]) => content.includes(form)).map(([, name]) => name))].map((name) => ({ name, from: path }))
-  })
-}
-
-function wholeOf(path: string): Buffer {
-  const file = openSync(path, 'r')
-  try {
-    const content = Buffer.alloc(statSync(path).size)
-    readSync(file, content)
-    return content
-  } finally {
-    closeSync(file)
-  }
 }
