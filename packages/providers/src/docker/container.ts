@@ -16,7 +16,7 @@ const TOOLBOX_DIR = '/opt/berth'
 const LINK_DIR = `${STATE_DIR}/link`
 const DAEMON_LINK = `${STATE_DIR}/berth-daemon`
 /** While it is not empty the daemon does not begin: nothing of the workspace runs before what it asked for is there. */
-const HOLD_PATH = `${STATE_DIR}/hold`
+export const HOLD_PATH = `${STATE_DIR}/hold`
 const HELD = ['/bin/sh', '-c', `while [ -s ${HOLD_PATH} ]; do sleep 0.1; done; exec "$@"`, 'hold'] as const
 const BOOT_PATH = `${STATE_DIR}/boot.json`
 export const WORK_DIR = '/workspace'

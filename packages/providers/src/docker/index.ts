@@ -8,6 +8,7 @@ import { removeCompanions, stopCompanions } from './companions.ts'
 import { bootArchive, createBody, homeOf, isHeld, linkUrl, releaseArchive, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
 import { projectImages, tidyImages, type ProjectImage } from './devcontainer/tidy.ts'
 import { createEngine, type Engine } from './engine.ts'
+import { createHeld } from './held.ts'
 import { bringInside, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
 import { ENGINE_WARNING } from './inside/rights.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
@@ -61,6 +62,7 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
   const engine = createEngine(options.socket)
   const deps: Deps = { options, engine, images: createJobs({ log: options.log, first: 'preparing the image' }), insides: createJobs({ log: options.log, first: 'preparing a Docker engine' }) }
   const oneAtATime = createOneAtATime()
+  const isStillHeld = createHeld(engine)
   return {
     name: 'docker',
     async check(signal) {
@@ -72,7 +74,9 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
     ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, owner, spec, context)),
     async observe(owner, signal) {
       const found = await inspect(engine, owner, signal)
-      return found === null ? { ref: {}, owner, observed: { state: 'absent' }, createdAt: 0, isolation: null } : machineOf(owner, found)
+      if (found === null) return { ref: {}, owner, observed: { state: 'absent' }, createdAt: 0, isolation: null }
+      const machine = machineOf(owner, found)
+      return machine.observed.state === 'running' && await isStillHeld(found, signal) ? { ...machine, observed: { state: 'starting' } } : machine
     },
     list: (installation, signal) => inventory(engine, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(engine, owner, context)),

@@ -17,6 +17,9 @@ export interface Renewals {
 
 /** Whoever hangs does not keep the others for longer. */
 const TURN_LIMIT_MS = 60_000
+/** After which a program that did not renew its login will not. */
+const RENEWED_WITHIN_MS = 3000
+const LOOK_MS = 50
 const TRIED_AGAIN_AFTER_MS = 15 * 60_000
 
 export function createRenewals({ loginOf, now, log }: { loginOf: (program: AgentProgramName) => LoginFile | null; now: () => number; log: (line: string) => void }): Renewals {
@@ -26,11 +29,15 @@ export function createRenewals({ loginOf, now, log }: { loginOf: (program: Agent
     const dueAt = loginOf(program)?.renewalDueAt ?? null
     return dueAt !== null && dueAt - withinMs <= now()
   }
+  const untilRenewed = async (program: AgentProgramName): Promise<void> => {
+    for (let waited = 0; waited < RENEWED_WITHIN_MS && isDue(program, 0); waited += LOOK_MS) await Bun.sleep(LOOK_MS)
+  }
   const alone: Renewals['alone'] = async (program, withinMs, work) => {
     if (!isDue(program, withinMs)) return work()
     const before = last.get(program)
     const mine = (before ?? Promise.resolve()).then(work)
-    const over = atMost(mine)
+    // What has ended a program renews by itself, beside what it was started for: the next one waits for that.
+    const over = atMost(mine.catch(() => {}).then(() => untilRenewed(program)))
     last.set(program, over)
     void over.then(() => { if (last.get(program) === over) last.delete(program) })
     return mine
