@@ -207,6 +207,8 @@ test('forced-colours: where the system sets the colours, the focus, what is chos
 }, 120_000)
 
 test('reflow-asked: on a screen that is short, as one is that is enlarged to 200 %, what is asked and the answers are seen together', async () => {
+  await world.product.cli(['send', first.id, 'please do [[ask]]'])
+  await eventually(async () => (await waiting(first)) === 1, 'its question')
   const page = await world.open({ viewport: { width: 640, height: 360 } })
   await page.goto(world.at(first))
   const card = page.locator('.dock').getByRole('region', { name: /^Needs you/ })
