@@ -11,8 +11,10 @@ const raw = async (method: string, path: string, body?: unknown): Promise<string
 const query = (text: string, variables: Record<string, unknown> = {}) => raw('POST', '/graphql', { query: text, variables })
 
 beforeAll(async () => {
-  at = await startGitHubWorld()
-  await at.connect(['ledger', 'other'])
+  // Not the address that programs never use a proxy for.
+  at = await startGitHubWorld({ hostname: '127.0.0.2' })
+  await at.github.world.addRepository('northquay/contained', { files: { '.devcontainer/devcontainer.json': '{"image":"debian:12"}' } })
+  await at.connect(['ledger', 'other', 'contained'])
   await at.up('ledger', 'demo')
 }, 120_000)
 afterAll(() => at?.close(), 60_000)
@@ -20,20 +22,32 @@ afterAll(() => at?.close(), 60_000)
 test.skipIf(Bun.which('gh') === null)('gh opens a pull request, lists it, shows it and its checks, without a token inside', async () => {
   expect((await inside('gh repo view $GH_REPO')).stdout).toContain('northquay/ledger')
   await inside('git config user.name Ada && git config user.email ada@example.org && echo more >> README.md && git commit -qam "Count in cents" && git push -q origin HEAD:refs/heads/berth/demo')
-  // It looks for a remote of GitHub, and git's configuration by the environment leads all of them to the gateway.
-  expect((await inside(`GIT_CONFIG_COUNT=0 gh pr create --title "Count in cents" --body "Why" --head berth/demo --draft`)).stdout).toContain('/northquay/ledger/pull/1')
+  await inside('git commit -q --allow-empty -m "Not pushed yet"')
+  expect((await inside('gh pr create --title "Count in cents" --body "Why" --draft', null)).stderr).toContain('you must first push the current branch')
+  await inside('git reset -q --hard HEAD~1')
+  // As an agent calls it: in a shell that reads its profile, or not.
+  expect((await inside(`bash -lc 'gh pr create --title "Count in cents" --body "Why" --draft'`)).stdout).toContain('/northquay/ledger/pull/1')
+  expect((await inside('git remote -v')).stdout).toContain(`${at.github.url}/northquay/ledger.git (push)`)
   expect((await inside('gh pr list')).stdout).toContain('Count in cents')
   const sha = (await inside('git rev-parse HEAD')).stdout.trim()
   at.github.world.setCheck('northquay/ledger', sha, { name: 'unit', status: 'completed', conclusion: 'failure', summary: '2 of 40 failed' })
   expect(JSON.parse((await inside('gh pr view 1 --json title,isDraft,statusCheckRollup')).stdout)).toMatchObject({ title: 'Count in cents', isDraft: true, statusCheckRollup: [{ name: 'unit', conclusion: 'FAILURE' }] })
   expect((await inside('gh pr checks 1', null)).stdout).toContain('unit')
+  expect((await inside('gh pr view')).stdout).toContain('Count in cents')
+  expect((await inside('gh pr checks', null)).stdout).toContain('unit')
   // The branch of others is nobody's pull request here.
   await at.commitAt('northquay/ledger', 'main')
-  const refused = await inside(`GIT_CONFIG_COUNT=0 gh pr create --title Evil --body x --head main --base berth/demo`, null)
+  const refused = await inside(`gh pr create --title Evil --body x --head main --base berth/demo`, null)
   expect(refused.exitCode).not.toBe(0)
   expect(refused.stderr).toContain('only berth/demo and branches below that name')
   expect((await inside('gh pr merge 1 --merge', null)).stderr).toContain('berth:')
   expect(await secretsFound(inside, ...at.github.world.issued)).toEqual([])
+}, 120_000)
+
+test('what a private repository says about its machine is seen before there is one', async () => {
+  await at.up('contained', 'contained')
+  const events = (await at.product.cli(['events', 'contained', '--json', '--after', '0', '--no-follow'])).stdout
+  expect(events).toContain('.devcontainer/devcontainer.json is not used: a local machine')
 }, 120_000)
 
 test('another repository, what administers, and tricks with paths, batches and ids are refused, each with a record', async () => {

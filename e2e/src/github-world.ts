@@ -26,9 +26,9 @@ export interface GitHubWorld {
 }
 
 /** `hooks`: GitHub reaches the server by a public address of its own. `env`: of the person who starts it all. */
-export async function startGitHubWorld({ repositories = ['ledger', 'other'], hooks = false, env = {} }: { repositories?: readonly string[]; hooks?: boolean; env?: Record<string, string> } = {}): Promise<GitHubWorld> {
+export async function startGitHubWorld({ repositories = ['ledger', 'other'], hooks = false, hostname = '127.0.0.1', env = {} }: { repositories?: readonly string[]; hooks?: boolean; hostname?: string; env?: Record<string, string> } = {}): Promise<GitHubWorld> {
   const root = mkdtempSync(join(tmpdir(), 'berth-github-'))
-  const github = startGitHub({ root })
+  const github = startGitHub({ root, hostname })
   const { world } = github
   world.signedIn = world.addUser('ada')
   world.addOrganization('northquay')

@@ -132,8 +132,8 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   })
   const signIns = createSignIns({ context, asAgent, terminals, agents: () => converger.assignment === null ? [] : [converger.assignment.agent.kind, ...(converger.assignment.sessions ?? []).map(({ kind }) => kind)], signedIn: (agent) => { void converger.tryAgain(agent).catch((cause: unknown) => { log(`sign-in: ${String(cause)}`) }) } })
   const onAssignment = (assignment: Assignment): void => {
-    const { gitHosts: origins = [] } = assignment
-    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, upstreamUrl: theGateway().upstreamUrl })
+    const { gitHosts: origins = [], githubRepository } = assignment
+    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, githubRepository, upstreamUrl: theGateway().upstreamUrl, proxyUrl: theGateway().proxyUrl })
     gh.assigned(assignment.githubRepository)
     ways.apply(assignment, () => { converger.apply(assignment) })
   }

@@ -261,7 +261,7 @@ async function assemble(base: Foundation): Promise<Server> {
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
   const origins = createOrigins({ store, clock, github, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
-  const projects = createProjectCode({ store, repositories, dir: home.looks, log })
+  const projects = createProjectCode({ store, github, repositories, dir: home.looks, log })
   const toolbox = createCatalogue({
     toolbox: options.toolbox ?? createToolbox({ dir: toolboxDir, log, ...(options.carried ? { embedded: options.carried.daemon } : {}) }),
     agentsDir: join(toolboxDir, 'agents'), file: join(home.dir, 'agents.json'), latest: latestAgent, log,

@@ -44,15 +44,15 @@ const GRAPHQL = '/api/graphql'
 const OPERATIONS: Operations = { ...appOperations, ...repositoryOperations, ...pullOperations }
 const DOCUMENTATION = 'https://docs.github.com/rest'
 
-/** `root`: an empty directory for the repositories; the caller removes it. */
-export function startGitHub({ root, deviceIntervalS = 5 }: { root: string; deviceIntervalS?: number }): GitHubSim {
+/** `root`: an empty directory for the repositories; the caller removes it. `hostname`: any of this machine's own. */
+export function startGitHub({ root, hostname = '127.0.0.1', deviceIntervalS = 5 }: { root: string; hostname?: string; deviceIntervalS?: number }): GitHubSim {
   const world = createWorld(root)
   const guard = createGuard()
   const webhooks = createWebhooks(world)
   const faulty: string[] = []
   const refused: string[] = []
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: served })
-  const url = `http://127.0.0.1:${server.port}`
+  const server = Bun.serve({ port: 0, hostname, idleTimeout: 0, fetch: served })
+  const url = `http://${hostname}:${server.port}`
   const shapes = createShapes({ web: url, api: `${url}${API}` })
 
   const happen = createHappenings({ world, shapes, webhooks, judge(name, payload) {

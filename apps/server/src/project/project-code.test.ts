@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { workspaceRow } from '@berth/testkit'
 import type { ProjectSays, WorkspaceRecord } from '@berth/core'
+import type { GitHostId } from '@berth/wire'
 import { createRepositories } from '../git-hosting/repositories.ts'
 import { createProjectCode } from './project-code.ts'
 
@@ -15,12 +16,14 @@ const git = (cwd: string, ...args: string[]): string => {
   if (exitCode !== 0) throw new Error(stderr.toString())
   return stdout.toString().trim()
 }
+const ALLOWED = 'x-access-token:a-token-of-moments'
 const backend = Bun.serve({
   port: 0, hostname: '127.0.0.1',
   async fetch(request) {
     const url = new URL(request.url)
+    if (url.pathname.startsWith('/private/') && request.headers.get('authorization') !== `Basic ${Buffer.from(ALLOWED).toString('base64')}`) return new Response('who?\n', { status: 401, headers: { 'www-authenticate': 'Basic realm="git"' } })
     const child = Bun.spawn(['git', '-c', 'uploadpack.allowFilter=true', 'http-backend'], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: root, GIT_PROJECT_ROOT: join(root, 'served'), GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method, CONTENT_TYPE: request.headers.get('content-type') ?? '', HTTP_CONTENT_ENCODING: request.headers.get('content-encoding') ?? '', GIT_PROTOCOL: request.headers.get('git-protocol') ?? '' },
+      env: { PATH: process.env['PATH'] ?? '', HOME: root, GIT_PROJECT_ROOT: join(root, 'served'), GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: url.pathname.replace(/^\/private/, ''), QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method, CONTENT_TYPE: request.headers.get('content-type') ?? '', HTTP_CONTENT_ENCODING: request.headers.get('content-encoding') ?? '', GIT_PROTOCOL: request.headers.get('git-protocol') ?? '' },
       stdin: new Blob([await request.arrayBuffer()]), stdout: 'pipe', stderr: 'ignore',
     })
     const bytes = Buffer.from(await new Response(child.stdout).arrayBuffer())
@@ -51,10 +54,16 @@ afterAll(async () => {
 })
 
 const repositories = createRepositories({ dir: join(root, 'hosted') })
-async function ask(row: Partial<WorkspaceRecord['workspace']>): Promise<ProjectSays | undefined> {
+/** No app and no stored token, but what is told. */
+interface Credentials { readonly app?: () => { token: string; release(): void }; readonly stored?: { username: string; token: string } }
+async function ask(row: Partial<WorkspaceRecord['workspace']>, { app, stored }: Credentials = {}): Promise<ProjectSays | undefined> {
   const workspace = workspaceRow({ image: null, project: { revision: 1, outline: null, from: 'source' }, ...row })
   const record = { workspace, machine: null }
-  const projects = createProjectCode({ repositories, dir: join(root, 'looks'), log: () => {}, store: { getWorkspace: async () => record } })
+  const projects = createProjectCode({
+    repositories, dir: join(root, 'looks'), log: () => {},
+    store: { getWorkspace: async () => record, gitHosts: { credential: async () => (stored === undefined ? null : { id: 'gh_stored' as GitHostId, ...stored }) } },
+    github: { credentialFor: async () => (app === undefined ? null : { lease: { expiresAt: Infinity, discard() {}, ...app() } }) },
+  })
   const says = await projects.projectOf(record)?.look(context)
   if (says?.kind !== 'devcontainer') await projects.forget(workspace.id)
   return says
@@ -77,6 +86,27 @@ describe('a project at a url', () => {
   it('is looked at in the branch or the commit that was asked for', async () => {
     expect(await ask({ source: { kind: 'git', url: url('app/.git'), branch: 'bare' } })).toMatchObject({ kind: 'language', language: { name: 'Go' } })
     expect(await ask({ source: { kind: 'git', url: url('app/.git'), commit: git(join(root, 'served/app'), 'rev-parse', 'main') } })).toMatchObject({ kind: 'devcontainer' })
+  })
+
+  it('that is private is read with a token of the app, which is had for that moment only and written nowhere', async () => {
+    const [username = '', token = ''] = ALLOWED.split(':')
+    let out = 0
+    const app = () => {
+      out++
+      return { token, release: () => void out-- }
+    }
+    const says = await ask({ source: { kind: 'git', url: url('private/app') } }, { app })
+    if (says?.kind !== 'devcontainer') throw new Error(JSON.stringify(says))
+    expect(out).toBe(0)
+    const dir = join(root, 'private-out')
+    await says.checkOut(dir, ['.devcontainer'], context)
+    expect(readFileSync(join(dir, '.devcontainer/devcontainer.json'), 'utf8')).toBe('{"image":"debian:12"}')
+    expect(out).toBe(0)
+    const written = Bun.spawnSync(['grep', '-rlaE', `${token}|${Buffer.from(ALLOWED).toString('base64')}`, join(root, 'looks'), dir])
+    expect([written.exitCode, written.stdout.toString()]).toEqual([1, ''])
+    expect(await ask({ source: { kind: 'git', url: url('private/app'), branch: 'bare' } }, { stored: { username, token } })).toMatchObject({ kind: 'language' })
+    expect(await ask({ source: { kind: 'git', url: url('private/app') } })).toMatchObject({ kind: 'unreadable' })
+    expect(await ask({ source: { kind: 'git', url: url('private/app') } }, { stored: { username, token: 'another' } })).toMatchObject({ kind: 'unreadable' })
   })
 
   it('that cannot be had is said to be so, and a path of this host is none of ours to read', async () => {

@@ -1,4 +1,7 @@
 /** What git says of an address, without a prompt, without a redirect, and within moments. */
+import { configEnvironment } from '../git-hosting/config-environment.ts'
+import type { GitSetting } from '../git-hosting/config-environment.ts'
+
 const LOOK_WITHIN_MS = 4000
 const ANSWER_LIMIT_BYTES = 512 * 1024
 
@@ -7,21 +10,21 @@ export interface LsRemote {
   readonly patterns?: readonly string[]
   readonly protocols: string
   /** A secret may be among these: they travel in the environment. */
-  readonly config?: readonly (readonly [string, string])[]
+  readonly config?: readonly GitSetting[]
 }
 
 /** `whole`: it came to its end. */
 export async function lsRemote(url: string, { flags, patterns = [], protocols, config = [] }: LsRemote): Promise<{ text: string; whole: boolean }> {
   // An option is no address, and git would take it for one of its own.
   if (url.startsWith('-')) return { text: '', whole: false }
-  const entries = [['core.fsmonitor', 'false'], ['http.followRedirects', 'false'], ['core.hooksPath', '/dev/null'], ...config]
+  const entries: readonly GitSetting[] = [['core.fsmonitor', 'false'], ['http.followRedirects', 'false'], ['core.hooksPath', '/dev/null'], ...config]
   const child = Bun.spawn(['git', 'ls-remote', '--quiet', ...flags, '--', url, ...patterns], {
     cwd: '/', stdin: 'ignore', stdout: 'pipe', stderr: 'ignore', timeout: LOOK_WITHIN_MS, killSignal: 'SIGKILL',
     env: {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C.UTF-8',
       GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_ALLOW_PROTOCOL: protocols, GIT_CONFIG_NOSYSTEM: '1',
       GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3',
-      GIT_CONFIG_COUNT: String(entries.length), ...Object.fromEntries(entries.flatMap(([key = '', value = ''], at) => [[`GIT_CONFIG_KEY_${at}`, key], [`GIT_CONFIG_VALUE_${at}`, value]])),
+      ...configEnvironment(entries),
     },
   })
   const text = await firstText(child.stdout)

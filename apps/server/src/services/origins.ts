@@ -2,13 +2,14 @@
  * Whether the branch that a workspace's code came from has moved at its origin. The server asks the origin, with the
  * credential it keeps; the machine says whether it has that commit. Known only as long as this server runs.
  */
-import { phaseOf, repositoryAddress } from '@berth/core'
+import { phaseOf } from '@berth/core'
 import type { Clock, Daemons, Store, WorkspaceRecord } from '@berth/core'
 import { BerthError, workspaceCan } from '@berth/wire'
 import type { Workspace, WorkspaceId } from '@berth/wire'
 import type { UpdateOutcome } from '@berth/wire/sync'
 import type { ServiceDeps } from './deps.ts'
 import type { GitHub } from '../github/index.ts'
+import { readAsServer } from '../github/read-as-server.ts'
 import { lsRemote } from './ls-remote.ts'
 import { isBusy, requireMachine, TREE_WITHIN_MS } from './review-reading.ts'
 import { requireIdle } from './review-marks.ts'
@@ -101,15 +102,11 @@ function canBeAsked({ daemons }: Pick<OriginsDeps, 'daemons'>, record: Workspace
 async function ask(deps: OriginsDeps, record: WorkspaceRecord, now: number): Promise<{ origin: Origin | null; told: boolean }> {
   const { source, orgId, id } = record.workspace
   if (source.kind !== 'git' || source.commit !== undefined || !/^(https?|git):\/\//.test(source.url)) return { origin: null, told: false }
-  const address = repositoryAddress(source.url)
-  const leased = address === null ? null : await deps.github.credentialFor({ id, orgId }, address, 'git-upload-pack')
-  const lease = leased !== null && 'lease' in leased ? leased.lease : null
+  const { config, leased, release } = await readAsServer(deps, { id, orgId }, source.url)
   try {
-    const kept = address === null ? null : lease === null ? await deps.store.gitHosts.credential(orgId, address.origin) : { username: 'x-access-token', token: lease.token }
-    const config = kept === null || address === null ? [] : [[`http.${address.origin}/.extraHeader`, `Authorization: Basic ${Buffer.from(`${kept.username}:${kept.token}`).toString('base64')}`] as const]
-    return { origin: await asked(deps, { id, source, config, now }), told: lease !== null && address !== null && deps.github.tells(orgId, address.origin) }
+    return { origin: await asked(deps, { id, source, config, now }), told: leased !== null && deps.github.tells(orgId, leased.origin) }
   } finally {
-    lease?.release()
+    release()
   }
 }
 

@@ -12,6 +12,7 @@ import { harness } from '../../../../server/src/link/test/harness.ts'
 import type { Harness, TestDaemon } from '../../../../server/src/link/test/harness.ts'
 import { fetchOverLink, openGateway } from './gateway.ts'
 import type { Gateway } from './gateway.ts'
+import { gitConfigPath, writeGitConfig } from './git-config.ts'
 
 const signal = new AbortController().signal
 const cleanups: (() => Promise<unknown> | void)[] = []
@@ -111,6 +112,36 @@ test('nobody without the secret path, from a page, or beside /git gets anything'
   ]
   for (const [url, init] of denied) expect([url, (await fetch(url, init)).status]).toEqual([url, 404])
 })
+
+test('git comes by it as a proxy too, under the host\'s own name, and nobody without the secret', async () => {
+  const seen: { path: string; proxy: string[] }[] = []
+  const { gateway } = await open(async (request) => {
+    const { pathname, search } = new URL(request.url)
+    seen.push({ path: `${pathname}${search}`, proxy: [...request.headers.keys()].filter((name) => name.startsWith('proxy-')) })
+    return new Response('not today\n', { status: 403, headers: { 'content-type': 'text/plain' } })
+  })
+  writeGitConfig({ runDir: root, origins: ['https://git.example', 'https://gitlab.example'], githubRepository: 'git.example/o/r', ...gateway })
+  const config = ['-c', `include.path=${gitConfigPath(root)}`]
+  const repository = join(root, 'of-git-example')
+  await must(root, 'init', '-q', repository)
+  for (const form of ['https://git.example/o/r.git', 'git@git.example:o/r.git', 'ssh://git@git.example/o/r.git']) {
+    await must(repository, 'config', 'remote.origin.url', form)
+    expect(await must(repository, ...config, 'remote', '-v')).toContain('http://git.example/o/r.git (push)')
+    expect((await git(repository, ...config, 'fetch', 'origin')).text).toContain('not today')
+  }
+  expect(seen).toEqual(Array.from({ length: 3 }, () => ({ path: `${LINK_HTTP.upstream}/https/git.example/o/r.git/info/refs?service=git-upload-pack`, proxy: [] })))
+  await git(root, ...config, 'ls-remote', 'https://gitlab.example/o/r.git')
+  expect(seen.at(-1)?.path).toBe(`${LINK_HTTP.upstream}/https/gitlab.example/o/r.git/info/refs?service=git-upload-pack`)
+
+  const proxy = new URL(gateway.proxyUrl)
+  for (const given of [`https:${'0'.repeat(48)}`, 'https:', `ftp:${proxy.password}`, proxy.password, ':']) {
+    const answer = await fetch(`${proxy.origin}/o/r.git/info/refs?service=git-upload-pack`, { headers: { host: 'git.example', 'proxy-authorization': `Basic ${btoa(given)}` } })
+    expect([given, answer.status]).toEqual([given, 404])
+  }
+  const page = await fetch(`${proxy.origin}/o/r.git/info/refs`, { headers: { origin: 'https://git.example', 'proxy-authorization': `Basic ${btoa(`https:${proxy.password}`)}` } })
+  expect(page.status).toBe(404)
+  expect(seen).toHaveLength(4)
+}, 60_000)
 
 test('listens where it did before, for an agent that outlived the daemon, and elsewhere when that place is taken', async () => {
   const memory = new Map<string, string | null>()

@@ -17,6 +17,8 @@ export interface Gateway {
   readonly gitUrl: string
   /** Base url of the git hosts: `<url>/https/github.com/owner/name.git`. */
   readonly upstreamUrl: string
+  /** The same for plain http, as a proxy: with `http` or `https` as its user, which is how the host is reached. */
+  readonly proxyUrl: string
   /** Base url of the model vendors: `<url>/anthropic`. */
   readonly modelUrl: string
   /** Base url of hosts that get a secret on the way: `<url>/npm`. */
@@ -35,15 +37,14 @@ export function openGateway(deps: { openStream: Link['openStream']; kept: Pick<J
     hostname: '127.0.0.1', port, idleTimeout: 0,
     async fetch(request) {
       const url = new URL(request.url)
-      const [, given = '', ...rest] = url.pathname.split('/')
-      const path = `/${rest.join('/')}`
-      const hostIsOurs = request.headers.get('host') === `127.0.0.1:${url.port}` && Number(url.port) === server.port
-      if (!hostIsOurs || request.headers.has('origin') || !same(given, secret)) return new Response('not found\n', { status: 404 })
+      const asked = proxied(request, url) ?? direct(request, { url, port: server.port })
+      if (asked === null || request.headers.has('origin') || !same(asked.secret, secret)) return new Response('not found\n', { status: 404 })
+      const { path } = asked
       if (!WAYS.some((way) => path.startsWith(`${way}/`))) return new Response('not found\n', { status: 404 })
       if (running >= MAX_REQUESTS) return new Response('too many requests at once\n', { status: 429 })
       running++
       try {
-        return await forward(deps, request, { path: `${path}${url.search}`, base: `http://127.0.0.1:${url.port}/${secret}` })
+        return await forward(deps, request, { path: `${path}${url.search}`, base: `http://127.0.0.1:${server.port}/${secret}` })
       } catch (cause) {
         return new Response(`${cause instanceof Error ? cause.message : 'the server cannot be reached'}\n`, { status: 502 })
       } finally {
@@ -54,7 +55,7 @@ export function openGateway(deps: { openStream: Link['openStream']; kept: Pick<J
   const server = begin(listen, before?.port ?? 0)
   deps.kept.set(KEPT, JSON.stringify({ port: server.port, secret }))
   const base = `http://127.0.0.1:${server.port}/${secret}`
-  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, modelUrl: `${base}${LINK_HTTP.model}`, injectUrl: `${base}${LINK_HTTP.inject}`, close: () => server.stop(true) }
+  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, proxyUrl: `http://:${secret}@127.0.0.1:${server.port}`, modelUrl: `${base}${LINK_HTTP.model}`, injectUrl: `${base}${LINK_HTTP.inject}`, close: () => server.stop(true) }
 }
 
 const KEPT = 'gateway'
@@ -63,6 +64,18 @@ const Place = z.object({ port: z.number().int().min(1).max(65535), secret: z.str
 function placeIn(text: string | null): z.infer<typeof Place> | null {
   const found = Place.safeParse(text === null ? null : JSON.parse(text))
   return found.success ? found.data : null
+}
+interface Asked { readonly path: string; readonly secret: string }
+function direct(request: Request, { url, port }: { url: URL; port: number | undefined }): Asked | null {
+  if (request.headers.get('host') !== `127.0.0.1:${url.port}` || Number(url.port) !== port) return null
+  const [, secret = '', ...rest] = url.pathname.split('/')
+  return { path: `/${rest.join('/')}`, secret }
+}
+/** Null: it was asked as no proxy. A page in a browser cannot send this header. */
+function proxied(request: Request, { host, pathname }: URL): Asked | null {
+  const [, given] = /^basic ([A-Za-z0-9+/=]{1,200})$/i.exec(request.headers.get('proxy-authorization') ?? '') ?? []
+  const [, scheme, secret = ''] = /^(https?):(.*)$/.exec(given === undefined ? '' : atob(given)) ?? []
+  return scheme === undefined ? null : { path: `${LINK_HTTP.upstream}/${scheme}/${host}${pathname}`, secret }
 }
 /** Somebody may listen there by now: then at any other place. */
 function begin<T>(listen: (port: number) => T, port: number): T {
@@ -85,7 +98,7 @@ async function forward(deps: { openStream: Link['openStream'] }, request: Reques
   const body = isSmall(request) ? new Uint8Array(await request.arrayBuffer()) : request.body
   const stream = await deps.openStream({ service: 'http' }, request.signal)
   // What it expects was answered by the listener.
-  const headers = [...[...request.headers].filter(([name]) => name !== 'host' && name !== 'expect' && name !== LFS_BASE_HEADER), ...(path.startsWith(`${LINK_HTTP.upstream}/`) ? [[LFS_BASE_HEADER, base] as [string, string]] : [])]
+  const headers = [...[...request.headers].filter(([name]) => name !== 'host' && name !== 'expect' && !name.startsWith('proxy-') && name !== LFS_BASE_HEADER), ...(path.startsWith(`${LINK_HTTP.upstream}/`) ? [[LFS_BASE_HEADER, base] as [string, string]] : [])]
   const answer = await askHttp(stream, { method: request.method, path, headers, body, signal: request.signal })
   return new Response(answer.bodiless ? null : bodyOf(answer, request.signal), { status: answer.status, headers: answer.headers })
 }

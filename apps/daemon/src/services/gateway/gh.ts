@@ -14,7 +14,7 @@ interface GhSocket { readonly env: Readonly<Record<string, string>>; close(): Pr
 const PLACEHOLDER = 'berth-has-the-token'
 const MAX_REQUESTS = 16
 
-/** `repository`: host, owner and name. The command line would look for it among git's remotes, which lead to the gateway. */
+/** `repository`: host, owner and name; for the command line where it is in no clone of it. */
 function openGhSocket({ runDir, repository, owner, openStream }: GhOptions): GhSocket {
   const dir = join(runDir, 'gh')
   const path = join(runDir, 'gh.sock')

@@ -7,18 +7,45 @@ import { join } from 'node:path'
 
 export const gitConfigPath = (runDir: string): string => join(runDir, 'gitconfig')
 
-/** Replaces the file. `upstreamUrl` holds the gateway's secret: only the agent's user and the daemon come to it. */
-export function writeGitConfig({ runDir, origins, upstreamUrl }: { runDir: string; origins: readonly string[]; upstreamUrl: string }): void {
+interface Ways { readonly upstreamUrl: string; /** As a proxy, with the secret as its password and no user. */ readonly proxyUrl: string }
+interface Leading extends Ways {
+  readonly runDir: string
+  readonly origins: readonly string[]
+  /** `host/owner/name`: the one whose command line works here. */
+  readonly githubRepository?: string | undefined
+}
+
+/** Replaces the file. The urls hold the gateway's secret: only the agent's user and the daemon come to it. */
+export function writeGitConfig({ runDir, origins, githubRepository, ...ways }: Leading): void {
   const path = gitConfigPath(runDir)
-  writeFileSync(`${path}.new`, origins.map((origin) => section(origin, upstreamUrl)).join(''), { mode: 0o644 })
+  const sections = origins.map((origin) => (isProxied(new URL(origin), githubRepository) ? proxied(origin, ways) : replaced(origin, ways)))
+  writeFileSync(`${path}.new`, sections.join(''), { mode: 0o644 })
   chmodSync(`${path}.new`, 0o644)
   renameSync(`${path}.new`, path)
 }
 
-function section(origin: string, upstreamUrl: string): string {
-  const { protocol, host, hostname } = new URL(origin)
+/** Programs go to the loopback itself without a proxy where the machine has one for everything else. */
+const isProxied = ({ hostname }: URL, repository = ''): boolean => hostname === repository.split('/')[0] && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+
+function replaced(origin: string, { upstreamUrl }: Ways): string {
+  const { protocol, host } = new URL(origin)
+  return `[url "${upstreamUrl}/${protocol.slice(0, -1)}/${host}/"]\n${formsOf(origin)}`
+}
+
+/**
+ * `gh` looks for its repository in what `git remote -v` prints, which are replaced addresses: host and path stay as they
+ * are, and the gateway is the proxy. Only of plain http does a proxy see more than the host; it goes no further than the loopback.
+ */
+function proxied(origin: string, { proxyUrl }: Ways): string {
+  const { protocol, host } = new URL(origin)
+  const proxy = new URL(proxyUrl)
+  proxy.username = protocol.slice(0, -1)
+  return `[url "http://${host}/"]\n${formsOf(origin)}[http "http://${host}/"]\n\tproxy = ${proxy.href.replace(/\/$/, '')}\n\tproxyAuthMethod = basic\n`
+}
+
+function formsOf(origin: string): string {
+  const { host, hostname } = new URL(origin)
   // A host on a port of its own is spoken to by ssh on another one; which, nobody knows.
   const ssh = host === hostname ? [`git@${hostname}:`, `ssh://git@${hostname}/`] : []
-  const lines = [`${origin}/`, ...ssh].map((form) => `\tinsteadOf = ${form}\n`)
-  return `[url "${upstreamUrl}/${protocol.slice(0, -1)}/${host}/"]\n${lines.join('')}`
+  return [`${origin}/`, ...ssh].map((form) => `\tinsteadOf = ${form}\n`).join('')
 }
