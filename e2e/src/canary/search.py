@@ -18,6 +18,8 @@ seen_inflated = set()
 def say(where, data):
     if isinstance(data, str):
         data = data.encode('utf-8', 'replace')
+    # What we printed stands in the memory of who passes it on.
+    data = data.replace(b'@@from ', b'@@said ')
     with lock:
         out.write(b'\n@@from ' + where.encode('utf-8', 'backslashreplace').replace(b'\n', b'?') + b'\n')
         out.write(data)

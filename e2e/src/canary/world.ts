@@ -14,7 +14,8 @@ export interface CanaryWorld {
   readonly at: GitHubWorld
   /** By what they are; those that come to be later (tokens of operations) too. */
   secrets(): Record<string, string>
-  up(name: string, words: readonly string[]): Promise<Workspace>
+  /** `repository`: `ledger` or `other`. */
+  up(name: string, words: readonly string[], repository?: string): Promise<Workspace>
   hunt(workspace: string, more?: { asRoot?: boolean; secrets?: Record<string, string> }): Promise<Hunted>
   readonly urls: () => { url: string; linkUrl: string }
   close(): Promise<void>
@@ -44,11 +45,9 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
     if ((await child.exited) !== 0) throw new Error(`berth ${words.join(' ')}: ${said}`)
   }
   writeFileSync(join(product.home, 'config.yaml'), 'notify: { allowPrivate: true, contact: "mailto:owner@example.org" }\n')
-  mkdirSync(join(product.home, 'providers'), { recursive: true })
-  writeFileSync(join(product.home, 'providers/docker.yaml'), 'baseImage: host-usr\n')
   await product.cli(['server', 'stop'])
   await product.cli(['list'])
-  const { app } = await at.connect(['ledger'])
+  const { app } = await at.connect(['ledger', 'other'])
   await keep(['git-host', 'add', 'https://gitlab.example.org'], kept['token of a git host'])
   await keep(['model-key', 'add', 'anthropic', '--url', model.url], kept['key of a model'])
   await keep(['secret', 'set', 'NPM_TOKEN', '--project', 'https://git.example/some/other.git'], kept['secret of another project'])
@@ -69,7 +68,7 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
   const addresses = Object.values(networkInterfaces()).flat().flatMap((one) => (one?.family === 'IPv4' && !one.internal ? [one.address] : []))
   return {
     at, secrets, urls,
-    up: (name, words) => product.json<Workspace>(['up', `${github.url}/northquay/ledger.git`, '--agent', 'plain', '--command', 'sleep 100000', '--name', name, '-y', '--no-open', ...words]),
+    up: (name, words, repository = 'ledger') => product.json<Workspace>(['up', `${github.url}/northquay/${repository}.git`, '--agent', 'plain', '--command', 'sleep 100000', '--name', name, '-y', '--no-open', ...words]),
     hunt: (workspace, { asRoot = false, secrets: more = {} } = {}) => hunt({
       product, workspace, asRoot, secrets: { ...secrets(), ...more }, hosts: [...new Set([hostname(), ...addresses])], repositories: ['northquay/ledger.git', 'northquay/other.git'],
       ports: [urls().url, urls().linkUrl, github.url, model.url].map((url) => Number(new URL(url).port)).filter((port) => port > 0),

@@ -57,7 +57,7 @@ export function createLinks(context: StoreContext): LinkStore {
         update link_tokens t set presented = true from workspaces w
         where t.hash = ${hashToken(linkToken)} and w.id = t.workspace_id and w.generation = t.generation
           and w.deleted_at is null and w.wish_target <> 'deleted'
-          and not exists (select from machines m where m.workspace_id = t.workspace_id and m.generation = t.generation and m.ended_at is not null)
+          and not exists (select from machines m where m.workspace_id = t.workspace_id and m.generation = t.generation and (m.ended_at is not null or ${stands(sql)}))
         returning t.workspace_id, t.generation`
       return row === undefined ? null : { workspaceId: row.workspaceId, generation: row.generation }
     },
@@ -119,13 +119,19 @@ async function currentBootToken(tx: Transaction, at: { workspaceId: WorkspaceId;
 const wakeNow = (tx: Transaction, workspaceId: WorkspaceId, now: number) =>
   tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = ${workspaceId}`
 
+/** The machine was stopped, and nobody starts it: who comes with its token is not that machine. Of `machines m` and `workspaces w`. */
+const stands = (sql: Transaction | StoreContext['sql']) =>
+  sql`(w.wish_target = 'stopped' and m.ensuring_since is null and m.stopping_since is null and m.observed ->> 'state' in ('stopped', 'absent', 'failed'))`
+
 type Opening = { readonly link: Parameters<LinkStore['openLink']>[0]; readonly now: number }
 
 async function openLink(tx: Transaction, { ids }: StoreContext, { link, now }: Opening): ReturnType<LinkStore['openLink']> {
   const { workspaceId, generation } = link
   const stream = await lockStream(tx, workspaceId)
-  const [workspace] = await tx<{ generation: number; deletedAt: number | null }[]>`select generation, deleted_at from workspaces where id = ${workspaceId} for no key update`
-  if (workspace === undefined || workspace.deletedAt !== null || workspace.generation !== generation) {
+  const [workspace] = await tx<{ generation: number; deletedAt: number | null; stands: boolean }[]>`
+    select generation, deleted_at, exists (select from machines m where m.workspace_id = w.id and m.generation = w.generation and ${stands(tx)}) as stands
+    from workspaces w where id = ${workspaceId} for no key update`
+  if (workspace === undefined || workspace.deletedAt !== null || workspace.generation !== generation || workspace.stands) {
     throw new BerthError('conflict', `machine ${generation} of ${workspaceId} is no longer wanted`)
   }
   const [installation] = await tx<{ epoch: number }[]>`select epoch from installation`

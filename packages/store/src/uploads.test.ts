@@ -40,6 +40,25 @@ describe('a link', () => {
     expect((await openLink(db.store, id, { now: NOW, lastN: 9, journalId: 'other' })).journal).toEqual({ do: 'continue', ackedN: 0 })
   })
 
+  it('is refused for a machine that stands stopped, until it is wanted again', async () => {
+    const { id } = await aLinkedWorkspace(db.store, NOW)
+    const enrolled = await db.store.links.enrol(id, 1, await db.store.links.issueBootToken(id, 1, NOW), NOW)
+    const authenticated = () => db.store.links.authenticateLink(enrolled?.linkToken ?? '')
+    await db.store.setWish(id, { target: 'stopped', by: 'user', reason: null }, NOW)
+    await db.sql`update machines set observed = '{"state":"running","startedAt":null}', ensuring_since = ${NOW} where workspace_id = ${id}`
+    // It saves its work before it stops.
+    expect(await authenticated()).not.toBeNull()
+    await db.sql`update machines set observed = '{"state":"stopped","exitCode":0,"detail":null}' where workspace_id = ${id}`
+    expect(await authenticated()).not.toBeNull()
+    await db.sql`update machines set ensuring_since = null where workspace_id = ${id}`
+    expect(await authenticated()).toBeNull()
+    // Nor does who was let in before it stood, and said hello only now.
+    expect(await refusal(openLink(db.store, id, { now: NOW }))).toMatchObject({ code: 'conflict' })
+    await db.store.setWish(id, { target: 'running', by: 'user', reason: null }, NOW)
+    expect(await authenticated()).not.toBeNull()
+    await openLink(db.store, id, { now: NOW })
+  })
+
   it('is refused for a machine that is not the active one', async () => {
     const { id } = await aLinkedWorkspace(db.store, NOW)
     expect(await refusal(openLink(db.store, id, { now: NOW, generation: 2 }))).toMatchObject({ code: 'conflict' })

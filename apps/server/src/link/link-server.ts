@@ -130,6 +130,8 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
       call: async (workspaceId, method, params, options) => await ready(workspaceId).calls.call(method, params, options),
       openStream: async (workspaceId, open, signal) => await ready(workspaceId).mux.open(open, signal),
       reassign: async (workspaceId) => { await byWorkspace.get(workspaceId)?.reassign() },
+      // Also those that said no hello yet.
+      dismiss: (workspaceId) => { for (const link of sockets) if (link.workspaceId === workspaceId) link.close(LINK_CLOSE.rejected, 'its machine was stopped') },
     },
     async drain() {
       draining = true

@@ -21,4 +21,6 @@ export interface Daemons {
   openStream(workspaceId: WorkspaceId, open: StreamOpen, signal?: AbortSignal): Promise<LinkStream>
   /** Sends the current assignment if the daemon is connected. */
   reassign(workspaceId: WorkspaceId): Promise<void>
+  /** Its machine was stopped: whoever still holds a link of it is not that machine. */
+  dismiss?(workspaceId: WorkspaceId): void
 }

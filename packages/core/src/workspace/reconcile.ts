@@ -25,7 +25,7 @@ export interface ReconcileDeps {
   readonly store: Pick<Store, 'getWorkspace' | 'saveTick' | 'finishTick' | 'setWish' | 'wake' | 'approvals'>
   /** Throws `provider_unknown`. */
   providers(name: string): Provider
-  readonly daemons: Pick<Daemons, 'connected' | 'call'>
+  readonly daemons: Pick<Daemons, 'connected' | 'call' | 'dismiss'>
   readonly clock: Clock
   readonly installation: string
   /** Called right before each `ensure`. The boot token in it is the same until a daemon enrolled with it. */
@@ -300,7 +300,8 @@ async function settle(work: Work, as: 'running' | 'stopped' | 'deleted'): Promis
       await tick.finish({ workspace: { deletedAt: now, statusMessage: null }, ...(record.machine === null || record.machine.endedAt !== null ? {} : { machine: { endedAt: now } }) }, now + deadlines.journalKeep)
       return
     case 'stopped':
-      await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, now + deadlines.tickIdle)
+      // A link that outlives its machine is somebody else's, who has its token. Written first: from then on nobody gets in with it.
+      if (await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, now + deadlines.tickIdle)) deps.daemons.dismiss?.(record.workspace.id)
       return
     case 'running': {
       const since = record.machine?.ensuringSince ?? now
