@@ -7,6 +7,7 @@ import { bootPath, MACHINE_ENV, PREVIOUS_ENV, RUN_EXIT, UPGRADE_FILE } from './m
 import { commandOf, ownToolboxDir, selfCommand } from './self.ts'
 
 const BACKOFF_MIN_MS = 100
+const HELD_LOOK_MS = 50
 const BACKOFF_MAX_MS = 5000
 /** A run that lived this long was well: the next restart is quick again, and an upgrade stays. */
 const WELL_AFTER_MS = 10_000
@@ -32,6 +33,7 @@ export async function superviseMain(argv: readonly string[]): Promise<number> {
   const stopping = Promise.withResolvers<void>()
   process.on('SIGTERM', () => stopping.resolve())
   process.on('SIGINT', () => stopping.resolve())
+  if (known === undefined) await whileHeld(path, stopping.promise)
   for (;;) {
     const outcome = await keepRunning(machine, stopping.promise)
     if (outcome === 'upgrade') await goOnAs(machine, await readUpgrade(machine), ownToolboxDir())
@@ -44,6 +46,17 @@ export async function superviseMain(argv: readonly string[]): Promise<number> {
     // Another program could not be become: this one goes on.
     machine.previous = null
   }
+}
+
+/**
+ * What belongs beside the machine is not there yet, says a file beside the boot file, until it is empty or gone. The
+ * supervisor waits itself: an image may have no shell that could.
+ */
+async function whileHeld(path: string, stopping: Promise<void>): Promise<void> {
+  const hold = path.replace(/[^/]*$/, 'hold')
+  let ends = false
+  void stopping.then(() => { ends = true })
+  while (!ends && Bun.file(hold).size > 0) await Bun.sleep(HELD_LOOK_MS)
 }
 
 /** Returns when the machine is to end, or to go on as another binary. */

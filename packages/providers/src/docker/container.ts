@@ -17,7 +17,6 @@ const LINK_DIR = `${STATE_DIR}/link`
 const DAEMON_LINK = `${STATE_DIR}/berth-daemon`
 /** While it is not empty the daemon does not begin: nothing of the workspace runs before what it asked for is there. */
 export const HOLD_PATH = `${STATE_DIR}/hold`
-const HELD = ['/bin/sh', '-c', `while [ -s ${HOLD_PATH} ]; do sleep 0.1; done; exec "$@"`, 'hold'] as const
 const BOOT_PATH = `${STATE_DIR}/boot.json`
 export const WORK_DIR = '/workspace'
 const MOUNT_AT: Readonly<Record<VolumeKind, string>> = { work: WORK_DIR, home: DEV_HOME, state: STATE_DIR }
@@ -55,7 +54,7 @@ export function createBody(plan: ContainerPlan, createdAt: number): Record<strin
   const { owner, spec, image, devcontainer, made } = plan
   return {
     Image: image.reference, User: '0:0', WorkingDir: '/', Hostname: owner.workspaceId.replace('_', '-'),
-    Entrypoint: [...(isHeld(plan) ? HELD : []), DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
+    Entrypoint: [DAEMON_LINK, 'supervise', '--boot', BOOT_PATH], Cmd: [], StopSignal: 'SIGTERM', StopTimeout: STOP_GRACE_S,
     Labels: { ...labelsOf(owner, createdAt), ...projectLabels({ revision: spec.project?.revision ?? null, made, devcontainer }) }, Tty: false, OpenStdin: false, Env: Object.entries(devcontainer?.containerEnv ?? {}).map(([name, value]) => `${name}=${value}`), Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       Init: true, NetworkMode: machineName(owner), ExtraHosts: ['host.docker.internal:host-gateway', ...sharingNames(plan)],

@@ -44,6 +44,8 @@ export function chainOf({ mode, hostPorts, allow, gateway, subnet, nameServers, 
     ...hosts.map((address) => `-d ${address} -j ${refuse}`),
     // What is beside the machine, and nothing else of it.
     ...subnet === '' ? [] : [`-d ${subnet} -j ACCEPT`],
+    // Containers of an engine in the machine; nobody else can make such an interface there.
+    '-o docker0 -j ACCEPT', '-o br-+ -j ACCEPT',
     ...PRIVATE_V4.map((network) => `-d ${network} -j ${refuse}`),
     '-j ACCEPT',
   ]

@@ -19,7 +19,7 @@ export async function openBench(script: string, change: Partial<MachineSpec> = {
   await mkdir(join(root, 'toolbox', hash), { recursive: true })
   await mkdir(home, { mode: 0o700 })
   const daemon = join(root, 'toolbox', hash, 'berth-daemon')
-  await Bun.write(daemon, `#!/bin/sh\ntrap 'echo ended; exit 0' TERM\necho "up $*"\n${script}\n`)
+  await Bun.write(daemon, `#!/bin/sh\ntrap 'echo ended; exit 0' TERM\nwhile [ -s "\${3%/*}/hold" ]; do sleep 0.1; done\necho "up $*"\n${script}\n`)
   await chmod(daemon, 0o755)
   return {
     root, home, installation,
