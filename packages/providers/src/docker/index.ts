@@ -147,13 +147,26 @@ async function besideIt(deps: Deps, { owner, spec, machine, engineIsHere }: { ow
   if (spec.egress === 'closed' && (devcontainer?.services ?? []).length > 0) {
     throw new ProviderFault('unsupported', 'the services of the project have a network of their own, which cannot be closed', { hint: 'use --egress open for this project' })
   }
-  await wallsOf(deps, { owner, machine, mode: spec.egress ?? 'open', engineIsHere }, context)
+  const ended = await wallsOrEnded(deps, { owner, machine, mode: spec.egress ?? 'open', engineIsHere }, context)
+  if (ended !== null) return { done: true, value: ended }
   const started = { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }
   const waiting = await bringServices(engine, { owner, spec, machine: started, services: devcontainer?.services ?? [] }, context)
     ?? (spec.docker === true ? await bringInside(insideDeps(deps, engineIsHere), insideCall({ owner, spec, devcontainer }, started), context) : null)
   if (waiting !== null) return { done: false, poll: {}, afterMs: LOOK_AGAIN_MS, detail: waiting.detail }
   await put(engine, { owner, archive: releaseArchive(), what: 'letting the daemon begin' }, context.signal)
   return made
+}
+
+/** Null: they stand. A machine whose first program has ended already has no network to join, and is told of as what it is. */
+async function wallsOrEnded(deps: Deps, walls: Parameters<typeof wallsOf>[1], context: CallContext): Promise<Machine | null> {
+  try {
+    await wallsOf(deps, walls, context)
+    return null
+  } catch (cause) {
+    const now = await inspect(deps.engine, walls.owner, context.signal)
+    if (now === null || observedFrom(now.State).state === 'running') throw cause
+    return machineOf(walls.owner, now)
+  }
 }
 
 /** Once for each start of the machine; a change while it runs comes by `setEgress`. */
