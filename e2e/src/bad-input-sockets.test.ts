@@ -57,7 +57,8 @@ async function settledInventory(): Promise<Inventory> {
   let last = await takeInventory(product.home)
   return await eventually(async () => {
     const next = await takeInventory(product.home)
-    const same = Bun.deepEquals(next, last)
+    // Where the host has gh, Claude Code asks it for a login as it starts, and that may take it seconds.
+    const same = Bun.deepEquals(next, last) && !next.processes.some((line) => / gh /.test(line))
     last = next
     return same ? next : null
   }, 'an inventory that stays')

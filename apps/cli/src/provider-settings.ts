@@ -6,20 +6,25 @@ import type { Options } from './command.ts'
 import { readYaml } from './server-process/connect.ts'
 
 /** Keys as the server reads them. */
-export type Settings = Readonly<Record<string, string | readonly (string | number)[]>>
+export type Settings = Readonly<Record<string, string | number | readonly (string | number)[]>>
 type Given = { readonly [name: string]: string | readonly string[] | boolean | undefined }
 
 export const settingOptions = {
   socket: { type: 'string', value: 'path', help: 'docker: the socket of the engine, or a DOCKER_HOST value' },
-  image: { type: 'string', value: 'image', help: 'docker: the image of workspaces that name none' },
+  image: { type: 'string', value: 'image', help: 'docker, hetzner: the image of workspaces that name none' },
   'base-image': { type: 'string', value: 'kind', help: "docker: auto, or host-usr (an image that borrows this host's /usr)" },
-  'host-port': { type: 'string', multiple: true, value: 'port', help: 'local: machines may reach this port of the host as host.docker.internal' },
-  allow: { type: 'string', multiple: true, value: 'host[:port]', help: 'local: machines may reach this private address' },
+  'host-port': { type: 'string', multiple: true, value: 'port', help: 'docker, local: machines may reach this port of the host as host.docker.internal' },
+  allow: { type: 'string', multiple: true, value: 'host[:port]', help: 'docker, local: machines may reach this private address' },
   'read-only': { type: 'string', multiple: true, value: 'path', help: 'local: machines see this path of the host' },
   sandbox: { type: 'string', value: 'kind', help: 'local: auto, or none (the agent has your rights)' },
+  'token-file': { type: 'string', value: 'path', help: 'hetzner: a file with the token of a project (Read & Write), on the host of the server' },
+  location: { type: 'string', value: 'place', help: 'hetzner: where servers and disks are made (default fsn1)' },
+  'volume-gb': { type: 'string', value: 'n', help: 'hetzner: of the disk that stays when a server is given back (default 20)' },
 } as const satisfies Options
 
-interface Setting { readonly provider: 'docker' | 'local'; readonly key: string; read(text: string): string | number }
+type Configured = 'docker' | 'local' | 'hetzner'
+/** The key by provider. */
+interface Setting { readonly keys: Readonly<Partial<Record<Configured, string>>>; read(text: string): string | number }
 const oneOf = (option: string, ...words: readonly string[]) => (text: string): string => {
   if (words.includes(text)) return text
   throw new BerthError('bad_request', `--${option} takes ${words.join(' or ')}, not "${text}"`)
@@ -33,24 +38,36 @@ const port = (text: string): number => {
   if (number < 1 || number > 65_535) throw new BerthError('bad_request', `--host-port takes a port, not "${text}"`)
   return number
 }
+const gigabytes = (text: string): number => {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (number < 10 || number > 10_240) throw new BerthError('bad_request', `--volume-gb takes 10 to 10240, not "${text}"`)
+  return number
+}
 const SETTINGS: Readonly<Record<keyof typeof settingOptions, Setting>> = {
-  socket: { provider: 'docker', key: 'socket', read: some('socket', 'a path or an address', /^\S+$/) },
-  image: { provider: 'docker', key: 'defaultImage', read: some('image', 'the name of an image', /^[\w./:@-]+$/) },
-  'base-image': { provider: 'docker', key: 'baseImage', read: oneOf('base-image', 'auto', 'host-usr') },
-  'host-port': { provider: 'local', key: 'hostPorts', read: port },
-  allow: { provider: 'local', key: 'egressAllow', read: some('allow', 'a host, or host:port', /^[\w.:[\]-]+$/) },
-  'read-only': { provider: 'local', key: 'readOnlyPaths', read: some('read-only', 'an absolute path', /^\//) },
-  sandbox: { provider: 'local', key: 'sandbox', read: oneOf('sandbox', 'auto', 'none') },
+  socket: { keys: { docker: 'socket' }, read: some('socket', 'a path or an address', /^\S+$/) },
+  image: { keys: { docker: 'defaultImage', hetzner: 'image' }, read: some('image', 'the name of an image', /^[\w./:@-]+$/) },
+  'base-image': { keys: { docker: 'baseImage' }, read: oneOf('base-image', 'auto', 'host-usr') },
+  'host-port': { keys: { docker: 'hostPorts', local: 'hostPorts' }, read: port },
+  allow: { keys: { docker: 'egressAllow', local: 'egressAllow' }, read: some('allow', 'a host, or host:port', /^[\w.:[\]-]+$/) },
+  'read-only': { keys: { local: 'readOnlyPaths' }, read: some('read-only', 'an absolute path', /^\//) },
+  sandbox: { keys: { local: 'sandbox' }, read: oneOf('sandbox', 'auto', 'none') },
+  'token-file': { keys: { hetzner: 'tokenFile' }, read: some('token-file', 'an absolute path', /^\//) },
+  location: { keys: { hetzner: 'location' }, read: some('location', 'the name of a location, such as fsn1', /^[a-z0-9-]+$/) },
+  'volume-gb': { keys: { hetzner: 'volumeGb' }, read: gigabytes },
 }
 
 /** Checked here, because a server that meets a wrong setting does not start. */
 export function settingsFrom(provider: string, values: Given): Settings {
-  const settings: Record<string, string | (string | number)[]> = {}
+  const settings: Record<string, string | number | (string | number)[]> = {}
   for (const [option, setting] of Object.entries(SETTINGS)) {
     const given = values[option]
     if (given === undefined || typeof given === 'boolean') continue
-    if (setting.provider !== provider) throw new BerthError('bad_request', `--${option} is a setting of ${setting.provider}, not of ${provider}`, { hint: `berth provider setup ${setting.provider} --${option} …` })
-    settings[setting.key] = typeof given === 'string' ? String(setting.read(given)) : given.map(setting.read)
+    const key = Object.entries(setting.keys).find(([name]) => name === provider)?.[1]
+    if (key === undefined) {
+      const [its = ''] = Object.keys(setting.keys)
+      throw new BerthError('bad_request', `--${option} is a setting of ${Object.keys(setting.keys).join(' and ')}, not of ${provider}`, { hint: `berth provider setup ${its} --${option} …` })
+    }
+    settings[key] = typeof given === 'string' ? setting.read(given) : given.map(setting.read)
   }
   return settings
 }

@@ -11,7 +11,7 @@ export const provider = command({
   arguments: '<list | setup <name>>',
   options: settingOptions,
   notes: 'setup without options looks whether the provider answers. With options it writes <home>/providers/<name>.yaml and restarts the server of this home, so that they count; machines and agents go on.',
-  examples: ['berth provider list', 'berth provider setup docker', 'berth provider setup docker --socket /run/user/1000/docker.sock', 'berth provider setup local --host-port 5432 --allow 10.0.0.5:443'],
+  examples: ['berth provider list', 'berth provider setup docker', 'berth provider setup docker --socket /run/user/1000/docker.sock', 'berth provider setup local --host-port 5432 --allow 10.0.0.5:443', 'berth provider setup hetzner --token-file ~/.hetzner-token --location nbg1'],
   parse({ values, positionals }) {
     const [action = 'list', name, ...more] = positionals
     if (more.length > 0) throw new BerthError('bad_request', `one provider at a time; "${more[0]}" is too much`, { hint: 'see `berth provider --help`' })

@@ -194,6 +194,7 @@ function bootFileOf(owner: Owner, { boot }: MachineSpec) {
 function refuseSpec({ options }: Deps, { owner, spec }: Asked): void {
   if (owner.installation !== options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
   if (spec.memoryBytes < SMALLEST_MEMORY_BYTES || !(spec.cpus > 0)) throw new ProviderFault('invalid', 'a server needs memory and a processor', { hint: 'leave them out for the defaults' })
+  if (spec.egress === 'closed') throw new ProviderFault('unsupported', 'the network of a server at Hetzner cannot be closed yet', { hint: 'use --egress open, or another provider' })
   if (spec.docker === true || spec.sudo === true) throw new ProviderFault('unsupported', 'hetzner offers neither --docker nor --sudo yet', { hint: 'leave them out, or choose the docker provider' })
 }
 
