@@ -14,8 +14,8 @@ import type { Answer, Operations } from './rest/operation.ts'
 import { pullOperations } from './rest/pulls.ts'
 import { repositoryOperations } from './rest/repositories.ts'
 import { createShapes } from './shapes.ts'
-import { createGuard } from './spec/guard.ts'
-import type { Operation } from './spec/guard.ts'
+import { createGitHubGuard } from './spec/description.ts'
+import type { OperationId } from './spec/operations.ts'
 import { servePage } from './web.ts'
 import { createWebhooks } from './webhooks.ts'
 import type { Webhooks } from './webhooks.ts'
@@ -47,7 +47,7 @@ const DOCUMENTATION = 'https://docs.github.com/rest'
 /** `root`: an empty directory for the repositories; the caller removes it. `hostname`: any of this machine's own. */
 export function startGitHub({ root, hostname = '127.0.0.1', deviceIntervalS = 5 }: { root: string; hostname?: string; deviceIntervalS?: number }): GitHubSim {
   const world = createWorld(root)
-  const guard = createGuard()
+  const guard = createGitHubGuard()
   const webhooks = createWebhooks(world)
   const faulty: string[] = []
   const refused: string[] = []
@@ -93,14 +93,14 @@ export function startGitHub({ root, hostname = '127.0.0.1', deviceIntervalS = 5 
     const authorization = request.headers.get('authorization')
     const caller: Caller = callerOf(world, authorization)
     const text = await request.text()
-    const matched = guard.match(request.method, new URL(request.url), pathname, text === '' ? undefined : parsed(text))
+    const matched = guard.match({ method: request.method, url: new URL(request.url), pathname, body: text === '' ? undefined : parsed(text) })
     if (matched.kind === 'unknown') throw new Refusal(404, 'Not Found')
     if (matched.kind === 'invalid') {
       refused.push(`${request.method} ${pathname}: ${matched.problem}`)
       throw new Refusal(422, `not as described: ${matched.problem}`)
     }
     const { operation, path, query, body } = matched.asked
-    const answer = await performed(operation, { world, shapes, webhooks, caller, credential: authorization?.split(' ')[1] ?? '', path, query, body })
+    const answer = await performed(operation.id, { world, shapes, webhooks, caller, credential: authorization?.split(' ')[1] ?? '', path, query, body })
     const problem = guard.problemOf(operation, answer.status, answer.body)
     if (problem !== null) {
       faulty.push(problem)
@@ -113,9 +113,10 @@ export function startGitHub({ root, hostname = '127.0.0.1', deviceIntervalS = 5 
   return { url, apiUrl: `${url}${API}`, world, webhooks, happen, faulty, refused, close: () => server.stop(true) }
 }
 
-async function performed(operation: Operation, call: Parameters<NonNullable<Operations[keyof Operations]>>[0]): Promise<Answer> {
-  const perform = OPERATIONS[operation.id]
-  if (perform === undefined) throw new Error(`${operation.id} is described and not played`)
+/** `id`: as the guard found it in the description. */
+async function performed(id: string, call: Parameters<NonNullable<Operations[keyof Operations]>>[0]): Promise<Answer> {
+  const perform = OPERATIONS[id as OperationId]
+  if (perform === undefined) throw new Error(`${id} is described and not played`)
   try {
     return await perform(call)
   } catch (error) {

@@ -33,7 +33,7 @@ export interface App {
   readonly clientId: string
   readonly clientSecret: string
   webhookSecret: string
-  readonly permissions: Permissions
+  permissions: Permissions
   readonly events: readonly string[]
   /** Null: the app wants no webhooks. */
   hookUrl: string | null

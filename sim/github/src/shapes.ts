@@ -1,5 +1,5 @@
 /** What the world knows in the forms of the published description; the rest of each form is filled with its emptiest values. */
-import { filled, filledIn } from './spec/fill.ts'
+import { filled, filledIn } from './spec/description.ts'
 import type { Account, App, Check, Delivery, Installation, Pull, Repository, Role, Status, Token } from './model.ts'
 import { hash, nodeId } from './world.ts'
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Refusal } from './model.ts'
 import type { Permissions } from './model.ts'
 import { back, serveOAuth, signedIn } from './oauth.ts'
-import { SCHEMAS } from './spec/guard.ts'
+import { SCHEMAS } from './spec/description.ts'
 import type { World } from './world.ts'
 
 const MANIFEST_LIFE_MS = 3600_000

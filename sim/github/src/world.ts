@@ -27,6 +27,8 @@ function emptyState() {
     asked: [] as string[],
     /** Every token that ever was. */
     issued: [] as string[],
+    /** What each token of an installation may do, in the order of their making. */
+    granted: [] as Permissions[],
   }
 }
 
@@ -105,6 +107,7 @@ export function createWorld(root: string) {
       const text = token.kind === 'user' ? `ghu_${randomBytes(18).toString('hex')}` : `ghs_${token.installation.app.id}_${randomBytes(90 + (nextId() % 30)).toString('base64url')}`
       state.tokens.set(text, token)
       state.issued.push(text)
+      if (token.kind === 'installation') state.granted.push(token.permissions)
       return text
     },
     /** The person takes back what the app may do in their name: what it holds of them is worthless at once. */

@@ -25,6 +25,9 @@ export const IMAGES: readonly Image[] = [
   { id: 161547269, name: 'ubuntu-24.04', flavor: 'ubuntu', version: '24.04', architecture: 'x86' },
   { id: 114690389, name: 'debian-12', flavor: 'debian', version: '12', architecture: 'arm' },
 ]
-/** EUR for a GB of volume and month; EUR an hour for an address. */
+/** EUR for a GB and month of volumes, and of snapshots by what they take; EUR an hour for an address. */
 export const VOLUME_GB_MONTH = 0.044
+export const SNAPSHOT_GB_MONTH = 0.011
+/** What the disk of a new machine with a few programs takes. */
+export const SNAPSHOT_GB = 1.5
 export const IPV4_HOURLY = 0.0008

@@ -50,6 +50,20 @@ test('volumes outlive their server, and cost', async () => {
   expect(hetzner.world.ledger.running()).toEqual([])
 }, 30_000)
 
+test('a snapshot of a server outlives it, costs by what it takes, and is a disk for others', async () => {
+  expect(await hcloud('server', 'create', '--name', 'made', '--type', 'cx23', '--image', 'debian-12', '--location', 'fsn1')).toMatchObject({ exitCode: 0 })
+  expect(await hcloud('server', 'create-image', 'made', '--type', 'snapshot', '--description', 'prepared', '--label', 'berth=yes')).toMatchObject({ exitCode: 0 })
+  expect(await hcloud('server', 'delete', 'made')).toMatchObject({ exitCode: 0 })
+  const id = (await hcloud('image', 'list', '--type', 'snapshot', '--selector', 'berth=yes', '-o', 'noheader', '-o', 'columns=id')).out.trim()
+  expect(Number(id)).toBeGreaterThan(0)
+  expect(hetzner.world.ledger.running().map(({ kind }) => kind)).toEqual(['snapshot'])
+  expect(await hcloud('server', 'create', '--name', 'next', '--type', 'cx23', '--image', id, '--location', 'fsn1')).toMatchObject({ exitCode: 0 })
+  expect(await hcloud('image', 'delete', id)).toMatchObject({ exitCode: 0 })
+  expect((await hcloud('server', 'create', '--name', 'late', '--type', 'cx23', '--image', id)).exitCode).not.toBe(0)
+  expect(await hcloud('server', 'delete', 'next')).toMatchObject({ exitCode: 0 })
+  expect(hetzner.world.ledger.running()).toEqual([])
+}, 30_000)
+
 test('what the vendor does not describe is refused', async () => {
   const server = { name: 'x', server_type: 'cx23', image: 'debian-12', location: 'fsn1' }
   for (const wrong of [{ userdata: 'x' }, { datacentre: 'x' }, { public_net: { enable_ip4: true } }]) expect((await api('POST', '/servers', { ...server, ...wrong })).status).toBe(422)

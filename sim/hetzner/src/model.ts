@@ -1,4 +1,6 @@
 /** What stands in a Hetzner project. Times are ms by the world's clock. */
+import type { PathFault, Wrong } from '@berth/sim-vendor'
+
 export interface Server {
   readonly id: number
   readonly name: string
@@ -20,6 +22,8 @@ export interface PrimaryIp { readonly id: number; readonly name: string; readonl
 export interface Firewall { readonly id: number; readonly name: string; readonly createdAt: number; readonly rules: readonly Record<string, unknown>[]; labels: Record<string, string> }
 export interface ServerType { readonly id: number; readonly name: string; readonly cores: number; readonly memory: number; readonly disk: number; readonly architecture: 'x86' | 'arm'; readonly cpuType: 'shared' | 'dedicated'; /** Net, EUR, by location. */ readonly prices: Readonly<Record<string, { hourly: string; monthly: string }>>; readonly deprecated?: boolean }
 export interface Image { readonly id: number; readonly name: string; readonly flavor: 'debian' | 'ubuntu'; readonly version: string; readonly architecture: 'x86' | 'arm' }
+/** Made from a server's disk; the vendor gives it no name. */
+export interface Snapshot extends Image { readonly createdAt: number; readonly from: { readonly id: number; readonly name: string }; readonly diskGb: number; description: string; labels: Record<string, string>; status: 'creating' | 'available' }
 export interface Action {
   readonly id: number
   readonly command: string
@@ -43,23 +47,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What a test makes go wrong, for the next `times` requests that match. */
-export interface Fault {
-  readonly method?: string
-  readonly path: RegExp
-  times: number
-  readonly what:
-    | { readonly kind: 'refuse'; readonly status: number; readonly code: string; readonly headers?: Record<string, string> }
-    /** It happens, and the client never hears of it. */
-    | { readonly kind: 'lost' }
-    /** It happens, and a proxy says it did not. */
-    | { readonly kind: 'after'; readonly status: number }
-    | { readonly kind: 'truncated' }
-    /** Lists without their newest entries, as a copy that lags behind has them. */
-    | { readonly kind: 'stale' }
-    /** The first page again and again. */
-    | { readonly kind: 'repeated' }
-}
+export type Fault = PathFault<Wrong<{ readonly code: string }>>
 
 /** Where machines really run; a world without one only keeps books. */
 export interface Backend {
@@ -69,6 +57,9 @@ export interface Backend {
   stop(server: Server, hard: boolean): Promise<void>
   remove(server: Server): Promise<void>
   removeVolume(volume: Volume): Promise<void>
+  /** Absent: a copy of a disk is one in the books. */
+  snapshot?(server: Server, snapshot: Snapshot): Promise<void>
+  removeSnapshot?(snapshot: Snapshot): Promise<void>
   /** The machine went down by itself. */
   onPoweredOff(listener: (id: number) => void): void
 }

@@ -1,15 +1,15 @@
 /** Each operation that is served: what it answers, and what it does to the world. */
 import type { Asked } from '@berth/sim-spec'
+import type { JsonAnswer as Answer, ListAs } from '@berth/sim-vendor'
 import { IMAGES, LOCATIONS, SERVER_TYPES } from './catalogue.ts'
 import { Refusal } from './model.ts'
-import type { Server, Volume } from './model.ts'
+import type { Image, Server, Snapshot, Volume } from './model.ts'
 import { matcherOf, paged, pageOf } from './select.ts'
-import { actionShape, firewallShape, imageShape, primaryIpShape, serverShape, serverTypeShape, volumeShape } from './shapes.ts'
+import { actionShape, anyImageShape, firewallShape, primaryIpShape, serverShape, serverTypeShape, snapshotShape, volumeShape } from './shapes.ts'
 import type { OperationId } from './spec/operations.ts'
 import type { World } from './world.ts'
 
-export interface Call extends Pick<Asked, 'path' | 'query' | 'body'> { readonly world: World; /** A list that lags behind, or is stuck at its first page. */ readonly list: 'whole' | 'stale' | 'repeated' }
-export interface Answer { readonly status: number; readonly body: unknown }
+export interface Call extends Pick<Asked, 'path' | 'query' | 'body'> { readonly world: World; readonly list: ListAs }
 type Operations = Readonly<Record<OperationId, (call: Call) => Answer | Promise<Answer>>>
 
 /** The vendor's limit. */
@@ -92,6 +92,14 @@ function createVolume({ world, body }: Call): Answer {
   return { status: 201, body: { volume: volumeShape(volume), action: actionShape(action), next_actions: [] } }
 }
 
+function imagesFor({ world, query }: Call): (Image | Snapshot)[] {
+  const { architecture, type, status } = query as { architecture?: string[]; type?: string[]; status?: string[] }
+  const all: (Image | Snapshot)[] = [...IMAGES, ...world.snapshots.values()]
+  const kindOf = (image: Image | Snapshot): string => ('from' in image ? 'snapshot' : 'system')
+  const stateOf = (image: Image | Snapshot): string => ('from' in image ? image.status : 'available')
+  return all.filter((image) => (architecture?.includes(image.architecture) ?? true) && (type?.includes(kindOf(image)) ?? true) && (status?.includes(stateOf(image)) ?? true))
+}
+
 export const OPERATIONS: Operations = {
   list_servers: (call) => listed('servers', [...call.world.servers.values()], call, (server) => serverShape(server, call.world)),
   create_server: createServer,
@@ -112,8 +120,24 @@ export const OPERATIONS: Operations = {
   get_server_type: (call) => ok({ server_type: serverTypeShape(one(new Map(SERVER_TYPES.map((type) => [type.id, type])), 'server type', call)) }),
   list_locations: (call) => listed('locations', LOCATIONS, call, (location) => location),
   get_location: (call) => ok({ location: one(new Map<number, (typeof LOCATIONS)[number]>(LOCATIONS.map((each) => [each.id, each])), 'location', call) }),
-  list_images: (call) => listed('images', IMAGES.filter(({ architecture }) => call.query['architecture'] === undefined || (call.query['architecture'] as string[]).includes(architecture)), call, imageShape),
-  get_image: (call) => ok({ image: imageShape(one(new Map(IMAGES.map((image) => [image.id, image])), 'image', call)) }),
+  list_images: (call) => listed('images', imagesFor(call), call, anyImageShape),
+  get_image: (call) => ok({ image: anyImageShape(one<Image | Snapshot>(new Map([...IMAGES, ...call.world.snapshots.values()].map((image) => [image.id, image])), 'image', call)) }),
+  create_image_from_server(call) {
+    const { type = 'snapshot', description, labels = {} } = call.body as { type?: string; description?: string; labels?: Record<string, string> }
+    if (type !== 'snapshot') throw invalid('backups are not played', 'type')
+    const server = one(call.world.servers, 'server', call)
+    const { snapshot, action } = call.world.createSnapshot(server, { description: description ?? server.name, labels })
+    return { status: 201, body: { image: snapshotShape(snapshot), action: actionShape(action) } }
+  },
+  replace_image(call) {
+    const snapshot = one(call.world.snapshots, 'image', call)
+    const { description = snapshot.description, labels = snapshot.labels } = call.body as { description?: string; labels?: Record<string, string> }
+    return ok({ image: snapshotShape(Object.assign(snapshot, { description, labels })) })
+  },
+  async delete_image(call) {
+    await call.world.deleteSnapshot(one(call.world.snapshots, 'image', call))
+    return nothing
+  },
   list_volumes: (call) => listed('volumes', [...call.world.volumes.values()], call, volumeShape),
   create_volume: createVolume,
   get_volume: (call) => ok({ volume: volumeShape(one(call.world.volumes, 'volume', call)) }),

@@ -1,14 +1,14 @@
 /** What stands in the world, as the API says it. */
 import { createFill } from '@berth/sim-spec'
 import type { Description } from '@berth/sim-spec'
-import { LOCATIONS, SERVER_TYPES } from './catalogue.ts'
-import type { Action, Firewall, Image, PrimaryIp, Server, ServerType, Volume } from './model.ts'
+import { LOCATIONS, SERVER_TYPES, SNAPSHOT_GB } from './catalogue.ts'
+import type { Action, Firewall, Image, PrimaryIp, Server, ServerType, Snapshot, Volume } from './model.ts'
 import description from './spec/api.json'
 import type { World } from './world.ts'
 
 // The description is data of a known form; TypeScript sees only its literal types.
 export const DESCRIPTION = description as unknown as Description
-const fill = createFill(DESCRIPTION.components.schemas)
+const { filled } = createFill(DESCRIPTION.components.schemas)
 const GB = 1024 ** 3
 
 const iso = (at: number): string => new Date(at).toISOString()
@@ -24,23 +24,29 @@ export const actionShape = (action: Action): Record<string, unknown> => ({
 
 export function serverTypeShape(type: ServerType): Record<string, unknown> {
   const gone = type.deprecated === true ? { announced: '2023-01-01T00:00:00Z', unavailable_after: '2024-01-01T00:00:00Z' } : null
-  return fill('server_type', {
+  return filled('server_type', {
     id: type.id, name: type.name, description: type.name.toUpperCase(), cores: type.cores, memory: type.memory, disk: type.disk, architecture: type.architecture, cpu_type: type.cpuType, storage_type: 'local',
     deprecated: gone !== null, deprecation: gone, locations: LOCATIONS.map(({ id, name }) => ({ id, name, deprecation: gone })),
     prices: Object.entries(type.prices).map(([at, { hourly, monthly }]) => ({ location: at, included_traffic: 20 * 1024 * GB, price_hourly: { net: hourly, gross: gross(hourly) }, price_monthly: { net: monthly, gross: gross(monthly) }, price_per_tb_traffic: { net: '1.0000', gross: gross('1.0000') } })),
   })
 }
 
-export const imageShape = (image: Image): Record<string, unknown> => fill('image', {
+export const imageShape = (image: Image): Record<string, unknown> => filled('image', {
   id: image.id, name: image.name, description: image.name, os_flavor: image.flavor, os_version: image.version, architecture: image.architecture, type: 'system', status: 'available', disk_size: 5, created: '2023-06-13T06:00:00Z', rapid_deploy: true,
 })
+
+export const snapshotShape = (image: Snapshot): Record<string, unknown> => filled('image', {
+  id: image.id, name: null, description: image.description, os_flavor: image.flavor, os_version: image.version, architecture: image.architecture, type: 'snapshot', status: image.status, disk_size: image.diskGb,
+  image_size: image.status === 'creating' ? null : SNAPSHOT_GB, created: iso(image.createdAt), created_from: image.from, bound_to: null, labels: image.labels, protection: { delete: false }, rapid_deploy: false, deleted: null, deprecated: null,
+})
+export const anyImageShape = (image: Image | Snapshot): Record<string, unknown> => ('from' in image ? snapshotShape(image) : imageShape(image))
 
 export function serverShape(server: Server, { primaryIps }: Pick<World, 'primaryIps'>): Record<string, unknown> {
   const ips = server.primaryIps.flatMap((id) => primaryIps.get(id) ?? [])
   const [v4, v6] = [ips.find(({ type }) => type === 'ipv4'), ips.find(({ type }) => type === 'ipv6')]
-  return fill('server', {
+  return filled('server', {
     id: server.id, name: server.name, created: iso(server.createdAt), status: server.status, locked: server.locked, labels: server.labels, location: location(server.location), datacenter: dataCenter(server.location),
-    server_type: serverTypeShape(server.type), image: imageShape(server.image), primary_disk_size: server.type.disk, volumes: server.volumes, rescue_enabled: false, protection: { delete: false, rebuild: false }, private_net: [],
+    server_type: serverTypeShape(server.type), image: anyImageShape(server.image), primary_disk_size: server.type.disk, volumes: server.volumes, rescue_enabled: false, protection: { delete: false, rebuild: false }, private_net: [],
     public_net: {
       ipv4: v4 === undefined ? null : { id: v4.id, ip: v4.ip, blocked: false, dns_ptr: `static.${v4.ip}.example` }, ipv6: v6 === undefined ? null : { id: v6.id, ip: v6.ip, blocked: false, dns_ptr: [] },
       floating_ips: [], firewalls: server.firewalls.map((id) => ({ id, status: 'applied' })),
@@ -48,7 +54,7 @@ export function serverShape(server: Server, { primaryIps }: Pick<World, 'primary
   })
 }
 
-export const volumeShape = (volume: Volume): Record<string, unknown> => fill('volume', {
+export const volumeShape = (volume: Volume): Record<string, unknown> => filled('volume', {
   id: volume.id, name: volume.name, size: volume.size, created: iso(volume.createdAt), labels: volume.labels, location: location(volume.location), server: volume.server, status: volume.status, format: volume.format,
   linux_device: `/dev/disk/by-id/scsi-0HC_Volume_${volume.id}`, protection: { delete: false },
 })
@@ -58,7 +64,7 @@ export const primaryIpShape = (ip: PrimaryIp): Record<string, unknown> => ({
   location: location(ip.location), datacenter: dataCenter(ip.location), protection: { delete: false },
 })
 
-export const firewallShape = (firewall: Firewall, servers: Iterable<Server>): Record<string, unknown> => fill('firewall', {
+export const firewallShape = (firewall: Firewall, servers: Iterable<Server>): Record<string, unknown> => filled('firewall', {
   id: firewall.id, name: firewall.name, created: iso(firewall.createdAt), labels: firewall.labels, rules: firewall.rules,
   applied_to: [...servers].filter((server) => server.firewalls.includes(firewall.id)).map(({ id }) => ({ type: 'server', server: { id } })),
 })

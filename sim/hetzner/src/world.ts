@@ -1,11 +1,13 @@
 /** The state of one Hetzner project, and what a test may make happen in it. Nothing here speaks HTTP. */
+import { createLedger } from '@berth/sim-vendor'
+import type { Ledger } from '@berth/sim-vendor'
 import { createActions } from './actions.ts'
 import type { Actions } from './actions.ts'
-import { IMAGES, IPV4_HOURLY, LOCATIONS, SERVER_TYPES, VOLUME_GB_MONTH } from './catalogue.ts'
-import { createLedger } from './ledger.ts'
-import type { Ledger } from './ledger.ts'
+import { IMAGES, IPV4_HOURLY, LOCATIONS, SERVER_TYPES, SNAPSHOT_GB, SNAPSHOT_GB_MONTH, VOLUME_GB_MONTH } from './catalogue.ts'
 import { Refusal } from './model.ts'
-import type { Action, Backend, Fault, Firewall, Image, PrimaryIp, Server, ServerType, Volume } from './model.ts'
+import type { Action, Backend, Fault, Firewall, Image, PrimaryIp, Server, ServerType, Snapshot, Volume } from './model.ts'
+import { costOf } from './tariff.ts'
+import type { Charged } from './tariff.ts'
 
 export interface WorldOptions {
   /** Where machines really run. Absent: nowhere. */
@@ -20,11 +22,12 @@ type Wanted = { readonly type: string; readonly location: string }
 
 interface State {
   readonly backend: Backend | undefined
-  readonly ledger: Ledger
+  readonly ledger: Ledger<Charged>
   readonly servers: Map<number, Server>
   readonly volumes: Map<number, Volume>
   readonly primaryIps: Map<number, PrimaryIp>
   readonly firewalls: Map<number, Firewall>
+  readonly snapshots: Map<number, Snapshot>
   readonly actions: Actions
   hasRoom: (wanted: Wanted) => boolean
   now(): number
@@ -39,15 +42,15 @@ export function createWorld({ backend, actionMs = 0, now: clock = Date.now }: Wo
   let offsetMs = 0
   const nextId = (): number => ++last
   const now = (): number => clock() + offsetMs
-  const state: State = { backend, now, nextId, ledger: createLedger(now), servers: new Map(), volumes: new Map(), primaryIps: new Map(), firewalls: new Map(), actions: createActions({ now, nextId, actionMs }), hasRoom: () => true }
+  const state: State = { backend, now, nextId, ledger: createLedger(now, costOf), servers: new Map(), volumes: new Map(), primaryIps: new Map(), firewalls: new Map(), snapshots: new Map(), actions: createActions({ now, nextId, actionMs }), hasRoom: () => true }
   const asked: string[] = []
   backend?.onPoweredOff((id) => {
     const server = state.servers.get(id)
     if (server?.status === 'running') server.status = 'off'
   })
-  const { servers, volumes, primaryIps, firewalls, ledger } = state
+  const { servers, volumes, primaryIps, firewalls, snapshots, ledger } = state
   return {
-    servers, volumes, primaryIps, firewalls, ledger, now, nextId, asked,
+    servers, volumes, primaryIps, firewalls, snapshots, ledger, now, nextId, asked,
     actions: state.actions.actions, settle: () => state.actions.settle(), stick: (is: boolean) => state.actions.stick(is),
     faults: [] as Fault[], tokens: new Map<string, 'read-write' | 'read'>(),
     advance(ms: number) { offsetMs += ms },
@@ -55,12 +58,47 @@ export function createWorld({ backend, actionMs = 0, now: clock = Date.now }: Wo
     /** Of the limit of an hour, as the headers say it. */
     rate: (): { limit: number; remaining: number } => ({ limit: RATE, remaining: RATE - asked.length % RATE }),
     typeOf: (given: string | number): ServerType | undefined => SERVER_TYPES.find(({ id, name }) => name === String(given) || id === Number(given)),
-    imageOf: (given: string | number, architecture: string): Image | undefined => IMAGES.find((image) => (image.name === String(given) && image.architecture === architecture) || image.id === Number(given)),
+    imageOf: (given: string | number, architecture: string): Image | undefined => IMAGES.find((image) => (image.name === String(given) && image.architecture === architecture) || image.id === Number(given)) ?? readySnapshot(snapshots, Number(given)),
     locationOf: (given: string | number | undefined) => (given === undefined ? LOCATIONS[0] : LOCATIONS.find(({ id, name }) => name === String(given) || id === Number(given))),
-    ...serversOf(state), ...thingsOf(state),
+    ...serversOf(state), ...thingsOf(state), ...snapshotsOf(state),
   }
 }
 export type World = ReturnType<typeof createWorld>
+
+function readySnapshot(snapshots: ReadonlyMap<number, Snapshot>, id: number): Snapshot | undefined {
+  const found = snapshots.get(id)
+  if (found?.status === 'creating') throw new Refusal(422, 'invalid_input', `image ${id} is not available yet`)
+  return found
+}
+
+function snapshotsOf(state: State) {
+  const { backend, servers, snapshots, ledger, actions: { act } } = state
+  return {
+    createSnapshot(server: Server, { description, labels }: Pick<Snapshot, 'description' | 'labels'>): { snapshot: Snapshot; action: Action } {
+      busy(server).locked = true
+      const { flavor, version, architecture } = server.image
+      const snapshot: Snapshot = { id: state.nextId(), name: '', flavor, version, architecture, createdAt: state.now(), from: { id: server.id, name: server.name }, diskGb: server.type.disk, description, labels, status: 'creating' }
+      snapshots.set(snapshot.id, snapshot)
+      const action = act('create_image', {
+        resources: [...of(server), { id: snapshot.id, type: 'image' }], work: backend?.snapshot && (async () => backend.snapshot?.(server, snapshot)),
+        after() {
+          server.locked = false
+          snapshot.status = 'available'
+          const monthly = SNAPSHOT_GB * SNAPSHOT_GB_MONTH
+          ledger.open({ kind: 'snapshot', id: snapshot.id, name: description, hourly: monthly / HOURS_A_MONTH, monthly })
+        },
+      })
+      return { snapshot, action }
+    },
+    async deleteSnapshot(snapshot: Snapshot): Promise<void> {
+      if (snapshot.status === 'creating') throw new Refusal(423, 'locked', `image ${snapshot.id} is locked: an action on it goes on`)
+      snapshots.delete(snapshot.id)
+      ledger.close('snapshot', snapshot.id)
+      // A disk that was made of it does not need it any more.
+      if ([...servers.values()].every(({ image }) => image.id !== snapshot.id)) await backend?.removeSnapshot?.(snapshot)
+    },
+  }
+}
 
 const of = (server: Server) => [{ id: server.id, type: 'server' }]
 

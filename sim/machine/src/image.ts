@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { docker } from './docker.ts'
 
 /** What vendors' Debian images have and a workspace wants. */
-const PACKAGES = ['ca-certificates', 'cloud-init', 'systemd', 'systemd-sysv', 'dbus', 'iproute2', 'curl', 'netbase', 'openssh-server', 'git', 'sudo', 'procps', 'zstd']
+export const PACKAGES = ['ca-certificates', 'cloud-init', 'systemd', 'systemd-sysv', 'dbus', 'iproute2', 'curl', 'netbase', 'openssh-server', 'git', 'sudo', 'procps', 'zstd', 'nftables']
+export const DROPPED_PATHS = ['doc', 'man', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`)
 /** Of no use in a container, or in its way. */
-const MASKED = ['systemd-udevd.service', 'systemd-udev-trigger.service', 'systemd-logind.service', 'getty.target', 'console-getty.service', 'systemd-modules-load.service', 'systemd-remount-fs.service', 'apt-daily.timer', 'apt-daily-upgrade.timer', 'e2scrub_all.timer', 'fstrim.timer', 'dev-hugepages.mount', 'sys-fs-fuse-connections.mount']
+export const MASKED_TIMERS = ['apt-daily.timer', 'apt-daily-upgrade.timer', 'e2scrub_all.timer', 'fstrim.timer']
+const MASKED = ['systemd-udevd.service', 'systemd-udev-trigger.service', 'systemd-logind.service', 'getty.target', 'console-getty.service', 'systemd-modules-load.service', 'systemd-remount-fs.service', ...MASKED_TIMERS, 'dev-hugepages.mount', 'sys-fs-fuse-connections.mount']
 /** The seed is what the metadata service is there; the network is the container's. */
 const CLOUD_CONFIG = ['datasource_list: [NoCloud, None]', 'network: {config: disabled}', 'locale: false', 'ssh_genkeytypes: [ed25519]', ''].join('\n')
 
@@ -35,7 +37,7 @@ async function make(): Promise<string> {
   if ((await docker(['image', 'inspect', '--format', '{{.Id}}', tag], { mayFail: true })).exitCode === 0) return tag
   const dir = await mkdtemp(join(tmpdir(), 'sim-machine-image-'))
   try {
-    const child = Bun.spawn(['mmdebstrap', '--quiet', '--variant=minbase', `--include=${PACKAGES.join(',')}`, '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*', 'bookworm', join(dir, 'root.tar')], { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
+    const child = Bun.spawn(['mmdebstrap', '--quiet', '--variant=minbase', `--include=${PACKAGES.join(',')}`, ...DROPPED_PATHS, 'bookworm', join(dir, 'root.tar')], { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
     const [stderr, exitCode] = await Promise.all([new Response(child.stderr).text(), child.exited])
     if (exitCode !== 0) throw new Error(`mmdebstrap ended with ${exitCode}: ${stderr.trim().slice(-800)}`)
     await Bun.write(join(dir, 'Dockerfile'), DOCKERFILE)

@@ -8,11 +8,17 @@ import { join } from 'node:path'
 import { machineImage } from './image.ts'
 import { docker } from './docker.ts'
 
+export { docker } from './docker.ts'
+export { machineImage } from './image.ts'
+export { createOciMachines, type OciMachine, type OciMachines } from './oci.ts'
+
 export interface NewMachine {
   readonly name: string
   readonly hostname: string
   readonly instanceId: string
   readonly userData: string
+  /** A disk that `snapshot` made. Absent: Debian as the vendors have it. */
+  readonly image?: string
   /** Docker volumes, by where they are mounted. */
   readonly volumes: Readonly<Record<string, string>>
 }
@@ -21,10 +27,20 @@ export interface Machines {
   start(name: string): Promise<void>
   /** `hard`: as if the plug were pulled. */
   stop(name: string, hard: boolean): Promise<void>
+  /** Of one that is stopped: it reads them at its next boot, as from a vendor's metadata service. */
+  setUserData(name: string, userData: string): Promise<void>
   remove(name: string): Promise<void>
   removeVolume(name: string): Promise<void>
+  /** A copy of its disk, without volumes, for other machines to begin with. */
+  snapshot(name: string, image: string): Promise<void>
+  removeSnapshot(image: string): Promise<void>
   /** What runs as root in it; for tests that look. */
-  exec(name: string, argv: readonly string[]): Promise<{ exitCode: number; stdout: string }>
+  exec(name: string, argv: readonly string[], options?: { readonly stdin?: Blob }): Promise<{ exitCode: number; stdout: string }>
+  /** With its memory as it is, and as if nothing had been in between. */
+  pause(name: string): Promise<void>
+  resume(name: string): Promise<void>
+  /** On the engine's bridge; another one after each start. */
+  address(name: string): Promise<string>
   /** Called when a machine went down, whoever did it. */
   onDown(listener: (name: string) => void): void
   /** All that it made. */
@@ -39,15 +55,19 @@ export function createMachines(prefix: string): Machines {
   const seeds = mkdtempSync(join(tmpdir(), 'sim-machine-'))
   const listeners: ((name: string) => void)[] = []
   const volumes = new Set<string>()
+  const seedOf = new Map<string, { dir: string; instanceId: string }>()
+  const snapshots = new Set<string>()
   const of = (name: string): string => `${prefix}-${name}`
+  const tagOf = (image: string): string => `${LABEL}-${prefix}:${image}`.toLowerCase()
   const watch = (name: string): void => {
     // Ends when the container does; one that was removed meanwhile is down too.
     void docker(['wait', of(name)], { mayFail: true }).then(() => { for (const tell of listeners) tell(name) })
   }
   return {
-    async create({ name, hostname, instanceId, userData, volumes: mounts }) {
-      const image = await machineImage()
+    async create({ name, hostname, instanceId, userData, volumes: mounts, image: snapshot }) {
+      const image = snapshot === undefined ? await machineImage() : tagOf(snapshot)
       const seed = mkdtempSync(join(seeds, 'seed-'))
+      seedOf.set(name, { dir: seed, instanceId })
       writeFileSync(join(seed, 'meta-data'), `instance-id: ${instanceId}\nlocal-hostname: ${hostname}\n`)
       writeFileSync(join(seed, 'user-data'), userData, { mode: 0o600 })
       for (const volume of Object.values(mounts)) {
@@ -69,6 +89,16 @@ export function createMachines(prefix: string): Machines {
     async stop(name, hard) {
       await docker(hard ? ['kill', of(name)] : ['stop', '--time', String(SHUTDOWN_S), of(name)], { mayFail: true })
     },
+    async setUserData(name, userData) {
+      const seed = seedOf.get(name)
+      if (seed === undefined) throw new Error(`no machine is called ${name}`)
+      writeFileSync(join(seed.dir, 'user-data'), userData, { mode: 0o600 })
+      // This source alone believes what it read before; without it it reads again.
+      const nothing = join(seed.dir, 'nothing')
+      writeFileSync(nothing, '')
+      await docker(['cp', nothing, `${of(name)}:/var/lib/cloud/instances/${seed.instanceId}/obj.pkl`])
+      rmSync(nothing)
+    },
     async remove(name) {
       await docker(['rm', '--force', '--volumes', of(name)], { mayFail: true })
     },
@@ -76,13 +106,25 @@ export function createMachines(prefix: string): Machines {
       volumes.delete(of(name))
       await docker(['volume', 'rm', '--force', of(name)], { mayFail: true })
     },
-    exec: (name, argv) => docker(['exec', of(name), ...argv], { mayFail: true }),
+    async snapshot(name, image) {
+      snapshots.add(tagOf(image))
+      await docker(['commit', of(name), tagOf(image)])
+    },
+    async removeSnapshot(image) {
+      snapshots.delete(tagOf(image))
+      await docker(['image', 'rm', '--force', tagOf(image)], { mayFail: true })
+    },
+    exec: (name, argv, { stdin } = {}) => docker(['exec', ...(stdin === undefined ? [] : ['--interactive']), of(name), ...argv], { mayFail: true, ...(stdin === undefined ? {} : { stdin }) }),
+    async pause(name) { await docker(['pause', of(name)]) },
+    async resume(name) { await docker(['unpause', of(name)]) },
+    address: async (name) => (await docker(['inspect', '--format', '{{.NetworkSettings.IPAddress}}', of(name)])).stdout,
     onDown(listener) { listeners.push(listener) },
     async close() {
       const { stdout } = await docker(['ps', '--all', '--quiet', '--filter', `label=${LABEL}=${prefix}`])
       const ids = stdout.split('\n').filter(Boolean)
       if (ids.length > 0) await docker(['rm', '--force', '--volumes', ...ids], { mayFail: true })
       for (const volume of volumes) await docker(['volume', 'rm', '--force', volume], { mayFail: true })
+      for (const tag of snapshots) await docker(['image', 'rm', '--force', tag], { mayFail: true })
       rmSync(seeds, { recursive: true, force: true })
     },
   }

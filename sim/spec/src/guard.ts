@@ -17,6 +17,8 @@ interface Described {
 export interface Description {
   readonly info: { readonly version: string }
   readonly paths: Record<string, Record<string, Described>>
+  /** What the vendor sends by itself, by name. */
+  readonly webhooks?: Record<string, SchemaNode>
   readonly components: { readonly schemas: Record<string, SchemaNode>; readonly parameters?: Record<string, Parameter>; readonly responses?: Record<string, Response> }
 }
 /** Where a vendor as its own clients know it differs from what it publishes. What has no reason is a fault of ours. */
@@ -50,6 +52,8 @@ export interface Guard {
   match(asked: { method: string; url: URL; pathname: string; body: unknown }): Matched
   /** Null: as described. */
   problemOf(operation: Operation, status: number, body: unknown): string | null
+  /** Null: as a webhook of that name is described. */
+  problemOfPayload(name: string, payload: unknown): string | null
 }
 
 /** `refusal`: the schema of an error that any operation may answer. */
@@ -66,7 +70,13 @@ export function createGuard({ description, overlays, refusal }: { description: D
   const operations = Object.entries(description.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, described]) => operationOf({ path, method, described, description, overlay: overlays.find(({ operation }) => operation === described.operationId) }, ajv, coercing)))
   // The more literal path first: `/servers/actions` is no `/servers/{id}`.
   operations.sort((a, b) => a.names.length - b.names.length)
+  const payloads = new Map(Object.entries(description.webhooks ?? {}).map(([name, schema]) => [name, lazily(() => ajv.compile(normalise(schema, components.schemas) as SchemaNode))]))
   return {
+    problemOfPayload(name, payload) {
+      const check = payloads.get(name)?.()
+      if (check === undefined) return `no webhook is called ${name}`
+      return check(payload) ? null : `webhook ${name}: ${told(check)}`
+    },
     match({ method, url, pathname, body }) {
       for (const operation of operations) {
         const found = operation.method === method ? operation.pattern.exec(pathname) : null

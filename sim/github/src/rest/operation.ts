@@ -2,7 +2,7 @@
 import { Refusal } from '../model.ts'
 import type { App, Caller, Token } from '../model.ts'
 import type { Shapes } from '../shapes.ts'
-import type { Asked } from '../spec/guard.ts'
+import type { Asked } from '@berth/sim-spec'
 import type { OperationId } from '../spec/operations.ts'
 import type { Webhooks } from '../webhooks.ts'
 import type { World } from '../world.ts'

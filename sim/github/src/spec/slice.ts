@@ -1,64 +1,11 @@
 /**
- * Cuts the operations that the simulator serves out of GitHub's published description, with all they refer to, and
- * leaves out what does not decide about validity. `bun run slice <generated/api.github.com.json of @octokit/openapi>`;
- * the package is 385 MB, so it is fetched for a refresh only.
+ * `bun run slice <generated/api.github.com.json of @octokit/openapi>`; the package is 385 MB, so it is fetched for a
+ * refresh only.
  */
 import { join } from 'node:path'
+import { slice } from '@berth/sim-spec/slice'
 import { OPERATIONS, WEBHOOKS } from './operations.ts'
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-type Node = { [key: string]: Json }
-/** Words for people. As names of properties they stay. */
-const WORDS = new Set(['description', 'example', 'examples', 'summary', 'externalDocs', 'tags', 'x-github', 'x-githubEnterpriseOverlays', 'x-multi-segment', 'deprecated', 'title'])
-const METHODS = ['get', 'post', 'put', 'patch', 'delete']
 
 const source = process.argv[2]
 if (source === undefined) throw new Error('which file? generated/api.github.com.json of @octokit/openapi')
-const whole = (await Bun.file(source).json()) as Node
-const paths: Node = {}
-const kept: Record<string, Node> = {}
-const missing = new Set<string>(OPERATIONS)
-for (const [path, methods] of Object.entries(whole['paths'] as Record<string, Node>)) {
-  for (const method of METHODS) {
-    const operation = methods[method] as Node | undefined
-    if (operation === undefined || !missing.delete(operation['operationId'] as string)) continue
-    paths[path] = { ...(paths[path] as Node | undefined), [method]: stripped(operation, false) }
-  }
-}
-const untold = new Set<string>(WEBHOOKS)
-const webhooks: Node = {}
-for (const { post } of Object.values(whole['x-webhooks'] as Record<string, { post: Node }>)) {
-  if (untold.delete(post['operationId'] as string)) webhooks[post['operationId'] as string] = stripped((post['requestBody'] as { content: Record<string, { schema: Json }> }).content['application/json']?.schema ?? null, false)
-}
-missing.forEach((id) => untold.add(id))
-if (untold.size > 0) throw new Error(`not described: ${[...untold].join(', ')}`)
-keepReferred(paths)
-keepReferred(webhooks)
-const lines = (of: Node): string => Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',\n')
-const sections = Object.entries(kept).map(([section, of]) => `${JSON.stringify(section)}:{\n${lines(of)}\n}`)
-const { version } = whole['info'] as { version: string }
-await Bun.write(join(import.meta.dir, 'api.json'), `{"info":{"version":${JSON.stringify(version)}},\n"paths":{\n${lines(paths)}\n},\n"webhooks":{\n${lines(webhooks)}\n},\n"components":{\n${sections.join(',\n')}\n}}\n`)
-
-function stripped(node: Json, names: boolean): Json {
-  if (Array.isArray(node)) return node.map((item) => stripped(item, false))
-  if (node === null || typeof node !== 'object') return node
-  return Object.fromEntries(Object.entries(node).filter(([key]) => names || !WORDS.has(key)).map(([key, value]) => [key, key === 'enum' ? value : stripped(value, key === 'properties' && !names)]))
-}
-
-function keepReferred(node: Json): void {
-  if (Array.isArray(node)) return node.forEach(keepReferred)
-  if (node === null || typeof node !== 'object') return
-  for (const [key, value] of Object.entries(node)) {
-    if (key !== '$ref' || typeof value !== 'string') keepReferred(value)
-    else keepComponent(value)
-  }
-}
-
-function keepComponent(reference: string): void {
-  const [, , section = '', name = ''] = reference.split('/')
-  const of = (kept[section] ??= {})
-  if (section === 'examples' || of[name] !== undefined) return
-  const component = stripped((whole['components'] as Record<string, Node>)[section]?.[name] ?? null, false)
-  of[name] = component
-  keepReferred(component)
-}
+await Bun.write(join(import.meta.dir, 'api.json'), slice((await Bun.file(source).json()) as Parameters<typeof slice>[0], OPERATIONS, { webhooks: WEBHOOKS }))

@@ -5,4 +5,4 @@ import { OPERATIONS } from './operations.ts'
 
 const source = process.argv[2]
 if (source === undefined) throw new Error('which file? openapi/hcloud.json')
-await Bun.write(join(import.meta.dir, 'api.json'), slice((await Bun.file(source).json()) as Parameters<typeof slice>[0], OPERATIONS))
+await Bun.write(join(import.meta.dir, 'api.json'), slice((await Bun.file(source).json()) as Parameters<typeof slice>[0], OPERATIONS, { also: ['error_response'] }))
