@@ -5,6 +5,8 @@ const HOUR = 60 * MINUTE
 
 const daemonReport = MINUTE
 const dialHome = 2 * MINUTE
+/** A computer whose instructions are translated boots some ten times slower. */
+const dialHomeSlow = 10 * dialHome
 const provision = 30 * MINUTE
 
 export const deadlines = {
@@ -14,10 +16,13 @@ export const deadlines = {
   /** A settled workspace is looked at this often even when nothing happens. */
   tickIdle: 30 * SECOND,
   tickBusy: SECOND,
+  /** While its daemon speaks to us, a machine that works is asked for at its provider this seldom: vendors count calls. */
+  observeLinked: 5 * MINUTE,
   daemonReport,
   /** Two missed reports and a bit: the link is half-open. */
   linkSilent: 45 * SECOND,
   dialHome,
+  dialHomeSlow,
   /** From the wish to the agent started: clone, image build and upload included. */
   provision,
   /** Between two signs of the code that a person sends. */
@@ -61,6 +66,16 @@ export const deadlines = {
   /** A viewer's row that nobody renewed. */
   viewerForgotten: 24 * HOUR,
   pruneInterval: HOUR,
+  /** Between two looks for saved workspaces that have come to their end. */
+  savedRound: 15 * MINUTE,
+  /** Between two looks at what was spent: above a hard limit machines run on at most so long. */
+  costRound: 30 * SECOND,
+  /** Between two looks at pools of prepared workspaces. */
+  poolRound: 15 * SECOND,
+  /** After one of them could not be prepared. */
+  poolRetry: 10 * MINUTE,
+  /** Code and programs of an older one are too old; another takes its place. */
+  poolMemberAge: 12 * HOUR,
   /** Between two looks for workspaces whose origin is to be asked; each is asked far less often. */
   originRound: MINUTE,
   /** What GitHub's webhooks did not bring is asked for. */

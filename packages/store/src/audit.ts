@@ -27,7 +27,7 @@ const cleaned = (record: NewAuditRecord): NewAuditRecord => ({
   refs: record.refs.map(({ ref, from, to, refused }) => ({ ref: cleanText(ref), from, to, refused: refused === null ? null : cleanText(refused) })),
 })
 
-export function createAudit({ sql, masterKey }: StoreContext): AuditStore {
+export function createAudit({ sql, masterKey }: Pick<StoreContext, 'sql' | 'masterKey'>): AuditStore {
   const columns = sql`n, at, action, workspace_id, actor, subject, allowed, reason, refs, token_expires_at, hash`
   return {
     async write(orgId, record, now) {

@@ -24,9 +24,9 @@ export const TABLES = [
   'users', 'organisations', 'memberships', 'installation', 'tokens', 'sign_in_codes', 'workspaces', 'workspace_secrets', 'machines',
   'streams', 'events', 'journals', 'links', 'boot_tokens', 'link_tokens', 'approvals', 'prompts', 'viewers', 'sightings',
   'reviews', 'review_marks', 'review_comments', 'user_settings', 'push_devices', 'decision_tokens', 'notifications', 'server_keys',
-  'previews', 'preview_grants', 'git_hosts', 'git_policies', 'github_apps', 'github_setups', 'github_deliveries', 'github_hooks', 'pull_watches', 'project_secrets', 'audit', 'model_keys', 'model_usage', 'sessions',
-  'model_fallbacks', 'model_usage_days', 'model_budgets', 'egress_policies', 'egress_refusals', 'injections',
-  'user_identities', 'passkeys', 'invitations', 'workspace_grants', 'repository_access', 'device_logins', 'sign_in_steps', 'sign_in_failures',
+  'previews', 'preview_grants', 'git_hosts', 'deploy_keys', 'commit_identities', 'signing_keys', 'repository_tokens', 'hosted_repositories', 'git_policies', 'github_apps', 'github_setups', 'github_deliveries', 'github_hooks', 'pull_watches', 'project_secrets', 'audit', 'model_keys', 'model_usage', 'sessions',
+  'model_fallbacks', 'model_usage_days', 'model_budgets', 'egress_policies', 'egress_refusals', 'injections', 'cost_intervals', 'cost_limits', 'provider_notes', 'pools',
+  'user_identities', 'passkeys', 'invitations', 'workspace_grants', 'repository_access', 'device_logins', 'sign_in_steps', 'sign_in_failures', 'saved_states',
 ] as const
 type Table = (typeof TABLES)[number]
 

@@ -1,16 +1,22 @@
 import type { EventStore } from '@berth/core'
-import { BerthError, StoredEvent, type WorkspaceId } from '@berth/wire'
+import { BerthError, StoredEvent, type UserId, type WorkspaceId } from '@berth/wire'
 import type { DatabaseAddress } from './address.ts'
 import type { StoreContext } from './context.ts'
 import { listenTo } from './listen.ts'
 import { shareReads } from './shared-read.ts'
-import { appendEvents, EVENTS_CHANNEL } from './streams.ts'
+import { appendEvents, EVENTS_CHANNEL, rightsIn } from './streams.ts'
 
 const PAGE_LIMIT = 1000
 const APPEND_LIMIT = 1000
 
 export async function createEventStore({ sql, ids, log }: StoreContext, address: DatabaseAddress): Promise<{ events: EventStore; close(): Promise<void> }> {
   const listeners = new Set<(workspaceId: WorkspaceId) => void>()
+  const rightsListeners = new Set<(userId: UserId | null) => void>()
+  const tellRights = (userId: UserId | null) => {
+    for (const listener of rightsListeners) {
+      try { listener(userId) } catch (error) { log(`events: a listener threw: ${String(error)}`) }
+    }
+  }
   const tell = (workspaceId: string) => {
     for (const listener of listeners) {
       // NOTIFY carries what we sent; a listener compares it, nobody trusts it.
@@ -23,9 +29,17 @@ export async function createEventStore({ sql, ids, log }: StoreContext, address:
   }
 
   const close = await listenTo(address, {
-    channel: EVENTS_CHANNEL, onMessage: tell, log,
+    channel: EVENTS_CHANNEL, log,
+    onMessage: (payload) => {
+      const userId = rightsIn(payload)
+      if (userId === null) tell(payload)
+      else tellRights(userId)
+    },
     // Everybody looks again.
-    onMissed: () => { tellAll().catch((error: unknown) => log(`events: ${String(error)}`)) },
+    onMissed: () => {
+      tellRights(null)
+      tellAll().catch((error: unknown) => log(`events: ${String(error)}`))
+    },
   })
 
   const events: EventStore = {
@@ -64,6 +78,11 @@ export async function createEventStore({ sql, ids, log }: StoreContext, address:
         ? (await sql`select workspace_id, seq, id, at, source, body from events where ${wanted} order by seq desc limit ${bounded}`).toReversed()
         : await sql`select workspace_id, seq, id, at, source, body from events where ${wanted} order by seq limit ${bounded}`
       return rows.map((row) => readable(row))
+    },
+
+    onRights(listener) {
+      rightsListeners.add(listener)
+      return () => rightsListeners.delete(listener)
     },
 
     onAppend(listener) {

@@ -9,15 +9,15 @@ import { seal, unseal } from './crypto.ts'
 export const subjectOf = (id: string, origin: string): string => `git-host ${id} ${origin}`
 
 export function createGitHosts({ sql, ids, random, masterKey }: StoreContext): GitHostStore {
-  const columns = sql`id, origin, username, added_at, last_used_at`
+  const columns = sql`id, origin, username, kind, added_at, last_used_at`
   return {
     list: async (orgId) => (await sql`select ${columns} from git_hosts where org_id = ${orgId} order by origin`).map((row) => GitHost.parse(row)),
-    async put({ orgId, origin, username, token }, now) {
+    async put({ orgId, origin, username, token, kind = 'generic' }, now) {
       return sql.begin(async (tx) => {
         await tx`delete from git_hosts where org_id = ${orgId} and origin = ${origin}`
         const id = ids.gitHost()
         const sealed = seal(token, { key: masterKey, subject: subjectOf(id, origin), random })
-        const [row] = await tx`insert into git_hosts ${tx({ id, orgId, origin, username, sealed, addedAt: now })} returning id, origin, username, added_at, last_used_at`
+        const [row] = await tx`insert into git_hosts ${tx({ id, orgId, origin, username, kind, sealed, addedAt: now })} returning id, origin, username, kind, added_at, last_used_at`
         return GitHost.parse(row)
       })
     },

@@ -25,7 +25,7 @@ export async function loadMasterKey(home: string, random: Random, command?: stri
   return keys
 }
 
-function keysIn(text: string, from: string): MasterKey {
+export function keysIn(text: string, from: string): MasterKey {
   const keys = text.trim().split(/\s+/).map((line) => new Uint8Array(Buffer.from(line, 'hex')))
   const [current, ...older] = keys
   if (current === undefined || keys.length > KEYS_LIMIT || keys.some((key) => key.length !== KEY_BYTES)) throw new BerthError('config_invalid', `${from} is not a master key`, { hint: 'put the saved copy back; without it the secrets of the workspaces are lost' })

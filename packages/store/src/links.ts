@@ -53,13 +53,15 @@ export function createLinks(context: StoreContext): LinkStore {
     },
 
     async authenticateLink(linkToken) {
-      const [row] = await sql<{ workspaceId: WorkspaceId; generation: number }[]>`
-        update link_tokens t set presented = true from workspaces w
-        where t.hash = ${hashToken(linkToken)} and w.id = t.workspace_id and w.generation = t.generation
-          and w.deleted_at is null and w.wish_target <> 'deleted'
-          and not exists (select from machines m where m.workspace_id = t.workspace_id and m.generation = t.generation and (m.ended_at is not null or ${stands(sql)}))
-        returning t.workspace_id, t.generation`
-      return row === undefined ? null : { workspaceId: row.workspaceId, generation: row.generation }
+      const hash = hashToken(linkToken)
+      const [row] = await sql<{ workspaceId: WorkspaceId; generation: number; presented: boolean }[]>`
+        select t.workspace_id, t.generation, t.presented from link_tokens t join workspaces w on w.id = t.workspace_id and w.generation = t.generation
+        where t.hash = ${hash} and w.deleted_at is null and w.wish_target <> 'deleted'
+          and not exists (select from machines m where m.workspace_id = t.workspace_id and m.generation = t.generation and (m.ended_at is not null or ${stands(sql)}))`
+      if (row === undefined) return null
+      // Once in its life: those that come back, a thousand at a time, write nothing. An enrolment may have taken it away meanwhile.
+      if (!row.presented && (await sql`update link_tokens set presented = true where hash = ${hash}`).count === 0) return null
+      return { workspaceId: row.workspaceId, generation: row.generation }
     },
 
     async openLink(link, now) {
@@ -71,6 +73,15 @@ export function createLinks(context: StoreContext): LinkStore {
         await wakeNow(tx, workspaceId, now)
         await tx`update links set closed_at = ${now} where workspace_id = ${workspaceId} and epoch = ${epoch} and closed_at is null`
         await tx`update machines set linked_at = null where workspace_id = ${workspaceId} and link_epoch = ${epoch}`
+      })
+    },
+
+    async closeLinksOf(server, now) {
+      await sql.begin(async (tx) => {
+        const closed = await tx<{ workspaceId: WorkspaceId; epoch: number }[]>`update links set closed_at = ${now} where server = ${server} and closed_at is null returning workspace_id, epoch`
+        const ids = closed.map(({ workspaceId }) => workspaceId)
+        await tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = any(${ids})`
+        await tx`update machines m set linked_at = null from unnest(${ids}::text[], ${closed.map(({ epoch }) => epoch)}::bigint[]) as l (id, epoch) where m.workspace_id = l.id and m.link_epoch = l.epoch`
       })
     },
 

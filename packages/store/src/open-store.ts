@@ -14,20 +14,25 @@ import { createEventStore } from './events.ts'
 import { createPeople } from './people.ts'
 import { createDeviceLogins, createIdentities, createPasskeys, createSignInSteps } from './sign-ins.ts'
 import { createGitHosts } from './git-hosts.ts'
+import { createCommitIdentities, createDeployKeys } from './git-keys.ts'
+import { createHostedRepositories, createRepositoryTokens } from './hosted.ts'
 import { createGitPolicies } from './git-policies.ts'
 import { createGitHub } from './github.ts'
 import { createInstallation, ensureInstallation } from './installation.ts'
 import { createLinks } from './links.ts'
 import { migrateDatabase, type MigrateOptions } from './migrate.ts'
+import { createCostLimits, createCosts, createProviderNotes } from './costs.ts'
 import { createDecisionTokens, createDevices, createNotifications, createServerKeys } from './notifications.ts'
 import { createEgressStore } from './egress.ts'
 import { createModelKeys } from './model-access.ts'
 import { createModelBudgets, createModelUsage } from './model-access-usage.ts'
+import { createPools } from './pools.ts'
 import { createPreviews } from './previews.ts'
 import { createPrompts } from './prompts.ts'
 import { createRetention } from './retention.ts'
 import { createReviews } from './reviews.ts'
 import { createServerAsks } from './server-asks.ts'
+import { createMoves, createSaved } from './saved.ts'
 import { createSessions } from './sessions.ts'
 import { createProjectMcp } from './project-mcp.ts'
 import { createProjectSecrets } from './project-secrets.ts'
@@ -103,20 +108,30 @@ async function assemble(sql: Sql, options: StoreOptions): Promise<Store> {
     serverKeys: createServerKeys(context),
     reviews: createReviews(context),
     previews: createPreviews(context),
+    pools: createPools(context),
     people: createPeople(context),
     deviceLogins: createDeviceLogins(context),
     signInSteps: createSignInSteps(context),
     identities: createIdentities(context),
     passkeys: createPasskeys(context),
     gitHosts: createGitHosts(context),
+    deployKeys: createDeployKeys(context),
+    commitIdentities: createCommitIdentities(context),
+    hostedRepositories: createHostedRepositories(context),
+    repositoryTokens: createRepositoryTokens(context),
     gitPolicies: createGitPolicies(context),
     github: createGitHub(context),
     audit: createAudit(context),
     sessions: createSessions(context),
+    saved: createSaved(context),
+    moves: createMoves(context),
     modelKeys: createModelKeys(context),
     modelUsage: createModelUsage(context),
     modelBudgets: createModelBudgets(context),
     egress: createEgressStore(context),
+    costs: createCosts(context),
+    costLimits: createCostLimits(context),
+    providerNotes: createProviderNotes(context),
     async close() { await Promise.all([close(), sql.end({ timeout: 5 })]) },
   }
 }

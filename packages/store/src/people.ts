@@ -7,6 +7,7 @@ import type { Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
 import { hashToken, newToken } from './crypto.ts'
 import { cleanText } from './json.ts'
+import { tellRights } from './streams.ts'
 
 /** Beyond what one organisation's screen shows. */
 const LIST_LIMIT = 2000
@@ -48,6 +49,7 @@ export function createPeople(context: StoreContext): PeopleStore {
       const found = await standingOf(tx, orgId, userId)
       if (found !== 'free' && (found === 'nobody' || role !== 'owner')) return found
       await tx`update memberships set role = ${role} where org_id = ${orgId} and user_id = ${userId}`
+      await tellRights(tx, userId)
       return 'done' as const
     }),
     remove: (orgId, userId) => sql.begin(async (tx) => {
@@ -57,6 +59,7 @@ export function createPeople(context: StoreContext): PeopleStore {
       await tx`delete from tokens where org_id = ${orgId} and user_id = ${userId}`
       await tx`delete from workspace_grants g using workspaces w where w.id = g.workspace_id and w.org_id = ${orgId} and g.user_id = ${userId}`
       await tx`delete from repository_access where org_id = ${orgId} and user_id = ${userId}`
+      await tellRights(tx, userId)
       return 'done' as const
     }),
     ...createInvitations(context),
@@ -70,8 +73,11 @@ export function createPeople(context: StoreContext): PeopleStore {
       return rows.map((row) => ({ ...row, role: Role.catch('guest').parse(row.role), grant: Level.nullable().catch(null).parse(row.grant) }))
     },
     async grant({ workspaceId, userId, level, byUserId }, now) {
-      if (level === null) await sql`delete from workspace_grants where workspace_id = ${workspaceId} and user_id = ${userId}`
-      else await sql`insert into workspace_grants ${sql({ workspaceId, userId, level, byUserId, createdAt: now })} on conflict (workspace_id, user_id) do update set level = excluded.level, by_user_id = excluded.by_user_id`
+      await sql.begin(async (tx) => {
+        if (level === null) await tx`delete from workspace_grants where workspace_id = ${workspaceId} and user_id = ${userId}`
+        else await tx`insert into workspace_grants ${tx({ workspaceId, userId, level, byUserId, createdAt: now })} on conflict (workspace_id, user_id) do update set level = excluded.level, by_user_id = excluded.by_user_id`
+        await tellRights(tx, userId)
+      })
     },
   }
 }
@@ -125,6 +131,7 @@ function createInvitations({ sql, ids, random }: StoreContext): Invitations {
         const invited = Role.catch('guest').parse(used.role)
         const role = present === undefined ? invited : higher(Role.catch('guest').parse(present.role), invited)
         await tx`insert into memberships ${tx({ orgId: used.orgId, userId, role, createdAt: now })} on conflict (org_id, user_id) do update set role = excluded.role`
+        await tellRights(tx, userId)
         return { userId, orgId: used.orgId, role }
       })
     },

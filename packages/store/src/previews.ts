@@ -63,7 +63,7 @@ export function createPreviews({ sql, random }: StoreContext): PreviewStore {
       return token
     },
     async named(name) {
-      const [row] = await sql<{ id: WorkspaceId }[]>`select id from workspaces where name = ${name} and deleted_at is null order by created_at limit 1`
+      const [row] = await sql<{ id: WorkspaceId }[]>`select id from workspaces where name = ${name} and deleted_at is null and org_id = (select id from organisations order by created_at, id limit 1)`
       return row?.id ?? null
     },
     async issueTicket({ workspaceId, port, tokenId, expiresAt }, now) {

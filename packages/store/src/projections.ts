@@ -87,8 +87,8 @@ async function promptMoved(tx: Transaction, workspaceId: WorkspaceId, { promptId
     where id = ${promptId} and workspace_id = ${workspaceId} and status = any(${before})`
 }
 
-async function sessionState(tx: Transaction, workspaceId: WorkspaceId, { sessionId, state, detail }: Body<'session.state'>): Promise<void> {
-  await sessionStateMoved(tx, workspaceId, { sessionId, state, detail })
+async function sessionState(tx: Transaction, workspaceId: WorkspaceId, { sessionId, state, detail, wantsLogin = false }: Body<'session.state'>): Promise<void> {
+  await sessionStateMoved(tx, workspaceId, { sessionId, state, detail, wantsLogin })
 }
 
 async function toolMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'tool'>, { at }: At): Promise<void> {
@@ -140,9 +140,11 @@ async function stepMoved(tx: Transaction, workspaceId: WorkspaceId, body: Body<'
   const [row] = await tx<{ steps: unknown; wishTarget: string }[]>`select steps, wish_target from workspaces where id = ${workspaceId} for no key update`
   if (row === undefined) return
   const ready = body.step === 'agent' && body.state === 'done'
+  // One that was made ahead waits with its code.
+  const isPrepared = body.step === 'code' && body.state === 'done'
   await tx`
     update workspaces set steps = ${json(tx, withStep(storedSteps(row.steps), body, at))}, updated_at = ${now},
-      ready_at = case when ${ready} then ${at} else ready_at end, next_tick_at = least(next_tick_at, ${now}), woken = true
+      ready_at = case when ${ready} or (${isPrepared} and pool_id is not null and pool_taken_at is null) then ${at} else ready_at end, next_tick_at = least(next_tick_at, ${now}), woken = true
     where id = ${workspaceId}`
   // Work that was cut off by a stop somebody asked for is no failure.
   if (body.state !== 'failed' || row.wishTarget !== 'running') return

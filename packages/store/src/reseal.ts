@@ -6,10 +6,11 @@ import { BerthError } from '@berth/wire'
 import type { OrgId } from '@berth/wire'
 import { AuditRecord } from '@berth/wire/git-access'
 import type { Sql } from './address.ts'
-import { hashOf, holds } from './audit.ts'
+import { createAudit, hashOf, holds } from './audit.ts'
 import { keysOf, seal, unseal } from './crypto.ts'
 import type { MasterKey, Random } from './crypto.ts'
 import { subjectOf as gitHostSubject } from './git-hosts.ts'
+import { deployKeySubject, signingKeySubject } from './git-keys.ts'
 import { subjectOf as githubSubject } from './github.ts'
 import { subjectOf as injectionSubject } from './egress.ts'
 import { furtherSubject, subjectOf as modelKeySubject } from './model-access.ts'
@@ -26,6 +27,8 @@ export const SEALED: readonly Sealed[] = [
   { table: 'push_devices', by: ['id'], subject: (row) => of(row, 'id') },
   { table: 'server_keys', by: ['name'], subject: (row) => `server_key ${of(row, 'name')}` },
   { table: 'git_hosts', by: ['id', 'origin'], subject: (row) => gitHostSubject(of(row, 'id'), of(row, 'origin')) },
+  { table: 'deploy_keys', by: ['id', 'origin', 'path'], subject: (row) => deployKeySubject(of(row, 'id'), of(row, 'origin'), of(row, 'path')) },
+  { table: 'signing_keys', by: ['userId', 'publicKey'], subject: (row) => signingKeySubject(of(row, 'userId'), of(row, 'publicKey')) },
   { table: 'github_apps', by: ['orgId', 'origin', 'appId'], subject: (row) => githubSubject(of(row, 'orgId'), of(row, 'origin'), Number(row['appId'])) },
   { table: 'model_keys', by: ['orgId', 'vendor', 'baseUrl'], subject: (row) => modelKeySubject(of(row, 'orgId'), of(row, 'vendor'), of(row, 'baseUrl')) },
   { table: 'model_fallbacks', by: ['orgId', 'vendor', 'name', 'kind', 'baseUrl'], subject: (row) => furtherSubject(of(row, 'orgId'), of(row, 'vendor'), { name: of(row, 'name'), kind: of(row, 'kind'), baseUrl: of(row, 'baseUrl') }) },
@@ -42,6 +45,14 @@ export async function reseal(sql: Sql, key: MasterKey, random: Random): Promise<
   let secrets = 0
   for (const sealed of SEALED) secrets += await resealTable(sql, sealed, { current, key, random })
   return { secrets, records: await rekeyRecords(sql, { current, key }) }
+}
+
+/** In the record of every organisation: all of them are read and written by that key. */
+export async function noteRotation(sql: Sql, key: MasterKey, { sealed: { secrets, records }, now }: { sealed: Resealed; now: number }): Promise<void> {
+  const audit = createAudit({ sql, masterKey: key })
+  for (const { id } of await sql<{ id: OrgId }[]>`select id from organisations order by id`) {
+    await audit.write(id, { action: 'key.rotate', workspaceId: null, actor: 'whoever has the home of the server', subject: `${secrets} secrets sealed and ${records} records keyed anew`, allowed: true, reason: null, refs: [], tokenExpiresAt: null }, now)
+  }
 }
 
 async function resealTable(sql: Sql, { table, by, subject }: Sealed, { current, key, random }: { current: Uint8Array; key: MasterKey; random: Random }): Promise<number> {

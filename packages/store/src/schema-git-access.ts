@@ -9,6 +9,8 @@ export const gitHosts = pgTable('git_hosts', {
   orgId: text('org_id').notNull().references(() => organisations.id),
   origin: text('origin').notNull(),
   username: text('username').notNull(),
+  /** What speaks there: it says how a token is given. */
+  kind: text('kind').notNull().default('generic'),
   /** As a workspace's secrets are, with the id and the origin as associated data. */
   sealed: text('sealed').notNull(),
   addedAt: time('added_at').notNull(),

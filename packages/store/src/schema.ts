@@ -11,9 +11,14 @@ import { count, time } from './schema-columns.ts'
 import { organisations, users } from './schema-people.ts'
 
 export * from './schema-access.ts'
+export * from './schema-cost.ts'
 export * from './schema-git-access.ts'
+export * from './schema-git-keys.ts'
 export * from './schema-github.ts'
+export * from './schema-hosted.ts'
 export * from './schema-people.ts'
+export * from './schema-pools.ts'
+export * from './schema-saved.ts'
 export * from './schema-ways-out.ts'
 
 /** One row. */
@@ -105,6 +110,15 @@ export const workspaces = pgTable('workspaces', {
   report: jsonb('report'),
   /** False: the workspace is not shown on the web. */
   web: boolean('web').notNull().default(true),
+  /** Deleted, where another one would be stopped for idleness. */
+  ephemeral: boolean('ephemeral').notNull().default(false),
+  /** It was made ahead for that pool; not taken yet: nobody has asked for it. */
+  poolId: text('pool_id'),
+  poolTakenAt: time('pool_taken_at'),
+  /** On its way to another provider. */
+  move: jsonb('move'),
+  /** What the machine of one generation begins with. */
+  restore: jsonb('restore'),
   createdAt: time('created_at').notNull(),
   updatedAt: time('updated_at').notNull(),
   deletedAt: time('deleted_at'),
@@ -116,6 +130,7 @@ export const workspaces = pgTable('workspaces', {
   leaseOwner: text('lease_owner'),
   leaseUntil: time('lease_until'),
 }, (table) => [
+  index('workspaces_pool').on(table.poolId).where(sql`${table.poolId} is not null and ${table.poolTakenAt} is null and ${table.deletedAt} is null`),
   uniqueIndex('workspaces_name').on(table.orgId, table.name).where(sql`${table.deletedAt} is null`),
   uniqueIndex('workspaces_idempotency').on(table.creatorId, table.idempotencyKey),
   index('workspaces_due').on(table.nextTickAt).where(sql`${table.deletedAt} is null`),
@@ -136,6 +151,7 @@ export const sessions = pgTable('sessions', {
   forkedFrom: text('forked_from'),
   state: text('state').notNull(),
   detail: text('detail'),
+  wantsLogin: boolean('wants_login').notNull().default(false),
   createdAt: time('created_at').notNull(),
   endedAt: time('ended_at'),
 }, (table) => [index('sessions_workspace').on(table.workspaceId, table.createdAt)])

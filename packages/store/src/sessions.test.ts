@@ -51,6 +51,16 @@ describe('sessions', () => {
     expect(await stateOf(id)).toBe('idle')
   })
 
+  it('say that they lack a login only, until they have it', async () => {
+    const { id, row, say } = await aLinkedWorkspace(db.store, NOW, { agent: 'claude' })
+    const wants = async () => (await list(id)).map(({ wantsLogin }) => wantsLogin)
+    expect(await wants()).toEqual([false])
+    await say({ ...state(row.sessionId, 'error'), wantsLogin: true })
+    expect([await stateOf(id), await wants()]).toEqual(['error', [true]])
+    await say(state(row.sessionId, 'idle'))
+    expect([await stateOf(id), await wants()]).toEqual(['idle', [false]])
+  })
+
   it('have their words to themselves', async () => {
     const { id } = await aLinkedWorkspace(db.store, NOW)
     const other = session(id)

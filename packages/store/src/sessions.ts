@@ -14,9 +14,9 @@ import { appendEvents, lockStream } from './streams.ts'
 
 const Row = z.object({
   id: SessionId, workspaceId: WorkspaceId, title: z.string().nullable(), agent: AgentKind, mode: SessionMode, command: z.string().nullable(), approvalMode: ApprovalMode,
-  main: z.boolean(), forkedFrom: SessionId.nullable(), state: AgentState, detail: z.string().nullable(), createdAt: z.number(), endedAt: z.number().nullable(),
+  main: z.boolean(), forkedFrom: SessionId.nullable(), state: AgentState, detail: z.string().nullable(), wantsLogin: z.boolean(), createdAt: z.number(), endedAt: z.number().nullable(),
 })
-const COLUMNS = ['id', 'workspace_id', 'title', 'agent', 'mode', 'command', 'approval_mode', 'main', 'forked_from', 'state', 'detail', 'created_at', 'ended_at']
+const COLUMNS = ['id', 'workspace_id', 'title', 'agent', 'mode', 'command', 'approval_mode', 'main', 'forked_from', 'state', 'detail', 'wants_login', 'created_at', 'ended_at']
 
 export function createSessions({ sql, ids, log }: StoreContext): SessionStore {
   const skipped = (row: object, error: unknown) => log(`sessions: ${String((row as { id?: string }).id)} cannot be read: ${String(error)}`)
@@ -36,7 +36,7 @@ export function createSessions({ sql, ids, log }: StoreContext): SessionStore {
       const rows = await sql`
         select ${sql(COLUMNS)} from sessions where workspace_id = any(${[...workspaceIds]}) and ended_at is null
         union all
-        select session_id, id, null, agent, case when agent = 'claude-headless' then 'headless' else 'terminal' end, command, approval_mode, true, null, agent_state, null, created_at, null
+        select session_id, id, null, agent, case when agent = 'claude-headless' then 'headless' else 'terminal' end, command, approval_mode, true, null, agent_state, null, false, created_at, null
         from workspaces w where id = any(${[...workspaceIds]}) and not exists (select 1 from sessions s where s.id = w.session_id)
         order by main desc, created_at, id`
       const found = new Map<WorkspaceId, SessionRow[]>()
@@ -53,7 +53,7 @@ export function createSessions({ sql, ids, log }: StoreContext): SessionStore {
         const [count] = await tx<{ others: number }[]>`select count(*)::int as others from sessions where workspace_id = ${session.workspaceId} and ended_at is null and id <> ${session.id}`
         if ((count?.others ?? 0) >= SESSION_LIMIT) throw new BerthError('too_many', `${SESSION_LIMIT} sessions of this workspace are open already`, { hint: 'end one first: `berth session end <workspace> <session>`' })
         const added = await tx`
-          insert into sessions ${tx({ ...session, title: session.title === null ? null : cleanText(session.title), command: session.command === null ? null : cleanText(session.command), main: false, state: 'starting', detail: null, createdAt: now, endedAt: null })}
+          insert into sessions ${tx({ ...session, title: session.title === null ? null : cleanText(session.title), command: session.command === null ? null : cleanText(session.command), main: false, state: 'starting', detail: null, wantsLogin: false, createdAt: now, endedAt: null })}
           on conflict (id) do nothing returning *`
         const [row] = added
         if (row === undefined) return
@@ -101,10 +101,10 @@ async function ensureMain(tx: Transaction, workspaceId: WorkspaceId): Promise<vo
 }
 
 /** A session's state as its daemon says it, and what follows of it for the workspace. A session nobody made changes nothing. */
-export async function sessionStateMoved(tx: Transaction, workspaceId: WorkspaceId, moved: { sessionId: SessionId; state: AgentState; detail: string | null }): Promise<void> {
+export async function sessionStateMoved(tx: Transaction, workspaceId: WorkspaceId, moved: { sessionId: SessionId; state: AgentState; detail: string | null; wantsLogin: boolean }): Promise<void> {
   await ensureMain(tx, workspaceId)
   await tx`
-    update sessions set state = ${moved.state}, detail = ${moved.detail === null ? null : cleanText(moved.detail)}
+    update sessions set state = ${moved.state}, detail = ${moved.detail === null ? null : cleanText(moved.detail)}, wants_login = ${moved.wantsLogin}
     where id = ${moved.sessionId} and workspace_id = ${workspaceId} and ended_at is null`
   await foldState(tx, workspaceId)
 }

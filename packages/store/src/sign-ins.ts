@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { StoreContext } from './context.ts'
 import { hashToken, newToken } from './crypto.ts'
 import { cleanText, json } from './json.ts'
+import { tellRights } from './streams.ts'
 
 /** A failure that old says nothing about who tries now. */
 const FAILURE_KEEP_MS = 24 * 3600_000
@@ -85,7 +86,11 @@ export function createIdentities({ sql, ids }: StoreContext): IdentityStore {
       return (await sql<{ repository: string }[]>`select distinct repository from workspaces where org_id = ${orgId} and deleted_at is null and repository <> '' limit ${LIST_LIMIT}`).map(({ repository }) => repository)
     },
     async setRepositoryAccess({ userId, orgId, repository, may }, now) {
-      await sql`insert into repository_access ${sql({ userId, orgId, repository, may, checkedAt: now })} on conflict (org_id, user_id, repository) do update set may = excluded.may, checked_at = excluded.checked_at`
+      await sql.begin(async (tx) => {
+        const [before] = await tx<{ may: string }[]>`select may from repository_access where org_id = ${orgId} and user_id = ${userId} and repository = ${repository} for update`
+        await tx`insert into repository_access ${tx({ userId, orgId, repository, may, checkedAt: now })} on conflict (org_id, user_id, repository) do update set may = excluded.may, checked_at = excluded.checked_at`
+        if (before?.may !== may) await tellRights(tx, userId)
+      })
     },
   }
 }

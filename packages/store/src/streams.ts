@@ -2,11 +2,18 @@
  * The counter row of a workspace's events. Any transaction that writes events of a workspace takes this row's lock
  * before any other of that workspace, so seqs have no holes and two transactions never wait for each other in a ring.
  */
-import { BerthError, type EventId, type StoredEvent, type WorkspaceId } from '@berth/wire'
+import { BerthError, type EventId, type StoredEvent, type UserId, type WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import { boundedBody } from './json.ts'
 
 export const EVENTS_CHANNEL = 'berth_events'
+const RIGHTS = 'rights '
+/** Null: it tells of events. */
+export const rightsIn = (payload: string): UserId | null => (payload.startsWith(RIGHTS) ? (payload.slice(RIGHTS.length) as UserId) : null)
+/** In the transaction that changes what that person may. */
+export async function tellRights(tx: Transaction, userId: UserId): Promise<void> {
+  await tx`select pg_notify(${EVENTS_CHANNEL}, ${RIGHTS + userId})`
+}
 
 export interface StreamRow { readonly tail: number; readonly floor: number; readonly linkEpoch: number }
 export interface NewEvent { readonly id: EventId; readonly at: number; readonly source: StoredEvent['source']; readonly body: StoredEvent['body'] }

@@ -3,6 +3,7 @@ import { type Claim, type TickChange, upsertSteps, type WorkspaceStore } from '@
 import type { WorkspaceId } from '@berth/wire'
 import type { Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
+import { writeCharge } from './costs.ts'
 import { cleanText, json } from './json.ts'
 import { storedSteps } from './rows.ts'
 import { appendEvents, lockStream } from './streams.ts'
@@ -94,18 +95,21 @@ async function writeTick(tx: Transaction, claim: Claim, { change, now }: TickWri
   }
   await tx`update workspaces set ${tx(columns({ ...workspaceColumns(tx, change.workspace ?? {}, held), ...ended, ...wish, updatedAt: now }))} where id = ${id}`
   if (change.machine !== undefined) {
-    await writeMachine(tx, { id, generation: change.workspace?.generation ?? held.generation, provider: held.provider }, { machine: change.machine, now })
+    await writeMachine(tx, { id, generation: change.workspace?.generation ?? held.generation, provider: change.workspace?.provider ?? held.provider }, { machine: change.machine, now })
   }
+  await writeOther(tx, id, { other: change.other, now })
   if (typeof change.workspace?.deletedAt === 'number') await forgetCredentials(tx, id)
 }
 
 /** The driver's type wants each value to be one it knows; ours are checked where the change was made. */
 const columns = (values: object) => values as Record<string, never>
 
-function workspaceColumns(tx: Transaction, { failure, steps, saved, reported, statusMessage, ...plain }: NonNullable<Change['workspace']>, held: Held): object {
+function workspaceColumns(tx: Transaction, { failure, steps, saved, reported, statusMessage, move, restore, ...plain }: NonNullable<Change['workspace']>, held: Held): object {
   return {
     ...plain,
     ...(failure === undefined ? {} : { failure: json(tx, failure) }),
+    ...(move === undefined ? {} : { move: json(tx, move) }),
+    ...(restore === undefined ? {} : { restore: json(tx, restore) }),
     ...(saved === undefined ? {} : { saved: json(tx, saved) }),
     ...(reported === undefined ? {} : { reported: json(tx, reported) }),
     ...(statusMessage === undefined ? {} : { statusMessage: statusMessage === null ? null : cleanText(statusMessage) }),
@@ -118,14 +122,27 @@ async function writeMachine(tx: Transaction, { id, generation, provider }: Machi
   await tx`
     insert into machines ${tx({ workspaceId: id, generation, provider, observed: tx.json({ state: 'absent' }), createdAt: now })}
     on conflict (workspace_id, generation) do nothing`
-  const { ref, poll, observed, ...plain } = machine
-  const changed = {
-    ...plain,
+  if (machine.charge !== undefined) await writeCharge(tx, { id, generation, provider }, { charge: machine.charge, now })
+  const changed = machineColumns(tx, machine)
+  if (Object.keys(changed).length === 0) return
+  await tx`update machines set ${tx(columns(changed))} where workspace_id = ${id} and generation = ${generation}`
+}
+
+/** One that is there already. */
+async function writeOther(tx: Transaction, id: WorkspaceId, { other, now }: { other: Change['other']; now: number }): Promise<void> {
+  if (other === undefined) return
+  const { generation, machine } = other
+  const [row] = await tx<{ provider: string }[]>`update machines set ${tx(columns(machineColumns(tx, machine)))} where workspace_id = ${id} and generation = ${generation} returning provider`
+  if (row !== undefined && machine.charge !== undefined) await writeCharge(tx, { id, generation, provider: row.provider }, { charge: machine.charge, now })
+}
+
+function machineColumns(tx: Transaction, { ref, poll, observed, ...plain }: NonNullable<Change['machine']>): object {
+  const { charge: _, ...row } = plain
+  return {
+    ...row,
     ...(ref === undefined ? {} : { ref: json(tx, ref) }), ...(poll === undefined ? {} : { poll: json(tx, poll) }),
     ...(observed === undefined ? {} : { observed: json(tx, observed) }),
   }
-  if (Object.keys(changed).length === 0) return
-  await tx`update machines set ${tx(columns(changed))} where workspace_id = ${id} and generation = ${generation}`
 }
 
 async function forgetCredentials(tx: Transaction, id: WorkspaceId): Promise<void> {

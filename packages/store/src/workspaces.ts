@@ -1,9 +1,10 @@
-import type { NewWorkspace, WorkspaceRecord, WorkspaceStore } from '@berth/core'
+import type { MachineRow, NewWorkspace, WorkspaceRecord, WorkspaceRow, WorkspaceStore } from '@berth/core'
 import { BerthError, CodeSource, Wish, type EventBody, type OrgId, type WorkspaceId } from '@berth/wire'
 import { McpSetup } from '@berth/wire/mcp'
 import { z } from 'zod'
 import type { Queries, Transaction } from './address.ts'
 import type { StoreContext } from './context.ts'
+import { openCharge } from './costs.ts'
 import { seal, unseal } from './crypto.ts'
 import { cleanText, json } from './json.ts'
 import { insertPrompt } from './prompts.ts'
@@ -13,22 +14,26 @@ import type { Ticks } from './ticks.ts'
 
 const LIST_LIMIT = 5000
 const Secrets = z.object({ env: z.record(z.string(), z.string()), secretEnv: z.array(z.string()).optional(), homeFiles: z.array(z.object({ path: z.string(), contentBase64: z.string() })), mcp: McpSetup.optional() })
-const UNIQUE_VIOLATION = '23505'
+export const UNIQUE_VIOLATION = '23505'
 
 type WorkspaceRows = Omit<WorkspaceStore, keyof Ticks>
 
+export const nameTaken = (name: string): BerthError => new BerthError('name_taken', `there is already a workspace named ${name}`, { hint: 'choose another with --name' })
+
+/** Rows of workspaces with their machines. */
+export async function recordsOf(query: Queries, rows: readonly object[], log: (line: string) => void): Promise<WorkspaceRecord[]> {
+  const skipped = (row: object, error: unknown) => log(`workspaces: ${String((row as { id?: string; workspaceId?: string }).id ?? (row as { workspaceId?: string }).workspaceId)} cannot be read: ${String(error)}`)
+  const workspaces = parseAll(rows, parseWorkspace, skipped)
+  const charge = openCharge(query)
+  const machineRows = await query`
+    select m.*, ${charge.column} from machines m join workspaces w on w.id = m.workspace_id and (w.generation = m.generation or m.ended_at is null) ${charge.join}
+    where m.workspace_id = any(${workspaces.map((workspace) => workspace.id)})`
+  return withMachines(workspaces, parseAll(machineRows, parseMachine, skipped))
+}
+
 export function createWorkspaces(context: StoreContext): WorkspaceRows {
   const { sql, masterKey, log } = context
-  const skipped = (row: object, error: unknown) => log(`workspaces: ${String((row as { id?: string; workspaceId?: string }).id ?? (row as { workspaceId?: string }).workspaceId)} cannot be read: ${String(error)}`)
-
-  const records = async (query: Queries, rows: readonly object[]): Promise<WorkspaceRecord[]> => {
-    const workspaces = parseAll(rows, parseWorkspace, skipped)
-    const machineRows = await query`
-      select m.* from machines m join workspaces w on w.id = m.workspace_id and w.generation = m.generation
-      where m.workspace_id = any(${workspaces.map((workspace) => workspace.id)})`
-    const machines = new Map(parseAll(machineRows, parseMachine, skipped).map((machine) => [machine.workspaceId, machine]))
-    return workspaces.map((workspace) => ({ workspace, machine: machines.get(workspace.id) ?? null }))
-  }
+  const records = (query: Queries, rows: readonly object[]): Promise<WorkspaceRecord[]> => recordsOf(query, rows, log)
   const byKey = async (row: NewWorkspace): Promise<WorkspaceRecord | null> => {
     if (row.idempotencyKey === null) return null
     return (await records(sql, await sql`select * from workspaces where creator_id = ${row.creatorId} and idempotency_key = ${row.idempotencyKey}`))[0] ?? null
@@ -47,7 +52,7 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
         const winner = await byKey(row)
         if (winner !== null) return winner
         if (constraint !== 'workspaces_name') throw error
-        throw new BerthError('name_taken', `there is already a workspace named ${row.name}`, { hint: 'choose another with --name' })
+        throw nameTaken(row.name)
       }
       const made = (await records(sql, await sql`select * from workspaces where id = ${row.id}`))[0]
       if (made === undefined) throw new BerthError('internal', `workspace ${row.id} was written and cannot be read`)
@@ -116,6 +121,16 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
   }
 }
 
+/** The active one apart from those of a move that are not gone yet. */
+function withMachines(workspaces: readonly WorkspaceRow[], machines: readonly MachineRow[]): WorkspaceRecord[] {
+  const byWorkspace = Map.groupBy(machines, ({ workspaceId }) => workspaceId)
+  return workspaces.map((workspace) => {
+    const all = byWorkspace.get(workspace.id) ?? []
+    const others = all.filter(({ generation }) => generation !== workspace.generation)
+    return { workspace, machine: all.find(({ generation }) => generation === workspace.generation) ?? null, ...(others.length === 0 ? {} : { others }) }
+  })
+}
+
 async function askAgain(sql: Queries, { id, from, now }: { id: WorkspaceId; from: 'source' | 'save'; now: number }): Promise<void> {
   await sql`
     update workspaces set updated_at = ${now},
@@ -143,12 +158,13 @@ export async function markFailed(tx: Transaction, id: WorkspaceId, { failure, no
     where id = ${id} and deleted_at is null`
 }
 
-async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: StoreContext, { row, now }: { row: NewWorkspace; now: number }): Promise<void> {
-  const { secrets, prompt, idempotencyKey, ...fields } = row
+export async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: StoreContext, { row, now }: { row: NewWorkspace; now: number }): Promise<void> {
+  const { secrets, prompt, idempotencyKey, sessions = [], pool, ...fields } = row
   const reported = { phase: 'queued', step: null, reason: null, statusMessage: null } as const
   const columns = {
-    ...fields, reported: tx.json(reported), idempotencyKey, project: fields.project === null || fields.project === undefined ? null : json(tx, fields.project),
+    ...fields, reported: tx.json(reported), idempotencyKey, poolId: pool?.id ?? null, project: fields.project === null || fields.project === undefined ? null : json(tx, fields.project),
     name: cleanText(fields.name), repository: cleanText(fields.repository),
+    restore: fields.restore === null || fields.restore === undefined ? null : json(tx, fields.restore),
     source: tx.json(fields.source as never), resources: tx.json(fields.resources as never), services: json(tx, fields.services),
     exposures: json(tx, fields.exposures), steps: json(tx, fields.steps),
     wishTarget: 'running', wishBy: 'user', wishVersion: 1, wishReason: null, wishAt: now,
@@ -156,18 +172,22 @@ async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: Stor
   }
   await tx`insert into workspaces ${tx(columns as unknown as Record<string, never>)}`
   await tx`insert into streams ${tx({ workspaceId: row.id })}`
-  if (Object.keys(secrets.env).length > 0 || secrets.homeFiles.length > 0 || secrets.mcp !== undefined) {
-    await tx`insert into workspace_secrets ${tx({ workspaceId: row.id, sealed: seal(JSON.stringify(secrets), { key: masterKey, subject: row.id, random }) })}`
-  }
+  await insertSecrets(tx, { masterKey, random }, { id: row.id, secrets })
   const queued: EventBody = { type: 'workspace.phase', ...reported }
   await appendEvents(tx, row.id, [{ id: ids.event(), at: now, source: 'server', body: queued }])
+  for (const session of sessions) await tx`insert into sessions ${tx(session as unknown as Record<string, never>)}`
   if (prompt !== null) await insertPrompt(tx, { workspaceId: row.id, prompt: { ...prompt, by: row.creatorId }, eventId: ids.event(), now })
+}
+
+export async function insertSecrets(tx: Transaction, { masterKey, random }: Pick<StoreContext, 'masterKey' | 'random'>, { id, secrets }: { id: WorkspaceId; secrets: NewWorkspace['secrets'] }): Promise<void> {
+  if (Object.keys(secrets.env).length === 0 && secrets.homeFiles.length === 0 && secrets.mcp === undefined) return
+  await tx`insert into workspace_secrets ${tx({ workspaceId: id, sealed: seal(JSON.stringify(secrets), { key: masterKey, subject: id, random }) })}`
 }
 
 async function sourcesOf(sql: Queries, orgId: OrgId, limit: number): ReturnType<WorkspaceStore['listSources']> {
   const rows = await sql<{ source: unknown; lastUsedAt: string }[]>`
     select source, max(created_at)::text as last_used_at from workspaces
-    where org_id = ${orgId} and ready_at is not null group by source order by max(created_at) desc limit ${limit}`
+    where org_id = ${orgId} and ready_at is not null and (pool_id is null or pool_taken_at is not null) group by source order by max(created_at) desc limit ${limit}`
   return rows.flatMap(({ source, lastUsedAt }) => {
     const read = CodeSource.safeParse(source)
     return read.success ? [{ source: read.data, lastUsedAt: Number(lastUsedAt) }] : []

@@ -36,5 +36,6 @@ export function createFakeDaemons(): FakeDaemons {
     },
     openStream: async () => { throw new BerthError('unsupported', 'fake daemons have no streams') },
     reassign: async (workspaceId) => { if (connected.has(workspaceId)) reassigned.push(workspaceId) },
+    dismiss: () => {},
   }
 }

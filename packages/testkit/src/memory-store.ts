@@ -51,7 +51,7 @@ export function createMemoryStore(installationId: string): MemoryStore {
     record: (id) => rowOf(id).record,
     patch(id, { workspace = {}, machine = {} }) {
       const row = rowOf(id)
-      row.record = { workspace: { ...row.record.workspace, ...workspace }, machine: row.record.machine === null ? null : { ...row.record.machine, ...machine } }
+      row.record = { ...row.record, workspace: { ...row.record.workspace, ...workspace }, machine: row.record.machine === null ? null : { ...row.record.machine, ...machine } }
     },
     waiting: (list) => { approvals = list },
     holdReaper: (reason) => { reaperHeld = reason },
@@ -94,7 +94,7 @@ export function createMemoryStore(installationId: string): MemoryStore {
     approvals: { list: async () => [...approvals], get: unused, decide: unused, undelivered: unused },
     installation: {
       installation: async () => ({ id: installationId, epoch: 1, reaperHeld }),
-      machines: async () => [...rows.values()].flatMap(({ record: { machine } }) => (machine === null || machine.endedAt !== null ? [] : [machine])),
+      machines: async () => [...rows.values()].flatMap(({ record: { machine, others = [] } }) => [...(machine === null || machine.endedAt !== null ? [] : [machine]), ...others]),
       async sighted(key, now) {
         const before = sightings.get(key)
         const after = { count: (before?.count ?? 0) + 1, firstAt: before?.firstAt ?? now }

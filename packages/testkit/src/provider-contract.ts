@@ -94,7 +94,7 @@ export function providerContract(name: string, open: () => Promise<OpenedProvide
       expect(detail.length).toBeGreaterThan(0)
     })
     check('quotes in whole micro-units', async () => {
-      const quote = provider.quote({ memoryBytes: 1024 ** 3, cpus: 1 })
+      const quote = await provider.quote({ memoryBytes: 1024 ** 3, cpus: 1 })
       expect(Number.isInteger(quote.runningMicrosPerHour)).toBe(true)
       expect(quote.stoppedMicrosPerHour).toBeLessThanOrEqual(quote.runningMicrosPerHour)
     })

@@ -99,13 +99,16 @@ function killer(killAt: number): (name: string) => Promise<void> {
   }
 }
 
+/** What answers at once, within the process: nothing can come between. */
+const AT_ONCE: ReadonlySet<string | symbol> = new Set(['connected', 'dismiss', 'quote'])
+
 /** Every call to the world passes the gate before and after. */
 function through(deps: ReconcileDeps, gate: (name: string) => Promise<void>): ReconcileDeps {
   const gated = <T extends object>(target: T): T => new Proxy(target, {
     get(of, name) {
       const member: unknown = Reflect.get(of, name)
       if (typeof member === 'object' && member !== null) return gated(member)
-      if (typeof member !== 'function' || name === 'connected' || name === 'quote') return member
+      if (typeof member !== 'function' || AT_ONCE.has(name)) return member
       return async (...args: unknown[]) => {
         await gate(String(name))
         const result: unknown = await (member as (...args: unknown[]) => unknown)(...args)

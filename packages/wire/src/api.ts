@@ -11,20 +11,28 @@ import { McpSetup } from './mcp.ts'
 import { reviewApi } from './review.ts'
 import { filesApi } from './files.ts'
 import { reachApi } from './reach.ts'
+import { commitsApi } from './commits.ts'
 import { gitAccessApi } from './git-access.ts'
 import { GitPolicyChange } from './git-policy.ts'
 import { githubApi } from './github.ts'
+import { hostedApi } from './hosted.ts'
+import { repositoriesApi } from './repositories.ts'
 import { egressApi, EgressMode, EgressRule } from './egress.ts'
 import { modelAccessApi } from './model-access.ts'
+import { poolsApi } from './pools.ts'
 import { previewsApi } from './previews.ts'
+import { savedApi } from './saved.ts'
 import { sessionsApi } from './sessions.ts'
 import { peopleApi } from './people.ts'
 import { projectMcpApi } from './project-mcp.ts'
 import { projectSecretsApi } from './project-secrets.ts'
 import { signInApi } from './sign-in.ts'
+import { costApi } from './cost.ts'
 import { catalogueApi } from './catalogue.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
+import { imagesApi } from './images.ts'
+import { vmsApi } from './vms.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
 
 const tag = (name: string) => ({ tags: [name] })
@@ -58,18 +66,22 @@ export const CreateWorkspace = z.object({
   exposures: z.array(Exposure).max(16).default([]),
   /** A person said yes to running the agent with their own rights (unsandboxed `local`). */
   acceptNoIsolation: z.boolean().default(false),
+  /** When it is idle it is deleted instead of stopped. */
+  ephemeral: z.boolean().default(false),
   /** False: no browser sees it, and nobody is notified of it; the command line does. */
   web: z.boolean().default(true),
   /** What it may do at git hosts, where that is not the default. */
   git: GitPolicyChange.optional(),
   /** Where it may go. Absent: `open`. */
   egress: z.object({ mode: EgressMode, allow: z.array(EgressRule).max(200).default([]) }).optional(),
+  /** Refused when its machine costs more while it runs. Absent: whatever it costs, within the limits. */
+  maxCostMicrosPerHour: z.number().int().min(0).optional(),
   /** Makes a repeated request (a retry after a lost answer) return the first one's workspace. */
   idempotencyKey: z.string().max(64).optional(),
 })
 export type CreateWorkspace = z.infer<typeof CreateWorkspace>
 
-export const ProviderInfo = z.object({ name: z.string(), status: z.enum(['ready', 'unavailable']), default: z.boolean(), isolation: z.string(), detail: z.string(), hint: z.string().nullable(), /** Made for projects and kept for their next machines. Absent: it keeps none, or an older server. */ images: z.object({ count: z.number().int(), sizeBytes: z.number() }).optional(), /** What of a machine's extras it offers. */ can: z.array(z.string()).optional() })
+export const ProviderInfo = z.object({ name: z.string(), status: z.enum(['ready', 'unavailable']), default: z.boolean(), isolation: z.string(), detail: z.string(), hint: z.string().nullable(), /** Made for projects and kept for their next machines. Absent: it keeps none, or an older server. */ images: z.object({ count: z.number().int(), sizeBytes: z.number() }).optional(), /** What of a machine's extras it offers. */ can: z.array(z.string()).optional(), /** The last close look (`checkProvider`). Absent: nobody took one. */ checked: z.object({ at: z.number(), ok: z.boolean(), warnings: z.number().int() }).optional() })
 export type ProviderInfo = z.infer<typeof ProviderInfo>
 
 export const ServerInfo = z.object({
@@ -80,6 +92,9 @@ export const ServerInfo = z.object({
   memoryBytes: z.number().int(), deadlines: z.record(z.string(), z.number()), reaperHeld: z.string().nullable(),
 })
 export type ServerInfo = z.infer<typeof ServerInfo>
+/** One thing that the server found out about itself. */
+export const ServerCheck = z.object({ name: z.string(), level: z.enum(['ok', 'note', 'bad']), found: z.string(), hint: z.string().nullable() })
+export type ServerCheck = z.infer<typeof ServerCheck>
 
 export const api = {
   ...reviewApi,
@@ -90,16 +105,24 @@ export const api = {
   ...projectMcpApi,
   ...previewsApi,
   ...syncApi,
-  ...gitAccessApi,
+  ...gitAccessApi, ...hostedApi,
+  ...repositoriesApi,
+  ...commitsApi,
   ...githubApi,
   ...sessionsApi,
+  ...savedApi,
   ...modelAccessApi,
+  ...costApi,
+  ...poolsApi,
+  ...imagesApi,
+  ...vmsApi,
   ...egressApi,
   ...signInApi,
   ...peopleApi,
   ...catalogueApi,
   health: oc.route({ method: 'GET', path: '/health', summary: 'Is the server up', ...tag('server') }).output(z.object({ ok: z.literal(true), version: z.string(), installation: z.string() })),
   server: oc.route({ method: 'GET', path: '/server', summary: 'What the server is and does', ...tag('server') }).output(ServerInfo),
+  checkServer: oc.route({ method: 'GET', path: '/server/checks', summary: 'What the server finds out about itself: certificates, names, clock, disk, database', ...tag('server') }).output(z.array(ServerCheck)),
   stopServer: oc.route({ method: 'POST', path: '/server/stop', summary: 'Stop the server; machines go on', ...tag('server') }).input(Empty).output(z.object({ stopping: z.literal(true) })),
   releaseReaper: oc.route({ method: 'POST', path: '/server/reaper/release', summary: 'Let the reaper act again after a restore', ...tag('server') }).input(Empty).output(z.object({ released: z.boolean() })),
   listProviders: oc.route({ method: 'GET', path: '/providers', summary: 'Providers and whether they answer', ...tag('providers') }).output(z.array(ProviderInfo)),

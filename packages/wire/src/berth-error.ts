@@ -5,7 +5,7 @@
 export const ERROR_CODES = [
   'bad_request', 'unauthorized', 'forbidden', 'not_found', 'ambiguous_name', 'conflict', 'name_taken',
   'approval_decided', 'workspace_busy', 'workspace_not_running', 'daemon_unreachable', 'daemon_incompatible',
-  'provider_unavailable', 'provider_unknown', 'provider_unsupported', 'image_unsupported', 'capacity', 'quota',
+  'provider_unavailable', 'provider_unknown', 'provider_unsupported', 'image_unsupported', 'capacity', 'quota', 'over_budget',
   'clone_refused', 'network_unreachable', 'no_space', 'port_taken', 'config_invalid', 'agent_unavailable',
   'session_waiting', 'too_large', 'too_many', 'timeout', 'cancelled', 'server_unreachable', 'server_running',
   'database_unavailable', 'cursor_gone', 'not_a_terminal', 'unsupported', 'internal',
@@ -17,7 +17,7 @@ export const HTTP_STATUS: Record<ErrorCode, number> = {
   bad_request: 400, unauthorized: 401, forbidden: 403, not_found: 404, ambiguous_name: 409, conflict: 409,
   name_taken: 409, approval_decided: 409, workspace_busy: 409, workspace_not_running: 409, daemon_unreachable: 503,
   daemon_incompatible: 409, provider_unavailable: 503, provider_unknown: 400, provider_unsupported: 400,
-  image_unsupported: 400, capacity: 503, quota: 429, clone_refused: 400, network_unreachable: 502, no_space: 507,
+  image_unsupported: 400, capacity: 503, quota: 429, over_budget: 402, clone_refused: 400, network_unreachable: 502, no_space: 507,
   port_taken: 409, config_invalid: 400, agent_unavailable: 503, session_waiting: 409, too_large: 413, too_many: 429,
   timeout: 504, cancelled: 499, server_unreachable: 503, server_running: 409, database_unavailable: 503,
   cursor_gone: 410, not_a_terminal: 400, unsupported: 400, internal: 500,

@@ -16,12 +16,14 @@ import { z } from 'zod'
 import { Decision } from './approval.ts'
 import { ApprovalId, EventId, PromptId, SessionId, WorkspaceId } from './ids.ts'
 import type { ModelVendor } from './model-access.ts'
+import { AssignedCommits } from './commits.ts'
 import { LiveItem } from './live.ts'
 import { filesMethods } from './files-methods.ts'
 import { McpSetup } from './mcp.ts'
 import { SshPublicKey, sshMethods } from './reach-methods.ts'
 import { reviewMethods } from './review-methods.ts'
 import { syncMethods } from './sync-methods.ts'
+import { Restore, SAVED_PATH, savedMethods } from './saved-methods.ts'
 import { sessionsMethods } from './sessions-methods.ts'
 import { signInMethods } from './sign-in-methods.ts'
 import { AgentState, ApprovalMode, CodeSource, Isolation, SessionMode, type AgentKind } from './workspace.ts'
@@ -115,6 +117,10 @@ export const Assignment = z.object({
   secretEnv: z.array(z.string()).optional(),
   /** Origins of git hosts that git reaches through the server: `https://github.com`. Absent from an older server. */
   gitHosts: z.array(z.string()).optional(),
+  /** Who commits are by, and what signs them. Absent: nobody in particular. */
+  commits: AssignedCommits.optional(),
+  /** Further forms of addresses at them: what an address begins with, and what that stands for. Absent from an older server. */
+  gitForms: z.record(z.string().max(400), z.string().max(400)).optional(),
   /** `github.com/owner/name`, which the code came from, when the server has an app there: its command line needs no token. */
   githubRepository: z.string().optional(),
   /** Servers that the agent is given beside our own. Absent from an older server: our own alone. */
@@ -138,6 +144,12 @@ export const Assignment = z.object({
     forkedFrom: SessionId.nullable(),
     prompts: z.array(AssignedPrompt),
   })).optional(),
+  /** This machine begins with a saved state instead of the source. Absent from an older server. */
+  restore: Restore.optional(),
+  /** Its code was brought before anybody asked for it: before its agent begins it is brought to what stands at its origin now, once. Absent: it was not. */
+  prepared: z.boolean().optional(),
+  /** No agent and no service runs: the workspace is being moved away, or made ahead. Absent from an older server. */
+  hold: z.boolean().optional(),
   /** Decisions not yet applied. */
   decisions: z.array(z.object({ approvalId: ApprovalId, contentHash: z.string(), decision: Decision, via: z.string(), orphaned: z.boolean(), ageMs: z.number() })),
 })
@@ -224,6 +236,7 @@ export const daemonMethods = {
   ...syncMethods,
   ...sessionsMethods,
   ...signInMethods,
+  ...savedMethods,
   /** Deliver one prompt. `held`: it waits because a decision is open or a turn is running; an event follows. */
   'session.prompt': { params: z.object({ promptId: PromptId, text: z.string() }), result: z.object({ status: z.enum(['accepted', 'held', 'ambiguous', 'refused']), detail: z.string().nullable() }) },
   'session.interrupt': { params: none, result: z.object({ interrupted: z.boolean() }) },
@@ -270,6 +283,9 @@ export type StreamOpen = z.infer<typeof StreamOpen>
 /** Where the workspace's git finds the daemon's gateway: large files are answered with places below it. The daemon's own word; what came in by that name is dropped. */
 export const LFS_BASE_HEADER = 'x-berth-gateway'
 
+/** Before a path of `LINK_HTTP.model`: which session asks, as in `/model/s-<id>/anthropic/v1/messages`. A workspace can say another one of its own. */
+export const MODEL_SESSION_PREFIX = 's-'
+
 /** The path the daemon asks the server for, over an `http` stream. */
 export const LINK_HTTP = {
   /** smart HTTP of this workspace's hosted repository: `/git/info/refs`, `/git/git-upload-pack`, `/git/git-receive-pack` */
@@ -280,10 +296,14 @@ export const LINK_HTTP = {
   github: '/github',
   /** a model vendor's API: `/model/anthropic/v1/messages`, … */
   model: '/model',
+  /** POST `/sign/commit`, a commit as git writes it: its signature. */
+  sign: '/sign',
   /** GET: an agent's program as a tar.zst: `/toolbox/agents/claude-2.1.329`. */
   program: '/toolbox/agents',
   /** a host that requests get a secret for on the way: `/inject/npm/…` */
   inject: '/inject',
+  /** PUT: a saved state while it is asked for; GET: the one that this machine begins with: `/saved/<id>`. */
+  saved: SAVED_PATH,
   /** GET: the uploaded tar.zst of an `archive` source. */
   archive: '/source/archive',
 } as const

@@ -1,7 +1,10 @@
 /** Where a workspace may go, who was turned away, and what is put into requests on the way. */
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
+import { EGRESS_RULE, EGRESS_RULE_LENGTH } from './egress-rules.ts'
 import { WorkspaceId } from './ids.ts'
+
+export { EGRESS_DEFAULT, EGRESS_GROUPS } from './egress-rules.ts'
 
 /**
  * `open`: the public internet, and no private network, no service of the host or its cloud. `allowlist`: the hosts that
@@ -10,21 +13,8 @@ import { WorkspaceId } from './ids.ts'
 export const EgressMode = z.enum(['open', 'allowlist', 'none'])
 export type EgressMode = z.infer<typeof EgressMode>
 
-/** `example.com`, `*.example.com`, either with a port, an address with a port, or `@group`. */
-export const EgressRule = z.string().max(260).regex(/^(@[a-z]+|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:\d{1,5})?|\[[0-9a-f:.]+\]:\d{1,5})$/, 'a name such as example.com, *.example.com or example.com:8443, or @npm')
-export const EGRESS_GROUPS: Readonly<Record<string, readonly string[]>> = {
-  npm: ['registry.npmjs.org', 'registry.yarnpkg.com'],
-  pypi: ['pypi.org', 'files.pythonhosted.org'],
-  debian: ['deb.debian.org', 'security.debian.org'],
-  ubuntu: ['archive.ubuntu.com', 'security.ubuntu.com', 'ports.ubuntu.com'],
-  github: ['github.com', 'api.github.com', 'codeload.github.com', '*.githubusercontent.com', 'ghcr.io'],
-  go: ['proxy.golang.org', 'sum.golang.org'],
-  rust: ['crates.io', 'index.crates.io', 'static.crates.io', 'static.rust-lang.org'],
-  ruby: ['rubygems.org', 'index.rubygems.org'],
-  docker: ['registry-1.docker.io', 'auth.docker.io', 'production.cloudflare.docker.com'],
-}
-/** What a new list begins with. */
-export const EGRESS_DEFAULT: readonly string[] = ['@npm', '@pypi', '@debian', '@github']
+/** See `EGRESS_RULE`. */
+export const EgressRule = z.string().max(EGRESS_RULE_LENGTH).regex(EGRESS_RULE, 'a name such as example.com, *.example.com or example.com:8443, or @npm')
 const Rules = z.array(EgressRule).max(500)
 
 export const EgressPolicy = z.object({

@@ -31,7 +31,8 @@ export const KnownEventBody = z.discriminatedUnion('type', [
   body('daemon.connected', { version: z.string(), generation: z.number().int(), boot: z.string() }),
   // The agent: written by the daemon.
   body('session.started', { ...session, agent: z.string(), driver: z.string(), resumed: z.boolean(), agentVersion: z.string().nullable() }),
-  body('session.state', { ...session, state: AgentState, detail: z.string().nullable() }),
+  /** `wantsLogin`: an error only because nobody is signed in. */
+  body('session.state', { ...session, state: AgentState, detail: z.string().nullable(), wantsLogin: z.boolean().optional() }),
   /** A session was added or ended by a person, or goes on in another mode. */
   body('session.changed', { ...session, what: z.enum(['added', 'forked', 'handed-over', 'ended']), agent: z.string(), title: z.string().max(200), by: z.string().max(200) }),
   /** Somebody signed an agent in, in its machine; or its login is gone. */

@@ -5,7 +5,11 @@
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
 import { GitPolicy, GitPolicyChange } from './git-policy.ts'
-import { GitHostId, WorkspaceId } from './ids.ts'
+import { DeployKeyId, GitHostId, WorkspaceId } from './ids.ts'
+
+/** What speaks there, as far as it matters here: how it wants a token, and whether it lists repositories. */
+export const GitHostKind = z.enum(['github', 'gitlab', 'bitbucket', 'generic'])
+export type GitHostKind = z.infer<typeof GitHostKind>
 
 export const GitHost = z.object({
   id: GitHostId,
@@ -13,6 +17,7 @@ export const GitHost = z.object({
   origin: z.string(),
   /** The user of Basic authentication; hosts that take a token alone want any name. */
   username: z.string(),
+  kind: GitHostKind.default('generic'),
   addedAt: z.number(),
   /** The last operation that it was used for. */
   lastUsedAt: z.number().nullable(),
@@ -22,12 +27,23 @@ export type GitHost = z.infer<typeof GitHost>
 export const AuditAction = z.enum([
   'sign-in', 'sign-in.refused', 'sign-out', 'sign-in-link.create', 'token.create', 'token.revoke', 'device.answer', 'passkey.add', 'passkey.remove',
   'person.invite', 'person.uninvite', 'person.join', 'person.role', 'person.remove', 'organisation.create', 'repository.access',
-  'workspace.create', 'workspace.start', 'workspace.stop', 'workspace.rebuild', 'workspace.delete', 'workspace.web', 'workspace.grant', 'approval.decide',
+  'workspace.create', 'workspace.start', 'workspace.stop', 'workspace.rebuild', 'workspace.move', 'backup.create', 'backup.remove', 'backup.restore', 'workspace.delete', 'workspace.web', 'workspace.grant', 'approval.decide',
   'terminal.open', 'ssh.open', 'port.open', 'run.open', 'sync.open', 'code.push', 'preview.set', 'preview.share', 'preview.enter',
-  'secret.set', 'secret.remove', 'secret.read', 'mcp.set', 'mcp.remove', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install',
-  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'git-policy.change', 'git.lfs', 'github.connect', 'github.disconnect', 'github.ask', 'pull.create', 'model-budget.change', 'egress.change', 'injection.set', 'injection.remove',
+  'secret.set', 'secret.remove', 'secret.read', 'mcp.set', 'mcp.remove', 'model-key.set', 'model-key.remove', 'key.rotate', 'server.stop', 'server.release', 'agent.install', 'image.build', 'image.remove',
+  'git.fetch', 'git.push', 'git-host.add', 'git-host.remove', 'git-policy.change', 'git.lfs', 'github.connect', 'github.disconnect', 'github.ask', 'pull.create', 'deploy-key.add', 'deploy-key.remove', 'commit.sign', 'signing-key.add', 'signing-key.remove', 'repository-token.create', 'repository-token.revoke', 'repository.create', 'repository.keep', 'repository.ending', 'repository.remove', 'model-budget.change', 'cost-limit.change', 'pool.set', 'pool.remove', 'provider.default', 'egress.change', 'injection.set', 'injection.remove',
 ])
 export type AuditAction = z.infer<typeof AuditAction>
+/** A key of the server for one repository of a host that gives no token: git goes there by ssh, from the server. */
+export const DeployKey = z.object({
+  id: DeployKeyId, origin: z.string(), path: z.string(), sshUrl: z.string(),
+  /** To be added to the repository at its host, with the right to write where workspaces are to push. */
+  publicKey: z.string(),
+  /** Of the host's own keys, as they were found when this was made. */
+  hostFingerprints: z.array(z.string()),
+  addedAt: z.number(), lastUsedAt: z.number().nullable(),
+})
+export type DeployKey = z.infer<typeof DeployKey>
+
 /** One operation, allowed or refused, in the order of their happening; each holds the hash of the one before. */
 export const AuditRecord = z.object({
   n: z.number().int().positive(),
@@ -50,25 +66,18 @@ export const AuditRecord = z.object({
 })
 export type AuditRecord = z.infer<typeof AuditRecord>
 
-/** A repository of the server for one workspace; it goes with it. */
-export const HostedRepository = z.object({
-  workspaceId: WorkspaceId, name: z.string(),
-  /** Where its code came from, in the words of whoever sent it. */
-  label: z.string(),
-  /** For git, with an API token as the password. */
-  url: z.string(), sizeBytes: z.number(), quotaBytes: z.number(), lastActiveAt: z.number(),
-})
-export type HostedRepository = z.infer<typeof HostedRepository>
-
 const tag = { tags: ['git'] }
 /** Spread into `api`. */
 export const gitAccessApi = {
   listGitHosts: oc.route({ method: 'GET', path: '/git-hosts', summary: 'Git hosts that workspaces reach through this server', ...tag }).output(z.array(GitHost)),
   /** Asks the host whether it takes the credential for `check`, a repository there, when that is given. One that is there is replaced. */
   addGitHost: oc.route({ method: 'POST', path: '/git-hosts', summary: 'Keep the credential of a git host', ...tag })
-    .input(z.object({ origin: z.url({ protocol: /^https?$/ }).max(255), username: z.string().regex(/^[^:\r\n\0]{1,100}$/).default('x-access-token'), token: z.string().min(1).max(8192).regex(/^[^\r\n\0]+$/), check: z.string().max(1000).optional() })).output(GitHost),
+    .input(z.object({ origin: z.url({ protocol: /^https?$/ }).max(255), /** Absent: known by its name, or generic. */ kind: GitHostKind.optional(), /** Absent: as its kind wants it. */ username: z.string().regex(/^[^:\r\n\0]{1,100}$/).optional(), token: z.string().min(1).max(8192).regex(/^[^\r\n\0]+$/), check: z.string().max(1000).optional() })).output(GitHost),
   removeGitHost: oc.route({ method: 'DELETE', path: '/git-hosts/{hostId}', summary: 'Forget the credential of a git host', ...tag }).input(z.object({ hostId: GitHostId })).output(z.object({ removed: z.boolean() })),
-  listHostedRepositories: oc.route({ method: 'GET', path: '/repositories/hosted', summary: 'Repositories that the server keeps for workspaces', ...tag }).output(z.array(HostedRepository)),
+  listDeployKeys: oc.route({ method: 'GET', path: '/deploy-keys', summary: 'Keys of the server for single repositories', ...tag }).output(z.array(DeployKey)),
+  /** Makes a pair; its private half never leaves the server. The host's own keys are kept as they are found now. One that is there for the repository is replaced. */
+  addDeployKey: oc.route({ method: 'POST', path: '/deploy-keys', summary: 'Make a key for one repository', ...tag }).input(z.object({ url: z.string().min(1).max(1000) })).output(DeployKey),
+  removeDeployKey: oc.route({ method: 'DELETE', path: '/deploy-keys/{keyId}', summary: 'Forget the key of a repository', ...tag }).input(z.object({ keyId: DeployKeyId })).output(z.object({ removed: z.boolean() })),
   getGitPolicy: oc.route({ method: 'GET', path: '/workspaces/{id}/git-policy', summary: 'What a workspace may do at git hosts', ...tag }).input(z.object({ id: WorkspaceId })).output(GitPolicy),
   /** Counts from the next operation on. */
   changeGitPolicy: oc.route({ method: 'PATCH', path: '/workspaces/{id}/git-policy', summary: 'Change what a workspace may do at git hosts', ...tag }).input(z.object({ id: WorkspaceId, change: GitPolicyChange })).output(GitPolicy),

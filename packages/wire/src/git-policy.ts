@@ -29,8 +29,10 @@ export const GitPolicy = z.object({
   profile: z.enum(['standard', 'protected']).default('standard'),
   /** Of `protected`: a person allows each push. */
   approval: z.enum(['ask', 'none']).default('ask'),
-  /** Of `protected`: files that a host runs by itself, such as `.github/workflows`, may be changed. */
+  /** Files that a host runs by itself, such as `.github/workflows`, may be changed; without it `protected` keeps them here, and an app's token at GitHub cannot. */
   workflows: z.boolean().default(false),
+  /** Of `protected`: where they may not, a person is asked about each push that changes some. */
+  askWorkflows: z.boolean().default(false),
   /** Of `protected`. */
   maxFileBytes: z.number().int().min(1).max(2 * 1024 ** 3).default(50 * 1024 * 1024),
 })
@@ -38,6 +40,6 @@ export type GitPolicy = z.infer<typeof GitPolicy>
 /** What is changed; the rest stays. */
 export const GitPolicyChange = z.object({
   repositories: z.array(RepositoryAccess).max(50), branch: GitPolicy.shape.branch.unwrap(), create: patterns, update: patterns, force: patterns, delete: patterns,
-  tags: z.boolean(), profile: z.enum(['standard', 'protected']), approval: z.enum(['ask', 'none']), workflows: z.boolean(), maxFileBytes: GitPolicy.shape.maxFileBytes.unwrap(),
+  tags: z.boolean(), profile: z.enum(['standard', 'protected']), approval: z.enum(['ask', 'none']), workflows: z.boolean(), askWorkflows: z.boolean(), maxFileBytes: GitPolicy.shape.maxFileBytes.unwrap(),
 }).partial()
 export type GitPolicyChange = z.infer<typeof GitPolicyChange>

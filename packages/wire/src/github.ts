@@ -51,6 +51,17 @@ export const PullStatus = z.object({
 })
 export type PullStatus = z.infer<typeof PullStatus>
 
+/** An app and how things stand with it. */
+export const GitHubConnection = z.object({
+  app: GitHubApp,
+  /** `nowhere`: installed on nothing yet. `revoked`: GitHub does not know the app or its key any more. `unreachable`: GitHub did not answer. */
+  state: z.enum(['connected', 'nowhere', 'suspended', 'revoked', 'unreachable']),
+  /** Why, where there is more to say. */
+  message: z.string().nullable(),
+  installations: z.array(GitHubInstallation),
+})
+export type GitHubConnection = z.infer<typeof GitHubConnection>
+
 const tag = { tags: ['github'] }
 const origin = z.url({ protocol: /^https?$/ }).max(255).default(GITHUB_ORIGIN)
 const login = z.string().regex(/^[A-Za-z0-9-]{1,100}$/)
@@ -61,12 +72,13 @@ export const githubApi = {
   listGitHubApps: oc.route({ method: 'GET', path: '/github/apps', summary: 'Apps that workspaces reach GitHub by', ...tag }).output(z.array(GitHubApp)),
   /** A page that leads to GitHub with the app's description filled in, and back. Good for an hour, once. */
   beginGitHubSetup: oc.route({ method: 'POST', path: '/github/setups', summary: 'Begin to make an app', ...tag })
-    .input(z.object({ origin, /** Absent: the person's own. */ organization: login.optional(), name: z.string().min(1).max(34).optional() })).output(z.object({ url: z.string(), expiresAt: z.number() })),
+    .input(z.object({ origin, /** Absent: the person's own. */ organization: login.optional(), name: z.string().min(1).max(34).optional(), /** It may change workflows, too; each push of a workspace that does has to be allowed all the same. */ workflows: z.boolean().optional() })).output(z.object({ url: z.string(), expiresAt: z.number() })),
   /** An app that was made by hand. GitHub is asked whether the key is its. */
   addGitHubApp: oc.route({ method: 'POST', path: '/github/apps', summary: 'Keep an app that was made by hand', ...tag })
     .input(z.object({ origin, appId: z.number().int().positive(), privateKey: z.string().min(100).max(8192), /** Without it, nothing that it sends is believed. */ webhookSecret: z.string().min(1).max(200).optional() })).output(GitHubApp),
   removeGitHubApp: oc.route({ method: 'POST', path: '/github/apps/remove', summary: 'Forget an app and its key', ...tag }).input(z.object({ origin })).output(z.object({ removed: z.boolean() })),
   listGitHubInstallations: oc.route({ method: 'GET', path: '/github/installations', summary: 'Accounts that chose repositories for it', ...tag }).output(z.array(GitHubInstallation)),
+  listGitHubConnections: oc.route({ method: 'GET', path: '/github/connections', summary: 'Each app, and how things stand with it', ...tag }).output(z.array(GitHubConnection)),
   listGitHubRepositories: oc.route({ method: 'GET', path: '/github/repositories', summary: 'Repositories it may reach', ...tag })
     .input(z.object({ search: z.string().max(100).default('') })).output(z.object({ repositories: z.array(GitHubRepository), /** There are more than these. */ more: z.boolean() })),
   /** Pushes what the workspace has committed to `berth/<name>`, then opens the pull request; one that is open already is answered as it is. */

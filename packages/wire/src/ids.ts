@@ -30,8 +30,18 @@ export const ViewerId = id('vwr').brand<'ViewerId'>()
 export type ViewerId = z.infer<typeof ViewerId>
 export const InvitationId = id('inv').brand<'InvitationId'>()
 export type InvitationId = z.infer<typeof InvitationId>
+/** A whole workspace as it was. */
+export const SavedId = id('sav').brand<'SavedId'>()
+export type SavedId = z.infer<typeof SavedId>
 export const GitHostId = id('gth').brand<'GitHostId'>()
 export type GitHostId = z.infer<typeof GitHostId>
+export const PoolId = id('pol').brand<'PoolId'>()
+export type PoolId = z.infer<typeof PoolId>
+export const DeployKeyId = id('dpk').brand<'DeployKeyId'>()
+export type DeployKeyId = z.infer<typeof DeployKeyId>
+/** A repository of a task, kept by the server. */
+export const RepositoryId = id('repo').brand<'RepositoryId'>()
+export type RepositoryId = z.infer<typeof RepositoryId>
 
 /**
  * Makes ids from random bytes. `random` returns that many bytes (crypto.getRandomValues in production).
@@ -52,9 +62,13 @@ export function createIds(random: (bytes: number) => Uint8Array) {
     user: () => make('usr') as UserId,
     org: () => make('org') as OrgId,
     token: () => make('tok') as TokenId,
+    pool: () => make('pol') as PoolId,
     invitation: () => make('inv') as InvitationId,
     gitHost: () => make('gth') as GitHostId,
+    deployKey: () => make('dpk') as DeployKeyId,
+    repository: () => make('repo') as RepositoryId,
     viewer: () => make('vwr') as ViewerId,
+    saved: () => make('sav') as SavedId,
   }
 }
 export type Ids = ReturnType<typeof createIds>

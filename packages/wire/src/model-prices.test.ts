@@ -20,8 +20,22 @@ it('counts a long request of a model by its other price', () => {
   expect(costMicrosOf('claude-haiku-5-5', { input: 100_001, output: 1000, cacheRead: 0, cacheWrite: 0 })).toBe(Math.round(100_001 * 0.5 + 2500))
 })
 
+it('knows models of OpenAI, whose long requests cost more from their first token', () => {
+  expect(costMicrosOf('gpt-6.2-sol', { input: 1000, output: 200, cacheRead: 10_000, cacheWrite: 400 })).toBe((1000 + 500) * 2 + 10_000 * 0.1 + 200 * 10)
+  expect(costMicrosOf('gpt-6-astra-2026-09-03', { input: 272_000, output: 10, cacheRead: 0, cacheWrite: 0 })).toBe(2_720_500)
+  expect(costMicrosOf('gpt-6-astra', { input: 272_001, output: 10, cacheRead: 0, cacheWrite: 0 })).toBe(272_001 * 20 + 750)
+  expect(costMicrosOf('gpt-5.4-mini', { input: 300_000, output: 0, cacheRead: 0, cacheWrite: 0 })).toBe(225_000)
+})
+
+it('knows models of Google, and no price of a read from a cache that its list does not say', () => {
+  expect(costMicrosOf('gemini-3.1-pro-preview', { input: 1000, output: 200, cacheRead: 10_000, cacheWrite: 0 })).toBe(2000 + 2000 + 2400)
+  expect(costMicrosOf('gemini-3.1-pro-preview', { input: 200_001, output: 0, cacheRead: 0, cacheWrite: 0 })).toBe(800_004)
+  expect(costMicrosOf('gemini-2.5-pro', { input: 1000, output: 200, cacheRead: 0, cacheWrite: 0 })).toBe(3250)
+  expect(costMicrosOf('gemini-2.5-pro', { input: 1000, output: 200, cacheRead: 1, cacheWrite: 0 })).toBeNull()
+})
+
 it('has no price for what is not on the list', () => {
-  for (const model of [null, 'claude-opus-9', 'claude-opus-4-55', 'claude-sonnet-4-66', 'gpt-x', '', 'constructor']) expect(costMicrosOf(model, used)).toBeNull()
+  for (const model of [null, 'claude-opus-9', 'claude-opus-4-55', 'claude-sonnet-4-66', 'gpt-x', 'gpt-5.6-sol', 'gpt-6.2-sol (priority)', 'gemini-3.8-flash', '', 'constructor']) expect(costMicrosOf(model, used)).toBeNull()
   expect(costMicrosOf('claude-sonnet-4', { ...used, cacheRead: 300_000 })).toBeNull()
 })
 

@@ -1,5 +1,6 @@
 /** The workspace as clients see it, and what may be done to it. */
 import { z } from 'zod'
+import { Level } from './access.ts'
 import { OrgId, SessionId, UserId, WorkspaceId } from './ids.ts'
 
 /** A report derived from the wish and the observation; nothing stores it, nothing but `workspaceCan` branches on it. */
@@ -77,6 +78,8 @@ export const Session = z.object({
   main: z.boolean(),
   state: AgentState,
   detail: z.string().nullable(),
+  /** It can do nothing until somebody signs it in. Absent: that is not what it lacks. */
+  wantsLogin: z.boolean().optional(),
   /** Its screen among the workspace's terminals; null: it has none. */
   terminalId: z.string().nullable(),
   /** It knows what was said in that one until then. */
@@ -125,11 +128,19 @@ export const Workspace = z.object({
   approvalMode: ApprovalMode,
   /** False: browsers do not get to see it, on any page. Absent from an older server, which shows all. */
   web: z.boolean().optional(),
+  /** Deleted instead of stopped when it is idle. Absent from an older server. */
+  ephemeral: z.boolean().optional(),
+  /** It is on its way to another provider. Null or absent: it is not. */
+  move: z.object({ to: z.string(), step: z.string(), since: z.number() }).nullable().optional(),
   agentState: AgentState,
+  /** Its agent (of the main session) can do nothing until somebody signs it in. Absent: that is not what it lacks. */
+  wantsLogin: z.boolean().optional(),
   sessionId: SessionId.nullable(),
   /** The main one first; those that were ended are not here. Absent: there is the main one alone, as its agent is. */
   sessions: z.array(Session).optional(),
   exposures: z.array(Exposure),
+  /** How much of it whoever asks may do. Absent: all of it, or nobody looked it up. */
+  may: Level.optional(),
   /** Approvals and questions that wait for a person. */
   needsYou: z.number().int(),
   viewers: z.number().int(),
@@ -145,6 +156,8 @@ export const Workspace = z.object({
   changes: z.object({ files: z.number().int(), added: z.number().int(), removed: z.number().int() }).nullable().optional(),
   /** Where the branch that the code came from stands at its origin, when it was last asked. `behind`: the workspace has not all of it. Absent or null: nobody asks, or nothing is known yet. */
   origin: z.object({ branch: z.string(), commit: z.string(), behind: z.boolean(), at: z.number() }).nullable().optional(),
+  /** What its machine costs as it stands, stopped too; `microsPerHour` null: not known. Absent: nothing is paid for. */
+  cost: z.object({ state: z.enum(['running', 'stopped']), currency: z.string(), microsPerHour: z.number().int().nullable() }).optional(),
   generation: z.number().int(),
   daemonVersion: z.string().nullable(),
   steps: z.array(ProvisionStep),

@@ -30,7 +30,7 @@ export type Right =
 export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   health: 'anybody',
   server: 'known', listProviders: 'known', listAgents: 'known', pushKey: 'known', leaveViewer: 'known', heartbeatViewer: 'known',
-  stopServer: 'operate', releaseReaper: 'operate', installAgent: 'operate',
+  stopServer: 'operate', checkServer: 'operate', releaseReaper: 'operate', installAgent: 'operate',
 
   me: 'known', changeMe: 'self', signOut: 'known',
   createSignInLink: 'account', listTokens: 'account', createToken: 'account', revokeToken: 'account', signOutEverywhere: 'account', chooseOrganisation: 'account',
@@ -44,13 +44,19 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   createWorkspace: 'make', listRepositories: 'survey',
   listProjectMcp: 'survey', setProjectMcp: 'manage', removeProjectMcp: 'manage',
   listProjectSecrets: 'survey', setProjectSecret: 'manage', removeProjectSecret: 'manage',
-  listGitHosts: 'survey', addGitHost: 'manage', removeGitHost: 'manage',
+  listGitHosts: 'survey', addGitHost: 'manage', removeGitHost: 'manage', listDeployKeys: 'survey', addDeployKey: 'manage', removeDeployKey: 'manage',
   listGitHubApps: 'survey', beginGitHubSetup: 'manage', addGitHubApp: 'manage', removeGitHubApp: 'manage',
-  listGitHubInstallations: 'survey', listGitHubRepositories: 'survey',
+  listGitHubInstallations: 'survey', listGitHubRepositories: 'survey', listGitHubConnections: 'survey', searchRepositories: 'survey', checkRepository: 'make',
+  getCommitIdentity: 'known', setCommitIdentity: 'self', makeSigningKey: 'account', removeSigningKey: 'account',
   listModelKeys: 'survey', putModelKey: 'manage', removeModelKey: 'manage', listModelUsage: 'survey', addModelFallback: 'manage', removeModelFallback: 'manage', listModelUsageDays: 'survey', listModelBudgets: 'survey', setModelBudget: 'manage',
+  createVm: 'make', listVms: 'list', deleteVm: 'own', cleanupVm: 'act', listGitHubRepos: 'survey',
+  listCosts: 'survey', quoteWorkspace: 'survey', listCostLimits: 'survey', setCostLimit: 'manage', listPools: 'survey', setPool: 'manage', removePool: 'manage', checkProvider: 'manage', setDefaultProvider: 'operate',
+  listImages: 'survey', getImageBuild: 'survey', buildImage: 'operate', removeImage: 'operate',
   listInjections: 'survey', putInjection: 'manage', removeInjection: 'manage', getEgress: 'look', setEgress: 'own',
   listAudit: 'oversee',
-  listHostedRepositories: 'list', getGitPolicy: 'look', changeGitPolicy: 'own',
+  listHostedRepositories: 'list', getGitPolicy: 'look', changeGitPolicy: 'own', createRepositoryToken: 'act', revokeRepositoryTokens: 'act',
+  // Which of them are whose is asked with the repository at hand.
+  createHostedRepository: 'make', keepHostedRepository: 'make', removeHostedRepository: 'make', createHostedToken: 'make', revokeHostedTokens: 'make',
 
   getWorkspace: 'look', listEvents: 'look', joinViewer: 'look', diff: 'look', logs: 'look', listTerminals: 'look', getApproval: 'look',
   getReview: 'look', suggestCommit: 'look', listCheckpoints: 'look', listFiles: 'look', readFile: 'look', listPorts: 'look', listCommands: 'look',
@@ -61,6 +67,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   markHunks: 'act', editHunk: 'act', addComment: 'act', removeComment: 'act', sendReview: 'act', commit: 'act', rewind: 'act', writeFile: 'act',
   // What stands on a screen may hold more than the work does.
   terminalSnapshot: 'act', sshAccess: 'act',
+  listSaved: 'list', getSaved: 'list', restoreSaved: 'make', removeSaved: 'make', moveWorkspace: 'own', cancelMove: 'own', saveWorkspace: 'own',
   addSession: 'act', forkSession: 'act', handOverSession: 'act', endSession: 'act',
   listLogins: 'act', beginSignIn: 'act', getSignIn: 'act', answerSignIn: 'act',
 
@@ -69,7 +76,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
 
 /** Ways in beside the contract. */
 export const BESIDE_RIGHTS = {
-  page: 'known', openapi: 'known', pageSocket: 'known',
+  page: 'known', openapi: 'known', pageSocket: 'known', metrics: 'operate',
   events: 'look', gitFetch: 'look',
   enterPreview: 'visit',
   gitPush: 'act', archive: 'act', uploads: 'act', terminal: 'act', ssh: 'act', port: 'act', run: 'act', sync: 'act', startFromPreview: 'act', answerInNotification: 'act',

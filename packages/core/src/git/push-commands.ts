@@ -18,7 +18,8 @@ export type PushReading = { readonly kind: 'more' } | { readonly kind: 'broken';
 
 /** What git's own buffer holds. */
 const PAYLOAD_LIMIT = 65_520
-const LATIN = new TextDecoder('latin1')
+/** One letter for each byte. What the platform calls latin1 is another table, in which some bytes are other letters. */
+const LATIN = { decode: (bytes: Uint8Array): string => { let text = ''; for (const byte of bytes) text += String.fromCharCode(byte); return text } }
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const NEWLINE = 10
 
@@ -37,10 +38,10 @@ export function readPacket(bytes: Uint8Array, at: number): Packet {
   return { kind: 'line', payload: bytes.subarray(at + 4, at + length), end: at + length }
 }
 
-interface State { readonly commands: RefCommand[]; capabilities: string[]; strict: string | null; certificate: boolean }
+interface State { readonly commands: RefCommand[]; capabilities: string[]; strict: string | null; certificate: boolean; /** Null: nothing was said of it yet. */ format: 'sha1' | 'sha256' | null; /** A shallow commit has an id of the shorter kind. */ shortShallow: boolean }
 
 export function readPushCommands(bytes: Uint8Array): PushReading {
-  const state: State = { commands: [], capabilities: [], strict: null, certificate: false }
+  const state: State = { commands: [], capabilities: [], strict: null, certificate: false, format: null, shortShallow: false }
   let at = 0
   for (;;) {
     const packet = readPacket(bytes, at)
@@ -66,7 +67,7 @@ export function readPushCommands(bytes: Uint8Array): PushReading {
 function takeLine(state: State, payload: Uint8Array): string | null {
   if (startsWith(payload, 'ERR ')) return 'an error from the other side'
   const line = upToNul(payload)
-  if (payload.length > 8 && startsWith(line, 'shallow ')) return /^[0-9a-fA-F]{40}/.test(LATIN.decode(line.subarray(8, 72))) ? null : 'expected a shallow commit'
+  if (payload.length > 8 && startsWith(line, 'shallow ')) return takeShallow(state, LATIN.decode(line.subarray(8, 72)))
   if (line.length < payload.length) {
     const broken = takeFeatures(state, LATIN.decode(upToNul(payload.subarray(line.length + 1))))
     if (broken !== null) return broken
@@ -79,11 +80,23 @@ function takeLine(state: State, payload: Uint8Array): string | null {
   return takeCommand(state, line)
 }
 
+/** Only the first of it is read, and before anything was said of the kind of ids. */
+function takeShallow(state: State, id: string): string | null {
+  state.shortShallow ||= !/^[0-9a-fA-F]{64}/.test(id)
+  return /^[0-9a-fA-F]{40}/.test(id) && !(state.format === 'sha256' && state.shortShallow) ? null : 'expected a shallow commit'
+}
+
 function takeFeatures(state: State, text: string): string | null {
   if (state.commands.length > 0) state.strict ??= 'the push says twice what it can do'
-  const words = text.split(/[ \t\n\v\f\r]+/).filter((word) => word !== '')
-  const format = words.find((word) => word === 'object-format' || word.startsWith('object-format='))
-  if (format !== undefined && format !== 'object-format=sha1' && format !== 'object-format=sha256') return 'an unknown object format'
+  // What git takes for space is less than what C does, and a carriage return stands between words and within values.
+  const words = text.split(/[ \t\n\r]+/).filter((word) => word !== '')
+  const format = /(?:^|[ \t\n\r])object-format(?:=([^ \t\n]*)|(?=[ \t\n\r]|$))/.exec(text)
+  const said = format === null ? 'sha1' : format[1]
+  const before = state.format ?? (state.commands.length > 0 ? 'sha1' : null)
+  if ((said !== 'sha1' && said !== 'sha256') || (before !== null && before !== said) || (said === 'sha256' && state.shortShallow)) return 'an unknown object format'
+  state.format = said
+  // They tell a host to do more than to take refs: to merge, to run with other variables.
+  if (words.some((word) => word === 'push-options' || word.startsWith('push-options='))) state.strict ??= 'push options are not passed on'
   state.capabilities = [...state.capabilities, ...words]
   return null
 }
@@ -94,8 +107,7 @@ function takeCommand(state: State, line: Uint8Array): string | null {
   const found = COMMAND.exec(LATIN.decode(line))
   const [, oldId = '', newId = '', name = ''] = found ?? []
   if (found === null || oldId.length !== newId.length) return 'expected old, new and ref'
-  const long = state.capabilities.includes('object-format=sha256')
-  if ((oldId.length === 64) !== long) return 'expected old, new and ref'
+  if ((oldId.length === 64) !== (state.format === 'sha256')) return 'expected old, new and ref'
   if (/[A-F]/.test(oldId + newId)) state.strict ??= 'the push cannot be understood'
   const ref = textOf(line.subarray(line.length - name.length))
   if (ref === null) state.strict ??= 'the push cannot be understood'

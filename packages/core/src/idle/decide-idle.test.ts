@@ -27,11 +27,11 @@ describe('idle', () => {
     expect(check({ workspace: { lastActiveAt: NOW - 29 * MINUTE } })).toMatchObject({ verdict: 'active', stopsAt: NOW + MINUTE })
     expect(check({ workspace: { lastActiveAt: NOW - 31 * MINUTE } }).verdict).toBe('idle')
   })
-  it('is never what runs a turn', () => {
+  it('is never what runs a turn (US5.4)', () => {
     expect(check({ activity: { agent: 'busy', turnProgressAgeMs: 59 * MINUTE } })).toMatchObject({ verdict: 'active', reasons: [{ kind: 'turn' }] })
   })
   it('can be a turn that has stalled', () => expect(check({ activity: { agent: 'busy', turnProgressAgeMs: 61 * MINUTE } }).verdict).toBe('idle'))
-  it('is not what a person types into, within its lease', () => {
+  it('is not what a person types into, within its lease (US5.3)', () => {
     expect(kinds({ activity: { humanInputAgeMs: 14 * MINUTE } })).toEqual(['human'])
     expect(kinds({ activity: { humanInputAgeMs: 16 * MINUTE } })).toEqual([])
   })
@@ -95,6 +95,12 @@ describe('two verdicts in a row', () => {
     store.patch(id, { workspace: { idleVerdicts: 1 } })
     expect(await applyIdle({ store }, store.record(id), look)).toMatchObject({ idleVerdicts: 0, stopped: true })
     expect(store.record(id).workspace.wish).toMatchObject({ target: 'stopped', by: 'idle', reason: 'idle for 30 minutes' })
+  })
+  it('delete what was made to be deleted instead', async () => {
+    const { store, id } = open()
+    store.patch(id, { workspace: { idleVerdicts: 1, ephemeral: true } })
+    expect((await applyIdle({ store }, store.record(id), look)).stopped).toBe(true)
+    expect(store.record(id).workspace.wish).toMatchObject({ target: 'deleted', by: 'idle', reason: 'idle for 30 minutes' })
   })
   it('come from two reports, not from two looks at one', async () => {
     const { store, id } = open()

@@ -27,7 +27,7 @@ export async function applyIdle(deps: IdleDeps, record: WorkspaceRecord, look: I
   const idleVerdicts = workspace.idleVerdicts + (newReport || workspace.idleVerdicts === 0 ? 1 : 0)
   if (idleVerdicts < VERDICTS_TO_STOP) return { idleVerdicts, stopped: false, lookAt: nextReport }
   const reason = waiting > 0 ? `nobody answered for ${deadlines.waitingSleep / 3_600_000} hours` : `idle for ${spanOf(workspace.autoStopMs)}`
-  const wish = await deps.store.setWish(workspace.id, { target: 'stopped', by: 'idle', reason, expectVersion: workspace.wish.version, unlessActiveSince: now }, now)
+  const wish = await deps.store.setWish(workspace.id, { target: workspace.ephemeral === true ? 'deleted' : 'stopped', by: 'idle', reason, expectVersion: workspace.wish.version, unlessActiveSince: now }, now)
   return { idleVerdicts: 0, stopped: wish !== null, lookAt: null }
 }
 

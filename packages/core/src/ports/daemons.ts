@@ -19,8 +19,8 @@ export interface Daemons {
   /** Throws BerthError `daemon_unreachable` at once when it is not connected, `timeout` after `withinMs`. */
   call<M extends DaemonMethod>(workspaceId: WorkspaceId, method: M, params: DaemonParams<M>, options: { withinMs: number; signal?: AbortSignal }): Promise<DaemonResult<M>>
   openStream(workspaceId: WorkspaceId, open: StreamOpen, signal?: AbortSignal): Promise<LinkStream>
-  /** Sends the current assignment if the daemon is connected. */
+  /** Sends the current assignment if the daemon is connected. One that is being welcomed just now, and counts as connected only then, gets it right after: whoever changed what is assigned calls this in any case. */
   reassign(workspaceId: WorkspaceId): Promise<void>
   /** Its machine was stopped: whoever still holds a link of it is not that machine. */
-  dismiss?(workspaceId: WorkspaceId): void
+  dismiss(workspaceId: WorkspaceId): void
 }

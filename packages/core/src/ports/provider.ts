@@ -4,6 +4,7 @@
  */
 import type { Isolation } from '@berth/wire'
 import type { Language } from '../project/detect-language.ts'
+import type { ProviderImages } from './provider-images.ts'
 
 /** The key of one vendor object. It is in the database before the first call, and in the object's name and labels. */
 export interface Owner { readonly installation: string; readonly workspaceId: string; readonly generation: number }
@@ -72,7 +73,8 @@ export interface ToolboxRef { readonly hostDir: string; readonly hash: string }
 export type Observed =
   | { readonly state: 'absent' }
   | { readonly state: 'creating' | 'starting' | 'stopping' | 'deleting' }
-  | { readonly state: 'running'; readonly startedAt: number | null }
+  /** `slow`: its instructions are translated, so that its daemon takes far longer to call home. */
+  | { readonly state: 'running'; readonly startedAt: number | null; readonly slow?: true }
   /** `charged`: the vendor takes the price of a running one as long as it stands so; a stop has more to do. */
   | { readonly state: 'stopped'; readonly exitCode: number | null; readonly detail: string | null; readonly charged?: true }
   | { readonly state: 'failed'; readonly detail: string }
@@ -81,10 +83,20 @@ export type Observed =
 
 /** Plain data, stored as it is: container id, directory, pid. Never a secret. */
 export type MachineRef = Readonly<Record<string, string | number>>
-export interface Machine { readonly ref: MachineRef; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly observed: Observed; readonly createdAt: number; readonly isolation: Isolation | null; readonly made?: MachineMade | null }
+export interface Machine {
+  readonly ref: MachineRef
+  readonly owner: Owner | 'foreign' | 'ambiguous'
+  readonly observed: Observed
+  readonly createdAt: number
+  readonly isolation: Isolation | null
+  readonly made?: MachineMade | null
+  /** What really was bought costs this much. Absent: what was quoted for its size. */
+  readonly quote?: Quote
+}
 /** `complete: false` (a page was missing, an engine was away): nobody may conclude that something is absent. */
 export interface Inventory<T> { readonly items: readonly T[]; readonly complete: boolean; readonly missing: readonly string[] }
-export interface Leftover { readonly kind: string; readonly name: string; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly createdAt: number }
+/** `kept`: on purpose, for later machines. Only who gives up the whole installation removes it. */
+export interface Leftover { readonly kind: string; readonly name: string; readonly owner: Owner | 'foreign' | 'ambiguous'; readonly createdAt: number; readonly kept?: true }
 export type Step<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly poll: Readonly<Record<string, unknown>>; readonly afterMs: number; readonly detail: string }
 
 /** `can`: what of a machine's extras it offers. */
@@ -92,13 +104,34 @@ export interface ProviderCheck { readonly ok: boolean; readonly isolation: Isola
 /** Images that are kept because they were made for a project. */
 export interface KeptImages { readonly count: number; readonly sizeBytes: number }
 /** Prices are integer micro-units of the currency per hour; 0 on the owner's own machine. */
-export interface Quote { readonly currency: string; readonly runningMicrosPerHour: number; readonly stoppedMicrosPerHour: number; readonly note: string }
-export interface CallContext { readonly signal: AbortSignal; readonly poll?: Readonly<Record<string, unknown>>; readonly log?: (line: string) => void }
+export interface Quote {
+  readonly currency: string
+  readonly runningMicrosPerHour: number
+  readonly stoppedMicrosPerHour: number
+  readonly note: string
+  /** Each begun piece of time of this length counts whole. Absent: what passes is what counts. */
+  readonly incrementMs?: number
+}
+/** One thing that a close look at a provider found out. `code` is for programs. */
+export interface ProviderFinding { readonly level: 'ok' | 'warning' | 'error'; readonly code: string; readonly message: string; readonly hint: string | null }
+export interface CallContext { readonly signal: AbortSignal; readonly poll?: Readonly<Record<string, unknown>>; readonly log?: (line: string) => void; /** What a machine is told to do first, as it is sent. Holds the boot token. */ readonly told?: (instructions: string) => void }
 
 export interface Provider {
   readonly name: string
+  /** False: nobody set it up. It is asked for nothing then, and nothing is concluded of it. Absent: it needs no setting up. */
+  isSetUp?(): boolean
   check(signal: AbortSignal): Promise<ProviderCheck>
-  quote(spec: Pick<MachineSpec, 'memoryBytes' | 'cpus'>): Quote
+  /** A person's own, whatever it costs: there is no vendor to have tried it with. Absent: what costs nothing is. */
+  readonly isOwn?: true
+  /** What a machine gets when nobody says; absent: what the server's own host can give. */
+  readonly size?: Pick<MachineSpec, 'memoryBytes' | 'cpus'>
+  /** By the vendor's list of prices, which may have to be fetched first. Throws ProviderFault: there is none of this size. */
+  quote(spec: Pick<MachineSpec, 'memoryBytes' | 'cpus'>, signal?: AbortSignal): Quote | Promise<Quote>
+  /**
+   * A close look, for `berth provider check`: credentials (what else they can do), quotas, rights. It may make what is
+   * free and needed anyway. Absent: `check` says all there is.
+   */
+  examine?(signal: AbortSignal): Promise<readonly ProviderFinding[]>
   /** Finds or makes the machine of this owner, running. Refuses one that somebody else owns. Throws ProviderFault. */
   ensure(owner: Owner, spec: MachineSpec, context: CallContext): Promise<Step<Machine>>
   observe(owner: Owner, signal: AbortSignal): Promise<Machine>
@@ -114,6 +147,8 @@ export interface Provider {
   setEgress?(owner: Owner, egress: 'open' | 'closed', context: CallContext): Promise<void>
   /** Removes what is kept for later machines and that nobody has used for long. Answers its names. Absent: it keeps nothing. */
   tidy?(signal: AbortSignal): Promise<readonly string[]>
+  /** Images with the daemon in them, for machines to begin with. Absent: it makes none. */
+  readonly images?: ProviderImages
   /** Output of the machine's first process, for `berth logs` and failures. */
   logs(owner: Owner, tailBytes: number, signal: AbortSignal): Promise<string>
 }

@@ -14,6 +14,8 @@ export interface SessionRow {
   readonly forkedFrom: SessionId | null
   readonly state: AgentState
   readonly detail: string | null
+  /** Its error is only that nobody is signed in. */
+  readonly wantsLogin: boolean
   readonly createdAt: number
   readonly endedAt: number | null
 }

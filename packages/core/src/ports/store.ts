@@ -6,15 +6,19 @@ import type { Approval, ApprovalAsk, ApprovalId, CodeSource, Decision, DecidedBy
 import type { JournalEntry } from '@berth/wire/daemon'
 import type { McpSetup } from '@berth/wire/mcp'
 import type { AccessStore, DeviceLoginStore, IdentityStore, PasskeyStore, PeopleStore, SignInStepStore } from './access-store.ts'
-import type { AuditStore, GitHostStore, GitPolicyStore } from './git-access-store.ts'
+import type { CostLimitStore, CostStore, ProviderNoteStore } from './cost-store.ts'
+import type { AuditStore, CommitIdentityStore, DeployKeyStore, GitHostStore, GitPolicyStore } from './git-access-store.ts'
+import type { HostedRepositoryStore, RepositoryTokenStore } from './hosted-store.ts'
 import type { GitHubStore } from './github-store.ts'
 import type { EgressStore } from './egress-store.ts'
 import type { ModelBudgetStore, ModelKeyStore, ModelUsageStore } from './model-access-store.ts'
+import type { PoolStore } from './pool-store.ts'
 import type { PreviewStore } from './preview-store.ts'
 import type { ProjectMcpStore } from './project-mcp-store.ts'
 import type { ProjectSecretStore } from './project-secret-store.ts'
 import type { ReviewStore } from './review-store.ts'
-import type { SessionStore } from './session-store.ts'
+import type { MoveStore, SavedStore } from './saved-store.ts'
+import type { SessionRow, SessionStore } from './session-store.ts'
 import type { MachineRow, WorkspaceRecord, WorkspaceRow } from '../workspace/records.ts'
 import type { DecisionTokenStore, NotificationStore, PushDeviceStore, ServerKeyStore, SettingsStore } from './notify-store.ts'
 
@@ -27,9 +31,11 @@ export interface TickChange {
    * `failure` is set, never cleared: a tick under way may not have seen it yet. A wish to run clears it.
    * `steps` are upserted by their `step`, so that what the daemon uploaded since the tick began stays.
    */
-  readonly workspace?: { readonly failure?: NonNullable<WorkspaceRow['failure']> } & Partial<Pick<WorkspaceRow, 'reported' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved'>>
+  readonly workspace?: { readonly failure?: NonNullable<WorkspaceRow['failure']> } & Partial<Pick<WorkspaceRow, 'reported' | 'statusMessage' | 'steps' | 'generation' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'deletedAt' | 'saved' | 'provider' | 'move' | 'restore'>>
   /** Applied to the active generation (after `workspace.generation` of the same change), which is made when it does not exist. */
   readonly machine?: Partial<Omit<MachineRow, 'workspaceId' | 'generation' | 'provider' | 'createdAt'>>
+  /** Of a generation that is not the active one. */
+  readonly other?: { readonly generation: number; readonly machine: Partial<Omit<MachineRow, 'workspaceId' | 'generation' | 'provider' | 'createdAt'>> }
   /** Compare-and-set on the wish's version; the change is refused when somebody wished otherwise meanwhile. */
   readonly wish?: { readonly expectVersion: number; readonly target: WishTarget; readonly by: WishBy; readonly reason: string | null }
   readonly events?: readonly EventBody[]
@@ -37,7 +43,9 @@ export interface TickChange {
   readonly nextTickAt: number
 }
 
-export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish' | 'work' | 'usage' | 'changes' | 'report'> {
+export interface NewWorkspace extends Omit<WorkspaceRow, 'createdAt' | 'updatedAt' | 'deletedAt' | 'generation' | 'failure' | 'activity' | 'idleVerdicts' | 'startedAt' | 'readyAt' | 'saved' | 'statusMessage' | 'agentState' | 'lastActiveAt' | 'keepAliveUntil' | 'wish' | 'work' | 'usage' | 'changes' | 'report' | 'move'> {
+  /** Beside the main one. */
+  readonly sessions?: readonly SessionRow[]
   /** Encrypted by the store under the installation's master key. */
   readonly secrets: { readonly env: Record<string, string>; /** Names in `env`; absent: all of them. */ readonly secretEnv?: readonly string[] | undefined; readonly homeFiles: readonly { path: string; contentBase64: string }[]; /** Absent: our own server alone. */ readonly mcp?: McpSetup | undefined }
   readonly prompt: { readonly promptId: PromptId; readonly text: string } | null
@@ -97,6 +105,8 @@ export interface EventStore {
   ofTypes(workspaceId: WorkspaceId, types: readonly string[], options: { after: number; since?: number; limit: number; newest?: boolean }): Promise<StoredEvent[]>
   /** Called with the workspace of each append on any server; returns the remover. */
   onAppend(listener: (workspaceId: WorkspaceId) => void): () => void
+  /** Called with who may do more or less than before, on any server; null: anybody may. Returns the remover. */
+  onRights(listener: (userId: UserId | null) => void): () => void
 }
 
 export interface LinkStore {
@@ -112,6 +122,8 @@ export interface LinkStore {
   openLink(link: { workspaceId: WorkspaceId; generation: number; journalId: string; lastN: number; boot: string; daemonVersion: string; isolation: string; server: string }, now: number): Promise<{ epoch: number; journal: { do: 'continue'; ackedN: number } | { do: 'rotate' } }>
   /** Marks the link closed unless a newer epoch is open. */
   closeLink(workspaceId: WorkspaceId, epoch: number, now: number): Promise<void>
+  /** All that stand to this server, which goes away. */
+  closeLinksOf(server: string, now: number): Promise<void>
   seen(workspaceId: WorkspaceId, epoch: number, now: number): Promise<void>
   /** Stores a batch exactly once with its projections (approvals, prompts, agent state, steps, saved). See daemon-protocol.ts. */
   upload(batch: { workspaceId: WorkspaceId; epoch: number; journalId: string; entries: readonly JournalEntry[] }, now: number): Promise<UploadOutcome>
@@ -201,13 +213,23 @@ export interface Store extends WorkspaceStore {
   readonly projectSecrets: ProjectSecretStore
   readonly projectMcp: ProjectMcpStore
   readonly gitHosts: GitHostStore
+  readonly deployKeys: DeployKeyStore
+  readonly commitIdentities: CommitIdentityStore
+  readonly hostedRepositories: HostedRepositoryStore
+  readonly repositoryTokens: RepositoryTokenStore
   readonly gitPolicies: GitPolicyStore
   readonly github: GitHubStore
   readonly audit: AuditStore
   readonly sessions: SessionStore
+  readonly saved: SavedStore
+  readonly moves: MoveStore
   readonly modelKeys: ModelKeyStore
   readonly modelUsage: ModelUsageStore
   readonly modelBudgets: ModelBudgetStore
   readonly egress: EgressStore
+  readonly costs: CostStore
+  readonly costLimits: CostLimitStore
+  readonly providerNotes: ProviderNoteStore
+  readonly pools: PoolStore
   close(): Promise<void>
 }

@@ -40,7 +40,8 @@ export function suspectsOf(input: ReapInput): Suspect[] {
   if (input.leftovers.complete && input.machines.complete) {
     const machines = new Set(input.machines.items.flatMap(({ owner }) => (typeof owner === 'object' ? [`${owner.workspaceId}/${owner.generation}`] : [])))
     for (const leftover of input.leftovers.items) {
-      const { owner, kind, name, createdAt } = leftover
+      const { owner, kind, name, createdAt, kept } = leftover
+      if (kept === true) continue
       // With a machine it goes when the machine goes.
       if (own(owner) && unclaimed(owner, createdAt) && !machines.has(`${owner.workspaceId}/${owner.generation}`)) {
         suspects.push({ key: `${provider}/${kind}/${name}`, kind: 'leftover', leftover })

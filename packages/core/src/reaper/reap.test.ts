@@ -119,3 +119,21 @@ it('has providers tidy up what they keep for later, unless it is held, and goes 
   store.holdReaper('restored')
   expect((await run([tidy])).removed).toEqual([])
 })
+it('asks nothing of a provider that nobody set up, and forgets what the others do not have any more', async () => {
+  const { clock, store, provider, old, later } = open()
+  const asked: string[] = []
+  const absent = { ...createFakeProvider({ clock }), name: 'absent', isSetUp: () => false, list: async () => { asked.push('list'); throw new Error('no token') } }
+  const lines: string[] = []
+  const run = () => reap({ store: store.installation, providers: [provider, absent], clock, log: (line) => lines.push(line) }, signal)
+  await provider.ensure(owner, spec, { signal })
+  old()
+  expect((await run()).suspects).toHaveLength(1)
+  await provider.destroy(owner, { signal })
+  later()
+  await run()
+  // It comes again: that is a first sighting.
+  await provider.ensure(owner, spec, { signal })
+  old()
+  expect(await run()).toMatchObject({ removed: [], suspects: [`fake/machine/${ID}/1`], errors: [] })
+  expect({ asked, lines }).toEqual({ asked: [], lines: [] })
+})

@@ -20,11 +20,12 @@ export interface ReapReport {
 
 export async function reap(deps: ReapDeps, signal: AbortSignal): Promise<ReapReport> {
   const { id, reaperHeld } = await deps.store.installation()
+  const providers = deps.providers.filter((provider) => provider.isSetUp?.() !== false)
   const errors: { key: string; message: string }[] = []
   const suspects: { provider: Provider; suspect: Suspect }[] = []
   // A sighting is forgotten only when a complete look did not find the thing: one engine away resets nothing.
   let everyoneAnswered = true
-  for (const provider of deps.providers) {
+  for (const provider of providers) {
     try {
       const look = await lookAt(deps, { provider, installation: id }, signal)
       if (!look.complete) everyoneAnswered = false
@@ -54,16 +55,16 @@ export async function reap(deps: ReapDeps, signal: AbortSignal): Promise<ReapRep
       errors.push({ key: suspect.key, message: messageOf(error) })
     }
   }
-  removed.push(...await tidyAll(deps, { held: reaperHeld, errors }, signal))
+  removed.push(...await tidyAll(providers, { held: reaperHeld, errors }, signal))
   for (const { key, message } of errors) deps.log(`reaper: ${key}: ${message}`)
   if (removed.length > 0) deps.log(`reaper: removed ${removed.join(', ')}`)
   return { held: reaperHeld, suspects: suspects.map(({ suspect }) => suspect.key), removed, errors }
 }
 
 /** What providers keep for later and nobody came for. */
-async function tidyAll(deps: ReapDeps, { held, errors }: { held: string | null; errors: { key: string; message: string }[] }, signal: AbortSignal): Promise<string[]> {
+async function tidyAll(providers: readonly Provider[], { held, errors }: { held: string | null; errors: { key: string; message: string }[] }, signal: AbortSignal): Promise<string[]> {
   const removed: string[] = []
-  for (const provider of deps.providers) {
+  for (const provider of providers) {
     if (signal.aborted || held !== null) break
     try {
       removed.push(...(await provider.tidy?.(signal) ?? []).map((name) => `${provider.name}/${name}`))

@@ -6,7 +6,7 @@ import { describeSessions, inMode, modeOf, requireForkable } from './sessions.ts
 
 const row = (over: Partial<SessionRow> = {}): SessionRow => ({
   id: randomIds.session(), workspaceId: 'ws_000000000000' as WorkspaceId, title: null, agent: 'codex', mode: 'terminal', command: null, approvalMode: 'ask', main: false,
-  forkedFrom: null, state: 'idle', detail: null, createdAt: 1, endedAt: null, ...over,
+  forkedFrom: null, state: 'idle', detail: null, wantsLogin: false, createdAt: 1, endedAt: null, ...over,
 })
 
 describe('handing over', () => {

@@ -29,11 +29,11 @@ export function severalSessions(rows: readonly SessionRow[]): Session[] | null {
 /** As clients see them. Two of the same name are told apart by a number. */
 export function describeSessions(rows: readonly SessionRow[]): Session[] {
   const seen = new Map<string, number>()
-  return rows.map(({ id, agent, mode, main, state, detail, forkedFrom, createdAt, title }) => {
+  return rows.map(({ id, agent, mode, main, state, detail, wantsLogin, forkedFrom, createdAt, title }) => {
     const name = title ?? AGENT_KINDS[agent].title
     const nth = (seen.get(name) ?? 0) + 1
     seen.set(name, nth)
     const screen = mode === 'terminal' || agent === 'claude-headless'
-    return { id, title: nth === 1 ? name : `${name} ${nth}`, agent, mode, main, state, detail, terminalId: screen ? sessionTerminalId({ id, main }) : null, forkedFrom, createdAt }
+    return { id, title: nth === 1 ? name : `${name} ${nth}`, agent, mode, main, state, detail, ...(wantsLogin ? { wantsLogin } : {}), terminalId: screen ? sessionTerminalId({ id, main }) : null, forkedFrom, createdAt }
   })
 }

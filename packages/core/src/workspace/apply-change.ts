@@ -12,9 +12,12 @@ export function applyChange(record: WorkspaceRecord, change: Omit<TickChange, 'n
       ? record.workspace.wish
       : { target: change.wish.target, by: change.wish.by, reason: change.wish.reason, version: change.wish.expectVersion + 1, at: now },
   }
-  const active = record.machine !== null && record.machine.generation === workspace.generation ? record.machine : null
+  const all = [...(record.machine === null ? [] : [record.machine]), ...(record.others ?? [])]
+    .map((one) => (one.generation === change.other?.generation ? { ...one, ...change.other.machine } : one))
+  const active = all.find(({ generation }) => generation === workspace.generation) ?? null
   const machine = change.machine === undefined ? active : { ...(active ?? newMachine(workspace, now)), ...change.machine }
-  return { workspace, machine }
+  const others = all.filter((one) => one !== active && one.endedAt === null)
+  return { workspace, machine, ...(others.length === 0 ? {} : { others }) }
 }
 
 /** By name, in the order of first appearance: a daemon's steps that arrived meanwhile stay as they are. */

@@ -117,6 +117,10 @@ describe('decide', () => {
   it('fails a machine whose daemon never calls home', () => {
     const late = NOW - deadlines.dialHome - 10_000
     expect(check({ wish: wish('running', { at: late - 1 }), startedAt: late }, { observed: running, ensuringSince: late })).toMatchObject({ do: 'fail', refusal: { code: 'daemon_unreachable' } })
+    const slow = { ...running, slow: true } as const
+    expect(check({ wish: wish('running', { at: late - 1 }), startedAt: late }, { observed: slow, ensuringSince: late }).do).toBe('wait')
+    const later = NOW - deadlines.dialHomeSlow - 10_000
+    expect(check({ wish: wish('running', { at: later - 1 }), startedAt: later }, { observed: slow, ensuringSince: later })).toMatchObject({ do: 'fail', refusal: { code: 'daemon_unreachable' } })
   })
   it('fails what is not ready in time', () => {
     const asked = NOW - deadlines.provision - 1
@@ -153,6 +157,12 @@ describe('decide', () => {
     const failure = { code: 'timeout', message: 'late', hint: null, at: WISHED - 1 }
     expect(check({ wish: wish('running'), failure, readyAt: LONG_AGO }, { observed: { state: 'stopped', exitCode: 0, detail: null } })).toEqual({ do: 'ensure', start: true })
   })
+})
+
+it('stops what is still being made, an image perhaps, before it says that the workspace is stopped', () => {
+  const building = { observed: { state: 'absent' }, ensuringSince: WISHED, stoppingSince: null, poll: { op: 'ensure', of: {} }, attempts: 0, retryAt: null, saveState: 'none' } as const
+  expect(decide(record({ wish: wish('stopped') }, building), NOW, here)).toEqual({ do: 'stop' })
+  expect(decide(record({ wish: wish('stopped') }, { ...building, poll: null, stoppingSince: NOW }), NOW, here)).toEqual({ do: 'settle', as: 'stopped' })
 })
 
 it('goes on stopping a machine that is off and still charged, and starts it again when it is wanted', () => {

@@ -73,7 +73,7 @@ function decideStopped(record: WorkspaceRecord, now: number, context: DecideCont
   if (!context.fresh) return { do: 'observe' }
   switch (machine.observed.state) {
     case 'absent': case 'stopped': case 'failed':
-      if (isCharged(machine)) return decideStopping(record, now, context)
+      if (hasMoreToStop(record, machine)) return decideStopping(record, now, context)
       return isSettledStopped(machine) ? { do: 'nothing', againInMs: deadlines.tickIdle } : { do: 'settle', as: 'stopped' }
     case 'deleting':
       return { do: 'wait', until: now + deadlines.tickBusy, why: 'deleting' }
@@ -82,7 +82,13 @@ function decideStopped(record: WorkspaceRecord, now: number, context: DecideCont
   }
 }
 
-const isCharged = ({ observed }: MachineRow): boolean => observed.state === 'stopped' && observed.charged === true
+/** It stands still and is paid for, or the provider still works on it, an image perhaps, and nobody wants it any more. */
+const hasMoreToStop = (record: WorkspaceRecord, { observed, poll }: MachineRow): boolean => (observed.state === 'stopped' && observed.charged === true) || isWaste(record) || (poll !== null && poll['op'] === 'ensure')
+
+/** Paid for, and nobody ever worked on it: what failed before it was ready leaves no bill. */
+export function isWaste({ workspace, machine }: WorkspaceRecord): boolean {
+  return workspace.wish.by === 'failure' && workspace.readyAt === null && workspace.generation === 1 && workspace.saved === null && (machine?.charge?.price?.microsPerHour ?? 0) > 0
+}
 
 function isSettledStopped(machine: MachineRow): boolean {
   return machine.ensuringSince === null && machine.stoppingSince === null && machine.poll === null
@@ -194,8 +200,9 @@ function overdueDial(record: WorkspaceRecord, machine: MachineRow, at: { fresh: 
     return { code: 'timeout', message: `the machine was not up within ${deadlines.provision / 60_000} minutes`, hint: '`berth start` tries again' }
   }
   const upAt = at.fresh && observed.state === 'running' && startedAt !== null && startedAt >= ensuringSince ? startedAt : null
-  if (upAt === null || at.elapsed(Math.max(upAt, wish.at)) <= deadlines.dialHome) return null
-  return { code: 'daemon_unreachable', message: `the machine runs, but its daemon did not call home within ${deadlines.dialHome / 60_000} minutes`, hint: 'see what it wrote with `berth logs <workspace> machine`' }
+  const withinMs = observed.state === 'running' && observed.slow === true ? deadlines.dialHomeSlow : deadlines.dialHome
+  if (upAt === null || at.elapsed(Math.max(upAt, wish.at)) <= withinMs) return null
+  return { code: 'daemon_unreachable', message: `the machine runs, but its daemon did not call home within ${withinMs / 60_000} minutes`, hint: 'see what it wrote with `berth logs <workspace> machine`' }
 }
 
 function isLinked(machine: MachineRow, now: number, context: DecideContext): boolean {

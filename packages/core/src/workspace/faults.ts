@@ -23,6 +23,9 @@ const PLAN: Record<FaultCategory, { code: ErrorCode; patience: Patience; hint: s
   unknown: { code: 'provider_unavailable', patience: 'some', hint: 'see `berth doctor`' },
 }
 
+/** A hiccup of the vendor's, which says nothing of whether it can be used. */
+export const isPassing = (error: unknown): boolean => error instanceof ProviderFault && (error.category === 'transient' || error.category === 'rate')
+
 export interface FaultPlan { readonly refusal: Refusal; readonly patience: Patience; readonly retryAfterMs: number | null }
 
 export function planOf(error: unknown): FaultPlan {

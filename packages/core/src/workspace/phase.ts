@@ -78,11 +78,13 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     error: workspace.failure === null ? null : { code: workspace.failure.code, message: workspace.failure.message, hint: workspace.failure.hint },
     wish: workspace.wish, provider: workspace.provider, isolation: machine?.isolation ?? null,
     repository: workspace.repository, branch: workspace.branch, image: workspace.image, resources: workspace.resources,
-    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, agentState: workspace.agentState, sessionId: workspace.sessionId,
+    agent: workspace.agent, approvalMode: workspace.approvalMode, web: workspace.web !== false, ephemeral: workspace.ephemeral === true, move: moveOf(workspace), agentState: workspace.agentState, sessionId: workspace.sessionId,
+    ...(workspace.agentState === 'error' && sessions.some(({ main, wantsLogin }) => main && wantsLogin) ? { wantsLogin: true } : {}),
     ...(several === null ? {} : { sessions: several }),
     exposures: [...workspace.exposures], needsYou, viewers, generation: workspace.generation,
     recovery: recoveryOf(record),
     ...sessionFacts(workspace, phase),
+    ...costOf(machine),
     daemonVersion: machine?.daemonVersion ?? null, steps: [...workspace.steps],
     idle: phase === 'running'
       ? { autoStopMs: workspace.autoStopMs, reasons: [...idle.reasons], stopsAt: idle.stopsAt }
@@ -90,6 +92,17 @@ export function describe(record: WorkspaceRecord, now: number, extras: ViewExtra
     createdAt: workspace.createdAt, updatedAt: workspace.updatedAt, startedAt: workspace.startedAt, lastActiveAt: workspace.lastActiveAt,
     webUrl, terminalUrl, tail,
   }
+}
+
+/** Not said of what is free. */
+function costOf(machine: MachineRow | null): Pick<Workspace, 'cost'> {
+  const charge = machine?.charge ?? null
+  if (charge === null || charge.price?.microsPerHour === 0) return {}
+  return { cost: { state: charge.state, currency: charge.price?.currency ?? '', microsPerHour: charge.price?.microsPerHour ?? null } }
+}
+
+function moveOf({ move }: WorkspaceRow): Workspace['move'] {
+  return move === null || move === undefined ? null : { to: move.to.provider, step: move.step, since: move.askedAt }
 }
 
 /** Kept in the machine's ref by a provider that had to make another machine than the project asked for. */

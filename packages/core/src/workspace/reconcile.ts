@@ -11,21 +11,25 @@ import { applyIdle } from '../idle/idle-loop.ts'
 import { deadlines } from '../deadlines.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Daemons } from '../ports/daemons.ts'
-import type { MachineMade, MachineRef, MachineSpec, Owner, Provider, Step as ProviderStep } from '../ports/provider.ts'
+import type { MachineMade, MachineRef, MachineSpec, Observed, Owner, Provider, Step as ProviderStep } from '../ports/provider.ts'
 import type { Claim, Store } from '../ports/store.ts'
+import { stepMove, type MoveWork, type Moves } from '../state/move.ts'
 import { newMachine } from './apply-change.ts'
-import { decide, MAX_STARTS, type Refusal, type Step } from './decide.ts'
+import { chargeChange, type ChargeDeps } from './charge-change.ts'
+import { decide, isWaste, MAX_STARTS, type Refusal, type Step } from './decide.ts'
 import { afterFault, backoffMs, planOf } from './faults.ts'
-import { linkState } from './link-state.ts'
+import { linkState, speaksForItself } from './link-state.ts'
 import { stepsAtStart } from './machine-steps.ts'
 import type { MachineRow, WorkspaceRecord } from './records.ts'
 import { createTick, stepChange, type Change, type Tick } from './tick.ts'
 
-export interface ReconcileDeps {
+export interface ReconcileDeps extends ChargeDeps {
   readonly store: Pick<Store, 'getWorkspace' | 'saveTick' | 'finishTick' | 'setWish' | 'wake' | 'approvals'>
+  /** It is to stop because nothing happened. Absent: nobody writes it down. */
+  slept?(record: WorkspaceRecord): Promise<void>
   /** Throws `provider_unknown`. */
   providers(name: string): Provider
-  readonly daemons: Pick<Daemons, 'connected' | 'call' | 'dismiss'>
+  readonly daemons: Pick<Daemons, 'connected' | 'call' | 'reassign' | 'dismiss'>
   readonly clock: Clock
   readonly installation: string
   /** Called right before each `ensure`. The boot token in it is the same until a daemon enrolled with it. */
@@ -35,17 +39,30 @@ export interface ReconcileDeps {
    * waits for the fetch. Throws when that failed since the workspace was wished for. Absent: nothing is needed.
    */
   prepared?(record: WorkspaceRecord): Promise<Prepared>
+  /** Saves whole workspaces. Absent: nothing is moved. */
+  readonly moves?: Moves
+  /** Writes down how machines come up, or do not. Absent: nobody does. */
+  readonly boot?: BootNotes
   /** Ports that the project declares, once its machine is made. They are a help: a failure is logged, no more. */
   declarePorts?(id: WorkspaceId, ports: MachineMade['ports']): Promise<void>
   /** Since when this server has ticked without a gap; see `uptime.ts`. */
   upSince(): number
-  log(line: string): void
 }
 
 /** Not ready: `detail` says what is under way and how far it is; look again in `afterMs`, or when woken. */
 export type Prepared = { readonly ready: true } | { readonly ready: false; readonly detail: string; readonly afterMs: number }
 
-interface Work { readonly deps: ReconcileDeps; readonly tick: Tick; readonly lastTickAt: number; readonly startedAt: number; readonly signal: AbortSignal }
+/** A failure to write is its own affair. */
+export interface BootNotes {
+  said(record: WorkspaceRecord, line: string): void
+  told(record: WorkspaceRecord, instructions: string, spec: MachineSpec): void
+  /** What the machine said last while it boots. Null: nothing. */
+  lastLine(record: WorkspaceRecord): string | null
+  /** It is given up, and still there. */
+  failed(record: WorkspaceRecord, provider: Provider): Promise<void>
+}
+
+export interface Work { readonly deps: ReconcileDeps; readonly tick: Tick; readonly lastTickAt: number; readonly startedAt: number; readonly signal: AbortSignal }
 
 /** Resolves with the step that was taken. The signal ends it: the server stops, or `deadlines.providerCall` is over. */
 export async function reconcile(deps: ReconcileDeps, claim: Claim, signal: AbortSignal): Promise<Step> {
@@ -54,10 +71,12 @@ export async function reconcile(deps: ReconcileDeps, claim: Claim, signal: Abort
   if (record === null) return { do: 'nothing', againInMs: null }
   const tick = createTick(deps, { claim, record, clock: () => deps.clock.now() })
   const work: Work = { deps, tick, lastTickAt: record.machine?.observedAt ?? 0, startedAt, signal }
-  let step = decideNow(work, false)
+  let step: Step = { do: 'nothing', againInMs: null }
   try {
+    if (await stepMove(moveWork(work))) return { do: 'wait', until: deps.clock.now(), why: 'moving' }
+    step = decideNow(work, false)
     if (step.do === 'observe') {
-      if (!await observe(work)) return step
+      if (!knownFromDaemon(work) && !await observe(work)) return step
       step = decideNow(work, true)
     }
     await perform(work, step)
@@ -67,9 +86,17 @@ export async function reconcile(deps: ReconcileDeps, claim: Claim, signal: Abort
   return step
 }
 
+/** What a move does to machines, each in the same way as the workspace's own rules do. */
+const moveWork = (work: Work): MoveWork => ({ deps: work.deps, tick: work.tick, signal: work.signal, observe: () => observe(work), stop: () => stop(work) })
+
 function decideNow({ deps, tick }: Work, fresh: boolean): Step {
   const record = tick.record()
   return decide(record, deps.clock.now(), { fresh, upSince: deps.upSince(), connected: deps.daemons.connected(record.workspace.id) })
+}
+
+function knownFromDaemon({ deps, tick }: Work): boolean {
+  const record = tick.record()
+  return speaksForItself(record, { now: deps.clock.now(), connected: deps.daemons.connected(record.workspace.id) })
 }
 
 function ownerOf(deps: ReconcileDeps, { workspace }: WorkspaceRecord): Owner {
@@ -85,7 +112,8 @@ async function observe(work: Work): Promise<boolean> {
   const { deps, tick, signal } = work
   const record = tick.record()
   const machine = await providerOf(deps, record).observe(ownerOf(deps, record), signal)
-  return tick.save({ machine: { observed: machine.observed, observedAt: deps.clock.now(), ...(machine.observed.state === 'absent' ? {} : { ref: machine.ref, isolation: machine.isolation }) } })
+  const charge = await chargeChange(deps, { record, machine, now: deps.clock.now() }, signal)
+  return tick.save({ machine: { observed: machine.observed, observedAt: deps.clock.now(), ...charge, ...(machine.observed.state === 'absent' ? {} : { ref: machine.ref, isolation: machine.isolation }) } })
 }
 
 async function perform(work: Work, step: Step): Promise<void> {
@@ -131,7 +159,10 @@ async function settled(work: Work, againInMs: number | null): Promise<void> {
     const { idleVerdicts, stopped, lookAt } = await applyIdle(deps, record, { now: startedAt, upSince: deps.upSince(), linked: true, lastTickAt: work.lastTickAt })
     if (idleVerdicts !== workspace.idleVerdicts) change = { ...change, workspace: { ...change.workspace, idleVerdicts } }
     if (lookAt !== null) next = Math.min(next, Math.max(lookAt, now + deadlines.tickBusy))
-    if (stopped) next = now
+    if (stopped) {
+      next = now
+      await deps.slept?.(record)
+    }
   }
   await tick.finish(change, next)
 }
@@ -139,8 +170,16 @@ async function settled(work: Work, againInMs: number | null): Promise<void> {
 /** The `dial` row follows the link, which is opened outside any tick. */
 function linkSteps(record: WorkspaceRecord, now: number, deps: ReconcileDeps): Change {
   const { machine } = record
-  if (!deps.daemons.connected(record.workspace.id) && (machine === null || linkState(machine, now).is !== 'linked')) return {}
+  if (!deps.daemons.connected(record.workspace.id) && (machine === null || linkState(machine, now).is !== 'linked')) return bootingSteps(record, now, deps)
   const steps = stepChange(record, [['dial', 'done', null]], now)
+  return steps.length === 0 ? {} : { workspace: { steps } }
+}
+
+/** While it boots, the row says what its boot says. */
+function bootingSteps(record: WorkspaceRecord, now: number, { boot }: ReconcileDeps): Change {
+  const line = boot?.lastLine(record) ?? null
+  if (line === null || !record.workspace.steps.some(({ step, state }) => step === 'dial' && state === 'started')) return {}
+  const steps = stepChange(record, [['dial', 'started', line]], now)
   return steps.length === 0 ? {} : { workspace: { steps } }
 }
 
@@ -166,7 +205,13 @@ async function ensure(work: Work, start: boolean): Promise<void> {
   if (!await toolboxReady(work)) return
   const record = tick.record()
   const spec = await deps.specFor(record)
-  const result = await providerOf(deps, record).ensure(ownerOf(deps, record), spec, { signal, ...pollOf(record.machine, 'ensure'), log: (line) => deps.log(`${record.workspace.id}: ${line}`) })
+  const result = await providerOf(deps, record).ensure(ownerOf(deps, record), spec, {
+    signal, ...pollOf(record.machine, 'ensure'), told: (instructions) => deps.boot?.told(record, instructions, spec),
+    log(line) {
+      deps.log(`${record.workspace.id}: ${line}`)
+      deps.boot?.said(record, line)
+    },
+  })
   await (result.done ? ensured(work, result.value) : polling(work, 'ensure', result))
 }
 
@@ -197,9 +242,10 @@ async function toolboxReady({ deps, tick }: Work): Promise<boolean> {
 }
 
 async function ensured(work: Work, machine: Awaited<ReturnType<Provider['observe']>>): Promise<void> {
-  const { deps, tick } = work
-  const now = deps.clock.now()
+  const { deps, tick, signal } = work
   const record = tick.record()
+  const charge = await chargeChange(deps, { record, machine, now: deps.clock.now() }, signal)
+  const now = deps.clock.now()
   const running = machine.observed.state === 'running'
   const steps = stepChange(record, running ? [['image', 'done', null], ['machine', 'done', null], ['dial', 'started', null]] : [], now)
   // The ref is written with the notices: they are told once for each machine that was made.
@@ -209,7 +255,7 @@ async function ensured(work: Work, machine: Awaited<ReturnType<Provider['observe
     ...(made === null ? {} : { events: made.notices.map((notice) => ({ type: 'workspace.notice' as const, ...notice })) }),
     workspace: { statusMessage: null, steps, ...(running ? { startedAt: Math.max(now, record.machine?.ensuringSince ?? 0) } : {}) },
     // Until it has been linked for a while the next start waits, so that a machine that dies at once does not spin.
-    machine: { ref: machine.ref, observed: machine.observed, observedAt: now, isolation: machine.isolation, poll: null, retryAt: now + backoffMs(record.machine?.attempts ?? 1) },
+    machine: { ref: machine.ref, observed: machine.observed, observedAt: now, ...charge, isolation: machine.isolation, poll: null, retryAt: now + backoffMs(record.machine?.attempts ?? 1) },
   }, now + deadlines.tickBusy)
 }
 
@@ -221,7 +267,9 @@ async function polling(work: Work, op: string, step: ProviderStep<unknown> & { d
   // A provider that prepares an image says `step: 'image'` in its poll; all else is the machine.
   const name = step.poll['step'] === 'image' ? 'image' : 'machine'
   const steps = op === 'ensure' ? stepChange(tick.record(), [[name, 'started', step.detail]], now) : []
-  const next = now + Math.min(Math.max(step.afterMs, 100), deadlines.tickIdle)
+  // What goes on at once goes on at once, but for one that says the same again.
+  const isOnward = step.afterMs === 0 && step.detail !== tick.record().workspace.statusMessage
+  const next = isOnward ? now : now + Math.min(Math.max(step.afterMs, 100), deadlines.tickIdle)
   await tick.finish({ workspace: { statusMessage: step.detail, steps }, machine: { poll: { op, of: step.poll }, retryAt: next } }, next)
 }
 
@@ -265,12 +313,20 @@ async function stop(work: Work): Promise<void> {
   const { deps, tick, signal } = work
   if (!await beginStop(work)) return
   const record = tick.record()
-  const result = await providerOf(deps, record).stop(ownerOf(deps, record), { signal, ...pollOf(record.machine, 'stop') })
+  const result = await (isWaste(record) ? giveBack(work, record) : providerOf(deps, record).stop(ownerOf(deps, record), { signal, ...pollOf(record.machine, 'stop') }))
   if (!result.done) return polling(work, 'stop', result)
+  const charge = await chargeChange(deps, { record, machine: { observed: result.value, createdAt: 0 }, now: deps.clock.now() }, signal)
   const now = deps.clock.now()
   const still = result.value.state === 'stopped' || result.value.state === 'absent' || result.value.state === 'failed'
   const attempts = still ? 0 : (record.machine?.attempts ?? 0) + 1
-  await tick.finish({ workspace: { statusMessage: null }, machine: { observed: result.value, observedAt: now, poll: null, attempts, retryAt: still ? null : now + backoffMs(attempts) } }, still ? now : now + backoffMs(attempts))
+  await tick.finish({ workspace: { statusMessage: null }, machine: { observed: result.value, observedAt: now, ...charge, poll: null, attempts, retryAt: still ? null : now + backoffMs(attempts) } }, still ? now : now + backoffMs(attempts))
+}
+
+/** The disk too. The workspace stays, and a start begins anew. */
+async function giveBack({ deps, signal }: Work, record: WorkspaceRecord): Promise<ProviderStep<Observed>> {
+  const provider = providerOf(deps, record)
+  const step = await provider.destroy(ownerOf(deps, record), { signal, ...pollOf(record.machine, 'stop') })
+  return step.done ? { done: true, value: (await provider.observe(ownerOf(deps, record), signal)).observed } : step
 }
 
 async function destroy(work: Work): Promise<void> {
@@ -281,14 +337,16 @@ async function destroy(work: Work): Promise<void> {
   const result = await provider.destroy(ownerOf(deps, record), { signal, ...pollOf(record.machine, 'destroy') })
   if (!result.done) return polling(work, 'destroy', result)
   // Only what was seen to be gone is gone.
-  const { observed } = await provider.observe(ownerOf(deps, record), signal)
+  const seen = await provider.observe(ownerOf(deps, record), signal)
+  const { observed } = seen
+  const charge = await chargeChange(deps, { record, machine: seen, now: deps.clock.now() }, signal)
   const now = deps.clock.now()
   if (observed.state === 'absent') {
-    await tick.finish({ workspace: { deletedAt: now, statusMessage: null }, machine: { observed, observedAt: now, endedAt: now, poll: null, retryAt: null } }, now + deadlines.journalKeep)
+    await tick.finish({ workspace: { deletedAt: now, statusMessage: null }, machine: { observed, observedAt: now, ...charge, endedAt: now, poll: null, retryAt: null } }, now + deadlines.journalKeep)
     return
   }
   const attempts = (record.machine?.attempts ?? 0) + 1
-  await tick.finish({ machine: { observed, observedAt: now, poll: null, attempts, retryAt: now + backoffMs(attempts) } }, now + backoffMs(attempts))
+  await tick.finish({ machine: { observed, observedAt: now, ...charge, poll: null, attempts, retryAt: now + backoffMs(attempts) } }, now + backoffMs(attempts))
 }
 
 async function settle(work: Work, as: 'running' | 'stopped' | 'deleted'): Promise<void> {
@@ -301,7 +359,7 @@ async function settle(work: Work, as: 'running' | 'stopped' | 'deleted'): Promis
       return
     case 'stopped':
       // A link that outlives its machine is somebody else's, who has its token. Written first: from then on nobody gets in with it.
-      if (await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, now + deadlines.tickIdle)) deps.daemons.dismiss?.(record.workspace.id)
+      if (await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, now + deadlines.tickIdle)) deps.daemons.dismiss(record.workspace.id)
       return
     case 'running': {
       const since = record.machine?.ensuringSince ?? now
@@ -320,6 +378,8 @@ async function fail(work: Work, refusal: Refusal): Promise<void> {
   const { deps, tick } = work
   const now = deps.clock.now()
   const { workspace } = tick.record()
+  deps.boot?.said(tick.record(), `given up: ${refusal.message}`)
+  await deps.boot?.failed(tick.record(), providerOf(deps, tick.record()))
   const under = workspace.steps.find(({ state }) => state === 'started')
   const steps = under === undefined ? [] : [{ ...under, state: 'failed' as const, durationMs: under.startedAt === null ? null : now - under.startedAt, detail: refusal.message }]
   const written = await tick.finish({
@@ -329,12 +389,19 @@ async function fail(work: Work, refusal: Refusal): Promise<void> {
   if (!written) await deps.store.wake(workspace.id, now)
 }
 
+function noteRefusal({ deps, tick }: Work, { step, refusal }: { step: Step; refusal: Refusal }, error: unknown): void {
+  const record = tick.record()
+  deps.log(`${record.workspace.id}: ${step.do}: ${refusal.code}: ${error instanceof Error ? error.message : String(error)}`)
+  // Of a bug the log alone says what it is.
+  if (record.workspace.wish.target === 'running') deps.boot?.said(record, `${step.do}: ${refusal.message}`)
+}
+
 async function afterRefusal(work: Work, step: Step, error: unknown): Promise<void> {
   const { deps, tick, signal } = work
   const now = deps.clock.now()
   const { workspace, machine } = tick.record()
   const plan = planOf(error)
-  if (!signal.aborted) deps.log(`${workspace.id}: ${step.do}: ${plan.refusal.code}: ${error instanceof Error ? error.message : String(error)}`)
+  if (!signal.aborted) noteRefusal(work, { step, refusal: plan.refusal }, error)
   const worked = workspace.readyAt !== null
   const due = step.do === 'observe' ? stillToCome(machine, now) : null
   // A start was counted when it was written down.

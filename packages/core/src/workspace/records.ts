@@ -3,9 +3,11 @@ import type {
   ActivityReport,
 } from '@berth/wire/daemon'
 import type {
-  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, ProvisionStep, Resources, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
+  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, PoolId, ProvisionStep, Resources, SavedId, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
 } from '@berth/wire'
+import type { Charge } from '../cost/charge.ts'
 import type { MachineRef, Observed } from '../ports/provider.ts'
+import type { MoveRow } from '../ports/saved-store.ts'
 import type { OpenCall, UsageSum } from './session-facts.ts'
 
 export interface WorkspaceRow {
@@ -54,9 +56,17 @@ export interface WorkspaceRow {
   readonly usage?: UsageSum | null
   /** Where the agent says it is, in this turn. */
   readonly report?: { readonly text: string; readonly at: number } | null
-  /** What the last turn left to review; null: nothing, or not known. */
+  /** On its way to another provider. */
+  readonly move?: MoveRow | null
+  /** What the machine of that generation begins with, instead of the source. */
+  readonly restore?: RestoreFrom | null
+  /** It was made ahead; `takenAt` null: nobody has asked for it yet, and its agent does not run. */
+  readonly pool?: { readonly id: PoolId; readonly takenAt: number | null } | null
+  /** Deleted, where another one would be stopped for idleness. */
+  readonly ephemeral?: boolean
   /** How the code is asked about its machine. Null: it is not, the workspace is older than that. */
   readonly project?: ProjectRow | null
+  /** What the last turn left to review; null: nothing, or not known. */
   readonly changes?: { readonly files: number; readonly added: number; readonly removed: number } | null
   readonly createdAt: number
   readonly updatedAt: number
@@ -64,8 +74,12 @@ export interface WorkspaceRow {
 }
 /** `outline`: what the person's CLI saw at the root of the code; null: to be looked for. `from`: the state that counts. */
 export interface ProjectRow { readonly revision: number; readonly outline: readonly string[] | null; readonly from: 'source' | 'save' }
+export interface RestoreFrom { readonly savedId: SavedId; readonly generation: number; /** Sessions that have other ids here, and the branch of a fork. */ readonly sessions: readonly { from: SessionId; to: SessionId }[]; readonly branch: string | null }
 export interface ReportedPhase { readonly phase: WorkspacePhase; readonly step: string | null; readonly reason: string | null; readonly statusMessage: string | null }
 export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
+
+/** Made ahead, and nobody's yet. */
+export const isInPool = ({ pool }: Pick<WorkspaceRow, 'pool'>): boolean => pool?.takenAt === null
 
 export interface MachineRow {
   readonly workspaceId: WorkspaceId
@@ -88,9 +102,11 @@ export interface MachineRow {
   readonly linkedAt: number | null
   readonly lastSeenAt: number | null
   readonly daemonVersion: string | null
+  /** What it costs as it stands; null or absent: nothing is there, or an older record. Kept as pieces of time, which outlive it. */
+  readonly charge?: Charge | null
   readonly createdAt: number
   readonly endedAt: number | null
 }
 
 /** What one tick looks at. */
-export interface WorkspaceRecord { readonly workspace: WorkspaceRow; readonly machine: MachineRow | null }
+export interface WorkspaceRecord { readonly workspace: WorkspaceRow; readonly machine: MachineRow | null; /** Of other generations, not ended: a move has two. */ readonly others?: readonly MachineRow[] }

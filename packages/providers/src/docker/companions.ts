@@ -40,6 +40,13 @@ export async function startCompanion(engine: Engine, { owner, name }: { owner: O
   await answer.body?.cancel()
 }
 
+/** Waits for one that was started and ends by itself. What it ended with. */
+export async function endOfCompanion(engine: Engine, { owner, name }: { owner: Owner; name: string }, signal: AbortSignal): Promise<number> {
+  const { StatusCode } = await engine.json<{ StatusCode: number }>(`/containers/${companionName(owner, name)}/wait`, { method: 'POST', what: `waiting for ${name} beside the machine`, timeoutMs: END_MS }, signal)
+  return StatusCode
+}
+const END_MS = 20_000
+
 export async function removeCompanion(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
   const answer = await engine.call(`/containers/${id}`, { method: 'DELETE', query: { force: '1', v: '1' }, what: 'removing what is beside the machine', accept: [404, 409] }, signal)
   await answer.body?.cancel()

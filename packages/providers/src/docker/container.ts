@@ -17,6 +17,7 @@ const LINK_DIR = `${STATE_DIR}/link`
 const DAEMON_LINK = `${STATE_DIR}/berth-daemon`
 /** While it is not empty the daemon does not begin: nothing of the workspace runs before what it asked for is there. */
 export const HOLD_PATH = `${STATE_DIR}/hold`
+export const HELD_FOR = 'for what is beside it\n'
 const BOOT_PATH = `${STATE_DIR}/boot.json`
 export const WORK_DIR = '/workspace'
 const MOUNT_AT: Readonly<Record<VolumeKind, string>> = { work: WORK_DIR, home: DEV_HOME, state: STATE_DIR }
@@ -107,7 +108,7 @@ export function bootArchive(plan: ContainerPlan, link: string, fresh: boolean): 
     { path: relative(BOOT_PATH), kind: 'file', mode: 0o600, content: JSON.stringify(bootFileOf(plan, link)) },
     // The command of a container cannot change, the toolbox does: an upgraded server's daemon comes by this link.
     { path: relative(DAEMON_LINK), kind: 'symlink', mode: 0o777, linkTarget: join(TOOLBOX_DIR, plan.spec.boot.toolbox.hash, 'berth-daemon') },
-    ...(isHeld(plan) ? [{ path: relative(HOLD_PATH), kind: 'file', mode: 0o600, content: 'for what is beside it\n' } as const] : []),
+    ...(isHeld(plan) ? [{ path: relative(HOLD_PATH), kind: 'file', mode: 0o600, content: HELD_FOR } as const] : []),
     ...(fresh ? firstEntries(plan) : []),
     ...logsOf(plan, relative(homeOf(plan))),
   ], Date.now())

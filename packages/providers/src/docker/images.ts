@@ -45,6 +45,8 @@ export async function ensureImage(deps: ImageDeps, wanted: string | null, signal
 }
 const isBuilt = (name: string): name is Built => Object.hasOwn(BUILT, name)
 
+/** Made here: what is in it is known. */
+export const isBuiltHere = ({ reference }: ReadyImage): boolean => [tagOf('small'), tagOf('full')].includes(reference)
 /** It was made before, and costs nothing. */
 export const hasFull = ({ engine, base }: Pick<ImageDeps, 'engine' | 'base'>, signal: AbortSignal): Promise<boolean> => (base === 'host-usr' ? Promise.resolve(false) : hasImage(engine, tagOf('full'), signal))
 const tagOf = (built: Built): string => (built === 'small' ? `berth/workspace:${hashOf(dockerfile, baseScript)}` : `berth/workspace-${built}:${hashOf(dockerfile, baseScript, ...BUILT[built])}`)

@@ -5,21 +5,25 @@ import { deadlines, ProviderFault, type CallContext, type KeptImages, type Machi
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { removeCompanions, stopCompanions } from './companions.ts'
-import { bootArchive, createBody, homeOf, isHeld, linkUrl, releaseArchive, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
+import { bootArchive, createBody, homeOf, isHeld, linkUrl, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
+import { tidyScratch } from './devcontainer/scratch.ts'
 import { projectImages, tidyImages, type ProjectImage } from './devcontainer/tidy.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { createHeld } from './held.ts'
+import { createHolding, type HeldContainer, type Holding } from './held.ts'
+import { isBuiltHere } from './images.ts'
 import { bringInside, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
 import { ENGINE_WARNING } from './inside/rights.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createdAtIn, devcontainerIn, INSIDE_VOLUMES, labelsOf, machineName, madeIn, ownerIn, revisionIn, sameOwner, volumeName, VOLUMES, type Labels } from './names.ts'
 import { demultiplex } from './output.ts'
+import { createPreparedImages } from './prepared.ts'
 import { chooseImage, type Chosen } from './project-image.ts'
 import { bringServices } from './services.ts'
 import { tar } from './tar.ts'
 import { ensureVolume, volumesOf } from './volumes.ts'
-import { setWalls } from './walls.ts'
+import { holdNetwork, type HoldNetwork } from './service-network.ts'
+import { setWalls, type WalledMachine, type WallsCall, type WallsDeps } from './walls.ts'
 
 export interface DockerProviderOptions {
   readonly installation: string
@@ -40,11 +44,10 @@ export interface DockerProviderOptions {
   readonly keepImagesBytes?: number
   readonly devcontainerCli?: (log: (line: string) => void, signal: AbortSignal) => Promise<string>
 }
-export interface ContainerInspect {
-  readonly Id: string
+export interface ContainerInspect extends HeldContainer {
   readonly Config: { readonly Labels: Labels }
-  readonly State: ContainerState
-  readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, { readonly NetworkID?: string }>> | null }
+  readonly State: ContainerState & WalledMachine['State']
+  readonly NetworkSettings?: WalledMachine['NetworkSettings'] & { readonly Networks?: Readonly<Record<string, { readonly NetworkID?: string }>> | null }
 }
 
 const SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
@@ -56,33 +59,37 @@ const BUILD_PATIENCE_MS = 1500
 const LOOK_AGAIN_MS = 100
 const STOP_GRACE_S = 10
 
-interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Jobs<Chosen>; readonly insides: Jobs<string> }
+interface Deps { readonly options: DockerProviderOptions; readonly engine: Engine; readonly images: Jobs<Chosen>; readonly insides: Jobs<string>; readonly holding: Holding }
 
 export function createDockerProvider(options: DockerProviderOptions): Provider {
   const engine = createEngine(options.socket)
-  const deps: Deps = { options, engine, images: createJobs({ log: options.log, first: 'preparing the image' }), insides: createJobs({ log: options.log, first: 'preparing a Docker engine' }) }
+  const deps: Deps = { options, engine, images: createJobs({ log: options.log, first: 'preparing the image' }), insides: createJobs({ log: options.log, first: 'preparing a Docker engine' }), holding: createHolding(engine) }
   const oneAtATime = createOneAtATime()
-  const isStillHeld = createHeld(engine)
   return {
     name: 'docker',
     async check(signal) {
       const found = await check(engine, signal)
       return found.ok ? { ...found, images: keptOf(await projectImages(engine, imagesDir(options), signal)) } : found
     },
-    tidy: (signal) => tidyImages(engine, { dir: imagesDir(options), keep: { unusedMs: deadlines.projectImageUnused, totalBytes: options.keepImagesBytes ?? KEPT_IMAGES_BYTES }, now: Date.now() }, signal),
+    async tidy(signal) {
+      await tidyScratch(Date.now())
+      return tidyImages(engine, { dir: imagesDir(options), keep: { unusedMs: deadlines.projectImageUnused, totalBytes: options.keepImagesBytes ?? KEPT_IMAGES_BYTES }, now: Date.now() }, signal)
+    },
     quote: () => ({ currency: 'USD', runningMicrosPerHour: 0, stoppedMicrosPerHour: 0, note: 'runs on this computer' }),
     ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, owner, spec, context)),
     async observe(owner, signal) {
       const found = await inspect(engine, owner, signal)
       if (found === null) return { ref: {}, owner, observed: { state: 'absent' }, createdAt: 0, isolation: null }
       const machine = machineOf(owner, found)
-      return machine.observed.state === 'running' && await isStillHeld(found, signal) ? { ...machine, observed: { state: 'starting' } } : machine
+      return machine.observed.state === 'running' && await deps.holding.isHeld(found, signal) ? { ...machine, observed: { state: 'starting' } } : machine
     },
     list: (installation, signal) => inventory(engine, installation, signal),
-    stop: (owner, context) => oneAtATime(owner, () => stop(engine, owner, context)),
+    stop(owner, context) {
+      endBuilds(deps, owner)
+      return oneAtATime(owner, () => stop(engine, owner, context))
+    },
     destroy(owner, context) {
-      // A build can go on for as long as the repository likes.
-      deps.images.end((key) => key.startsWith(projectJobs(owner)))
+      endBuilds(deps, owner)
       return oneAtATime(owner, () => destroy(engine, owner, context))
     },
     setEgress: (owner, mode, context) => oneAtATime(owner, () => setEgress(deps, owner, mode, context)),
@@ -94,6 +101,7 @@ export function createDockerProvider(options: DockerProviderOptions): Provider {
       if (leftover.kind !== 'container' && leftover.kind !== 'volume' && leftover.kind !== 'network') throw new ProviderFault('invalid', `docker knows no ${leftover.kind}`)
       await removeIfOwned(engine, { kind: leftover.kind, name: leftover.name, owner: leftover.owner }, signal)
     },
+    images: createPreparedImages({ engine, wanted: options.defaultImage ?? null, imageDeps: async (log, signal) => ({ engine, engineIsHere: await sharesOurKernel(engine, signal), log, base: options.baseImage ?? 'auto' }) }),
     logs: (owner, tailBytes, signal) => logs(engine, { owner, tailBytes }, signal),
   }
 }
@@ -147,13 +155,13 @@ async function besideIt(deps: Deps, { owner, spec, machine, engineIsHere }: { ow
   if (spec.egress === 'closed' && (devcontainer?.services ?? []).length > 0) {
     throw new ProviderFault('unsupported', 'the services of the project have a network of their own, which cannot be closed', { hint: 'use --egress open for this project' })
   }
-  const ended = await wallsOrEnded(deps, { owner, machine, mode: spec.egress ?? 'open', engineIsHere }, context)
+  const ended = await wallsOrEnded(deps, { owner, machine, mode: spec.egress ?? 'open', engineIsHere, maybeTouched: spec.docker === true }, context)
   if (ended !== null) return { done: true, value: ended }
   const started = { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }
-  const waiting = await bringServices(engine, { owner, spec, machine: started, services: devcontainer?.services ?? [] }, context)
+  const waiting = await bringServices(engine, { owner, spec, machine: started, services: devcontainer?.services ?? [], hold: serviceNetworks(deps, { owner, since: started.startedAt, engineIsHere }) }, context)
     ?? (spec.docker === true ? await bringInside(insideDeps(deps, engineIsHere), insideCall({ owner, spec, devcontainer }, started), context) : null)
   if (waiting !== null) return { done: false, poll: {}, afterMs: LOOK_AGAIN_MS, detail: waiting.detail }
-  await put(engine, { owner, archive: releaseArchive(), what: 'letting the daemon begin' }, context.signal)
+  await deps.holding.letGo(machine, context.signal)
   return made
 }
 
@@ -169,23 +177,37 @@ async function wallsOrEnded(deps: Deps, walls: Parameters<typeof wallsOf>[1], co
   }
 }
 
+async function setOrTell(deps: Deps, call: WallsCall, context: CallContext): Promise<void> {
+  try {
+    await setWalls(wallsDeps(deps, context), call, context)
+  } catch (cause) {
+    // A machine that may go anywhere is of use without them, and its people are told by the log; a closed one is not.
+    if (call.mode === 'closed' || !(cause instanceof ProviderFault) || cause.category !== 'unsupported') throw cause
+    deps.options.log(`${machineName(call.owner)}: ${cause.message}; ${cause.hint}`)
+  }
+}
+
+/** Nothing that runs in it has a right over it: what a service may be given is a short list, and this is not on it. */
+function serviceNetworks(deps: Deps, { owner, since, engineIsHere }: { owner: Owner; since: number; engineIsHere: boolean }): HoldNetwork | null {
+  if (!engineIsHere) return null
+  return (service, context) => holdNetwork({ ...wallsDeps(deps, context), walls: (network, of) => setOrTell(deps, { owner, machine: network, mode: 'open', maybeTouched: false }, of) }, { owner, service, since }, context)
+}
+
+/** Only beside an engine on this host. */
+const wallsDeps = (deps: Deps, context: CallContext): WallsDeps => ({ engine: deps.engine, images: { engine: deps.engine, engineIsHere: true, base: 'host-usr', log: context.log ?? deps.options.log }, options: deps.options })
+
 /** Once for each start of the machine; a change while it runs comes by `setEgress`. */
 const walled = new Map<string, string>()
 const WALLED_KEPT = 10_000
-async function wallsOf(deps: Deps, { owner, machine, mode, engineIsHere, again = false }: { owner: Owner; machine: ContainerInspect; mode: 'open' | 'closed'; engineIsHere: boolean; again?: boolean }, context: CallContext): Promise<void> {
+async function wallsOf(deps: Deps, { engineIsHere, again = false, ...call }: WallsCall & { machine: ContainerInspect; engineIsHere: boolean; again?: boolean }, context: CallContext): Promise<void> {
+  const { owner, machine, mode } = call
   if (!engineIsHere) {
     if (mode === 'closed') throw new ProviderFault('unsupported', 'the docker engine is on another computer, where the network of a machine cannot be closed', { hint: 'use --egress open, or an engine on this computer' })
     return
   }
   const start = `${machine.Id} ${machine.State.StartedAt ?? ''}`
   if (!again && walled.get(machineName(owner)) === start) return
-  try {
-    await setWalls({ engine: deps.engine, images: { engine: deps.engine, engineIsHere, base: 'host-usr', log: context.log ?? deps.options.log }, options: deps.options }, { owner, machineId: machine.Id, mode }, context)
-  } catch (cause) {
-    // A machine that may go anywhere is of use without them, and its people are told by the log; a closed one is not.
-    if (mode === 'closed' || !(cause instanceof ProviderFault) || cause.category !== 'unsupported') throw cause
-    deps.options.log(`${machineName(owner)}: ${cause.message}; ${cause.hint}`)
-  }
+  await setOrTell(deps, call, context)
   if (walled.size >= WALLED_KEPT) walled.clear()
   walled.set(machineName(owner), start)
 }
@@ -194,7 +216,7 @@ async function setEgress(deps: Deps, owner: Owner, mode: 'open' | 'closed', cont
   const found = await inspect(deps.engine, owner, context.signal)
   if (found === null || observedFrom(found.State).state !== 'running') return
   refuseForeign(found, owner)
-  await wallsOf(deps, { owner, machine: found, mode, engineIsHere: await sharesOurKernel(deps.engine, context.signal), again: true }, context)
+  await wallsOf(deps, { owner, machine: found, mode, engineIsHere: await sharesOurKernel(deps.engine, context.signal), again: true, maybeTouched: true }, context)
 }
 
 function insideCall({ owner, spec, devcontainer }: Pick<ContainerPlan, 'owner' | 'spec' | 'devcontainer'>, machine: InsideCall['machine']): InsideCall {
@@ -283,6 +305,8 @@ async function seesOurFiles(engine: Engine, signal: AbortSignal): Promise<boolea
 const jobKey = (deps: Deps, { owner, spec }: { owner: Owner; spec: MachineSpec }): string =>
   spec.image === null && spec.project !== undefined ? `${projectJobs(owner)}${spec.project.revision}` : `image ${spec.image ?? deps.options.defaultImage ?? ''}`
 
+/** A build can go on for as long as the repository likes. */
+const endBuilds = ({ images }: Deps, owner: Owner): void => images.end((key) => key.startsWith(projectJobs(owner)))
 const projectJobs = (owner: Owner): string => `project ${machineName(owner)} `
 
 async function waitForImage(deps: Deps, { owner, spec, engineIsHere }: { owner: Owner; spec: MachineSpec; engineIsHere: boolean }, context: CallContext): Promise<Chosen | { detail: string }> {
@@ -317,7 +341,7 @@ async function prepare(engine: Engine, { plan, link, found }: { plan: ContainerP
     }
     // One that never started may be ours of before a crash, and still empty.
     const fresh = found === null || found.State.Status === 'created'
-    if (fresh && !(await hasCLibrary(engine, owner, signal))) {
+    if (fresh && !isBuiltHere(plan.image) && !(await hasCLibrary(engine, owner, signal))) {
       const library = await hostCLibrary()
       if (library === null) return false
       log?.('the image has no GNU C library; bringing our own')

@@ -4,6 +4,7 @@ import { createCompanion, inspectCompanion, removeCompanion, startCompanion, typ
 import type { ReadyService } from './devcontainer/compose/service-images.ts'
 import type { ServiceShape } from './devcontainer/compose/service.ts'
 import type { Engine } from './engine.ts'
+import type { HoldNetwork, ServiceNetwork } from './service-network.ts'
 import { labelsOf, machineName, serviceName, serviceVolumeName, volumeName } from './names.ts'
 import { ensureVolume } from './volumes.ts'
 
@@ -12,6 +13,8 @@ export interface ServicesCall {
   readonly spec: Pick<MachineSpec, 'memoryBytes' | 'cpus' | 'pids'>
   readonly machine: { readonly id: string; readonly startedAt: number }
   readonly services: readonly ReadyService[]
+  /** A network with walls for a service that has its own. Null: the engine is elsewhere, and there are none. */
+  readonly hold: HoldNetwork | null
 }
 
 /** What an engine gives by default, without what makes devices or raw packets. */
@@ -40,21 +43,22 @@ async function bring(engine: Engine, call: ServicesCall, { service, context }: {
   const { owner, machine } = call
   const { signal, log } = context
   const name = serviceName(service.name)
-  const shares = service.shape.networkOf !== null
+  // The machine's, or one of its own that is held for it.
+  const joins: ServiceNetwork | null = service.shape.networkOf !== null ? machine : (await call.hold?.(service, context)) ?? null
   let found = await inspectCompanion(engine, { owner, name }, signal)
-  if (found !== null && shares && found.HostConfig.NetworkMode !== `container:${machine.id}`) {
+  if (found !== null && joins !== null && found.HostConfig.NetworkMode !== `container:${joins.id}`) {
     await removeCompanion(engine, found.Id, signal)
     found = null
   }
   if (found === null) {
     log?.(`creating the service ${service.name}`)
     await makeVolumes(engine, owner, { service, signal })
-    await createCompanion(engine, { owner, name, body: serviceBody(call, service) }, signal)
-  } else if (shares && found.State.Status === 'running' && startedAt(found) < machine.startedAt) {
-    // The network that it was in went with the machine's last run.
+    await createCompanion(engine, { owner, name, body: serviceBody(call, service, joins) }, signal)
+  } else if (joins !== null && found.State.Status === 'running' && startedAt(found) < joins.startedAt) {
+    // The network that it was in went with its holder's last run.
     const answer = await engine.call(`/containers/${found.Id}/stop`, { method: 'POST', what: `restarting the service ${service.name}`, accept: [304, 404] }, signal)
     await answer.body?.cancel()
-  } else if (startedAt(found) >= machine.startedAt) return
+  } else if (startedAt(found) >= (joins ?? machine).startedAt) return
   await startCompanion(engine, { owner, name }, signal)
 }
 
@@ -80,15 +84,14 @@ async function waitFor(engine: Engine, { owner, name, condition, until }: { owne
   }
 }
 
-function serviceBody(call: ServicesCall, { name, image, shape }: ReadyService): Record<string, unknown> {
+function serviceBody(call: ServicesCall, { name, image, shape }: ReadyService, joins: ServiceNetwork | null): Record<string, unknown> {
   const network = machineName(call.owner)
-  const shares = shape.networkOf !== null
-  const said = { User: shape.user, WorkingDir: shape.workingDir, StopSignal: shape.stopSignal, Healthcheck: shape.healthcheck, Hostname: shares ? null : name.slice(0, HOSTNAME_LIMIT) }
+  const said = { User: shape.user, WorkingDir: shape.workingDir, StopSignal: shape.stopSignal, Healthcheck: shape.healthcheck, Hostname: joins !== null ? null : name.slice(0, HOSTNAME_LIMIT) }
   return {
     Image: image, ...commandOf(shape), Env: Object.entries(shape.env).map(([key, value]) => `${key}=${value}`), StopTimeout: STOP_GRACE_S, Tty: false,
     ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)),
-    HostConfig: { ...wallsOf(call, shape), NetworkMode: shares ? `container:${call.machine.id}` : network, Mounts: mountsOf(call.owner, shape) },
-    ...(shares ? {} : { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: shape.aliases } } } }),
+    HostConfig: { ...wallsOf(call, shape), NetworkMode: joins !== null ? `container:${joins.id}` : network, Mounts: mountsOf(call.owner, shape) },
+    ...(joins !== null ? {} : { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: shape.aliases } } } }),
   }
 }
 const HOSTNAME_LIMIT = 63

@@ -1,14 +1,16 @@
 /**
- * What a machine's network may reach, as packet filters in its own network namespace, set from a container beside it
- * that shares nothing else. They go with the namespace. Nothing in the machine has the right to take them down, but for
- * an engine of its own (docs/decisions/0008-egress.md).
+ * What a machine's network may reach, as packet filters in its own network namespace: set by this host itself where it
+ * can, else from a container beside the machine that shares nothing but its network. They go with the namespace. Nothing
+ * in the machine has the right to take them down, but for an engine of its own (docs/decisions/0008-egress.md).
  */
 import { networkInterfaces } from 'node:os'
 import { ProviderFault, type CallContext, type Owner } from '@berth/core'
-import { createCompanion, inspectCompanion, removeCompanion, startCompanion } from './companions.ts'
+import { createCompanion, endOfCompanion, inspectCompanion, removeCompanion, startCompanion } from './companions.ts'
 import type { Engine } from './engine.ts'
 import { hostUsrPaths } from './host-usr.ts'
 import { ensureHostUsr, type ImageDeps } from './images.ts'
+import { runInNetwork, type NetworkOf } from './netns.ts'
+import { PRIVATE_V4 } from '../private-networks.ts'
 
 export interface WallsPlan {
   readonly mode: 'open' | 'closed'
@@ -23,9 +25,6 @@ export interface WallsPlan {
   readonly hostAddresses: readonly string[]
 }
 export const WALLS_NAME = 'walls'
-const WAIT_MS = 20_000
-const LOOK_MS = 20
-const PRIVATE_V4 = ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/3'] as const
 const PRIVATE_V6 = ['::/3', '4000::/2', '8000::/1', '2001::/32', '2002::/16'] as const
 /** The resolver of the engine, which sits in the machine and asks from the host. */
 const ENGINE_DNS = '127.0.0.11'
@@ -69,14 +68,31 @@ put xtables-nft-multi || put xtables-legacy-multi`
 }
 
 export interface WallsDeps { readonly engine: Engine; readonly images: ImageDeps; readonly options: { readonly hostPorts?: readonly number[]; readonly egressAllow?: readonly string[] } }
-interface Call { readonly owner: Owner; readonly machineId: string; readonly mode: 'open' | 'closed' }
+export interface WalledMachine extends NetworkOf {
+  readonly Id: string
+  readonly NetworkSettings?: NetworkOf['NetworkSettings'] & { readonly Networks?: Readonly<Record<string, { readonly Gateway?: string; readonly IPAddress?: string; readonly IPPrefixLen?: number }>> | null } | null
+}
+export interface WallsCall {
+  readonly owner: Owner
+  /** As the engine tells of it since it runs. */
+  readonly machine: WalledMachine
+  readonly mode: 'open' | 'closed'
+  /** Something of the workspace may have run in that network with rights over it: its rules are not to be read by a root of this host. */
+  readonly maybeTouched: boolean
+}
 
 /** Sets them, or says why it cannot. May be repeated. */
-export async function setWalls(deps: WallsDeps, { owner, machineId, mode }: Call, context: CallContext): Promise<void> {
-  const { engine, images, options } = deps
-  const { signal } = context
-  const [image, place] = await Promise.all([ensureHostUsr(images, signal), placeOf(engine, machineId, signal)])
-  const script = scriptOf({ mode, hostPorts: options.hostPorts ?? [], allow: options.egressAllow ?? [], ...place, nameServers: nameServers(await Bun.file('/etc/resolv.conf').text().catch(() => '')), hostAddresses: hostAddresses() })
+export async function setWalls(deps: WallsDeps, { owner, machine, mode, maybeTouched }: WallsCall, { signal }: CallContext): Promise<void> {
+  const { hostPorts = [], egressAllow = [] } = deps.options
+  const script = scriptOf({ mode, hostPorts, allow: egressAllow, ...placeOf(machine), nameServers: nameServers(await Bun.file('/etc/resolv.conf').text().catch(() => '')), hostAddresses: hostAddresses() })
+  if (!maybeTouched && await runInNetwork(machine, script, signal)) return
+  signal.throwIfAborted()
+  const code = await runBeside(deps, { owner, machineId: machine.Id, script }, signal)
+  if (code !== 0) throw new ProviderFault('unsupported', `the walls of the machine's network could not be set (${code})`, { hint: 'install iptables on this host' })
+}
+
+async function runBeside({ engine, images }: WallsDeps, { owner, machineId, script }: { owner: Owner; machineId: string; script: string }, signal: AbortSignal): Promise<number> {
+  const image = await ensureHostUsr(images, signal)
   const of = { owner, name: WALLS_NAME }
   const before = await inspectCompanion(engine, of, signal)
   if (before !== null) await removeCompanion(engine, before.Id, signal)
@@ -88,26 +104,15 @@ export async function setWalls(deps: WallsDeps, { owner, machineId, mode }: Call
     },
   } }, signal)
   await startCompanion(engine, of, signal)
-  const code = await ended(engine, of, signal)
+  const code = await endOfCompanion(engine, of, signal)
   const there = await inspectCompanion(engine, of, signal)
   if (there !== null) await removeCompanion(engine, there.Id, signal)
-  if (code !== 0) throw new ProviderFault('unsupported', `the walls of the machine's network could not be set (${code})`, { hint: 'install iptables on this host' })
-}
-
-async function ended(engine: Engine, of: { owner: Owner; name: string }, signal: AbortSignal): Promise<number> {
-  for (const until = performance.now() + WAIT_MS; performance.now() < until; await Bun.sleep(LOOK_MS)) {
-    signal.throwIfAborted()
-    const found = await inspectCompanion(engine, of, signal)
-    if (found?.State.Status === 'exited') return found.State.ExitCode ?? 1
-    if (found === null) return 1
-  }
-  return 1
+  return code
 }
 
 interface Place { readonly gateway: string; readonly subnet: string }
-async function placeOf(engine: Engine, machineId: string, signal: AbortSignal): Promise<Place> {
-  const { NetworkSettings } = await engine.json<{ NetworkSettings: { Networks?: Record<string, { Gateway?: string; IPAddress?: string; IPPrefixLen?: number }> | null } }>(`/containers/${machineId}/json`, { what: 'looking at the network of the machine' }, signal)
-  const [network] = Object.values(NetworkSettings.Networks ?? {})
+function placeOf({ NetworkSettings }: WalledMachine): Place {
+  const [network] = Object.values(NetworkSettings?.Networks ?? {})
   const { Gateway = '', IPAddress = '', IPPrefixLen } = network ?? {}
   return { gateway: Gateway, subnet: IPAddress === '' || IPPrefixLen === undefined ? '' : `${IPAddress}/${IPPrefixLen}` }
 }

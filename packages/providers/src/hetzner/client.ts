@@ -3,49 +3,27 @@
  * ProviderFault that says whether the change may have happened all the same.
  */
 import { ProviderFault, type FaultCategory, type Inventory } from '@berth/core'
+import { askVendor, committedBy, jsonRequest, type Doing, type JsonCall, type Meaning, type Vendor } from '../vendor-call.ts'
 
-export interface ApiCall {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
-  readonly query?: Readonly<Record<string, string>>
-  readonly body?: unknown
-  /** What is being done, for messages: `creating the server`. */
-  readonly what: string
-}
 export interface Api {
-  call<T>(path: string, call: ApiCall, signal: AbortSignal): Promise<T>
+  call<T>(path: string, call: JsonCall, signal: AbortSignal): Promise<T>
   /** All pages of a list. Not complete: the vendor's pages do not add up. */
   list<T extends { readonly id: number }>(path: string, list: { key: string; query?: Readonly<Record<string, string>>; what: string }, signal: AbortSignal): Promise<Inventory<T>>
 }
 
 export const ENDPOINT = 'https://api.hetzner.cloud/v1'
-const CALL_TIMEOUT_MS = 30_000
-const ANSWER_LIMIT = 16 * 1024 * 1024
 const PER_PAGE = 50
 const PAGES_AT_MOST = 400
 const TEXT_SHOWN = 300
 
 /** `token`: read anew for each call, so that it can be replaced. Throws a ProviderFault where there is none. */
 export function createApi({ endpoint, token, fetch = globalThis.fetch }: { endpoint: string; token: () => string; fetch?: (request: Request) => Promise<Response> }): Api {
-  const call: Api['call'] = async <T>(path: string, { method = 'GET', query, body, what }: ApiCall, signal: AbortSignal): Promise<T> => {
-    signal.throwIfAborted()
-    const url = `${endpoint}${path}${query === undefined ? '' : `?${new URLSearchParams(query)}`}`
-    // A change whose answer is lost may have been made.
-    const committed = method === 'GET' ? 'no' : 'unknown'
-    const limit = AbortSignal.timeout(CALL_TIMEOUT_MS)
-    try {
-      const answer = await fetch(new Request(url, {
-        method, redirect: 'error', signal: AbortSignal.any([signal, limit]), ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        headers: { authorization: `Bearer ${token()}`, 'user-agent': 'berth', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      }))
-      const text = await readText(answer)
-      if (!answer.ok) throw faultOf(answer, text, { what, committed })
-      return (text === '' ? null : JSON.parse(text)) as T // the caller knows the operation it asked for
-    } catch (cause) {
-      if (cause instanceof ProviderFault) throw cause
-      signal.throwIfAborted()
-      throw new ProviderFault('transient', `Hetzner Cloud ${limit.aborted ? 'took too long' : 'broke off'} (${what})`, { committed, hint: 'it is tried again; status.hetzner.com says whether they have trouble', cause })
-    }
-  }
+  const call: Api['call'] = <T>(path: string, asked: JsonCall, signal: AbortSignal): Promise<T> => askVendor(VENDOR, {
+    what: asked.what, committed: committedBy(asked.method),
+    send: (options) => fetch(jsonRequest(`${endpoint}${path}`, asked, { ...options, headers: { authorization: `Bearer ${token()}` } })),
+    // The caller knows the operation it asked for.
+    read: (text) => (text === '' ? null : JSON.parse(text)) as T,
+  }, signal)
   return {
     call,
     async list<T extends { readonly id: number }>(path: string, { key, query, what }: { key: string; query?: Readonly<Record<string, string>>; what: string }, signal: AbortSignal) {
@@ -69,20 +47,8 @@ export function createApi({ endpoint, token, fetch = globalThis.fetch }: { endpo
   }
 }
 
-async function readText(answer: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length
-    if (size > ANSWER_LIMIT) throw new Error('the answer is too long')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-interface Known { readonly category: FaultCategory; readonly hint: string }
 /** https://docs.hetzner.cloud/reference/cloud#errors */
-const BY_CODE: Readonly<Record<string, Known>> = {
+const BY_CODE: Readonly<Record<string, Meaning>> = {
   unauthorized: { category: 'auth', hint: 'the token is not (or no longer) good: make one in the project under Security, API tokens, and run `berth provider setup hetzner`' },
   token_readonly: { category: 'auth', hint: 'the token may only read: make one with Read & Write and run `berth provider setup hetzner`' },
   forbidden: { category: 'auth', hint: 'the token may not do this' },
@@ -101,7 +67,9 @@ const BY_CODE: Readonly<Record<string, Known>> = {
 const BY_STATUS: Readonly<Record<number, FaultCategory>> = { 400: 'invalid', 401: 'auth', 403: 'auth', 404: 'not_found', 409: 'conflict', 412: 'capacity', 422: 'invalid', 423: 'transient', 429: 'rate' }
 const SECOND = 1000
 
-function faultOf(answer: Response, text: string, { what, committed }: { what: string; committed: 'no' | 'unknown' }): ProviderFault {
+const VENDOR: Vendor = { name: 'Hetzner Cloud', trouble: 'status.hetzner.com says whether they have trouble', refusal }
+
+function refusal(answer: Response, text: string, { what, committed }: Doing): ProviderFault {
   const { status } = answer
   const { code, message } = errorIn(text)
   const { category, hint } = meaningOf(status, { code, message })
@@ -109,7 +77,7 @@ function faultOf(answer: Response, text: string, { what, committed }: { what: st
   return new ProviderFault(category, `${what}: ${message || `status ${status}`}${code === '' ? '' : ` (${code})`}`, { committed: status >= 500 ? committed : 'no', hint, ...(retryAfterMs === null ? {} : { retryAfterMs }) })
 }
 
-function meaningOf(status: number, { code, message }: { code: string; message: string }): Known {
+function meaningOf(status: number, { code, message }: { code: string; message: string }): Meaning {
   // Said of a size that a place has no more of, too.
   const known = BY_CODE[/unsupported location for server type/i.test(message) ? 'resource_unavailable' : code]
   return known ?? { category: BY_STATUS[status] ?? (status >= 500 ? 'transient' : 'unknown'), hint: 'status.hetzner.com says whether they have trouble' }

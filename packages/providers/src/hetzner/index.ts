@@ -3,12 +3,13 @@
  * is switched off costs as much as one that runs, so a stop deletes it and keeps the volume; a start makes another one
  * and mounts that. Never run against the live vendor: tested against a simulator of its published description.
  */
-import { ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type Step } from '@berth/core'
-import type { WorkspaceId } from '@berth/wire'
-import { AGENT, cloudConfig, PLACES } from '../cloud-init/cloud-config.ts'
+import { isPassing, ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
+import { cloudConfig } from '../cloud-init/cloud-config.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { createdAtIn, installationShown, OWNER_LABEL, ownerIn } from '../owner-labels.ts'
+import { remoteBoot } from '../remote-boot.ts'
 import { createApi, ENDPOINT, type Api } from './client.ts'
+import { createImages, fittingImage, imageLeftovers, isOfImage, removeImageLeftover, type ImageDeps } from './images.ts'
 import { diskMount, labelsFor, machineOf, nameOf, observedOf, ownerOf, SELECTOR, type Server, type Volume } from './machine.ts'
 import { fitting, quoteOf, tooLarge, type ServerType } from './sizes.ts'
 
@@ -35,9 +36,14 @@ const USER_DATA_LIMIT = 32 * 1024
 const LOOK_AGAIN_MS = 1500
 /** It is asked to shut down, then switched off. */
 const SHUTDOWN_MS = 30_000
+/** What an agent with a compiler and a development server needs. */
+const SIZE = { memoryBytes: 8 * 1024 ** 3, cpus: 2 }
+const QUOTE_WITHIN_MS = 15_000
+/** The vendor changes its prices a few times a year. */
+const LIST_GOOD_MS = 3_600_000
 const SMALLEST_MEMORY_BYTES = 64 * 1024 * 1024
 
-interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProviderOptions, 'endpoint' | 'fetch'>>; readonly types: { known: readonly ServerType[] } }
+interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProviderOptions, 'endpoint' | 'fetch'>>; readonly types: { known: readonly ServerType[]; at: number } }
 interface Found { readonly server: Server | null; readonly volume: Volume | null }
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 
@@ -48,13 +54,18 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
     if (is === null) throw new ProviderFault('auth', 'there is no token for Hetzner Cloud', { hint: 'run `berth provider setup hetzner`' })
     return is
   }
-  const deps: Deps = { api: createApi({ endpoint: options.endpoint ?? ENDPOINT, token, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) }), options, types: { known: [] } }
+  const deps: Deps = { api: createApi({ endpoint: options.endpoint ?? ENDPOINT, token, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) }), options, types: { known: [], at: 0 } }
   const { api } = deps
   const oneAtATime = createOneAtATime()
   return {
     name: 'hetzner',
+    isSetUp: () => options.token() !== null,
     check: (signal) => check(deps, signal),
-    quote: (spec) => quoteOf(deps.types.known, spec, { location: options.location, now: options.now(), volumeGb: options.volumeGb }),
+    size: SIZE,
+    async quote(spec, signal = AbortSignal.timeout(QUOTE_WITHIN_MS)) {
+      return quoteOf(await sizesFor(deps, signal), spec, { location: options.location, now: options.now(), volumeGb: options.volumeGb })
+    },
+    examine: (signal) => examine(deps, signal),
     ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, { owner, spec }, context)),
     async observe(owner, signal) {
       const found = await find(api, owner, signal)
@@ -64,26 +75,89 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
     list: (installation, signal) => inventory(api, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(api, owner, context)),
-    leftovers: (installation, signal) => leftoversOf(api, installation, signal),
-    removeLeftover: (leftover, signal) => removeLeftover(deps, leftover, signal),
+    async leftovers(installation, signal) {
+      const [all, ofImages] = await Promise.all([leftoversOf(api, installation, signal), imageLeftovers(imageDeps(deps), signal)])
+      return { items: [...all.items, ...ofImages.items], complete: all.complete && ofImages.complete, missing: [...all.missing, ...ofImages.missing] }
+    },
+    async removeLeftover(leftover, signal) {
+      if (!await removeImageLeftover(imageDeps(deps), leftover, signal)) await removeLeftover(deps, leftover, signal)
+    },
+    images: createImages(imageDeps(deps)),
     // The vendor shows a console to people alone; what the first boot says comes over the link.
     logs: async () => '',
   }
 }
 
-async function check({ api, options, types }: Deps, signal: AbortSignal): Promise<ProviderCheck> {
+const BUILDER = { memoryBytes: 2 * 1024 ** 3, cpus: 1 }
+function imageDeps(deps: Deps): ImageDeps {
+  const { api, options } = deps
+  return {
+    api, options, limitBytes: USER_DATA_LIMIT, lookAgainMs: LOOK_AGAIN_MS, firewall: (signal) => ensureFirewall(deps, signal),
+    sizes: async (signal) => fitting(await sizesFor(deps, signal), BUILDER, { location: options.location, now: options.now() }).map(({ type }) => type),
+  }
+}
+
+async function check(deps: Deps, signal: AbortSignal): Promise<ProviderCheck> {
+  const { api, options } = deps
   const refused = (detail: string, hint: string): ProviderCheck => ({ ok: false, isolation: 'vm', detail, hint })
   if (options.token() === null) return refused('not set up', 'run `berth provider setup hetzner`')
   try {
-    const found = await api.list<ServerType>('/server_types', { key: 'server_types', what: 'asking for sizes' }, signal)
-    types.known = found.items
+    await askForSizes(deps, signal)
     const places = await api.list<{ id: number; name: string }>('/locations', { key: 'locations', what: 'asking for locations' }, signal)
     if (places.complete && !places.items.some(({ name }) => name === options.location)) return refused(`there is no location ${options.location}`, `locations are ${places.items.map(({ name }) => name).join(', ')}`)
     return { ok: true, isolation: 'vm', detail: `a project of Hetzner Cloud, ${options.location} (unverified live)`, hint: 'the token reaches everything in its project: give Berth a project of its own' }
   } catch (error) {
-    if (!(error instanceof ProviderFault)) throw error
+    if (!(error instanceof ProviderFault) || isPassing(error)) throw error
     return refused(error.message, error.hint)
   }
+}
+
+async function askForSizes({ api, options, types }: Deps, signal: AbortSignal): Promise<readonly ServerType[]> {
+  const { items } = await api.list<ServerType>('/server_types', { key: 'server_types', what: 'asking for sizes' }, signal)
+  Object.assign(types, { known: items, at: options.now() })
+  return items
+}
+
+/** Nobody need have looked before; a list of a moment ago will do where none can be had. */
+async function sizesFor(deps: Deps, signal: AbortSignal): Promise<readonly ServerType[]> {
+  const { types, options } = deps
+  if (types.known.length > 0 && options.now() - types.at < LIST_GOOD_MS) return types.known
+  return askForSizes(deps, signal).catch((error: unknown) => {
+    if (types.known.length === 0) throw error
+    return types.known
+  })
+}
+
+/** The vendor's tokens are good for a whole project, to read or to write; and it tells no limits. */
+async function examine(deps: Deps, signal: AbortSignal): Promise<ProviderFinding[]> {
+  const { api, options } = deps
+  const findings: ProviderFinding[] = []
+  const say = (level: ProviderFinding['level'], code: string, message: string, hint: string | null = null): void => void findings.push({ level, code, message, hint })
+  try {
+    await tryToWrite(deps, signal)
+    say('ok', 'credentials', 'the token reads and writes')
+  } catch (error) {
+    if (!(error instanceof ProviderFault)) throw error
+    say('error', 'credentials', error.message, error.hint)
+  }
+  const [servers, volumes] = await Promise.all([
+    api.list<Server>('/servers', { key: 'servers', what: 'listing servers' }, signal), api.list<Volume>('/volumes', { key: 'volumes', what: 'listing volumes' }, signal),
+  ])
+  const others = [...servers.items, ...volumes.items].filter(({ labels }) => { const owner = ownerIn(labels); return typeof owner !== 'object' || owner.installation !== options.installation })
+  if (others.length === 0) say('ok', 'scope', "the project has nothing in it but this installation's machines")
+  else say('warning', 'scope', `the token also reaches ${others.length} ${others.length === 1 ? 'thing that is' : 'things that are'} not this installation's: ${others.slice(0, 3).map(({ name }) => name).join(', ')}${others.length > 3 ? ' and more' : ''}`, 'give Berth a project of its own, and a token of that')
+  say('ok', 'quota', `${servers.items.length} servers and ${volumes.items.length} volumes are in the project; Hetzner tells its limits in the console alone`)
+  return findings
+}
+
+/** Free, and gone at once: who can make it can make the rest. */
+async function tryToWrite({ api, options }: Deps, signal: AbortSignal): Promise<void> {
+  const name = `berth-${installationShown(options.installation)}-check`
+  const labels = { [OWNER_LABEL.installation]: options.installation }
+  const left = await api.list<{ id: number; name: string; labels?: Record<string, string> }>('/firewalls', { key: 'firewalls', query: { name }, what: 'looking for a firewall' }, signal)
+  const old = left.items.find((each) => each.name === name && each.labels?.[OWNER_LABEL.installation] === options.installation)
+  const made = old ?? (await api.call<{ firewall: { id: number } }>('/firewalls', { method: 'POST', body: { name, labels, rules: [] }, what: 'making a firewall to see whether it may' }, signal)).firewall
+  await api.call(`/firewalls/${made.id}`, { method: 'DELETE', what: 'removing that firewall' }, signal)
 }
 
 async function find(api: Api, owner: Owner, signal: AbortSignal): Promise<Found> {
@@ -107,7 +181,8 @@ function refuseForeign({ server, volume }: Found, owner: Owner): void {
 
 const later = (detail: string, poll: Record<string, unknown> = {}): Step<never> => ({ done: false, poll, afterMs: LOOK_AGAIN_MS, detail })
 
-async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallContext): Promise<Step<Machine>> {
+async function ensure(deps: Deps, { owner, spec }: Asked, context: CallContext): Promise<Step<Machine>> {
+  const { signal, log } = context
   const { api, options } = deps
   signal.throwIfAborted()
   refuseSpec(deps, { owner, spec })
@@ -128,26 +203,28 @@ async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallC
     return { done: false, poll: {}, afterMs: 0, detail: 'the disk is made' }
   }
   if (volume.status !== 'available' || volume.server !== null) return later('the disk is made')
-  await buy(deps, { owner, spec, volume }, { signal, ...(log === undefined ? {} : { log }) })
+  await buy(deps, { owner, spec, volume }, context)
   return later('the server starts')
 }
 
 /** One server, of the cheapest size that is free. */
-async function buy(deps: Deps, { owner, spec, volume }: Asked & { volume: Volume }, { signal, log }: CallContext): Promise<void> {
-  const { api, options, types } = deps
-  if (types.known.length === 0) types.known = (await api.list<ServerType>('/server_types', { key: 'server_types', what: 'asking for sizes' }, signal)).items
+async function buy(deps: Deps, { owner, spec, volume }: Asked & { volume: Volume }, { signal, log, told }: Pick<CallContext, 'signal' | 'log' | 'told'>): Promise<void> {
+  const { api, options } = deps
   const location = volume.location.name
-  const sizes = fitting(types.known, spec, { location, now: options.now() })
+  const sizes = fitting(await sizesFor(deps, signal), spec, { location, now: options.now() })
   if (sizes.length === 0) throw tooLarge(spec, location)
   const firewall = await ensureFirewall(deps, signal)
+  const prepared = spec.image === null ? await fittingImage(imageDeps(deps), { toolbox: spec.boot.toolbox.hash, base: options.image }, signal) : null
   const body = {
-    name: nameOf(owner), image: spec.image ?? options.image, location, labels: labelsFor(owner, options.now()), volumes: [volume.id], automount: true, firewalls: [{ firewall }],
-    user_data: cloudConfig({ boot: bootFileOf(owner, spec), toolboxHash: spec.boot.toolbox.hash, diskMount: diskMount(volume.id), diskDevice: volume.linux_device }, { limitBytes: USER_DATA_LIMIT }),
+    name: nameOf(owner), location, labels: labelsFor(owner, options.now()), volumes: [volume.id], automount: true, firewalls: [{ firewall }],
+    user_data: cloudConfig({ boot: remoteBoot(owner, spec, { isolation: 'vm', what: 'a server at Hetzner' }), toolboxHash: spec.boot.toolbox.hash, diskMount: diskMount(volume.id), diskDevice: volume.linux_device }, { limitBytes: USER_DATA_LIMIT }),
   }
+  told?.(body.user_data)
   for (const [at, { type }] of sizes.entries()) {
     try {
-      log?.(`buying a ${type.name} in ${location}`)
-      await api.call('/servers', { method: 'POST', body: { ...body, server_type: type.name }, what: 'making the server' }, signal)
+      const { image, from } = beginningOf(prepared, type, spec.image ?? options.image)
+      log?.(`buying a ${type.name} in ${location}${from}`)
+      await api.call('/servers', { method: 'POST', body: { ...body, image, server_type: type.name }, what: 'making the server' }, signal)
       return
     } catch (error) {
       const isLast = at === sizes.length - 1
@@ -155,6 +232,11 @@ async function buy(deps: Deps, { owner, spec, volume }: Asked & { volume: Volume
       log?.(`no ${type.name} is free in ${location}`)
     }
   }
+}
+
+/** What its disk begins with: a prepared image where it has room for that. */
+function beginningOf(prepared: { readonly id: number; readonly diskGb: number } | null, type: ServerType, usual: string): { image: string; from: string } {
+  return prepared === null || type.disk < prepared.diskGb ? { image: usual, from: '' } : { image: String(prepared.id), from: `, from the image ${prepared.id}` }
 }
 
 /** One for the installation, free of charge: nothing comes in, all goes out. */
@@ -177,17 +259,6 @@ async function ensureFirewall({ api, options }: Deps, signal: AbortSignal): Prom
     const now = error instanceof ProviderFault && error.category === 'conflict' ? await look() : null
     if (now === null) throw error
     return now
-  }
-}
-
-function bootFileOf(owner: Owner, { boot }: MachineSpec) {
-  const { publicUrl } = boot.link
-  if (publicUrl === null) throw new ProviderFault('invalid', 'a server at Hetzner cannot reach this one', { hint: 'set linkUrl in config.yaml to an address of this server that the internet reaches' })
-  return {
-    // Ours: the row's own id.
-    workspaceId: owner.workspaceId as WorkspaceId, generation: owner.generation, linkUrl: publicUrl.replace(/\/$/, ''), bootToken: boot.bootToken,
-    stateDir: PLACES.stateDir, runDir: PLACES.runDir, workDir: PLACES.workDir, homeDir: PLACES.homeDir, agentUser: { ...AGENT }, toolboxDir: `${PLACES.toolboxDir}/${boot.toolbox.hash}`, isolation: 'vm' as const,
-    env: { BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
   }
 }
 
@@ -250,7 +321,7 @@ async function everything(api: Api, installation: string, signal: AbortSignal): 
     api.list<Server>('/servers', { key: 'servers', query, what: 'listing servers' }, signal),
     api.list<Volume>('/volumes', { key: 'volumes', query, what: 'listing volumes' }, signal),
   ])
-  return { servers, volumes }
+  return { servers: { ...servers, items: servers.items.filter(({ labels }) => !isOfImage(labels)) }, volumes }
 }
 
 const keyOf = (owner: Owner): string => `${owner.workspaceId}/${owner.generation}`

@@ -1,9 +1,10 @@
 /** What stands at the vendor for one machine: a server while it runs, and a volume that outlives it. */
 import type { Machine, MachineRef, Observed, Owner } from '@berth/core'
+import { quoteOfBought, type BoughtServer, type BoughtVolume } from './sizes.ts'
 import { createdAtIn, labelsOf, machineName, ownerIn, sameOwner, type Labels } from '../owner-labels.ts'
 
-export interface Server { readonly id: number; readonly name: string; readonly status: string; readonly created: string; readonly labels: Labels; readonly locked: boolean }
-export interface Volume { readonly id: number; readonly name: string; readonly status: string; readonly created: string; readonly labels: Labels; readonly server: number | null; readonly location: { readonly name: string }; readonly linux_device: string }
+export interface Server extends BoughtServer { readonly id: number; readonly name: string; readonly status: string; readonly created: string; readonly labels: Labels; readonly locked: boolean }
+export interface Volume extends BoughtVolume { readonly id: number; readonly name: string; readonly status: string; readonly created: string; readonly labels: Labels; readonly server: number | null; readonly location: { readonly name: string }; readonly linux_device: string }
 
 /** As a host name: letters, digits and dashes. */
 export const nameOf = (owner: Owner): string => machineName(owner).replaceAll('_', '-').toLowerCase()
@@ -35,5 +36,6 @@ export function observedOf({ server, volume }: { server: Server | null; volume: 
 
 export function machineOf(owner: Machine['owner'], at: { server: Server | null; volume: Volume | null }): Machine {
   const created = [at.server, at.volume].flatMap((each) => (each === null ? [] : [createdAtIn(each.labels) || Date.parse(each.created) || 0]))
-  return { ref: refOf(at), owner, observed: observedOf(at), createdAt: created.length === 0 ? 0 : Math.min(...created), isolation: at.server === null ? null : 'vm' }
+  const quote = quoteOfBought(at)
+  return { ref: refOf(at), owner, observed: observedOf(at), createdAt: created.length === 0 ? 0 : Math.min(...created), isolation: at.server === null ? null : 'vm', ...(quote === undefined ? {} : { quote }) }
 }

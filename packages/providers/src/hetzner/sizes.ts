@@ -8,6 +8,8 @@ export interface ServerType {
   readonly cores: number
   /** GB. */
   readonly memory: number
+  /** GB, of its own. */
+  readonly disk: number
   readonly architecture: string
   readonly cpu_type: string
   readonly deprecation: { readonly unavailable_after: string } | null
@@ -20,6 +22,9 @@ const MICROS = 1_000_000
 /** Net, EUR, a GB of volume and month: https://www.hetzner.com/cloud, looked up in 2026. */
 const VOLUME_GB_MONTH_MICROS = 44_000
 const HOURS_A_MONTH = 730
+/** Net, EUR, an IPv4 address and hour, which each server has: https://docs.hetzner.com/cloud/servers/primary-ips/overview */
+const IPV4_HOUR_MICROS = 800
+const HOUR_MS = 3_600_000
 
 /** Those that have enough, the cheapest first. */
 export function fitting(types: readonly ServerType[], wanted: Wanted, { location, now }: { location: string; now: number }): { type: ServerType; hourlyMicros: number }[] {
@@ -36,8 +41,28 @@ export function fitting(types: readonly ServerType[], wanted: Wanted, { location
 export function quoteOf(types: readonly ServerType[], wanted: Wanted, place: { location: string; now: number; volumeGb: number }): Quote {
   const [cheapest] = fitting(types, wanted, place)
   if (cheapest === undefined) throw tooLarge(wanted, place.location)
-  const disk = Math.ceil(place.volumeGb * VOLUME_GB_MONTH_MICROS / HOURS_A_MONTH)
-  return { currency: 'EUR', runningMicrosPerHour: cheapest.hourlyMicros + disk, stoppedMicrosPerHour: disk, note: `${cheapest.type.name} in ${place.location}, net; each begun hour counts whole; stopped, its disk of ${place.volumeGb} GB is paid for` }
+  return quoteFor({ type: cheapest.type.name, serverMicros: cheapest.hourlyMicros + IPV4_HOUR_MICROS }, place)
+}
+
+/** What stands there: of the size that was free, and the disk that was made. Absent: the vendor did not say. */
+export function quoteOfBought({ server, volume }: { server: BoughtServer | null; volume: BoughtVolume | null }): Quote | undefined {
+  if (server === null) {
+    // The disk alone.
+    if (volume?.size === undefined) return undefined
+    return quoteFor({ type: 'a disk', serverMicros: 0 }, { location: volume.location?.name ?? '', volumeGb: volume.size })
+  }
+  const { server_type: type, location = { name: '' }, public_net: net } = server
+  const hourly = type?.prices.find((each) => each.location === location.name)?.price_hourly.net
+  if (type === undefined || hourly === undefined) return undefined
+  const address = net?.ipv4 === null ? 0 : IPV4_HOUR_MICROS
+  return quoteFor({ type: type.name, serverMicros: Math.ceil(Number(hourly) * MICROS) + address }, { location: location.name, volumeGb: volume?.size ?? 0 })
+}
+export interface BoughtServer { readonly server_type?: Pick<ServerType, 'name' | 'prices'>; readonly location?: { readonly name: string }; readonly public_net?: { readonly ipv4: object | null } }
+export interface BoughtVolume { readonly size?: number; readonly location?: { readonly name: string } }
+
+function quoteFor({ type, serverMicros }: { type: string; serverMicros: number }, { location, volumeGb }: { location: string; volumeGb: number }): Quote {
+  const disk = Math.ceil(volumeGb * VOLUME_GB_MONTH_MICROS / HOURS_A_MONTH)
+  return { currency: 'EUR', runningMicrosPerHour: serverMicros + disk, stoppedMicrosPerHour: disk, incrementMs: HOUR_MS, note: `${type} in ${location}, net; each begun hour counts whole; stopped, its disk of ${volumeGb} GB is paid for` }
 }
 
 export function tooLarge({ memoryBytes, cpus }: Wanted, location: string): ProviderFault {

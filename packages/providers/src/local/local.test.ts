@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Project, Provider } from '@berth/core'
 import { eventually, finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
 import { createLocalProvider, type LocalProviderOptions } from './index.ts'
-import { markedProcesses } from './process-tree.ts'
+import { LOCAL_MARK, markedProcesses } from './process-tree.ts'
 
 const signal = new AbortController().signal
 const context = { signal }
@@ -19,7 +19,7 @@ async function open(script: string, options: Partial<LocalProviderOptions> = {},
   const provider = createLocalProvider({ installation: bench.installation, home: bench.home, log: () => {}, ...options })
   return { bench, provider, owner: bench.owner() }
 }
-const processesOf = (bench: Bench) => markedProcesses((value) => value.startsWith(`${bench.installation}/`))
+const processesOf = (bench: Bench) => markedProcesses(LOCAL_MARK, (value) => value.startsWith(`${bench.installation}/`))
 async function clear(provider: Provider, bench: Bench): Promise<void> {
   for (const machine of (await provider.list(bench.installation, signal)).items) {
     if (typeof machine.owner === 'object') await finish((poll) => provider.destroy(machine.owner as never, { signal, ...(poll ? { poll } : {}) }))

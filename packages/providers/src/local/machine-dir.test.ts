@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomIds } from '@berth/wire'
 import type { Owner } from '@berth/core'
-import { createMachine } from './machine-dir.ts'
+import { createMachine, OUTSIDE_DIR } from './machine-dir.ts'
 
 const asRoot = test.skipIf(process.getuid?.() !== 0)
 const UID = 1_900_000_001
@@ -15,7 +15,7 @@ asRoot('without a sandbox a machine stands where its own user gets to', async ()
   const place = async (mode: number, isolation: 'none' | 'sandbox'): Promise<boolean> => {
     await chmod(join(home, 'workspaces'), mode)
     const owner: Owner = { installation: 'inst-of-a-test', workspaceId: randomIds.workspace(), generation: 1 } as Owner
-    const { dir } = await createMachine(home, { version: 1, owner, createdAt: 1, uid: UID, isolation })
+    const { dir } = await createMachine({ home, outside: OUTSIDE_DIR }, { version: 1, owner, createdAt: 1, uid: UID, isolation })
     made.push(dir)
     return dir.startsWith(`${home}/`)
   }
@@ -37,7 +37,7 @@ test('what a crash left of a making goes when the machine is made', async () => 
     const owner: Owner = { installation: 'inst-of-a-test', workspaceId: randomIds.workspace(), generation: 2 }
     const own = join(home, 'workspaces', owner.workspaceId)
     await mkdir(join(own, '.making-2-0123456789ab/work'), { recursive: true })
-    await createMachine(home, { version: 1, owner, createdAt: 1, uid: null, isolation: 'sandbox' })
+    await createMachine({ home, outside: OUTSIDE_DIR }, { version: 1, owner, createdAt: 1, uid: null, isolation: 'sandbox' })
     expect(await readdir(own)).toEqual(['machine-g2'])
   } finally {
     await rm(home, { recursive: true, force: true })

@@ -10,9 +10,12 @@ import type { Owner } from '@berth/core'
 import type { Isolation } from '@berth/wire'
 import type { ExitFile, ProcessFile } from './machine-host.ts'
 
-export interface MachineRecord { readonly version: 1; readonly owner: Owner; readonly createdAt: number; readonly uid: number | null; /** The agent's own; absent: it has the daemon's. */ readonly agentUid?: number; readonly isolation: Isolation }
+export interface MachineRecord { readonly version: 1; readonly owner: Owner; readonly createdAt: number; readonly uid: number | null; /** The agent's own; absent: it has the daemon's. */ readonly agentUid?: number; readonly isolation: Isolation; /** Its instructions are translated. */ readonly slow?: true }
 /** `record` null: a directory with the right name that does not say whose it is. */
 export interface MachineFiles { readonly dir: string; readonly record: MachineRecord | null }
+
+/** Where a kind of machine lives. `outside`: for those whose user cannot enter the home (as root, without a sandbox). */
+export interface Place { readonly home: string; readonly outside: string | null }
 
 const AGENT_DIRS = ['work', 'home', 'tmp'] as const
 const FIRST_UID = 200_000
@@ -31,12 +34,12 @@ export function uidsOf(owner: Owner): { daemon: number; agent: number } | null {
   return { daemon, agent: daemon + 1 }
 }
 
-/** Where a machine whose user cannot enter the home lives instead (as root, without a sandbox). */
-const OUTSIDE_DIR = '/var/lib/berth/machines'
-const outsideDir = (owner: Owner): string => join(OUTSIDE_DIR, owner.installation, owner.workspaceId, `machine-g${owner.generation}`)
+export const OUTSIDE_DIR = '/var/lib/berth/machines'
+const dirsOf = ({ home, outside }: Place, owner: Owner): string[] => [machineDir(home, owner), ...(outside === null ? [] : [outsideDir(outside, owner)])]
+const outsideDir = (outside: string, owner: Owner): string => join(outside, owner.installation, owner.workspaceId, `machine-g${owner.generation}`)
 
-export async function readMachine(home: string, owner: Owner): Promise<MachineFiles | null> {
-  for (const dir of [machineDir(home, owner), outsideDir(owner)]) {
+export async function readMachine(place: Place, owner: Owner): Promise<MachineFiles | null> {
+  for (const dir of dirsOf(place, owner)) {
     if ((await lstat(dir).catch(() => null)) !== null) return { dir, record: await readRecord(dir) }
   }
   return null
@@ -58,8 +61,8 @@ export const readProcess = (dir: string): Promise<ProcessFile | null> => readJso
 export const readExit = (dir: string): Promise<ExitFile | null> => readJson<ExitFile>(join(dir, 'exit.json'))
 
 /** Filled beside its place and renamed: a machine directory is always whole. */
-export async function createMachine(home: string, record: MachineRecord): Promise<MachineFiles> {
-  const dir = await placeFor(home, record)
+export async function createMachine(place: Place, record: MachineRecord): Promise<MachineFiles> {
+  const dir = await placeFor(place, record)
   const making = `.making-${record.owner.generation}-`
   const staging = join(dirname(dir), `${making}${randomBytes(6).toString('hex')}`)
   // Nobody else makes this machine now: what is there is of a server that was killed at it.
@@ -81,9 +84,9 @@ export async function createMachine(home: string, record: MachineRecord): Promis
 }
 
 /** Without a sandbox the machine's uid must reach its directory by itself: a home below /root is no place for it, nor one whose workspaces only the server may enter. */
-async function placeFor(home: string, record: MachineRecord): Promise<string> {
+async function placeFor({ home, outside }: Place, record: MachineRecord): Promise<string> {
   const below = machineDir(home, record.owner)
-  return record.uid === null || record.isolation === 'sandbox' || await everybodyReaches(dirname(below)) ? below : outsideDir(record.owner)
+  return outside === null || record.uid === null || record.isolation === 'sandbox' || await everybodyReaches(dirname(below)) ? below : outsideDir(outside, record.owner)
 }
 
 /** Also by root without its power over other users' files, which it lacks while it makes a sandbox with two users. */
@@ -133,9 +136,9 @@ export async function removeMachine(dir: string): Promise<void> {
 }
 
 /** Directories above a machine that vanished behind our back. */
-export async function removeEmptyParents(home: string, owner: Owner): Promise<void> {
-  for (const dir of [machineDir(home, owner), outsideDir(owner)]) await rmdir(dirname(dir)).catch(() => {})
-  await rmdir(dirname(dirname(outsideDir(owner)))).catch(() => {})
+export async function removeEmptyParents(place: Place, owner: Owner): Promise<void> {
+  for (const dir of dirsOf(place, owner)) await rmdir(dirname(dir)).catch(() => {})
+  if (place.outside !== null) await rmdir(dirname(dirname(outsideDir(place.outside, owner)))).catch(() => {})
 }
 
 /** The directories above go when they are empty; a machine that is made at this moment keeps them. */
@@ -165,10 +168,10 @@ async function makeRemovable(dir: string): Promise<void> {
 
 export interface Debris { readonly path: string; readonly workspaceId: string; readonly generation: number }
 /** Every machine directory and every unfinished one of this home and installation. */
-export async function scan(home: string, installation: string): Promise<{ machines: MachineFiles[]; debris: Debris[] }> {
+export async function scan({ home, outside }: Place, installation: string): Promise<{ machines: MachineFiles[]; debris: Debris[] }> {
   const machines: MachineFiles[] = []
   const debris: Debris[] = []
-  for (const root of [workspacesDir(home), join(OUTSIDE_DIR, installation)]) {
+  for (const root of [workspacesDir(home), ...(outside === null ? [] : [join(outside, installation)])]) {
     for (const workspaceId of await readdir(root).catch(() => [])) {
       const parent = join(root, workspaceId)
       for (const name of await readdir(parent).catch(() => [])) {
@@ -182,7 +185,7 @@ export async function scan(home: string, installation: string): Promise<{ machin
 }
 
 /** What a crash left of this machine's making or removing; whoever destroys the machine means that too. */
-export async function removeDebrisOf(home: string, owner: Owner): Promise<void> {
-  const { debris } = await scan(home, owner.installation)
+export async function removeDebrisOf(place: Place, owner: Owner): Promise<void> {
+  const { debris } = await scan(place, owner.installation)
   for (const { path, workspaceId, generation } of debris) if (workspaceId === owner.workspaceId && generation === owner.generation) await removeDebris(path)
 }

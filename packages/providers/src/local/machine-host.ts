@@ -3,11 +3,12 @@
  * its output, its way out (egress.ts) and its socket towards the server's link. Its pid and start time are the
  * machine's identity. When it dies, the kernel ends the sandbox; when the sandbox ends, it says how and goes.
  *
- * This file is copied into the machine's directory and runs on its own: platform imports only.
+ * This file is copied into the machine's directory with what it imports, and runs on its own.
  */
 import { appendFileSync, chmodSync, chownSync, closeSync, linkSync, readFileSync, renameSync, rmSync, statSync, unwatchFile, watchFile, writeFileSync, writeSync } from 'node:fs'
-import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { createEgress, WALLS, type EgressPolicy } from './egress.ts'
+import { forward, type Forward } from './forward.ts'
 import { spawnWithTwoUsers, type TwoUsers } from './user-namespace.ts'
 
 /** Written by the provider as host.json in the machine's directory, which is the working directory here. */
@@ -32,11 +33,11 @@ const LOG_LIMIT_BYTES = 4 * 1024 * 1024
 async function main(): Promise<number> {
   const spec = JSON.parse(readFileSync('host.json', 'utf8')) as HostSpec
   if (!claim()) return 0
-  const servers: Server[] = []
+  const servers: Pick<Server | Forward, 'close'>[] = []
   try {
     rmSync('exit.json', { force: true })
-    if (spec.egress !== null) servers.push(endedByWalls(await listen(createEgress(egressNow(spec.egress), (line) => log(`${line}\n`)), 'sock/egress.sock')))
-    if (spec.link !== null) servers.push(await listen(forwardTo(spec.link), 'sock/link.sock', spec.users?.daemon))
+    if (spec.egress !== null) servers.push(endedByWalls(await serveEgress(spec.egress, 'sock/egress.sock')))
+    if (spec.link !== null) servers.push(serveLink(spec.link, 'sock/link.sock', spec.users?.daemon))
     return await run(spec)
   } finally {
     for (const server of servers) server.close()
@@ -115,29 +116,29 @@ function bootId(): string {
 }
 
 /** Paths are relative to the machine's directory: socket paths have a short limit, homes have none. */
-async function listen(server: Server, path: string, only?: number): Promise<Server> {
+async function serveEgress(policy: EgressPolicy, path: string): Promise<Server> {
+  const server = createEgress(egressNow(policy), (line) => log(`${line}\n`))
   rmSync(path, { force: true })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(path, resolve)
+    server.listen({ path }, resolve)
   })
   server.on('error', (error) => log(`${path}: ${error.message}\n`))
-  // The machine's users are others than ours; only its sandbox has this directory in view.
-  chmodSync(path, only === undefined ? 0o666 : 0o600)
-  if (only !== undefined) chownSync(path, only, only)
+  openTo(path)
   return server
 }
 
-function forwardTo(target: NetConnectOpts): Server {
-  return createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect({ ...target, allowHalfOpen: true })
-    client.on('error', () => upstream.destroy())
-    upstream.on('error', () => client.destroy())
-    client.on('close', () => upstream.destroy())
-    upstream.on('close', () => client.destroy())
-    client.pipe(upstream)
-    upstream.pipe(client)
-  })
+function serveLink(link: NonNullable<HostSpec['link']>, path: string, only?: number): Forward {
+  rmSync(path, { force: true })
+  const served = forward({ path }, link)
+  openTo(path, only)
+  return served
+}
+
+/** The machine's users are others than ours; only its sandbox has this directory in view. */
+function openTo(path: string, only?: number): void {
+  chmodSync(path, only === undefined ? 0o666 : 0o600)
+  if (only !== undefined) chownSync(path, only, only)
 }
 
 async function keep(stream: ReadableStream<Uint8Array>): Promise<void> {

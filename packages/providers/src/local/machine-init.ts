@@ -3,27 +3,12 @@
  * runs the daemon, and ends it when the host side lets go of our stdin. When this exits, the PID namespace goes, and
  * every process of the workspace with it.
  *
- * This file is copied into the machine and runs on its own: platform imports only.
+ * This file is copied into the machine with what it imports, and runs on its own.
  */
-import { connect, createServer } from 'node:net'
-
-const CONNECTION_LIMIT = 1024
+import { forward } from './forward.ts'
 
 async function main([socketPath = '', port = '', cwd = '/', ...command]: string[]): Promise<number> {
-  const proxy = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect({ path: socketPath, allowHalfOpen: true })
-    client.on('error', () => upstream.destroy())
-    upstream.on('error', () => client.destroy())
-    client.on('close', () => upstream.destroy())
-    upstream.on('close', () => client.destroy())
-    client.pipe(upstream)
-    upstream.pipe(client)
-  })
-  proxy.maxConnections = CONNECTION_LIMIT
-  await new Promise<void>((resolve, reject) => {
-    proxy.once('error', reject)
-    proxy.listen({ host: '127.0.0.1', port: Number(port) }, resolve)
-  })
+  forward({ host: '127.0.0.1', port: Number(port) }, { path: socketPath })
   const daemon = Bun.spawn(command, { cwd, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', env: childEnvironment() })
   const end = (): void => daemon.kill('SIGTERM')
   process.on('SIGTERM', end)

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { isAlive, markedProcesses, OWNER_ENV, signalProcess, sweep } from './process-tree.ts'
+import { isAlive, LOCAL_MARK, markedProcesses, signalProcess, sweep } from './process-tree.ts'
 
 const signal = new AbortController().signal
 const started: Bun.Subprocess[] = []
@@ -22,14 +22,14 @@ const lives = async (child: Bun.Subprocess): Promise<boolean> => (await Promise.
 test.skipIf(process.platform !== 'linux')('sweeps a machine\'s processes and nobody who merely resembles them', async () => {
   const installation = randomBytes(16).toString('hex')
   const key = `${installation}/ws_aaaabbbbcccc/1`
-  const ours = [await run({ [OWNER_ENV]: key }), await run({ FIRST: 'x', [OWNER_ENV]: key, LAST: 'y' })]
+  const ours = [await run({ [LOCAL_MARK]: key }), await run({ FIRST: 'x', [LOCAL_MARK]: key, LAST: 'y' })]
   const decoys = [
-    await run({ [OWNER_ENV]: `${key}2` }), await run({ [OWNER_ENV]: `${installation}/ws_aaaabbbbcccc/2` }), await run({ [OWNER_ENV]: `${installation}/ws_aaaabbbbcccc` }),
-    await run({ [`X${OWNER_ENV}`]: key }), await run({ NOTE: `${OWNER_ENV}=${key}` }), await run({ NOTE: `\n${OWNER_ENV}=${key}\n` }), await run({ [OWNER_ENV]: '', OTHER: key }),
-    await run({}, ['bash', '-c', 'exec -a "$0" sleep 1000', `${OWNER_ENV}=${key}`]),
+    await run({ [LOCAL_MARK]: `${key}2` }), await run({ [LOCAL_MARK]: `${installation}/ws_aaaabbbbcccc/2` }), await run({ [LOCAL_MARK]: `${installation}/ws_aaaabbbbcccc` }),
+    await run({ [`X${LOCAL_MARK}`]: key }), await run({ NOTE: `${LOCAL_MARK}=${key}` }), await run({ NOTE: `\n${LOCAL_MARK}=${key}\n` }), await run({ [LOCAL_MARK]: '', OTHER: key }),
+    await run({}, ['bash', '-c', 'exec -a "$0" sleep 1000', `${LOCAL_MARK}=${key}`]),
   ]
-  expect((await markedProcesses((value) => value === key)).map(({ pid }) => pid).sort()).toEqual(ours.map(({ pid }) => pid).sort())
-  await sweep(key, signal)
+  expect((await markedProcesses(LOCAL_MARK, (value) => value === key)).map(({ pid }) => pid).sort()).toEqual(ours.map(({ pid }) => pid).sort())
+  await sweep(LOCAL_MARK, key, signal)
   for (const child of ours) await child.exited
   expect(await Promise.all(decoys.map(lives))).toEqual(decoys.map(() => true))
 }, 30_000)

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import type { ProcessFile } from './machine-host.ts'
 
-/** Every process of a machine carries this variable with the machine's owner key. */
-export const OWNER_ENV = 'BERTH_OWNER'
+/** The variable that every process of a machine carries, with the machine's owner key in it. */
+export type Mark = 'BERTH_OWNER' | 'BERTH_VM_OWNER'
+export const LOCAL_MARK: Mark = 'BERTH_OWNER'
+export const VM_MARK: Mark = 'BERTH_VM_OWNER'
 const SWEEP_ROUNDS = 50
 
 /** True while the very process that wrote the file lives: same pid, same start, same boot of the host. */
@@ -35,25 +37,25 @@ export function signalProcess(file: ProcessFile, signal: 'SIGTERM' | 'SIGKILL'):
 }
 
 /** Pids of living processes whose environment names this owner, or any owner of the installation. Linux only. */
-export async function markedProcesses(mark: (value: string) => boolean): Promise<{ pid: number; value: string }[]> {
+export async function markedProcesses(mark: Mark, isMeant: (value: string) => boolean): Promise<{ pid: number; value: string }[]> {
   if (process.platform !== 'linux') return []
   const found: { pid: number; value: string }[] = []
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue
     const environ = await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '')
-    const start = `\0${environ}`.indexOf(`\0${OWNER_ENV}=`)
+    const start = `\0${environ}`.indexOf(`\0${mark}=`)
     if (start < 0) continue
-    const value = environ.slice(start + OWNER_ENV.length + 1).split('\0', 1)[0] ?? ''
-    if (mark(value)) found.push({ pid: Number(entry), value })
+    const value = environ.slice(start + mark.length + 1).split('\0', 1)[0] ?? ''
+    if (isMeant(value)) found.push({ pid: Number(entry), value })
   }
   return found
 }
 
 /** Kills everything marked, again until a look finds nothing: a process may fork between the look and the kill. */
-export async function sweep(ownerKey: string, signal: AbortSignal): Promise<void> {
+export async function sweep(mark: Mark, ownerKey: string, signal: AbortSignal): Promise<void> {
   for (let round = 0; round < SWEEP_ROUNDS; round++) {
     signal.throwIfAborted()
-    const left = await markedProcesses((value) => value === ownerKey)
+    const left = await markedProcesses(mark, (value) => value === ownerKey)
     if (left.length === 0) return
     for (const { pid } of left) {
       try {

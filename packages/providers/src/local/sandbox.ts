@@ -5,6 +5,7 @@
 import { lstatSync, readlinkSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { accountFiles, DAEMON_BOUNDING, DAEMON_CAPABILITIES, ETC, ROOT_ENTRIES } from '../machine-view.ts'
 import { AGENT_INSIDE, TWO_USERS_ARGV } from './user-namespace.ts'
 
 /** The machine as it looks from inside; the same places as in a container. */
@@ -21,6 +22,10 @@ export interface SandboxSpec {
   readonly toolboxDir: string
   readonly pids: number
   readonly readOnlyPaths: readonly string[]
+  /** Of the host, where they are. */
+  readonly devices?: readonly string[]
+  /** Groups of the host that may use them. */
+  readonly groups?: readonly number[]
   readonly command: readonly string[]
 }
 
@@ -32,16 +37,8 @@ export type Identity = { readonly kind: 'two-users' } | { readonly kind: 'uid'; 
 
 const USER_UID = AGENT_INSIDE
 const NAMESPACES = ['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--die-with-parent', '--new-session'] as const
-const ROOT_ENTRIES = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'] as const
 /** Directories above what is bound, made explicitly: bubblewrap would make them for root alone. */
 const PARENTS = ['/home', '/var', '/var/lib', '/opt', '/run/berth-host'] as const
-/** What programs read of /etc; files that may hold a credential (npmrc, gitconfig, netrc, shadow) are not among them. */
-const ETC = [
-  'alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'ca-certificates', 'ca-certificates.conf', 'pki', 'crypto-policies', 'nsswitch.conf', 'host.conf', 'gai.conf',
-  'localtime', 'timezone', 'ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'ld-musl-x86_64.path', 'profile', 'profile.d', 'bash.bashrc', 'bash_completion.d', 'inputrc',
-  'terminfo', 'mime.types', 'services', 'protocols', 'rpc', 'login.defs', 'shells', 'os-release', 'debian_version', 'lsb-release', 'fonts', 'magic', 'magic.mime',
-  'python3', 'python3.11', 'python3.12', 'python3.13', 'perl', 'java-17-openjdk', 'java-21-openjdk', 'maven', 'vim', 'xdg', 'locale.alias', 'locale.conf', 'environment', 'skel',
-] as const
 
 export function sandboxArgv(spec: SandboxSpec): string[] {
   const own = (name: string): string => join(spec.dir, name)
@@ -57,18 +54,17 @@ export function sandboxArgv(spec: SandboxSpec): string[] {
     '--ro-bind', spec.toolboxDir, INSIDE.toolbox,
     // Last, so that nothing above covers them: a path below /tmp stands in the machine's own /tmp.
     ...spec.readOnlyPaths.flatMap((path) => [...parentsOf(path).flatMap((parent) => ['--perms', '0755', '--dir', parent]), '--ro-bind-try', path, path]),
+    ...(spec.devices ?? []).flatMap((path) => ['--dev-bind-try', path, path]),
     '--remount-ro', '/', '--remount-ro', '/run', '--chdir', '/', '--',
-    ...dropTo(spec.identity, spec.pids), ...spec.command,
+    ...dropTo(spec.identity, spec), ...spec.command,
   ]
 }
 
 /** The same namespaces and drops as a machine, and a program that does nothing. */
 export function probeArgv(identity: Identity): string[] {
-  return ['bwrap', ...NAMESPACES, ...asWhom(identity), ...systemView(), '--remount-ro', '/', '--', ...dropTo(identity, 64), 'true']
+  return ['bwrap', ...NAMESPACES, ...asWhom(identity), ...systemView(), '--remount-ro', '/', '--', ...dropTo(identity, { pids: 64 }), 'true']
 }
 
-/** What the daemon, root of its own user namespace, needs to hand files and processes to the agent and to end them. */
-const DAEMON_CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'] as const
 const capabilities = (names: readonly string[]): string[] => ['--cap-drop', 'ALL', ...names.flatMap((name) => ['--cap-add', `CAP_${name}`])]
 
 /** Real root makes the view (a home that only root may enter can be bound) and keeps only what dropping takes. */
@@ -81,11 +77,11 @@ function asWhom(identity: Identity): string[] {
 }
 
 /** As a user no limit is set on processes: it would count everything that user runs on this host. */
-function dropTo(identity: Identity, pids: number): string[] {
+function dropTo(identity: Identity, { pids, groups = [] }: Pick<SandboxSpec, 'pids' | 'groups'>): string[] {
   if (identity.kind === 'self') return ['prlimit', '--core=0', '--']
   const uid = identity.kind === 'uid' ? identity.uid : 0
-  const bounding = identity.kind === 'uid' ? '-all' : `-all,${DAEMON_CAPABILITIES.map((name) => `+${name.toLowerCase()}`).join(',')}`
-  return ['prlimit', '--core=0', `--nproc=${pids}`, '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', `--bounding-set=${bounding}`, '--no-new-privs', '--']
+  const bounding = identity.kind === 'uid' ? '-all' : DAEMON_BOUNDING
+  return ['prlimit', '--core=0', `--nproc=${pids}`, '--', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, groups.length === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`, '--inh-caps=-all', `--bounding-set=${bounding}`, '--no-new-privs', '--']
 }
 
 function systemView(): string[] {
@@ -114,9 +110,7 @@ export async function writeAccounts(dir: string, identity: Identity, hostname: s
   const id = identity.kind === 'uid' ? identity.uid : USER_UID
   await mkdir(join(dir, 'etc'), { recursive: true, mode: 0o755 })
   const files: Record<string, string> = {
-    passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\ndev:x:${id}:${id}:dev:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
-    // No group of terminals: nobody here is in it, and sshd insists on giving it what it knows by that name.
-    group: `root:x:0:\ndev:x:${id}:\nnogroup:x:65534:\n`,
+    ...accountFiles({ uid: id, homeDir: INSIDE.home }),
     hosts: `127.0.0.1 localhost ${hostname}\n::1 localhost\n`,
   }
   for (const [name, content] of Object.entries(files)) await writeFile(join(dir, 'etc', name), content, { mode: 0o644 })

@@ -1,16 +1,16 @@
 /** Starts a local machine: everything is written first, then one process is started, which says when it is up. */
-import { spawn } from 'node:child_process'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProviderFault, type LinkAddress, type MachineSpec, type Owner } from '@berth/core'
 import type { Isolation, WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
 import type { LocalProviderOptions } from './index.ts'
-import { ownerKey, readProcess, replaceDir, type MachineRecord } from './machine-dir.ts'
+import { ownerKey, replaceDir, type MachineRecord } from './machine-dir.ts'
 import { WALLS } from './egress.ts'
+import { launchHost } from './launch-host.ts'
 import type { HostSpec } from './machine-host.ts'
-import { isAlive, OWNER_ENV } from './process-tree.ts'
-import { copyPrograms, HOST_PROGRAM, INIT_PROGRAM } from './programs.ts'
+import { LOCAL_MARK } from './process-tree.ts'
+import { copyPrograms, INIT_PROGRAM } from './programs.ts'
 import { EGRESS_PORT, INSIDE, proxyEnvironment, sandboxArgv, writeAccounts, type Identity } from './sandbox.ts'
 import { AGENT_INSIDE } from './user-namespace.ts'
 
@@ -21,7 +21,6 @@ interface Start {
   readonly isolation: Isolation
   readonly machine: { readonly dir: string; readonly record: MachineRecord }
 }
-const START_TIMEOUT_MS = 20_000
 const DAEMON = 'berth-daemon'
 
 export async function startMachine(start: Start, signal: AbortSignal): Promise<void> {
@@ -38,7 +37,7 @@ export async function startMachine(start: Start, signal: AbortSignal): Promise<v
   await writeWalls(dir, start.spec.egress ?? 'open')
   await writeFile(join(dir, 'host.json'), JSON.stringify(hostSpec(start, dir)), { mode: 0o600 })
   await rename(join(dir, 'machine.json.new'), join(dir, 'machine.json'))
-  await launch(dir, start.owner, signal)
+  await launchHost({ dir, owner: start.owner, mark: LOCAL_MARK }, signal)
 }
 
 /** For the host of a machine, which reads it with each connection. */
@@ -70,7 +69,7 @@ function bootFile({ owner, spec, isolation, machine }: Start, dir: string): Boot
     agentUser: sandboxed && machine.record.agentUid !== undefined ? { uid: AGENT_INSIDE, gid: AGENT_INSIDE, name: AGENT_NAME } : null,
     toolboxDir: join(sandboxed ? INSIDE.toolbox : spec.boot.toolbox.hostDir, spec.boot.toolbox.hash),
     isolation,
-    env: { [OWNER_ENV]: ownerKey(owner), ...(sandboxed ? proxyEnvironment() : {}) },
+    env: { [LOCAL_MARK]: ownerKey(owner), ...(sandboxed ? proxyEnvironment() : {}) },
   }
 }
 
@@ -88,7 +87,7 @@ function linkOf(link: LinkAddress): HostSpec['link'] {
 }
 
 function hostSpec({ options, owner, spec, isolation, machine }: Start, dir: string): HostSpec {
-  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', [OWNER_ENV]: ownerKey(owner) }
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', [LOCAL_MARK]: ownerKey(owner) }
   const { uid, agentUid } = machine.record
   if (isolation !== 'sandbox') {
     const daemon = [join(spec.boot.toolbox.hostDir, spec.boot.toolbox.hash, DAEMON), 'supervise', '--boot', join(dir, 'boot', 'boot.json')]
@@ -108,25 +107,4 @@ function hostSpec({ options, owner, spec, isolation, machine }: Start, dir: stri
 
 function dropWithoutSandbox(uid: number | null): string[] {
   return uid === null ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs', '--']
-}
-
-/** Detached: its own session, no pipe that matters after `ready`, nothing of the server's environment. */
-async function launch(dir: string, owner: Owner, signal: AbortSignal): Promise<void> {
-  const child = spawn(process.execPath, [join(dir, 'programs', HOST_PROGRAM)], {
-    cwd: dir, detached: true, stdio: ['ignore', 'pipe', 'ignore'],
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_BE_BUN: '1', [OWNER_ENV]: ownerKey(owner) },
-  })
-  child.unref()
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)])
-  const said = await new Promise<string>((resolve, reject) => {
-    limit.addEventListener('abort', () => resolve('late'), { once: true })
-    child.once('error', reject)
-    child.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))
-    child.stdout.once('end', () => resolve('ended'))
-  })
-  child.stdout.destroy()
-  const file = await readProcess(dir)
-  if (said.startsWith('ready') || (file !== null && isAlive(file))) return
-  signal.throwIfAborted()
-  throw new ProviderFault('unknown', 'the machine did not start', { committed: 'unknown', hint: `see ${join(dir, 'log')}` })
 }

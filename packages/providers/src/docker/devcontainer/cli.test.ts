@@ -1,6 +1,6 @@
 /** The reference CLI's place is taken by a script that says who it is and goes on for ever. */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDevcontainerCli } from './cli.ts'
@@ -21,26 +21,36 @@ const isThere = (pid: number): boolean => {
   }
 }
 
-test.skipIf(Bun.which('docker') === null)('a build ends with the server that began it', async () => {
+test.skipIf(Bun.which('docker') === null)('a build ends with the server that began it, and its files go with both', async () => {
   const said = join(dir, 'pid')
   const pid = (): number | null => (existsSync(said) ? Number(readFileSync(said, 'utf8')) : null)
   writeFileSync(join(dir, 'cli.js'), `require('node:fs').writeFileSync(${JSON.stringify(said)}, String(process.pid)); setInterval(() => {}, 1000)`)
   writeFileSync(join(dir, 'server.ts'), `
     import { existsSync, readFileSync } from 'node:fs'
     import { createDevcontainerCli } from ${JSON.stringify(join(import.meta.dir, 'cli.ts'))}
-    const scratch = ${JSON.stringify(join(dir, 'scratch'))}
+    import { openScratch } from ${JSON.stringify(join(import.meta.dir, 'scratch.ts'))}
+    const { path: scratch } = await openScratch()
     const cli = createDevcontainerCli({ script: ${JSON.stringify(join(dir, 'cli.js'))}, dockerHost: 'unix:///nowhere', memoryBytes: 1_000_000_000 })
-    await Bun.$\`mkdir -p \${scratch}\`
     cli.build({ folder: scratch, config: scratch, tag: 'x' }, { signal: new AbortController().signal, log: () => {}, scratch }).catch(() => {})
     while (!existsSync(${JSON.stringify(said)}) || readFileSync(${JSON.stringify(said)}, 'utf8') === '') await Bun.sleep(5)
     process.exit(0)
   `)
   cleanups.push(() => { if (pid() !== null && isThere(pid() ?? 0)) process.kill(-(pid() ?? 0), 'SIGKILL') })
-  const server = Bun.spawn([process.execPath, join(dir, 'server.ts')], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const server = Bun.spawn([process.execPath, join(dir, 'server.ts')], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, TMPDIR: dir } })
   expect(await server.exited).toBe(0)
   expect(pid()).toBeGreaterThan(0)
   // Until whoever inherits it has taken notice of its end; the test's own limit is the other way out.
   while (isThere(pid() ?? 0)) await Bun.sleep(5)
+  expect(readdirSync(dir).toSorted()).toEqual(['cli.js', 'pid', 'server.ts'])
+})
+
+test('what a killed server left is removed when it is old, and nothing else', async () => {
+  const script = `import { tidyScratch } from ${JSON.stringify(join(import.meta.dir, 'scratch.ts'))}; await tidyScratch(Date.now())`
+  for (const name of ['berth-devcontainer-old', 'berth-devcontainer-new', 'another']) mkdirSync(join(dir, name, 'workspace'), { recursive: true })
+  symlinkSync(join(dir, 'another'), join(dir, 'berth-devcontainer-link'))
+  for (const name of ['berth-devcontainer-old', 'another', 'berth-devcontainer-link']) utimesSync(join(dir, name), 1, 1)
+  expect(await Bun.spawn([process.execPath, '-e', script], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, TMPDIR: dir } }).exited).toBe(0)
+  expect(readdirSync(dir).toSorted()).toEqual(['another', 'berth-devcontainer-link', 'berth-devcontainer-new'])
 })
 
 const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path))
@@ -62,4 +72,4 @@ test.skipIf(Bun.which('docker') === null || busybox === undefined || !existsSync
   const endless = build(1024 ** 3, `${busybox} sleep 3600`, stop.signal)
   setTimeout(() => { stop.abort(new Error('stopped')) }, 1000)
   expect(await endless).toContain('stopped')
-}, 60_000)
+}, 180_000)

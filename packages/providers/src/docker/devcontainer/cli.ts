@@ -11,11 +11,17 @@ export interface DevcontainerCli {
   build(run: { folder: string; config: string; tag: string }, context: CliContext): Promise<void>
   /** A Dockerfile as it is, without what a devcontainer adds. */
   buildPlain(run: { context: string; dockerfile: string; args: Readonly<Record<string, string>>; target: string | null; tag: string }, context: CliContext): Promise<void>
-  /** What the image and the file ask for together. */
-  merged(run: { folder: string; config: string }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
+  /**
+   * What the image and the file ask for together. May be called while the image is built: the CLI takes its time to start,
+   * and waits for `built` before it looks at the image.
+   */
+  merged(run: { folder: string; config: string; built: Promise<unknown> }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
 }
 export interface CliContext { readonly signal: AbortSignal; readonly log: (line: string) => void; /** For its temporary files; ours alone. */ readonly scratch: string }
 interface CliDeps { readonly script: string; readonly dockerHost: string; /** What a step of a build may use. */ readonly memoryBytes: number }
+
+interface Wrapping { readonly scratch: string; readonly memoryBytes: number }
+interface Run { readonly context: CliContext; readonly withinMs: number; /** What stands for the docker command line. */ readonly wrapper?: (docker: string, wrapping: Wrapping) => Promise<string> }
 
 const BUILD_MS = 20 * 60_000
 const READ_MS = 60_000
@@ -36,22 +42,22 @@ export class BuildFailed extends Error {
 }
 
 export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDeps): DevcontainerCli {
-  const spawn = async (argv: (docker: string) => readonly string[], follow: (stream: ReadableStream<Uint8Array>, take: (line: string) => void) => Promise<void>, { context: { signal, log, scratch }, withinMs }: { context: CliContext; withinMs: number }) => {
+  const spawn = async (argv: (docker: string) => readonly string[], follow: (stream: ReadableStream<Uint8Array>, take: (line: string) => void) => Promise<void>, { context: { signal, log, scratch }, withinMs, wrapper = buildWrapper }: Run) => {
     const docker = Bun.which('docker')
     if (docker === null) throw new ProviderFault('unsupported', 'devcontainers need the docker command line beside the server, and it is not installed', { hint: 'install docker-cli, or say an image with --image' })
     const home = join(scratch, 'home')
     const temporary = join(scratch, 'tmp')
     for (const dir of [home, temporary]) await mkdir(dir, { recursive: true, mode: 0o700 })
     const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)])
-    const child = Bun.spawn([...argv(await wrapDocker(docker, { scratch, memoryBytes }))], {
+    const child = Bun.spawn([...argv(await wrapper(docker, { scratch, memoryBytes }))], {
       cwd: scratch, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, TMPDIR: temporary, LC_ALL: 'C.UTF-8', DOCKER_HOST: dockerHost, DOCKER_CONFIG: home, BUN_BE_BUN: '1' },
     })
     // Its own group: the docker command line that it starts ends with it.
     const end = (): void => { try { process.kill(-child.pid, 'SIGKILL') } catch { /* it ended */ } }
     limit.addEventListener('abort', end, { once: true })
-    // Nor does such a group end with us.
-    process.once('exit', end)
+    // Nor does such a group end with us. Before its files are removed, whose listener was there first.
+    process.prependOnceListener('exit', end)
     try {
       const kept = createKept(log)
       const [out] = await Promise.all([new Response(child.stdout).text(), follow(child.stderr, kept.take)])
@@ -64,13 +70,14 @@ export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDe
       process.off('exit', end)
     }
   }
-  const run = async (args: readonly string[], context: CliContext, withinMs: number): Promise<{ said: Answer; log: string }> => {
-    const { out, kept } = await spawn((docker) => [process.execPath, script, ...args, '--docker-path', docker, '--log-format', 'json', '--user-data-folder', join(context.scratch, 'data')], followLog, { context, withinMs })
+  const run = async (args: readonly string[], how: Run): Promise<{ said: Answer; log: string }> => {
+    const data = join(how.context.scratch, `data-${args[0]}`)
+    const { out, kept } = await spawn((docker) => [process.execPath, script, ...args, '--docker-path', docker, '--log-format', 'json', '--user-data-folder', data], followLog, how)
     return { said: answerIn(out), log: kept.text() }
   }
   return {
     async build({ folder, config, tag }, context) {
-      const { said, log } = await run(['build', '--workspace-folder', folder, '--config', config, '--image-name', tag], context, BUILD_MS)
+      const { said, log } = await run(['build', '--workspace-folder', folder, '--config', config, '--image-name', tag], { context, withinMs: BUILD_MS })
       if (said.outcome !== 'success') throw new BuildFailed(lastWords(log) ?? said.description ?? said.message ?? 'the build failed', log)
     },
     async buildPlain({ context: dir, dockerfile, args, target, tag }, context) {
@@ -79,19 +86,36 @@ export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDe
       for (const line of plainLines(out)) kept.take(line)
       if (exitCode !== 0) throw new BuildFailed(lastWords(kept.text()) ?? `the build of ${tag} failed`, kept.text())
     },
-    async merged({ folder, config }, context) {
-      const { said, log } = await run(['read-configuration', '--workspace-folder', folder, '--config', config, '--include-merged-configuration'], context, READ_MS)
+    async merged({ folder, config, built }, context) {
+      // Whoever waits for the build hears of its failure there.
+      built.then(() => writeFile(join(context.scratch, BUILT_FILE), '')).catch(() => {})
+      const { said, log } = await run(['read-configuration', '--workspace-folder', folder, '--config', config, '--include-merged-configuration'], { context, withinMs: BUILD_MS + READ_MS, wrapper: readWrapper })
       if (said.mergedConfiguration === undefined) throw new BuildFailed(said.description ?? said.message ?? 'its configuration cannot be read', log)
       return said.mergedConfiguration
     },
   }
 }
 
-/** The classic builder leaves the container of a failed step behind and gives a step all the memory there is, unless it is told; the CLI does not tell it. */
-async function wrapDocker(docker: string, { scratch, memoryBytes }: { scratch: string; memoryBytes: number }): Promise<string> {
-  const path = join(scratch, 'docker')
-  const real = `'${docker.replaceAll("'", `'\\''`)}'`
-  await writeFile(path, `#!/bin/sh\nif [ "$1" = build ]; then\n  shift\n  exec ${real} build --force-rm --memory ${memoryBytes} --memory-swap ${memoryBytes} "$@"\nfi\nexec ${real} "$@"\n`, { mode: 0o700 })
+/** Of the processor, where others want it too: a workspace that runs has twice as much. */
+const BUILD_CPU_SHARES = 512
+/**
+ * The classic builder leaves the container of a failed step behind and gives a step all the memory and processor there is,
+ * unless it is told; the CLI does not tell it. BuildKit takes these words and has no such limits.
+ */
+function buildWrapper(docker: string, { scratch, memoryBytes }: Wrapping): Promise<string> {
+  const real = quoted(docker)
+  return writeWrapper(join(scratch, 'docker'), `if [ "$1" = build ]; then\n  shift\n  exec ${real} build --force-rm --memory ${memoryBytes} --memory-swap ${memoryBytes} --cpu-shares ${BUILD_CPU_SHARES} "$@"\nfi\nexec ${real} "$@"\n`)
+}
+
+const BUILT_FILE = 'built'
+/** No container is of a directory that was made a moment ago; and the image is looked at when it is there. */
+function readWrapper(docker: string, { scratch }: Wrapping): Promise<string> {
+  return writeWrapper(join(scratch, 'docker-read'), `case "$1" in\nps) exit 0 ;;\ninspect) while [ ! -e ${quoted(join(scratch, BUILT_FILE))} ]; do sleep 0.1; done ;;\nesac\nexec ${quoted(docker)} "$@"\n`)
+}
+
+const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`
+async function writeWrapper(path: string, script: string): Promise<string> {
+  await writeFile(path, `#!/bin/sh\n${script}`, { mode: 0o700 })
   return path
 }
 

@@ -3,15 +3,14 @@
  * named by the configuration and the content that the build reads, so the second machine of a project costs a look.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, utimes, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rename, rm, utimes, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ProviderFault, type ProjectContext, type ProjectSays } from '@berth/core'
 import type { Engine } from '../engine.ts'
 import { hasImage, type ImageDeps } from '../images.ts'
 import { ensureEngineImage } from '../inside/image.ts'
 import { accountsOf, type Account } from './account.ts'
-import { BuildFailed, createDevcontainerCli } from './cli.ts'
+import { BuildFailed, createDevcontainerCli, type CliContext, type DevcontainerCli } from './cli.ts'
 import { readConfiguration, type Configuration, type Shape } from './configuration.ts'
 import type { Ignored } from './notes.ts'
 import { normalizeCompose } from './compose/normalize.ts'
@@ -20,6 +19,7 @@ import { makeServiceImage, type ReadyService } from './compose/service-images.ts
 import type { Service } from './compose/service.ts'
 import { readMerged, type MachineShape } from './merged.ts'
 import { DEV_HOME, distinctPlaces } from './places.ts'
+import { openScratch } from './scratch.ts'
 
 export interface DevcontainerDeps {
   readonly engine: Engine
@@ -49,7 +49,7 @@ const FILE_LIMIT_BYTES = 1024 * 1024
 /** Throws `BuildFailed` for what the project can repair. */
 export async function prepareDevcontainer(deps: DevcontainerDeps, says: Says, context: ProjectContext): Promise<Devcontainer> {
   const { engine } = deps
-  const scratch = await mkdtemp(join(tmpdir(), 'berth-devcontainer-'))
+  const { path: scratch, close } = await openScratch()
   try {
     // The directory's name is what `${localWorkspaceFolderBasename}` becomes.
     const folder = join(scratch, 'workspace')
@@ -75,7 +75,7 @@ export async function prepareDevcontainer(deps: DevcontainerDeps, says: Says, co
     await keep(file, made)
     return made
   } finally {
-    await rm(scratch, { recursive: true, force: true })
+    await close()
   }
 }
 
@@ -109,7 +109,7 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   const { engine } = deps
   const { signal } = context
   if (known.build?.['build'] !== undefined) {
-    await says.checkOut(folder, known.reads, context)
+    if (!isThereAlready(says, known.reads)) await says.checkOut(folder, known.reads, context)
     await requireDockerfile(join(folder, dirname(says.path)), known.build['build'])
   }
   const cli = createDevcontainerCli({ script: await deps.cli(context.log, signal), dockerHost: engine.dockerHost, memoryBytes: await buildMemory(engine, signal) })
@@ -120,10 +120,20 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   const ready: ReadyService[] = []
   for (const service of services) ready.push(await makeServiceImage({ cli, images: deps.images, folder, scratch, tagOf: (name) => `${tag}-${name}` }, service, context))
   context.log(`building the image of ${says.path}`)
-  await cli.build({ folder, config, tag }, { ...context, scratch })
-  await writeFile(config, JSON.stringify({ image: tag, workspaceFolder: '/workspace', workspaceMount: '' }))
+  const reading = new AbortController()
+  const built = cli.build({ folder, config, tag }, { ...context, scratch })
+  const merging = readBuilt(cli, { scratch, tag, built }, { ...context, signal: AbortSignal.any([signal, reading.signal]), scratch })
+  // It is waited for below.
+  merging.catch(() => {})
+  try {
+    await built
+  } catch (cause) {
+    reading.abort(cause)
+    await merging.catch(() => {})
+    throw cause
+  }
   const [merged, { Config }, accounts] = await Promise.all([
-    cli.merged({ folder, config }, { ...context, scratch }),
+    merging,
     engine.json<{ Config: { Env: string[] | null; User?: string } }>(`/images/${tag}/json`, { what: 'looking at the image that was built' }, signal),
     accountsOf(engine, tag, signal),
   ])
@@ -135,6 +145,18 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
     ...shape, mounts: places.mounts, path: says.path, others: says.others, image: tag, own: known.shape, services: ready, account: isUsable(account) ? account : null,
     ignored: [...known.ignored, ...shape.ignored, ...places.ignored, ...noUser(shape.remoteUser, account)],
   }
+}
+
+/** With the file that says it. */
+const isThereAlready = ({ path }: Says, reads: readonly string[]): boolean => dirname(path) !== '.' && reads.every((one) => one === '.devcontainer' || one.startsWith('.devcontainer/'))
+
+/** Beside the build, in a directory of its own with the same name. */
+async function readBuilt(cli: DevcontainerCli, { scratch, tag, built }: { scratch: string; tag: string; built: Promise<unknown> }, context: CliContext): Promise<Readonly<Record<string, unknown>>> {
+  const folder = join(scratch, 'built-as', 'workspace')
+  const config = join(folder, '.devcontainer/devcontainer.json')
+  await mkdir(dirname(config), { recursive: true })
+  await writeFile(config, JSON.stringify({ image: tag, workspaceFolder: '/workspace', workspaceMount: '' }))
+  return cli.merged({ folder, config, built }, context)
 }
 
 /** The reference CLI only says that an error occurred. */

@@ -1,0 +1,30 @@
+/** What machines cost, kept with their states. The pieces of time are written by `saveTick` and `finishTick`, with what was observed. */
+import type { Cost, CostLimit, ProviderReport } from '@berth/wire/cost'
+import type { OrgId, WorkspaceId } from '@berth/wire'
+import type { Month } from '../cost/months.ts'
+
+export type CostSubject = Pick<CostLimit, 'scope' | 'subject'>
+export interface CostStore {
+  /** By month, workspace, person, provider and currency; what goes on counts until `now`. */
+  sums(orgId: OrgId, of: { months: readonly Month[]; workspaceId?: WorkspaceId | undefined }, now: number): Promise<Cost[]>
+  /** In the month of `now`; currencies are added up one for one. */
+  monthMicros(orgId: OrgId, of: CostSubject, now: number): Promise<number>
+  /** Workspaces that are wished to run, and what all that stands costs an hour. */
+  standing(orgId: OrgId, of: CostSubject, except: WorkspaceId | null): Promise<{ running: number; microsPerHour: number }>
+}
+export interface CostLimitStore {
+  list(orgId: OrgId, now: number): Promise<CostLimit[]>
+  /** Organisations that have limits. */
+  organisations(): Promise<OrgId[]>
+  /** Nothing limited: it is removed. */
+  put(orgId: OrgId, limit: Omit<CostLimit, 'monthMicros'>, now: number): Promise<void>
+  /** True for one caller in a month. */
+  tell(orgId: OrgId, of: CostSubject, now: number): Promise<boolean>
+}
+/** What a person decided about providers, and what was found out about them. */
+export interface ProviderNoteStore {
+  chosen(): Promise<string | null>
+  choose(name: string | null, now: number): Promise<void>
+  report(name: string): Promise<ProviderReport | null>
+  keepReport(report: ProviderReport): Promise<void>
+}

@@ -1,0 +1,1 @@
+ALTER TABLE "sessions" ADD COLUMN "wants_login" boolean DEFAULT false NOT NULL;
