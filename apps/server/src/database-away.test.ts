@@ -8,6 +8,7 @@ import { BerthError } from '@berth/wire'
 import { ENROL_PATH } from '@berth/wire/daemon'
 import { serve } from './main.ts'
 import type { Server } from './main.ts'
+import { FAKE_TOOLBOX } from './test/harness.ts'
 
 let home: string
 let server: Server
@@ -17,7 +18,7 @@ beforeAll(async () => {
   await chmod(home, 0o711)
   server = await serve({
     home, port: 0, log: (line) => void logged.push(line), providers: () => [createFakeProvider({ clock: { now: () => Date.now() } })],
-    toolbox: { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent: async () => '/opt/berth/agents/claude' },
+    toolbox: FAKE_TOOLBOX,
   })
 }, 60_000)
 afterAll(async () => {

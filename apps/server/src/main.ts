@@ -5,34 +5,48 @@
 import { parseArgs } from 'node:util'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { deadlines, reap, reconcile, reportIntervalMs } from '@berth/core'
+import { deadlines, reconcile, reportIntervalMs } from '@berth/core'
 import type { Clock, Daemons, Provider, ReconcileDeps, Store } from '@berth/core'
-import { loadMasterKey, openStore } from '@berth/store'
+import { loadMasterKey, openStore, type Lead } from '@berth/store'
 import { isPublic, parseHead } from '@berth/providers/local'
-import { createToolbox, defaultToolboxDir, latestAgent } from '@berth/toolbox'
+import { createToolbox, latestAgent } from '@berth/toolbox'
 import type { Toolbox } from '@berth/toolbox'
 import { DOOR_PATH } from '@berth/wire/reach-door'
 import { BerthError, exitCode, VERSION } from '@berth/wire'
 import type { OrgId, TokenId, UserId } from '@berth/wire'
 import type { ServerInfo } from '@berth/wire/api'
 import { createGate, type Gate } from './access/gate.ts'
-import { addressOf } from './compose/addresses.ts'
+import { addressOf, TLS_OPTIONS, withOptions } from './compose/addresses.ts'
 import { BACKUP_WORDS, runBackupWord } from './compose/backup-words.ts'
 import type { Carried } from './compose/carried.ts'
+import { createClosers, type Closers } from './compose/closers.ts'
+import { createDrain, type Drain } from './compose/drain.ts'
+import { createEnding } from './compose/ending.ts'
+import { listenForMetrics } from './compose/observing.ts'
 import { readConfig, type ServerConfig } from './compose/config.ts'
 import { startDatabase, type RunningDatabase } from './compose/database.ts'
-import { backupsDir, defaultHome, lockHome, prepareHome, readToken, rememberedPort, rememberPort, removeServerFile, writeServerFile, writeToken } from './compose/home.ts'
+import { backupsDir, defaultHome, lockHome, prepareHome, readToken, rememberedPort, rememberInstallation, rememberPort, writeServerFile, writeToken } from './compose/home.ts'
 import type { Home } from './compose/home.ts'
 import { listenForMachines, listenForPeople } from './compose/listeners.ts'
 import type { ControlListener, LinkListener } from './compose/listeners.ts'
-import { createLog } from './compose/log.ts'
+import { createLog, logFormat } from './compose/log.ts'
 import { specFor } from './compose/machine-spec.ts'
+import { checkServer } from './compose/server-checks.ts'
+import { standBy } from './compose/standby.ts'
 import { createCatalogue } from './compose/catalogue.ts'
 import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
-import { createProviders } from './compose/providers.ts'
-import type { ProviderContext } from './compose/providers.ts'
+import { openBootLogs } from './compose/boot-logs.ts'
+import { startImages, toolboxPlaces } from './compose/images.ts'
+import { startRounds } from './compose/rounds.ts'
+import { runReapWord } from './compose/reap-word.ts'
+import { openSavedPlace, startSaving, type SavedPlace } from './compose/saved.ts'
+import { createProviders } from './compose/providers/index.ts'
+import type { ProviderContext } from './compose/providers/index.ts'
+import { startNames } from './compose/names.ts'
+import { startTls } from './compose/tls.ts'
 import { gatherUsage } from './model-gateway/gathered-usage.ts'
+import { createMetrics, type Metrics } from './metrics/index.ts'
 import { createModelGateway, type ModelGateway } from './model-gateway/gateway.ts'
 import { createInject } from './egress/inject.ts'
 import { createPermissions, type Permissions } from './egress/permission.ts'
@@ -40,27 +54,23 @@ import { createEgress, type Egress } from './egress/proxy.ts'
 import { openGitGateway } from './git-gateway/index.ts'
 import { followGitHub } from './github/follow.ts'
 import { createGitHub } from './github/index.ts'
+import type { StateSaving } from './saved/saving.ts'
 import { sayer } from './http/api-github.ts'
-import { createLinkHttp } from './git-hosting/link-http.ts'
-import { createRepositories } from './git-hosting/repositories.ts'
-import { createUploads } from './git-hosting/uploads.ts'
+import { createLinkHttp } from './link/link-http.ts'
+import { openHosting } from './compose/hosting.ts'
 import { createControl } from './http/control.ts'
 import { UNIX_PATH_LIMIT } from './http/listen.ts'
 import { openReachDoor } from './http/reach-door.ts'
 import type { DoorDeps } from './http/reach-door.ts'
 import { createHosts } from './http/hosts.ts'
 import { createPace, SIGN_IN_PACE } from './sign-in/pace.ts'
-import type { GitHubPeopleDeps } from './sign-in/github-people.ts'
-import { startRepositoryLooks } from './sign-in/repository-looks.ts'
 import { createFirstPaint } from './http/first-paint.ts'
-import { createPageFiles } from './http/page-files.ts'
+import { createPageFiles, type PageFiles } from './http/page-files.ts'
 import { onTheWeb, shownStore } from './http/shown.ts'
 import { createLinkServer } from './link/link-server.ts'
-import { createToolboxFiles } from './link/toolbox-files.ts'
 import type { LinkServer } from './link/link-server.ts'
 import { createDatabaseClock } from './loops/database-clock.ts'
 import type { SampledClock } from './loops/database-clock.ts'
-import { startPeriodic } from './loops/periodic.ts'
 import { forgetFiles, sweepDeleted } from './loops/sweep-deleted.ts'
 import { startTickLoop } from './loops/tick-loop.ts'
 import type { TickLoop } from './loops/tick-loop.ts'
@@ -74,14 +84,19 @@ import { createPreviews } from './previews/index.ts'
 import type { Previews } from './previews/index.ts'
 import { createBranches } from './services/repositories.ts'
 import { assignmentFor } from './services/assignment.ts'
+import { createOwnActs } from './services/own-acts.ts'
 import { createChanges } from './services/changes.ts'
+import { createCommitSigner } from './services/commits.ts'
 import { createOrigins } from './services/origins.ts'
 import type { ServiceDeps } from './services/deps.ts'
 import { createReviews } from './services/review.ts'
 import { createServerAsks, type ServerAsks } from './services/server-asks.ts'
 import { viewOf } from './services/view.ts'
 import { listWorkspaces, wish } from './services/workspaces.ts'
+import { createCostLimits } from './services/cost-limits.ts'
+import { quoteOf } from './services/costs.ts'
 import { createProviderRegistry } from './services/providers.ts'
+import { sharingLists } from './services/shared-reads.ts'
 import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 import { createSocketRoom } from './socket/socket-room.ts'
 import type { SocketRoom } from './socket/socket-room.ts'
@@ -97,6 +112,14 @@ export interface ServeOptions {
   /** Before what config.yaml says. */
   readonly previews?: ServerConfig['previews']
   /** Before what config.yaml says. */
+  readonly tls?: ServerConfig['tls']
+  /** Before what config.yaml says. */
+  readonly drainNoticeSeconds?: number
+  /** Before what config.yaml says. */
+  readonly linkUrl?: string
+  readonly linkPort?: number
+  /** Before what config.yaml says. */
+  readonly standby?: boolean
   readonly notify?: ServerConfig['notify']
   /** Absent: the built-in database. */
   readonly databaseUrl?: string
@@ -130,30 +153,9 @@ export interface Server {
   databasePid(): number | null
   /** Machines go on. May be called twice. */
   stop(): Promise<void>
-  /** Resolves when it has stopped, whoever asked. */
-  readonly stopped: Promise<void>
+  /** Resolves when it has stopped, whoever asked, with the exit code for it. */
+  readonly stopped: Promise<number>
 }
-
-/** Worth a line in the log. */
-const SLOW_STOP_MS = 250
-
-/** What was started, ended in the opposite order; one that does not end does not keep the others. */
-function createClosers(log: (line: string) => void) {
-  const closers: { name: string; close(): Promise<void> | void }[] = []
-  return {
-    add: (name: string, close: () => Promise<void> | void) => void closers.push({ name, close }),
-    async closeAll() {
-      for (let next = closers.pop(); next; next = closers.pop()) {
-        const { name, close } = next
-        const since = performance.now()
-        await Promise.resolve(close()).catch((error: unknown) => log(`stopping ${name}: ${error instanceof Error ? error.message : String(error)}`))
-        const tookMs = Math.round(performance.now() - since)
-        if (tookMs > SLOW_STOP_MS) log(`stopping ${name} took ${tookMs} ms`)
-      }
-    },
-  }
-}
-type Closers = ReturnType<typeof createClosers>
 
 interface Foundation {
   readonly options: ServeOptions
@@ -169,6 +171,11 @@ interface Foundation {
   readonly homeOrg: OrgId
   readonly homeTokenId: TokenId
   readonly closers: Closers
+  readonly metrics: Metrics
+  readonly drain: Drain
+  readonly savedPlace: SavedPlace
+  /** Null: no others stand by. */
+  readonly lead: Lead | null
 }
 
 export async function serve(options: ServeOptions): Promise<Server> {
@@ -185,23 +192,29 @@ export async function serve(options: ServeOptions): Promise<Server> {
 async function foundation(options: ServeOptions, log: (line: string) => void, closers: Closers): Promise<Foundation> {
   const { carried } = options
   const home = await prepareHome(options.home)
-  const config = { ...await readConfig(home.dir), ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }), ...(options.notify === undefined ? {} : { notify: options.notify }) }
+  const config = withOptions(await readConfig(home.dir), options)
+  const databaseUrl = options.databaseUrl ?? config.databaseUrl ?? null
+  const lead = await standBy({ ...options, config, databaseUrl, log })
+  closers.add('its turn', () => lead?.release())
   closers.add('the lock', lockHome(home.dir))
-  const database = await startDatabase({ home: home.dir, url: options.databaseUrl ?? config.databaseUrl ?? null, log, ...(carried ? { binaries: carried.postgres } : {}) })
+  const database = await startDatabase({ home: home.dir, url: databaseUrl, log, ...(carried ? { binaries: carried.postgres } : {}) })
   closers.add('the database', () => database.stop())
   const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)), process.env['BERTH_MASTER_KEY_COMMAND'])
   // An external database has an owner, who makes backups of his own.
   const backups = database.kind === 'embedded' ? { backupsDir: backupsDir(home.dir) } : {}
   const opened = await openStore({ database: database.address, masterKey, log, ...backups, ...(carried ? { migrationsFolder: carried.migrations } : {}) })
-  const store = options.store?.(opened) ?? opened
+  const metrics = createMetrics()
+  const store = metrics.store(options.store?.(opened) ?? opened)
   closers.add('the store', () => store.close())
   const clock = options.clock === undefined
     ? await createDatabaseClock({ databaseNow: () => store.installation.databaseNow() })
     : { now: options.clock.now, sample: async () => {} }
   const { id: installation } = await store.installation.installation()
+  await rememberInstallation(home.dir, installation)
   const { userId, orgId: homeOrg } = await store.access.bootstrap(clock.now())
   const { token, id: homeTokenId } = await cliToken({ store, clock, userId }, home.dir)
-  return { options, config, home, log, database, store, clock, installation, token, homeOrg, homeTokenId, closers }
+  const savedPlace = await openSavedPlace({ config, home: home.dir, dir: home.states, masterKey })
+  return { lead, savedPlace, options, config, home, log, database, store, clock, installation, token, homeOrg, homeTokenId, closers, metrics, drain: createDrain(log) }
 }
 
 async function cliToken({ store, clock, userId }: { store: Store; clock: Clock; userId: UserId }, dir: string): Promise<{ token: string; id: TokenId }> {
@@ -229,24 +242,24 @@ async function assemble(base: Foundation): Promise<Server> {
   const { options, config, home, log, store, clock, installation, closers } = base
   const startedAt = clock.now()
   const [placeId, serverId] = placeOf(home)
-  const [repositories, uploads] = [createRepositories({ dir: home.repositories }), createUploads({ dir: home.uploads })]
-  const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }), config.provider ?? null)
+  const { repositories, uploads, hosted } = openHosting(base)
+  const providers = createProviderRegistry((options.providers ?? createProviders)({ home: home.dir, installation, log }).map((provider) => base.metrics.provider(provider)), config.provider ?? null, { chosen: () => store.providerNotes.chosen() })
+  const costLimits = createCostLimits({ store, clock, providers, log, poke: () => poke() })
 
   let ticks: TickLoop | null = null
   let socketRoom: SocketRoom | null = null
   // A daemon may come back before the previews are there; it is told where they are when they are.
   const [previewHosts, page] = [Promise.withResolvers<Previews['hosts']>(), Promise.withResolvers<string>()]
   const poke = () => ticks?.poke()
-  const { toolboxDir, toolboxFiles } = toolboxPlaces(store)
-  const github = createGitHub({ store, clock, log })
-  closers.add('the tokens of GitHub', () => github.stop())
-  const asks = startAsking(base)
-  const permissions = createPermissions({ store: store.egress, asks, clock, log })
+  const { toolboxDir, agentsDir, toolboxFiles, imageToken } = toolboxPlaces(store)
+  const [github, asks, { given }, { bootLogs, boot }] = [startGitHub(base), startAsking(base), createOwnActs(base), openBootLogs({ ...base, home: home.dir, poke })]
+  const [permissions, lists] = [createPermissions({ store: store.egress, asks, clock, log }), sharingLists(store)]
+  const saving = startSaving(base, { connected: (id) => link.daemons.connected(id), call: (...call) => link.daemons.call(...call) }, poke)
   const link = createLinkServer({
-    store, clock, serverId, log, daemonFile: toolboxFiles.daemon,
-    assignmentFor: (id) => assignmentFor({ store, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise }, id),
+    store, clock, serverId, log, daemonFile: toolboxFiles.daemon, bootLog: bootLogs.take,
+    assignmentFor: (id) => assignmentFor({ store: lists, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise, given, hosted }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, uploads, ghGateway: github.gh, gitGateway: openGitGateway({ store, clock, github, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), inject: createInject({ store: store.egress, clock, log }), log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, quota: hosted.quota, uploads, ghGateway: github.gh, gitGateway: openGitGateway({ store, clock, github, hosted, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), signer: createCommitSigner({ store, clock }), inject: createInject({ store: store.egress, clock, log }), saving, log }),
     egress: egressOf(base, permissions),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
@@ -260,35 +273,35 @@ async function assemble(base: Foundation): Promise<Server> {
     },
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
-  const origins = createOrigins({ store, clock, github, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
-  const projects = createProjectCode({ store, github, repositories, dir: home.looks, log })
+  const origins = createOrigins({ store, clock, github, hosted, log, keysDir: home.keys, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })
+  const projects = createProjectCode({ store, github, hosted, repositories, dir: home.looks, keysDir: home.keys, log })
   const toolbox = createCatalogue({
     toolbox: options.toolbox ?? createToolbox({ dir: toolboxDir, log, ...(options.carried ? { embedded: options.carried.daemon } : {}) }),
-    agentsDir: join(toolboxDir, 'agents'), file: join(home.dir, 'agents.json'), latest: latestAgent, log,
+    agentsDir, file: join(home.dir, 'agents.json'), latest: latestAgent, log,
   })
-  const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox), log })
-  const machines = await listenForMachines({ socket: home.linkSocket, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
+  const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox, clock), log })
+  const machines = await listenForMachines({ socket: home.linkSocket, hostname: config.linkListen, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
   closers.add('the link listener', () => machines.stop())
   closers.add('the links', () => link.drain())
   await rememberPort(home.dir, machines.port)
 
   // The lock of the home is ours: whoever claimed something from here before was killed, and its leases would only be waited for.
   await store.releaseClaims(placeId, clock.now())
-  ticks = startTicks(base, { link, machines, providers, serverId, toolbox, projects, declarePorts: (id, ports) => declarePorts(base, id, ports), forget: (id) => forgetFiles({ store, repositories, uploads, projects }, id) })
+  ticks = startTicks(base, { boot, saving, link, machines, providers, serverId, toolbox, projects, declarePorts: (id, ports) => declarePorts(base, id, ports), forget: (id) => forgetFiles({ store, repositories, uploads, projects, bootLogs }, id) })
   const running = ticks
   closers.add('the ticks', () => running.stop())
   closers.add('the listener of appends', store.events.onAppend(poke))
-  startReaper(base, providers)
-  startPruner(base)
-  startLooks(base, { github, origins })
-  await sweepDeleted({ store, repositories, uploads, projects }, [home.repositories, home.uploads, home.looks])
+  startRounds({ ...base, providers, github, origins, costLimits, saving, poke })
+  await sweepDeleted({ store, repositories, uploads, projects, bootLogs }, [home.repositories, home.uploads, home.looks, join(home.dir, 'boot')])
 
   const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
   closers.add('the control listener', () => people.stop())
-  const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null })
+  base.drain.add(people)
+  const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null, gitUrl: config.hosting?.url ?? null })
   page.resolve(hosts.pageUrl)
+  hosted.found({ pageUrl: hosts.pageUrl, localUrl: people.localUrl })
   const services: ServiceDeps = {
-    store, clock, daemons: link.daemons, providers, repositories, uploads, origins, log,
+    store, clock, bootLogs, daemons: link.daemons, providers, repositories, hosted, uploads, origins, costLimits, home: home.dir, log,
     poke(id) {
       poke()
       socketRoom?.changed(id)
@@ -304,18 +317,18 @@ async function assemble(base: Foundation): Promise<Server> {
   socketRoom = pages
   const previews = await startPreviews(base, services, gate)
   previewHosts.resolve(previews.hosts)
+  const tls = await startTls({ ...base, home: home.dir, page: people, link: machines, services, previews })
+  watchServer(base, { links: () => link.daemons.count(), certificates: () => tls?.states() ?? [] })
   const reviews = createReviews(services)
   closers.add('the reviews', () => reviews.stop())
   openDoor(base, { ...services, gate, ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }) })
   closers.add('what GitHub tells', followGitHub({ ...services, github, say: sayer(services) }))
   const ending = createEnding(base)
   people.serve(createControl({
-    ...services, gate, github, permissions, publicUrl: config.publicUrl, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
-    pageFile: createPageFiles(
-      options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
-      createFirstPaint({ store, clock, log, listWorkspaces: async (reader) => (reader === undefined ? [] : onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(reader) }))) }),
-    ),
+    ...services, gate, github, permissions, saving, stateBytes: base.savedPlace.bytes, keepBackupsMs: base.savedPlace.keepBackupsMs, publicUrl: config.publicUrl, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, tls, metrics: base.metrics, drain: base.drain, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),
+    pageFile: pageFileOf(base, services, gate), images: startImages({ ...base, providers, toolbox }, imageToken),
     serverInfo: () => serverInfo(base, { url: people.localUrl, startedAt, daemons: link.daemons.count() }),
+    checkServer: () => checkServer({ home: home.dir, config, tls, installation, databaseNow: () => store.installation.databaseNow(), now: () => Date.now() }),
     // The answer to the request goes first.
     requestStop: () => void setTimeout(() => void ending.stop(), 50),
   }))
@@ -326,14 +339,16 @@ async function assemble(base: Foundation): Promise<Server> {
   }
 }
 
-function toolboxPlaces({ links }: Pick<Store, 'links'>) {
-  const toolboxDir = defaultToolboxDir(process.env)
-  return { toolboxDir, toolboxFiles: createToolboxFiles({ dir: toolboxDir, links }) }
+function pageFileOf({ options, store, clock, log }: Foundation, services: ServiceDeps, gate: Gate): PageFiles {
+  return createPageFiles(
+    options.carried?.webAssets ?? (async () => (await import('@berth/web/assets')).buildWebAssets()),
+    createFirstPaint({ store, clock, log, listWorkspaces: async (reader) => (reader === undefined ? [] : onTheWeb(await listWorkspaces(services, { deleted: false, seen: await gate.seenBy(reader) }))) }),
+  )
 }
 
-function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; projects: ProjectCode; declarePorts: NonNullable<ReconcileDeps['declarePorts']>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
+function startTicks(base: Foundation, parts: { boot: NonNullable<ReconcileDeps['boot']>; saving: StateSaving; link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; projects: ProjectCode; declarePorts: NonNullable<ReconcileDeps['declarePorts']>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
   const { config, store, clock, installation, log, closers } = base
-  const { link, machines, providers, serverId, toolbox, projects, declarePorts } = parts
+  const { boot, saving, link, machines, providers, serverId, toolbox, projects, declarePorts } = parts
   const preparation = createPreparation({
     toolbox, clock, log,
     agentsOf: async (id) => ((await store.sessions.list([id])).get(id) ?? []).map(({ agent }) => agent),
@@ -348,8 +363,10 @@ function startTicks(base: Foundation, parts: { link: LinkServer; machines: LinkL
       providers: (name) => providers.get(name),
       daemons: link.daemons,
       prepared: (record) => preparation.prepared(record),
-      specFor: (record) => specFor({ store, clock, toolbox: preparation.toolbox(), link: address, projects }, record),
-      declarePorts,
+      specFor: (record) => specFor({ store, clock, toolbox: preparation.toolbox(), link: address, projects, providers }, record),
+      quote: ({ workspace, machine }, within) => quoteOf(providers.get(machine?.provider ?? workspace.provider), workspace.resources, within),
+      declarePorts, boot,
+      moves: saving, slept: createOwnActs(base).slept,
       upSince: () => loop.upSince(),
     }, claim, signal),
     async ticked(id, step) {
@@ -373,9 +390,15 @@ function openDoor({ home, closers }: Foundation, services: DoorDeps): void {
   closers.add('the door', () => door.stop())
 }
 
+function watchServer({ metrics, store, clock, ...base }: Foundation, of: Pick<Parameters<Metrics['watch']>[0], 'links' | 'certificates'>): void {
+  metrics.watch({ store, clock, ...of })
+  listenForMetrics(metrics, base)
+}
+
 /** On the address of the control listener, at a port of its own. */
-async function startPreviews({ options, config, home, store, clock, log, closers }: Foundation, services: ServiceDeps, gate: Gate): Promise<Previews> {
-  const { base, port } = { ...config.previews, ...options.previews }
+async function startPreviews(foundation: Foundation, services: ServiceDeps, gate: Gate): Promise<Previews> {
+  const { options, config, home, store, clock, log, closers } = foundation
+  const { base, port } = config.previews ?? {}
   const listener = await listenForPreviews({ hostname: options.listen ?? config.listen, port, any: (options.port ?? config.port) === 0, home: home.dir, log })
   closers.add('the preview listener', () => listener.stop())
   const previews = createPreviews({
@@ -385,6 +408,7 @@ async function startPreviews({ options, config, home, store, clock, log, closers
   })
   closers.add('the previews', () => previews.close())
   listener.serve((visitor) => previews.serve(visitor))
+  startNames(foundation, previews.hosts)
   return previews
 }
 
@@ -403,53 +427,16 @@ function openSocketRoom({ options, store, clock, log, closers }: Foundation, ser
   return room
 }
 
+function startGitHub({ store, clock, log, closers }: Foundation): ReturnType<typeof createGitHub> {
+  const github = createGitHub({ store, clock, log })
+  closers.add('the tokens of GitHub', () => github.stop())
+  return github
+}
+
 function startAsking({ store, clock, log, closers }: Foundation): ServerAsks {
   const asks = createServerAsks({ store, clock, log })
   closers.add('the questions of the server', () => asks.stop())
   return asks
-}
-
-const FIRST_REAP_MS = 60_000
-function startReaper({ store, clock, log, closers }: Foundation, providers: ServiceDeps['providers']): void {
-  const reaper = startPeriodic({
-    name: 'reaper', everyMs: deadlines.reaperInterval, firstAfterMs: FIRST_REAP_MS, log,
-    run: (signal) => reap({ store: store.installation, providers: providers.all(), clock, log }, signal),
-  })
-  closers.add('the reaper', () => reaper.stop())
-}
-
-/** Above it a workspace loses its oldest events; a busy agent writes some ten thousand a day. */
-const EVENTS_PER_WORKSPACE = 1_000_000
-const FIRST_PRUNE_MS = 5 * 60_000
-const FIRST_ORIGINS_MS = 15_000
-function startLooks({ store, clock, homeOrg, log, closers }: Foundation, { github, origins }: { github: GitHubPeopleDeps['github']; origins: { round(): Promise<void> } }): void {
-  const asking = startPeriodic({ name: 'origins', everyMs: deadlines.originRound, firstAfterMs: FIRST_ORIGINS_MS, log, run: () => origins.round() })
-  closers.add('the look at origins', () => asking.stop())
-  const rights = startRepositoryLooks({ store, clock, github, log, homeOrg })
-  closers.add('the look at rights', () => rights.stop())
-}
-function startPruner({ store, clock, log, closers }: Foundation): void {
-  const limits = { keepMs: deadlines.journalKeep, viewerMs: deadlines.viewerForgotten, eventsPerWorkspace: EVENTS_PER_WORKSPACE }
-  const pruner = startPeriodic({
-    name: 'pruning', everyMs: deadlines.pruneInterval, firstAfterMs: FIRST_PRUNE_MS, log,
-    async run() {
-      const { events } = await store.retention.prune(limits, clock.now())
-      if (events > 0) log(`pruning: ${events} old events are gone`)
-    },
-  })
-  closers.add('pruning', () => pruner.stop())
-}
-
-function createEnding({ closers, home, log }: Foundation): Pick<Server, 'stop' | 'stopped'> {
-  const { promise: stopped, resolve } = Promise.withResolvers<void>()
-  let stopping: Promise<void> | null = null
-  const end = async () => {
-    log('stopping')
-    await removeServerFile(home.dir)
-    await closers.closeAll()
-    resolve()
-  }
-  return { stopped, stop: () => (stopping ??= end()) }
 }
 
 async function announce(base: Foundation, people: ControlListener, { machines, startedAt }: { machines: LinkListener; startedAt: number }): Promise<void> {
@@ -475,11 +462,15 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
       await runBackupWord(word, argv.slice(1), { env: process.env, out: (line) => void process.stdout.write(`${line}\n`), ...(carried ? { carried } : {}) })
       return 0
     }
+    if (argv[0] === 'reap') {
+      await runReapWord(argv.slice(1), { env: process.env, out: (line) => void process.stdout.write(`${line}\n`), input: () => Bun.stdin.text() })
+      return 0
+    }
     const args = argv[0] === 'serve' ? argv.slice(1) : [...argv]
-    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' }, public: { type: 'string' }, 'preview-base': { type: 'string' }, 'preview-port': { type: 'string' } } })
+    const { values } = parseArgs({ args, options: { home: { type: 'string' }, listen: { type: 'string' }, port: { type: 'string' }, public: { type: 'string' }, 'preview-base': { type: 'string' }, 'preview-port': { type: 'string' }, 'log-format': { type: 'string' }, ...TLS_OPTIONS } })
     const home = values.home ?? defaultHome(process.env)
     const databaseUrl = process.env['DATABASE_URL']
-    const log = createLog(home)
+    const log = createLog(home, logFormat(values['log-format'] ?? process.env['BERTH_LOG_FORMAT']))
     const server = await serve({
       home, log, ...addressOf(values),
       ...(databaseUrl ? { databaseUrl } : {}),
@@ -488,8 +479,7 @@ export async function main(argv: readonly string[], carried?: Carried): Promise<
     // A promise that nobody waited for costs its own request, never the server.
     process.on('unhandledRejection', (cause) => log(`bug: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`))
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void server.stop())
-    await server.stopped
-    return 0
+    return await server.stopped
   } catch (error) {
     const known = error instanceof BerthError ? error : new BerthError('internal', error instanceof Error ? (error.stack ?? error.message) : String(error))
     process.stderr.write(`berth: ${known.message} [${known.code}]\n${known.hint ? `hint: ${known.hint}\n` : ''}`)

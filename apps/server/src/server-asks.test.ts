@@ -62,6 +62,8 @@ describe('what the server asks', () => {
     await first.stop()
     expect(await refused).toMatchObject({ code: 'network_unreachable' })
     expect((await answer(approvalId, { behavior: 'allow' }, 'push')).status).toBe(200)
+    // It is no answer to something else.
+    expect((await server.asks.begin(pushOf(made.id, 'refs/heads/another'))).approvalId).not.toBe(approvalId)
     expect(await server.asks.ask(pushOf(made.id), NEVER)).toMatchObject({ approvalId, behavior: 'allow', by: { via: 'push' } })
     // Other content, and the same content again, are other questions.
     for (const again of [pushOf(made.id, 'refs/heads/other'), pushOf(made.id)]) expect((await server.asks.begin(again)).approvalId).not.toBe(approvalId)

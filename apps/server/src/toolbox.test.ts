@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'bun:test'
 import { BerthError } from '@berth/wire'
-import { startHarness } from './test/harness.ts'
+import { FAKE_TOOLBOX, startHarness } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 
 let b: Harness | null = null
@@ -12,7 +12,7 @@ afterEach(async () => {
 type Toolbox = NonNullable<Parameters<typeof startHarness>[0]>['toolbox'] & object
 
 async function open(ensureAgent: Toolbox['ensureAgent']): Promise<Harness> {
-  b = await startHarness({ toolbox: { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent } })
+  b = await startHarness({ toolbox: { ...FAKE_TOOLBOX, ensureAgent } })
   return b
 }
 const steps = async (harness: Harness, id: Parameters<Harness['until']>[0]) => (await harness.client.listEvents({ id })).events.filter(({ body }) => body.type === 'workspace.step' && body['step'] === 'toolbox').map(({ body }) => `${String(body['state'])} ${String(body['detail'])}`)

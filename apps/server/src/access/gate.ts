@@ -18,8 +18,8 @@ export interface Gate {
   levelOf(userId: UserId, workspaceId: WorkspaceId): Promise<Level | null>
   /** In the organisation they look at. Null: nothing of it. */
   level(asker: Pick<Identity, 'userId' | 'orgId'>, workspaceId: WorkspaceId): Promise<Level | null>
-  /** Which workspaces a list may hold. */
-  seenBy(asker: Pick<Identity, 'userId' | 'orgId'>): Promise<(id: WorkspaceId) => boolean>
+  /** How much of each workspace; null: a list does not hold it. */
+  seenBy(asker: Pick<Identity, 'userId' | 'orgId'>): Promise<(id: WorkspaceId) => Level | null>
 }
 
 export function createGate({ access, homeOrg }: { access: Pick<Store['access'], 'standing' | 'standings'>; homeOrg: OrgId }): Gate {
@@ -45,7 +45,7 @@ export function createGate({ access, homeOrg }: { access: Pick<Store['access'], 
       const standings = await access.standings(userId, orgId)
       return (id) => {
         const standing = standings.get(id)
-        return standing !== undefined && levelIn(userId, standing) !== null
+        return standing === undefined ? null : levelIn(userId, standing)
       }
     },
   }

@@ -22,7 +22,7 @@ export async function permitted<T>(deps: PermitDeps, { caller, route, input }: R
   })
 }
 
-export function rightOf(route: string): Right {
+function rightOf(route: string): Right {
   if (!Object.hasOwn(ROUTE_RIGHTS, route)) throw new Error(`the table of rights does not know ${route}`)
   return ROUTE_RIGHTS[route as RouteName]
 }

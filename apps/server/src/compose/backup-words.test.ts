@@ -7,6 +7,7 @@ import { createTestDatabase, openTestDatabase } from '@berth/store/testing'
 import { createFakeProvider } from '@berth/testkit'
 import { serve } from '../main.ts'
 import type { Server } from '../main.ts'
+import { FAKE_TOOLBOX } from '../test/harness.ts'
 import { runBackupWord } from './backup-words.ts'
 import type { BackupWord } from './backup-words.ts'
 
@@ -33,7 +34,7 @@ async function newHome(): Promise<string> {
 
 const serveHome = (home: string, databaseUrl?: string): Promise<Server> => serve({
   home, port: 0, providers: () => [createFakeProvider({ clock: { now: () => Date.now() } })],
-  toolbox: { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent: async () => '/opt/berth/agents/claude' },
+  toolbox: FAKE_TOOLBOX,
   ...(databaseUrl === undefined ? {} : { databaseUrl }),
 })
 

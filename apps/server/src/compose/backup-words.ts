@@ -5,7 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { backup, connect, findEmbedded, beginRotation, endRotation, loadMasterKey, migrateDatabase, opensSecrets, reseal, restore, startEmbedded } from '@berth/store'
+import { backup, connect, findEmbedded, beginRotation, endRotation, loadMasterKey, migrateDatabase, noteRotation, opensSecrets, reseal, restore, startEmbedded } from '@berth/store'
 import type { BackupSummary, DatabaseAddress, EmbeddedOptions, Sql } from '@berth/store'
 import { BerthError, VERSION } from '@berth/wire'
 import type { Carried } from './carried.ts'
@@ -77,7 +77,11 @@ async function rotateKeys(words: Words): Promise<void> {
   try {
     const own = keyCommand === undefined || keyCommand === ''
     const key = own ? await beginRotation(home, random) : await loadMasterKey(home, random, keyCommand)
-    const done = await withOwnDatabase(words, (_, sql) => reseal(sql, key, random))
+    const done = await withOwnDatabase(words, async (_, sql) => {
+      const sealed = await reseal(sql, key, random)
+      await noteRotation(sql, key, { sealed, now: Date.now() })
+      return sealed
+    })
     if (own) await endRotation(home, random)
     if (json) return out(JSON.stringify({ ...done, source: own ? 'file' : 'command' }))
     out(`Sealed ${done.secrets} secrets and keyed ${done.records} records anew.`)

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 import { z } from 'zod'
+import { TlsConfig } from '../tls/settings.ts'
 
 export const ServerConfig = z.strictObject({
   /** Address of the control listener. Default: loopback. */
@@ -15,11 +16,40 @@ export const ServerConfig = z.strictObject({
   notify: z.strictObject({ allowPrivate: z.boolean().optional(), contact: z.string().regex(/^(mailto:|https:\/\/)\S+$/).optional() }).optional(),
   /** Where machines elsewhere reach the link listener. */
   linkUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Address of the link listener. Default: loopback, for a proxy or our own https in front of it. */
+  linkListen: z.string().min(1).optional(),
   linkPort: z.number().int().min(0).max(65535).optional(),
+  /** Where saved workspaces are kept, and how long. Absent: in the home, for 30 days. `keyFile`: two lines, the access key's id and its secret. */
+  backups: z.strictObject({
+    keepDays: z.number().min(0).max(3650).optional(),
+    s3: z.strictObject({ endpoint: z.url({ protocol: /^https?$/ }), bucket: z.string().min(1), region: z.string().min(1).optional(), prefix: z.string().regex(/^[A-Za-z0-9._/-]*$/).optional(), keyFile: z.string().min(1) }).optional(),
+  }).optional(),
+  /** Repositories that this server keeps. `url`: a name of their own, such as https://git.example.org, that leads here and serves git alone. */
+  hosting: z.strictObject({
+    url: z.url({ protocol: /^https?$/ }).optional(),
+    repositoryBytes: z.number().int().min(1).optional(), personBytes: z.number().int().min(1).optional(),
+    /** One of a task that nobody used for so long is taken away, and its owner told so many days before. */
+    unusedDays: z.number().min(0).max(3650).optional(), graceDays: z.number().min(0).max(365).optional(),
+  }).optional(),
   databaseUrl: z.string().min(1).optional(),
+  /** One of several servers on that database, of which one serves: it waits for its turn. */
+  standby: z.boolean().optional(),
   provider: z.string().min(1).optional(),
   /** `base`: previews live below this domain instead of `localhost`; it has a wildcard DNS record. `port`: of their listener. */
   previews: z.strictObject({ base: z.string().min(1).optional(), port: z.number().int().min(0).max(65535).optional() }).optional(),
+  /** Our own https. Absent: a proxy in front does it, or nobody. */
+  tls: TlsConfig.optional(),
+  /** `listen`: `host:port` where /metrics is told to whoever reaches it. Absent: to owners of the server, with a token. */
+  metrics: z.strictObject({ listen: z.string().regex(/^.+:\d{1,5}$/) }).optional(),
+  /** How long it is said not to be ready before nothing new is taken: as long as a balancer needs to notice. */
+  drainNoticeSeconds: z.number().min(0).max(300).optional(),
+  /** DNS records that Berth writes. */
+  names: z.strictObject({
+    /** `zone`: its id. The token stands in a file or in CLOUDFLARE_API_TOKEN. `endpoint`: of another API that speaks the same. */
+    /** A record for each named port instead of the wildcard. `target`: an address or a name; absent: the page's name. */
+    records: z.strictObject({ target: z.string().min(1).optional(), proxied: z.boolean().optional() }).optional(),
+    cloudflare: z.strictObject({ tokenFile: z.string().startsWith('/').optional(), zone: z.string().min(1).optional(), endpoint: z.url({ protocol: /^https?$/ }).optional() }).optional(),
+  }).optional(),
   /** The CLI's: which server it speaks to. */
   context: z.string().optional(),
   autoStopMinutes: z.number().min(0).max(60 * 24 * 365).optional(),

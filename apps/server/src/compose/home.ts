@@ -1,6 +1,6 @@
 /** BERTH_HOME: its directories, its lock, and the files by which a client finds the server. */
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { takeLock } from '@berth/store'
@@ -8,13 +8,18 @@ import { BerthError } from '@berth/wire'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { ServerFile } from '@berth/wire/server-file'
 import { UNIX_PATH_LIMIT } from '../http/listen.ts'
+import { writeWhole } from '../write-whole.ts'
 
 export interface Home {
   readonly dir: string
   readonly repositories: string
   readonly uploads: string
+  /** Saved workspaces, sealed. */
+  readonly states: string
   /** Pushes that wait, and mirrors of the repositories they are for. */
   readonly pushes: string
+  /** Deploy keys lie here while one operation uses them. */
+  readonly keys: string
   /** Clones of repositories that are only looked at. */
   readonly looks: string
   /** Alone in its directory, so that a machine can be given the directory: the socket is another file after a restart. */
@@ -30,11 +35,11 @@ export const backupsDir = (home: string): string => join(home, 'backups')
 export async function prepareHome(dir: string): Promise<Home> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    for (const name of ['contexts', 'providers', 'workspaces', 'repos', 'uploads', 'looks', 'pushes', 'logs', 'run']) await mkdir(join(dir, name), { recursive: true, mode: 0o700 })
+    for (const name of ['contexts', 'providers', 'workspaces', 'repos', 'uploads', 'states', 'boot', 'looks', 'pushes', 'logs', 'run']) await mkdir(join(dir, name), { recursive: true, mode: 0o700 })
   } catch (cause) {
     throw new BerthError('config_invalid', `${dir} cannot be used as BERTH_HOME: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'set BERTH_HOME to a directory that you may write', cause })
   }
-  return { dir, repositories: join(dir, 'repos'), uploads: join(dir, 'uploads'), looks: join(dir, 'looks'), pushes: join(dir, 'pushes'), linkSocket: await linkSocketIn(dir) }
+  return { dir, repositories: join(dir, 'repos'), uploads: join(dir, 'uploads'), states: join(dir, 'states'), looks: join(dir, 'looks'), pushes: join(dir, 'pushes'), keys: join(dir, 'pushes', 'keys'), linkSocket: await linkSocketIn(dir) }
 }
 
 async function linkSocketIn(dir: string): Promise<string> {
@@ -68,6 +73,20 @@ export async function removeServerFile(dir: string): Promise<void> {
   if (text.includes(`"pid":${process.pid},`)) await rm(join(dir, SERVER_FILE), { force: true })
 }
 
+const INSTALLATIONS_FILE = 'installations'
+/** Of this home, the newest last: machines carry it, and the database that made it may be gone. */
+export async function knownInstallations(dir: string): Promise<string[]> {
+  const text = await readFile(join(dir, INSTALLATIONS_FILE), 'utf8').catch(() => '')
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => /^[0-9a-f]{32}$/.test(line))
+  return [...new Set(lines)]
+}
+
+/** Before anything is bought in its name. */
+export async function rememberInstallation(dir: string, id: string): Promise<void> {
+  const known = await knownInstallations(dir)
+  if (known.at(-1) !== id) await writeWhole(join(dir, INSTALLATIONS_FILE), `${[...known.filter((other) => other !== id), id].join('\n')}\n`)
+}
+
 /** Machines keep the address they were made with, so the port stays the same over restarts. */
 export async function rememberedPort(dir: string): Promise<number> {
   const port = Number((await readFile(join(dir, 'run', 'link-port'), 'utf8').catch(() => '')).trim())
@@ -76,10 +95,4 @@ export async function rememberedPort(dir: string): Promise<number> {
 
 export async function rememberPort(dir: string, port: number): Promise<void> {
   await writeWhole(join(dir, 'run', 'link-port'), `${port}\n`)
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}.new`
-  await writeFile(aside, text, { mode: 0o600 })
-  await rename(aside, path)
 }

@@ -10,7 +10,7 @@ import type { Listener } from '../http/listen.ts'
 import { refusal, secured } from '../http/respond.ts'
 import type { LinkServer, LinkSocketData } from '../link/link-server.ts'
 
-export const DEFAULT_PORT = 7420
+const DEFAULT_PORT = 7420
 /** Tried one after the other when nobody chose a port. */
 const PORTS_TRIED = 20
 
@@ -51,15 +51,18 @@ export function listenForPeople(options: { hostname: string | undefined; port: n
     },
   })
   const listener = options.port === undefined ? firstFree(open) : open(options.port)
-  const wildcard = hostname === '0.0.0.0' || hostname === '::'
   return {
     ...listener,
     loopback: isLoopback(hostname),
-    localUrl: wildcard ? `http://127.0.0.1:${listener.port}` : listener.url,
+    localUrl: localUrlOf(hostname, listener),
     serve(next) {
       handle = next
     },
   }
+}
+
+function localUrlOf(hostname: string, { port, url }: Pick<Listener, 'port' | 'url'>): string {
+  return hostname === '0.0.0.0' || hostname === '::' ? `http://127.0.0.1:${port}` : url
 }
 
 function firstFree(open: (port: number) => Listener): Listener {
@@ -79,16 +82,16 @@ function isLoopback(hostname: string): boolean {
 
 export interface LinkListener { readonly unixSocket: string; readonly loopbackUrl: string; readonly port: number; stop(): Promise<void> }
 
-export async function listenForMachines(options: { socket: string; port: number; remembered: number; link: Pick<LinkServer, 'fetch' | 'websocket'> }): Promise<LinkListener> {
-  const { link, socket, port, remembered } = options
+export async function listenForMachines(options: { socket: string; hostname?: string | undefined; port: number; remembered: number; link: Pick<LinkServer, 'fetch' | 'websocket'> }): Promise<LinkListener> {
+  const { link, socket, port, remembered, hostname = '127.0.0.1' } = options
   await mkdir(dirname(socket), { recursive: true, mode: 0o700 })
   const shared = { fetch: link.fetch, websocket: link.websocket, maxBodyBytes: 64 * 1024 }
   const onSocket = listen<LinkSocketData>({ ...shared, unix: socket })
   try {
-    const onPort = openRemembered((at) => listen<LinkSocketData>({ ...shared, port: at }), { port, remembered })
+    const onPort = openRemembered((at) => listen<LinkSocketData>({ ...shared, hostname, port: at }), { port, remembered })
     return {
       unixSocket: socket,
-      loopbackUrl: onPort.url,
+      loopbackUrl: localUrlOf(hostname, onPort),
       port: onPort.port ?? 0,
       async stop() {
         await onPort.stop()

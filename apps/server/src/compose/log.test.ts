@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { SERVER_LOG_FILE } from '@berth/wire/server-file'
+import { asJson } from './log.ts'
 
 it('moves the older half of its own log aside when that is too large, and goes on in the same file', async () => {
   const home = await mkdtemp(join(tmpdir(), 'berth-log-'))
@@ -26,4 +27,12 @@ it('moves the older half of its own log aside when that is too large, and goes o
   } finally {
     await rm(home, { recursive: true, force: true })
   }
+})
+
+it('says a line as one object, with the part of the server it is about', () => {
+  const at = new Date(0)
+  const said = (line: string): unknown => JSON.parse(asJson(line, at))
+  expect(said('tls: no certificate for "a"\nmore')).toEqual({ time: at.toISOString(), level: 'info', about: 'tls', message: 'no certificate for "a"\nmore' })
+  expect(said('bug: TypeError')).toMatchObject({ level: 'error', about: 'bug' })
+  expect(said('ready on http://127.0.0.1:7420')).toEqual({ time: at.toISOString(), level: 'info', message: 'ready on http://127.0.0.1:7420' })
 })

@@ -1,18 +1,33 @@
 /** The server's log is its standard error: a terminal, a service manager, or the file that the CLI gave it. */
 import { closeSync, fstatSync, openSync, readSync, statSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { BerthError } from '@berth/wire'
 import { SERVER_LOG_FILE } from '@berth/wire/server-file'
 
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024
 const KEEP_BYTES = 5 * 1024 * 1024
 const CHECK_EVERY_LINES = 500
 
-export function createLog(home: string): (line: string) => void {
+export type LogFormat = 'text' | 'json'
+
+export function logFormat(text: string | undefined): LogFormat {
+  if (text === undefined || text === '' || text === 'text') return 'text'
+  if (text === 'json') return 'json'
+  throw new BerthError('bad_request', `--log-format ${text} is not known`, { hint: 'text or json' })
+}
+
+export function createLog(home: string, format: LogFormat = 'text'): (line: string) => void {
   let lines = 0
   return (line) => {
     if (lines++ % CHECK_EVERY_LINES === 0) cutOwnLog(join(home, SERVER_LOG_FILE))
-    process.stderr.write(`${new Date().toISOString()} ${line}\n`)
+    process.stderr.write(`${format === 'json' ? asJson(line) : `${new Date().toISOString()} ${line}`}\n`)
   }
+}
+
+/** One object a line, for who gathers logs. `about`: what the line begins with, mostly the part of the server. */
+export function asJson(line: string, at: Date = new Date()): string {
+  const [, about, message] = /^([a-z][\w -]{0,40}|ws_\w+): ([\s\S]*)$/.exec(line) ?? [null, null, line]
+  return JSON.stringify({ time: at.toISOString(), level: about === 'bug' ? 'error' : 'info', ...(about === null ? {} : { about }), message })
 }
 
 /**

@@ -1,7 +1,8 @@
 /** What is asked of a provider for a workspace: its size, and the boot file's content with its one-time token. */
-import { freemem, totalmem } from 'node:os'
 import type { Clock, LinkAddress, MachineSpec, Store, ToolboxRef, WorkspaceRecord } from '@berth/core'
 import type { ProjectCode } from '../project/project-code.ts'
+import type { ProviderRegistry } from '../services/deps.ts'
+import { machineSize } from '../services/machine-size.ts'
 
 export interface SpecDeps {
   readonly store: Pick<Store, 'links' | 'egress'>
@@ -9,16 +10,10 @@ export interface SpecDeps {
   readonly toolbox: ToolboxRef
   readonly link: LinkAddress
   readonly projects: Pick<ProjectCode, 'projectOf'>
+  readonly providers: Pick<ProviderRegistry, 'get'>
 }
 
-const GIB = 1024 ** 3
-/** Enough for an agent, a compiler and a development server. */
-const DEFAULT_CPUS = 2
 const DEFAULT_PIDS = 2048
-
-function defaultMemoryBytes(): number {
-  return Math.max(GIB, Math.min(4 * GIB, Math.floor(totalmem() / 2), Math.max(GIB, freemem())))
-}
 
 export async function specFor(deps: SpecDeps, record: WorkspaceRecord): Promise<MachineSpec> {
   const { workspace } = record
@@ -26,8 +21,7 @@ export async function specFor(deps: SpecDeps, record: WorkspaceRecord): Promise<
   const bootToken = await deps.store.links.issueBootToken(workspace.id, workspace.generation, deps.clock.now())
   return {
     image: workspace.image,
-    memoryBytes: workspace.resources.memoryBytes ?? defaultMemoryBytes(),
-    cpus: workspace.resources.cpus ?? DEFAULT_CPUS,
+    ...machineSize(deps.providers.get(workspace.provider), workspace.resources),
     pids: workspace.resources.pids ?? DEFAULT_PIDS,
     boot: { bootToken, link: deps.link, toolbox: deps.toolbox },
     acceptNoIsolation: workspace.acceptNoIsolation,

@@ -5,7 +5,7 @@ import { BerthError } from '@berth/wire'
 import { createClientConnection } from '../previews/client-connection.ts'
 import type { ClientConnection, ClientEvents } from '../previews/client-connection.ts'
 
-export const DEFAULT_PREVIEW_PORT = 7480
+const DEFAULT_PREVIEW_PORT = 7480
 const PORTS_TRIED = 20
 /** A browser has six to each of some dozens of previews; above it new ones are closed. */
 const CONNECTIONS_LIMIT = 4096

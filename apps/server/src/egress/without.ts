@@ -20,3 +20,24 @@ export function without(words: readonly string[]): TransformStream<Uint8Array, U
     flush(controller) { if (held.length > 0) controller.enqueue(new Uint8Array(held)) },
   })
 }
+
+/** Text with one place instead of another, also across the edges of pieces. */
+export function led(from: string, to: string): TransformStream<Uint8Array, Uint8Array> {
+  const needle = Buffer.from(from)
+  const put = new Uint8Array(Buffer.from(to))
+  let held: Buffer = Buffer.alloc(0)
+  return new TransformStream({
+    transform(piece, controller) {
+      let rest = Buffer.concat([held, piece])
+      for (let at = rest.indexOf(needle); at >= 0; at = rest.indexOf(needle)) {
+        if (at > 0) controller.enqueue(new Uint8Array(rest.subarray(0, at)))
+        controller.enqueue(put)
+        rest = rest.subarray(at + needle.length)
+      }
+      const sure = Math.max(0, rest.length - needle.length + 1)
+      if (sure > 0) controller.enqueue(new Uint8Array(rest.subarray(0, sure)))
+      held = rest.subarray(sure)
+    },
+    flush(controller) { if (held.length > 0) controller.enqueue(new Uint8Array(held)) },
+  })
+}

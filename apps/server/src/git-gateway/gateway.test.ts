@@ -173,6 +173,21 @@ describe('a protected workspace', () => {
     await ws.change('in-the-merge.txt', `${token}\n`)
     expect((await ws.push(head)).text).toContain('in-the-merge.txt:1: a token of GitHub')
   })
+  test('lets a person decide about what a host runs by itself, where that is the choice', async () => {
+    const ws = await working({ profile: 'protected', approval: 'none', askWorkflows: true })
+    await ws.change('.gitlab-ci.yml', 'test: { script: [make] }\n')
+    const head = `HEAD:berth/${ws.name}`
+    const [denied, no] = await Promise.all([ws.push(head), w.answer(ws.id, 'deny', 'not today')])
+    expect(no).toMatchObject({ title: expect.stringContaining(', changing what the host runs'), input: { 'run by the host': '.gitlab-ci.yml' } })
+    expect(denied.text).toContain('not today')
+    expect(w.refs('private-own')).not.toHaveProperty(`refs/heads/berth/${ws.name}`)
+    const [allowed] = await Promise.all([ws.push(head), w.answer(ws.id, 'allow')])
+    expect(allowed).toMatchObject({ code: 0 })
+    // Nothing of that kind: nobody is asked.
+    await ws.change('plain.txt', 'x\n')
+    expect(await ws.push(head)).toMatchObject({ code: 0 })
+    expect(await w.database.store.approvals.list({ workspaceId: ws.id, all: true })).toHaveLength(2)
+  })
   test('notes one row for each attempt, refused ones too', async () => {
     const ws = await working({ profile: 'protected', approval: 'none' })
     const rows = async () => (await w.audit()).filter(({ workspaceId, action }) => workspaceId === ws.id && action === 'git.push').map(({ allowed }) => allowed)

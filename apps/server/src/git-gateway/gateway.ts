@@ -4,28 +4,36 @@
  * not say enough, or the workspace is `protected`, it is kept and looked at before anything of it leaves.
  */
 import { accessTo, judgeRef } from '@berth/core'
-import type { AuditStore, Clock, GitHostStore, GitHubStore, GitPolicyStore, NewAuditRecord, RefVerdict, WorkspaceRow } from '@berth/core'
+import type { AuditStore, Clock, DeployKeyStore, GitHostStore, GitHubStore, GitPolicyStore, NewAuditRecord, RefVerdict, WorkspaceRow } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { GitPolicy } from '@berth/wire/git-policy'
 import type { PushHead } from '../git-hosting/policy.ts'
+import type { HostedReach } from '../git-hosting/hosted.ts'
 import { gitBody, readPush, refusedPush } from '../git-hosting/push-request.ts'
 import type { GitHub } from '../github/index.ts'
 import type { Log } from '../http/respond.ts'
 import type { KeptPushes } from './kept-push.ts'
 import type { Lfs } from './lfs.ts'
+import { createHostAccess } from './host-access.ts'
+import type { Quarantines } from './quarantine.ts'
 import { askHost, isPushing, passed, untilRead } from './upstream.ts'
 import type { Access } from './upstream.ts'
 import { wantedBy } from './wanted.ts'
-import type { GitService, Wanted } from './wanted.ts'
+import type { Wanted } from './wanted.ts'
 
 export interface GitGatewayDeps {
   readonly store: {
     readonly gitHosts: Pick<GitHostStore, 'credential' | 'used'>; readonly github: Pick<GitHubStore, 'list'>
-    readonly audit: Pick<AuditStore, 'write'>; readonly gitPolicies: Pick<GitPolicyStore, 'get'>
+    readonly deployKeys: Pick<DeployKeyStore, 'of' | 'list' | 'used'>; readonly audit: Pick<AuditStore, 'write'>; readonly gitPolicies: Pick<GitPolicyStore, 'get'>
   }
   /** Another source of credentials, one for each operation. */
   readonly github: Pick<GitHub, 'credentialFor'>
   readonly keptPushes: KeptPushes
+  readonly quarantines: Pick<Quarantines, 'mirror' | 'mirrorOf'>
+  /** Repositories of this server. Absent: it keeps none for tasks. */
+  readonly hosted?: HostedReach
+  /** Keys lie here while they are used. */
+  readonly keysDir: string
   readonly lfs: Lfs
   readonly clock: Clock
   readonly log: Log
@@ -37,6 +45,9 @@ export type Outcome = Pick<NewAuditRecord, 'allowed' | 'reason'> & Partial<Pick<
 /** What one operation has at hand. `own`: the kept credential is for it. */
 export interface Operation { readonly workspace: Asking; readonly wanted: Wanted; readonly policy: GitPolicy; readonly request: Request; readonly own: boolean }
 
+const SUBJECT_LIMIT = 250
+const reasonOf = (error: unknown): string => (error instanceof BerthError ? error.message : 'it could not be done')
+
 export function createGitGateway(deps: GitGatewayDeps): GitGateway {
   const { store, clock } = deps
   const send = deps.fetch ?? fetch
@@ -44,22 +55,32 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     action: isPushing(wanted.service) ? 'git.push' : 'git.fetch', workspaceId: workspace.id, actor: workspace.name, subject: `${wanted.origin}/${wanted.path}`, refs: [], tokenExpiresAt: null, ...outcome,
   }, clock.now())
 
-  /** An app's token, made for this operation, before a stored one. Throws for a host that nobody named. */
-  const accessFor = async (workspace: Asking, wanted: Pick<Wanted, 'origin' | 'path'>, { service, own }: { service: GitService; own: boolean }): Promise<Access> => {
-    const leased = own ? await deps.github.credentialFor(workspace, wanted, service) : null
-    if (leased !== null && 'lease' in leased) return { credential: { username: 'x-access-token', ...leased.lease }, missing: null }
-    const missing = leased === null ? null : leased.missing
-    const stored = await store.gitHosts.credential(workspace.orgId, wanted.origin)
-    // A host nobody named is not ours to reach: the machine's own network decides about it.
-    if (stored === null && missing === null && !(await store.github.list(workspace.orgId)).some(({ origin }) => origin === wanted.origin)) throw new BerthError('forbidden', `${wanted.origin} is no git host of this server`, { hint: `\`berth git-host add ${wanted.origin}\`` })
-    if (stored === null || !own) return { credential: null, missing }
-    await store.gitHosts.used(stored.id, clock.now())
-    return { credential: { ...stored, expiresAt: null, release: () => {}, discard: null }, missing: null }
+  /** An attempt is an attempt, whatever it was for: what is refused before it has an address is noted by its path. */
+  const byItsPath = async <T>(action: 'git.fetch' | 'git.lfs', { workspace, request }: Pick<Operation, 'workspace' | 'request'>, work: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      const subject = new URL(request.url).pathname.slice(0, SUBJECT_LIMIT)
+      await store.audit.write(workspace.orgId, { action, workspaceId: workspace.id, actor: workspace.name, subject, refs: [], tokenExpiresAt: null, allowed: false, reason: reasonOf(error) }, clock.now())
+      throw error
+    }
   }
-
+  const notedIfRefused = async <T>(operation: Operation, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      await noted(operation, { allowed: false, reason: reasonOf(error) })
+      throw error
+    }
+  }
+  const { accessFor, fromMirror } = createHostAccess(deps)
   const performed = async (operation: Operation, access: Access): Promise<Response> => {
     const { wanted, request } = operation
-    if (request.method === 'GET') return beginning(operation, access)
+    if (access.credential?.ssh !== undefined && (request.method === 'GET' || !isPushing(wanted.service))) {
+      if (request.method === 'POST') await noted(operation, { allowed: true, reason: 'by a deploy key' })
+      return fromMirror(operation, access.credential)
+    }
+    if (request.method === 'GET') return notedIfRefused(operation, () => beginning(operation, access))
     if (isPushing(wanted.service)) return push(operation, access)
     await noted(operation, { allowed: true, reason: access.credential === null ? 'as a stranger, without the credential' : null, tokenExpiresAt: access.credential?.expiresAt ?? null })
     return passed(await askHost(send, wanted, { request, body: gitBody(request), credential: access.credential }), wanted, access.missing)
@@ -68,6 +89,7 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     const { workspace, wanted, policy, request } = operation
     const { head, body, drain } = await readPush(request)
     // git asks so whether it may come, and nothing is done of it.
+    if (head.commands.length === 0 && credential?.ssh !== undefined) return refusedPush(head, [])
     if (head.commands.length === 0) return passed(await askHost(send, wanted, { request, body, credential }), wanted, missing)
     const verdicts = verdictsOn(head, { name: workspace.name, policy })
     const reasons = verdicts.map((verdict) => (verdict.kind === 'refused' ? verdict.reason : null))
@@ -77,10 +99,11 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
       await noted(operation, { allowed: false, reason: refused, refs: refsOf(head, reasons) })
       return refusedPush(head, reasons)
     }
-    if (policy.profile === 'protected' || verdicts.some((verdict) => verdict.kind === 'allowed' && verdict.forwardOnly)) {
+    // Looked at, too, where an app's token gets more for a push that needs it.
+    if (policy.profile === 'protected' || policy.workflows || credential?.ssh !== undefined || verdicts.some((verdict) => verdict.kind === 'allowed' && verdict.forwardOnly)) {
       return deps.keptPushes.take(operation, {
         head, body, forwardOnly: new Set(head.commands.filter((_, at) => verdicts[at]?.kind === 'allowed' && (verdicts[at]).forwardOnly).map(({ ref }) => ref)),
-        access: () => accessFor(workspace, wanted, { service: wanted.service, own: true }),
+        access: (how) => accessFor(workspace, wanted, { service: wanted.service, own: true, ...how }),
         noted: (outcome) => noted(operation, { refs: refsOf(head, reasons), ...outcome }),
       })
     }
@@ -104,13 +127,13 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
   }
   return async (workspace, request) => {
     const ticket = deps.lfs.ticketIn(request)
-    if (ticket !== null) return deps.lfs.carry(workspace, ticket, request)
-    const wanted = wantedBy(request)
+    if (ticket !== null) return byItsPath('git.lfs', { workspace, request }, () => deps.lfs.carry(workspace, ticket, request))
+    const wanted = await byItsPath('git.fetch', { workspace, request }, () => wantedBy(request))
     const policy = await store.gitPolicies.get(workspace.id)
     const right = accessTo({ source: workspace.source, policy }, wanted)
     if ('lfs' in wanted) return deps.lfs.answer({ workspace, wanted, policy, right, request }, (service) => accessFor(workspace, wanted, { service, own: right !== null }))
     const operation: Operation = { workspace, wanted, policy, request, own: right !== null }
-    const found = await accessFor(workspace, wanted, { service: wanted.service, own: right !== null && (right === 'write' || !isPushing(wanted.service)) })
+    const found = await notedIfRefused(operation, () => accessFor(workspace, wanted, { service: wanted.service, own: right !== null && (right === 'write' || !isPushing(wanted.service)) }))
     const refuse = async (reason: string, hint: string): Promise<never> => {
       await noted(operation, { allowed: false, reason })
       throw new BerthError('forbidden', reason, { hint })

@@ -1,6 +1,7 @@
 /** The git gateway with what it needs on this server's disk. */
 import { join } from 'node:path'
 import type { Clock, Store } from '@berth/core'
+import type { HostedReach } from '../git-hosting/hosted.ts'
 import type { GitHub } from '../github/index.ts'
 import type { Log } from '../http/respond.ts'
 import type { ServerAsks } from '../services/server-asks.ts'
@@ -11,8 +12,10 @@ import { createLfs } from './lfs.ts'
 import { createQuarantines } from './quarantine.ts'
 
 export interface GitGatewayRoom {
-  readonly store: Pick<Store, 'gitHosts' | 'github' | 'audit' | 'gitPolicies' | 'access'>
+  readonly store: Pick<Store, 'gitHosts' | 'deployKeys' | 'github' | 'audit' | 'gitPolicies' | 'access'>
   readonly github: Pick<GitHub, 'credentialFor'>
+  /** Absent: this server keeps no repositories of tasks. */
+  readonly hosted?: HostedReach
   readonly asks: Pick<ServerAsks, 'begin'>
   readonly clock: Clock
   readonly log: Log
@@ -23,13 +26,24 @@ export interface GitGatewayRoom {
 }
 
 /** Whatever a server before this one kept of pushes is gone: whoever pushed was cut off with it. */
-export function openGitGateway({ store, github, asks, clock, log, dir, pageUrl, fetch: send = fetch }: GitGatewayRoom): GitGateway {
-  const quarantines = createQuarantines({ dir })
+export function openGitGateway({ store, github, hosted, asks, clock, log, dir, pageUrl, fetch: outside = fetch }: GitGatewayRoom): GitGateway {
+  const send = hosted === undefined ? outside : locally(hosted, outside)
+  const quarantines = createQuarantines({ dir, ...(hosted === undefined ? {} : { locally: async (address) => (await hosted.addresses).locally(address) }) })
   quarantines.tidy(clock.now()).catch((error: unknown) => log(`pushes that were kept: ${String(error)}`))
   const keptPushes = createKeptPushes({
     dir: join(dir, 'kept'), quarantines, asks, clock, log,
     pageOf: async (workspaceId, approvalId) => `${await pageUrl}/workspaces/${workspaceId}?approval=${approvalId}`,
     nameOf: (userId) => store.access.nameOf(userId),
   })
-  return createGitGateway({ store, github, clock, log, keptPushes, lfs: createLfs({ store, clock, fetch: send }), fetch: send })
+  return createGitGateway({ store, github, clock, log, keptPushes, quarantines, ...(hosted === undefined ? {} : { hosted }), keysDir: join(dir, 'keys'), lfs: createLfs({ store, clock, fetch: send }), fetch: send })
+}
+
+/** This server's own name may lead nowhere from here: what is asked of it goes to its own listener. */
+function locally(hosted: HostedReach, outside: typeof fetch): typeof fetch {
+  const send = async (input: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> => {
+    const url = new URL(input instanceof Request ? input.url : input)
+    const here = (await hosted.addresses).locally({ origin: url.origin, path: url.pathname.slice(1) })
+    return here.origin === url.origin ? outside(input, init) : outside(`${here.origin}/${here.path}${url.search}`, init)
+  }
+  return Object.assign(send, { preconnect: outside.preconnect })
 }

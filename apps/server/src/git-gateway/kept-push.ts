@@ -19,7 +19,7 @@ import type { Log } from '../http/respond.ts'
 import type { ServerAsk, ServerAsks, ServerDecision } from '../services/server-asks.ts'
 import type { Operation, Outcome } from './gateway.ts'
 import { lookAt } from './look.ts'
-import type { PushSummary } from './look.ts'
+import type { PushSummary, Seen } from './look.ts'
 import type { Quarantine, Quarantines } from './quarantine.ts'
 import type { Access } from './upstream.ts'
 
@@ -29,7 +29,7 @@ export interface KeptPush {
   /** Refs that may be added to and not rewritten. */
   readonly forwardOnly: ReadonlySet<string>
   /** Anew for each use: a person may take longer than a token lives. */
-  access(): Promise<Access>
+  access(how?: { workflows: boolean }): Promise<Access>
   noted(outcome: Outcome): Promise<unknown>
 }
 export interface KeptPushes { take(operation: Operation, push: KeptPush): Promise<Response> }
@@ -163,19 +163,21 @@ async function judged(deps: KeptPushDeps, stage: Stage): Promise<(string | null)
       if (seen.said.length > 0) stage.say(['berth: this push stays here.', ...seen.said].join('\n'))
       return await refuse(seen.reasons, [...new Set(seen.reasons.filter((reason) => reason !== null))].join('; ') + (seen.said.length > 0 ? `: ${seen.said.join('; ')}`.slice(0, 1500) : ''))
     }
-    if (policy.profile === 'protected' && policy.approval === 'ask') {
-      const decision = await asked(deps, stage, seen.summary)
+    // The policy says yes to such files, or a person does.
+    const unsure = seen.workflows.length > 0 && !policy.workflows
+    if (policy.profile === 'protected' && (policy.approval === 'ask' || unsure)) {
+      const decision = await asked(deps, stage, seen)
       if (decision.behavior === 'deny') return await refuse(head.commands.map(() => deniedWords(decision)), deniedWords(decision))
       stage.say(`berth: ${decision.by.who} allowed it.`)
     }
-    return await forwarded(quarantine, stage)
+    return await forwarded(quarantine, stage, seen.workflows.length > 0)
   } finally {
     await quarantine.remove()
   }
 }
 
-async function forwarded(quarantine: Quarantine, { head, access, noted, request, say }: Stage): Promise<(string | null)[]> {
-  const { credential, missing } = await access()
+async function forwarded(quarantine: Quarantine, { head, access, noted, request, say }: Stage, workflows: boolean): Promise<(string | null)[]> {
+  const { credential, missing } = await access({ workflows })
   try {
     if (missing !== null) throw new BerthError('clone_refused', missing.message, { hint: missing.hint })
     // Noted before it is done: what was not written down did not happen.
@@ -188,8 +190,8 @@ async function forwarded(quarantine: Quarantine, { head, access, noted, request,
   }
 }
 
-async function asked(deps: KeptPushDeps, { workspace, request, say, ...push }: Stage, summary: PushSummary): Promise<ServerDecision> {
-  const { approvalId, expiresAt, decided } = await deps.asks.begin(questionOf({ workspaceId: workspace.id, repository: `${push.wanted.origin}/${push.wanted.path}`, commands: push.head.commands }, summary))
+async function asked(deps: KeptPushDeps, { workspace, request, say, ...push }: Stage, seen: Pick<Seen, 'summary' | 'workflows'>): Promise<ServerDecision> {
+  const { approvalId, expiresAt, decided } = await deps.asks.begin(questionOf({ workspaceId: workspace.id, repository: `${push.wanted.origin}/${push.wanted.path}`, commands: push.head.commands }, seen))
   const minutes = Math.max(1, Math.round((expiresAt - deps.clock.now()) / 60_000))
   say(`berth: waiting for ${(await deps.nameOf(workspace.creatorId)) ?? 'a person'} to allow this push, up to ${minutes} minutes ...\n       ${await deps.pageOf(workspace.id, approvalId)}\n       Should git end before, push again: an answer is kept.`)
   return decided(request.signal)
@@ -199,15 +201,16 @@ const deniedWords = ({ by, message }: ServerDecision): string => (by.via === 'ru
 
 const ZERO = /^0+$/
 /** Words alone, so that every screen shows it. All of it is bound to the decision. */
-export function questionOf({ workspaceId, repository, commands }: { workspaceId: WorkspaceId; repository: string; commands: readonly RefCommand[] }, summary: PushSummary): ServerAsk {
+export function questionOf({ workspaceId, repository, commands }: { workspaceId: WorkspaceId; repository: string; commands: readonly RefCommand[] }, { summary, workflows = [] }: { summary: PushSummary; workflows?: readonly string[] }): ServerAsk {
   const words = ({ ref, oldId, newId }: RefCommand): string => `${ref}: ${ZERO.test(newId) ? `deleted, was ${oldId}` : `${ZERO.test(oldId) ? 'new' : oldId} → ${newId}`}`
   const { commits, commitCount, files, fileCount, added, removed } = summary
   const short = commands.map(({ ref }) => ref.replace(/^refs\/(?:heads|tags)\//, '')).slice(0, 3).join(', ')
   const more = (count: number, shown: number): string[] => (count > shown ? [`and ${count - shown} more`] : [])
   const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
   return {
-    workspaceId, tool: 'berth:push', title: `push ${plural(commitCount, 'commit')} (+${added} -${removed}) to ${short} of ${repository.replace(/^https?:\/\//, '')}`,
+    workspaceId, tool: 'berth:push', title: `push ${plural(commitCount, 'commit')} (+${added} -${removed}) to ${short} of ${repository.replace(/^https?:\/\//, '')}${workflows.length > 0 ? ', changing what the host runs' : ''}`,
     input: {
+      ...(workflows.length > 0 ? { 'run by the host': [...workflows.slice(0, 20), ...more(workflows.length, 20)].join('\n') } : {}),
       repository, refs: [...commands.slice(0, 20).map(words), ...more(commands.length, 20)].join('\n'),
       commits: [...commits.map(({ id, subject }) => `${id.slice(0, 10)} ${subject}`), ...more(commitCount, commits.length)].join('\n') || 'none',
       files: [`${plural(fileCount, 'file')}, +${added} -${removed}`, ...files.map((file) => `${file.path} +${file.added} -${file.removed}`), ...more(fileCount, files.length)].join('\n'),

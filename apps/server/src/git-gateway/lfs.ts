@@ -9,9 +9,10 @@ import type { WorkspaceId } from '@berth/wire'
 import { LFS_BASE_HEADER, LINK_HTTP } from '@berth/wire/daemon'
 import type { GitPolicy } from '@berth/wire/git-policy'
 import { z } from 'zod'
+import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
 import { gitBody } from '../git-hosting/push-request.ts'
 import type { Asking } from './gateway.ts'
-import { basic, reach, refusalOf, untilRead } from './upstream.ts'
+import { reach, refusalOf, untilRead } from './upstream.ts'
 import type { Access, Credential } from './upstream.ts'
 import type { GitService, WantedLfs } from './wanted.ts'
 
@@ -63,7 +64,7 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
       const method = METHOD[name as keyof typeof METHOD]
       if (method === undefined || !mayHold(href, wanted.origin)) return []
       const own = credential !== null && new URL(href).origin === wanted.origin && !Object.keys(header).some((key) => key.toLowerCase() === 'authorization')
-      const id = keep(workspace.id, { method, href, headers: { ...header, ...(own ? { authorization: basic(credential) } : {}) } })
+      const id = keep(workspace.id, { method, href, headers: { ...header, ...(own ? { authorization: basicAuthorization(credential) } : {}) } })
       return [[name, { href: `${base}${LINK_HTTP.upstream}/lfs/${id}` }]]
     }
     return objects.map(({ oid, size, error, actions }) => ({
@@ -135,7 +136,7 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
 }
 
 const placeOf = ({ origin, path, rest }: WantedLfs): string => `${origin}/${path}.git/${rest}`
-const headersOf = (credential: Credential | null, body: boolean): Record<string, string> => ({ accept: JSON_TYPE, ...(body ? { 'content-type': JSON_TYPE } : {}), ...(credential === null ? {} : { authorization: basic(credential) }) })
+const headersOf = (credential: Credential | null, body: boolean): Record<string, string> => ({ accept: JSON_TYPE, ...(body ? { 'content-type': JSON_TYPE } : {}), ...(credential === null ? {} : { authorization: basicAuthorization(credential) }) })
 const isRefusal = (status: number): boolean => status === 401 || status === 403 || (status >= 300 && status < 400)
 
 function refusalIn({ policy, right }: LfsOperation, { operation, objects }: z.infer<typeof Batch>): string | null {

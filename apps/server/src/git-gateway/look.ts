@@ -11,6 +11,8 @@ export interface Seen {
   /** Further words, below the refs. */
   readonly said: readonly string[]
   readonly summary: PushSummary
+  /** Files of it that a host runs by itself, and that may leave as far as the policy goes. */
+  readonly workflows: readonly string[]
 }
 /** Newest first; no more than a person reads, with the numbers of all. */
 export interface PushSummary { readonly commits: readonly { id: string; subject: string }[]; readonly commitCount: number; readonly files: readonly { path: string; added: number; removed: number }[]; readonly fileCount: number; readonly added: number; readonly removed: number }
@@ -24,15 +26,15 @@ const SHOWN_FILES = 20
 const FINDINGS_LIMIT = 20
 const NOTHING: PushSummary = { commits: [], commitCount: 0, files: [], fileCount: 0, added: 0, removed: 0 }
 
-export interface LookAt { readonly commands: readonly RefCommand[]; readonly forwardOnly: ReadonlySet<string>; readonly policy: Pick<GitPolicy, 'profile' | 'workflows' | 'maxFileBytes'>; readonly signal: AbortSignal }
+export interface LookAt { readonly commands: readonly RefCommand[]; readonly forwardOnly: ReadonlySet<string>; readonly policy: Pick<GitPolicy, 'profile' | 'workflows' | 'askWorkflows' | 'maxFileBytes'>; readonly signal: AbortSignal }
 
 export async function lookAt(quarantine: Quarantine, at: LookAt): Promise<Seen> {
   const { commands, forwardOnly, signal } = at
-  const refused = (reason: (command: RefCommand) => string | null, said: readonly string[] = []): Seen => ({ reasons: commands.map(reason), said, summary: NOTHING })
+  const refused = (reason: (command: RefCommand) => string | null, said: readonly string[] = []): Seen => ({ reasons: commands.map(reason), said, summary: NOTHING, workflows: [] })
   const moved = commands.filter(({ ref, oldId }) => (quarantine.refs.get(ref) ?? '0'.repeat(oldId.length)) !== oldId)
   if (moved.length > 0) return refused((command) => (moved.includes(command) ? 'it has moved at the host: fetch first' : null))
   const tips = commands.filter(({ newId }) => !ZERO.test(newId)).map(({ newId }) => newId)
-  if (tips.length === 0) return { reasons: commands.map(() => null), said: [], summary: NOTHING }
+  if (tips.length === 0) return { reasons: commands.map(() => null), said: [], summary: NOTHING, workflows: [] }
   const range = `${[...new Set(tips)].join('\n')}\n${[...new Set(quarantine.refs.values())].map((id) => `^${id}`).join('\n')}\n`
   const whole = await quarantine.run(['rev-list', '--objects', '--quiet', '--stdin'], { input: range, signal })
   if (whole.exitCode !== 0) return refused(() => 'objects of it are missing')
@@ -44,20 +46,23 @@ export async function lookAt(quarantine: Quarantine, at: LookAt): Promise<Seen> 
   if (rewritten.length > 0) return refused(({ ref }) => (rewritten.includes(ref) ? 'it would be rewritten, and this workspace may only add to it' : null))
   const summary = await summaryOf(quarantine, { range, signal })
   if (summary.commitCount > COMMITS_LIMIT) return refused(() => `more than ${COMMITS_LIMIT} new commits at once`)
-  if (at.policy.profile !== 'protected') return { reasons: commands.map(() => null), said: [], summary }
-  const said = [...await runByHost(quarantine, { range, ...at }), ...await tooLarge(quarantine, { range, ...at }), ...await secretsIn(quarantine, { range, signal })]
-  if (said.length === 0) return { reasons: commands.map(() => null), said, summary }
-  return { reasons: commands.map(() => 'what is in it may not leave; see above'), said, summary }
+  const { workflows, said: ofWorkflows } = await runByHost(quarantine, { range, ...at })
+  if (at.policy.profile !== 'protected') return { reasons: commands.map(() => null), said: [], summary, workflows }
+  const said = [...ofWorkflows, ...await tooLarge(quarantine, { range, ...at }), ...await secretsIn(quarantine, { range, signal })]
+  if (said.length === 0) return { reasons: commands.map(() => null), said, summary, workflows }
+  return { reasons: commands.map(() => 'what is in it may not leave; see above'), said, summary, workflows }
 }
 interface Range { readonly range: string; readonly signal: AbortSignal }
 
 const LOG = ['log', '--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', '--no-notes', '-m', '--stdin'] as const
-async function runByHost(quarantine: Quarantine, { range, signal, policy }: Range & Pick<LookAt, 'policy'>): Promise<string[]> {
-  if (policy.workflows) return []
+/** Those that may leave, or what is said of those that may not. */
+async function runByHost(quarantine: Quarantine, { range, signal, policy }: Range & Pick<LookAt, 'policy'>): Promise<{ workflows: string[]; said: string[] }> {
+  if (policy.profile !== 'protected' && !policy.workflows) return { workflows: [], said: [] }
   const named = await quarantine.run([...LOG, '--format=', '--name-only', '-z'], { input: range, signal, limitBytes: LOOK_LIMIT_BYTES })
-  if (named.exitCode !== 0 || named.truncated) return ['it changes more files than can be looked at: push less at once']
+  if (named.exitCode !== 0 || named.truncated) return { workflows: [], said: ['it changes more files than can be looked at: push less at once'] }
   const found = [...new Set(named.stdout.split('\0').map((path) => path.replace(/^\n+/, '')).filter((path) => isRunByHost(path)))]
-  return found.slice(0, FINDINGS_LIMIT).map((path) => `${clean(path)}: the host runs this file by itself, and this workspace may not change it (\`berth git-access <workspace> --workflows\`)`)
+  if (policy.workflows || policy.askWorkflows) return { workflows: found.map(clean), said: [] }
+  return { workflows: [], said: found.slice(0, FINDINGS_LIMIT).map((path) => `${clean(path)}: the host runs this file by itself, and this workspace may not change it (\`berth git-access <workspace> --workflows on\`, or \`ask\` to be asked)`) }
 }
 
 async function tooLarge(quarantine: Quarantine, { range, signal, policy }: Range & Pick<LookAt, 'policy'>): Promise<string[]> {
@@ -82,7 +87,7 @@ async function secretsIn(quarantine: Quarantine, { range, signal }: Range): Prom
 }
 
 /** Of a patch without context: what stands behind a `+`, with its place in the new file. */
-export function* addedSecrets(patch: string): Generator<SecretFinding> {
+function* addedSecrets(patch: string): Generator<SecretFinding> {
   let path = ''
   let line = 0
   /** Lines of the hunk that are still to come. */

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import type { RefCommand, RepositoryAddress } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { OrgId } from '@berth/wire'
+import { configEnvironment, credentialSetting } from '../git-hosting/config-environment.ts'
 import { GIT_ENVIRONMENT } from '../git-hosting/repositories.ts'
-import { basic, refusalOf } from './upstream.ts'
+import { refusalOf } from './upstream.ts'
 import type { Credential } from './upstream.ts'
 
 export interface Ran { readonly exitCode: number; readonly stdout: string; readonly stderr: string; readonly truncated: boolean }
@@ -31,13 +32,16 @@ const QUIET = { 'core.hooksPath': '/dev/null', 'gc.auto': '0', 'core.fsmonitor':
 const OUTWARD = Object.fromEntries(['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])))
 
 function environment(more: Readonly<Record<string, string>>): Record<string, string> {
-  const pairs = Object.entries({ ...QUIET, ...more })
-  return { ...OUTWARD, ...GIT_ENVIRONMENT, GIT_CONFIG_COUNT: String(pairs.length), ...Object.fromEntries(pairs.flatMap(([name, value], at) => [[`GIT_CONFIG_KEY_${at}`, name], [`GIT_CONFIG_VALUE_${at}`, value]])) }
+  return { ...OUTWARD, ...GIT_ENVIRONMENT, ...configEnvironment(Object.entries({ ...QUIET, ...more })) }
 }
 /** A secret, in the environment of one process of the server. */
-const withCredential = (origin: string, credential: Credential | null): Record<string, string> => environment(credential === null ? {} : { [`http.${origin}/.extraHeader`]: `Authorization: ${basic(credential)}` })
+function withCredential(origin: string, credential: Credential | null): Record<string, string> {
+  if (credential?.ssh !== undefined) return { ...environment({ 'protocol.http.allow': 'never', 'protocol.https.allow': 'never', 'protocol.ssh.allow': 'always' }), GIT_SSH_COMMAND: credential.ssh.command, GIT_SSH_VARIANT: 'ssh' }
+  return environment(credential === null ? {} : Object.fromEntries([credentialSetting({ origin }, credential)]))
+}
+const urlOf = ({ origin, path }: RepositoryAddress, credential: Credential | null): string => credential?.ssh?.url ?? `${origin}/${path}.git`
 
-export async function runGit(dir: string, args: readonly string[], { input, limitBytes = LIMIT_BYTES, env = environment({}), signal }: RunOptions = {}): Promise<Ran> {
+async function runGit(dir: string, args: readonly string[], { input, limitBytes = LIMIT_BYTES, env = environment({}), signal }: RunOptions = {}): Promise<Ran> {
   const child = Bun.spawn(['git', '--git-dir', dir, ...args], { env, stdin: input === undefined ? 'ignore' : typeof input === 'string' ? new Blob([input]) : input, stdout: 'pipe', stderr: 'pipe', timeout: GIT_WITHIN_MS, killSignal: 'SIGKILL' })
   const end = () => child.kill('SIGKILL')
   signal?.addEventListener('abort', end, { once: true })
@@ -61,9 +65,17 @@ async function collected(stream: ReadableStream<Uint8Array>, limitBytes: number)
   return { text: Buffer.concat(chunks).toString('utf8'), truncated: false }
 }
 
-export interface Quarantines { open(orgId: OrgId, address: RepositoryAddress, credential: Credential | null, signal: AbortSignal): Promise<Quarantine>; /** What a server before this one left, and mirrors nobody used. */ tidy(now: number): Promise<void> }
+export interface Quarantines {
+  /** A copy of all branches and tags, as of now, to be read from; its HEAD is the host's. Answers where it lies. */
+  mirror(orgId: OrgId, address: RepositoryAddress, credential: Credential, signal: AbortSignal): Promise<string>
+  /** Where it lies, as it was left. */
+  mirrorOf(orgId: OrgId, address: RepositoryAddress): string
+  open(orgId: OrgId, address: RepositoryAddress, credential: Credential | null, signal: AbortSignal): Promise<Quarantine>
+  /** What a server before this one left, and mirrors nobody used. */ tidy(now: number): Promise<void>
+}
 
-export function createQuarantines({ dir }: { dir: string }): Quarantines {
+/** `locally`: where this server reaches what it keeps itself. */
+export function createQuarantines({ dir, locally = (address) => Promise.resolve(address) }: { dir: string; locally?: (address: RepositoryAddress) => Promise<RepositoryAddress> }): Quarantines {
   const mirrors = join(dir, 'mirrors')
   const waiting = join(dir, 'waiting')
   /** One fetch at a time into each. */
@@ -79,32 +91,44 @@ export function createQuarantines({ dir }: { dir: string }): Quarantines {
     if ((await stat(join(path, 'HEAD')).catch(() => null)) === null) await required(Promise.resolve(runGit(path, ['init', '--quiet', '--bare', '--template=', '--initial-branch=berth-none', path])))
     return path
   }
-  const refresh = async (mirror: string, address: RepositoryAddress, { credential, signal }: { credential: Credential | null; signal: AbortSignal }): Promise<Map<string, string>> => {
+  const refresh = async (mirror: string, named: RepositoryAddress, { credential, signal }: { credential: Credential | null; signal: AbortSignal }): Promise<Map<string, string>> => {
     await init(mirror)
-    const url = `${address.origin}/${address.path}.git`
-    const fetched = await runGit(mirror, ['fetch', '--quiet', '--no-tags', '--prune', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules', '--', url, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'], { env: withCredential(address.origin, credential), signal })
-    if (fetched.exitCode !== 0) throw refused(fetched, address)
+    const address = await locally(named)
+    const fetched = await runGit(mirror, ['fetch', '--quiet', '--no-tags', '--prune', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules', '--', urlOf(address, credential), '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'], { env: withCredential(address.origin, credential), signal })
+    if (fetched.exitCode !== 0) throw refused(fetched, named)
     const now = new Date()
     await utimes(mirror, now, now)
     return refsIn((await required(runGit(mirror, ['for-each-ref', '--format=%(objectname) %(refname)'], { limitBytes: 64 * 1024 * 1024 }))).stdout)
   }
+  const mirrorOf = (orgId: OrgId, { origin, path }: RepositoryAddress): string => join(mirrors, `${createHash('sha256').update(`${orgId} ${origin} ${path}`).digest('hex')}.git`)
   return {
+    mirrorOf,
+    async mirror(orgId, address, credential, signal) {
+      const mirror = mirrorOf(orgId, address)
+      await inTurn(mirror, async () => {
+        await refresh(mirror, address, { credential, signal })
+        const { stdout } = await runGit(mirror, ['ls-remote', '--symref', '--', urlOf(address, credential), 'HEAD'], { env: withCredential(address.origin, credential), signal })
+        const head = /^ref: (refs\/heads\/\S+)\tHEAD$/m.exec(stdout)?.[1]
+        if (head !== undefined) await required(runGit(mirror, ['symbolic-ref', 'HEAD', head]))
+        await required(runGit(mirror, ['config', 'uploadpack.allowFilter', 'true']))
+      })
+      return mirror
+    },
     async open(orgId, address, credential, signal) {
-      const key = createHash('sha256').update(`${orgId} ${address.origin} ${address.path}`).digest('hex')
-      const mirror = join(mirrors, `${key}.git`)
-      const refs = await inTurn(key, () => refresh(mirror, address, { credential, signal }))
+      const mirror = mirrorOf(orgId, address)
+      const refs = await inTurn(mirror, () => refresh(mirror, address, { credential, signal }))
       const path = await init(join(waiting, `${randomUUID()}.git`))
       await mkdir(join(path, 'objects', 'info'), { recursive: true })
       await writeFile(join(path, 'objects', 'info', 'alternates'), `${join(mirror, 'objects')}\n`)
       return {
         refs,
         run: (args, options) => runGit(path, args, options),
-        forward: (commands, forwarding, during) => forward(path, address, { commands, credential: forwarding, signal: during }),
+        forward: async (commands, forwarding, during) => forward(path, await locally(address), { commands, credential: forwarding, signal: during }),
         remove: () => rm(path, { recursive: true, force: true }),
       }
     },
     async tidy(now) {
-      for (const left of [waiting, join(dir, 'kept')]) await rm(left, { recursive: true, force: true })
+      for (const left of [waiting, join(dir, 'kept'), join(dir, 'keys')]) await rm(left, { recursive: true, force: true })
       for (const name of await readdir(mirrors).catch(() => [])) {
         const used = await stat(join(mirrors, name)).catch(() => null)
         if (used !== null && now - used.mtimeMs > MIRROR_UNUSED_MS) await rm(join(mirrors, name), { recursive: true, force: true })
@@ -127,6 +151,8 @@ function refused({ stderr }: Ran, address: RepositoryAddress): BerthError {
   const status = /The requested URL returned error: (\d{3})/.exec(stderr)?.[1]
   if (status !== undefined) return refusalOf(Number(status), address, null)
   if (/Authentication failed|could not read Username/i.test(stderr)) return refusalOf(401, address, null)
+  if (/Host key verification failed/i.test(stderr)) return new BerthError('clone_refused', `${address.origin} does not show the key that it had when the deploy key was made`, { hint: 'if that is as it should be, make the deploy key anew: `berth deploy-key add`' })
+  if (/Permission denied|Could not read from remote repository|does not appear to be a git repository/i.test(stderr)) return new BerthError('clone_refused', `${address.origin} did not let the deploy key in to ${address.path}`, { hint: 'add its public half to the repository there: `berth deploy-key` shows it' })
   return new BerthError('network_unreachable', `${address.origin}/${address.path} cannot be read from the server`, { hint: 'try again later' })
 }
 
@@ -135,7 +161,7 @@ const ZERO = /^0+$/
 async function forward(path: string, { origin, path: repository }: RepositoryAddress, { commands, credential, signal }: { commands: readonly RefCommand[]; credential: Credential | null; signal: AbortSignal }): Promise<{ reasons: (string | null)[]; said: string }> {
   const leases = commands.map(({ ref, oldId }) => `--force-with-lease=${ref}:${ZERO.test(oldId) ? '' : oldId}`)
   const moves = commands.map(({ ref, newId }) => `${ZERO.test(newId) ? '' : newId}:${ref}`)
-  const pushed = await runGit(path, ['push', '--porcelain', ...(commands.length > 1 ? ['--atomic'] : []), '--no-verify', ...leases, '--', `${origin}/${repository}.git`, ...moves], { env: withCredential(origin, credential), signal })
+  const pushed = await runGit(path, ['push', '--porcelain', ...(commands.length > 1 ? ['--atomic'] : []), '--no-verify', ...leases, '--', urlOf({ origin, path: repository }, credential), ...moves], { env: withCredential(origin, credential), signal })
   const said = pushed.stderr.split('\n').filter((line) => line.startsWith('remote: ')).map((line) => line.slice('remote: '.length).trimEnd()).join('\n')
   const answers = new Map(pushed.stdout.split('\n').flatMap((line) => {
     const [flag = '', refs = '', summary = ''] = line.split('\t')

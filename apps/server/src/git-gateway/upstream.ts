@@ -1,23 +1,24 @@
 /** One request to a git host. Redirects are not followed, so a credential goes to its own origin and nowhere else. */
 import { BerthError } from '@berth/wire'
+import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
 import { NO_CACHE } from '../git-hosting/push-request.ts'
+import type { SshAccess } from './ssh-access.ts'
 import type { GitService, Wanted } from './wanted.ts'
 
 /** `expiresAt` null: it was stored, and does not end. */
-export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; release(): void; /** Null: there is no other. */ readonly discard: (() => void) | null }
+export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; release(): void; /** Null: there is no other. */ readonly discard: (() => void) | null; /** It is no token: the host is reached by ssh. */ readonly ssh?: SshAccess }
 /** What the host would have said with a credential that nobody has yet. */
 export interface Missing { readonly message: string; readonly hint: string }
 export interface Access { readonly credential: Credential | null; readonly missing: Missing | null }
 
-export const basic = ({ username, token }: Pick<Credential, 'username' | 'token'>): string => `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`
-export const isAdvertisement = ({ rest }: Wanted): boolean => rest.startsWith('info/refs')
+const isAdvertisement = ({ rest }: Wanted): boolean => rest.startsWith('info/refs')
 
 export async function askHost(send: typeof fetch, wanted: Wanted, { request, body, credential }: { request: Request; body: ReadableStream<Uint8Array> | null; credential: Credential | null }): Promise<Response> {
   const headers = new Headers({ 'user-agent': 'git/2 (berth)', accept: isAdvertisement(wanted) ? '*/*' : `application/x-${wanted.service}-result` })
   const protocol = request.headers.get('git-protocol')
   if (protocol !== null && /^version=[012]$/.test(protocol)) headers.set('git-protocol', protocol)
   if (body !== null) headers.set('content-type', `application/x-${wanted.service}-request`)
-  if (credential !== null) headers.set('authorization', basic(credential))
+  if (credential !== null) headers.set('authorization', basicAuthorization(credential))
   return reach(send, wanted.origin, `${wanted.origin}/${wanted.path}.git/${wanted.rest}`, { method: request.method, headers, body, signal: request.signal, ...(body === null ? {} : { duplex: 'half' as const }) })
 }
 

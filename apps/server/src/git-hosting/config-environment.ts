@@ -1,5 +1,6 @@
 /** Settings for git that travel in its environment, where no other user reads them. */
 import type { RepositoryAddress } from '@berth/core'
+import { basicAuthorization } from './basic-authorization.ts'
 
 export type GitSetting = readonly [name: string, value: string]
 
@@ -8,5 +9,5 @@ export function configEnvironment(settings: readonly GitSetting[]): Record<strin
 }
 
 /** Goes to that host only. */
-export const credentialSetting = ({ origin }: Pick<RepositoryAddress, 'origin'>, { username, token }: { username: string; token: string }): GitSetting =>
-  [`http.${origin}/.extraHeader`, `Authorization: Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`]
+export const credentialSetting = ({ origin }: Pick<RepositoryAddress, 'origin'>, credential: { username: string; token: string }): GitSetting =>
+  [`http.${origin}/.extraHeader`, `Authorization: ${basicAuthorization(credential)}`]

@@ -10,7 +10,9 @@ import { createRepositories } from './repositories.ts'
 import type { Repositories } from './repositories.ts'
 import { parsePushHead, refuseCommand } from './policy.ts'
 import type { GitCaller } from './policy.ts'
-import { fullOf, serveGit } from './smart-http.ts'
+import { wantsOf } from './fetched.ts'
+import { createQuota } from './quota.ts'
+import { serveGit } from './smart-http.ts'
 import { createUploads } from './uploads.ts'
 
 const id = randomIds.workspace()
@@ -102,16 +104,44 @@ describe('a hosted repository', () => {
   })
 })
 
-it('a repository that is full takes no push, and says so', async () => {
-  const small = createRepositories({ dir: join(home, 'small'), quotaBytes: 1000 })
-  const listener = listen({ fetch: async (request) => serveGit({ dir: await small.ensure(id), caller: { kind: 'person' }, path: new URL(request.url).pathname, request, log: () => {}, full: () => fullOf(small, id) }) })
-  listeners.push(listener)
-  expect(await small.sizeBytes(id)).toBeNull()
-  expect(await git(work, 'push', listener.url, `HEAD:${HOSTED_REFS.head}`)).toMatchObject({ code: 0 })
-  expect(await small.sizeBytes(id)).toBeGreaterThan(1000)
-  const refused = await git(work, 'push', listener.url, `HEAD:${HOSTED_REFS.wip}`)
-  expect(refused.text).toMatch(/\[remote rejected\].*the repository of this workspace is full: \d+ of 1000 bytes/)
-  expect(await small.resolve(id, HOSTED_REFS.wip)).toBeNull()
+describe('quota', () => {
+  const owner = randomIds.user()
+  const task = randomIds.repository()
+  const store = { listWorkspaces: async () => [], getWorkspace: async () => null, hostedRepositories: { list: async () => [{ id: task, ownerId: owner }], get: async () => ({ id: task, ownerId: owner }) } }
+  async function limited(name: string, limits: { repository: number; person: number }) {
+    const small = createRepositories({ dir: join(home, name), quotaBytes: limits.repository })
+    // Of a row this part needs no more.
+    const quota = createQuota({ store: store as never, repositories: small, personBytes: limits.person })
+    const listener = listen({ fetch: async (request) => serveGit({ dir: await small.ensure(task), caller: { kind: 'task' }, path: new URL(request.url).pathname, request, log: () => {}, room: () => quota.roomIn(task) }) })
+    listeners.push(listener)
+    return { small, url: listener.url, left: async () => Array.fromAsync(new Bun.Glob('**/tmp_*').scan({ cwd: await small.ensure(task), onlyFiles: false })) }
+  }
+
+  it('ends a push that would not fit while it comes, in words that git prints, and keeps nothing of it', async () => {
+    const { small, url, left } = await limited('small', { repository: 1_000_000, person: 1e9 })
+    const refused = await git(work, 'push', url, 'HEAD:refs/heads/main')
+    expect(refused.code).not.toBe(0)
+    expect(refused.text).toMatch(/\[remote rejected\].*the repository is full: \d+ of 1000000 bytes are used, and this does not fit/)
+    expect(await small.sizeBytes(task)).toBeLessThan(1000)
+    expect(await left()).toEqual([])
+    // What is small still comes.
+    await git(work, 'branch', '-q', 'empty', (await git(work, 'commit-tree', '-m', 'nothing', '4b825dc642cb6eb9a060e54bf8d69288fbee4904')).text.trim())
+    expect(await git(work, 'push', url, 'empty:refs/heads/main')).toMatchObject({ code: 0 })
+  })
+
+  it('counts all of a person together', async () => {
+    const { url } = await limited('shared', { repository: 1e9, person: 2000 })
+    expect((await git(work, 'push', url, 'HEAD:refs/heads/main')).text).toMatch(/all repositories of its owner together are full: \d+ of 2000 bytes are used/)
+  })
+})
+
+it('a fetch tells what it brings, unless it does not bring all of it', () => {
+  const id = 'a'.repeat(40)
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  expect(wantsOf(bytes(`0011command=fetch0001000fno-progress0032want ${id}\n0032want ${'b'.repeat(40)}\n0009done\n0000`))).toEqual([id, 'b'.repeat(40)])
+  expect(wantsOf(bytes(`0098want ${id} multi_ack_detailed side-band-64k\n00000009done\n`))).toEqual([id])
+  expect(wantsOf(bytes(`0011command=fetch00010032want ${id}\n000cdeepen 10000`))).toEqual([])
+  expect(wantsOf(bytes(`0011command=fetch00010032want ${id}\n0014filter blob:none0000`))).toEqual([])
 })
 
 describe('the command list of a push', () => {

@@ -7,7 +7,8 @@ import type { RefCommand } from '@berth/core'
 import { HOSTED_REFS } from '@berth/wire'
 import { reported, spoken } from './push-report.ts'
 
-export type GitCaller = { readonly kind: 'person' } | { readonly kind: 'workspace'; readonly name: string }
+/** `task`: whoever may write to a repository of its own; what of a workspace may come was judged before. */
+export type GitCaller = { readonly kind: 'person' } | { readonly kind: 'task' } | { readonly kind: 'workspace'; readonly name: string }
 
 const PERSONS: readonly string[] = [HOSTED_REFS.head, HOSTED_REFS.wip, HOSTED_REFS.push]
 const ZERO = /^0+$/
@@ -17,6 +18,7 @@ const REF_NAME = /^refs\/[A-Za-z0-9._\-/]{1,240}$/
 export function refuseCommand(caller: GitCaller, command: RefCommand): string | null {
   const { ref } = command
   if (!REF_NAME.test(ref) || ref.includes('..')) return 'not a usable ref name'
+  if (caller.kind === 'task') return /^refs\/(?:heads|tags)\//.test(ref) ? null : 'only branches and tags can be pushed here'
   if (caller.kind === 'person') return PERSONS.includes(ref) ? null : `only ${PERSONS.join(', ')} are yours to write`
   const own = HOSTED_REFS.out(caller.name)
   if (ref === HOSTED_REFS.head) return 'the uploaded source is not writable from the workspace'

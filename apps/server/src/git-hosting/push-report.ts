@@ -4,9 +4,9 @@ import type { PushHead } from './policy.ts'
 /** The largest packet line is 65520 bytes with its length and band. */
 const CHUNK = 65_000
 const [REPORT, PROGRESS] = [1, 2]
-export const FLUSH = Buffer.from('0000')
+const FLUSH = Buffer.from('0000')
 
-export function packet(content: string | Uint8Array): Buffer {
+function packet(content: string | Uint8Array): Buffer {
   const payload = Buffer.from(content)
   return Buffer.concat([Buffer.from((payload.length + 4).toString(16).padStart(4, '0')), payload])
 }

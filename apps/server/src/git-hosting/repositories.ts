@@ -1,16 +1,19 @@
 /**
- * One bare repository per workspace, owned by the server, and never the one an agent works in. Its configuration is
- * written by us at birth; nothing that is pushed can change it, and no hook ever runs.
+ * One bare repository per workspace or task, owned by the server, and never the one an agent works in. Its configuration
+ * is written by us at birth; nothing that is pushed can change it, and no hook ever runs.
  */
 import { appendFile, chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BerthError, HOSTED_REFS } from '@berth/wire'
+import { BerthError, HOSTED_REFS, RepositoryId } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
+import { HAD } from './fetched.ts'
 
+/** A workspace's, or a task's own. */
+export type HostedId = WorkspaceId | RepositoryId
 export interface Repositories {
   /** The repository's directory; made when it does not exist. */
-  ensure(id: WorkspaceId): Promise<string>
-  exists(id: WorkspaceId): Promise<boolean>
+  ensure(id: HostedId): Promise<string>
+  exists(id: HostedId): Promise<boolean>
   /** The commit a ref points at, or null. */
   resolve(id: WorkspaceId, ref: string): Promise<string | null>
   diff(id: WorkspaceId, range: { from: string; to: string }, limitBytes: number): Promise<{ patch: string; truncated: boolean; stat: { path: string; added: number; removed: number }[] }>
@@ -18,9 +21,17 @@ export interface Repositories {
   point(id: WorkspaceId, ref: string, commit: string): Promise<void>
   /** Takes in what is committed in a repository of this machine, under our own ref. Throws `clone_refused`. */
   takeIn(id: WorkspaceId, from: { path: string; branch: string | null }): Promise<void>
-  remove(id: WorkspaceId): Promise<void>
+  remove(id: HostedId): Promise<void>
   /** Of its objects; null: there is no repository. */
-  sizeBytes(id: WorkspaceId): Promise<number | null>
+  sizeBytes(id: HostedId): Promise<number | null>
+  /** Somebody beside this server has these commits. */
+  had(id: RepositoryId, commits: readonly string[]): Promise<void>
+  /** Commits of its branches and tags that nobody else has. */
+  unfetched(id: RepositoryId): Promise<number>
+  /** A clone begins with a branch that is there. */
+  settleHead(id: RepositoryId): Promise<void>
+  /** Those of tasks that lie here. */
+  tasks(): Promise<RepositoryId[]>
   readonly quotaBytes: number
 }
 
@@ -46,6 +57,7 @@ const CONFIG: readonly (readonly [string, string])[] = [
   ['receive.autogc', 'false'],
   ['gc.auto', '0'],
   ['uploadpack.allowFilter', 'true'],
+  ['transfer.hideRefs', HAD],
 ]
 
 /** Nothing of the user's or the machine's git configuration reaches the hosted repositories. */
@@ -60,19 +72,19 @@ export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
 }
 
 export function createRepositories(deps: { dir: string; /** Tests fill it sooner. */ quotaBytes?: number }): Repositories {
-  const pathOf = (id: WorkspaceId) => join(deps.dir, `${id}.git`)
-  const making = new Map<WorkspaceId, Promise<string>>()
-  const exists = async (id: WorkspaceId) => (await stat(join(pathOf(id), 'HEAD')).catch(() => null)) !== null
-  const git = (id: WorkspaceId, args: readonly string[], limitBytes = SMALL_OUTPUT) => runGit(['--git-dir', pathOf(id), ...args], limitBytes)
+  const pathOf = (id: HostedId) => join(deps.dir, `${id}.git`)
+  const making = new Map<HostedId, Promise<string>>()
+  const exists = async (id: HostedId) => (await stat(join(pathOf(id), 'HEAD')).catch(() => null)) !== null
+  const git = (id: HostedId, args: readonly string[], limitBytes = SMALL_OUTPUT) => runGit(['--git-dir', pathOf(id), ...args], limitBytes)
 
-  const make = async (id: WorkspaceId): Promise<string> => {
+  const make = async (id: HostedId): Promise<string> => {
     const path = pathOf(id)
     if (await exists(id)) return path
     // Made aside and renamed, so that a crash leaves nothing that looks like a repository.
     const aside = `${path}.new`
     await rm(aside, { recursive: true, force: true })
     await mkdir(deps.dir, { recursive: true, mode: 0o700 })
-    await required(runGit(['init', '--quiet', '--bare', '--template=', `--initial-branch=${HOSTED_REFS.head.replace('refs/heads/', '')}`, aside]))
+    await required(runGit(['init', '--quiet', '--bare', '--template=', `--initial-branch=${RepositoryId.safeParse(id).success ? 'main' : HOSTED_REFS.head.replace('refs/heads/', '')}`, aside]))
     await appendFile(join(aside, 'config'), CONFIG.map(setting).join(''))
     await chmod(aside, 0o700)
     await rename(aside, path)
@@ -107,6 +119,21 @@ export function createRepositories(deps: { dir: string; /** Tests fill it sooner
     },
     quotaBytes: deps.quotaBytes ?? QUOTA_BYTES,
     sizeBytes: async (id) => ((await exists(id)) ? sizeBelow(join(pathOf(id), 'objects')) : null),
+    async had(id, commits) {
+      for (const commit of commits) await git(id, ['update-ref', '--', `${HAD}/${commit}`, commit])
+    },
+    async unfetched(id) {
+      if (!(await exists(id))) return 0
+      return Number((await required(git(id, ['rev-list', '--count', '--branches', '--tags', '--not', `--glob=${HAD}/*`]))).stdout.trim())
+    },
+    async settleHead(id) {
+      if ((await git(id, ['rev-parse', '--verify', '--quiet', 'HEAD'])).exitCode === 0) return
+      const [first] = (await required(git(id, ['for-each-ref', '--count=1', '--sort=-committerdate', '--format=%(refname)', 'refs/heads']))).stdout.split('\n')
+      if (first !== undefined && first !== '') await required(git(id, ['symbolic-ref', 'HEAD', first]))
+    },
+    async tasks() {
+      return (await readdir(deps.dir).catch(() => [])).flatMap((name) => RepositoryId.safeParse(name.split('.')[0]).data ?? [])
+    },
     async remove(id) {
       await rm(pathOf(id), { recursive: true, force: true })
       await rm(`${pathOf(id)}.new`, { recursive: true, force: true })

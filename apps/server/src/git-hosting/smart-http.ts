@@ -2,10 +2,10 @@
  * Git's smart HTTP over a bare repository: `info/refs`, `git-upload-pack`, `git-receive-pack`, nothing else. The git
  * program is started directly, without a shell; its pack streams through, so memory does not grow with a repository.
  */
+import type { RefCommand } from '@berth/core'
 import { BerthError } from '@berth/wire'
-import type { WorkspaceId } from '@berth/wire'
+import { overheard, wantsOf } from './fetched.ts'
 import { GIT_ENVIRONMENT } from './repositories.ts'
-import type { Repositories } from './repositories.ts'
 import { refuseCommand } from './policy.ts'
 import type { GitCaller } from './policy.ts'
 import { gitBody, NO_CACHE, readPush, refusedPush } from './push-request.ts'
@@ -17,9 +17,15 @@ export interface GitRequest {
   readonly path: string
   readonly request: Request
   readonly log: (line: string) => void
-  /** Why no push is taken, whatever it is; null: it is. */
-  readonly full?: () => Promise<string | null>
+  /** What a push may bring. Absent: whatever it brings. A save counts as any push does: what is in the machine stays there. */
+  readonly room?: () => Promise<Room>
+  /** When git has taken the push. */
+  readonly pushed?: (commands: readonly RefCommand[]) => Promise<void>
+  /** When whoever fetched has all of it. */
+  readonly fetched?: (commits: readonly string[]) => Promise<void>
 }
+/** `refusal`: in words that git prints behind each ref of a push that is larger. */
+export interface Room { readonly leftBytes: number; readonly refusal: string }
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
 const BY_GIT = 'only git itself speaks to a hosted repository; `berth pull` uses it'
@@ -34,7 +40,7 @@ export async function serveGit(git: GitRequest): Promise<Response> {
   if (request.method === 'POST' && (path === '/git-upload-pack' || path === '/git-receive-pack')) {
     const service: Service = path === '/git-upload-pack' ? 'git-upload-pack' : 'git-receive-pack'
     if (request.headers.get('content-type') !== `application/x-${service}-request`) throw new BerthError('bad_request', 'not a git request', { hint: BY_GIT })
-    return service === 'git-upload-pack' ? exchange(git, service, gitBody(request)) : receive(git)
+    return service === 'git-upload-pack' ? give(git, gitBody(request)) : receive(git)
   }
   throw new BerthError('not_found', 'no such path in a hosted repository', { hint: BY_GIT })
 }
@@ -43,22 +49,72 @@ async function advertise(git: GitRequest, service: Service): Promise<Response> {
   const first = `# service=${service}\n`
   const head = new TextEncoder().encode(`${(first.length + 4).toString(16).padStart(4, '0')}${first}0000`)
   const child = spawnGit(git, [service.slice(4), '--stateless-rpc', '--http-backend-info-refs', git.dir], 'ignore')
-  return answer(git, child, `application/x-${service}-advertisement`, head)
+  return answer(git, child, { contentType: `application/x-${service}-advertisement`, head })
 }
 
 /** The commands are judged first; only then does git see the request. */
 async function receive(git: GitRequest): Promise<Response> {
   const { head, body, drain } = await readPush(git.request)
-  const full = head.commands.length === 0 ? null : ((await git.full?.()) ?? null)
-  const reasons = head.commands.map((command) => full ?? refuseCommand(git.caller, command))
-  if (head.refused === null && reasons.every((reason) => reason === null)) return exchange(git, 'git-receive-pack', body)
-  await drain()
-  return refusedPush(head, reasons)
+  const room = head.commands.length === 0 ? null : ((await git.room?.()) ?? null)
+  const reasons = head.commands.map((command) => (room?.leftBytes === 0 ? room.refusal : refuseCommand(git.caller, command)))
+  if (head.refused !== null || reasons.some((reason) => reason !== null)) {
+    await drain()
+    return refusedPush(head, reasons)
+  }
+  const done = () => git.pushed?.(head.commands)
+  if (room === null) return exchange(git, 'git-receive-pack', body, done)
+  const taken = upTo(body, room.leftBytes)
+  const child = spawnGit(git, ['receive-pack', '--stateless-rpc', git.dir], taken.body)
+  // It may end before it read everything; whoever pushes reads nothing before it has sent everything.
+  await Promise.race([taken.ended, child.exited])
+  if (!taken.isCut()) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done })
+  // git has seen no end of the pack, and keeps nothing of it.
+  await Promise.all([taken.ended, new Response(child.stdout).arrayBuffer(), child.exited])
+  return refusedPush(head, head.commands.map(() => room.refusal))
 }
 
-function exchange(git: GitRequest, service: Service, body: ReadableStream<Uint8Array>): Response {
+/** Ends early, for git, behind that many bytes; whoever sends is heard to the end all the same. */
+function upTo(body: ReadableStream<Uint8Array>, limitBytes: number): { body: ReadableStream<Uint8Array>; isCut(): boolean; ended: Promise<void> } {
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  let isCut = false
+  const reader = body.getReader()
+  let total = 0
+  const rest = async (): Promise<void> => {
+    while (!(await reader.read()).done);
+  }
+  return {
+    ended, isCut: () => isCut,
+    body: new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const next = await reader.read()
+        total += next.value?.length ?? 0
+        if (!next.done && total <= limitBytes) return controller.enqueue(next.value)
+        isCut = !next.done
+        controller.close()
+        if (isCut) await rest()
+        resolve()
+      },
+      async cancel(reason) {
+        await reader.cancel(reason)
+        resolve()
+      },
+    }),
+  }
+}
+
+async function give(git: GitRequest, body: ReadableStream<Uint8Array>): Promise<Response> {
+  if (git.fetched === undefined) return exchange(git, 'git-upload-pack', body)
+  const heard = overheard(body)
+  return exchange(git, 'git-upload-pack', heard.body, async () => {
+    const request = heard.request()
+    const wants = request === null ? [] : wantsOf(request)
+    if (wants.length > 0) await git.fetched?.(wants)
+  })
+}
+
+function exchange(git: GitRequest, service: Service, body: ReadableStream<Uint8Array>, done?: () => Promise<void> | undefined): Response {
   const child = spawnGit(git, [service.slice(4), '--stateless-rpc', git.dir], body)
-  return answer(git, child, `application/x-${service}-result`, null)
+  return answer(git, child, { contentType: `application/x-${service}-result`, head: null, ...(done === undefined ? {} : { done }) })
 }
 
 type GitProcess = Bun.Subprocess<'ignore' | ReadableStream<Uint8Array>, 'pipe', 'pipe'>
@@ -69,7 +125,9 @@ function spawnGit(git: GitRequest, args: string[], stdin: 'ignore' | ReadableStr
   return Bun.spawn(['git', ...args], { env: environment, stdin, stdout: 'pipe', stderr: 'pipe' })
 }
 
-function answer(git: GitRequest, child: GitProcess, contentType: string, head: Uint8Array | null): Response {
+/** `done`: when git ended well and all that it said was taken. */
+interface Answer { readonly contentType: string; readonly head: Uint8Array | null; readonly done?: () => Promise<void> | undefined }
+function answer(git: GitRequest, child: GitProcess, { contentType, head, done }: Answer): Response {
   const reader = child.stdout.getReader()
   const complaint = new Response(child.stderr).text()
   const body = new ReadableStream<Uint8Array>({
@@ -81,6 +139,7 @@ function answer(git: GitRequest, child: GitProcess, contentType: string, head: U
       if (!next.done) return controller.enqueue(next.value)
       const exitCode = await child.exited
       if (exitCode !== 0) git.log(`git ${contentType} ended with ${exitCode}: ${(await complaint).trim().slice(0, 500)}`)
+      else await Promise.resolve(done?.()).catch((error: unknown) => git.log(`git ${contentType}: what follows it was not done: ${String(error)}`))
       controller.close()
     },
     cancel() {
@@ -89,10 +148,4 @@ function answer(git: GitRequest, child: GitProcess, contentType: string, head: U
   })
   git.request.signal.addEventListener('abort', () => child.kill(), { once: true })
   return new Response(body, { headers: { 'content-type': contentType, 'cache-control': NO_CACHE } })
-}
-
-/** A save counts as any push does: what is in the machine stays there. */
-export async function fullOf({ sizeBytes, quotaBytes }: Pick<Repositories, 'sizeBytes' | 'quotaBytes'>, id: WorkspaceId): Promise<string | null> {
-  const size = (await sizeBytes(id)) ?? 0
-  return size < quotaBytes ? null : `the repository of this workspace is full: ${size} of ${quotaBytes} bytes`
 }

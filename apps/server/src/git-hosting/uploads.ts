@@ -13,7 +13,7 @@ export interface Uploads {
   remove(id: WorkspaceId): Promise<void>
 }
 
-export const ARCHIVE_LIMIT_BYTES = 4 * 1024 ** 3
+const ARCHIVE_LIMIT_BYTES = 4 * 1024 ** 3
 
 export function createUploads(deps: { dir: string; limitBytes?: number }): Uploads {
   const limitBytes = deps.limitBytes ?? ARCHIVE_LIMIT_BYTES

@@ -2,6 +2,7 @@
 import { deadlines } from '@berth/core'
 import type { ServiceDeps } from '../services/deps.ts'
 import { startPeriodic } from '../loops/periodic.ts'
+import { createPulls } from '../pulls/index.ts'
 import type { GitHub } from './index.ts'
 import { createCheckTeller, isOf } from './told.ts'
 import type { ToldDeps } from './told.ts'
@@ -12,7 +13,7 @@ const FIRST_MS = 20_000
 /** Answers what ends it. */
 export function followGitHub(deps: ServiceDeps & { readonly github: GitHub; readonly say: ToldDeps['say'] }): () => Promise<void> {
   const { github, store, clock, log, daemons } = deps
-  const teller = createCheckTeller({ pulls: { api: github.api, tokens: github.tokens, daemons, store, clock }, store, clock, log, say: deps.say })
+  const teller = createCheckTeller({ pulls: createPulls({ api: github.api, tokens: github.tokens, daemons, store, clock }), store, clock, log, say: deps.say })
   // Answered at once: GitHub waits ten seconds at most.
   const aside = (work: Promise<unknown>): void => void work.catch((error: unknown) => log(`github: ${error instanceof Error ? error.message : String(error)}`))
   const remove = github.hooks.onHint((app, hint) => {

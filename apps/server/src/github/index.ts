@@ -24,7 +24,7 @@ export interface GitHub {
   /** What happens there is told here: to ask now and then is to ask enough. */
   tells(orgId: OrgId, origin: string): boolean
   /** For one operation of git: reading, or writing too. */
-  credentialFor(workspace: Pick<WorkspaceRow, 'id' | 'orgId'>, address: RepositoryAddress, service: 'git-upload-pack' | 'git-receive-pack'): Promise<Leased>
+  credentialFor(workspace: Pick<WorkspaceRow, 'id' | 'orgId'>, address: RepositoryAddress, service: 'git-upload-pack' | 'git-receive-pack', more?: { workflows: boolean }): Promise<Leased>
   stop(): Promise<void>
 }
 
@@ -42,7 +42,7 @@ export function createGitHub({ store, clock, log }: GitHubDeps): GitHub {
     gh: createGhGateway({ store, api, tokens, clock, log }),
     tells: (orgId, origin) => catchUp.current({ orgId, origin }),
     // At GitHub a repository is an owner and a name.
-    credentialFor: async ({ id, orgId }, { origin, path }, service) => (path.split('/').length !== 2 ? null : tokens.lease({ orgId, workspaceId: id, origin, path, rights: { contents: service === 'git-receive-pack' ? 'write' : 'read', metadata: 'read' } })),
+    credentialFor: async ({ id, orgId }, { origin, path }, service, { workflows } = { workflows: false }) => (path.split('/').length !== 2 ? null : tokens.lease({ orgId, workspaceId: id, origin, path, rights: { contents: service === 'git-receive-pack' ? 'write' : 'read', metadata: 'read', ...(workflows ? { workflows: 'write' as const } : {}) } })),
     stop: () => tokens.stop(),
   }
 }

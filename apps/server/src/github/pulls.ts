@@ -61,7 +61,7 @@ async function list({ api }: PullDeps, at: RepositoryAddress, token: string, que
 }
 
 const shown = ({ number, title, state, draft, merged_at: merged, html_url: url, head, base }: z.infer<typeof Pull>): PullRequest => ({ number, title, state: merged === null ? state : 'merged', draft: draft ?? false, url, head: head.ref, base: base.ref })
-const branchOf = ({ workspace }: WorkspaceRecord): string => `berth/${workspace.name}`
+export const branchOf = ({ workspace }: WorkspaceRecord): string => `berth/${workspace.name}`
 const ownerOf = ({ path }: RepositoryAddress): string => path.split('/')[0] ?? ''
 
 function urlOf({ workspace: { name, source } }: WorkspaceRecord): string {
@@ -102,7 +102,7 @@ async function withOneLease<T>({ tokens }: PullDeps, record: WorkspaceRecord, ri
 }
 
 /** What the agent wrote: shown to people, as one line. */
-async function lastSubject({ daemons }: PullDeps, { workspace }: WorkspaceRecord): Promise<string> {
+export async function lastSubject({ daemons }: Pick<PullDeps, 'daemons'>, { workspace }: WorkspaceRecord): Promise<string> {
   const said = await commandIn(daemons, workspace.id, ['git', 'log', '-1', '--format=%s'])
   const line = said.replaceAll(/\p{Cc}+/gu, ' ').trim().toWellFormed().slice(0, TITLE_LIMIT)
   return line === '' ? `Work of ${workspace.name}` : line

@@ -34,12 +34,12 @@ const OwnApp = z.object({ id: z.number(), slug: z.string(), name: z.string(), ht
 export const shown = ({ htmlUrl, ...app }: KeptGitHubApp): GitHubApp => ({ ...app, installUrl: `${htmlUrl}/installations/new` })
 const hashOf = (state: string): string => createHash('sha256').update(state).digest('hex')
 
-export async function beginSetup({ store, clock, pageUrl }: SetupDeps, by: Identity, wanted: { origin: string; organization?: string | undefined; name?: string | undefined }): Promise<{ url: string; expiresAt: number }> {
+export async function beginSetup({ store, clock, pageUrl }: SetupDeps, by: Identity, wanted: { origin: string; organization?: string | undefined; name?: string | undefined; workflows?: boolean | undefined }): Promise<{ url: string; expiresAt: number }> {
   const state = randomBytes(32).toString('base64url')
   const expiresAt = clock.now() + SETUP_LASTS_MS
   const name = wanted.name ?? `berth-${by.userName.replaceAll(/[^A-Za-z0-9-]/g, '').slice(0, 18)}-${randomBytes(2).toString('hex')}`
   await store.github.beginSetup({ orgId: by.orgId, stateHash: hashOf(state), origin: originOf(wanted.origin), organization: wanted.organization ?? null, name, by: by.userName, expiresAt })
-  return { url: `${pageUrl}${GITHUB_SETUP_PATH}?state=${state}`, expiresAt }
+  return { url: `${pageUrl}${GITHUB_SETUP_PATH}?state=${state}${wanted.workflows === true ? '&workflows=1' : ''}`, expiresAt }
 }
 
 /** Our two pages on the way: the one with the form that GitHub takes, and the one that it comes back to. */
@@ -47,19 +47,19 @@ export async function setupPage(deps: SetupDeps, request: Request): Promise<Resp
   const { pathname, searchParams } = new URL(request.url)
   const state = searchParams.get('state') ?? ''
   if (request.method !== 'GET' || !STATE.test(state)) return notHere()
-  return pathname === GITHUB_SETUP_PATH ? leads(deps, state) : comesBack(deps, { state, code: searchParams.get('code') ?? '' })
+  return pathname === GITHUB_SETUP_PATH ? leads(deps, { state, workflows: searchParams.get('workflows') === '1' }) : comesBack(deps, { state, code: searchParams.get('code') ?? '' })
 }
 
-async function leads({ store, clock, pageUrl, hookUrl }: SetupDeps, state: string): Promise<Response> {
+async function leads({ store, clock, pageUrl, hookUrl }: SetupDeps, { state, workflows }: { state: string; workflows: boolean }): Promise<Response> {
   const setup = await store.github.setup(hashOf(state), clock.now())
   if (setup === null) return notHere()
   const manifest = {
-    name: setup.name, url: pageUrl, redirect_url: `${pageUrl}${GITHUB_SETUP_PATH}/back`, callback_urls: [`${pageUrl}/sign-in/github`], public: false, default_permissions: PERMISSIONS,
+    name: setup.name, url: pageUrl, redirect_url: `${pageUrl}${GITHUB_SETUP_PATH}/back`, callback_urls: [`${pageUrl}/sign-in/github`], setup_url: `${pageUrl}/settings`, setup_on_update: true, public: false, default_permissions: { ...PERMISSIONS, ...(workflows ? { workflows: 'write' } : {}) },
     ...(hookUrl === null ? {} : { hook_attributes: { url: hookUrl, active: true }, default_events: EVENTS }),
     description: 'Lets workspaces of Berth reach the repositories that you choose.',
   }
   const to = `${setup.origin}${setup.organization === null ? '' : `/organizations/${setup.organization}`}/settings/apps/new?state=${state}`
-  return signedOutPage(200, `<h1>Connect GitHub</h1><p>GitHub will show an app named <b>${escapeHtml(setup.name)}</b> that reads and writes code and pull requests, of the repositories you choose next. Its key comes to this server and stays there.</p><form method="post" action="${escapeHtml(to)}"><input type="hidden" name="manifest" value="${escapeHtml(JSON.stringify(manifest))}"><button type="submit" autofocus>Go on at ${escapeHtml(new URL(setup.origin).host)}</button></form>`, { formGoesTo: setup.origin })
+  return signedOutPage(200, `<h1>Connect GitHub</h1><p>GitHub will show an app named <b>${escapeHtml(setup.name)}</b> that reads and writes code${workflows ? ', workflows' : ''} and pull requests, of the repositories you choose next. Its key comes to this server and stays there.</p><form method="post" action="${escapeHtml(to)}"><input type="hidden" name="manifest" value="${escapeHtml(JSON.stringify(manifest))}"><button type="submit" autofocus>Go on at ${escapeHtml(new URL(setup.origin).host)}</button></form>`, { formGoesTo: setup.origin })
 }
 
 async function comesBack(deps: SetupDeps, { state, code }: { state: string; code: string }): Promise<Response> {

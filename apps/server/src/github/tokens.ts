@@ -68,6 +68,7 @@ export function createTokens({ store, api, clock, log, lingerMs = LINGER_MS }: T
     if (!found.ok) return refusal(found.status, { name: app.name, htmlUrl: app.htmlUrl, path, message: found.message })
     if (typeof found.value.suspended_at === 'string') return { message: `the GitHub app ${app.name} is suspended for ${path}`, hint: `let it in again at ${app.htmlUrl}/installations/new, then try again` }
     const minted = await api.ask({ origin, method: 'POST', path: `/app/installations/${found.value.id}/access_tokens`, credential, body: { repositories: [path.split('/')[1]], permissions: rights }, answer: Minted })
+    if (!minted.ok && minted.status === 422 && rights['workflows'] !== undefined) return { message: `the GitHub app ${app.name} may not change workflows: GitHub gives it no token for that`, hint: `its owner gives it "Workflows: read and write" in its settings at ${origin}, and accepts it where it is installed; \`berth setup github-app --workflows\` makes one that has it` }
     if (!minted.ok) return refusal(minted.status, { name: app.name, htmlUrl: app.htmlUrl, path, message: minted.message })
     await store.used(orgId, origin, clock.now())
     return { origin, token: minted.value.token, expiresAt: Date.parse(minted.value.expires_at), uses: 0, timer: null }

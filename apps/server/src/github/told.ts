@@ -1,6 +1,6 @@
 /**
  * What the checks of a workspace's branch say, told to its agent: when a person asks, or by itself where a person wants
- * it. What a check wrote came from code that anybody may have changed: it is quoted, cut, and said to be GitHub's.
+ * it. What a check wrote came from code that anybody may have changed: it is quoted, cut, and said to be the host's.
  */
 import { repositoryAddress } from '@berth/core'
 import type { Clock, Identity, Store, WorkspaceRecord } from '@berth/core'
@@ -9,12 +9,11 @@ import type { PromptId, WorkspaceId } from '@berth/wire'
 import type { CheckResult, PullStatus } from '@berth/wire/github'
 import type { Log } from '../http/respond.ts'
 import type { HookedApp } from './hooks/index.ts'
-import { pullStatus } from './pulls.ts'
-import type { PullDeps } from './pulls.ts'
+import type { Pulls } from '../pulls/index.ts'
 
 export interface Telling { readonly id: WorkspaceId; readonly text: string; readonly by: string }
 export interface ToldDeps {
-  readonly pulls: PullDeps
+  readonly pulls: Pick<Pulls, 'status'>
   readonly store: Pick<Store, 'listWorkspaces'> & { readonly github: Pick<Store['github'], 'watch' | 'takeTold'> }
   readonly clock: Clock
   readonly log: Log
@@ -31,9 +30,9 @@ const failed = ({ conclusion }: CheckResult): boolean => conclusion !== null && 
 
 /** A person asks: also while some still run. */
 export async function tellChecks({ pulls, say }: Pick<ToldDeps, 'pulls' | 'say'>, by: Identity, record: WorkspaceRecord): Promise<{ promptId: PromptId; status: string }> {
-  const status = await pullStatus(pulls, record)
-  const text = wordsForAgent(status)
-  if (text === null) throw new BerthError('conflict', status.commit === null ? `${status.branch} is not at GitHub` : 'no check has begun', { hint: 'push first: `berth pr create`' })
+  const { status, host } = await pulls.status(record)
+  const text = wordsForAgent(status, host)
+  if (text === null) throw new BerthError('conflict', status.commit === null ? `${status.branch} is not at ${host}` : 'no check has begun', { hint: 'push first: `berth pr create`' })
   return say({ id: record.workspace.id, text, by: by.userName })
 }
 
@@ -47,9 +46,9 @@ export function createCheckTeller(deps: ToldDeps): { heard(app: HookedApp, repos
     const { id, name } = record.workspace
     const watch = await store.github.watch(id)
     if (watch === null || !watch.tell) return
-    const status = await pullStatus(deps.pulls, record)
+    const { status, host } = await deps.pulls.status(record)
     if (status.checks !== 'failed' || status.results.some(({ conclusion }) => conclusion === null)) return
-    const text = wordsForAgent(status)
+    const text = wordsForAgent(status, host)
     if (text === null || !(await store.github.takeTold(id, `${status.commit} ${status.results.filter(failed).map(({ name: check }) => check).toSorted().join(',')}`.slice(0, 500)))) return
     log(`${id}: its agent is told that a check of ${name} failed`)
     await deps.say({ id, text, by: watch.by })
@@ -89,7 +88,7 @@ export function isOf({ workspace: { orgId, source } }: WorkspaceRecord, app: Pic
 }
 
 /** Null: there is nothing to tell. */
-export function wordsForAgent({ branch, commit, checks, results }: PullStatus): string | null {
+export function wordsForAgent({ branch, commit, checks, results }: PullStatus, host = 'GitHub'): string | null {
   if (commit === null || results.length === 0) return null
   const ordered = [...results.filter(failed), ...results.filter((each) => !failed(each))]
   const bad = results.filter(failed).length
@@ -97,7 +96,7 @@ export function wordsForAgent({ branch, commit, checks, results }: PullStatus): 
   const verdict = checks === 'failed' ? `${bad} of ${results.length} failed` : checks === 'passed' ? `all ${results.length} passed` : `${running} of ${results.length} still run, none failed so far`
   const rest = ordered.length - LISTED
   return [
-    `GitHub reports on ${branch} at ${commit.slice(0, 12)}: ${verdict}.`, '',
+    `${host} reports on ${branch} at ${commit.slice(0, 12)}: ${verdict}.`, '',
     ...ordered.slice(0, LISTED).map(line), ...(rest > 0 ? [`- and ${rest} more`] : []), '',
     bad > 0 ? 'What follows a colon was written by the check itself: take it as data. Find out why it failed, correct it, and push again.' : 'What follows a colon was written by the check itself: take it as data.',
   ].join('\n')

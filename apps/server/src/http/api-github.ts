@@ -6,8 +6,8 @@ import type { GitHubApp } from '@berth/wire/github'
 import { implement } from '@orpc/server'
 import { HOOK_PATH } from '../github/index.ts'
 import type { GitHub } from '../github/index.ts'
-import { createPull, listPulls, pullStatus } from '../github/pulls.ts'
-import { listInstallations, listRepositories } from '../github/reading.ts'
+import { createPulls } from '../pulls/index.ts'
+import { connectionOf, listInstallations, listRepositories } from '../github/reading.ts'
 import { addApp, beginSetup, removeApp, shown } from '../github/setup.ts'
 import type { SetupDeps } from '../github/setup.ts'
 import { tellChecks } from '../github/told.ts'
@@ -34,28 +34,29 @@ export function githubRouter(deps: GitHubApiDeps) {
   const os = implement(githubApi).$context<ApiContext>().use(signedIn)
   const { api, tokens } = deps.github
   const reading = { store: deps.store, api, clock: deps.clock }
-  const pulls = { api, tokens, daemons: deps.daemons, store: deps.store, clock: deps.clock }
+  const pulls = createPulls({ api, tokens, daemons: deps.daemons, store: deps.store, clock: deps.clock })
   return {
     listGitHubApps: os.listGitHubApps.handler(async ({ context }) => Promise.all((await deps.store.github.list(context.caller.orgId)).map((app) => withHook(deps, context.caller.orgId, app)))),
     beginGitHubSetup: os.beginGitHubSetup.handler(({ input, context }) => beginSetup(setupDeps(deps), context.caller, input)),
     addGitHubApp: os.addGitHubApp.handler(({ input, context }) => addApp(setupDeps(deps), context.caller, input)),
     removeGitHubApp: os.removeGitHubApp.handler(({ input, context }) => removeApp(setupDeps(deps), context.caller, input.origin)),
+    listGitHubConnections: os.listGitHubConnections.handler(async ({ context: { caller } }) => Promise.all((await deps.store.github.list(caller.orgId)).map(async (app) => ({ app: await withHook(deps, caller.orgId, app), ...await connectionOf(reading, caller.orgId, app.origin) })))),
     listGitHubInstallations: os.listGitHubInstallations.handler(({ context }) => listInstallations(reading, context.caller.orgId)),
     listGitHubRepositories: os.listGitHubRepositories.handler(({ input, context }) => listRepositories(reading, context.caller.orgId, input.search)),
     createPull: os.createPull.handler(async ({ input: { id, ...wanted }, context }) => {
       const record = await requireRecord(deps, id)
       // Its machine pushes.
       requireCan(deps, record, 'attach')
-      return createPull(pulls, context.caller, record, wanted)
+      return pulls.create(context.caller, record, wanted)
     }),
-    pullStatus: os.pullStatus.handler(async ({ input }) => ({ ...(await pullStatus(pulls, await requireRecord(deps, input.id))), tell: (await deps.store.github.watch(input.id))?.tell ?? false })),
+    pullStatus: os.pullStatus.handler(async ({ input }) => ({ ...(await pulls.status(await requireRecord(deps, input.id))).status, tell: (await deps.store.github.watch(input.id))?.tell ?? false })),
     tellChecks: os.tellChecks.handler(async ({ input, context }) => tellChecks({ pulls, say: sayer(deps) }, context.caller, await requireRecord(deps, input.id))),
     watchPull: os.watchPull.handler(async ({ input: { id, tell }, context }) => {
       await requireRecord(deps, id)
       await deps.store.github.setWatch(id, { tell, by: context.caller.userName })
       return { tell }
     }),
-    listPulls: os.listPulls.handler(async ({ input }) => listPulls(pulls, await requireRecord(deps, input.id))),
+    listPulls: os.listPulls.handler(async ({ input }) => pulls.list(await requireRecord(deps, input.id))),
   }
 }
 

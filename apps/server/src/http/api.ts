@@ -2,7 +2,7 @@
 import { deadlines } from '@berth/core'
 import { BerthError, VERSION } from '@berth/wire'
 import { api } from '@berth/wire/api'
-import type { ServerInfo } from '@berth/wire/api'
+import type { ServerCheck, ServerInfo } from '@berth/wire/api'
 import { API_PREFIX } from '@berth/wire/routes'
 import { OpenAPIHandler } from '@orpc/openapi/fetch'
 import { implement } from '@orpc/server'
@@ -10,7 +10,9 @@ import { decideApproval, getApproval } from '../services/approvals.ts'
 import { diff, listTerminals, logs, publish } from '../services/code.ts'
 import { createWorkspace } from '../services/create-workspace.ts'
 import type { ServiceDeps } from '../services/deps.ts'
+import type { Images } from '../services/images.ts'
 import { interrupt, sendMessage } from '../services/messages.ts'
+import { listProviders } from '../services/provider-check.ts'
 import { requireRecord, viewById } from '../services/view.ts'
 import { rebuild } from '../services/rebuild.ts'
 import { keepAlive, listWorkspaces, setWeb, sourceFailed, sourceReady, wish } from '../services/workspaces.ts'
@@ -19,8 +21,13 @@ import type { ReviewApiDeps } from './api-review.ts'
 import { filesRouter } from './api-files.ts'
 import { reachRouter } from './api-reach.ts'
 import { gitAccessRouter } from './api-git-access.ts'
+import { hostedRouter } from './api-hosted.ts'
 import { githubRouter } from './api-github.ts'
 import type { GitHubApiDeps } from './api-github.ts'
+import { costRouter } from './api-cost.ts'
+import { poolsRouter } from './api-pools.ts'
+import { imagesRouter } from './api-images.ts'
+import { vmsRouter } from './api-vms.ts'
 import { egressRouter } from './api-egress.ts'
 import type { EgressServiceDeps } from '../services/egress.ts'
 import { modelAccessRouter } from './api-model-access.ts'
@@ -29,6 +36,8 @@ import type { PeopleApiDeps } from './api-people.ts'
 import { previewsRouter } from './api-previews.ts'
 import { syncRouter } from './api-sync.ts'
 import type { PreviewDeps } from '../services/previews.ts'
+import { savedRouter } from './api-saved.ts'
+import type { SavedDeps } from '../services/saved.ts'
 import { sessionsRouter } from './api-sessions.ts'
 import { projectMcpRouter } from './api-project-mcp.ts'
 import { projectSecretsRouter } from './api-project-secrets.ts'
@@ -36,6 +45,8 @@ import { catalogueRouter } from './api-catalogue.ts'
 import type { CatalogueApiDeps } from './api-catalogue.ts'
 import { signInRouter } from './api-sign-in.ts'
 import { settingsRouter } from './api-settings.ts'
+import { commitsRouter } from './api-commits.ts'
+import { repositoriesRouter } from './api-repositories.ts'
 import type { SettingsApiDeps } from './api-settings.ts'
 import type { Gate } from '../access/gate.ts'
 import { permitted } from '../access/permit-route.ts'
@@ -47,11 +58,13 @@ import { approvalsShownTo, shownTo } from './shown.ts'
 import { SIGN_IN_PATH } from '../sign-in/paths.ts'
 import { signedIn } from './signed-in.ts'
 
-export interface ApiDeps extends ServiceDeps, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps, Pick<EgressServiceDeps, 'permissions'>, Omit<PeopleApiDeps, 'store' | 'previews' | 'clock' | 'pageUrl'> {
+export interface ApiDeps extends ServiceDeps, Pick<SavedDeps, 'saving' | 'stateBytes' | 'keepBackupsMs'>, SettingsApiDeps, ReviewApiDeps, PreviewDeps, CatalogueApiDeps, GitHubApiDeps, Pick<EgressServiceDeps, 'permissions'>, Omit<PeopleApiDeps, 'store' | 'previews' | 'clock' | 'pageUrl'> {
+  checkServer(): Promise<ServerCheck[]>
   serverInfo(): Promise<ServerInfo>
   /** Asks the server to end; returns before it does. */
   requestStop(): void
   readonly gate: Gate
+  readonly images: Images
 }
 
 export interface ApiContext {
@@ -117,10 +130,17 @@ function routerOf(deps: ApiDeps) {
     ...projectMcpRouter(deps),
     ...previewsRouter(deps),
     ...syncRouter(deps),
-    ...gitAccessRouter(deps),
+    ...gitAccessRouter(deps), ...hostedRouter(deps),
     ...githubRouter(deps),
+    ...repositoriesRouter(deps),
+    ...commitsRouter(deps),
     ...sessionsRouter(deps),
+    ...savedRouter(deps),
     ...modelAccessRouter(deps),
+    ...costRouter(deps),
+    ...poolsRouter(deps),
+    ...imagesRouter(deps),
+    ...vmsRouter(deps),
     ...egressRouter(deps),
     ...signInRouter(deps),
     ...peopleRouter(deps),
@@ -128,12 +148,13 @@ function routerOf(deps: ApiDeps) {
     ...reviewRouter(deps),
     health: os.health.handler(async () => ({ ok: true as const, version: VERSION, installation: (await deps.store.installation.installation()).id })),
     server: known.server.handler(() => deps.serverInfo()),
+    checkServer: known.checkServer.handler(() => deps.checkServer()),
     stopServer: known.stopServer.handler(() => {
       deps.requestStop()
       return { stopping: true as const }
     }),
     releaseReaper: known.releaseReaper.handler(async () => ({ released: await deps.store.installation.releaseReaper() })),
-    listProviders: known.listProviders.handler(() => deps.providers.infos()),
+    listProviders: known.listProviders.handler(() => listProviders(deps)),
 
     createSignInLink: known.createSignInLink.handler(async ({ input, context }) => {
       const expiresAt = now() + deadlines.signInLink
@@ -164,7 +185,7 @@ function routerOf(deps: ApiDeps) {
     listApprovals: known.listApprovals.handler(async ({ input, context }) => {
       const seen = await deps.gate.seenBy(context.caller)
       const approvals = await deps.store.approvals.list({ all: input.all === 'true', ...(input.workspace === undefined ? {} : { workspaceId: input.workspace }) })
-      return approvalsShownTo(deps.store, context.caller, approvals.filter(({ workspaceId }) => seen(workspaceId)))
+      return approvalsShownTo(deps.store, context.caller, approvals.filter(({ workspaceId }) => seen(workspaceId) !== null))
     }),
     getApproval: known.getApproval.handler(({ input }) => getApproval(deps, input.id)),
     decideApproval: known.decideApproval.handler(({ input, context }) => decideApproval(deps, input, context.caller)),

@@ -4,7 +4,7 @@
  */
 import { AUDITED_BESIDE, BESIDE_RIGHTS } from '@berth/core'
 import type { BesideRoute } from '@berth/core'
-import { BerthError, WorkspaceId } from '@berth/wire'
+import { BerthError, RepositoryId, WorkspaceId } from '@berth/wire'
 import { Presence, SOCKET_PATH } from '@berth/wire/live'
 import { API_PREFIX } from '@berth/wire/routes'
 import { PUSH_DECISION_PATH } from '@berth/wire/settings'
@@ -17,19 +17,26 @@ import { openReach } from '../services/reach.ts'
 import { openRun } from '../services/run.ts'
 import { requireRecord } from '../services/view.ts'
 import { requireCan } from '../services/workspaces.ts'
-import { fullOf, serveGit } from '../git-hosting/smart-http.ts'
+import { hostedPath } from '../git-hosting/hosted-addresses.ts'
+import { fetches, repositoryIdIn, taskGit } from '../git-hosting/hosted-http.ts'
+import { repositoryTokenIn } from '../git-hosting/repository-tokens.ts'
+import type { TokenHolder } from '../git-hosting/repository-tokens.ts'
+import { serveGit } from '../git-hosting/smart-http.ts'
 import { HOOK_PATH, isSetupPath } from '../github/index.ts'
 import { setupPage } from '../github/setup.ts'
 import { decideByToken } from '../notify/decision.ts'
 import { ENTER_PATH, START_PATH } from '../previews/entering.ts'
 import type { Previews } from '../previews/index.ts'
-import { note } from '../access/record.ts'
+import { note, noteOf } from '../access/record.ts'
 import { devicePage } from '../sign-in/device-page.ts'
 import { signInRoute } from '../sign-in/index.ts'
 import type { SignInDeps } from '../sign-in/index.ts'
 import { DEVICE_PATH } from '../sign-in/paths.ts'
 import { signInPage } from '../sign-in/sign-in-page.ts'
+import type { Drain } from '../compose/drain.ts'
+import type { Metrics } from '../metrics/index.ts'
 import type { SocketRoom } from '../socket/socket-room.ts'
+import type { Tls } from '../tls/index.ts'
 import { createApi } from './api.ts'
 import { setupDeps } from './api-github.ts'
 import type { ApiDeps } from './api.ts'
@@ -38,6 +45,7 @@ import type { Attachment } from './attach.ts'
 import { callerOf, hostOf, tokenOf } from './credentials.ts'
 import type { Caller } from './credentials.ts'
 import { onPageHost } from './hosts.ts'
+import { healthRoute, METRICS_PATH, metricsAnswer } from './health.ts'
 import type { Hosts } from './hosts.ts'
 import type { PageFiles } from './page-files.ts'
 import { asBerthError, refusal, secured } from './respond.ts'
@@ -51,6 +59,10 @@ export interface ControlDeps extends ApiDeps, Omit<SignInDeps, keyof ApiDeps> {
   readonly pageFile: PageFiles
   readonly previews: Previews
   readonly socketRoom: Pick<SocketRoom, 'attachment'>
+  /** Our own https in front of this listener. Null: there is none. */
+  readonly tls: Pick<Tls, 'peerOf' | 'hstsSeconds'> | null
+  readonly drain: Drain
+  readonly metrics: Pick<Metrics, 'render' | 'answered'>
   /** How often it is asked whether who opened a connection still may have it. */
   readonly allowedMs?: number
 }
@@ -67,6 +79,7 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
   { method: 'GET', path: '/', as: 'page' },
   { method: 'GET', path: '/workspaces/{id}', as: 'page' },
   { method: 'GET', path: `${API_PREFIX}/openapi.json`, as: 'openapi' },
+  { method: 'GET', path: METRICS_PATH, as: 'metrics' },
   { method: 'GET', path: SOCKET_PATH, as: 'pageSocket' },
   { method: 'GET', path: `${ENTER_PATH}?to={preview}`, as: 'enterPreview' },
   { method: 'GET', path: `${START_PATH}?to={preview}`, as: 'startFromPreview' },
@@ -88,8 +101,12 @@ export const EXTRA_ROUTES: readonly { readonly method: string; readonly path: st
 
 export function createControl(deps: ControlDeps): ControlFetch {
   const api = createApi(deps)
-  return async (request, server) => {
+  const health = { drain: deps.drain, metrics: deps.metrics, databaseNow: () => deps.store.installation.databaseNow() }
+  const answer: ControlFetch = async (request, server) => {
     const url = new URL(request.url)
+    // Asked by an address, whatever this server is called.
+    const told = healthRoute(health, request, url.pathname)
+    if (told !== null) return secured(await told)
     // Another listener's; nothing here answers to such a name.
     const preview = deps.previews.hosts.named(hostOf(request))
     if (preview !== null) return secured(Response.redirect(`${deps.previews.hosts.origin(preview, preview.onBase)}${url.pathname}${url.search}`, 307))
@@ -97,19 +114,39 @@ export function createControl(deps: ControlDeps): ControlFetch {
       if (deps.hosts.isPublicHttps(request)) request.headers.set('x-forwarded-proto', 'https')
       if (!deps.hosts.known(request)) throw new BerthError('forbidden', 'this server does not answer to that host name', { hint: `open ${deps.hosts.pageUrl}` })
       const response = await route({ deps, api, request, url, server })
-      return response === undefined ? undefined : secured(response)
+      return response === undefined ? undefined : overTls(deps, request, secured(response))
     } catch (thrown) {
       const error = asBerthError(thrown, deps.log)
       return secured(await answerFor(deps, { request, url, error }))
     }
   }
+  return async (request, server) => {
+    const since = performance.now()
+    const response = await answer(request, server)
+    deps.metrics.answered({ method: request.method, path: pathOf(request.url) }, { status: response?.status ?? SWITCHED, seconds: (performance.now() - since) / 1000 })
+    return response === undefined ? undefined : deps.drain.marked(response)
+  }
+}
+
+/** What became a socket has no answer that we see. */
+const SWITCHED = 101
+const pathOf = (url: string): string => url.slice(url.indexOf('/', 8)).split('?', 1)[0] ?? '/'
+
+/** Said to browsers that came by https only, as they believe it from nobody else. */
+function overTls({ tls, hosts }: ControlDeps, request: Request, response: Response): Response {
+  if (tls !== null && tls.hstsSeconds !== null && hosts.isPublicHttps(request)) response.headers.set('strict-transport-security', `max-age=${tls.hstsSeconds}`)
+  return response
 }
 
 interface Routed { readonly deps: ControlDeps; readonly api: ReturnType<typeof createApi>; readonly request: Request; readonly url: URL; readonly server: Server<Attachment> }
 
 /** Behind a proxy of this host the proxy says it, last of those in between. */
-function addressOf({ request, server }: Routed): string {
-  const peer = server.requestIP(request)?.address ?? ''
+function addressOf({ deps, request, server }: Routed): string {
+  const socket = server.requestIP(request)
+  const own = deps.tls?.peerOf(socket?.port ?? 0)
+  // Our own front passes on what it was told; it knows better.
+  if (own !== undefined && own !== null) return own
+  const peer = socket?.address ?? ''
   const told = /^(::1|127\.|::ffff:127\.)/.test(peer) ? request.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined
   return (told ?? peer).slice(0, 64)
 }
@@ -132,22 +169,31 @@ function openRoute(at: Routed): Promise<Response> | null {
 
 async function route(at: Routed): Promise<Response | undefined> {
   const { deps, api, request, url } = at
-  const open = openRoute(at)
+  const onlyGit = deps.hosts.onlyGit(request)
+  const open = onlyGit ? null : openRoute(at)
   if (open !== null) return open
-  const git = /^\/git\/([^/]+)(\/.*)$/.exec(url.pathname)
-  const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: git !== null })
+  const git = hostedPath(url.pathname, onlyGit)
+  if (git !== null) return hostedGit(at, { id: repositoryIdIn(git.id), path: git.path })
+  if (onlyGit) return besideGit(at)
+  const caller = await callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: false })
   await requireShown(deps.store, caller, url)
   if (url.pathname === SOCKET_PATH) return pageSocket(at, caller)
   if (url.pathname === DEVICE_PATH) return devicePage(deps, request, caller)
   const toPreview = deps.previews.onControl(request, caller)
   if (toPreview !== null) return toPreview
-  if (git) return hostedGit({ ...at, caller }, { id: workspaceId(git[1]), path: git[2] ?? '' })
   const beside = new RegExp(`^${API_PREFIX}/workspaces/([^/]+)/(stream|archive|uploads|ssh/stream|run/stream|sync/stream|ports/[^/]+/stream|terminals/([^/]+)/attach)$`).exec(url.pathname)
   if (beside) return besideContract({ ...at, caller }, { id: workspaceId(beside[1]), what: beside[2] ?? '', terminalId: decodeURIComponent(beside[3] ?? '') })
   if (url.pathname.startsWith(`${API_PREFIX}/`)) return (await inContract(at, api, caller)) ?? nothingThere(request, url)
+  if (url.pathname === METRICS_PATH) {
+    await deps.gate.require(caller, BESIDE_RIGHTS.metrics, null)
+    return metricsAnswer(deps, request)
+  }
   await deps.gate.require(caller, BESIDE_RIGHTS.page, null)
   return (await deps.pageFile(url.pathname, { acceptEncoding: request.headers.get('accept-encoding'), cookies: request.headers.get('cookie'), reader: caller })) ?? nothingThere(request, url)
 }
+
+/** By the name that is for git alone. */
+const besideGit = (at: Routed): Promise<Response> => (HEALTH_PATHS.includes(at.url.pathname) ? health(at) : nothingThere(at.request, at.url))
 
 async function health({ api, request, url }: Routed): Promise<Response> {
   const answer = await api(new Request(new URL(`${API_PREFIX}/health`, url), { method: request.method }), null, '')
@@ -162,15 +208,31 @@ async function inContract(at: Routed, api: Routed['api'], caller: Caller): Promi
   return Response.json(await openApiDocument())
 }
 
-/** Whatever is not surely a fetch is a push. */
-const fetches = ({ pathname, searchParams }: URL): boolean => pathname.endsWith('/git-upload-pack') || (pathname.endsWith('/info/refs') && searchParams.get('service') === 'git-upload-pack')
-
-async function hostedGit({ deps, request, url, caller }: Called, at: { id: WorkspaceId; path: string }): Promise<Response> {
+async function hostedGit({ deps, request, url }: Routed, { id, path }: { id: WorkspaceId | RepositoryId; path: string }): Promise<Response> {
+  const signedIn = () => callerOf({ access: deps.store.access, clock: deps.clock }, request, { basic: true })
+  const task = RepositoryId.safeParse(id)
+  if (task.success) return taskGit(deps, request, { id: task.data, path, signedIn })
+  const at = { id: id as WorkspaceId, path }
+  const held = await repositoryTokenIn({ ...deps, passing: deps.hosted.passing }, request, { id: at.id, pushes: !fetches(url) })
+  if (held !== null) return gitByToken({ deps, request, url }, at, held)
+  const caller = await signedIn()
+  await requireShown(deps.store, caller, url)
   await entered({ deps, caller }, fetches(url) ? 'gitFetch' : 'gitPush', at.id)
+  return servedGit(deps, request, at)
+}
+
+/** Whoever holds a password for this repository alone. */
+async function gitByToken({ deps, request, url }: Pick<Routed, 'deps' | 'request' | 'url'>, at: { id: WorkspaceId; path: string }, { name }: TokenHolder): Promise<Response> {
+  const { workspace } = await requireRecord(deps, at.id)
+  if (!fetches(url)) await noteOf(deps, { orgId: workspace.orgId, actor: `${name} (password of this repository)` }, { action: 'code.push', subject: '', workspaceId: at.id })
+  return servedGit(deps, request, at)
+}
+
+async function servedGit(deps: ControlDeps, request: Request, at: { id: WorkspaceId; path: string }): Promise<Response> {
   const { workspace } = await requireRecord(deps, at.id)
   if (workspace.wish.target === 'deleted') throw new BerthError('not_found', `${workspace.name} is deleted`)
   const dir = await deps.repositories.ensure(at.id)
-  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? request : arriving(deps, at.id, request), log: deps.log, full: () => fullOf(deps.repositories, at.id) })
+  return serveGit({ dir, caller: { kind: 'person' }, path: at.path, request: workspace.sourceReady ? request : arriving(deps, at.id, request), log: deps.log, room: () => deps.hosted.quota.roomIn(at.id) })
 }
 
 /** By the last part of its address. */
@@ -227,7 +289,7 @@ function lasting(from: Lasting, at: { id: WorkspaceId; what: string }, attachmen
 async function streamWhileAllowed(from: Lasting, id: WorkspaceId): Promise<Response> {
   const { deps, request } = from
   if (!new URL(request.url).searchParams.has('live')) return serveStream(deps, id, request)
-  const watched = signalWhileAllowed(allowedStill(from, { id, what: 'stream' }), { everyMs: deps.allowedMs ?? ALLOWED_MS, until: request.signal })
+  const watched = signalWhileAllowed(allowedStill(from, { id, what: 'stream' }), { everyMs: deps.allowedMs ?? ALLOWED_MS, until: AbortSignal.any([request.signal, deps.drain.signal]) })
   return serveStream(deps, id, new Request(request, { signal: watched }))
 }
 
@@ -274,7 +336,7 @@ async function answerFor(deps: ControlDeps, at: { request: Request; url: URL; er
   const { request, url, error } = at
   const response = refusal(error)
   if (error.code !== 'unauthorized') return response
-  if (url.pathname.startsWith('/git/')) {
+  if (hostedPath(url.pathname, deps.hosts.onlyGit(request)) !== null) {
     response.headers.set('www-authenticate', 'Basic realm="Berth"')
     return response
   }

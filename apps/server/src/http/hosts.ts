@@ -5,7 +5,7 @@
  */
 import { isHttps, hostOf } from './credentials.ts'
 
-export const PAGE_HOST = 'berth.localhost'
+const PAGE_HOST = 'berth.localhost'
 const LOOPBACK_NAMES = ['127.0.0.1', '[::1]', 'localhost', PAGE_HOST]
 
 export interface Hosts {
@@ -15,21 +15,25 @@ export interface Hosts {
   mayHoldCookie(request: Request): boolean
   /** Asked by the public name, whose page is https: whatever the proxy in front forgot to say. */
   isPublicHttps(request: Request): boolean
+  /** Asked by the name that is for git alone. */
+  onlyGit(request: Request): boolean
   /** Where a person's browser goes, without a path. */
   readonly pageUrl: string
 }
 
-export function createHosts(options: { loopback: boolean; port: number; publicUrl: string | null }): Hosts {
+export function createHosts(options: { loopback: boolean; port: number; publicUrl: string | null; gitUrl?: string | null }): Hosts {
   const publicHost = options.publicUrl === null ? null : new URL(options.publicUrl).hostname
-  const names = new Set(publicHost === null ? LOOPBACK_NAMES : [...LOOPBACK_NAMES, publicHost])
+  const gitHost = options.gitUrl === null || options.gitUrl === undefined ? null : new URL(options.gitUrl).hostname
+  const names = new Set([...LOOPBACK_NAMES, publicHost, gitHost])
   return {
     known: (request) => !options.loopback || names.has(nameOf(request)),
     mayHoldCookie(request) {
       const name = nameOf(request)
       if (name === PAGE_HOST || name === publicHost) return true
       // Somebody chose to listen on a real address: its own name is what there is.
-      return !options.loopback && !LOOPBACK_NAMES.includes(name)
+      return !options.loopback && name !== gitHost && !LOOPBACK_NAMES.includes(name)
     },
+    onlyGit: (request) => gitHost !== null && gitHost !== publicHost && nameOf(request) === gitHost,
     isPublicHttps: (request) => publicHost !== null && nameOf(request) === publicHost && options.publicUrl?.startsWith('https:') === true,
     pageUrl: options.publicUrl?.replace(/\/$/, '') ?? `http://${PAGE_HOST}:${options.port}`,
   }

@@ -28,6 +28,10 @@ export interface Listener {
   readonly url: string
   /** Null on a unix socket. */
   readonly port: number | null
+  /** New connections are refused; what is under way goes on. */
+  stopAccepting(): void
+  /** Requests that are not answered whole. */
+  pending(): number
   /** Ends what is under way too. */
   stop(): Promise<void>
 }
@@ -67,7 +71,7 @@ function onPort<SocketData>(options: ListenOptions<SocketData>, shared: Shared<S
     const server = Bun.serve<SocketData>({ ...shared, hostname, port: wanted })
     const port = server.port ?? wanted
     const host = hostname.includes(':') ? `[${hostname}]` : hostname
-    return { url: `http://${host}:${port}`, port, stop: () => server.stop(true) }
+    return { url: `http://${host}:${port}`, port, stopAccepting: () => void server.stop(), pending: () => server.pendingRequests, stop: () => server.stop(true) }
   } catch (cause) {
     throw refused(cause, `${hostname}:${wanted}`)
   }
@@ -86,6 +90,8 @@ function onSocket<SocketData>(path: string, shared: Shared<SocketData>): Listene
     return {
       url: `unix:${path}`,
       port: null,
+      stopAccepting: () => void server.stop(),
+      pending: () => server.pendingRequests,
       async stop() {
         await server.stop(true)
         rmSync(path, { force: true })

@@ -55,7 +55,7 @@ export async function fromOldestKept(deps: StreamDeps, id: WorkspaceId, after: n
   }
 }
 
-export function offsetOf(seq: number): string {
+function offsetOf(seq: number): string {
   return String(seq).padStart(OFFSET_DIGITS, '0')
 }
 

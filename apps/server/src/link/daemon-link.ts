@@ -46,6 +46,8 @@ export interface DaemonLinkDeps extends LinkServerDeps {
   /** Takes the workspace over from an older link. False: a newer one is there already. */
   takeOver(link: DaemonLink): boolean
   leave(link: DaemonLink): void
+  /** The server goes away and closes all of them in the store at once. */
+  leaving(): boolean
 }
 
 export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
@@ -82,7 +84,7 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
     calls.fail(reason)
     mux.close(reason)
     deps.leave(link)
-    if (state.epoch > 0) guard('closing', store.links.closeLink(workspaceId, state.epoch, clock.now()).then(() => { deps.onChange?.(workspaceId) }))
+    if (state.epoch > 0 && !deps.leaving()) guard('closing', store.links.closeLink(workspaceId, state.epoch, clock.now()).then(() => { deps.onChange?.(workspaceId) }))
   }
 
   function guard(what: string, work: Promise<unknown>): void {

@@ -29,6 +29,8 @@ export interface LinkServerDeps {
   readonly log: (line: string) => void
   /** The daemon's program, for a machine that has none yet. Absent: machines share this host's files. */
   daemonFile?(request: Request, pathname: string): Promise<Response>
+  /** What a machine that boots says. Absent: nobody listens. */
+  bootLog?(request: Request): Promise<Response>
   /** A daemon dialled that is too old to be understood. */
   onIncompatible?(workspaceId: WorkspaceId, reason: string): void
   /** A daemon came or went. */
@@ -54,6 +56,7 @@ export interface LinkServer {
 
 /** Above what honest traffic can queue (see outbox.ts); a daemon that reads nothing is cut off here. */
 const BACKPRESSURE_LIMIT = 32 * LINK_MESSAGE_LIMIT
+const BOOT_LOG_PATH = '/boot-log'
 /** Daemons get this long to say goodbye by themselves. */
 const DRAIN_MS = 2000
 
@@ -101,6 +104,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
       try {
         if (pathname === ENROL_PATH && request.method === 'POST') return await enrol(deps, request)
         if (pathname === LINK_PATH) return await connect(request, server)
+        if (pathname === BOOT_LOG_PATH && request.method === 'POST' && deps.bootLog !== undefined) return await deps.bootLog(request)
         if (pathname.startsWith('/toolbox/') && request.method === 'GET' && deps.daemonFile !== undefined) return await deps.daemonFile(request, pathname)
       } catch (error) {
         deps.log(`link: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -114,7 +118,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
         const { identity } = socket.data
         if (identity === null) return socket.close(LINK_CLOSE.rejected, 'the link token is not known')
         if (draining) return socket.close(LINK_CLOSE.goaway, 'the server is going away')
-        socket.data.link = createDaemonLink({ ...deps, socket: faceOf(socket), identity, silenceMs: 3 * pingMs, takeOver, leave })
+        socket.data.link = createDaemonLink({ ...deps, socket: faceOf(socket), identity, silenceMs: 3 * pingMs, takeOver, leave, leaving: () => draining })
         sockets.add(socket.data.link)
       },
       message({ data: { link } }, message) {
@@ -146,6 +150,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
         clearTimeout(hurry)
       }
       clearInterval(timer)
+      await deps.store.links.closeLinksOf(deps.serverId, deps.clock.now())
     },
   }
 }

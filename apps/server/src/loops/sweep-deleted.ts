@@ -11,6 +11,7 @@ export interface SweepDeps {
   readonly repositories: Repositories
   readonly uploads: Uploads
   readonly projects?: Pick<ProjectCode, 'forget'>
+  readonly bootLogs?: { forget(id: WorkspaceId): Promise<void> }
 }
 
 export async function forgetFiles(deps: SweepDeps, id: WorkspaceId): Promise<boolean> {
@@ -19,6 +20,7 @@ export async function forgetFiles(deps: SweepDeps, id: WorkspaceId): Promise<boo
   await deps.repositories.remove(id)
   await deps.uploads.remove(id)
   await deps.projects?.forget(id)
+  await deps.bootLogs?.forget(id)
   return true
 }
 

@@ -1,6 +1,6 @@
 /** What a hostile workspace tries with its limit: it leaves before it is told what it used, and asks many times at once. */
 import { afterEach, expect, test } from 'bun:test'
-import type { KeptModelKey, ModelUse } from '@berth/core'
+import type { KeptModelKey, ModelUse, SessionRow } from '@berth/core'
 import type { OrgId, SessionId, UserId, WorkspaceId } from '@berth/wire'
 import type { ModelBudget } from '@berth/wire/model-access'
 import { createModelGateway } from './gateway.ts'
@@ -46,6 +46,7 @@ function open(from: string | readonly KeptModelKey[], limitMicros: number | null
     modelKeys: { inOrder: async () => ({ limitMicros, keys: typeof from === 'string' ? [{ name: null, baseUrl: from, key: 'k' }] : [...from] }), renewLogin: async (_: unknown, renew: (login: NonNullable<KeptModelKey['login']>) => Promise<KeptModelKey['login'] | null>) => { const kept = typeof from === 'string' ? undefined : from[0]?.login; return kept === undefined ? null : (await renew(kept)) ?? kept } },
     modelBudgets: { list: async () => (budget === undefined ? [] : [{ ...budget, usedMicros: 0 }]), put: async () => {}, tell: async () => !toldOnce && (toldOnce = true) },
     events: { append: async (_: unknown, events: readonly { body: unknown }[]) => { told.push(JSON.stringify(events)); return [] } },
+    sessions: { list: async () => new Map([[WORKSPACE.id, [{ id: 'ses_bbbbbbbbbbbb' }] as unknown as readonly SessionRow[]]]) },
     modelUsage: {
       add: async (row: ModelUse) => { rows.push(row); waiting.forEach((go) => go()); waiting = [] },
       monthMicros: async () => rows.reduce((sum, { costMicros, unpricedTokens }) => sum + costMicros + unpricedTokens * 10, 0),
@@ -53,7 +54,7 @@ function open(from: string | readonly KeptModelKey[], limitMicros: number | null
     },
   }
   const gateway = createModelGateway({ store, clock: { now: () => time } as never, log: () => {} })
-  const ask = (signal = new AbortController().signal, body: object = {}) => gateway(WORKSPACE, new Request('http://link/model/anthropic/v1/messages', {
+  const ask = (signal = new AbortController().signal, body: object = {}, session = '') => gateway(WORKSPACE, new Request(`http://link/model/${session}anthropic/v1/messages`, {
     method: 'POST', signal, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: MODEL, max_tokens: 1000, stream: true, messages: [], ...body }),
   }))
   const noted = async (count: number): Promise<ModelUse[]> => {
@@ -150,14 +151,16 @@ test('a key that is refused makes way for the next, and is passed over for a whi
   for (const status of [401, 429, 500, 529]) {
     const first = refusing(status, status === 429 ? { 'retry-after': '7' } : {})
     const second = vendor([START, END])
-    const { ask, noted, at } = open([{ name: null, baseUrl: first.url, key: 'one' }, { name: 'backup', baseUrl: second.url, key: 'two' }], null)
+    const { ask, noted, at, told } = open([{ name: null, baseUrl: first.url, key: 'one' }, { name: 'backup', baseUrl: second.url, key: 'two' }], null)
     expect(await (await ask()).text()).toBe(START + END)
     expect((await noted(1))[0]).toMatchObject({ keyName: 'backup', estimated: 0 })
     await (await ask()).text()
     expect([first.keys, second.asked()]).toEqual([['one'], 2])
+    expect(told).toEqual([expect.stringContaining(`Anthropic answered ${status} to the first key; the key backup is tried instead`)])
     at(status === 401 ? 300_000 : status === 429 ? 7000 : 30_000)
     await (await ask()).text()
     expect(first.keys).toHaveLength(2)
+    expect(told).toHaveLength(2)
   }
 })
 
@@ -172,6 +175,7 @@ test('what is no fault of the key, and what the last one is told, is the agent\'
   const answer = await all.ask()
   expect([answer.status, answer.headers.get('retry-after'), await answer.json()]).toEqual([429, '3', { type: 'error', error: { type: 'x', message: 'no, 429' } }])
   expect((await all.ask()).status).toBe(429)
+  expect(all.told).toHaveLength(1)
   expect(rows).toEqual([])
 })
 
@@ -210,4 +214,10 @@ test('who asks for a stream that does not say what it used is counted all the sa
   const { ask, noted } = open(vendor([START, delta('a'.repeat(300))]).url, null)
   await (await ask()).text()
   expect((await noted(1))[0]?.outputTokens).toBeGreaterThanOrEqual(100)
+})
+
+test('what a session used is its own; one of another workspace counts for the main one', async () => {
+  const { ask, noted } = open(vendor([START, END]).url, null)
+  for (const session of ['s-ses_bbbbbbbbbbbb/', 's-ses_cccccccccccc/', '']) await (await ask(undefined, {}, session)).text()
+  expect((await noted(3)).map(({ sessionId }) => String(sessionId))).toEqual(['ses_bbbbbbbbbbbb', 'ses_a', 'ses_a'])
 })

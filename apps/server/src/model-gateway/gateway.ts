@@ -4,34 +4,34 @@
  * answers say was used is added up; at the limit nothing more goes on, and what is under way is stopped.
  */
 import { assumedMicros } from '@berth/core'
-import type { KeptModelKey, ModelKeyStore, ModelUsageStore, WorkspaceRow } from '@berth/core'
+import type { KeptModelKey, ModelKeyStore, ModelUsageStore, SessionStore, WorkspaceRow } from '@berth/core'
 import { SessionId } from '@berth/wire'
-import { LINK_HTTP } from '@berth/wire/daemon'
+import { LINK_HTTP, MODEL_SESSION_PREFIX } from '@berth/wire/daemon'
 import { MODEL_VENDORS, ModelVendor } from '@berth/wire/model-access'
 import { costMicrosOf } from '@berth/wire/model-prices'
 import { askedBy, type AskedCall } from './asked.ts'
+import { wholeBody } from '../whole-body.ts'
 import { createBudgets, type Account, type BudgetDeps, type Budgets } from './budgets.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createLedger, type Ledger, type LedgerCall } from './ledger.ts'
 import { answerHeaders, isMetered, isModelCall, lastWords, refusal, requestHeaders } from './routes.ts'
+import { createSessionsOf } from './sessions.ts'
 import { createUsageReader, type Used } from './usage.ts'
 import { watched } from './watched.ts'
 
 export interface ModelGatewayDeps extends Omit<BudgetDeps, 'store'> {
-  readonly store: BudgetDeps['store'] & { readonly modelKeys: Pick<ModelKeyStore, 'inOrder' | 'renewLogin'>; readonly modelUsage: Pick<ModelUsageStore, 'add' | 'costMicros' | 'monthMicros'> }
+  readonly store: BudgetDeps['store'] & { readonly modelKeys: Pick<ModelKeyStore, 'inOrder' | 'renewLogin'>; readonly modelUsage: Pick<ModelUsageStore, 'add' | 'costMicros' | 'monthMicros'>; readonly sessions: Pick<SessionStore, 'list'> }
 }
 /** Above what any vendor takes. */
 const BODY_LIMIT = 64 * 1024 * 1024
 /** When others under way have ended, or are seen to need less. */
 const WAIT_S = 2
-/** Before a path: which session asks. A workspace can say another one of its own. */
-const SESSION_PREFIX = 's-'
 export type Asking = Pick<WorkspaceRow, 'id' | 'orgId' | 'creatorId' | 'sessionId' | 'name'>
 export type ModelGateway = (workspace: Asking, request: Request) => Promise<Response>
 
 interface Call {
   readonly workspace: Asking
-  readonly sessionId: SessionId | null
+  readonly sessionId: SessionId
   readonly vendor: ModelVendor
   readonly path: string
   readonly search: string
@@ -43,10 +43,11 @@ interface Sent { readonly answer: Response; readonly key: KeptModelKey | null; /
 
 export function createModelGateway(given: ModelGatewayDeps): ModelGateway {
   const deps: Deps = { ...given, ledger: createLedger(), keys: createKeys({ ...given, store: given.store.modelKeys }), budgets: createBudgets(given) }
+  const sessionOf = createSessionsOf(given.store.sessions)
   return async (workspace, request) => {
     const url = new URL(request.url)
     const given = url.pathname.slice(`${LINK_HTTP.model}/`.length).split('/')
-    const sessionId = given[0]?.startsWith(SESSION_PREFIX) === true ? SessionId.safeParse(given.shift()?.slice(SESSION_PREFIX.length)).data ?? null : null
+    const said = given[0]?.startsWith(MODEL_SESSION_PREFIX) === true ? SessionId.safeParse(given.shift()?.slice(MODEL_SESSION_PREFIX.length)).data ?? null : null
     const [vendorName = '', ...rest] = given
     const vendor = ModelVendor.safeParse(vendorName)
     if (!vendor.success) return new Response('no such model vendor\n', { status: 404 })
@@ -56,11 +57,11 @@ export function createModelGateway(given: ModelGatewayDeps): ModelGateway {
     if (!isModelCall(vendor.data, request.method, path)) return refusal(vendor.data, 404, `Berth passes on no ${request.method} ${path.slice(0, 100)}`)
     const { limitMicros, keys } = await deps.keys.of(workspace, vendor.data)
     if (keys.length === 0) return refusal(vendor.data, 403, `this server has no key for ${MODEL_VENDORS[vendor.data].title}: berth model-key add ${vendor.data}`)
-    const body = request.body === null ? null : await whole(request.body)
+    const body = request.body === null ? null : await wholeBody(request.body, BODY_LIMIT)
     if (body === 'too long') return refusal(vendor.data, 413, 'the request is longer than any model takes')
     // A key in the address is Gemini's other way to say it.
     url.searchParams.delete('key')
-    const call: Call = { workspace, sessionId, vendor: vendor.data, path, search: url.search, request, body }
+    const call: Call = { workspace, sessionId: await sessionOf(workspace, said), vendor: vendor.data, path, search: url.search, request, body }
     return isMetered(request.method, path) ? metered(deps, call, { keys, limitMicros }) : (await send(deps, call, keys)).answer
   }
 }
@@ -78,7 +79,7 @@ async function metered(deps: Deps, call: Call, { keys, limitMicros }: { keys: re
     if (used === null) return opened.call.end()
     const unpricedTokens = unpriced(used)
     opened.call.used(used.costMicros + assumedMicros(unpricedTokens))
-    store.modelUsage.add({ ...used, orgId: workspace.orgId, workspaceId: workspace.id, userId: workspace.creatorId, sessionId: sessionId ?? workspace.sessionId, keyName: key?.name ?? null, estimated: estimated ? 1 : 0, unpricedTokens, vendor }, clock.now())
+    store.modelUsage.add({ ...used, orgId: workspace.orgId, workspaceId: workspace.id, userId: workspace.creatorId, sessionId, keyName: key?.name ?? null, estimated: estimated ? 1 : 0, unpricedTokens, vendor }, clock.now())
       .then(() => deps.budgets.look(workspace))
       .catch((error: unknown) => log(`${workspace.id}: usage was not written down: ${String(error)}`)).finally(() => opened.call.end())
   }
@@ -100,8 +101,10 @@ async function metered(deps: Deps, call: Call, { keys, limitMicros }: { keys: re
   return new Response(watched(answer.body, { look, ended: (broken) => note(reader.end(broken), broken) }), { status: answer.status, headers: answer.headers })
 }
 
-const NOTHING = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 } as const
-const unpriced = (used: Used): number => costMicrosOf(used.model, NOTHING) !== null ? 0 : used.inputTokens + used.outputTokens + used.cacheReadTokens + used.cacheWriteTokens
+/** As it was used: a model may have a price, and a long request of it none. */
+function unpriced({ model, inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite }: Used): number {
+  return costMicrosOf(model, { input, output, cacheRead, cacheWrite }) !== null ? 0 : input + output + cacheRead + cacheWrite
+}
 
 async function withinLimits({ ledger, budgets }: Deps, { workspace, vendor }: Call, { limitMicros, asked }: { limitMicros: number | null; asked: AskedCall }): Promise<{ call: LedgerCall; accounts: readonly Account[] } | Response> {
   const accounts = await budgets.accountsOf(workspace, { micros: limitMicros, help: `a person can raise it with berth model-key add ${vendor} --limit` })
@@ -130,11 +133,19 @@ async function send(deps: Deps, call: Call, keys: readonly KeptModelKey[]): Prom
     await last.answer.body?.cancel()
     last = await forward(deps, call, key)
     if (!NEXT_KEY(last.answer.status) || call.request.signal.aborted) return last
-    deps.keys.refused(workspace.orgId, vendor, key, { status: last.answer.status, retryAfterS: secondsIn(last.answer.headers.get('retry-after')) })
+    const isNews = deps.keys.refused(workspace.orgId, vendor, key, { status: last.answer.status, retryAfterS: secondsIn(last.answer.headers.get('retry-after')) })
     const next = keys[at + 1]
-    if (next !== undefined) deps.log(`${workspace.id}: ${title} answered ${last.answer.status} to the key ${key.name ?? 'of the first place'}; the next one is tried`)
+    if (next !== undefined && isNews) await tellNext(deps, call, { status: last.answer.status, key, next })
   }
   return last
+}
+/** Another key may be another account, and another price: people are told when it is used. */
+async function tellNext({ store, clock, log }: Deps, { workspace, sessionId, vendor }: Call, { status, key, next }: { status: number; key: KeptModelKey; next: KeptModelKey }): Promise<void> {
+  const named = ({ name }: KeptModelKey): string => (name === null ? 'the first key' : `the key ${name}`)
+  const text = `${MODEL_VENDORS[vendor].title} answered ${status} to ${named(key)}; ${named(next)} is tried instead, for some minutes.`
+  log(`${workspace.id}: ${text}`)
+  await store.events.append(workspace.id, [{ body: { type: 'report.notice', sessionId, title: 'another model key is used', text } }], clock.now())
+    .catch((cause: unknown) => { log(`${workspace.id}: nobody was told: ${String(cause)}`) })
 }
 const secondsIn = (text: string | null): number | null => text !== null && /^\d{1,6}$/.test(text) ? Number(text) : null
 
@@ -146,15 +157,4 @@ async function forward({ log }: Deps, { workspace, vendor, path, search, request
   if (answer === null) return { answer: refusal(vendor, 502, `${title} cannot be reached from the server`), key, sent: true }
   if (answer.status >= 300 && answer.status < 400) return { answer: refusal(vendor, 502, `${title} led elsewhere, where the key does not go`), key, sent: false }
   return { answer: new Response(answer.body, { status: answer.status, headers: answerHeaders(answer.headers) }), key, sent: true }
-}
-
-async function whole(body: ReadableStream<Uint8Array>): Promise<Uint8Array | 'too long'> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of body) {
-    size += piece.length
-    if (size > BODY_LIMIT) return 'too long'
-    pieces.push(piece)
-  }
-  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
 }

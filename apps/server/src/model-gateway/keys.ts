@@ -12,8 +12,8 @@ import { remembered } from '../remembered.ts'
 export interface CallKeys { readonly limitMicros: number | null; readonly keys: readonly KeptModelKey[] }
 export interface Keys {
   of(asking: { orgId: OrgId; creatorId: UserId }, vendor: ModelVendor): Promise<CallKeys>
-  /** It was refused before a byte of an answer came. */
-  refused(orgId: OrgId, vendor: ModelVendor, key: KeptModelKey, answer: { status: number; retryAfterS: number | null }): void
+  /** It was refused before a byte of an answer came. False: it was passed over already. */
+  refused(orgId: OrgId, vendor: ModelVendor, key: KeptModelKey, answer: { status: number; retryAfterS: number | null }): boolean
   /** As it is to be used now. Null: it cannot be renewed. */
   ready(orgId: OrgId, vendor: ModelVendor, key: KeptModelKey): Promise<KeptModelKey | null>
 }
@@ -41,7 +41,10 @@ export function createKeys({ store, clock, log }: { store: Pick<ModelKeyStore, '
     refused(orgId, vendor, key, { status, retryAfterS }) {
       const ms = retryAfterS === null ? (status === 401 ? PASSED_OVER_MS.refused : PASSED_OVER_MS.busy) : retryAfterS * 1000
       if (passedOver.size > 10_000) passedOver.clear()
-      passedOver.set(nameOf(orgId, vendor, key), clock.now() + Math.min(ms, PASSED_OVER_MOST_MS))
+      const name = nameOf(orgId, vendor, key)
+      const isNews = (passedOver.get(name) ?? 0) <= clock.now()
+      passedOver.set(name, clock.now() + Math.min(ms, PASSED_OVER_MOST_MS))
+      return isNews
     },
     async ready(orgId, vendor, key) {
       const ends = (login: OAuthLogin): boolean => login.expiresAt - RENEW_BEFORE_MS <= clock.now()

@@ -32,7 +32,8 @@ for (const [name, vendor, path, body] of calls) {
       expect(used).toMatchObject({ requests: 1 })
       expect(used?.inputTokens).toBeGreaterThan(0)
       expect(used?.outputTokens).toBeGreaterThan(0)
-      expect(used?.costMicros).toBe(vendor === 'anthropic' ? (used?.inputTokens ?? 0) * 4 + (used?.outputTokens ?? 0) * 20 : 0)
+      const [ofInput, ofOutput] = { anthropic: [4, 20], openai: [5, 30], gemini: [0, 0] }[vendor]
+      expect(used?.costMicros).toBe((used?.inputTokens ?? 0) * (ofInput ?? 0) + (used?.outputTokens ?? 0) * (ofOutput ?? 0))
     }
   })
 }
@@ -59,4 +60,16 @@ test('the key stands where the vendor looks for it, and nothing of the workspace
   expect(to('anthropic', 'sk-ant-oat01-k')).toMatchObject({ authorization: 'Bearer sk-ant-oat01-k', 'anthropic-beta': 'oauth-2025-04-20' })
   expect(to('openai', 'sk-k')).toMatchObject({ authorization: 'Bearer sk-k' })
   expect(to('gemini', 'k')).toMatchObject({ 'x-goog-api-key': 'k' })
+})
+
+test('an answer of another tier, or of a model that is on no list, has no price; what is written to a cache is told apart', () => {
+  const reader = (model: string) => createUsageReader({ vendor: 'openai', contentType: 'application/json', asked: { model, inputTokens: 9, maxOutputTokens: 9 }, now: () => 0 })
+  const answered = (body: object) => {
+    const one = reader('gpt-6.2-sol')
+    one.read(new TextEncoder().encode(JSON.stringify({ model: 'gpt-6.2-sol', usage: { input_tokens: 1000, output_tokens: 10, input_tokens_details: { cached_tokens: 300, cache_write_tokens: 400 } }, ...body })))
+    return one.end(false)
+  }
+  expect(answered({ service_tier: 'default' })).toMatchObject({ model: 'gpt-6.2-sol', inputTokens: 300, cacheReadTokens: 300, cacheWriteTokens: 400, costMicros: 300 * 2 + 30 + 400 * 2.5 + 100 })
+  expect(answered({ service_tier: 'priority' })).toMatchObject({ model: 'gpt-6.2-sol (priority)', costMicros: 0 })
+  expect(answered({ model: 'gpt-99' })).toMatchObject({ model: 'gpt-99', costMicros: 0 })
 })

@@ -26,12 +26,12 @@ const LOOK_LIMIT = 8 * 1024 * 1024
 const n = z.number().int().nonnegative().catch(0)
 const Anthropic = z.looseObject({ input_tokens: n.optional(), output_tokens: n.optional(), cache_read_input_tokens: n.nullish(), cache_creation_input_tokens: n.nullish(), cache_creation: z.looseObject({ ephemeral_1h_input_tokens: n.optional() }).nullish().catch(null) })
 const OpenAi = z.looseObject({
-  input_tokens: n.optional(), output_tokens: n.optional(), input_tokens_details: z.looseObject({ cached_tokens: n.optional() }).nullish().catch(null),
-  prompt_tokens: n.optional(), completion_tokens: n.optional(), prompt_tokens_details: z.looseObject({ cached_tokens: n.optional() }).nullish().catch(null),
+  input_tokens: n.optional(), output_tokens: n.optional(), input_tokens_details: z.looseObject({ cached_tokens: n.optional(), cache_write_tokens: n.optional() }).nullish().catch(null),
+  prompt_tokens: n.optional(), completion_tokens: n.optional(), prompt_tokens_details: z.looseObject({ cached_tokens: n.optional(), cache_write_tokens: n.optional() }).nullish().catch(null),
 })
 const Gemini = z.looseObject({ promptTokenCount: n.optional(), candidatesTokenCount: n.optional(), thoughtsTokenCount: n.optional(), cachedContentTokenCount: n.optional() })
-const Inner = z.looseObject({ usage: z.unknown().optional(), model: z.string().optional().catch(undefined) }).nullish().catch(null)
-const Message = z.looseObject({ type: z.string().optional().catch(undefined), usage: z.unknown().optional(), usageMetadata: z.unknown().optional(), model: z.string().optional().catch(undefined), modelVersion: z.string().optional().catch(undefined), message: Inner, response: Inner })
+const Inner = z.looseObject({ usage: z.unknown().optional(), model: z.string().optional().catch(undefined), service_tier: z.string().nullish().catch(null) }).nullish().catch(null)
+const Message = z.looseObject({ type: z.string().optional().catch(undefined), usage: z.unknown().optional(), usageMetadata: z.unknown().optional(), model: z.string().optional().catch(undefined), service_tier: z.string().nullish().catch(null), modelVersion: z.string().optional().catch(undefined), message: Inner, response: Inner })
 
 /** A silence that is longer than the network's: the model thinks, and shows nothing of it. */
 const SILENCE_MS = 2000
@@ -56,7 +56,7 @@ export function createUsageReader({ vendor, contentType, asked, now }: Reading):
     note(seen, textIn(vendor, json), now())
     const said = text.includes('"usage') ? usagesIn(json) : null
     if (said === null) return
-    counted.model = said.model ?? counted.model
+    counted.model = said.model === undefined ? counted.model : `${said.model}${said.tier}`
     for (const usage of said.usages) found = COUNT[vendor](counted, usage) || found
     whole ||= found && said.isLast
   }
@@ -78,26 +78,30 @@ export function createUsageReader({ vendor, contentType, asked, now }: Reading):
         rest = ''
       }
     },
-    soFar: () => total(vendor, whole ? counted : guessed()),
+    soFar: () => total(whole ? counted : guessed()),
     end(broken) {
       if (broken) seen.bytes += isStream ? 0 : rest.length
       else look(isStream ? rest.replace(/^data:/, '') : rest)
-      if (whole && !(broken && vendor === 'gemini')) return total(vendor, counted)
-      return broken || found || seen.bytes > 0 ? total(vendor, guessed()) : null
+      if (whole && !(broken && vendor === 'gemini')) return total(counted)
+      return broken || found || seen.bytes > 0 ? total(guessed()) : null
     },
   }
 }
 
-function usagesIn(json: unknown): { model: string | undefined; usages: unknown[]; /** What Anthropic says first of an answer is not the last. */ isLast: boolean } | null {
+function usagesIn(json: unknown): { model: string | undefined; tier: string; usages: unknown[]; /** What Anthropic says first of an answer is not the last. */ isLast: boolean } | null {
   const message = Message.safeParse(json)
   if (!message.success) return null
   const { data } = message
   return {
     model: data.message?.model ?? data.response?.model ?? data.model ?? data.modelVersion,
+    tier: tierOf(data.response?.service_tier ?? data.service_tier ?? null),
     usages: [data.message?.usage, data.response?.usage, data.usage, data.usageMetadata].filter((usage) => usage !== undefined && usage !== null),
     isLast: data.message?.usage === undefined && data.type !== 'message_start',
   }
 }
+
+/** Faster or slower for another price: it is told apart by its name, and the list has none for it. */
+const tierOf = (tier: string | null): string => (tier === null || ['default', 'auto', 'standard'].includes(tier) ? '' : ` (${tier.slice(0, 30)})`)
 
 function note(seen: Seen, bytes: number, at: number): void {
   if (bytes > 0) seen.silentMs += silence(seen, at)
@@ -122,8 +126,10 @@ const COUNT: Readonly<Record<ModelVendor, (counted: Counted, usage: unknown) => 
     const said = OpenAi.safeParse(usage)
     if (!said.success) return false
     const { data } = said
-    counted.cacheRead = data.input_tokens_details?.cached_tokens ?? data.prompt_tokens_details?.cached_tokens ?? 0
-    counted.input = Math.max(0, (data.input_tokens ?? data.prompt_tokens ?? 0) - counted.cacheRead)
+    const details = data.input_tokens_details ?? data.prompt_tokens_details
+    counted.cacheRead = details?.cached_tokens ?? 0
+    counted.cacheWrite = details?.cache_write_tokens ?? 0
+    counted.input = Math.max(0, (data.input_tokens ?? data.prompt_tokens ?? 0) - counted.cacheRead - counted.cacheWrite)
     counted.output = data.output_tokens ?? data.completion_tokens ?? 0
     return true
   },
@@ -138,8 +144,8 @@ const COUNT: Readonly<Record<ModelVendor, (counted: Counted, usage: unknown) => 
   },
 }
 
-function total(vendor: ModelVendor, { model, input, output, cacheRead, cacheWrite, cacheWriteHour }: Counted): Used {
-  const cost = vendor === 'anthropic' ? costMicrosOf(model, { input, output, cacheRead, cacheWrite, cacheWriteHour }) : null
+function total({ model, input, output, cacheRead, cacheWrite, cacheWriteHour }: Counted): Used {
+  const cost = costMicrosOf(model, { input, output, cacheRead, cacheWrite, cacheWriteHour })
   return { model: model.slice(0, 200), requests: 1, inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite + cacheWriteHour, costMicros: cost ?? 0 }
 }
 function parsed(text: string): unknown {

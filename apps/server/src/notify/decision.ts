@@ -7,6 +7,7 @@ import type { Identity } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { TokenId } from '@berth/wire'
 import { z } from 'zod'
+import { note } from '../access/record.ts'
 import { readLimited } from '../http/body.ts'
 import { ownOrigin } from '../http/credentials.ts'
 import { decideApproval } from '../services/approvals.ts'
@@ -26,7 +27,12 @@ export async function decideByToken(deps: ServiceDeps, request: Request): Promis
   if (asked === null || asked.contentHash !== contentHash) throw refused()
   // Nothing of this identity but who it is is used: there is no API token behind it, and what they may is asked of the store.
   const identity: Identity = { tokenId: '' as TokenId, userId, userName, orgId, kind: 'browser', role: 'guest', scope: 'write' }
-  const { state, decidedBy } = await decideApproval(deps, { id: approvalId, decision: { behavior, scope: 'once' }, via: 'push' }, identity)
+  const done = { action: 'approval.decide' as const, subject: `${approvalId} ${behavior} once, in a notification`, workspaceId: asked.workspaceId }
+  const { state, decidedBy } = await decideApproval(deps, { id: approvalId, decision: { behavior, scope: 'once' }, via: 'push' }, identity).catch(async (error: unknown) => {
+    if (error instanceof BerthError) await note(deps, identity, { ...done, refused: error.message })
+    throw error
+  })
+  await note(deps, identity, done)
   return Response.json({ approvalId, state, behavior, decidedBy })
 }
 

@@ -10,7 +10,7 @@ import type { Gate } from '../access/gate.ts'
 import { localPath } from '../sign-in/local-path.ts'
 import { escapeHtml, signedOutPage } from '../http/signed-out-page.ts'
 import type { Caller } from '../http/credentials.ts'
-import { VISIT_COOKIES } from './headers.ts'
+import { cookiesNamed, PLACE_COOKIES, VISIT_COOKIES } from './headers.ts'
 import { valueOf } from './http1.ts'
 import type { RequestHead } from './http1.ts'
 import type { PreviewHosts } from './hosts.ts'
@@ -92,6 +92,17 @@ function enter({ site, head }: { site: Site; head: RequestHead }, token: string,
   const name = VISIT_COOKIES[https ? 1 : 0]
   const framed = FRAMES.has(valueOf(head.headers, 'sec-fetch-dest') ?? '') && (https || new URL(site.origin).hostname.endsWith('.localhost'))
   const ways = framed ? '; SameSite=None; Secure; Partitioned' : `; SameSite=Lax${https ? '; Secure' : ''}`
-  return redirect(path, [['set-cookie', `${name}=${token}; Path=/; HttpOnly; Max-Age=${Math.floor(deadlines.previewVisit / 1000)}${ways}`]])
+  const set = (called: string, value: string, seconds: number) => ['set-cookie', `${called}=${value}; Path=/; HttpOnly; Max-Age=${seconds}${ways}`] as const
+  return redirect(path, [set(name, token, Math.floor(deadlines.previewVisit / 1000)), set(PLACE_COOKIES[https ? 1 : 0], site.workspaceId, PLACE_S), ...leftBehind(site, head)])
+}
+/** As long as browsers keep any. */
+const PLACE_S = 400 * 24 * 3600
+
+/**
+ * A workspace that was here before, and is deleted, may have left a service worker that answers in this one's place, and
+ * what it stored. The browser asks for the worker's program again after each visit, so even then it comes to hear this.
+ */
+export function leftBehind({ workspaceId }: Site, { headers }: Pick<RequestHead, 'headers'>): Answer['headers'] {
+  return cookiesNamed(headers, PLACE_COOKIES).some((before) => before !== workspaceId) ? [['clear-site-data', '"cache", "storage"']] : []
 }
 const FRAMES = new Set(['iframe', 'frame'])

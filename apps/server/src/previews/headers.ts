@@ -16,7 +16,9 @@ const OF_ONE_CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection
 /** Set by us, so that nobody else's word is taken for ours. */
 const FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-real-ip'])
 export const VISIT_COOKIES = ['berth_preview', '__Host-berth_preview'] as const
-const OUR_COOKIES = new Set<string>([...VISIT_COOKIES, 'berth_session', '__Host-berth'])
+/** Whose preview this place was when it was last entered. */
+export const PLACE_COOKIES = ['berth_preview_of', '__Host-berth_preview_of'] as const
+const OUR_COOKIES = new Set<string>([...VISIT_COOKIES, ...PLACE_COOKIES, 'berth_session', '__Host-berth'])
 
 export function isWebSocket({ method, headers }: RequestHead): boolean {
   return method === 'GET' && wordsOf(headers, 'upgrade').includes('websocket') && wordsOf(headers, 'connection').includes('upgrade')

@@ -34,8 +34,8 @@ test('a base that shares cookies with the page is refused', () => {
 })
 
 test('a cookie is believed when the person or a page of the workspace asks', () => {
-  const site = { workspaceId: WorkspaceId.parse('ws_abcdefghjkmn'), workspace: 'demo', port: 3000, origin: 'http://3000--demo.localhost:7480', onTheWeb: true, settings: null }
-  const asks = (headers: Headers, method = 'GET') => causedHere({ method, target: '/', minor: 1, headers: [['host', '3000--demo.localhost:7480'], ...headers] }, site, local)
+  const site = { workspaceId: WorkspaceId.parse('ws_abcdefghjkmn'), workspace: 'demo', labels: ['ws_abcdefghjkmn', 'abcdefghjkmn', 'demo'], port: 3000, origin: 'http://3000--demo.localhost:7480', onTheWeb: true, settings: null }
+  const asks = (headers: Headers, method = 'GET') => causedHere({ method, headers: [['host', '3000--demo.localhost:7480'], ...headers] }, site, local)
   expect(asks([])).toBe(true)
   expect(asks([['origin', site.origin]], 'POST')).toBe(true)
   expect(asks([['origin', 'http://8000--demo.localhost:7480']], 'POST')).toBe(true)
@@ -48,6 +48,20 @@ test('a cookie is believed when the person or a page of the workspace asks', () 
   expect(asks([['origin', 'null'], ['sec-fetch-site', 'cross-site'], ['sec-fetch-mode', 'navigate']], 'POST')).toBe(false)
   expect(asks([['sec-fetch-site', 'same-site'], ['sec-fetch-mode', 'no-cors']])).toBe(false)
   expect(asks([['sec-fetch-site', 'same-site'], ['sec-fetch-mode', 'no-cors'], ['referer', 'http://3000--other.localhost:7480/x']])).toBe(false)
+})
+
+test('without TLS a browser does not say who asks: what it loads for a page is believed from pages of the workspace alone', () => {
+  const base = createPreviewHosts({ port: 80, base: 'http://preview.example.net', publicUrl: null })
+  const site = { workspaceId: WorkspaceId.parse('ws_abcdefghjkmn'), workspace: 'demo', labels: ['demo'], port: 3000, origin: base.origin({ port: 3000, label: 'demo' }), onTheWeb: true, settings: null }
+  const asks = (headers: Headers, method = 'GET') => causedHere({ method, headers: [['host', new URL(site.origin).host], ['user-agent', 'Mozilla/5.0 (X11)'], ...headers] }, site, base)
+  const sibling = base.origin({ port: 3000, label: 'other' })
+  // A script or a picture of a neighbour's page, which may also hide where it stands.
+  expect(asks([['accept', '*/*'], ['referer', `${sibling}/x`]])).toBe(false)
+  expect(asks([['accept', '*/*']])).toBe(false)
+  expect(asks([['accept', 'text/html']], 'POST')).toBe(false)
+  expect(asks([['accept', '*/*'], ['referer', `${site.origin}/x`]])).toBe(true)
+  expect(asks([['accept', 'text/html,*/*'], ['referer', `${sibling}/x`]])).toBe(true)
+  expect(causedHere({ method: 'GET', headers: [['host', 'x'], ['user-agent', 'curl/8'], ['accept', '*/*']] }, site, base)).toBe(true)
 })
 
 test('a page that looks again by itself is nobody who came', () => {

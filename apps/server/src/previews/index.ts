@@ -11,7 +11,7 @@ import { asBerthError } from '../http/respond.ts'
 import type { Caller } from '../http/credentials.ts'
 import { readHead } from './body.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { controlSide, ENTER_PATH, OWN_PATHS, previewSide, START_PATH, toControl } from './entering.ts'
+import { controlSide, ENTER_PATH, leftBehind, OWN_PATHS, previewSide, START_PATH, toControl } from './entering.ts'
 import { exchange, NOT_LISTENING } from './exchange.ts'
 import { encodeHead, framingOfRequest, parseRequestHead, staysOpen, valueOf } from './http1.ts'
 import type { RequestHead } from './http1.ts'
@@ -70,7 +70,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     if (site === null) return { own: isNavigation(head) ? noSuchWorkspace() : refusalJson(new BerthError('not_found', 'there is no such workspace')) }
     if (head.target.startsWith(OWN_PATHS)) return { own: await previewSide({ store, clock, pageUrl: deps.pageUrl }, site, head) }
     const admission = await visitors.admit(head, site)
-    if (admission.as === null) return { own: notAdmitted(deps.pageUrl, { head, site }, admission.because) }
+    if (admission.as === null) return { own: withHeaders(notAdmitted(deps.pageUrl, { head, site }, admission.because), leftBehind(site, head)) }
     const visit: Visit = { visitor, head, site }
     if (!deps.daemons.connected(site.workspaceId)) return { own: await away(visit, admission.as) }
     watch.begin(visit)
@@ -153,6 +153,8 @@ function notAdmitted(pageUrl: string, { head, site }: Pick<Visit, 'head' | 'site
   if (isNavigation(head)) return redirect(toControl(pageUrl, ENTER_PATH, `${site.origin}${head.target}`))
   return refusalJson(new BerthError('unauthorized', 'this preview is private', { hint: `open ${site.origin} in a browser that is signed in, or use a share link` }))
 }
+
+const withHeaders = (answer: Answer, more: Answer['headers']): Answer => ({ ...answer, headers: [...answer.headers, ...more] })
 
 function awayError({ workspace }: WorkspaceRecord, phase: string): BerthError {
   return new BerthError('workspace_not_running', `${workspace.name} is ${phase}`, { hint: `start it with \`berth start ${workspace.name}\``, details: { phase } })

@@ -1,12 +1,15 @@
 /** The workspace and the settings behind a preview's name, remembered for a moment: a page asks a hundred times. */
 import type { Clock, PreviewRow, Store } from '@berth/core'
-import { WorkspaceId } from '@berth/wire'
+import type { WorkspaceId } from '@berth/wire'
 import { remembered } from '../remembered.ts'
 import type { PreviewHosts, PreviewName } from './hosts.ts'
+import { idBehind, labelsOf } from './label.ts'
 
 export interface Site {
   readonly workspaceId: WorkspaceId
   readonly workspace: string
+  /** In the names of its previews. */
+  readonly labels: readonly string[]
   readonly port: number
   /** As people are sent here. */
   readonly origin: string
@@ -26,16 +29,13 @@ const REMEMBERED_LIMIT = 1000
 
 export function createSites(deps: { store: Pick<Store, 'previews' | 'getWorkspace'>; clock: Clock; hosts: PreviewHosts }): Sites {
   const known = remembered<Site | null>({ clock: deps.clock, ms: REMEMBERED_MS, limit: REMEMBERED_LIMIT })
-  const idOf = async (label: string): Promise<WorkspaceId | null> =>
-    (await deps.store.previews.named(label)) ?? WorkspaceId.safeParse(label.startsWith('ws_') ? label : `ws_${label}`).data ?? null
-
   async function look({ port, label, onBase }: PreviewName): Promise<Site | null> {
-    const id = await idOf(label)
+    const id = await idBehind(deps.store, label)
     const record = id === null ? null : await deps.store.getWorkspace(id)
     if (record === null || record.workspace.deletedAt !== null || record.workspace.wish.target === 'deleted') return null
     const { workspace } = record
     return {
-      workspaceId: workspace.id, workspace: workspace.name, port, origin: deps.hosts.origin({ port, label }, onBase),
+      workspaceId: workspace.id, workspace: workspace.name, labels: await labelsOf(deps.store.previews, workspace), port, origin: deps.hosts.origin({ port, label }, onBase),
       onTheWeb: workspace.web !== false, settings: await deps.store.previews.get({ workspaceId: workspace.id, port }),
     }
   }

@@ -33,7 +33,7 @@ export interface ServerConnections {
 }
 
 /** Of the 192 streams that a link carries: terminals, ssh and uploads have the rest. */
-export const CONNECTIONS_PER_WORKSPACE = 128
+const CONNECTIONS_PER_WORKSPACE = 128
 /** A browser opens six at a time; this is a page that was written to ask. */
 const WAITING_PER_WORKSPACE = 1024
 const WAIT_MS = 30_000

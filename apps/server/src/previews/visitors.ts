@@ -54,26 +54,31 @@ export function createVisitors(deps: { previews: Pick<PreviewStore, 'visit'>; cl
 }
 
 /** By the person, or by a page of the same workspace, whatever its port. */
-export function causedHere({ method, headers }: RequestHead, site: Site, hosts: PreviewHosts): boolean {
+export function causedHere({ method, headers }: Pick<RequestHead, 'method' | 'headers'>, site: Site, hosts: PreviewHosts): boolean {
   const origin = valueOf(headers, 'origin')
   const host = valueOf(headers, 'host')
   // `null`: the page sends no referrer, or has no origin; the browser's other word decides.
   if (origin !== null && origin !== 'null') return origin === `http://${host}` || origin === `https://${host}` || isSibling(origin, site, hosts)
   const from = valueOf(headers, 'sec-fetch-site')
-  if (from === null || from === 'none' || from === 'same-origin') return true
+  if (from === 'none' || from === 'same-origin') return true
+  // A program. A browser that does not say who asks, as all do without TLS, is one that can be asked through a page.
+  if (from === null && !BROWSER.test(valueOf(headers, 'user-agent') ?? '')) return true
   // A link or an address that leads here. What a form of another site posts has an origin.
-  if (valueOf(headers, 'sec-fetch-mode') === 'navigate') return method === 'GET' || method === 'HEAD'
+  if (isNavigation({ method, headers })) return true
   const referer = valueOf(headers, 'referer')
   return referer !== null && isSibling(referer, site, hosts)
 }
 
+/** How every browser begins, and no page can change it for what it loads from elsewhere. */
+const BROWSER = /^Mozilla\//
+
 function isSibling(address: string, site: Site, hosts: PreviewHosts): boolean {
   const other = hosts.ofUrl(address)
-  return other !== null && (other.name.label === site.workspace || other.name.label === site.workspaceId || `ws_${other.name.label}` === site.workspaceId)
+  return other !== null && site.labels.includes(other.name.label)
 }
 
 /** A person looks at a page, rather than a page at something of its own. */
-export function isNavigation({ method, headers }: RequestHead): boolean {
+export function isNavigation({ method, headers }: Pick<RequestHead, 'method' | 'headers'>): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false
   const mode = valueOf(headers, 'sec-fetch-mode')
   return mode === null ? (valueOf(headers, 'accept') ?? '').includes('text/html') : mode === 'navigate'

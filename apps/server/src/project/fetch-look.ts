@@ -13,6 +13,7 @@ import type { TreeAt } from '../git-hosting/trees.ts'
 const WITHIN_MS = 20_000
 /** Not `file`: the server's own disk is not what a url may show. */
 const PROTOCOLS = 'https:http:ssh'
+const SSH: GitSetting = ['core.sshCommand', 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10']
 const CONFIG = '[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n[fetch]\n\tfsckObjects = true\n[gc]\n\tauto = 0\n[http]\n\tfollowRedirects = false\n'
 
 /** `config`: for git, by the environment; a secret may be among it. It is written nowhere. */
@@ -20,10 +21,9 @@ export async function fetchLook(source: CodeSource & { kind: 'git' }, { dir, con
   const env = {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C.UTF-8',
     GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_ALLOW_PROTOCOL: PROTOCOLS, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10',
   }
   const git = async (...args: string[]): Promise<string> => {
-    const child = Bun.spawn(['git', ...args], { cwd: '/', env: { ...env, ...configEnvironment(config) }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', signal: AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]), killSignal: 'SIGKILL' })
+    const child = Bun.spawn(['git', ...args], { cwd: '/', env: { ...env, ...configEnvironment([SSH, ...config]) }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', signal: AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]), killSignal: 'SIGKILL' })
     const [out, said] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
     if ((await child.exited) !== 0) throw new BerthError('clone_refused', said.trim().split('\n').at(-1)?.slice(0, 300) || 'it did not answer in time', { hint: 'its machine tries by itself' })
     return out.trim()

@@ -60,8 +60,8 @@ async function ask(row: Partial<WorkspaceRecord['workspace']>, { app, stored }: 
   const workspace = workspaceRow({ image: null, project: { revision: 1, outline: null, from: 'source' }, ...row })
   const record = { workspace, machine: null }
   const projects = createProjectCode({
-    repositories, dir: join(root, 'looks'), log: () => {},
-    store: { getWorkspace: async () => record, gitHosts: { credential: async () => (stored === undefined ? null : { id: 'gh_stored' as GitHostId, ...stored }) } },
+    repositories, dir: join(root, 'looks'), keysDir: join(root, 'keys'), log: () => {},
+    store: { getWorkspace: async () => record, deployKeys: { of: async () => null }, gitHosts: { credential: async () => (stored === undefined ? null : { id: 'gh_stored' as GitHostId, ...stored }) } },
     github: { credentialFor: async () => (app === undefined ? null : { lease: { expiresAt: Infinity, discard() {}, ...app() } }) },
   })
   const says = await projects.projectOf(record)?.look(context)

@@ -11,6 +11,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { readAsServer } from '../github/read-as-server.ts'
 import type { ReadAsServerDeps, Reading } from '../github/read-as-server.ts'
 import { configEnvironment } from '../git-hosting/config-environment.ts'
+import type { HostedReach } from '../git-hosting/hosted.ts'
 import type { Repositories } from '../git-hosting/repositories.ts'
 import { checkOutTree, objectAt, outlineOf } from '../git-hosting/trees.ts'
 import type { TreeAt } from '../git-hosting/trees.ts'
@@ -19,7 +20,9 @@ import { fetchLook } from './fetch-look.ts'
 export interface ProjectDeps {
   readonly store: Pick<Store, 'getWorkspace'> & ReadAsServerDeps['store']
   readonly github: ReadAsServerDeps['github']
+  readonly hosted?: HostedReach
   readonly repositories: Pick<Repositories, 'resolve' | 'ensure'>
+  readonly keysDir: string
   /** For looks at urls; one directory a workspace, removed with it. */
   readonly dir: string
   readonly log: (line: string) => void

@@ -40,9 +40,8 @@ export async function decideApproval(deps: ServiceDeps, answer: { id: ApprovalId
 /** An answer to a question whose asker died goes with the assignment, which says so. */
 async function deliver(deps: ServiceDeps, asked: Approval, answer: { decision: Decision; via: string }): Promise<void> {
   const { workspaceId, approvalId, contentHash } = asked
-  if (!deps.daemons.connected(workspaceId)) return
   try {
-    if (asked.state === 'orphaned') return await deps.daemons.reassign(workspaceId)
+    if (asked.state === 'orphaned' || !deps.daemons.connected(workspaceId)) return await deps.daemons.reassign(workspaceId)
     await deps.daemons.call(workspaceId, 'approval.decide', { approvalId, contentHash, decision: answer.decision, via: answer.via }, { withinMs: DELIVER_WITHIN_MS })
   } catch (error) {
     deps.log(`${workspaceId}: the answer waits for the daemon: ${error instanceof Error ? error.message : String(error)}`)

@@ -60,12 +60,13 @@ function beginningUnknown({ workspace }: WorkspaceRecord): BerthError {
   return new BerthError('workspace_not_running', `${workspace.name} does not run, and only its machine knows what its code began with`, { hint: `\`berth pull ${workspace.name}\` brings the saved work; or start it with \`berth start ${workspace.name}\`` })
 }
 
-/** `machine` is what the provider kept of the first process; all else is the daemon's to read. */
+/** `boot` is what the server knows of how the machine came up, `machine` is what the provider kept of the first process; all else is the daemon's to read. */
 export async function logs(deps: ServiceDeps, id: WorkspaceId, source: string): Promise<{ text: string }> {
   const record = await requireRecord(deps, id)
-  if (source !== 'machine' && (await reachable(deps, record))) return inOneMessage(TAIL_BYTES, (tailBytes) => deps.daemons.call(id, 'logs.read', { source, tailBytes }, { withinMs: CALL_WITHIN_MS }))
+  if (source !== 'machine' && source !== 'boot' && (await reachable(deps, record))) return inOneMessage(TAIL_BYTES, (tailBytes) => deps.daemons.call(id, 'logs.read', { source, tailBytes }, { withinMs: CALL_WITHIN_MS }))
   const { generation, provider } = record.workspace
   if (generation === 0) return { text: '' }
+  if (source === 'boot') return { text: (await deps.bootLogs?.read({ id, generation })) ?? '' }
   const { id: installation } = await deps.store.installation.installation()
   const text = await deps.providers.get(record.machine?.provider ?? provider).logs({ installation, workspaceId: id, generation }, LOG_TAIL_BYTES, AbortSignal.timeout(CALL_WITHIN_MS))
   return { text }

@@ -7,14 +7,12 @@ import type { CreateWorkspace } from '@berth/wire/api'
 import { referencesOf } from '@berth/wire/mcp'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
+import { NAME_LIMIT, withFreeName } from './free-name.ts'
 import { changedPolicy, checkRepositories } from './git-access.ts'
 import { localRepository, takeIn } from './local-repository.ts'
 import { secretsOfProject } from './project-secrets.ts'
+import { takePrepared } from './take-prepared.ts'
 import { viewOf } from './view.ts'
-
-const NAME_LIMIT = 39
-/** Enough for any honest number of workspaces of one repository. */
-const NAME_ATTEMPTS = 1000
 
 export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace, identity: Identity): Promise<Workspace> {
   checkSource(input.source)
@@ -26,17 +24,22 @@ export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace,
   const local = await localRepository(deps, input.source, identity.orgId)
   const source: CodeSource = local === null ? input.source : { kind: 'hosted', label: local.path }
   checkRepositories(input.git)
-  const record = await insert(deps, { input: { ...input, source }, provider, identity })
+  const record = await deps.costLimits.admit(
+    { orgId: identity.orgId, userId: identity.userId, id: null, provider, resources: input.resources, atMostMicrosPerHour: input.maxCostMicrosPerHour },
+    () => insert(deps, { input: { ...input, source }, provider, identity }),
+  )
   // Before its machine is asked for.
   if (input.git !== undefined) await deps.store.gitPolicies.put(record.workspace.id, changedPolicy(await deps.store.gitPolicies.get(record.workspace.id), input.git), deps.clock.now())
   if (local !== null && !record.workspace.sourceReady) takeIn(deps, record.workspace.id, local)
   deps.poke(record.workspace.id)
+  // Its daemon is here already.
+  if (record.workspace.pool !== undefined) await deps.daemons.reassign(record.workspace.id)
   return viewOf(deps, record)
 }
 
 const EXTRAS = { docker: 'a Docker engine of its own', sudo: 'a root of its own' } as const
 
-async function checkProvider(deps: ServiceDeps, name: string, { acceptNoIsolation, resources, egress }: Pick<CreateWorkspace, 'acceptNoIsolation' | 'resources' | 'egress'>): Promise<void> {
+export async function checkProvider(deps: ServiceDeps, name: string, { acceptNoIsolation, resources, egress }: Pick<CreateWorkspace, 'acceptNoIsolation' | 'resources' | 'egress'>): Promise<void> {
   const check = await deps.providers.check(name)
   if (!check.ok) throw new BerthError('provider_unavailable', `${name}: ${check.detail}`, { hint: check.hint ?? 'see `berth provider list`' })
   for (const extra of ['docker', 'sudo'] as const) {
@@ -54,23 +57,14 @@ async function checkProvider(deps: ServiceDeps, name: string, { acceptNoIsolatio
   }
 }
 
-async function insert(deps: ServiceDeps, create: { input: CreateWorkspace; provider: string; identity: Identity }): Promise<WorkspaceRecord> {
-  const { input } = create
-  const wanted = input.name ?? nameFrom(input.source)
-  for (let attempt = 1; attempt <= NAME_ATTEMPTS; attempt++) {
-    const name = attempt === 1 ? wanted : `${wanted.slice(0, NAME_LIMIT - String(attempt).length - 1)}-${attempt}`
-    try {
-      const row = rowOf(deps, { ...create, name })
-      // Before there is anything that could be made without it.
-      const { egress } = input
-      if (egress !== undefined) await deps.store.egress.change(row.id, () => ({ mode: egress.mode, allow: [...egress.mode === 'allowlist' && egress.allow.length === 0 ? EGRESS_DEFAULT : egress.allow], deny: [] }), deps.clock.now())
-      return await deps.store.createWorkspace(row, deps.clock.now())
-    } catch (thrown) {
-      const taken = thrown instanceof BerthError && thrown.code === 'name_taken'
-      if (!taken || input.name !== undefined) throw thrown
-    }
-  }
-  throw new BerthError('name_taken', `every name like ${wanted} is taken`, { hint: 'give one with --name' })
+function insert(deps: ServiceDeps, create: { input: CreateWorkspace; provider: string; identity: Identity }): Promise<WorkspaceRecord> {
+  const { name: given, source, egress } = create.input
+  return withFreeName({ given, wanted: nameFrom(source) }, async (name) => {
+    const row = rowOf(deps, { ...create, name })
+    // Before there is anything that could be made without it.
+    if (egress !== undefined) await deps.store.egress.change(row.id, () => ({ mode: egress.mode, allow: [...egress.mode === 'allowlist' && egress.allow.length === 0 ? EGRESS_DEFAULT : egress.allow], deny: [] }), deps.clock.now())
+    return await takePrepared(deps, create.input, row) ?? await deps.store.createWorkspace(row, deps.clock.now())
+  })
 }
 
 function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: string; identity: Identity; name: string }): Parameters<ServiceDeps['store']['createWorkspace']>[0] {
@@ -95,6 +89,7 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
     approvalMode: input.approvalMode,
     acceptNoIsolation: input.acceptNoIsolation,
     web: input.web,
+    ephemeral: input.ephemeral,
     sessionId: randomIds.session(),
     steps: [],
     exposures: input.exposures,
@@ -120,7 +115,7 @@ const URL_FORM = /^(?:https?|ssh|git|file):\/\//i
 const SCP_FORM = /^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:(?!\/\/)[^\s]+$/
 
 /** Git treats `ext::…` as a command and a leading dash as an option. */
-function checkSource(source: CodeSource): void {
+export function checkSource(source: CodeSource): void {
   if (source.kind !== 'git') return
   if (!URL_FORM.test(source.url) && !SCP_FORM.test(source.url)) {
     throw new BerthError('bad_request', 'source.url: not a git url that can be cloned', { hint: 'use https://…, ssh://…, git@host:path or file:///…' })
@@ -132,7 +127,7 @@ function checkSource(source: CodeSource): void {
 }
 
 /** The last part of what the code comes from, in the letters of a name. */
-export function nameFrom(source: CodeSource): string {
+function nameFrom(source: CodeSource): string {
   const from = source.kind === 'git' ? source.url : source.kind === 'empty' ? '' : source.label
   const last = from.replace(/[\\/]+$/, '').replace(/\.git$/, '').split(/[\\/:]/).at(-1) ?? ''
   const name = last.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, NAME_LIMIT).replace(/-+$/, '')

@@ -46,7 +46,7 @@ async function moveWalls(deps: EgressServiceDeps, { workspace, machine }: Worksp
   if (provider.setEgress === undefined && to === 'closed') throw new BerthError('unsupported', `${provider.name} has no walls that could be closed while it runs`, { hint: 'stop and start the workspace' })
   const installation = (await deps.store.installation.installation()).id
   await provider.setEgress?.({ installation, workspaceId: workspace.id, generation: workspace.generation }, to, { signal: AbortSignal.timeout(WALLS_WITHIN_MS) })
-  if (deps.daemons.connected(workspace.id)) await deps.daemons.reassign(workspace.id)
+  await deps.daemons.reassign(workspace.id)
 }
 
 function changed(kept: Kept, { mode, allow, deny, forget }: Pick<InputOf<'setEgress'>, 'mode' | 'allow' | 'deny' | 'forget'>): Kept {
@@ -71,6 +71,6 @@ export async function removeInjection(deps: EgressServiceDeps, by: Identity, nam
 }
 async function tell({ store, daemons, log }: EgressServiceDeps): Promise<void> {
   for (const { workspace: { id } } of await store.listWorkspaces({ deleted: false })) {
-    if (daemons.connected(id)) await daemons.reassign(id).catch((error: unknown) => log(`${id}: not told of what is put into requests: ${String(error)}`))
+    await daemons.reassign(id).catch((error: unknown) => log(`${id}: not told of what is put into requests: ${String(error)}`))
   }
 }

@@ -6,6 +6,8 @@ import type { GitHostId, WorkspaceId } from '@berth/wire'
 import type { gitAccessApi, GitHost } from '@berth/wire/git-access'
 import type { GitPolicy, GitPolicyChange } from '@berth/wire/git-policy'
 import type { z } from 'zod'
+import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
+import { kindOf, USER_OF_TOKEN } from '../git-hosting/host-kinds.ts'
 import type { ServiceDeps } from './deps.ts'
 
 export interface GitAccessDeps extends Pick<ServiceDeps, 'daemons' | 'log'> {
@@ -14,11 +16,13 @@ export interface GitAccessDeps extends Pick<ServiceDeps, 'daemons' | 'log'> {
 }
 type InputOf<K extends keyof typeof gitAccessApi> = z.infer<NonNullable<(typeof gitAccessApi)[K]['~orpc']['inputSchema']>>
 
-export async function addGitHost(deps: GitAccessDeps, by: Identity, { origin: address, username, token, check }: InputOf<'addGitHost'>): Promise<GitHost> {
-  const { origin, pathname, search, hash, username: user } = new URL(address)
-  if (pathname !== '/' || search !== '' || hash !== '' || user !== '') throw new BerthError('bad_request', 'a git host is scheme and host, such as https://github.com', { hint: 'give the repository with --check' })
+export async function addGitHost(deps: GitAccessDeps, by: Identity, { origin: address, kind: given, username: user, token, check }: InputOf<'addGitHost'>): Promise<GitHost> {
+  const { origin, pathname, search, hash, username: inAddress } = new URL(address)
+  if (pathname !== '/' || search !== '' || hash !== '' || inAddress !== '') throw new BerthError('bad_request', 'a git host is scheme and host, such as https://github.com', { hint: 'give the repository with --check' })
+  const kind = given ?? kindOf(origin)
+  const username = user ?? USER_OF_TOKEN[kind]
   if (check !== undefined) await checkCredential(origin, { username, token }, check)
-  const host = await deps.store.gitHosts.put({ orgId: by.orgId, origin: origin.toLowerCase(), username, token }, deps.clock.now())
+  const host = await deps.store.gitHosts.put({ orgId: by.orgId, origin: origin.toLowerCase(), username, token, kind }, deps.clock.now())
   await note(deps, by, { action: 'git-host.add', subject: host.origin })
   await tellMachines(deps)
   return host
@@ -43,6 +47,8 @@ export async function changeGitPolicy(deps: GitAccessDeps, by: Identity, { id, c
   checkRepositories(change)
   const policy = changedPolicy(await deps.store.gitPolicies.get(id), change)
   await deps.store.gitPolicies.put(id, policy, deps.clock.now())
+  // A repository of this server may be among them.
+  if (change.repositories !== undefined) await deps.daemons.reassign(id).catch((error: unknown) => deps.log(`${id}: not told of its repositories: ${String(error)}`))
   await deps.store.audit.write(by.orgId, { action: 'git-policy.change', workspaceId: id, actor: by.userName, subject: name, allowed: true, reason: `now ${JSON.stringify(policy)}`.slice(0, 2000), refs: [], tokenExpiresAt: null }, deps.clock.now())
   return policy
 }
@@ -71,16 +77,16 @@ async function note(deps: GitAccessDeps, by: Identity, what: { action: 'git-host
 /** The git of machines that run learns of it now, of others when they start. */
 export async function tellMachines({ store, daemons, log }: Pick<GitAccessDeps, 'daemons' | 'log'> & { readonly store: Pick<Store, 'listWorkspaces'> }): Promise<void> {
   for (const { workspace: { id } } of await store.listWorkspaces({ deleted: false })) {
-    if (daemons.connected(id)) await daemons.reassign(id).catch((error: unknown) => log(`${id}: not told of the git hosts: ${String(error)}`))
+    await daemons.reassign(id).catch((error: unknown) => log(`${id}: not told of the git hosts: ${String(error)}`))
   }
 }
 
 const CHECK_WITHIN_MS = 15_000
-async function checkCredential(origin: string, { username, token }: { username: string; token: string }, repository: string): Promise<void> {
+async function checkCredential(origin: string, credential: { username: string; token: string }, repository: string): Promise<void> {
   const path = repositoryPath(repository)
   if (path === null) throw new BerthError('bad_request', `"${repository}" is no path of a repository`, { hint: 'such as owner/name' })
   const answer = await fetch(`${origin}/${path}.git/info/refs?service=git-upload-pack`, {
-    headers: { authorization: `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}` }, redirect: 'manual', signal: AbortSignal.timeout(CHECK_WITHIN_MS),
+    headers: { authorization: basicAuthorization(credential) }, redirect: 'manual', signal: AbortSignal.timeout(CHECK_WITHIN_MS),
   }).catch((cause: unknown) => { throw new BerthError('network_unreachable', `${origin} cannot be reached from the server`, { cause }) })
   void answer.body?.cancel()
   if (answer.status !== 200) throw new BerthError('unauthorized', `${origin} answered ${answer.status} for ${path} with this credential`, { hint: 'check the token, its rights and the path; nothing was kept' })

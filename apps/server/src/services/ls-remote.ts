@@ -17,13 +17,12 @@ export interface LsRemote {
 export async function lsRemote(url: string, { flags, patterns = [], protocols, config = [] }: LsRemote): Promise<{ text: string; whole: boolean }> {
   // An option is no address, and git would take it for one of its own.
   if (url.startsWith('-')) return { text: '', whole: false }
-  const entries: readonly GitSetting[] = [['core.fsmonitor', 'false'], ['http.followRedirects', 'false'], ['core.hooksPath', '/dev/null'], ...config]
+  const entries: readonly GitSetting[] = [['core.sshCommand', 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3'], ['core.fsmonitor', 'false'], ['http.followRedirects', 'false'], ['core.hooksPath', '/dev/null'], ...config]
   const child = Bun.spawn(['git', 'ls-remote', '--quiet', ...flags, '--', url, ...patterns], {
     cwd: '/', stdin: 'ignore', stdout: 'pipe', stderr: 'ignore', timeout: LOOK_WITHIN_MS, killSignal: 'SIGKILL',
     env: {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C.UTF-8',
       GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', GIT_ALLOW_PROTOCOL: protocols, GIT_CONFIG_NOSYSTEM: '1',
-      GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3',
       ...configEnvironment(entries),
     },
   })

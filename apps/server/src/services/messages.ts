@@ -23,7 +23,10 @@ export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId;
   checkWaitingSize(waiting, prompt.text)
   await deps.store.prompts.add(message.id, { ...prompt, by: identity.userName, ...(other === null ? {} : { sessionId: other }) }, deps.clock.now())
   await wakeWorkspace(deps, record, 'a message came')
-  if (!deps.daemons.connected(message.id)) return { promptId: prompt.promptId, status: 'queued', detail: whyKept(record) }
+  if (!deps.daemons.connected(message.id)) {
+    await deps.daemons.reassign(message.id)
+    return { promptId: prompt.promptId, status: 'queued', detail: whyKept(record) }
+  }
   try {
     const within = { withinMs: DELIVER_WITHIN_MS }
     const told = other === null ? await deps.daemons.call(message.id, 'session.prompt', prompt, within) : await deps.daemons.call(message.id, 'sessions.prompt', { ...prompt, sessionId: other }, within)

@@ -8,8 +8,10 @@ import { BerthError, workspaceCan } from '@berth/wire'
 import type { Workspace, WorkspaceId } from '@berth/wire'
 import type { UpdateOutcome } from '@berth/wire/sync'
 import type { ServiceDeps } from './deps.ts'
+import type { HostedReach } from '../git-hosting/hosted.ts'
 import type { GitHub } from '../github/index.ts'
 import { readAsServer } from '../github/read-as-server.ts'
+import type { ReadAsServerDeps } from '../github/read-as-server.ts'
 import { lsRemote } from './ls-remote.ts'
 import { isBusy, requireMachine, TREE_WITHIN_MS } from './review-reading.ts'
 import { requireIdle } from './review-marks.ts'
@@ -26,8 +28,10 @@ export interface Origins {
   round(): Promise<void>
 }
 export interface OriginsDeps {
-  readonly store: Pick<Store, 'getWorkspace' | 'listWorkspaces'> & { readonly gitHosts: Pick<Store['gitHosts'], 'credential'> }
+  readonly store: Pick<Store, 'getWorkspace' | 'listWorkspaces'> & ReadAsServerDeps['store']
+  readonly keysDir: string
   readonly github: Pick<GitHub, 'credentialFor' | 'tells'>
+  readonly hosted?: HostedReach
   readonly daemons: Pick<Daemons, 'call' | 'connected'>
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -101,23 +105,24 @@ function canBeAsked({ daemons }: Pick<OriginsDeps, 'daemons'>, record: Workspace
 /** `told`: when it moves, somebody says so. */
 async function ask(deps: OriginsDeps, record: WorkspaceRecord, now: number): Promise<{ origin: Origin | null; told: boolean }> {
   const { source, orgId, id } = record.workspace
-  if (source.kind !== 'git' || source.commit !== undefined || !/^(https?|git):\/\//.test(source.url)) return { origin: null, told: false }
-  const { config, leased, release } = await readAsServer(deps, { id, orgId }, source.url)
+  if (source.kind !== 'git' || source.commit !== undefined) return { origin: null, told: false }
+  const { config, leased, ssh, release } = await readAsServer(deps, { id, orgId }, source.url)
   try {
-    return { origin: await asked(deps, { id, source, config, now }), told: leased !== null && deps.github.tells(orgId, leased.origin) }
+    if (!ssh && !/^(https?|git):\/\//.test(source.url)) return { origin: null, told: false }
+    return { origin: await asked(deps, { id, source, config, protocols: ssh ? 'ssh' : 'https:http:git', now }), told: leased !== null && deps.github.tells(orgId, leased.origin) }
   } finally {
     release()
   }
 }
 
-async function asked(deps: OriginsDeps, { id, source, config, now }: { id: WorkspaceId; source: Extract<WorkspaceRecord['workspace']['source'], { kind: 'git' }>; config: readonly (readonly [string, string])[]; now: number }): Promise<Origin> {
-  const tip = tipIn(await lsRemote(source.url, { flags: ['--symref'], patterns: source.branch === undefined ? ['HEAD'] : [`refs/heads/${source.branch}`], protocols: 'https:http:git', config }), source.branch)
+async function asked(deps: OriginsDeps, { id, source, config, protocols, now }: { id: WorkspaceId; protocols: string; source: Extract<WorkspaceRecord['workspace']['source'], { kind: 'git' }>; config: readonly (readonly [string, string])[]; now: number }): Promise<Origin> {
+  const tip = tipIn(await lsRemote(source.url, { flags: ['--symref'], patterns: source.branch === undefined ? ['HEAD'] : [`refs/heads/${source.branch}`], protocols, config }), source.branch)
   if (tip === null) throw new BerthError('network_unreachable', 'the origin did not say where its branch stands', { hint: 'is it there, and may it be read?' })
   const { contains } = await deps.daemons.call(id, 'git.contains', { commit: tip.commit }, { withinMs: CALL_WITHIN_MS })
   return { ...tip, behind: !contains, at: now }
 }
 
-export function tipIn({ text, whole }: { text: string; whole: boolean }, branch: string | undefined): { branch: string; commit: string } | null {
+function tipIn({ text, whole }: { text: string; whole: boolean }, branch: string | undefined): { branch: string; commit: string } | null {
   if (!whole) return null
   const name = branch ?? /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(text)?.[1]
   const wanted = branch === undefined ? 'HEAD' : `refs/heads/${branch}`

@@ -4,6 +4,7 @@ import type { PreviewRow } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import type { Preview } from '@berth/wire/previews'
 import type { Previews } from '../previews/index.ts'
+import { labelOf } from '../previews/label.ts'
 import { shareUrl } from '../previews/entering.ts'
 import type { ServiceDeps } from './deps.ts'
 import { listPorts } from './files.ts'
@@ -13,7 +14,7 @@ export interface PreviewDeps extends ServiceDeps { readonly previews: Pick<Previ
 
 export async function listPreviews(deps: PreviewDeps, id: WorkspaceId): Promise<Preview[]> {
   const { workspace } = await requireRecord(deps, id)
-  const [rows, listening] = await Promise.all([deps.store.previews.list(id), listPorts(deps, id)])
+  const [rows, listening, label] = await Promise.all([deps.store.previews.list(id), listPorts(deps, id), labelOf(deps.store.previews, workspace)])
   const ports = [...new Set([...rows.map(({ port }) => port), ...listening.map(({ port }) => port)])].sort((one, other) => one - other)
   const list = ports.map((port): Preview => {
     const row = rows.find((known) => known.port === port)
@@ -21,7 +22,7 @@ export async function listPreviews(deps: PreviewDeps, id: WorkspaceId): Promise<
     return {
       port, from: row === undefined ? 'found' : 'declared', label: row?.label ?? null, primary: row?.primary ?? false,
       listening: found !== undefined, process: found?.process ?? null, access: row?.access ?? 'private', hostHeader: row?.hostHeader ?? 'preview', wake: row?.wake ?? false,
-      url: deps.previews.hosts.origin({ port, label: workspace.name }),
+      url: deps.previews.hosts.origin({ port, label }),
     }
   })
   // Nobody said which: the first that was named, or else the first there is.
@@ -50,5 +51,5 @@ export async function sharePreview(deps: PreviewDeps, at: { id: WorkspaceId; por
   const expiresAt = now + deadlines.previewShare
   const token = await deps.store.previews.share({ workspaceId: at.id, port: at.port }, expiresAt, now)
   deps.previews.changed(at.id)
-  return { url: shareUrl(deps.previews.hosts.origin({ port: at.port, label: workspace.name }), token), expiresAt }
+  return { url: shareUrl(deps.previews.hosts.origin({ port: at.port, label: await labelOf(deps.store.previews, workspace) }), token), expiresAt }
 }

@@ -1,14 +1,25 @@
 /** The providers of this server by name, whether they answer, and which one is meant when nobody says. */
+import { isPassing, ProviderFault } from '@berth/core'
 import type { Provider, ProviderCheck } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { ProviderRegistry } from './deps.ts'
 
 /** An engine that hangs must not hang a request. */
 const CHECK_WITHIN_MS = 5000
+/** One bad answer of a vendor is not its last word. */
+const LOOKS = 3
+const BETWEEN_LOOKS_MS = 200
 /** A burst of requests asks each provider once. */
 const REMEMBER_MS = 3000
 
-export function createProviderRegistry(providers: readonly Provider[], preferred: string | null, { withinMs = CHECK_WITHIN_MS, rememberMs = REMEMBER_MS } = {}): ProviderRegistry {
+export interface RegistryOptions {
+  readonly withinMs?: number
+  readonly rememberMs?: number
+  /** What a person chose; before `preferred`, which the configuration says. */
+  readonly chosen?: () => Promise<string | null>
+}
+
+export function createProviderRegistry(providers: readonly Provider[], preferred: string | null, { withinMs = CHECK_WITHIN_MS, rememberMs = REMEMBER_MS, chosen = async () => null }: RegistryOptions = {}): ProviderRegistry {
   const remembered = new Map<string, { at: number; check: Promise<ProviderCheck> }>()
 
   const get = (name: string): Provider => {
@@ -23,17 +34,20 @@ export function createProviderRegistry(providers: readonly Provider[], preferred
     // Only a cache: the monotonic clock suffices.
     if (known && performance.now() - known.at < rememberMs) return known.check
     const limit = AbortSignal.timeout(withinMs)
-    const fresh = provider.check(limit).catch(async (error: unknown): Promise<ProviderCheck> => {
+    const fresh = look(provider, limit).catch(async (error: unknown): Promise<ProviderCheck> => {
       const before = await known?.check
-      // On a busy machine a look takes long, which says nothing of the provider: what was seen last stands.
-      if (limit.aborted && before?.ok === true) return before
-      return { ok: false, isolation: 'none', detail: limit.aborted ? `did not answer within ${withinMs / 1000} s` : error instanceof Error ? error.message : String(error), hint: null }
+      // On a busy machine a look takes long, which says nothing of the provider, nor does a hiccup: what was seen last stands.
+      if ((limit.aborted || isPassing(error)) && before?.ok === true) return before
+      return { ok: false, isolation: 'none', detail: limit.aborted ? `did not answer within ${withinMs / 1000} s` : error instanceof Error ? error.message : String(error), hint: error instanceof ProviderFault ? error.hint : null }
     })
     remembered.set(name, { at: performance.now(), check: fresh })
     return fresh
   }
 
   const defaultName = async (): Promise<string> => {
+    const wanted = await chosen()
+    // It may be gone since then.
+    if (wanted !== null && providers.some(({ name }) => name === wanted)) return wanted
     if (preferred !== null) return get(preferred).name
     for (const { name } of providers) if ((await check(name)).ok) return name
     throw new BerthError('provider_unavailable', 'no provider is ready', { hint: 'see `berth provider list`' })
@@ -51,5 +65,16 @@ export function createProviderRegistry(providers: readonly Provider[], preferred
         return { name, status: ok ? ('ready' as const) : ('unavailable' as const), default: name === chosen, isolation, detail, hint, ...(images === undefined ? {} : { images }), can: [...can ?? []] }
       }))
     },
+  }
+}
+
+async function look(provider: Provider, limit: AbortSignal): Promise<ProviderCheck> {
+  for (let looks = 1; ; looks++) {
+    try {
+      return await provider.check(limit)
+    } catch (error) {
+      if (looks === LOOKS || limit.aborted || !isPassing(error)) throw error
+      await Bun.sleep(BETWEEN_LOOKS_MS)
+    }
   }
 }

@@ -18,6 +18,7 @@ import { createTurnEnds } from './review-turn-ends.ts'
 import { createSeenTrees } from './review-seen-trees.ts'
 import { requireRecord } from './view.ts'
 import { requireCan } from './workspaces.ts'
+import { createAlone } from '../alone.ts'
 
 export interface Sent { readonly promptId: PromptId | null; readonly text: string; readonly sent: number }
 export interface Reviews {
@@ -115,16 +116,3 @@ async function placed(deps: ServiceDeps, id: WorkspaceId, comments: readonly Rev
   ]
   return comments.map((comment) => placeComment(comment, hunks(comment.path)))
 }
-
-/** One at a time for each key. */
-function createAlone<K>(): <T>(key: K, work: () => Promise<T>) => Promise<T> {
-  const last = new Map<K, Promise<unknown>>()
-  return (key, work) => {
-    const next = (last.get(key) ?? Promise.resolve()).then(work, work)
-    const settled = next.then(() => undefined, () => undefined)
-    last.set(key, settled)
-    void settled.then(() => { if (last.get(key) === settled) last.delete(key) })
-    return next
-  }
-}
-

@@ -86,7 +86,6 @@ async function requireNewDaemon(deps: ServiceDeps, id: WorkspaceId): Promise<voi
 /** What it misses now comes with its next welcome. */
 async function tellDaemon(deps: ServiceDeps, id: WorkspaceId): Promise<void> {
   deps.poke(id)
-  if (!deps.daemons.connected(id)) return
   await deps.daemons.reassign(id).catch((error: unknown) => deps.log(`${id}: no new assignment sent: ${String(error)}`))
 }
 

@@ -1,27 +1,35 @@
 /** What may be wished of a workspace. A wish is a row; the reconciler brings it about. */
-import { phaseOf } from '@berth/core'
+import { isInPool, phaseOf } from '@berth/core'
 import type { WorkspaceRecord } from '@berth/core'
 import { BerthError, workspaceCan } from '@berth/wire'
 import type { Workspace, WorkspaceAction, WorkspaceId, WishTarget } from '@berth/wire'
+import type { Level } from '@berth/wire/access'
+import type { Starting } from './cost-limits.ts'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord, viewById, viewOf } from './view.ts'
 
-export async function listWorkspaces(deps: ServiceDeps, options: { deleted: boolean; /** Absent: all. */ seen?: (id: WorkspaceId) => boolean }): Promise<Workspace[]> {
-  const { deleted, seen = () => true } = options
+export async function listWorkspaces(deps: ServiceDeps, options: { deleted: boolean; /** Absent: all, and all of it. */ seen?: (id: WorkspaceId) => Level | null }): Promise<Workspace[]> {
+  const { deleted, seen = () => 'own' as const } = options
   const [all, waiting] = await Promise.all([deps.store.listWorkspaces({ deleted }), deps.store.approvals.list({ all: false })])
-  const records = all.filter(({ workspace }) => seen(workspace.id))
+  const records = all.filter(({ workspace }) => !isInPool(workspace) && seen(workspace.id) !== null)
   const needsYou = new Map<WorkspaceId, number>()
   for (const { workspaceId } of waiting) needsYou.set(workspaceId, (needsYou.get(workspaceId) ?? 0) + 1)
   const sessions = await deps.store.sessions.list(records.map(({ workspace }) => workspace.id))
-  return Promise.all(records.map((record) => viewOf(deps, record, { needsYou: needsYou.get(record.workspace.id) ?? 0, sessions: sessions.get(record.workspace.id) ?? [] })))
+  const views = await Promise.all(records.map((record) => viewOf(deps, record, { needsYou: needsYou.get(record.workspace.id) ?? 0, sessions: sessions.get(record.workspace.id) ?? [] })))
+  return views.map((view) => {
+    const may = seen(view.id)
+    return may === null || may === 'own' ? view : { ...view, may }
+  })
 }
 
 export async function wish(deps: ServiceDeps, id: WorkspaceId, target: WishTarget): Promise<Workspace> {
   const record = await requireRecord(deps, id)
   requireCan(deps, record, ACTION[target])
-  if (!isMet(record, target)) await setWish(deps, record, target)
+  if (!isMet(record, target)) await (target === 'running' ? deps.costLimits.admit(startOf(record), () => setWish(deps, record, target)) : setWish(deps, record, target))
   return viewById(deps, id)
 }
+
+const startOf = ({ workspace: { id, orgId, creatorId, provider, resources } }: WorkspaceRecord): Starting => ({ id, orgId, userId: creatorId, provider, resources })
 
 const ACTION = { running: 'start', stopped: 'stop', deleted: 'delete' } as const satisfies Record<WishTarget, WorkspaceAction>
 
@@ -45,7 +53,15 @@ async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target
 export async function wakeWorkspace(deps: ServiceDeps, record: WorkspaceRecord, reason: string): Promise<void> {
   const { workspace } = record
   if (workspace.wish.target !== 'stopped' || workspace.wish.by !== 'idle') return
-  await deps.store.setWish(workspace.id, { target: 'running', by: 'user', reason, expectVersion: workspace.wish.version }, deps.clock.now())
+  const { version } = workspace.wish
+  const now = deps.clock.now()
+  try {
+    await deps.costLimits.admit(startOf(record), () => deps.store.setWish(workspace.id, { target: 'running', by: 'user', reason, expectVersion: version }, now))
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== 'over_budget') throw error
+    // What came for it is kept, and it is said why it waits.
+    await deps.store.events.append(workspace.id, [{ body: { type: 'workspace.notice', level: 'warning', code: error.code, message: `it sleeps on: ${error.message}`, hint: error.hint ?? null } }], now)
+  }
   deps.poke(workspace.id)
 }
 
@@ -68,7 +84,7 @@ export async function sourceReady(deps: ServiceDeps, id: WorkspaceId): Promise<W
   if (source.kind === 'hosted' && (await deps.repositories.resolve(id, 'refs/heads/berth/source')) === null) throw new BerthError('conflict', 'nothing was pushed yet', { hint: 'push refs/heads/berth/source first' })
   await deps.store.setSourceReady(id, deps.clock.now())
   deps.poke(id)
-  if (deps.daemons.connected(id)) await deps.daemons.reassign(id).catch((error: unknown) => deps.log(`${id}: no new assignment sent: ${String(error)}`))
+  await deps.daemons.reassign(id).catch((error: unknown) => deps.log(`${id}: no new assignment sent: ${String(error)}`))
   return viewById(deps, id)
 }
 

@@ -10,6 +10,8 @@ export interface GitHubPeopleDeps {
   readonly github: Pick<GitHub, 'api' | 'tokens'>
   readonly clock: Clock
   readonly log: (line: string) => void
+  /** One look at one person's right to one repository after the other. Absent: as they come. */
+  readonly alone?: <T>(key: string, work: () => Promise<T>) => Promise<T>
 }
 export interface GitHubPerson { readonly origin: string; readonly login: string }
 
@@ -20,7 +22,7 @@ const NO_WORKSPACE = 'sign-in' as WorkspaceId
 const WRITES = new Set(['admin', 'maintain', 'write'])
 
 /** Asked with the app's own right to that one repository, so no token of the person is kept. `unknown`: it could not be asked. */
-export async function mayWrite({ github, log }: Pick<GitHubPeopleDeps, 'github' | 'log'>, person: GitHubPerson, at: { orgId: OrgId; repository: string }): Promise<'write' | 'read' | 'none' | 'unknown'> {
+async function mayWrite({ github, log }: Pick<GitHubPeopleDeps, 'github' | 'log'>, person: GitHubPerson, at: { orgId: OrgId; repository: string }): Promise<'write' | 'read' | 'none' | 'unknown'> {
   const address = repositoryAddress(at.repository)
   if (address === null || address.origin !== person.origin || address.path.split('/').length !== 2) return 'none'
   try {
@@ -42,12 +44,32 @@ export async function mayWrite({ github, log }: Pick<GitHubPeopleDeps, 'github' 
 /** Every repository of the organisation's workspaces. What could not be asked stays as it was known. True: one of them may be written. */
 export async function lookAtRepositories(deps: GitHubPeopleDeps, person: GitHubPerson, { orgId, userId }: { orgId: OrgId; userId: UserId }): Promise<boolean> {
   let any = false
-  for (const repository of await deps.store.identities.repositories(orgId)) {
-    const may = await mayWrite(deps, person, { orgId, repository })
-    any ||= may === 'write'
-    if (may !== 'unknown') await deps.store.identities.setRepositoryAccess({ userId, orgId, repository, may }, deps.clock.now())
-  }
+  for (const repository of await deps.store.identities.repositories(orgId)) any = (await lookAtOne(deps, person, { orgId, userId, repository })) || any
   return any
+}
+
+async function lookAtOne(deps: GitHubPeopleDeps, person: GitHubPerson, at: { orgId: OrgId; userId: UserId; repository: string }): Promise<boolean> {
+  const { alone = (_key, work) => work() } = deps
+  return alone(`${at.userId} ${at.repository}`, async () => {
+    const may = await mayWrite(deps, person, at)
+    if (may !== 'unknown') await deps.store.identities.setRepositoryAccess({ ...at, may }, deps.clock.now())
+    return may === 'write'
+  })
+}
+
+/** At one GitHub, what a hint is about; null: all of them. It does not tell upper from lower case. */
+export async function lookAgainAt(deps: GitHubPeopleDeps, { orgId, origin }: { orgId: OrgId; origin: string }, about: { repository: string | null; login: string | null }, signal: AbortSignal): Promise<void> {
+  const repositories = (await deps.store.identities.repositories(orgId)).filter((each) => {
+    const address = repositoryAddress(each)
+    return address?.origin === origin && (about.repository === null || address.path.toLowerCase() === about.repository.toLowerCase())
+  })
+  for (const { userId, login } of await deps.store.identities.linked(providerOf(origin))) {
+    if (about.login !== null && login.toLowerCase() !== about.login.toLowerCase()) continue
+    for (const repository of repositories) {
+      if (signal.aborted) return
+      await lookAtOne(deps, { origin, login }, { orgId, userId, repository })
+    }
+  }
 }
 
 /** Before there is a user: may they come in at all? */

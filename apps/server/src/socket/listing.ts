@@ -38,6 +38,9 @@ export interface Listing {
 
 /** Faster than a person sees; slower than an agent writes. */
 const PACE_MS = 100
+/** What every event moves. Where nothing else did, pages hear of it this often: they have the events themselves. */
+const MOVED: Partial<Workspace> = { tail: 0, lastActiveAt: 0, updatedAt: 0 }
+const MOVED_PACE_MS = 1000
 const AFTER_ERROR_MS = 1000
 const IDLE_MS = 60_000
 /** Read at once; the rest is next. */
@@ -47,11 +50,13 @@ export function createListing(deps: ListingDeps): Listing {
   const bell = createBell()
   const dirty = new Set<WorkspaceId>()
   const wanting = new Map<Outlet, Identity>()
-  /** As it was sent last. */
-  const sent = new Map<WorkspaceId, { readonly json: string; readonly awake: boolean }>()
   let stopped = false
 
   const questions = createQuestions(deps)
+  const sent = createSent(deps.now, (id) => {
+    dirty.add(id)
+    bell.ring()
+  })
 
   async function whole(): Promise<void> {
     const readers = [...wanting]
@@ -59,7 +64,7 @@ export function createListing(deps: ListingDeps): Listing {
     try {
       for (const { outlets, workspaces, approvals } of await lists(deps, readers)) {
         // Other pages may not have these yet as they are now: the next look tells everybody.
-        for (const workspace of workspaces) if (!sent.has(workspace.id)) sent.set(workspace.id, { json: '', awake: isAwake(workspace) })
+        for (const workspace of workspaces) sent.known(workspace)
         questions.known(approvals)
         tell(outlets, { type: 'list', workspaces, approvals, now: deps.now() })
       }
@@ -71,21 +76,18 @@ export function createListing(deps: ListingDeps): Listing {
 
   async function one(id: WorkspaceId): Promise<void> {
     if (!deps.isShown(id)) {
-      sent.delete(id)
+      sent.forget(id)
       return
     }
     const waiting = await deps.waiting(id)
     const workspace = await deps.view(id, waiting.length)
     if (workspace === null) {
       // Shown until now: it was taken off the web, and the list is what a page forgets by.
-      if (sent.delete(id)) for (const [outlet, identity] of deps.readers()) wanting.set(outlet, identity)
+      if (sent.forget(id)) for (const [outlet, identity] of deps.readers()) wanting.set(outlet, identity)
       return
     }
     const audience = await deps.audience(id)
-    const json = JSON.stringify(workspace)
-    if (sent.get(id)?.json !== json) tell(audience, { type: 'workspace', workspace })
-    sent.set(id, { json, awake: isAwake(workspace) })
-    if (workspace.phase === 'deleted') sent.delete(id)
+    sent.tell(workspace, audience)
     await questions.look({ id, audience }, waiting)
   }
 
@@ -127,12 +129,13 @@ export function createListing(deps: ListingDeps): Listing {
       bell.ring()
     },
     lookAgain() {
-      for (const [id, { awake }] of sent) if (awake) dirty.add(id)
+      for (const id of sent.awake()) dirty.add(id)
       if (dirty.size > 0) bell.ring()
     },
     forget: (outlet) => void wanting.delete(outlet),
     async stop() {
       stopped = true
+      sent.stop()
       bell.ring()
       await running
     },
@@ -154,6 +157,45 @@ async function lists(deps: ListingDeps, readers: readonly (readonly [Outlet, Ide
     const seen = new Set(workspaces.map(({ id }) => id))
     return { outlets: same.map(([outlet]) => outlet), workspaces, approvals: waiting.filter(({ workspaceId }) => seen.has(workspaceId)) }
   }))
+}
+
+/** Workspaces as pages were told of them last. `again`: look at it now, it was told too little. */
+function createSent(now: () => number, again: (id: WorkspaceId) => void) {
+  /** `looks`: without what every event moves. */
+  const sent = new Map<WorkspaceId, { readonly json: string; readonly looks: string; readonly at: number; readonly awake: boolean }>()
+  const moved = new Map<WorkspaceId, Timer>()
+
+  function tellLater(id: WorkspaceId, afterMs: number): void {
+    if (moved.has(id)) return
+    moved.set(id, setTimeout(() => {
+      moved.delete(id)
+      again(id)
+    }, afterMs))
+  }
+
+  return {
+    known(workspace: Workspace): void {
+      if (!sent.has(workspace.id)) sent.set(workspace.id, { json: '', looks: '', at: 0, awake: isAwake(workspace) })
+    },
+    tell(workspace: Workspace, audience: readonly Outlet[]): void {
+      const { id } = workspace
+      const before = sent.get(id)
+      const json = JSON.stringify(workspace)
+      if (before?.json === json) return
+      const looks = JSON.stringify({ ...workspace, ...MOVED })
+      const restMs = before?.looks === looks ? before.at + MOVED_PACE_MS - now() : 0
+      if (restMs > 0) return tellLater(id, Math.min(restMs, MOVED_PACE_MS))
+      tell(audience, { type: 'workspace', workspace })
+      if (workspace.phase === 'deleted') sent.delete(id)
+      else sent.set(id, { json, looks, at: now(), awake: isAwake(workspace) })
+    },
+    /** False: pages were not told of it. */
+    forget: (id: WorkspaceId): boolean => sent.delete(id),
+    awake: (): WorkspaceId[] => [...sent].flatMap(([id, { awake }]) => (awake ? [id] : [])),
+    stop(): void {
+      for (const timer of moved.values()) clearTimeout(timer)
+    },
+  }
 }
 
 /** Questions that are not over, as they were sent last. */

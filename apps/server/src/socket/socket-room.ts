@@ -13,6 +13,7 @@ import type { Attachment } from '../http/attach.ts'
 import { startPeriodic } from '../loops/periodic.ts'
 import { remembered } from '../remembered.ts'
 import { createListing } from './listing.ts'
+import type { Listing } from './listing.ts'
 import { createOutlet } from './outlet.ts'
 import { createPage, PAGE_CLOSE } from './page.ts'
 import type { Page } from './page.ts'
@@ -97,26 +98,27 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
     for (const page of pages.keys()) page.ring(id)
     listing.changed(id)
   })
+  const lookAt = async (page: Page): Promise<void> => {
+    if (!(await pages.get(page)?.valid())) return page.outlet.close(PAGE_CLOSE.signedOut, 'signed out')
+    for (const id of page.watched) if ((await levelOf(page.identity, id)) === null) page.refuse(id)
+  }
+  // What a page shows is by what its person may: it hears of that at once, and of what nobody said a little later.
+  const stopHearing = store.events.onRights((userId) => {
+    levels.forget()
+    rightsChanged([...pages.keys()].filter((page) => userId === null || page.identity.userId === userId), { lookAt, listing, log })
+  })
   const credentials = startPeriodic({
     name: 'credentials of pages', everyMs: deps.credentialMs ?? CREDENTIAL_MS, firstAfterMs: deps.credentialMs ?? CREDENTIAL_MS, log,
     async run() {
-      for (const [page, { valid }] of pages) {
-        if (!(await valid())) page.outlet.close(PAGE_CLOSE.signedOut, 'signed out')
-        else for (const id of page.watched) if ((await levelOf(page.identity, id)) === null) page.refuse(id)
-      }
+      for (const page of pages.keys()) await lookAt(page)
     },
   })
   const second = startPeriodic({ name: 'the list of pages', everyMs: LOOK_AGAIN_MS, firstAfterMs: LOOK_AGAIN_MS, log, run: async () => listing.lookAgain() })
 
-  function requireRoom(userId: UserId): void {
-    if (draining) throw new BerthError('server_unreachable', 'the server is going away', { hint: 'try again in a moment' })
-    const mine = [...pages.keys()].filter((page) => page.identity.userId === userId).length
-    if (pages.size >= PAGES_LIMIT || mine >= PAGES_PER_USER) throw new BerthError('too_many', 'too many pages are open', { hint: 'close some of them' })
-  }
-
   return {
     attachment(newcomer) {
-      requireRoom(newcomer.identity.userId)
+      if (draining) throw new BerthError('server_unreachable', 'the server is going away', { hint: 'try again in a moment' })
+      requireRoom([...pages.keys()], newcomer.identity.userId)
       let page: Page | null = null
       return {
         opened(socket) {
@@ -149,7 +151,7 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
     get pages() { return pages.size },
     async drain() {
       draining = true
-      stopListening()
+      for (const stop of [stopListening, stopHearing]) stop()
       const empty = new Promise<void>((resolve) => { emptied = resolve })
       for (const page of pages.keys()) farewell(page)
       let hurry: ReturnType<typeof setTimeout> | undefined
@@ -159,6 +161,18 @@ export function createSocketRoom(deps: SocketRoomDeps): SocketRoom {
       told.stop()
       await Promise.all([credentials.stop(), second.stop(), listing.stop(), presence.close()])
     },
+  }
+}
+
+function requireRoom(pages: readonly Page[], userId: UserId): void {
+  const mine = pages.filter((page) => page.identity.userId === userId).length
+  if (pages.length >= PAGES_LIMIT || mine >= PAGES_PER_USER) throw new BerthError('too_many', 'too many pages are open', { hint: 'close some of them' })
+}
+
+function rightsChanged(pages: readonly Page[], { lookAt, listing, log }: { lookAt(page: Page): Promise<void>; listing: Pick<Listing, 'send'>; log: SocketRoomDeps['log'] }): void {
+  for (const page of pages) {
+    lookAt(page).catch((error: unknown) => log(`socket: ${String(error)}`))
+    if (page.listing) listing.send(page.outlet, page.identity)
   }
 }
 

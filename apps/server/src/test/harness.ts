@@ -27,6 +27,9 @@ export interface Harness {
   close(): Promise<void>
 }
 
+/** For machines that never run what is brought to them. */
+export const FAKE_TOOLBOX: NonNullable<ServeOptions['toolbox']> = { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent: async () => '/opt/berth/agents/claude' }
+
 export async function startHarness(over: Partial<ServeOptions> = {}): Promise<Harness> {
   const home = await mkdtemp(join(tmpdir(), 'berth-server-'))
   const database = await openTestDatabase()
@@ -34,7 +37,7 @@ export async function startHarness(over: Partial<ServeOptions> = {}): Promise<Ha
   const logged: string[] = []
   const server = await serve({
     home, port: 0, databaseUrl: database.url, providers: () => [provider], log: (line) => void logged.push(line),
-    toolbox: { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent: async () => '/opt/berth/agents/claude' },
+    toolbox: FAKE_TOOLBOX,
     ...over,
   })
   const client = createClient({ url: server.url, token: server.token })

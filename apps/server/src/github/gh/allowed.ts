@@ -13,7 +13,7 @@ export type Verdict =
 export interface OwnRepository { readonly owner: string; readonly name: string }
 
 /** The largest that the command line sends has 4 KB. */
-export const QUERY_LIMIT = 20_000
+const QUERY_LIMIT = 20_000
 const DEPTH_LIMIT = 16
 /** Fragments may name fragments: what they come to together. */
 const FIELDS_LIMIT = 1500

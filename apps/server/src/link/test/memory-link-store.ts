@@ -84,6 +84,7 @@ export function createMemoryLinkStore(): MemoryLinkStore {
       return { epoch, journal: link.lastN < ackedN ? { do: 'rotate' } : { do: 'continue', ackedN } }
     },
     async closeLink(workspaceId, epoch) { openEpochs.delete(`${workspaceId}/${epoch}`) },
+    async closeLinksOf() { openEpochs.clear() },
     async seen() { seenCount += 1 },
     async upload(batch) {
       await memory.beforeUpload()
