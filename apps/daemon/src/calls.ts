@@ -11,6 +11,8 @@ import type { Files } from './services/files/files.ts'
 import type { ReviewService } from './services/review/index.ts'
 import type { Ssh } from './services/ssh/index.ts'
 import { readLog } from './services/read-log.ts'
+import { BEGUN } from './services/state/begin.ts'
+import type { Saver } from './services/state/save.ts'
 import type { SignIns } from './services/sign-in/index.ts'
 import { usableToolbox } from './upgrade.ts'
 
@@ -24,6 +26,7 @@ export interface CallDeps {
   readonly asAgent: AsAgent
   readonly ssh: Pick<Ssh, 'access'>
   readonly signIns: Pick<SignIns, 'calls'>
+  readonly saver: Saver
   readonly link: () => Pick<Link, 'flush'>
   readonly bootPath: string
   /** Of the workspace's environment and files. */
@@ -52,6 +55,13 @@ export function createCalls(deps: CallDeps): CallHandlers {
     'session.interrupt': async () => converger.driver?.interrupt() ?? { interrupted: false },
     ...sessionCalls(converger),
     ...deps.signIns.calls,
+    'state.save': async ({ savedId, still }) => {
+      await converger.settled()
+      requireName()
+      if (still && !converger.held) throw new BerthError('workspace_busy', 'its agents are still at work', { hint: 'try again in a moment' })
+      return deps.saver.save(savedId, context.signal)
+    },
+    'state.begun': async () => ({ savedId: context.journal.get(BEGUN) }),
     'approval.decide': async (answer) => {
       // The driver is strict about the defaults that the parameters may leave out.
       const decision = { ...answer.decision, scope: answer.decision.scope ?? ('once' as const) }

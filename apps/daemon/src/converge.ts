@@ -14,12 +14,13 @@ import { createDelivery } from './delivery.ts'
 import type { Delivery } from './delivery.ts'
 import { prepareAgentUser } from './services/agent-user.ts'
 import { createSafeGit } from './services/git/safe-git.ts'
-import { bringSource, SOURCE_REF } from './services/git/source.ts'
+import { bringSource, renewSource, SOURCE_REF } from './services/git/source.ts'
 import { rememberBeginning } from './services/sync/remember.ts'
 import type { SourceDeps } from './services/git/source.ts'
 import { runHooks } from './services/hooks.ts'
 import { secretsOf, writeHomeFiles } from './services/home-files.ts'
 import { rememberLogins, withoutOldLogins } from './services/sign-in/copied-login.ts'
+import type { Restore } from '@berth/wire/saved-methods'
 import type { OwnMcp } from './services/mcp/index.ts'
 import type { Services } from './services/processes/services.ts'
 import { createWorkDirectory } from './services/work-directory.ts'
@@ -32,12 +33,15 @@ export interface ConvergeDeps {
   readonly terminals: Terminals
   readonly services: Services
   readonly source: Pick<SourceDeps, 'hostedUrl' | 'unpackArchive'>
+  /** Begins this machine with a saved state. Absent: it cannot. */
+  readonly beginWith?: (restore: Restore) => Promise<string>
   readonly driverFor: SessionsDeps['driverFor']
   readonly changed: () => void
   readonly live?: SessionsDeps['live']
   readonly reservePort?: SessionsDeps['reservePort']
   readonly renewals?: SessionsDeps['renewals']
   readonly bringProgram?: SessionsDeps['bringProgram']
+  readonly asAgentOf?: SessionsDeps['asAgentOf']
   readonly mcp?: Pick<OwnMcp, 'assigned' | 'decide' | 'asks'>
 }
 export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' | 'decide' | 'say'> {
@@ -51,6 +55,8 @@ export interface Converger extends Pick<Delivery, 'keepPrompt' | 'keepDecision' 
   tryAgain(like: Assignment['agent']['kind']): Promise<void>
   /** The tree is there: saves and diffs make sense. */
   readonly codeReady: boolean
+  /** Agents, services and terminals have ended, and none is begun. */
+  readonly held: boolean
   /** Resolves when nothing is under way. */
   settled(): Promise<void>
 }
@@ -65,8 +71,9 @@ export function createConverger(deps: ConvergeDeps): Converger {
   let running: Promise<void> | null = null
   let codeReady = false
   let homeWritten = ''
+  let held = false
   const sessions = createSessions({
-    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}), ...(deps.renewals ? { renewals: deps.renewals } : {}), ...(deps.bringProgram ? { bringProgram: deps.bringProgram } : {}), ...(mcp ? { asksInTools: mcp.asks } : {}),
+    context, asAgent: deps.asAgent, terminals: deps.terminals, driverFor: deps.driverFor, ...(deps.live ? { live: deps.live } : {}), ...(deps.reservePort ? { reservePort: deps.reservePort } : {}), ...(deps.renewals ? { renewals: deps.renewals } : {}), ...(deps.bringProgram ? { bringProgram: deps.bringProgram } : {}), ...(deps.asAgentOf ? { asAgentOf: deps.asAgentOf } : {}), ...(mcp ? { asksInTools: mcp.asks } : {}),
     changed: () => {
       deps.changed()
       if (sessions.due && wanted !== null) apply(wanted)
@@ -93,6 +100,13 @@ export function createConverger(deps: ConvergeDeps): Converger {
       codeReady = await step('code', () => bringCode(deps, assignment))
       if (!codeReady) return
     }
+    if (assignment.hold === true) {
+      if (!held) await holdAll({ ...deps, sessions })
+      held = true
+      return
+    }
+    held = false
+    if (assignment.prepared === true) await renewCode(deps, assignment)
     const home = createHash('sha256').update(JSON.stringify(assignment.homeFiles)).digest('hex')
     if (home !== homeWritten) {
       const done = await step('setup', async () => {
@@ -136,6 +150,7 @@ export function createConverger(deps: ConvergeDeps): Converger {
       if (wanted !== null) apply(wanted)
     },
     get codeReady() { return codeReady },
+    get held() { return held && wanted?.hold === true },
     settled: async () => { await running },
   }
 }
@@ -177,9 +192,20 @@ function createSteps(context: DaemonContext): (step: Step, work: () => Promise<s
   }
 }
 
+/** For a move: what is saved from now on changes no more. */
+async function holdAll({ sessions, services, terminals }: { sessions: Sessions; services: Services; terminals: Terminals }): Promise<void> {
+  await sessions.stopAll()
+  await services.stop()
+  for (const terminal of await terminals.list()) await terminal.kill()
+}
+
 /** Done once in the workspace's life. A first try that was cut off is cleared away; a tree we did not make is kept. */
 async function bringCode(deps: ConvergeDeps, assignment: Assignment): Promise<string> {
   const { journal, boot, signal } = deps.context
+  if (assignment.restore !== undefined) {
+    if (deps.beginWith === undefined) throw new BerthError('unsupported', 'this daemon cannot begin with a saved state')
+    return deps.beginWith(assignment.restore)
+  }
   const work = createWorkDirectory(boot.workDir)
   const files = work.names()
   if (journal.get('code') === 'done' && files.length > 0) return 'already here'
@@ -199,6 +225,17 @@ async function bringCode(deps: ConvergeDeps, assignment: Assignment): Promise<st
   if (brought.commit !== null) await rememberBeginning({ asAgent: deps.asAgent, git: createSafeGit(deps.asAgent, boot.workDir), signal })
   journal.set('code', 'done')
   return brought.detail
+}
+
+/** Once. Code that could not be renewed is older than it should be, and no reason to have none. */
+async function renewCode({ context, asAgent }: ConvergeDeps, { source, name }: Assignment): Promise<void> {
+  const { journal, boot, signal } = context
+  if (source.kind !== 'git' || journal.get('renewed') === 'done') return
+  const git = createSafeGit(asAgent, boot.workDir)
+  const { commit, detail } = await renewSource(git, { source, name }, signal)
+  if (commit !== null) await rememberBeginning({ asAgent, git, signal })
+  writeLog(context, 'code', detail)
+  journal.set('renewed', 'done')
 }
 
 function writeLog(context: DaemonContext, step: string, line: string): void {

@@ -6,26 +6,31 @@ const USAGE = 'berth-daemon supervise --boot FILE | run --boot FILE | hook EVENT
 
 export async function main(argv: readonly string[]): Promise<number> {
   const [verb, ...rest] = argv
-  switch (verb) {
-    case 'supervise': return (await import('./supervise.ts')).superviseMain(rest)
-    case 'check': return (await import('./run.ts')).checkMain(rest)
-    case 'run': return (await import('./run.ts')).runMain(rest)
-    case 'launch': return (await import('./launch.ts')).launchMain(rest)
-    case 'holder': return (await import('./services/terminal/holder-process.ts')).holderMain(rest)
-    case 'extract': return (await import('./services/archive/extract.ts')).extractMain(rest)
-    case 'put': return (await import('./services/home-files.ts')).putMain(rest)
-    case 'sync-in': return (await import('./services/sync/receive.ts')).receiveMain(rest)
-    case 'look': return (await import('./services/files/look.ts')).lookMain()
-    case 'hook': return hook(rest)
-    case 'mcp': return (await import('./services/mcp/shim.ts')).mcpMain(rest)
-    case 'relay': return (await import('./services/agents/relay/relay.ts')).relayMain(rest)
-    case '--version':
-      process.stdout.write(`${VERSION}\n`)
-      return 0
-    default:
-      process.stderr.write(`${USAGE}\n`)
-      return 2
+  const role = verb === undefined || !Object.hasOwn(ROLES, verb) ? undefined : ROLES[verb]
+  if (role !== undefined) return role(rest)
+  if (verb === '--version') {
+    process.stdout.write(`${VERSION}\n`)
+    return 0
   }
+  process.stderr.write(`${USAGE}\n`)
+  return 2
+}
+
+const ROLES: Readonly<Record<string, (rest: readonly string[]) => Promise<number>>> = {
+  supervise: async (rest) => (await import('./supervise.ts')).superviseMain(rest),
+  check: async (rest) => (await import('./run.ts')).checkMain(rest),
+  run: async (rest) => (await import('./run.ts')).runMain(rest),
+  launch: async (rest) => (await import('./launch.ts')).launchMain(rest),
+  holder: async (rest) => (await import('./services/terminal/holder-process.ts')).holderMain(rest),
+  extract: async (rest) => (await import('./services/archive/extract.ts')).extractMain(rest),
+  state: async (rest) => (await import('./services/state/main.ts')).stateMain(rest),
+  put: async (rest) => (await import('./services/home-files.ts')).putMain(rest),
+  'sync-in': async (rest) => (await import('./services/sync/receive.ts')).receiveMain(rest),
+  look: async () => (await import('./services/files/look.ts')).lookMain(),
+  hook: async (rest) => hook(rest),
+  'sign-commit': async (rest) => (await import('./services/gateway/sign-commit.ts')).signMain(rest),
+  mcp: async (rest) => (await import('./services/mcp/shim.ts')).mcpMain(rest),
+  relay: async (rest) => (await import('./services/agents/relay/relay.ts')).relayMain(rest),
 }
 
 async function hook(argv: readonly string[]): Promise<number> {

@@ -1,6 +1,7 @@
 /** `run`: the daemon proper. Builds every part, joins them, and waits for the end. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SessionId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { LINK_HTTP } from '@berth/wire/daemon'
 import type { ActivityReport, Assignment, BootFile } from '@berth/wire/daemon'
@@ -23,7 +24,9 @@ import type { Gateway } from './services/gateway/gateway.ts'
 import { createFiles } from './services/files/files.ts'
 import { createOwnMcp } from './services/mcp/index.ts'
 import { createGh } from './services/gateway/gh.ts'
+import { createCommitConfig } from './services/gateway/commit-config.ts'
 import { gitConfigPath, writeGitConfig } from './services/gateway/git-config.ts'
+import { withOpencodeModels } from './services/gateway/opencode-models.ts'
 import { createWays } from './services/gateway/ways.ts'
 import { createGitTree } from './services/git/tree.ts'
 import { writeProgramsOnPath } from './services/programs-on-path.ts'
@@ -33,6 +36,8 @@ import { socketInodes, watchPorts } from './services/ports/ports.ts'
 import { createSignIns } from './services/sign-in/index.ts'
 import { loginFileOf } from './services/sign-in/logins.ts'
 import { createRenewals } from './services/sign-in/renewals.ts'
+import { beginWith } from './services/state/begin.ts'
+import { createSaver } from './services/state/save.ts'
 import { createSsh } from './services/ssh/index.ts'
 import { createSince } from './services/sync/since.ts'
 import { createServices } from './services/processes/services.ts'
@@ -79,16 +84,22 @@ function makePlaces({ stateDir, runDir }: Pick<BootFile, 'stateDir' | 'runDir'>)
   mkdirSync(runDir, { recursive: true })
 }
 
+/** What the agent's user runs: in the environment of anybody, or in that of one session. */
+function agentsOf({ boot, machineBoot }: { boot: BootFile; machineBoot: string }, workspaceEnv: (session: SessionId | null) => Record<string, string>): { asAgent: AsAgent; asAgentOf: (session: SessionId) => AsAgent } {
+  const programs = writeProgramsOnPath(boot)
+  const asAgentOf = (session: SessionId | null): AsAgent => createAsAgent({ boot, machineBoot, workspaceEnv: () => workspaceEnv(session), programs, gitConfig: gitConfigPath(boot.runDir) })
+  return { asAgent: asAgentOf(null), asAgentOf }
+}
+
 function startDaemon(options: { boot: BootFile; path: string; machineBoot: string; end: (code: number) => void }): { close(): Promise<void> } {
   const { boot, machineBoot } = options
   makePlaces(boot)
-  const journal = openJournal({ path: join(boot.stateDir, 'journal.sqlite') })
-  const stop = new AbortController()
+  const [journal, stop] = [openJournal({ path: join(boot.stateDir, 'journal.sqlite') }), new AbortController()]
   const context: DaemonContext = { boot, journal, machineBoot, log, signal: stop.signal }
   const lastAt: { input: number | null; preview: number | null } = { input: null, preview: null }
   const reportSoon = (): void => { link?.reportSoon() }
 
-  const asAgent = createAsAgent({ boot, machineBoot, workspaceEnv: () => ({ ...ways.environment(), ...gh.env(converger.assignment?.env), ...converger.assignment?.env }), programs: writeProgramsOnPath(boot), gitConfig: gitConfigPath(boot.runDir) })
+  const { asAgent, asAgentOf } = agentsOf(options, (session) => withOpencodeModels({ ...commits.environment(), ...ways.environment(session), ...gh.env(converger.assignment?.env), ...converger.assignment?.env }))
   const terminals = openTerminals({
     stateDir: boot.stateDir, machineBoot, user: boot.agentUser, log,
     changed: ({ terminalId, title, state }) => { journal.append({ type: 'terminal', terminalId, title, state }) },
@@ -101,9 +112,9 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   }
   const gh = createGh({ runDir: boot.runDir, owner: process.getuid?.() === 0 ? boot.agentUser : null, openStream })
   let gateway: Gateway | null = null
-  const reserved = new Set<number>()
-  const since = createSince(journal)
+  const [reserved, since] = [new Set<number>(), createSince(journal)]
   const theGateway = (): Gateway => (gateway ??= openGateway({ openStream, kept: journal }))
+  const commits = createCommitConfig({ runDir: boot.runDir, signUrl: () => theGateway().signUrl, self: selfCommand })
   const ways = createWays({ gateway: theGateway, openStream, kept: journal, log })
   const hostedUrl = async (): Promise<string> => theGateway().gitUrl
   const review = createReview({ since, asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
@@ -116,9 +127,9 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
     },
   })
   const converger: Converger = createConverger({
-    context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, terminals, services, mcp, changed: reportSoon,
+    context: { ...context, journal: noticingTurnEnds(journal, review.turnEnded) }, asAgent, asAgentOf, terminals, services, mcp, changed: reportSoon,
     live: (piece) => link?.live(piece), reservePort: (port) => void reserved.add(port), renewals: createRenewals({ loginOf: (program) => loginFileOf(program, { boot, env: asAgent.environment() }), now: Date.now, log }),
-    source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
+    beginWith: (restore) => beginWith({ context: { ...context, journal }, asAgent, openStream }, restore), source: { hostedUrl, unpackArchive: (signal) => unpackArchive({ asAgent, openStream, workDir: boot.workDir }, signal) },
     bringProgram: createBringProgram({ toolboxDir: boot.toolboxDir, fetch: (path, stop) => fetchOverLink({ openStream }, path, stop), log }), driverFor: async (kind) => (await import('./services/agents/index.ts')).driverFor(kind),
   })
   // Processes and ports of its own, of which each belongs to this workspace; on a shared machine a mark tells.
@@ -132,8 +143,9 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   })
   const signIns = createSignIns({ context, asAgent, terminals, agents: () => converger.assignment === null ? [] : [converger.assignment.agent.kind, ...(converger.assignment.sessions ?? []).map(({ kind }) => kind)], signedIn: (agent) => { void converger.tryAgain(agent).catch((cause: unknown) => { log(`sign-in: ${String(cause)}`) }) } })
   const onAssignment = (assignment: Assignment): void => {
-    const { gitHosts: origins = [], githubRepository } = assignment
-    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, githubRepository, upstreamUrl: theGateway().upstreamUrl, proxyUrl: theGateway().proxyUrl })
+    const { gitHosts: origins = [], gitForms: forms = {}, githubRepository } = assignment
+    if (origins.length > 0 || gateway !== null) writeGitConfig({ runDir: boot.runDir, origins, forms, githubRepository, upstreamUrl: theGateway().upstreamUrl, proxyUrl: theGateway().proxyUrl })
+    commits.apply(assignment.commits)
     gh.assigned(assignment.githubRepository)
     ways.apply(assignment, () => { converger.apply(assignment) })
   }
@@ -146,7 +158,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
       onAssignment,
       calls: createCalls({
         context, converger, terminals, review, asAgent, ssh, signIns, files: createFiles({ asAgent, workDir: boot.workDir }), tree: createGitTree({ asAgent, workDir: boot.workDir, journal, hostedUrl }),
-        link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
+        saver: createSaver({ boot, asAgent, openStream, journal, assignment: () => converger.assignment, log }), link: () => ({ flush: (withinMs) => link?.flush(withinMs) ?? Promise.resolve(false) }),
         bootPath: options.path,
         secrets: () => journal.secrets,
         upgrade: (toolboxDir) => {

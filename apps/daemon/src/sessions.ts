@@ -15,6 +15,8 @@ export interface SessionsDeps extends Omit<DriverDeps, 'assignment' | 'session' 
   readonly driverFor: (kind: AssignedAgent['kind']) => CreateDriver | Promise<CreateDriver>
   /** Fetches the agent's program where it is not there. */
   readonly bringProgram?: BringProgram
+  /** As the agent's user, in the environment of that session. Absent: all have the same. */
+  readonly asAgentOf?: (sessionId: SessionId) => DriverDeps['asAgent']
   /** That session waits for a person in one of our own tools. */
   readonly asksInTools?: (sessionId: SessionId) => boolean
 }
@@ -32,6 +34,8 @@ export interface Sessions {
   /** One is to go on in another mode, and rests now. */
   readonly due: boolean
   activity(): AgentActivity
+  /** Ends every one; the next assignment begins them again. */
+  stopAll(): Promise<void>
   /** Ends those of the same program that could not work; they are begun anew as they are wished. */
   endBroken(like: AssignedAgent['kind']): Promise<void>
 }
@@ -63,7 +67,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     if (takenOver) await closeTerminals(place)
     await deps.bringProgram?.(agent, context.signal)
     const create = await deps.driverFor(agent.kind)
-    const driver = create({ ...deps, assignment: { ...assignment, agent }, session: place, asksElsewhere: () => deps.asksInTools?.(agent.sessionId) === true })
+    const driver = create({ ...deps, asAgent: deps.asAgentOf?.(agent.sessionId) ?? deps.asAgent, assignment: { ...assignment, agent }, session: place, asksElsewhere: () => deps.asksInTools?.(agent.sessionId) === true })
     await driver.start(context.signal)
     journal.set(heldName(agent.sessionId), agent.kind)
     held.set(agent.sessionId, { agent, driver, place })
@@ -122,6 +126,11 @@ export function createSessions(deps: SessionsDeps): Sessions {
       due = new Set([...due].filter((id) => !gone.includes(id)))
       journal.set(INDEX, JSON.stringify(wanted.map(({ sessionId }) => sessionId)))
       await Promise.all(wanted.map((other) => bringOther(assignment, other)))
+    },
+    async stopAll() {
+      const all = [...held]
+      held.clear()
+      for (const [, { driver }] of all) await driver.stop()
     },
     async endBroken(like) {
       for (const [id, { agent, driver }] of held) {

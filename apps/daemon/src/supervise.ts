@@ -7,7 +7,7 @@ import { bootPath, MACHINE_ENV, PREVIOUS_ENV, RUN_EXIT, UPGRADE_FILE } from './m
 import { commandOf, ownToolboxDir, selfCommand } from './self.ts'
 
 const BACKOFF_MIN_MS = 100
-const HELD_LOOK_MS = 50
+const HELD_LOOK_MS = 20
 const BACKOFF_MAX_MS = 5000
 /** A run that lived this long was well: the next restart is quick again, and an upgrade stays. */
 const WELL_AFTER_MS = 10_000

@@ -37,6 +37,10 @@ export interface UploadJournal extends Journal {
   /** A new journal id; entries from `from` on are renumbered from 1, behind a `gap` event when given. */
   rotate(options: { from: number; gap?: { from: number; to: number; why: string } }): void
   onAppend(listener: () => void): () => void
+  /** Of these names, and every key of what was journaled. */
+  memory(isKept: (name: string) => boolean): { values: Record<string, string>; keys: string[] }
+  /** What another machine's journal remembered. */
+  recall(memory: { values: Readonly<Record<string, string>>; keys: readonly string[] }): void
   /** What `mask` was told so far. Secret. */
   readonly secrets: ReadonlySet<string>
   close(): void
@@ -60,8 +64,7 @@ export function openJournal(options: JournalOptions): UploadJournal {
   const secrets = new Set<string>()
   const statements = prepare(db)
   const meta = (name: string): string => statements.getMeta.get(name)?.value ?? ''
-  let appended = false
-  let sincePrune = 0
+  let [appended, sincePrune] = [false, 0]
   let state = load()
 
   function load(): { id: string; lastN: number; ackedN: number } {
@@ -142,6 +145,8 @@ export function openJournal(options: JournalOptions): UploadJournal {
         appended = true
       })
     },
+    memory: (isKept) => memoryOf(statements, isKept),
+    recall: (memory) => transactions.run(() => { recallInto(statements, memory, now()) }),
     secrets,
     onAppend(listener) { listeners.add(listener); return () => { listeners.delete(listener) } },
     close() { db.close() },
@@ -149,6 +154,15 @@ export function openJournal(options: JournalOptions): UploadJournal {
   if (state.id === '') transactions.run(() => { begin(0) })
   if (opened.setAside !== null) journal.append(setAsideNotice(opened.setAside))
   return journal
+}
+
+function memoryOf(statements: ReturnType<typeof prepare>, isKept: (name: string) => boolean): { values: Record<string, string>; keys: string[] } {
+  const values = statements.values.all().filter(({ name }) => isKept(name)).map(({ name, value }) => [name, value] as const)
+  return { values: Object.fromEntries(values), keys: statements.keys.all().map(({ key }) => key) }
+}
+function recallInto(statements: ReturnType<typeof prepare>, { values, keys }: Parameters<UploadJournal['recall']>[0], at: number): void {
+  for (const [name, value] of Object.entries(values)) statements.setValue.run(name, value)
+  for (const key of keys) statements.addKey.run(key, at)
 }
 
 /** `newestOld`: everything but the newest entry, which keeps the count. */
@@ -209,6 +223,8 @@ function prepare(db: Database) {
     getValue: db.query<{ value: string }, [string]>('SELECT value FROM kv WHERE name = ?'),
     setValue: db.query<null, [string, string]>('INSERT OR REPLACE INTO kv (name, value) VALUES (?, ?)'),
     dropValue: db.query<null, [string]>('DELETE FROM kv WHERE name = ?'),
+    values: db.query<{ name: string; value: string }, []>('SELECT name, value FROM kv'),
+    keys: db.query<{ key: string }, []>('SELECT key FROM key'),
     addKey: db.query<null, [string, number]>('INSERT OR IGNORE INTO key (key, at) VALUES (?, ?)'),
     dropKeys: db.query<null, [number]>('DELETE FROM key WHERE at < ?'),
     insert: db.query<null, [number, string, number, string]>('INSERT INTO entry (n, id, at, body) VALUES (?, ?, ?, ?)'),

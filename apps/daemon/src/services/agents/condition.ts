@@ -7,7 +7,8 @@ export interface Condition {
   readonly base: AgentState
   readonly detail: string | null
   state(): AgentState
-  enter(next: AgentState, why?: string | null): void
+  /** `lacks`: what a person has to give before it can go on. */
+  enter(next: AgentState, why?: string | null, lacks?: 'login'): void
   /** Found so, not entered: nothing is announced until the next `show`. */
   assume(found: AgentState): void
   /** Something that decides the word may have changed. */
@@ -19,7 +20,8 @@ export function createCondition(deps: { journal: Journal; sessionId: SessionId; 
   const { journal, sessionId, now } = deps
   let base: AgentState = 'starting'
   let detail: string | null = null
-  let shown: AgentState | null = null
+  let wantsLogin = false
+  let shown: string | null = null
   let waitingAt: number | null = null
 
   const state = (): AgentState => {
@@ -30,9 +32,10 @@ export function createCondition(deps: { journal: Journal; sessionId: SessionId; 
     const current = state()
     if (current === 'waiting') waitingAt ??= now()
     else waitingAt = null
-    if (current === shown) return
-    shown = current
-    journal.append({ type: 'session.state', sessionId, state: current, detail })
+    const look = `${current}${wantsLogin ? ', wants a login' : ''}`
+    if (look === shown) return
+    shown = look
+    journal.append({ type: 'session.state', sessionId, state: current, detail, ...(wantsLogin ? { wantsLogin } : {}) })
     deps.changed()
   }
   return {
@@ -40,7 +43,7 @@ export function createCondition(deps: { journal: Journal; sessionId: SessionId; 
     get detail() { return detail },
     state,
     show,
-    enter(next, why = null) { base = next; detail = why; show() },
+    enter(next, why = null, lacks) { base = next; detail = why; wantsLogin = lacks === 'login'; show() },
     assume(found) { base = found },
     waitingSinceAgeMs: () => (waitingAt === null ? null : now() - waitingAt),
   }

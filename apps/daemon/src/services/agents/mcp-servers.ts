@@ -9,6 +9,7 @@ import { z } from 'zod'
 import type { DriverDeps } from '../../contracts.ts'
 import { selfCommand } from '../../self.ts'
 import { SHIM_SOCKET } from '../mcp/shim-protocol.ts'
+import { OPENCODE_CONFIG } from '../gateway/opencode-models.ts'
 import { parseJson } from './json-lines.ts'
 
 type Env = Readonly<Record<string, string>>
@@ -66,7 +67,6 @@ export function opencodeMcpEnvironment(given: GivenServers, env: Env): Record<st
   const config = Fields.catch({}).parse(parseJson(env[OPENCODE_CONFIG] ?? '{}'))
   return { [OPENCODE_CONFIG]: JSON.stringify({ ...config, mcp: { ...Fields.catch({}).parse(config['mcp']), ...opencodeMcpServers(given) } }) }
 }
-const OPENCODE_CONFIG = 'OPENCODE_CONFIG_CONTENT'
 const Fields = z.record(z.string(), z.unknown())
 
 /** Gemini CLI has a tool `ask_user` for its own screen, and without that screen leaves out every tool of that name. */

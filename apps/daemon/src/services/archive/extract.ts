@@ -60,7 +60,7 @@ function begin(dir: string, member: TarMember, made: Set<string>): number | null
 }
 
 /** Null: the directory itself. */
-function safePath(dir: string, name: string): string | null {
+export function safePath(dir: string, name: string): string | null {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.')
   if (name.startsWith('/') || parts.includes('..') || name.includes('\0') || Buffer.byteLength(name) > ARCHIVE_LIMITS.pathBytes) {
     throw new BerthError('bad_request', `the archive holds a path that leaves its directory: ${name.slice(0, 200)}`)
@@ -69,7 +69,7 @@ function safePath(dir: string, name: string): string | null {
 }
 
 /** A link in the place of a directory would lead elsewhere. */
-function makeParents(dir: string, path: string, made: Set<string>): void {
+export function makeParents(dir: string, path: string, made: Set<string>): void {
   if (made.has(path)) return
   makeParents(dir, dirname(path), made)
   const there = lstatSync(path, { throwIfNoEntry: false })
@@ -78,6 +78,6 @@ function makeParents(dir: string, path: string, made: Set<string>): void {
   made.add(path)
 }
 
-function writeAll(descriptor: number, bytes: Uint8Array): void {
+export function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
 }

@@ -2,7 +2,7 @@
 const BLOCK = 512
 const META_LIMIT = 64 * 1024
 
-export interface TarMember { readonly path: string; readonly kind: 'file' | 'directory' | 'symlink' | 'other'; readonly mode: number; readonly size: number; readonly target: string }
+export interface TarMember { readonly path: string; readonly kind: 'file' | 'directory' | 'symlink' | 'other'; readonly mode: number; readonly size: number; readonly target: string; readonly mtimeSeconds: number }
 export type TarEvent = { readonly type: 'member'; readonly member: TarMember } | { readonly type: 'data'; readonly bytes: Uint8Array } | { readonly type: 'end' }
 
 /** Throws RangeError on what is not tar. */
@@ -35,7 +35,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
       continue
     }
     const size = named.size ?? member.size
-    yield { type: 'member', member: { path: named.path ?? member.path, kind: kindOf(member.flag), mode: member.mode, size, target: named.target ?? member.target } }
+    yield { type: 'member', member: { path: named.path ?? member.path, kind: kindOf(member.flag), mode: member.mode, size, target: named.target ?? member.target, mtimeSeconds: member.mtimeSeconds } }
     named = {}
     let left = size
     while (left > 0) {
@@ -50,7 +50,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
   }
 }
 
-function parseHeader(header: Uint8Array): { path: string; flag: string; mode: number; size: number; target: string } {
+function parseHeader(header: Uint8Array): { path: string; flag: string; mode: number; size: number; target: string; mtimeSeconds: number } {
   const sum = header.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 32 : byte), 0)
   if (octal(header.subarray(148, 156)) !== sum) throw new RangeError('the archive is damaged')
   const isUstar = text(header.subarray(257, 262)) === 'ustar'
@@ -58,7 +58,7 @@ function parseHeader(header: Uint8Array): { path: string; flag: string; mode: nu
   const name = text(header.subarray(0, 100))
   return {
     path: prefix === '' ? name : `${prefix}/${name}`, flag: String.fromCharCode(header[156] ?? 0), mode: octal(header.subarray(100, 108)),
-    size: sizeOf(header.subarray(124, 136)), target: text(header.subarray(157, 257)),
+    size: sizeOf(header.subarray(124, 136)), mtimeSeconds: octal(header.subarray(136, 148)) || 0, target: text(header.subarray(157, 257)),
   }
 }
 

@@ -23,6 +23,8 @@ export interface Gateway {
   readonly modelUrl: string
   /** Base url of hosts that get a secret on the way: `<url>/npm`. */
   readonly injectUrl: string
+  /** Takes a commit and answers its signature. */
+  readonly signUrl: string
   close(): Promise<void>
 }
 
@@ -55,11 +57,11 @@ export function openGateway(deps: { openStream: Link['openStream']; kept: Pick<J
   const server = begin(listen, before?.port ?? 0)
   deps.kept.set(KEPT, JSON.stringify({ port: server.port, secret }))
   const base = `http://127.0.0.1:${server.port}/${secret}`
-  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, proxyUrl: `http://:${secret}@127.0.0.1:${server.port}`, modelUrl: `${base}${LINK_HTTP.model}`, injectUrl: `${base}${LINK_HTTP.inject}`, close: () => server.stop(true) }
+  return { gitUrl: `${base}${LINK_HTTP.git}`, upstreamUrl: `${base}${LINK_HTTP.upstream}`, proxyUrl: `http://:${secret}@127.0.0.1:${server.port}`, modelUrl: `${base}${LINK_HTTP.model}`, injectUrl: `${base}${LINK_HTTP.inject}`, signUrl: `${base}${LINK_HTTP.sign}/commit`, close: () => server.stop(true) }
 }
 
 const KEPT = 'gateway'
-const WAYS = [LINK_HTTP.git, LINK_HTTP.upstream, LINK_HTTP.model, LINK_HTTP.inject] as const
+const WAYS = [LINK_HTTP.git, LINK_HTTP.upstream, LINK_HTTP.model, LINK_HTTP.inject, LINK_HTTP.sign] as const
 const Place = z.object({ port: z.number().int().min(1).max(65535), secret: z.string().regex(/^[0-9a-f]{48}$/) })
 function placeIn(text: string | null): z.infer<typeof Place> | null {
   const found = Place.safeParse(text === null ? null : JSON.parse(text))
@@ -98,7 +100,7 @@ async function forward(deps: { openStream: Link['openStream'] }, request: Reques
   const body = isSmall(request) ? new Uint8Array(await request.arrayBuffer()) : request.body
   const stream = await deps.openStream({ service: 'http' }, request.signal)
   // What it expects was answered by the listener.
-  const headers = [...[...request.headers].filter(([name]) => name !== 'host' && name !== 'expect' && !name.startsWith('proxy-') && name !== LFS_BASE_HEADER), ...(path.startsWith(`${LINK_HTTP.upstream}/`) ? [[LFS_BASE_HEADER, base] as [string, string]] : [])]
+  const headers = [...[...request.headers].filter(([name]) => name !== 'host' && name !== 'expect' && !name.startsWith('proxy-') && name !== LFS_BASE_HEADER), ...([LINK_HTTP.upstream, LINK_HTTP.inject].some((way) => path.startsWith(`${way}/`)) ? [[LFS_BASE_HEADER, base] as [string, string]] : [])]
   const answer = await askHttp(stream, { method: request.method, path, headers, body, signal: request.signal })
   return new Response(answer.bodiless ? null : bodyOf(answer, request.signal), { status: answer.status, headers: answer.headers })
 }

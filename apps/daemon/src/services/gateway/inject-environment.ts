@@ -2,7 +2,8 @@
 
 /** Programs that ask for their registry by a variable. */
 const KNOWN: Readonly<Record<string, (url: string) => Readonly<Record<string, string>>>> = {
-  npm: (url) => ({ npm_config_registry: `${url}/`, npm_config_replace_registry_host: 'always' }),
+  // An address of this machine has no place in a lock file.
+  npm: (url) => ({ npm_config_registry: `${url}/`, npm_config_replace_registry_host: 'always', npm_config_omit_lockfile_registry_resolved: 'true' }),
   pypi: (url) => ({ PIP_INDEX_URL: `${url}/simple` }),
 }
 

@@ -1,13 +1,15 @@
 /** What leads the programs of a workspace to its models, registries and the world, as its assignment has it. */
+import type { SessionId } from '@berth/wire'
 import type { Assignment } from '@berth/wire/daemon'
 import type { Journal, Link } from '../../contracts.ts'
 import type { Gateway } from './gateway.ts'
 import { injectEnvironment } from './inject-environment.ts'
-import { modelEnvironment } from './model-environment.ts'
+import { modelEnvironment, ofSession } from './model-environment.ts'
 import { openWayOut, type WayOut } from './way-out.ts'
 
 export interface Ways {
-  environment(): Readonly<Record<string, string>>
+  /** `session`: whose agent it is for. Null: anybody's. */
+  environment(session: SessionId | null): Readonly<Record<string, string>>
   /** Ports that are ours. */
   ports(): readonly number[]
   /** `then`: when programs can be started with it. */
@@ -16,14 +18,17 @@ export interface Ways {
 }
 
 export function createWays({ gateway, openStream, kept, log }: { gateway: () => Gateway; openStream: Link['openStream']; kept: Pick<Journal, 'get' | 'set'>; log: (line: string) => void }): Ways {
-  let environment: Readonly<Record<string, string>> = {}
+  let environment = (_session: SessionId | null): Readonly<Record<string, string>> => ({})
   let out: WayOut | null = null
   let opening: Promise<WayOut> | null = null
   return {
-    environment: () => environment,
+    environment: (session) => environment(session),
     ports: () => (out === null ? [] : [out.port]),
     apply({ models = [], injections = [], egress }, then) {
-      const inside = { ...models.length === 0 ? {} : modelEnvironment(models, gateway().modelUrl), ...injections.length === 0 ? {} : injectEnvironment(injections, gateway().injectUrl) }
+      const inside = (session: SessionId | null): Record<string, string> => ({
+        ...models.length === 0 ? {} : modelEnvironment(models, ofSession(gateway().modelUrl, session)),
+        ...injections.length === 0 ? {} : injectEnvironment(injections, gateway().injectUrl),
+      })
       if (egress !== 'proxy') {
         environment = inside
         return then()
@@ -31,7 +36,7 @@ export function createWays({ gateway, openStream, kept, log }: { gateway: () => 
       opening ??= openWayOut({ openStream, kept, log })
       opening.then((opened) => {
         out = opened
-        environment = { ...opened.environment, ...inside }
+        environment = (session) => ({ ...opened.environment, ...inside(session) })
         then()
       }).catch((cause: unknown) => { log(`way out: ${String(cause)}`) })
     },

@@ -5,6 +5,7 @@
 import { BerthError } from '@berth/wire/error'
 import type { AsAgent } from '../../contracts.ts'
 import { GIT_CONFIG_ENV } from '../as-agent.ts'
+import { commitsAs, type CommitsAs } from './commits-as.ts'
 
 const NEUTRAL: readonly (readonly [string, string])[] = [
   ['core.hooksPath', '/dev/null'], ['core.fsmonitor', 'false'], ['protocol.ext.allow', 'never'], ['commit.gpgSign', 'false'],
@@ -27,12 +28,14 @@ export interface SafeGit {
   (args: readonly string[], options?: GitRun): Promise<string>
   readonly attempt: (args: readonly string[], options?: GitRun) => Promise<{ exitCode: number; stdout: string; stderr: string }>
   readonly dir: string
+  /** As of now. */
+  readonly commitsAs: () => CommitsAs
 }
 
 export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
   const attempt: SafeGit['attempt'] = (args, options = {}) => asAgent.run(['git', ...args], {
     cwd: dir,
-    env: safeEnvironment({ ...options, config: [...toGateway(asAgent), ...(options.config ?? [])] }),
+    env: safeEnvironment({ ...options, config: [...toGateway(asAgent), ...templateFor(asAgent), ...(options.config ?? [])] }),
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.limitBytes === undefined ? {} : { limitBytes: options.limitBytes }),
@@ -43,7 +46,13 @@ export function createSafeGit(asAgent: AsAgent, dir: string): SafeGit {
     if (result.exitCode === 0) return result.stdout
     throw gitRefusal(args[0] ?? '', result.stderr)
   }
-  return Object.assign(run, { attempt, dir })
+  return Object.assign(run, { attempt, dir, commitsAs: () => commitsAs(asAgent.environment()) })
+}
+
+/** What it clones or begins is the agent's to commit in. */
+function templateFor(asAgent: AsAgent): readonly (readonly [string, string])[] {
+  const { template } = commitsAs(asAgent.environment())
+  return template === null ? [] : [['init.templateDir', template]]
 }
 
 export function safeEnvironment(options: Pick<GitRun, 'env' | 'config'> = {}): Record<string, string> {

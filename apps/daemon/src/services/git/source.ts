@@ -13,6 +13,7 @@ export const SOURCE_REF = 'refs/berth/source'
 export const PUSHED_REF = 'refs/berth/pushed'
 /** The same with ignored files that they named. */
 export const SENT_REF = 'refs/berth/sent'
+const NEWEST_REF = 'refs/berth/newest'
 const BESIDE = '.berth-clone'
 const IDENTITY = { name: 'Berth', email: 'berth@localhost' } as const
 
@@ -62,6 +63,19 @@ async function cloneSource(git: SafeGit, source: Extract<CodeSource, { kind: 'gi
   const start = source.commit === undefined ? 'HEAD' : `${source.commit}^{commit}`
   await git(['checkout', '-q', '--no-track', '-B', branch, start], { config, signal })
   return settle(git, await head(git), `cloned ${url}${await bringSubmodules(git, config, signal)}`)
+}
+
+/** Code that was cloned before it was asked for, which nobody has touched: what stands at its origin now, on the branch that it is to have. */
+export async function renewSource(git: SafeGit, subject: { source: Extract<CodeSource, { kind: 'git' }>; name: string }, signal: AbortSignal): Promise<BroughtSource> {
+  const branch = `berth/${subject.name}`
+  const { config } = separateCredentials(subject.source.url)
+  const before = await git.attempt(['symbolic-ref', '--short', '-q', 'HEAD'])
+  if (before.exitCode === 0 && before.stdout.trim() !== branch) await git(['branch', '-M', branch])
+  const fetched = await git.attempt(['fetch', '-q', '--no-write-fetch-head', 'origin', `+${subject.source.branch ?? 'HEAD'}:${NEWEST_REF}`], { config, signal })
+  if (fetched.exitCode !== 0) return { commit: null, detail: `it is as it was cloned: ${gitRefusal('fetch', fetched.stderr).message}` }
+  await git(['checkout', '-q', '--no-track', '-B', branch, NEWEST_REF], { config, signal })
+  await git(['update-ref', '-d', NEWEST_REF])
+  return settle(git, await head(git), `brought up to date${await bringSubmodules(git, config, signal)}`)
 }
 
 /**
@@ -118,6 +132,8 @@ async function settle(git: SafeGit, commit: string, detail: string, person: { na
   await git(['update-ref', SOURCE_REF, commit])
   // The repository's own identity, so that the agent's commits work without any set-up in its home.
   const identity = person.name === '' || person.email === '' ? IDENTITY : person
+  // Or without any: the machine's git knows who commits here.
+  if (identity === IDENTITY && git.commitsAs().identity !== null) return { commit, detail }
   for (const key of ['name', 'email'] as const) await git(['config', '--local', `user.${key}`, identity[key]])
   return { commit, detail }
 }

@@ -34,7 +34,9 @@ async function place({ git, signal }: TreeTools): Promise<{ head: { commit: stri
 }
 
 async function write({ git, signal }: TreeTools, { tree, parent, message }: { tree: string; parent: string | null; message: string }): Promise<string> {
-  const commit = (await git(['commit-tree', tree, ...(parent === null ? [] : ['-p', parent]), '-F', '-'], { env: await identity(git), stdin: message, signal })).trim()
+  const { coAuthor, signing } = git.commitsAs()
+  const whole = coAuthor === null ? message : await git(['interpret-trailers', '--if-exists', 'addIfDifferent', '--trailer', `Co-authored-by: ${coAuthor}`], { stdin: `${message.trimEnd()}\n`, signal })
+  const commit = (await git(['commit-tree', tree, ...(parent === null ? [] : ['-p', parent]), ...(signing === null ? [] : ['-S']), '-F', '-'], { env: await identity(git), ...(signing === null ? {} : { config: signing }), stdin: whole, signal })).trim()
   const moved = await git.attempt(['update-ref', '-m', 'commit (berth)', 'HEAD', commit, parent ?? '0'.repeat(commit.length)], { signal })
   if (moved.exitCode !== 0) throw new BerthError('conflict', 'the branch moved in this very moment', { hint: 'try again' })
   await git.attempt(['update-ref', COMMITTED_REF, commit])
@@ -44,7 +46,7 @@ async function write({ git, signal }: TreeTools, { tree, parent, message }: { tr
 /** The repository's own identity, which the source set; what the agent's home says does not count. */
 async function identity(git: SafeGit): Promise<Record<string, string>> {
   const own = await git.attempt(['config', '--local', '--get', 'user.email'])
-  return own.exitCode === 0 && own.stdout.trim() !== '' ? {} : identityEnvironment()
+  return own.exitCode === 0 && own.stdout.trim() !== '' ? {} : { ...(git.commitsAs().identity ?? identityEnvironment()) }
 }
 
 /** What the agent committed by itself and nobody accepted would be undone by a commit of the reviewed tree. */

@@ -28,7 +28,7 @@ export async function openTreeGit(asAgent: AsAgent, dir: string): Promise<SafeGi
   const config = [...PLAIN, ...await withoutFilters(plain, env)]
   const withAll = (options: GitRun = {}): GitRun => ({ ...options, env: { ...env, ...options.env }, config: [...config, ...(options.config ?? [])] })
   return Object.assign((args: readonly string[], options?: GitRun) => plain(args, withAll(options)), {
-    attempt: (args: readonly string[], options?: GitRun) => plain.attempt(args, withAll(options)), dir,
+    attempt: (args: readonly string[], options?: GitRun) => plain.attempt(args, withAll(options)), dir, commitsAs: plain.commitsAs,
   })
 }
 

@@ -20,9 +20,11 @@ const TURN_LIMIT_MS = 60_000
 /** After which a program that did not renew its login will not. */
 const RENEWED_WITHIN_MS = 3000
 const LOOK_MS = 50
+/** Codex renews by itself, as it starts, what ends so soon. */
+const RENEWED_BY_ITSELF_MS = 5 * 60_000
 const TRIED_AGAIN_AFTER_MS = 15 * 60_000
 
-export function createRenewals({ loginOf, now, log }: { loginOf: (program: AgentProgramName) => LoginFile | null; now: () => number; log: (line: string) => void }): Renewals {
+export function createRenewals({ loginOf, now, log, byItselfMs = RENEWED_BY_ITSELF_MS }: { loginOf: (program: AgentProgramName) => LoginFile | null; now: () => number; log: (line: string) => void; byItselfMs?: number }): Renewals {
   const last = new Map<AgentProgramName, Promise<unknown>>()
   const triedAt = new Map<AgentProgramName, number>()
   const isDue: Renewals['isDue'] = (program, withinMs) => {
@@ -30,13 +32,13 @@ export function createRenewals({ loginOf, now, log }: { loginOf: (program: Agent
     return dueAt !== null && dueAt - withinMs <= now()
   }
   const untilRenewed = async (program: AgentProgramName): Promise<void> => {
-    for (let waited = 0; waited < RENEWED_WITHIN_MS && isDue(program, 0); waited += LOOK_MS) await Bun.sleep(LOOK_MS)
+    for (let waited = 0; waited < RENEWED_WITHIN_MS && isDue(program, byItselfMs); waited += LOOK_MS) await Bun.sleep(LOOK_MS)
   }
   const alone: Renewals['alone'] = async (program, withinMs, work) => {
     if (!isDue(program, withinMs)) return work()
     const before = last.get(program)
     const mine = (before ?? Promise.resolve()).then(work)
-    // What has ended a program renews by itself, beside what it was started for: the next one waits for that.
+    // What has ended, or ends soon, a program renews by itself, beside what it was started for: the next one waits for that.
     const over = atMost(mine.catch(() => {}).then(() => untilRenewed(program)))
     last.set(program, over)
     void over.then(() => { if (last.get(program) === over) last.delete(program) })

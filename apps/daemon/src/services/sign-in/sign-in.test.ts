@@ -105,7 +105,7 @@ test.if(has('codex'))('Codex is signed in by a code that a person types elsewher
   expect(JSON.stringify(here.journaled())).not.toContain('refresh-1')
 })
 
-test.if(has('claude'))('Claude Code says where to go and takes what is brought back', async () => {
+test.if(has('claude'))('Claude Code says where to go and takes what is brought back (US1.5.2)', async () => {
   const here = machine()
   await here.begin('claude')
   const shown = await here.until(({ wantsAnswer, state }) => wantsAnswer || state !== 'running')

@@ -8,6 +8,7 @@ import { createAgentFiles, writeAsAgent } from '../agent-file.ts'
 import { extraArguments, programWords } from '../command-line.ts'
 import { acpMcpServers, geminiMcpServers, mcpServers } from '../mcp-servers.ts'
 import { createSpokenDriver } from '../conversation/driver.ts'
+import { filled } from '../filled.ts'
 import { parseJson } from '../json-lines.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
 import { SESSION } from './opening.ts'
@@ -104,14 +105,3 @@ async function seed(deps: DriverDeps, { path, settings }: { path: string; settin
 const Settings = z.record(z.string(), z.unknown())
 /** Ours are said anew at each start: where their programs stand changes. */
 const withServers = (settings: Record<string, unknown>, ours: Record<string, unknown>): Record<string, unknown> => ({ ...settings, mcpServers: { ...Settings.catch({}).parse(settings['mcpServers']), ...ours } })
-/** What is missing is added, at any depth; nothing is changed. */
-export function filled(existing: Record<string, unknown>, wanted: Record<string, unknown>): Record<string, unknown> {
-  const result = { ...existing }
-  for (const [name, value] of Object.entries(wanted)) {
-    const there = Settings.safeParse(result[name])
-    const below = Settings.safeParse(value)
-    if (result[name] === undefined) result[name] = value
-    else if (there.success && below.success) result[name] = filled(there.data, below.data)
-  }
-  return result
-}

@@ -46,7 +46,7 @@ export function createAcpOpening({ ear, tell }: ProtocolDeps, options: AcpOption
   }
   const initialized = (message: Message): void => {
     const init = Initialized.safeParse(message.result)
-    if (message.error !== undefined || !init.success) { ear.noLogin(`the command does not speak the Agent Client Protocol: ${message.error?.message ?? 'its first answer has another form'}`); return }
+    if (message.error !== undefined || !init.success) { ear.unusable(`the command does not speak the Agent Client Protocol: ${message.error?.message ?? 'its first answer has another form'}`); return }
     agentVersion = init.data.agentInfo?.version ?? null
     const capabilities = init.data.agentCapabilities
     const resumes = capabilities?.sessionCapabilities?.['resume'] ?? null
@@ -60,14 +60,14 @@ export function createAcpOpening({ ear, tell }: ProtocolDeps, options: AcpOption
       ear.notice(`the agent could not go back to its conversation and begins a new one: ${error.message.slice(0, 200)} ${JSON.stringify(error.data ?? '').slice(0, 300)}`)
       request('session-new-instead', 'session/new', place)
     }
-    else ear.noLogin(`the agent opened no session: ${error.message.slice(0, 500)}`)
+    else ear.unusable(`the agent opened no session: ${error.message.slice(0, 500)}`)
   }
   const opened = (id: string, message: Message): void => {
     replaying = replaying && message.error === undefined
     if (message.error !== undefined) { refused(id, message.error); return }
     const answer = SessionOpened.safeParse(message.result ?? {})
     const sessionId = (answer.success ? answer.data.sessionId : undefined) ?? ear.recall(SESSION)
-    if (sessionId === null) { ear.noLogin('the agent gave its session no name'); return }
+    if (sessionId === null) { ear.unusable('the agent gave its session no name'); return }
     ear.remember(SESSION, sessionId)
     ready = { sessionId, resumed: !id.startsWith('session-new'), agentVersion }
     if (replaying) goOnWhenQuiet()

@@ -158,10 +158,11 @@ describe('claude-tui', () => {
     expect(model.requests().some((request) => JSON.stringify(request.body).includes('Postgres'))).toBe(true)
   })
 
-  it('says what to do when there is no login, and leaves the terminal to the person', async () => {
+  it('says what to do when there is no login, and leaves the terminal to the person (US1.5.3)', async () => {
     const it = await claude({ env: { ANTHROPIC_BASE_URL: model.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' } })
     const error = await it.waitFor('session.state', (body) => body.state === 'error')
     expect(error.detail).toContain('/login')
+    expect(error.wantsLogin).toBe(true)
     expect((await it.prompt('hello').result).status).toBe('held')
     expect(await (await it.terminals.get('agent'))?.exited()).toBeNull()
   })

@@ -82,7 +82,7 @@ export function createLifecycle(deps: LifecycleDeps): Lifecycle {
         journal.append({ type: 'session.started', sessionId, agent: 'claude', driver: 'claude-tui', resumed: run.resumed, agentVersion: deps.agentVersion }, { key: `session.${run.id}` })
       })
       if (deps.loggedIn()) condition.enter('idle')
-      else condition.enter('error', NO_LOGIN)
+      else condition.enter('error', NO_LOGIN, 'login')
     },
     async look() {
       const withoutLogin = condition.base === 'error' && condition.detail === NO_LOGIN

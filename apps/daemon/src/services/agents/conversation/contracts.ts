@@ -50,6 +50,8 @@ export interface Ear {
   openAsks(): readonly { requestId: string; toolCallId: string | null }[]
   /** Nobody is signed in; `hint` says what to do. */
   noLogin(hint: string): void
+  /** It answers, and cannot be spoken to. */
+  unusable(why: string): void
   notice(text: string): void
   /** The program has ended, or its server does not answer. */
   ended(end: { code: number | null; why: string }): void

@@ -56,8 +56,7 @@ export function createSpokenDriver(deps: DriverDeps, make: (ear: Ear) => Voice):
 }
 
 function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
-  const { context, assignment } = deps
-  const { journal } = context
+  const { context, context: { journal }, assignment } = deps
   const { sessionId, kind, approvalMode } = assignment.agent
   const origin = deps.session.forkedFrom
   const now = (): number => Date.now()
@@ -107,6 +106,7 @@ function join(deps: DriverDeps, make: (ear: Ear) => Voice, over: AbortSignal) {
     withdrawn: asks.withdrawn,
     openAsks: asks.openAsks,
     noLogin(hint) { lives.noLogin(hint); show(`${hint}\n`) },
+    unusable(why) { lives.unusable(why); show(`${why}\n`) },
     notice(text) { journal.append({ type: 'workspace.notice', level: 'warning', code: 'agent', message: text.slice(0, 2000), hint: null }) },
     ended({ code, why }) { lives.ended(code, why) },
     remember(name, value) { journal.set(`spoken.${sessionId}.${name}`, value) },

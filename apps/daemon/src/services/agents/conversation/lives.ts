@@ -20,6 +20,7 @@ export interface Lives {
   begin(): Promise<void>
   opened(): void
   noLogin(hint: string): void
+  unusable(why: string): void
   ended(code: number | null, why: string): void
   /** It has ended for good reason, could not be begun, or nobody was signed in: the next message begins another. */
   readonly waits: boolean
@@ -36,14 +37,15 @@ export function createLives(deps: {
   const name = `spoken-run.${deps.sessionId}`
   let run: Run = { id: '', machineBoot: '' }
   let ready = false
-  let signedOut = false
+  /** Somebody has to see to it: it was not the program's own end. */
+  let shut = false
   /** It could not be begun, and nobody tries again by himself. */
   let broken = false
   let opening: Promise<void> | null = null
 
   const failed = (error: unknown): void => {
     log(`${voice().driver}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    if (over.aborted || signedOut) return
+    if (over.aborted || shut) return
     broken = true
     const hint = error instanceof BerthError && error.hint !== undefined ? `: ${error.hint}` : ''
     condition.enter('error', `${error instanceof Error ? error.message : String(error)}${hint}`)
@@ -66,7 +68,7 @@ export function createLives(deps: {
     run = { id: randomUUID(), machineBoot }
     journal.set(name, JSON.stringify(run))
     ready = false
-    signedOut = false
+    shut = false
     broken = false
     condition.enter('starting')
     watchSilence()
@@ -75,7 +77,7 @@ export function createLives(deps: {
   return {
     get run() { return run.id },
     get ready() { return ready },
-    get waits() { return signedOut || broken || condition.base === 'exited' },
+    get waits() { return shut || broken || condition.base === 'exited' },
     begin,
     async start(adopting) {
       const stored = journal.get(name)
@@ -88,17 +90,21 @@ export function createLives(deps: {
       deps.leaveBehind('the machine or the agent ended before it got an answer')
       return begin()
     },
-    opened() { ready = true; signedOut = false },
+    opened() { ready = true; shut = false },
     noLogin(hint) {
-      signedOut = true
-      condition.enter('error', hint)
+      shut = true
+      condition.enter('error', hint, 'login')
+    },
+    unusable(why) {
+      shut = true
+      condition.enter('error', why)
     },
     ended(code, why) {
       if (over.aborted) return
       const worked = ready
       ready = false
       deps.leaveBehind('the agent ended before it got an answer')
-      if (signedOut) return
+      if (shut) return
       if (code === 0 && worked) { condition.enter('exited', 'the agent was ended; the next message starts it again'); return }
       const waitMs = restarts.next()
       if (waitMs === null) {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { BerthError } from '@berth/wire'
 import { z } from 'zod'
 import type { CreateDriver, DriverDeps } from '../../../contracts.ts'
+import { OPENCODE_CONFIG } from '../../gateway/opencode-models.ts'
 import { programWords } from '../command-line.ts'
 import type { Ear, Voice } from '../conversation/contracts.ts'
 import { mcpServers, opencodeMcpEnvironment } from '../mcp-servers.ts'
@@ -128,7 +129,13 @@ function createOpencodeVoice(deps: DriverDeps, ear: Ear): Voice {
   }
 }
 
-const environment = (deps: DriverDeps): Record<string, string> => ({ OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_ENABLE_QUESTION_TOOL: '1', OPENCODE_DISABLE_TERMINAL_TITLE: '1', ...deps.assignment.env, ...opencodeMcpEnvironment(mcpServers(deps), deps.assignment.env) })
+const environment = (deps: DriverDeps): Record<string, string> => ({ OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_ENABLE_QUESTION_TOOL: '1', OPENCODE_DISABLE_TERMINAL_TITLE: '1', ...deps.assignment.env, ...configuration(deps) })
+/** Beside a person's own: where its models are, and its MCP servers. */
+function configuration(deps: DriverDeps): Record<string, string> {
+  const { [OPENCODE_CONFIG]: models } = deps.asAgent.environment()
+  const given = models === undefined ? {} : { [OPENCODE_CONFIG]: models }
+  return { ...given, ...opencodeMcpEnvironment(mcpServers(deps), { ...deps.assignment.env, ...given }) }
+}
 /** Of our session alone; what a person configured for opencode stays as it is. */
 const permissions = (mode: string): { permission: string; pattern: string; action: string }[] =>
   mode === 'ask' ? ['edit', 'bash', 'webfetch'].map((permission) => ({ permission, pattern: '*', action: 'ask' })) : mode === 'skip' ? [{ permission: '*', pattern: '*', action: 'allow' }] : []
