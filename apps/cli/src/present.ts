@@ -1,5 +1,6 @@
 /** A workspace as tools get it (stable) and as people read it: shape, word, colour. */
 import type { Approval, Workspace } from '@berth/wire'
+import { perHour } from '@berth/wire/money'
 import type { Preview } from '@berth/wire/previews'
 import { cleanLine } from './clean.ts'
 import type { Style } from './io.ts'
@@ -11,14 +12,14 @@ export function workspaceJson(workspace: Workspace, previews?: readonly Preview[
   return { id, name, phase, provider, webUrl, terminalUrl, ssh: { command: `berth ssh ${name}`, host: `berth-${name}` }, ...(previews === undefined ? {} : { previews }), ...rest }
 }
 
-export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'agent error' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'
+export type State = 'starting' | 'working' | 'needs you' | 'idle' | 'not signed in' | 'agent error' | 'stopping' | 'asleep' | 'stopped' | 'failed' | 'offline' | 'deleted'
 
-export function stateOf(workspace: Pick<Workspace, 'phase' | 'needsYou' | 'agentState'>): State {
+export function stateOf(workspace: Pick<Workspace, 'phase' | 'needsYou' | 'agentState' | 'wantsLogin'>): State {
   const state = STATES[workspace.phase]
   if (workspace.needsYou > 0 && (state === 'idle' || state === 'asleep')) return 'needs you'
   if (state !== 'idle') return state
-  // The machine runs, and `berth attach` shows what its agent wants: a login, often.
-  if (workspace.agentState === 'error') return 'agent error'
+  // The machine runs: `berth sign-in` signs its agent in, and `berth attach` shows what else it wants.
+  if (workspace.agentState === 'error') return workspace.wantsLogin === true ? 'not signed in' : 'agent error'
   return workspace.agentState === 'busy' ? 'working' : workspace.agentState === 'starting' ? 'starting' : 'idle'
 }
 
@@ -27,11 +28,11 @@ const STATES: Record<Workspace['phase'], State> = {
   queued: 'starting', provisioning: 'starting', starting: 'starting', running: 'idle', recovery: 'idle', unreachable: 'offline', stopping: 'stopping',
   sleeping: 'asleep', stopped: 'stopped', failed: 'failed', deleting: 'stopping', deleted: 'deleted',
 }
-const SHAPE: Record<State, string> = { starting: '◌', working: '●', 'needs you': '■', idle: '○', stopping: '◌', asleep: '☾', stopped: '☾', 'agent error': '✗', failed: '✗', offline: '⊘', deleted: '·' }
+const SHAPE: Record<State, string> = { starting: '◌', working: '●', 'needs you': '■', idle: '○', 'not signed in': '■', stopping: '◌', asleep: '☾', stopped: '☾', 'agent error': '✗', failed: '✗', offline: '⊘', deleted: '·' }
 
 export function stateWord(style: Style, state: State): string {
   const text = `${SHAPE[state]} ${state}`
-  if (state === 'needs you') return style.yellow(text)
+  if (state === 'needs you' || state === 'not signed in') return style.yellow(text)
   if (state === 'working') return style.blue(text)
   if (state === 'failed' || state === 'agent error') return style.red(text)
   return state === 'idle' ? text : style.dim(text)
@@ -40,6 +41,12 @@ export function stateWord(style: Style, state: State): string {
 export function uptime(workspace: Workspace, now: number): string {
   const on = ['running', 'recovery', 'unreachable', 'stopping'].includes(workspace.phase)
   return on && workspace.startedAt !== null ? duration(Math.max(1000, now - workspace.startedAt)).replace(/ \d+ s$/, '') : '—'
+}
+
+/** What it costs an hour as it stands; said with more weight where nobody would expect it. */
+export function costWords(style: Style, { cost }: Pick<Workspace, 'cost'>): string {
+  if (cost === undefined) return '—'
+  return cost.state === 'stopped' ? style.yellow(`${perHour(cost)} still billed`) : perHour(cost)
 }
 
 /** The ask as a person reads it: what it is called, then the command or the file it is about. */

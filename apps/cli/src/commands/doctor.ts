@@ -69,8 +69,10 @@ async function checkServer(context: Context): Promise<{ checks: Check[]; deadlin
     const client = createClient(remote ?? { url: found.kind === 'running' ? found.file.url : '', token: await readToken(context.home) })
     const info = await client.server(undefined, context.signal)
     const providers = await client.listProviders(undefined, context.signal)
+    // An older server, and one that this person does not run, say nothing of themselves.
+    const own = (await client.checkServer(undefined, context.signal).catch(() => [])).map((check): Check => ({ ...check, name: cleanLine(check.name), found: cleanLine(check.found, 300), hint: check.hint === null ? null : cleanLine(check.hint) }))
     const server: Check = { name: 'server', level: info.reaperHeld === null ? 'ok' : 'note', found: `${info.version} at ${info.url}, ${info.database} database, ${bytes(info.memoryBytes)}`, hint: info.reaperHeld === null ? null : `the reaper is held: ${cleanLine(info.reaperHeld)}` }
-    return { checks: [server, await checkPublic(info, context.signal), ...providers.map(providerCheck), ...providers.flatMap((provider) => imagesCheck(provider, info.deadlines))], deadlines: info.deadlines }
+    return { checks: [server, ...own, await checkPublic(info, context.signal), ...providers.map(providerCheck), ...providers.flatMap((provider) => imagesCheck(provider, info.deadlines))], deadlines: info.deadlines }
   } catch (error) {
     return { checks: [{ name: 'server', level: 'bad', found: error instanceof Error ? cleanLine(error.message) : 'unknown', hint: '`berth server logs` says more' }], deadlines: {} }
   }

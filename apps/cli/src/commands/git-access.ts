@@ -22,7 +22,7 @@ export const gitAccess = command({
     tags: { type: 'string', value: 'on|off', help: 'whether it may push new tags' },
     profile: { type: 'string', value: 'standard|protected', help: 'protected: a push is kept at the server and looked at first' },
     approval: { type: 'string', value: 'ask|none', help: 'of protected: whether a person allows each push' },
-    workflows: { type: 'string', value: 'on|off', help: 'of protected: whether files that a host runs by itself may change' },
+    workflows: { type: 'string', value: 'on|off|ask', help: 'whether files that a host runs by itself may change; ask: a person is asked about each such push (of protected)' },
     'max-file': { type: 'string', value: 'bytes', help: 'of protected: no file larger than this leaves' },
   },
   notes: 'Without options it shows what holds. A change counts from the next operation of git on. Its own branches are berth/<name>, berth/<name>-… and berth/<name>/….',
@@ -33,7 +33,7 @@ export const gitAccess = command({
       ...lists,
       ...(values.branch === undefined ? {} : { branch: values.branch === '' ? null : values.branch }),
       ...(values.tags === undefined ? {} : { tags: onOff('tags', values.tags) }),
-      ...(values.workflows === undefined ? {} : { workflows: onOff('workflows', values.workflows) }),
+      ...(values.workflows === undefined ? {} : workflowsOf(oneOf('workflows', values.workflows, ['on', 'off', 'ask'] as const))),
       ...(values.profile === undefined ? {} : { profile: oneOf('profile', values.profile, ['standard', 'protected'] as const) }),
       ...(values.approval === undefined ? {} : { approval: oneOf('approval', values.approval, ['ask', 'none'] as const) }),
       ...(values['max-file'] === undefined ? {} : { maxFileBytes: Number(values['max-file']) }),
@@ -64,11 +64,12 @@ function shown(policy: GitPolicy, dim: (text: string) => string): string {
     ['PROFILE', kept ? `protected: a push is looked at first${policy.approval === 'ask' ? ', and a person allows it' : ''}` : 'standard'],
     ...policy.repositories.map(({ url, access }) => ['REPOSITORY', `${url} (${access})`]),
     ['BRANCH', policy.branch ?? 'none beside its own'], ['CREATE', list(policy.create)], ['UPDATE', list(policy.update)], ['REWRITE', list(policy.force)], ['DELETE', list(policy.delete)], ['NEW TAGS', policy.tags ? 'yes' : 'no'],
-    ...(kept ? [['WORKFLOWS', policy.workflows ? 'may change' : 'may not change'], ['LARGEST FILE', `${policy.maxFileBytes} bytes`]] : []),
+    ...(kept ? [['WORKFLOWS', policy.workflows ? 'may change' : policy.askWorkflows ? 'may change when a person allows it' : 'may not change'], ['LARGEST FILE', `${policy.maxFileBytes} bytes`]] : []),
   ]
   return table(rows.map(([name = '', value = '']) => [dim(name), value])).join('\n')
 }
 
+const workflowsOf = (word: 'on' | 'off' | 'ask'): GitPolicyChange => ({ workflows: word === 'on', askWorkflows: word === 'ask' })
 const onOff = (name: string, text: string): boolean => oneOf(name, text, ['on', 'off'] as const) === 'on'
 function oneOf<T extends string>(name: string, text: string, words: readonly T[]): T {
   const found = words.find((word) => word === text)

@@ -3,7 +3,7 @@ import { cleanLine } from '../clean.ts'
 import { command, none } from '../command.ts'
 import { table, visibleWidth, type Io, type Style } from '../io.ts'
 import { previewsOf } from '../previews.ts'
-import { stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
+import { costWords, stateOf, stateWord, uptime, workspaceJson } from '../present.ts'
 import { refreshSsh } from '../refresh-ssh.ts'
 import { ago } from '../words.ts'
 
@@ -29,8 +29,10 @@ export const list = command({
     if (json) return io.out(JSON.stringify(await Promise.all(workspaces.map(async (workspace) => workspaceJson(workspace, await previewsOf(client, workspace, signal))))))
     if (workspaces.length === 0) return io.note('no workspaces yet; `berth up .` makes one of this directory')
     const sorted = workspaces.toSorted((a, b) => Number(b.needsYou > 0) - Number(a.needsYou > 0))
-    const header = ['NAME', 'ID', 'STATUS', 'PROVIDER', 'UPTIME', 'REPOSITORY', 'WEB URL', ...(long ? ['AGENT', 'IMAGE', 'AUTH', 'CREATED', 'TERMINAL'] : [])]
-    const rows = sorted.map((workspace) => row(io.style, workspace, long))
+    // A column of nothing where all that runs is on one's own machine.
+    const paid = sorted.some(({ cost }) => cost !== undefined)
+    const header = ['NAME', 'ID', 'STATUS', 'PROVIDER', 'UPTIME', ...(paid ? ['COST'] : []), 'REPOSITORY', 'WEB URL', ...(long ? ['AGENT', 'IMAGE', 'AUTH', 'CREATED', 'TERMINAL'] : [])]
+    const rows = sorted.map((workspace) => row(io.style, workspace, { long, paid }))
     const lines = table([header, ...rows])
     if (lines.every((line) => visibleWidth(line) <= io.columns)) io.out([io.style.dim(lines[0] ?? ''), ...lines.slice(1)].join('\n'))
     else for (const line of narrow(io, header, rows)) io.out(line)
@@ -51,9 +53,13 @@ function narrow({ style, columns }: Pick<Io, 'style' | 'columns'>, header: reado
 /** Name, id, status, provider, uptime; fewer where these do not fit. */
 const SHORT_COLUMNS = 5
 
-function row(style: Style, workspace: Workspace, long: boolean): string[] {
+function row(style: Style, workspace: Workspace, { long, paid }: { long: boolean; paid: boolean }): string[] {
   const now = Date.now()
-  const base = [style.bold(workspace.name), style.dim(workspace.id), `${stateWord(style, stateOf(workspace))}${workspace.recovery ? style.yellow(', recovery') : ''}`, workspace.provider, uptime(workspace, now), cleanLine(workspace.repository, 60), workspace.web === false ? style.dim('off') : workspace.webUrl]
+  const base = [style.bold(workspace.name), style.dim(workspace.id), `${stateWord(style, stateOf(workspace))}${workspace.recovery ? style.yellow(', recovery') : ''}${onItsWay(style, workspace)}`, workspace.provider, uptime(workspace, now), ...(paid ? [costWords(style, workspace)] : []), cleanLine(workspace.repository, 60), workspace.web === false ? style.dim('off') : workspace.webUrl]
   if (!long) return base
   return [...base, workspace.agent, cleanLine(workspace.image ?? '—', 50), workspace.exposures.map(({ name }) => cleanLine(name, 40)).join(', ') || '—', ago(workspace.createdAt, now), workspace.terminalUrl]
+}
+
+function onItsWay(style: Style, { move, ephemeral, phase }: Workspace): string {
+  return `${move ? style.dim(`, to ${move.to}`) : ''}${ephemeral === true && phase !== 'deleted' ? style.dim(', ephemeral') : ''}`
 }

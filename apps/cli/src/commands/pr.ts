@@ -21,7 +21,7 @@ export const pr = command({
     tell: { type: 'boolean', help: 'with status: say to the agent what the checks say' },
     off: { type: 'boolean', help: 'with watch: no longer' },
   },
-  notes: 'The workspace pushes what it has committed to berth/<name>; the pull request is opened by the server, with the GitHub\napp of `berth setup github-app`. `status` exits with 1 when a check failed. `watch` tells the agent by itself when one does,\nonce for each commit; that needs a server that GitHub\'s webhooks reach.',
+  notes: 'The workspace pushes what it has committed to berth/<name>; the pull request is opened by the server, with the GitHub\napp of `berth setup github-app`, or the kept token of a GitLab or a Bitbucket (`berth git-host add`). `status` exits with 1 when a check failed. `watch` tells the agent by itself when one does,\nonce for each commit; that needs a server that GitHub\'s webhooks reach.',
   examples: ['berth pr create demo', 'berth pr create demo --title "Count in cents" --draft', 'berth pr status demo --tell', 'berth pr watch demo', 'berth pr list demo'],
   parse({ values, positionals }) {
     atMost(2, positionals, 'pr')
@@ -64,7 +64,7 @@ function showStatus({ io, json, exitWith }: Context, name: string, status: PullS
   const { branch, commit, pull, checks, results } = status
   if (checks === 'failed') exitWith(1)
   if (json) return io.out(JSON.stringify(status))
-  if (commit === null) return io.note(`${branch} is not at GitHub. \`berth pr create ${name}\` pushes it.`)
+  if (commit === null) return io.note(`${branch} is not at its git host. \`berth pr create ${name}\` pushes it.`)
   const about = pull === null ? `no pull request; \`berth pr create ${name}\` opens one` : `#${pull.number} ${pull.state}  ${cleanLine(pull.title, LINE)}\n  ${cleanLine(pull.url, 300)}`
   const marks = results.map(({ name: check, conclusion, summary }) => `  ${conclusion === null ? '…' : conclusion === 'success' ? io.style.green('✓') : conclusion === 'failure' ? io.style.red('✗') : '·'} ${cleanLine(check, 60)}  ${io.style.dim(cleanLine(summary, LINE))}`)
   io.out([`${branch} ${commit.slice(0, 10)}: ${WORDS[checks]}`, about, ...marks].join('\n'))

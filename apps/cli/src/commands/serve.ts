@@ -8,6 +8,9 @@ import { selfServer } from '../self.ts'
 import { serverEnvironment } from '../server-process/environment.ts'
 import { lastWords } from '../server-process/last-words.ts'
 
+/** Words that the server reads itself. */
+const PASSED_ON = ['public', 'preview-base', 'preview-port', 'acme', 'acme-directory', 'dns', 'dns-command', 'tls-cert', 'tls-key', 'https-port', 'http-port', 'log-format'] as const
+
 export const serve = command({
   name: 'serve',
   summary: 'Run the server in the foreground',
@@ -16,14 +19,23 @@ export const serve = command({
     port: { type: 'string', value: 'port', help: 'port (default 7420 or the next free one)' },
     'preview-base': { type: 'string', value: 'domain', help: 'previews live below it instead of localhost; it needs a wildcard DNS record' },
     'preview-port': { type: 'string', value: 'port', help: 'port of the previews (default 7480 or the next free one)' },
-    public: { type: 'string', value: 'url', help: 'where a tunnel or proxy of yours makes it reachable, for your phone' },
+    public: { type: 'string', value: 'url', help: 'where a tunnel or proxy of yours makes it reachable, or its own https does' },
+    acme: { type: 'string', value: 'email', help: 'own https: certificates by ACME, whose terms you accept with it' },
+    'acme-directory': { type: 'string', value: 'which', help: 'letsencrypt (default), letsencrypt-staging, or the address of another' },
+    dns: { type: 'string', value: 'cloudflare', help: 'who writes the records for the wildcard of previews; its token is in CLOUDFLARE_API_TOKEN' },
+    'dns-command': { type: 'string', value: 'command', help: 'a command that does instead: `command add|remove <name> <value>`' },
+    'tls-cert': { type: 'string', value: 'file', help: 'own https: a certificate with its chain, read again when it changes' },
+    'tls-key': { type: 'string', value: 'file', help: 'its key' },
+    'https-port': { type: 'string', value: 'port', help: 'port of the own https (default 443)' },
+    'log-format': { type: 'string', value: 'text|json', help: 'json: one object a line (or BERTH_LOG_FORMAT)' },
+    'http-port': { type: 'string', value: 'port', help: 'plain http that leads there (default 80, or off)' },
   },
   notes: 'The CLI starts one in the background by itself; this is for services and for other addresses.\nDATABASE_URL names a PostgreSQL to use instead of the built-in one.',
-  examples: ['berth serve', 'berth serve --port 8080', 'berth serve --public https://berth.example.org', 'berth serve --public https://berth.example.org --preview-base preview.example.net'],
+  examples: ['berth serve', 'berth serve --port 8080', 'berth serve --public https://berth.example.org', 'berth serve --public https://berth.example.org --preview-base preview.example.net', 'berth serve --public https://berth.example.org --acme you@example.org'],
   parse({ values, positionals }) {
     none(positionals, 'serve')
     const { listen, port } = values
-    const args = [...(listen === undefined ? [] : ['--listen', listen]), ...(port === undefined ? [] : ['--port', port]), ...['public', 'preview-base', 'preview-port'].flatMap((name) => { const value = values[name as 'public']; return value === undefined ? [] : [`--${name}`, value] })]
+    const args = [...(listen === undefined ? [] : ['--listen', listen]), ...(port === undefined ? [] : ['--port', port]), ...PASSED_ON.flatMap((name) => { const value = values[name]; return value === undefined ? [] : [`--${name}`, value] })]
     return { args, isPublic: values.public !== undefined }
   },
   async run(context, { args, isPublic }) {
@@ -35,36 +47,6 @@ export const serve = command({
     over.abort()
     await shown
     context.exitWith(code)
-  },
-})
-
-export const backup = command({
-  name: 'backup',
-  summary: 'Write everything the server knows to one file',
-  arguments: '<file>',
-  examples: ['berth backup berth-2026-11.backup'],
-  notes: 'Machines and their disks are not in it, and the master key is not either: keep that elsewhere.',
-  parse: ({ positionals }) => ({ file: one(positionals, 'file', 'backup') }),
-  run: (context, { file }) => runServerWord(context, ['backup', file, ...(context.json ? ['--json'] : [])]),
-})
-
-export const restore = command({
-  name: 'restore',
-  summary: 'Put back what a backup holds',
-  arguments: '<file>',
-  options: {
-    replace: { type: 'boolean', help: 'delete what the server knows now (it is backed up first)' },
-    yes: { type: 'boolean', short: 'y', help: 'do not ask' },
-  },
-  examples: ['berth restore berth-2026-11.backup', 'berth restore berth-2026-11.backup --replace'],
-  notes: 'Stop the server first. Afterwards the reaper is held until `berth server release-reaper`.',
-  parse: ({ values, positionals }) => ({ file: one(positionals, 'file', 'restore'), replace: values.replace ?? false, yes: values.yes ?? false }),
-  async run(context, { file, replace, yes }) {
-    if (replace && !yes) {
-      if (!context.io.interactive) throw new BerthError('bad_request', 'replacing needs a yes', { hint: `berth restore ${file} --replace -y` })
-      if (!/^y(es)?$/i.test(await context.io.ask('Replace everything the server knows? [y/N] '))) throw new BerthError('cancelled', 'nothing was changed')
-    }
-    await runServerWord(context, ['restore', file, ...(replace ? ['--replace'] : []), ...(context.json ? ['--json'] : [])])
   },
 })
 
@@ -82,7 +64,7 @@ export const keys = command({
 })
 
 /** A word that ends: what it refuses is said as any other verb says it. */
-async function runServerWord(context: Context, words: readonly string[]): Promise<void> {
+export async function runServerWord(context: Context, words: readonly string[]): Promise<void> {
   const child = startRole(context, words, 'pipe')
   const said = new Response(child.stderr).text()
   const code = await ended(context, child)

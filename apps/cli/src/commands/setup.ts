@@ -19,6 +19,7 @@ export const setup = command({
     complete: { type: 'boolean', help: 'the app was made by hand: its private key is read from standard input' },
     'app-id': { type: 'string', value: 'id', help: 'with --complete: the number on the page of the app' },
     'webhook-secret': { type: 'string', value: 'file', help: 'with --complete: the file that holds what was typed as the webhook secret' },
+    workflows: { type: 'boolean', help: 'it may change .github/workflows, too; without it GitHub refuses every push that does' },
     list: { type: 'boolean', help: 'show the apps and what they are installed on' },
     remove: { type: 'boolean', help: 'forget the app and its key; at GitHub it stays until you delete it there' },
   },
@@ -30,9 +31,9 @@ export const setup = command({
     const appId = values['app-id'] === undefined ? null : Number(values['app-id'])
     if (values.complete === true && !(Number.isInteger(appId) && Number(appId) > 0)) throw new BerthError('bad_request', 'which app?', { hint: 'berth setup github-app --complete --app-id 12345 < private-key.pem' })
     const verb = values.complete === true ? 'complete' : values.list === true ? 'list' : values.remove === true ? 'remove' : 'begin'
-    return { verb, appId, webhookSecret: values['webhook-secret'], origin: (values.host ?? HOST).replace(/\/+$/, ''), organization: values.organization, name: values.name } as const
+    return { verb, appId, webhookSecret: values['webhook-secret'], origin: (values.host ?? HOST).replace(/\/+$/, ''), organization: values.organization, name: values.name, workflows: values.workflows === true } as const
   },
-  async run(context, { verb, appId, webhookSecret: secretFile, origin, organization, name }) {
+  async run(context, { verb, appId, webhookSecret: secretFile, origin, organization, name, workflows }) {
     const { io, json, signal } = context
     const { client } = await context.connect()
     if (verb === 'list') return list(context)
@@ -46,7 +47,7 @@ export const setup = command({
       const kept = await client.addGitHubApp({ origin, appId: appId ?? 0, privateKey: await secretFromInput(io, 'private key', 'berth setup github-app --complete --app-id 12345 < private-key.pem'), ...(webhookSecret === undefined ? {} : { webhookSecret }) }, signal)
       return io.out(json ? JSON.stringify(kept) : `Kept the app ${kept.name}. Choose its repositories: ${kept.installUrl}`)
     }
-    const begun = await client.beginGitHubSetup({ origin, ...(organization === undefined ? {} : { organization }), ...(name === undefined ? {} : { name }) }, signal)
+    const begun = await client.beginGitHubSetup({ origin, ...(organization === undefined ? {} : { organization }), ...(name === undefined ? {} : { name }), ...(workflows ? { workflows } : {}) }, signal)
     if (json) return io.out(JSON.stringify(begun))
     const opened = await openInBrowser(context, begun.url)
     io.out(begun.url)

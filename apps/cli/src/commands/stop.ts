@@ -1,4 +1,5 @@
 import type { Workspace } from '@berth/wire'
+import { perHour } from '@berth/wire/money'
 import { command, one } from '../command.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { workspaceJson } from '../present.ts'
@@ -24,5 +25,6 @@ export const stop = command({
     }
     if (context.json) return context.io.out(JSON.stringify(workspaceJson(workspace)))
     context.io.out(`${OFF.includes(workspace.phase) ? 'Stopped' : 'Stopping'} ${workspace.name}. Its disk is kept; \`berth start ${workspace.name}\` brings it back.`)
+    if (workspace.cost?.state === 'stopped') context.io.note(`It is still billed: ${perHour(workspace.cost)} for what is kept; \`berth delete ${workspace.name}\` ends that.`)
   },
 })

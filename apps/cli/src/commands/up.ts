@@ -11,9 +11,12 @@ import { declarePorts, parsePort } from '../previews.ts'
 import { refreshSsh } from '../refresh-ssh.ts'
 import { match } from '../resolve.ts'
 import { readSource, type Source } from '../source/source.ts'
+import { agreeToCost, amount } from '../up/cost.ts'
+import { beginFrom } from '../up/begin-from.ts'
 import { createFrom } from '../up/create.ts'
 import { admit, type Admitted } from '../up/login.ts'
 import { showProgress } from '../up/progress.ts'
+import { reachRepository, tellIdentity } from '../up/reach-repository.ts'
 import { resourcesFrom } from '../up/size.ts'
 import { createTimeline } from '../up/timeline.ts'
 import { parseDuration } from '../words.ts'
@@ -49,13 +52,16 @@ const options = {
   protected: { type: 'boolean', help: 'keep each push at the server, look at it, and ask you before it leaves' },
   egress: { type: 'string', value: 'mode', help: 'open (default), allowlist or none; see `berth egress --help`' },
   'allow-host': { type: 'string', multiple: true, value: 'host', help: 'with --egress allowlist: a host that it may reach, or a group such as @npm' },
+  from: { type: 'string', value: 'template', help: 'begin as a template or a backup was, instead of with code from here; see `berth backup --help`' },
+  ephemeral: { type: 'boolean', help: 'delete it when it is idle, instead of stopping it' },
   include: { type: 'string', multiple: true, value: 'path', help: 'send this file although it is ignored or looks like a secret' },
   'accept-no-isolation': { type: 'boolean', help: 'let the agent run with your rights where nothing can separate it' },
+  'max-cost-per-hour': { type: 'string', value: 'amount', help: 'make nothing that costs more than this while it runs, such as 0.05' },
   yes: { type: 'boolean', short: 'y', help: 'answer every question with yes' },
   ide: { type: 'string', value: 'editor', help: 'open your editor on it: code, cursor, windsurf, zed, jetbrains or terminal' },
   'no-open': { type: 'boolean', help: 'do not open the browser' },
   'no-web': { type: 'boolean', help: 'no browser sees it, nobody is notified of it; see `berth web --help`' },
-  wait: { type: 'string', value: 'duration', help: 'how long to wait for the agent (default 30m)' },
+  wait: { type: 'string', value: 'duration', help: 'how long to wait for the agent, and for you to connect a private repository (default 30m)' },
   'no-wait': { type: 'boolean', help: 'return when the workspace is made and the code is sent' },
 } as const
 
@@ -68,7 +74,7 @@ export const up = command({
   arguments: '[repo-url | path | workspace]',
   notes: 'A directory comes as it is: committed, staged, changed and new files; ignored ones stay home.\nNothing of yours is changed. `berth pull` brings the work back as a branch.',
   options,
-  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up . --mcp docs=https://mcp.example.com/mcp --mcp-file .mcp.json --secret DOCS_TOKEN', 'berth up https://github.com/owner/repo --repo-access https://github.com/owner/shared --protected', 'berth up demo', 'berth up . --json --no-open'],
+  examples: ['berth up .', 'berth up https://github.com/owner/repo --prompt "fix the failing test"', 'berth up . --provider docker --size large --auto-stop 2h', 'berth up . --env ANTHROPIC_API_KEY', 'berth up . --agent codex --env OPENAI_API_KEY', 'berth up . --agent acp --command "my-agent --acp"', 'berth up . --agent plain --command "npm run dev"', 'berth up . --service dev="npm run dev" --port 3000', 'berth up . --image debian:12 --secret NPM_TOKEN=./token', 'berth up . --env-file .env --secret-file key=./key.json', 'berth up . --provider docker --docker --service stack="docker compose up"', 'berth up . --mcp docs=https://mcp.example.com/mcp --mcp-file .mcp.json --secret DOCS_TOKEN', 'berth up https://github.com/owner/repo --repo-access https://github.com/owner/shared --protected', 'berth up --from node-ready --name second', 'berth up . --ephemeral', 'berth up demo', 'berth up . --json --no-open'],
   parse({ values, positionals }) {
     if (positionals.length > 1) throw new BerthError('bad_request', `one source at a time; "${positionals[1]}" is too much`, { hint: 'quote the prompt: --prompt "…"' })
     const agent = agentFrom(values)
@@ -80,24 +86,29 @@ export const up = command({
       egress: egressFrom(values.egress, values['allow-host']),
       resources: { ...resourcesFrom({ size: values.size ?? values.type, memory: values.memory, cpus: values.cpus }), ...extrasFrom(values) },
       autoStopMs: values['auto-stop'] === undefined ? undefined : parseDuration(values['auto-stop'], 'auto-stop'),
+      maxMicrosPerHour: values['max-cost-per-hour'] === undefined ? undefined : amount(values['max-cost-per-hour'], 'max-cost-per-hour'),
       timeoutMs: values.wait === undefined ? deadlineDefaults.upWaitMs : parseDuration(values.wait, 'wait'),
     } as const
   },
   async run(context, input) {
-    const source = await readSource(input.argument, context.cwd, context.signal)
     const login = await withMcp(input.values, context, await admit({ env: input.values.env ?? [], secret: input.values.secret ?? [], envFile: input.values['env-file'] ?? [], secretFile: input.values['secret-file'] ?? [], copyCredentials: input.values['copy-credentials'] ?? false, agent: input.agent }, context))
+    if (input.values.from !== undefined) return beginFrom(context, { ...input, ...login, from: input.values.from })
+    const source = await readSource(input.argument, context.cwd, context.signal)
     const connection = await context.connect()
     const existing = await existingWorkspace(context, connection, source)
     if (existing) return wake(context, connection, { id: existing, ide: input.values.ide, wait: input.values['no-wait'] !== true, timeoutMs: input.timeoutMs })
+    await agreeToCost(context, connection, { provider: input.values.provider, resources: input.resources, yes: input.values.yes === true, maxMicrosPerHour: input.maxMicrosPerHour })
     const timeline = createTimeline(context.io, () => performance.now())
     try {
       const { values, agent, approvalMode, resources, autoStopMs } = input
       const yes = values.yes === true || values['accept-no-isolation'] === true
+      // A word that is no workspace was refused.
+      const [reached] = await Promise.all([reachRepository({ context, connection, timeline }, source as Exclude<Source, { kind: 'word' }>, { waitMs: patienceOf(context, input) }), tellIdentity(context, connection.client)])
       const workspace = await createFrom({ context, connection, timeline }, {
-        source: source as Exclude<Source, { kind: 'word' }>, branch: values.branch, include: values.include ?? [], yes,
+        source: reached, branch: values.branch, include: values.include ?? [], yes,
         request: {
           agent, approvalMode, resources, services: input.services, ...login, ...gitFrom(values),
-          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...given('egress', input.egress), ...(values['no-web'] === true ? { web: false } : {}),
+          ...given('provider', values.provider), ...given('name', values.name), ...given('image', values.image), ...given('command', values.command), ...given('prompt', values.prompt), ...given('autoStopMs', autoStopMs), ...given('maxCostMicrosPerHour', input.maxMicrosPerHour), ...given('egress', input.egress), ...onlySaid({ web: values['no-web'], ephemeral: values.ephemeral }),
         },
       })
       await declarePorts(connection.client, workspace.id, input.ports, context.signal)
@@ -110,6 +121,13 @@ export const up = command({
     }
   },
 })
+
+/** For a person to connect a repository: where one looks, or where it was asked for. */
+const patienceOf = ({ io }: Context, { values, timeoutMs }: { values: { wait?: string | undefined; 'no-wait'?: boolean | undefined }; timeoutMs: number }): number | null => (values['no-wait'] !== true && (io.interactive || values.wait !== undefined) ? timeoutMs : null)
+
+function onlySaid({ web, ephemeral }: { web: boolean | undefined; ephemeral: boolean | undefined }): { web?: false; ephemeral?: true } {
+  return { ...(web === true ? { web: false } : {}), ...(ephemeral === true ? { ephemeral } : {}) }
+}
 
 const EGRESS = ['open', 'allowlist', 'none'] as const
 function egressFrom(wanted: string | undefined, allow: string[] | undefined): { mode: (typeof EGRESS)[number]; allow: string[] } | undefined {

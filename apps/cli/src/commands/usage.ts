@@ -2,6 +2,7 @@ import type { Client } from '@berth/client'
 import type { WorkspaceId } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import type { ModelBudget, ModelUsage, ModelUsageDay } from '@berth/wire/model-access'
+import { PRICES_OF } from '@berth/wire/model-prices'
 import { cleanLine } from '../clean.ts'
 import { atMost, command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -20,7 +21,7 @@ export const usage = command({
     warn: { type: 'string', value: 'dollars | off', help: 'at so much in a month its people are told, once' },
     for: { type: 'string', value: 'workspace | me | all', help: 'whose limit: the workspace that is named, yours, or that of the organisation (all)' },
   },
-  notes: 'Only what went through the server (`berth model-key`). The cost is by the maker\'s list of prices of the day the server was made; what a model without a price used is shown as tokens, and counts for limits as $10 a million. A call that was broken off is counted by what came of it.',
+  notes: `Only what went through the server (berth model-key). The cost is by the makers' lists of prices of ${PRICES_OF}; what a model without a price used is shown as tokens, and counts for limits as $10 a million. A call that was broken off is counted by what came of it.`,
   examples: ['berth usage', 'berth usage demo --days', 'berth usage --json', 'berth usage --limit 200 --warn 150', 'berth usage demo --limit 20 --for workspace'],
   parse({ values, positionals }) {
     atMost(1, positionals, 'usage')

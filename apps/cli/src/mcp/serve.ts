@@ -6,6 +6,7 @@ import { createMcpServer } from '@berth/wire/mcp-server'
 import { VERSION } from '@berth/wire/version'
 import type { Context } from '../context.ts'
 import { onAbort } from '../on-abort.ts'
+import { pause } from '../pause.ts'
 import { selfCli } from '../self.ts'
 import { createToolRunner } from './run-tool.ts'
 import { offeredTools, type InputOf } from './tools.ts'
@@ -19,10 +20,7 @@ export async function serveMcp(context: Context, upWords: readonly string[]): Pr
     call: createToolRunner({
       client: async () => (await context.connect()).client,
       up: (input, signal) => runUp(context, { input, words: upWords, signal }),
-      sleep: (ms, signal) => new Promise((resolve) => {
-        const timer = setTimeout(resolve, ms)
-        signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
-      }),
+      sleep: pause,
       now: Date.now,
     }),
     refusal: (error) => (error instanceof BerthError ? [error.message, error.hint].filter(Boolean).join('; ') : error instanceof Error ? error.message : String(error)),

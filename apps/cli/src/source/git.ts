@@ -25,7 +25,7 @@ const QUIET: readonly (readonly [string, string])[] = [
 const OUTPUT_LIMIT = 64 * 1024 * 1024
 
 /** Settings travel in the environment: a token in argv could be read by every process. */
-export function gitConfigEnv(entries: readonly (readonly [string, string])[]): Record<string, string> {
+function gitConfigEnv(entries: readonly (readonly [string, string])[]): Record<string, string> {
   const env: Record<string, string> = { GIT_CONFIG_COUNT: String(entries.length) }
   entries.forEach(([key, value], index) => {
     env[`GIT_CONFIG_KEY_${index}`] = key

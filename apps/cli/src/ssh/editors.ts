@@ -7,7 +7,7 @@ import { hostName, shellWord } from './render.ts'
 import { meet } from './run-ssh.ts'
 import { readyWorkspace } from './ready.ts'
 
-export const IDES = ['code', 'cursor', 'windsurf', 'zed', 'jetbrains', 'terminal'] as const
+const IDES = ['code', 'cursor', 'windsurf', 'zed', 'jetbrains', 'terminal'] as const
 export type Ide = (typeof IDES)[number]
 export interface Launch { /** What is run when it is installed; null: only the address opens it. */ readonly argv: readonly string[] | null; readonly url: string }
 

@@ -12,6 +12,7 @@ import { BerthError } from '@berth/wire/error'
 import type { SyncEntry, SyncResult } from '@berth/wire/sync-frames'
 import type { Connection } from '../context.ts'
 import { onAbort } from '../on-abort.ts'
+import { pause } from '../pause.ts'
 import { fieldsOf, git, tryGit } from '../source/git.ts'
 import type { Place, Taken } from '../source/take.ts'
 import { openLocalFiles, type LocalFiles } from './local-files.ts'
@@ -72,7 +73,7 @@ async function again({ signal, told }: SyncDeps, work: () => Promise<'new push'>
       if (signal.aborted) return
       if (!(error instanceof BerthError) || FINAL.has(error.code)) throw error
       told.lost(error.message)
-      await waiting(AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)] ?? 0, signal)
+      await pause(AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)] ?? 0, signal)
     }
   }
 }
@@ -206,14 +207,4 @@ async function watchHead(top: string, { signal, onChange }: { signal: AbortSigna
       watcher.close()
     },
   }
-}
-
-function waiting(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  const listenNoMore = onAbort(signal, resolve)
-  return promise.finally(() => {
-    clearTimeout(timer)
-    listenNoMore()
-  })
 }

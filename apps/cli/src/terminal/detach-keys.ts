@@ -1,5 +1,5 @@
 /** Ctrl-] then d leaves; Ctrl-] twice sends one; Ctrl-] and another key sends both. Bytes in, bytes out. */
-export const PREFIX_KEY = 0x1d
+const PREFIX_KEY = 0x1d
 const DETACH_KEY = 'd'.charCodeAt(0)
 
 export function createDetachKeys(): (chunk: Uint8Array) => { readonly send: Uint8Array<ArrayBuffer>; readonly detach: boolean } {

@@ -56,7 +56,8 @@ async function watch({ signal }: Context, { client, endpoint }: Connection, prog
   const workspace = await waitFor({ client, endpoint, signal }, progress.workspace, done, { after: progress.after, onEvent, ...(progress.timeoutMs === undefined ? {} : { timeoutMs: progress.timeoutMs }) })
   // What was written between the last event we got and the look that ended the wait.
   if (seen < workspace.tail) for (const event of (await client.listEvents({ id: workspace.id, after: seen }, signal)).events) onEvent(event)
-  if (workspace.agentState === 'error') timeline.notice(`the agent cannot work yet${agentDetail ? `: ${agentDetail}` : ''}`, `\`berth attach ${workspace.name}\` shows its terminal, \`berth logs ${workspace.name} agent\` its output`)
+  if (workspace.wantsLogin === true) timeline.notice('the agent is not signed in, and waits', `\`berth sign-in ${workspace.name}\` signs it in, by a link; so does the page`)
+  else if (workspace.agentState === 'error') timeline.notice(`the agent cannot work yet${agentDetail ? `: ${agentDetail}` : ''}`, `\`berth attach ${workspace.name}\` shows its terminal, \`berth logs ${workspace.name} agent\` its output`)
   return workspace
 }
 
@@ -64,7 +65,7 @@ function workspaceRuns({ phase }: Pick<Workspace, 'phase'>): boolean {
   return phase === 'running' || phase === 'recovery'
 }
 
-export function outcome(workspace: Pick<Workspace, 'phase' | 'agentState' | 'wish'>): 'waiting' | 'ready' | 'failed' {
+function outcome(workspace: Pick<Workspace, 'phase' | 'agentState' | 'wish'>): 'waiting' | 'ready' | 'failed' {
   const { phase, agentState, wish } = workspace
   if (workspaceRuns(workspace)) return agentState === 'none' || agentState === 'starting' ? 'waiting' : 'ready'
   if (phase === 'failed' || phase === 'deleting' || phase === 'deleted') return 'failed'

@@ -1,14 +1,10 @@
 import { BerthError } from '@berth/wire/error'
 import type { Resources } from '@berth/wire'
+import { MACHINE_SIZES } from '@berth/wire/sizes'
 import { parseBytes } from '../words.ts'
 
 const GIB = 1024 ** 3
-const SIZES: Readonly<Record<string, { memoryBytes: number; cpus: number }>> = {
-  small: { memoryBytes: 2 * GIB, cpus: 1 },
-  medium: { memoryBytes: 4 * GIB, cpus: 2 },
-  large: { memoryBytes: 8 * GIB, cpus: 4 },
-  xlarge: { memoryBytes: 16 * GIB, cpus: 8 },
-}
+const SIZES: Readonly<Record<string, Resources>> = MACHINE_SIZES
 
 /** `--memory` and `--cpus` beat what the size says. */
 export function resourcesFrom(words: { size: string | undefined; memory: string | undefined; cpus: string | undefined }): Resources {
