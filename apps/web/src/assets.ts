@@ -5,6 +5,7 @@
  * `/shell` is the page without content: the server puts its drawing where the two marks are (`page-files.ts`).
  */
 import { join } from 'node:path'
+import { minified } from './minified.ts'
 
 export interface WebAsset { readonly body: Uint8Array<ArrayBuffer>; readonly type: string; /** Content-hashed names never change. */ readonly immutable: boolean }
 /** path (`/shell`, `/assets/main-<hash>.js`) → file */
@@ -37,6 +38,8 @@ export async function buildWebAssets(): Promise<WebAssets> {
     if (output.kind === 'entry-point' && path.endsWith('.js')) script = path
     assets.set(path, { body: new Uint8Array(await output.arrayBuffer()), type: typeOf(path), immutable: true })
   }
+  const first = [script, ...staticImports(assets, script)]
+  await Promise.all(first.map(async (path) => assets.set(path, { ...text(await minified(new TextDecoder().decode(assets.get(path)?.body)), '.js'), immutable: true })))
   for (const name of ['icon-192.png', 'icon-512.png', 'icon-maskable-512.png', 'icon-apple-180.png', 'badge-96.png', 'icon.svg']) assets.set(`/${name}`, { body: new Uint8Array(await source(`style/${name}`).arrayBuffer()), type: typeOf(name), immutable: false })
   assets.set('/manifest.webmanifest', text(MANIFEST, '.webmanifest'))
   const needs = Object.fromEntries(PARTS.map((part) => [part, partFiles(assets, script, part)]))

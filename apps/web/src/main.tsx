@@ -7,7 +7,7 @@ import { TWO_PANES, wide } from './shell/detail.tsx'
 import { menu } from './shell/menu.tsx'
 import { bringParts, needsOf } from './shell/parts.ts'
 import { sheet } from './shell/sheets.ts'
-import { flush } from './shell/toast.tsx'
+import { flush, lateStyle } from './shell/toast.tsx'
 import { sayTyping } from './shell/typing.ts'
 import { startLive } from './state/live.ts'
 import { openOutbox } from './state/outbox.ts'
@@ -27,6 +27,8 @@ async function start(): Promise<void> {
   route.value = parseRoute(location.pathname)
   now.value = serverNow()
   openOutbox()
+  const wishes = () => import('./shell/wishes-style.ts')
+  if (matchMedia('(forced-colors: active), (prefers-contrast: more)').matches) void wishes().catch(() => undefined)
   const media = matchMedia(TWO_PANES)
   // What the server drew for wide screens is taken over first.
   if (!media.matches) wide.value = false
@@ -63,8 +65,10 @@ async function start(): Promise<void> {
   if (media.matches) void keys()
   setTimeout(() => {
     document.documentElement.classList.add('rested')
+    // Each row has had its true height by then.
+    requestAnimationFrame(() => requestAnimationFrame(() => document.documentElement.classList.add('settled')))
     void there(() => import('./offline/later.ts')).then(({ later }) => later(given === undefined))
-    void there(() => Promise.all([allRoutes(), bringParts(['home', 'decision'])]))
+    void there(() => Promise.all([allRoutes(), bringParts(['home', 'decision']), lateStyle(), wishes()]))
     if (!media.matches) void keys()
   }, given === undefined ? 0 : LATER_MS)
 }

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Preview } from '@berth/wire/previews'
 import { copy } from '../shell/copy.ts'
+import { may } from '../state/may.ts'
 import { client } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { refusalOf, type Refusal } from '../rooms/loaded.ts'
@@ -47,7 +48,7 @@ export function PreviewSheet({ workspace, preview, onChange, onClose }: { worksp
       <div class="who">
         <span id="who-opens">Who may open it</span>
         <div class="segments" role="group" aria-labelledby="who-opens">
-          {CHOICES.map(([value, words]) => <button key={value} type="button" aria-pressed={access === value} disabled={acting.value} onClick={() => { if (access !== value) void choose(value) }}>{words}</button>)}
+          {CHOICES.map(([value, words]) => <button key={value} type="button" aria-pressed={access === value} disabled={acting.value || !may(workspace, 'own')} onClick={() => { if (access !== value) void choose(value) }}>{words}</button>)}
         </div>
       </div>
       <p class={access === 'public' ? 'meta warns' : 'meta'} role="status">{ABOUT[access]}</p>
@@ -59,11 +60,11 @@ export function PreviewSheet({ workspace, preview, onChange, onClose }: { worksp
       )}
       <div class="choices">
         {link.value && <button type="button" class="choice" onClick={() => void copy(link.value?.url ?? '')}><Icon name="i-read" /><span>Copy the link</span></button>}
-        <button type="button" class="choice" disabled={acting.value} onClick={() => void share()}><Icon name="i-plus" /><span>{access === 'link' ? 'Make a new link' : 'Make a link to share'}<small>{access === 'link' ? 'The one before ends' : 'It opens this port alone'}</small></span></button>
+        <button type="button" class="choice" disabled={acting.value || !may(workspace, 'own')} onClick={() => void share()}><Icon name="i-plus" /><span>{access === 'link' ? 'Make a new link' : 'Make a link to share'}<small>{access === 'link' ? 'The one before ends' : 'It opens this port alone'}</small></span></button>
         <button type="button" class="choice" onClick={() => void copy(url)}><Icon name="i-read" /><span>Copy the address</span></button>
       </div>
       <label class="check-row">
-        <input type="checkbox" checked={preview.wake === true} disabled={acting.value} onChange={(event) => { const wake = event.currentTarget.checked; void act(() => client.setPreview({ id, port, wake })) }} />
+        <input type="checkbox" checked={preview.wake === true} disabled={acting.value || !may(workspace, 'own')} onChange={(event) => { const wake = event.currentTarget.checked; void act(() => client.setPreview({ id, port, wake })) }} />
         <span>Start the workspace when somebody visits<small>A stopped one; otherwise the visit shows a button</small></span>
       </label>
     </Sheet>

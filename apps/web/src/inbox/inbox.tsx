@@ -1,13 +1,15 @@
 /** Who needs me comes first, the decision inside the card; then what works, what is ready, what rests. */
 import type { Workspace, WorkspaceId } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import { useInSight } from '../state/in-sight.ts'
-import { approvals, go, linkTo, offlineSince, pathTo, workspaces } from '../state/session.ts'
+import { approvals, go, linkTo, now, offlineSince, pathTo, workspaces } from '../state/session.ts'
 import { DecisionCard } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
 import { lazySheet } from '../shell/sheets.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
-import { money } from '../ui/words.ts'
+import { ago, money, placeOf } from '../ui/words.ts'
+import { inert } from '../ui/inert.ts'
 import { GROUPS, ordered } from './order.ts'
 import { Row } from './row.tsx'
 import { Swipe } from './swipe.tsx'
@@ -73,8 +75,19 @@ function Calling({ workspace, top }: { workspace: Workspace; top: boolean }) {
   const asked = approvals.value.filter((approval) => approval.workspaceId === workspace.id)
   const [first] = asked
   useInSight(top ? (first?.approvalId ?? null) : null)
-  if (!first) return <Row workspace={workspace} current={false} />
+  if (!first) return workspace.wantsLogin ? <WaitsForLogin workspace={workspace} /> : <Row workspace={workspace} current={false} />
   return <DecisionCard key={first.approvalId} ask={first} place={workspace} of={asked.length > 1 ? `1 of ${asked.length}` : undefined} />
+}
+
+/** A question to its person as well: the answer is given on its page. */
+function WaitsForLogin({ workspace: { id, name, agent, repository, lastActiveAt } }: { workspace: Workspace }) {
+  const title = `${AGENT_KINDS[agent].title} is not signed in`
+  return (
+    <section class="ask" aria-label={`Needs you: ${title}`}>
+      <div class="in"><a class="head" {...linkTo(pathTo(id))}><Icon name="st-needs" /><h3>{title}</h3><span class="meta">{ago(lastActiveAt, now.value)}</span><p class="meta"><b>{name}</b> · {inert(placeOf(repository))}</p></a></div>
+      <div class="acts"><button type="button" onClick={() => go(pathTo(id, 'terminal'))}>At its own screen</button><button type="button" class="allow" onClick={() => go(pathTo(id))}>Sign in</button></div>
+    </section>
+  )
 }
 
 function SwipeRow({ workspace, current, beside }: { workspace: Workspace; current: boolean; beside: boolean }) {

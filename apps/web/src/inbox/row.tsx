@@ -1,12 +1,13 @@
 /** State, name, place and one number, in that order. */
 import type { Workspace } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import { approvals, linkTo, now, offlineSince, pathTo } from '../state/session.ts'
 import { askLine } from '../session/decision.tsx'
 import { canPause, pause, wake } from '../shell/actions.ts'
 import { Delta } from '../ui/delta.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf, type StateName } from '../ui/state.tsx'
-import { ago, duration, elapsed, placeOf, plural } from '../ui/words.ts'
+import { ago, duration, elapsed, placeOf, plural, priceNow } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 
 export function Row({ workspace, current }: { workspace: Workspace; current: boolean }) {
@@ -47,7 +48,7 @@ function Second({ workspace }: { workspace: Workspace }) {
   const place = ` · ${inert(placeOf(workspace.repository))}`
   if (name === 'needs') {
     const asked = approvals.value.find(({ workspaceId }) => workspaceId === workspace.id)
-    return <>{asked ? inert(askLine(asked)) : <b class={tone}>{word}</b>}</>
+    return <>{asked ? inert(askLine(asked)) : <><b class={tone}>{word}</b>{workspace.wantsLogin && `, ${AGENT_KINDS[workspace.agent].title} waits for it`}{place}</>}</>
   }
   if (name === 'failed') return <><b class={tone}>{word}</b>{workspace.error ? `, ${inert(workspace.error.message)}` : ''}</>
   if (name === 'working' && workspace.report) return <><b>{inert(workspace.report.text)}</b>{place}</>
@@ -56,9 +57,10 @@ function Second({ workspace }: { workspace: Workspace }) {
   return <><b class={tone}>{word}</b>{more(workspace, name)}{place}</>
 }
 
-function more({ steps, idle: { stopsAt } }: Workspace, name: StateName): string {
-  if (name === 'sleeping') return ', $0.00/h'
-  if (name === 'idle') return stopsAt !== null && stopsAt > now.value ? `, sleeps in ${duration(stopsAt - now.value)}` : ''
+function more(workspace: Workspace, name: StateName): string {
+  const { steps, idle: { stopsAt } } = workspace
+  const price = priceNow(workspace, name === 'sleeping')
+  if (name === 'sleeping' || name === 'idle') return `${price && `, ${price}`}${name === 'idle' && stopsAt !== null && stopsAt > now.value ? `, sleeps in ${duration(stopsAt - now.value)}` : ''}`
   const step = name === 'starting' ? steps.findIndex(({ state }) => state === 'started') : -1
   return step < 0 ? '' : `, ${inert((steps[step]?.title ?? '').toLowerCase())}, step ${step + 1} of ${steps.length}`
 }

@@ -1,6 +1,8 @@
 /** What a person fills in, and what the server is asked for. Pure. */
 import { AGENT_KINDS } from '@berth/wire/agents'
 import type { CreateWorkspace } from '@berth/wire/api'
+import type { EgressMode } from '@berth/wire/egress'
+import { EGRESS_DEFAULT, EGRESS_RULE } from '@berth/wire/egress-rules'
 import { mcpServerFrom } from '@berth/wire/mcp-words'
 
 export interface Form {
@@ -9,6 +11,7 @@ export interface Form {
   readonly provider: string; readonly acceptNoIsolation: boolean
   readonly size: SizeName; readonly sleep: SleepName
   readonly name: string; readonly image: string; readonly docker: boolean; readonly sudo: boolean; readonly web: boolean; readonly approvals: 'ask' | 'auto' | 'skip'
+  readonly egress: EgressMode; /** Beside what a list begins with, by lines, commas or spaces. */ readonly hosts: string
   /** MCP servers, a line each. */
   readonly mcp: string; readonly ownTools: boolean
   /** Every workspace of the repository gets them. */
@@ -33,7 +36,7 @@ export const SLEEPS = {
 } as const
 export type SleepName = keyof typeof SLEEPS
 
-export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask', mcp: '', ownTools: true, mcpForProject: false }
+export const EMPTY_FORM: Form = { repository: '', empty: false, branch: '', agent: 'claude', prompt: '', command: '', provider: '', acceptNoIsolation: false, size: 'given', sleep: 'usual', name: '', image: '', docker: false, sudo: false, web: true, approvals: 'ask', egress: 'open', hosts: '', mcp: '', ownTools: true, mcpForProject: false }
 
 type Request = Pick<CreateWorkspace, 'source'> & Partial<CreateWorkspace>
 
@@ -48,6 +51,8 @@ export function readForm(form: Form, { isolation, idempotencyKey }: { isolation:
   if (isolation === 'none' && !form.acceptNoIsolation) wrong.acceptNoIsolation = 'say yes to this, or choose another place'
   const unread = linesOf(form.mcp).find((line) => mcpServerFrom(line) === null)
   if (unread !== undefined) wrong.mcp = `write name=command or name=https://…, not “${unread.slice(0, 60)}”`
+  const noHost = form.egress === 'allowlist' ? hostsOf(form.hosts).find((host) => !EGRESS_RULE.test(host)) : undefined
+  if (noHost !== undefined) wrong.hosts = `write names such as api.example.com or *.example.com:8443, not “${noHost.slice(0, 60)}”`
   if (Object.keys(wrong).length > 0) return { wrong }
   return { request: requestOf(form, repository, idempotencyKey) }
 }
@@ -60,11 +65,14 @@ function requestOf(form: Form, repository: string, idempotencyKey: string): Requ
     ...text('provider', form.provider), ...text('image', form.image), ...text('name', form.name),
     ...(AGENT_KINDS[form.agent].needsCommand ? text('command', form.command) : {}), ...(form.agent === 'plain' ? {} : text('prompt', form.prompt)),
     ...(form.mcp.trim() === '' && form.ownTools ? {} : { mcp: { own: form.ownTools, servers: linesOf(form.mcp).flatMap((line) => mcpServerFrom(line) ?? []) } }),
+    ...(form.egress === 'open' ? {} : { egress: { mode: form.egress, allow: form.egress === 'allowlist' ? [...EGRESS_DEFAULT, ...hostsOf(form.hosts)] : [] } }),
     ...(form.web ? {} : { web: false }), ...(form.acceptNoIsolation ? { acceptNoIsolation: true } : {}), idempotencyKey,
   }
 }
 
 const linesOf = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
+
+const hostsOf = (text: string): string[] => text.toLowerCase().split(/[\s,]+/).filter((host) => host !== '')
 
 /** What git takes: an address with a scheme, `user@host:path`, or a path of the server's machine. */
 function isAddress(text: string): boolean {
@@ -75,7 +83,7 @@ function isAddress(text: string): boolean {
 export function fieldOf(code: string): Field {
   const fields: Record<string, Field> = {
     clone_refused: 'repository', name_taken: 'name', ambiguous_name: 'name', image_unsupported: 'image',
-    provider_unavailable: 'provider', provider_unknown: 'provider', provider_unsupported: 'provider', capacity: 'size', quota: 'size',
+    provider_unavailable: 'provider', provider_unknown: 'provider', provider_unsupported: 'provider', capacity: 'size', quota: 'size', over_budget: 'size',
   }
   return fields[code] ?? 'all'
 }

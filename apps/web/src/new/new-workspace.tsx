@@ -7,12 +7,14 @@ import type { ProviderInfo } from '@berth/wire/api'
 import { client, go, offlineSince, pathTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { inert } from '../ui/inert.ts'
+import { plural } from '../ui/words.ts'
 import { adoptStyle } from '../rooms/adopt-style.ts'
 import { refusalOf, useLoaded } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { Sheet } from '../rooms/sheet.tsx'
 import { say } from '../shell/toast.tsx'
 import { EMPTY_FORM, fieldOf, newKey, readForm, SIZES, SLEEPS, type Form, type SizeName, type SleepName, type Wrong } from './form.ts'
+import { PriceLine } from './price-line.tsx'
 import { RepositoryField } from './repository-field.tsx'
 import css from './new-workspace.css' with { type: 'text' }
 
@@ -71,6 +73,7 @@ export function NewWorkspaceSheet({ onClose }: { onClose: () => void }) {
         <RefusalLine refusal={providers.refusal.value} onRetry={providers.reload} />
         <Options legend="Size" name="size" value={form.value.size} options={SIZES} wrong={wrong.value.size} onChange={(size) => set({ size: size as SizeName })} />
         <Options legend="When nothing happens" name="sleep" value={form.value.sleep} options={SLEEPS} wrong={undefined} onChange={(sleep) => set({ sleep: sleep as SleepName })} />
+        <Network {...part} bare={chosen?.isolation === 'none'} />
         <More {...part} can={chosen?.can ?? []} />
         {wrong.value.all && <RefusalLine refusal={{ code: '', message: wrong.value.all, hint: null }} />}
       </div>
@@ -108,8 +111,11 @@ function FirstWords({ form, wrong, set }: Part) {
   return <Labelled label="Task" note="optional; you can say it later" wrong={wrong.prompt}>{(aria) => <textarea {...aria} rows={3} maxLength={200_000} placeholder="What needs doing?" value={form.prompt} onInput={(event) => set({ prompt: event.currentTarget.value })} />}</Labelled>
 }
 
+/** From so many on they are folded away: most are clouds that nobody set up. */
+const MANY = 2
 function Where({ form, wrong, set, branches, providers, chosen }: Part & { branches: readonly string[]; providers: readonly ProviderInfo[] | null; chosen: ProviderInfo | null }) {
   const list = useId()
+  const others = providers?.filter((provider) => provider.status !== 'ready' && provider !== chosen) ?? []
   return (
     <>
       <div class="three">
@@ -123,7 +129,8 @@ function Where({ form, wrong, set, branches, providers, chosen }: Part & { branc
         )}</Labelled>
       </div>
       {chosen && <p class="meta provider-line"><Icon name={chosen.status === 'ready' ? 'i-check' : 'st-failed'} class={chosen.status === 'ready' ? 'plus' : 'minus'} />{inert([chosen.detail, chosen.hint, ISOLATION[chosen.isolation]].filter(Boolean).join('. '))}</p>}
-      {providers?.filter((provider) => provider.status !== 'ready' && provider !== chosen).map((provider) => <p key={provider.name} class="meta provider-line"><Icon name="st-offline" />{inert(`${provider.name}: ${[provider.detail, provider.hint].filter(Boolean).join('. ')}`)}</p>)}
+      <PriceLine provider={chosen?.status === 'ready' ? chosen.name : null} size={form.size} />
+      {others.length > 0 && <details class="meta not-ready" open={others.length < MANY}><summary>{plural(others.length, 'place')} not ready</summary>{others.map((provider) => <p key={provider.name} class="meta provider-line"><Icon name="st-offline" />{inert(`${provider.name}: ${[provider.detail, provider.hint].filter(Boolean).join('. ')}`)}</p>)}</details>}
       {chosen?.isolation === 'none' && (
         <div>
           <label class="check-row risk"><input type="checkbox" aria-invalid={wrong.acceptNoIsolation !== undefined} checked={form.acceptNoIsolation} onChange={(event) => set({ acceptNoIsolation: event.currentTarget.checked })} /><span>The agent runs with my own rights<small>Nothing stands between it and this machine’s files and network</small></span></label>
@@ -158,6 +165,23 @@ function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
       {can.includes('sudo') && <label class={`check-row small ${form.sudo ? 'risk' : ''}`}><input type="checkbox" checked={form.sudo} onChange={(event) => set({ sudo: event.currentTarget.checked })} /><span>Root in its machine<small>For sudo. What Berth keeps there can then be read</small></span></label>}
       <label class="check-row small"><input type="checkbox" checked={form.web} onChange={(event) => set({ web: event.currentTarget.checked })} /><span>Show it on the web<small>Off: only the command line sees it, and nobody is notified of it</small></span></label>
     </details>
+  )
+}
+
+const MODES = {
+  open: { label: 'The internet', note: 'no private network' },
+  allowlist: { label: 'Listed hosts', note: 'you are asked about others' },
+  none: { label: 'Nothing', note: 'code and models only' },
+} as const
+
+/** Where nothing stands between the machine and the network, there is nothing to choose. */
+function Network({ form, wrong, set, bare }: Part & { bare: boolean }) {
+  if (bare) return null
+  return (
+    <>
+      <Options legend="It may reach" name="egress" value={form.egress} options={MODES} wrong={wrong.egress} onChange={(egress) => { if (egress === 'open' || egress === 'allowlist' || egress === 'none') set({ egress }) }} />
+      {form.egress === 'allowlist' && <Labelled label="Hosts" note="beside npm, PyPI, Debian and GitHub" wrong={wrong.hosts}>{(aria) => <textarea {...aria} rows={2} class="code-field" autocapitalize="off" spellcheck={false} maxLength={20_000} placeholder="api.example.com *.example.org" value={form.hosts} onInput={(event) => set({ hosts: event.currentTarget.value })} />}</Labelled>}
+    </>
   )
 }
 

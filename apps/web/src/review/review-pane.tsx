@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals'
 import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { wake } from '../shell/actions.ts'
+import { may } from '../state/may.ts'
 import { now, offlineSince, route, workspaceOf } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
@@ -41,8 +42,8 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
   useEffect(() => room.close, [room])
   useReadAgain(room, workspace)
   const review = room.review.value
-  const off = offlineSince.value !== null || room.asOf.value !== null
-  const act = decider({ room, open, off: () => offlineSince.value !== null || room.asOf.value !== null })
+  const off = offlineSince.value !== null || room.asOf.value !== null || !may(workspace)
+  const act = decider({ room, open, off: () => offlineSince.value !== null || room.asOf.value !== null || !may(workspaceOf(workspace.id)) })
   useEffect(() => listenToKeys(act, () => ({ pane: box.current, asked: workspace.needsYou > 0, sheet: open.value !== null })), [room, workspace.needsYou])
   useEffect(() => {
     const element = box.current

@@ -6,6 +6,7 @@ import type { Workspace, WorkspaceId } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { stopTurn } from '../shell/actions.ts'
 import { speak, outbox, takeBack } from '../state/outbox.ts'
+import { may } from '../state/may.ts'
 import { phrases } from '../state/phrases.ts'
 import { offlineSince } from '../state/session.ts'
 import { sessionMeant } from '../state/sessions.ts'
@@ -57,6 +58,17 @@ function loadHelp(): void {
 
 const draftOf = (workspace: Workspace): string => sessionMeant(workspace).session ?? workspace.id
 
+const maySay = (workspace: Workspace): boolean => may(workspace) && workspaceCan('send', workspace.phase)
+
+/** Before that there is nothing to answer in few words. */
+const hears = (workspace: Workspace): boolean => !workspace.wantsLogin && stateOf(workspace).name !== 'starting'
+
+/** What is said now comes after its turn. */
+function isBusy(workspace: Workspace): boolean {
+  const { name } = stateOf(workspace)
+  return name === 'working' || (name === 'needs' && !workspace.wantsLogin)
+}
+
 export function Composer({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const { id } = workspace
   const meant = sessionMeant(workspace)
@@ -67,9 +79,8 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
   const dropped = useSignal<readonly File[]>([])
   const text = drafts.value[draft] ?? ''
   const set = (value: string) => (drafts.value = { ...drafts.value, [draft]: value.slice(0, MESSAGE_LIMIT) })
-  const can = workspaceCan('send', workspace.phase)
-  const { name } = stateOf(workspace)
-  const busy = name === 'working' || name === 'needs'
+  const can = maySay(workspace)
+  const busy = isBusy(workspace)
   const say = async (said: string) => {
     if (said.trim() === '' || sending.value || !can) return
     sending.value = true
@@ -107,7 +118,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
       onDragOver={(event) => event.preventDefault()} onDrop={(event) => { event.preventDefault(); attach(event.dataTransfer?.files ?? []) }}
     >
       <Waiting id={id} edit={(said) => { set(said); field.current?.focus() }} />
-      {can && <Chips stream={stream} busy={busy} say={(said) => { if (takesTaps.peek()) void say(said) }} />}
+      {can && hears(workspace) && <Chips stream={stream} busy={busy} say={(said) => { if (takesTaps.peek()) void say(said) }} />}
       {Help && <Help workspaceId={id} text={text} set={set} field={field} files={dropped.value} taken={() => (dropped.value = [])} />}
       <div class={`composer ${can ? '' : 'off'}`}>
         <Attach off={!can} take={attach} />
@@ -137,7 +148,7 @@ function Attach({ off, take }: { off: boolean; take(files: Iterable<File>): void
 
 /** Suggested by the last turn first, then the person's own. */
 function Chips({ stream, busy, say }: { stream: Stream; busy: boolean; say(text: string): void }) {
-  const replies = useSteady(() => (busy ? [] : suggest(stream.view.value)), [stream, busy], areSame)
+  const replies = useSteady(() => (busy ? [] : suggest(stream.rested.value)), [stream, busy], areSame)
   const own = phrases.value.filter((phrase) => !replies.some((reply) => reply.toLowerCase() === phrase.toLowerCase()))
   return (
     <div class="chips" role="group" aria-label="Quick replies">
@@ -164,10 +175,12 @@ function Waiting({ id, edit }: { id: WorkspaceId; edit(text: string): void }) {
 }
 
 function placeholder(workspace: Workspace, can: boolean, busy: boolean): string {
-  if (!can) return workspace.phase === 'failed' ? 'Not possible: the workspace failed' : `Not possible while ${workspace.phase}`
+  if (!may(workspace)) return 'You may look, and say nothing here'
+  if (!can) return workspace.phase === 'failed' ? 'The workspace failed' : `Not possible while ${workspace.phase}`
   if (offlineSince.value !== null) return 'Sent when the server is heard'
   // What a person put to sleep no message wakes.
   if (workspace.phase === 'stopped') return 'Kept until somebody wakes it'
+  if (workspace.wantsLogin) return 'Said once it is signed in'
   if (busy) return 'Queue or steer…'
   return workspace.phase === 'sleeping' ? 'Tell the agent; it wakes' : 'Tell the agent…'
 }

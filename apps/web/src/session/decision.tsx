@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Approval, Decision } from '@berth/wire'
 import { decide, type Answer } from '../state/decide.ts'
 import { fresh } from '../state/live.ts'
+import { may } from '../state/may.ts'
 import { holdTaps, takesTaps } from '../state/taps.ts'
 import { linkTo, now, offlineSince, pathTo, workspaceOf } from '../state/session.ts'
 import { canPause, pause } from '../shell/actions.ts'
@@ -27,7 +28,7 @@ interface Props { readonly ask: Asked; /** Where it belongs, when it stands outs
 export function DecisionCard({ ask, place, of }: Props) {
   const mode = useSignal<Mode>('ask')
   const sending = useSignal<Answer | null>(null)
-  const stale = offlineSince.value !== null || !fresh.value
+  const stale = offlineSince.value !== null || !fresh.value || !may(workspaceOf(ask.workspaceId))
   // Whatever comes in its place is not answered by the same tap.
   useEffect(() => holdTaps, [])
   const question = questionOf(ask)
@@ -45,11 +46,17 @@ export function DecisionCard({ ask, place, of }: Props) {
         <Risk of={ask.risk} />
         <Why ask={ask} />
         <Asleep ask={ask} />
-        {offlineSince.value !== null && <p class="stale">No connection: this may have been answered already. You can answer when the server is heard again.</p>}
+        <NotNow ask={ask} />
       </div>
       <Answers ask={ask} off={stale || sending.value !== null || !takesTaps.value} sending={sending.value} answer={answer} at={mode.value} mode={(next) => (mode.value = next)} pause={place ? <PauseTwin ask={ask} /> : null} />
     </section></SwipeAsk>
   )
+}
+
+/** Why nobody here can answer it now. */
+function NotNow({ ask: { workspaceId } }: { ask: Asked }) {
+  if (!may(workspaceOf(workspaceId))) return <p class="stale">You may look at this workspace. Whoever may act in it answers.</p>
+  return offlineSince.value === null ? null : <p class="stale">No connection: this may have been answered already. You can answer when the server is heard again.</p>
 }
 
 /** Right says yes, left puts the workspace to sleep. A swipe is quick, so a yes waits for five seconds before it is said; what cannot be undone is not swiped. */

@@ -19,6 +19,7 @@ interface Stretch {
   /** The places of its rows: the first, and the one after the last. */
   readonly from: number
   readonly to: number
+  readonly past: boolean
   readonly node: VNode
   readonly nodes: readonly VNode[]
   /** Cards are replaced when they change, so a row of the same objects need not be drawn again. Only what is shown is kept: a drawing holds its elements. */
@@ -52,6 +53,9 @@ export function drawRows(to: ToDraw): { nodes: VNode[]; count: number; hidden: n
   return { nodes: stretches.map(({ node }) => node), count: rows.length - hidden, hidden, tied: isTied(rows.at(-1)) }
 }
 
+/** So many of those that are here are not drawn. */
+export const hiddenIn = (stream: Stream): number => kept.get(stream)?.hidden ?? 0
+
 /** Rows leave by the block: if one left for each that comes, all between them would move, and be laid out and painted again. */
 const LEAVE = 40
 
@@ -82,7 +86,7 @@ function inStretches(look: ToDraw, { rows, hidden, before, steady }: Places): St
     found.push(drawStretch(look, { rows, key, from, to, before: before.find((known) => known.key === key) }))
     first = from = to
   }
-  return found
+  return found.map((stretch, index) => (stretch.past || index >= found.length - NEAR ? stretch : { ...stretch, past: true, node: nodeOf(stretch, true) }))
 }
 
 function drawStretch({ workspace, stream, thinking = false }: ToDraw, { rows, key, from, to, before }: { rows: readonly Row[]; key: string; from: number; to: number; before: Stretch | undefined }): Stretch {
@@ -98,8 +102,13 @@ function drawStretch({ workspace, stream, thinking = false }: ToDraw, { rows, ke
     return node
   })
   const isSame = before !== undefined && areSame(before.nodes, nodes)
-  return { key, from, to, drawn, nodes, node: isSame ? before.node : <div key={key} class="stretch">{nodes}</div> }
+  const past = before?.past ?? false
+  return { key, from, to, past, drawn, nodes, node: isSame ? before.node : nodeOf({ key, nodes }, past) }
 }
+
+/** So many of the last are painted whatever is in sight; of those before, and not those in sight, the browser keeps the heights alone. */
+const NEAR = 2
+const nodeOf = ({ key, nodes }: Pick<Stretch, 'key' | 'nodes'>, past: boolean): VNode => <div key={key} class={past ? 'stretch past' : 'stretch'}>{nodes}</div>
 
 /** One row in so many begins a stretch. */
 const STRETCH = 8
@@ -139,7 +148,7 @@ function drawnAs(row: Row, look: Look): VNode {
     case 'steps': return <Steps key={row.key} steps={row.steps} />
     case 'looks': return <Looks key={row.key} cards={row.cards} tie={tie} />
     case 'turn': return <TurnEnd key={row.key} card={row.card} headline={row.headline} number={counted ? row.number : null} workspaceId={workspace.id} />
-    case 'card': return <CardView key={row.key} row={row} {...look} />
+    case 'card': return row.card.kind === 'said' ? <Prose key={row.key} text={row.card.text} class={row.card.who === 'user' ? 'said' : row.card.who === 'agent' ? 'text' : 'text dim'} /> : <CardView key={row.key} card={row.card} answers={row.answers ?? NONE} {...look} />
   }
 }
 
@@ -148,14 +157,12 @@ function isGone(row: Row): boolean {
   return (row.kind === 'looks' ? row.cards.at(-1)?.gone : row.kind !== 'steps' && row.card.gone) ?? false
 }
 
-function CardView({ row: { card, answers }, workspace, writing, tie }: { row: Row & { kind: 'card' } } & Look) {
+function CardView({ card, answers, workspace, writing, tie }: { card: Exclude<(Row & { kind: 'card' })['card'], { kind: 'said' }>; answers: readonly Asked[] } & Look) {
   switch (card.kind) {
-    case 'said':
-      return <Prose text={card.text} class={card.who === 'user' ? 'said' : card.who === 'agent' ? 'text' : 'text dim'} />
     case 'prompt':
       return <div class="said pending" dir="auto"><p>{inert(card.text)}</p><span class="meta">{PROMPT_WORDS[card.status] ?? card.status}{card.status === 'refused' && card.detail ? `: ${inert(card.detail)}` : ''}</span></div>
     case 'tool':
-      return <ToolLine card={card} answers={answers ?? NONE} writing={writing} tie={tie} workspaceId={workspace.id} />
+      return <ToolLine card={card} answers={answers} writing={writing} tie={tie} workspaceId={workspace.id} />
     case 'approval':
       return <Answered card={card} tie={tie} />
     case 'notice':

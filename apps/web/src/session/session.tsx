@@ -18,7 +18,7 @@ import { sayTyping } from '../shell/typing.ts'
 import { BottomBar } from '../shell/bottom-bar.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { StateBadge, stateOf } from '../ui/state.tsx'
-import { duration, elapsed, money, placeOf, shortNumber } from '../ui/words.ts'
+import { duration, elapsed, money, placeOf, priceNow, shortNumber } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { Composer } from './composer.tsx'
 import type { Asked } from './decision.tsx'
@@ -32,9 +32,9 @@ export function Session({ id, pane }: { id: WorkspaceId; pane: Pane }) {
   useEffect(() => (workspace ? watchStream(id, pane) : undefined), [id, workspace === undefined])
   useEffect(() => sayPlace(id, pane), [pane])
   useEffect(() => {
-    if (workspace) document.title = `${workspace.needsYou > 0 ? '(!) ' : ''}${workspace.name} · Berth`
+    if (workspace) document.title = `${stateOf(workspace).name === 'needs' ? '(!) ' : ''}${workspace.name} · Berth`
     return () => (document.title = 'Berth')
-  }, [workspace?.name, workspace?.needsYou])
+  }, [workspace?.name, workspace && stateOf(workspace).name])
   const shown = sessionShown(workspace)
   useEffect(() => (shown ? streamOf(id).again() : undefined), [shown?.id])
   // A question that a notification led to stands in its own conversation.
@@ -99,13 +99,14 @@ function Sessions({ workspace }: { workspace: Workspace }) {
 function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const { usage, idle, viewers } = workspace
   const { name } = stateOf(workspace)
-  const spent = useSteady(() => stream.view.value.spent.tokens, [stream])
+  const price = priceNow(workspace, name === 'sleeping')
+  const spent = useSteady(() => stream.rested.value.spent.tokens, [stream])
   const tokens = usage ? usage.inputTokens + usage.outputTokens : spent
   return (
     <a class="strip" {...linkTo(pathTo(workspace.id, 'status'))}>
       {offlineSince.value === null ? <StateBadge of={workspace} /> : <span class="state s-offline"><Icon name="st-offline" />Offline</span>}
       <Time workspace={workspace} stream={stream} />
-      {name === 'sleeping' && <span>$0.00/h</span>}
+      {price && <span>{price}</span>}
       {typeof usage?.costMicros === 'number' ? <span>{money(usage.costMicros)}</span> : tokens > 0 && <span>{shortNumber(tokens)} tokens</span>}
       {typeof usage?.contextPercent === 'number' && usage.contextPercent >= 1 && <span>{Math.round(usage.contextPercent)} % context</span>}
       {unusual(workspace).map((word) => <span key={word} class="risk">{word}</span>)}
@@ -119,7 +120,7 @@ function Strip({ workspace, stream }: { workspace: Workspace; stream: Stream }) 
 const unusual = ({ isolation, recovery }: Workspace): string[] => [...(isolation === 'none' ? ['not isolated'] : []), ...(recovery ? ['recovery'] : [])]
 
 function Time({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
-  const startedAt = useSteady(() => stream.view.value.turnStartedAt, [stream])
+  const startedAt = useSteady(() => stream.rested.value.turnStartedAt, [stream])
   const since = workspace.work?.since ?? startedAt
   const [asked] = useWaiting(workspace.id, stream)
   if (asked) return <span>{elapsed(now.value - asked.askedAt)}</span>
@@ -131,7 +132,7 @@ function Dock({ workspace, stream, session }: { workspace: Workspace; stream: St
   const waiting = useWaiting(workspace.id, stream).filter(({ sessionId }) => !session || sessionId === session.id)
   const [first] = waiting
   useInSight(first?.approvalId ?? null)
-  const ends = useSteady(() => stream.view.value.cards.some((card) => card.kind === 'notice' && card.signIn === true), [stream])
+  const ends = useSteady(() => stream.rested.value.cards.some((card) => card.kind === 'notice' && card.signIn === true), [stream])
   // What was typed into may be gone without a word.
   useLayoutEffect(sayTyping)
   return (
@@ -154,7 +155,7 @@ function useWaiting(id: WorkspaceId, stream: Stream): readonly Asked[] {
 
 /** From the list, which knows the risk, and from the stream, which may be a moment ahead; what the stream saw answered is gone. */
 function waitingOf(id: WorkspaceId, stream: Stream): Asked[] {
-  const { cards, byKey, waiting } = stream.view.value
+  const { cards, byKey, waiting } = stream.rested.value
   const listed = approvals.value.filter(({ workspaceId, approvalId }) => {
     const card = cards[byKey.get(`a:${approvalId}`) ?? -1]
     return workspaceId === id && (card === undefined || isWaiting(card))

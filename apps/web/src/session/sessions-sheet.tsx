@@ -6,6 +6,7 @@ import { SESSION_LIMIT, SESSION_TITLE_LIMIT } from '@berth/wire/session-rules'
 import { closeSheet, Dialog } from '../shell/dialog.tsx'
 import { sheet } from '../shell/sheets.ts'
 import { sayThenDo } from '../shell/toast.tsx'
+import { may } from '../state/may.ts'
 import { attempt, client, offlineSince, workspaceOf } from '../state/session.ts'
 import { asksOf, asSession, chooseSession, sessionShown } from '../state/sessions.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -26,7 +27,7 @@ export function SessionsSheet() {
     <Dialog title="Sessions" class="sessions-sheet">
       {sessions.length === 0 && <p class="meta">One conversation so far. Another one works on the same files with an agent of its own.</p>}
       <ul class="sessions-list">{sessions.map((session) => <Row key={session.id} workspace={workspace} session={session} here={session.id === shown?.id} />)}</ul>
-      {adding.value || sessions.length === 0 ? <NewSession workspace={workspace} /> : <button type="button" class="btn" disabled={sessions.length >= SESSION_LIMIT} onClick={() => (adding.value = true)}><Icon name="i-plus" />New session</button>}
+      {adding.value || sessions.length === 0 ? <NewSession workspace={workspace} /> : <button type="button" class="btn" disabled={sessions.length >= SESSION_LIMIT || !may(workspace)} onClick={() => (adding.value = true)}><Icon name="i-plus" />New session</button>}
     </Dialog>
   )
 }
@@ -34,7 +35,7 @@ export function SessionsSheet() {
 function Row({ workspace, session, here }: { workspace: Workspace; session: Session; here: boolean }) {
   const { id, title, agent, mode, main, forkedFrom, detail } = session
   const { handsOver, forks } = AGENT_KINDS[agent]
-  const off = offlineSince.value !== null
+  const off = offlineSince.value !== null || !may(workspace)
   const look = () => {
     chooseSession(workspace.id, id)
     closeSheet()

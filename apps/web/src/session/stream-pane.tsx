@@ -1,18 +1,20 @@
 /** Everything is tied to one line; the newest stands at the bottom and stays in sight while the reader is there. */
-import { useSignal } from '@preact/signals'
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { effect, useSignal } from '@preact/signals'
+import type { RefObject } from 'preact'
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import type { Workspace } from '@berth/wire'
 import { wake } from '../shell/actions.ts'
+import { Lazy } from '../shell/lazy.tsx'
 import { now, offlineSince } from '../state/session.ts'
 import { useSteady } from '../state/steady.ts'
 import type { Stream } from '../state/stream.ts'
 import type { PlanEntry } from '../state/stream-view.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
-import { elapsed } from '../ui/words.ts'
+import { elapsed, priceNow } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { Prose } from '../ui/prose.tsx'
-import { drawRows } from './rows.tsx'
+import { drawRows, hiddenIn } from './rows.tsx'
 
 /** Rows on the page at first, and how many more each time the reader goes up. */
 export const WINDOW = 80
@@ -22,14 +24,13 @@ const NEAR_PX = 80
 /** A place that moves under a drawing moves with it, unless a hand moved it within so long. */
 const MOVES_MS = 1000
 
+/** A browser that holds on to the end by itself needs no script for each row that comes. */
+const holdsOn = typeof CSS !== 'undefined' && CSS.supports('overflow-anchor', 'auto')
+
 export function StreamPane({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
   const box = useRef<HTMLDivElement>(null)
   const atEnd = useSignal(true)
   const shown = useSignal(WINDOW)
-  const view = stream.view.value
-  const thinking = isThinking(workspace, stream)
-  const { nodes, count, hidden, tied } = drawRows({ view, workspace, stream, shown: shown.value, thinking })
-  const older = hidden > 0 || stream.hasOlder.value
   /** How far from the end the reader was, so that what is put above moves nothing under them. */
   const fromEnd = useRef<number | null>(null)
   /** Where the page last put the reader, or saw them, and when they last moved something. */
@@ -43,33 +44,28 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     if (Math.abs(end - element.scrollTop) >= 1) element.scrollTop = end
     lastTop.current = element.scrollTop
   }
+  const stay = () => { if (atEnd.peek()) toEnd() }
   useLayoutEffect(() => {
-    const element = box.current
-    if (!element || fromEnd.current === null) return
-    element.scrollTop = element.scrollHeight - fromEnd.current
-    fromEnd.current = null
-  }, [view, shown.value])
-  useLayoutEffect(() => {
-    // New rows, the dock below that grows and shrinks, rows that get their true height when they are seen: the end stays
-    // the end. Told of it after the layout and before the frame; asking where the end is any earlier costs a second layout.
-    const observer = new ResizeObserver(() => { if (atEnd.peek()) toEnd() })
-    for (const element of [box.current, box.current?.firstElementChild]) if (element) observer.observe(element)
+    // The dock below that grows and shrinks, rows that get their true height when they are seen: the end stays the end.
+    // Told of it after the layout and before the frame; asking where the end is any earlier costs a second layout.
+    const observer = new ResizeObserver(stay)
+    for (const element of [box.current, holdsOn ? null : box.current?.firstElementChild]) if (element) observer.observe(element)
     const moved = () => { movedAt.current = performance.now() }
     for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown'] as const) box.current?.addEventListener(name, moved, { passive: true })
     return () => observer.disconnect()
   }, [])
+  // It holds on to nothing where nothing could be scrolled yet.
+  useEffect(() => effect(() => {
+    if (stream.rested.value) stay()
+  }), [stream])
   const goUp = async () => {
     const element = box.current
-    if (!older || !element) return
+    const hidden = hiddenIn(stream)
+    if (!element || (hidden === 0 && !stream.hasOlder.value)) return
     if (hidden < MORE && stream.hasOlder.value) await stream.readOlder()
     fromEnd.current = element.scrollHeight - element.scrollTop
     shown.value += MORE
   }
-  // What fills no screen has nothing to go up in: the rest is read at once.
-  useEffect(() => {
-    const element = box.current
-    if (stream.hasOlder.value && count > 0 && element && element.scrollHeight <= element.clientHeight) void stream.readOlder()
-  }, [Math.min(count, WINDOW), stream.hasOlder.value])
   const onScroll = () => {
     const element = box.current
     if (!element) return
@@ -87,19 +83,57 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
       {/* The log itself is silent: every changed card would be read out. What matters is said by the status line. */}
       <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="What happened">
         <div class={`stream ${shown.value > WINDOW ? 'long' : ''} ${workspace.error ? 'failing' : ''}`}>
-          {older && <button type="button" class="btn quiet older" onClick={() => void goUp()}>Earlier</button>}
-          {nodes}
-          {count === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
-          <Writings stream={stream} />
-          {workspace.error && <Failure workspace={workspace} />}
-          {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> $0.00 an hour, and the work is kept. {workspace.phase === 'stopped' ? 'So is what you say, until somebody wakes it.' : 'A message wakes it.'}</span></p>}
-          {thinking && <Thinking since={view.turnStartedAt} tied={tied} />}
+          <Rows workspace={workspace} stream={stream} shown={shown.value} box={box} fromEnd={fromEnd} goUp={goUp} />
           <div class="end" />
         </div>
       </div>
       <p class="unseen" role="status">{inert(stream.news.value)}</p>
       {!atEnd.value && <button type="button" class="btn jump" onClick={toEnd}><Icon name="i-down" /> Latest</button>}
     </div>
+  )
+}
+
+interface RowsProps { readonly workspace: Workspace; readonly stream: Stream; readonly shown: number; readonly box: RefObject<HTMLDivElement | null>; readonly fromEnd: RefObject<number | null>; goUp(): Promise<void> }
+
+/** All that each event may change, and nothing else. */
+function Rows({ workspace, stream, shown, box, fromEnd, goUp }: RowsProps) {
+  const view = stream.view.value
+  const thinking = isThinking(workspace, stream)
+  const { nodes, count, hidden, tied } = drawRows({ view, workspace, stream, shown, thinking })
+  useLayoutEffect(() => {
+    const element = box.current
+    if (!element || fromEnd.current === null) return
+    element.scrollTop = element.scrollHeight - fromEnd.current
+    fromEnd.current = null
+  }, [view, shown])
+  // What fills no screen has nothing to go up in: the rest is read at once.
+  useEffect(() => {
+    const element = box.current
+    if (stream.hasOlder.value && count > 0 && element && element.scrollHeight <= element.clientHeight) void stream.readOlder()
+  }, [Math.min(count, WINDOW), stream.hasOlder.value])
+  const around = useMemo(() => <Around workspace={workspace} stream={stream} />, [workspace, stream])
+  return (
+    <>
+      {(hidden > 0 || stream.hasOlder.value) && <button type="button" class="btn quiet older" onClick={() => void goUp()}>Earlier</button>}
+      {nodes}
+      {count === 0 && offlineSince.value !== null && <p class="meta">This session was not read on this device, so nothing of it is kept here.</p>}
+      {around}
+      {thinking && <Thinking since={view.turnStartedAt} tied={tied} />}
+    </>
+  )
+}
+
+const recovery = async () => (await import('./recovery-card.tsx')).RecoveryCard
+
+/** Below the rows. */
+function Around({ workspace, stream }: { workspace: Workspace; stream: Stream }) {
+  return (
+    <>
+      <Writings stream={stream} />
+      {workspace.error && <Failure workspace={workspace} />}
+      {workspace.recovery && !workspace.error && stateOf(workspace).name !== 'working' && <Lazy load={recovery} props={{ workspace }} name="Its recovery" />}
+      {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> {workspace.cost ? priceNow(workspace, true) : '$0.00 an hour'}, and the work is kept. {workspace.phase === 'stopped' ? 'So is what you say, until somebody wakes it.' : 'A message wakes it.'}</span></p>}
+    </>
   )
 }
 
@@ -124,7 +158,7 @@ function Since({ at }: { at: number | null }) {
 
 /** The agent's list, above where one speaks: what it does now, and how far it is. */
 export function Plan({ stream }: { stream: Stream }) {
-  const entries = useSteady(() => stream.view.value.plan, [stream])
+  const entries = useSteady(() => stream.rested.value.plan, [stream])
   const done = entries.filter(({ status }) => status === 'completed').length
   if (entries.length === 0 || done === entries.length) return null
   const current = entries.find(({ status }) => status === 'in_progress') ?? entries.find(({ status }) => status === 'pending')

@@ -6,6 +6,8 @@ import { inert } from '../ui/inert.ts'
 import { refusalOf, useLoaded, type Refusal } from '../rooms/loaded.ts'
 import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
+import { GitHostsPart } from './git-hosts-part.tsx'
+import { GitHubPart } from './github-part.tsx'
 import { Section } from './parts.tsx'
 
 type Person = Awaited<ReturnType<typeof client.listPeople>>[number]
@@ -20,7 +22,13 @@ export function PeoplePart() {
   if (role !== 'owner' && role !== 'member') {
     return <Section title="People"><p class="about">You are a {role} of {inert(me.value.value?.organisation.name ?? '')}. Its owners decide about people.</p></Section>
   }
-  return <People owner={role === 'owner'} organisation={me.value.value?.organisation.name ?? ''} />
+  return (
+    <>
+      <GitHubPart role={role} />
+      <GitHostsPart owner={role === 'owner'} />
+      <People owner={role === 'owner'} organisation={me.value.value?.organisation.name ?? ''} />
+    </>
+  )
 }
 
 function People({ owner, organisation }: { owner: boolean; organisation: string }) {

@@ -9,11 +9,13 @@ import { RefusalLine } from '../rooms/refusal-line.tsx'
 import '../rooms/sheet.tsx'
 import { AccessPart, ServerPart } from './access-part.tsx'
 import { AuditPart } from './audit-part.tsx'
+import { CommitsPart } from './commits-part.tsx'
 import { NotifyPart } from './notify-part.tsx'
 import { SavingWord, Section } from './parts.tsx'
 import { PasskeysPart } from './passkeys-part.tsx'
 import { PeoplePart } from './people-part.tsx'
 import { PhrasesPart } from './phrases-part.tsx'
+import { UsagePart } from './usage-part.tsx'
 import { openSettings } from './settings-state.ts'
 import { setTheme, theme, THEMES, type Theme } from './theme.ts'
 import css from './settings.css' with { type: 'text' }
@@ -41,9 +43,11 @@ export function SettingsPage() {
         {!settings && !room.refusal.value && <Skeleton name="What is yours" />}
         {settings && <PhrasesPart room={room} phrases={settings.phrases} />}
         {settings && <NotifyPart room={room} notify={settings.notify} />}
+        <CommitsPart />
         <AccessPart />
         <PasskeysPart />
         <PeoplePart />
+        <UsagePart />
         <AuditPart />
         <ServerPart />
       </div>

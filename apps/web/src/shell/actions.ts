@@ -1,6 +1,7 @@
 /** What can be done with a workspace as a whole: behind the bar's long presses, and all of it in one menu. */
 import type { Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
+import { may } from '../state/may.ts'
 import { attempt, client, go, offlineSince, pathTo, putWorkspace, route, workspaces } from '../state/session.ts'
 import { sessionMeant } from '../state/sessions.ts'
 import { stateOf } from '../ui/state.tsx'
@@ -31,7 +32,7 @@ export async function stopTurn(workspace: Workspace): Promise<void> {
 }
 
 function pauseAll(): void {
-  const awake = (workspaces.value ?? []).filter(canPause)
+  const awake = (workspaces.value ?? []).filter((each) => canPause(each) && may(each))
   void Promise.all(awake.map((workspace) => change(() => client.stopWorkspace({ id: workspace.id })))).then(() => say(`${awake.length} put to sleep`, () => { for (const workspace of awake) void wake(workspace) }))
 }
 
@@ -48,20 +49,20 @@ function takeOff({ id, name }: Workspace): void {
   }))
 }
 
-/** What needs the server is grey while it is not heard. */
-const away = () => offlineSince.value !== null
+/** What needs the server is grey while it is not heard, and what needs more rights than they have. */
+const away = (workspace?: Workspace) => offlineSince.value !== null || !may(workspace)
 
 export function pauseActions(workspace: Workspace): Action[] {
   const busy = stateOf(workspace).name === 'working' || workspace.agentState === 'waiting'
   return [
-    { label: 'Stop the turn', icon: 'i-stop', off: away() || !busy || !workspaceCan('interrupt', workspace.phase), run: () => void stopTurn(workspace) },
-    canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', off: away(), run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: away() || !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
-    { label: 'Pause all', icon: 'st-sleeping', off: away() || !(workspaces.value ?? []).some(canPause), run: pauseAll },
+    { label: 'Stop the turn', icon: 'i-stop', off: away(workspace) || !busy || !workspaceCan('interrupt', workspace.phase), run: () => void stopTurn(workspace) },
+    canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', off: away(workspace), run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: away(workspace) || !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
+    { label: 'Pause all', icon: 'st-sleeping', off: away() || !(workspaces.value ?? []).some((each) => canPause(each) && may(each)), run: pauseAll },
   ]
 }
 
 export function commitActions(workspace: Workspace): Action[] {
-  const off = away() || !workspaceCan('diff', workspace.phase)
+  const off = away(workspace) || !workspaceCan('diff', workspace.phase)
   return [
     { label: 'Quick commit', icon: 'i-check', off, run: () => void quickCommit(workspace) },
     { label: 'Review & commit', icon: 'st-ready', run: () => go(pathTo(workspace.id, 'changes')) },
@@ -70,7 +71,7 @@ export function commitActions(workspace: Workspace): Action[] {
 
 export function terminalActions(workspace: Workspace): Action[] {
   return [
-    { label: 'Run a command', icon: 'i-run', run: () => go(pathTo(workspace.id, 'terminal')) },
+    { label: 'Run a command', icon: 'i-run', off: !may(workspace), run: () => go(pathTo(workspace.id, 'terminal')) },
     { label: 'How to connect', icon: 'i-screen', detail: 'attach, SSH', run: () => lazySheet('connect', workspace) },
   ]
 }
@@ -78,10 +79,10 @@ export function terminalActions(workspace: Workspace): Action[] {
 export function actionsOf(workspace: Workspace): Action[] {
   return [
     ...pauseActions(workspace), ...commitActions(workspace), ...terminalActions(workspace),
-    { label: 'Sessions', icon: 'i-comment', detail: 'another agent, fork', off: away(), run: () => lazySheet('sessions', workspace) },
+    { label: 'Sessions', icon: 'i-comment', detail: 'another agent, fork', off: away(workspace), run: () => lazySheet('sessions', workspace) },
     { label: 'Open on a phone', icon: 'i-screen', detail: 'QR code', run: () => lazySheet('qr', workspace) },
-    { label: 'Keep awake for 2 h', icon: 'i-history', off: away() || !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
-    { label: 'Take off the web', icon: 'i-globe', detail: 'the command line keeps it', off: away(), run: () => takeOff(workspace) },
-    { label: 'Delete', icon: 'i-x', danger: true, off: away(), run: () => lazySheet('delete', workspace) },
+    { label: 'Keep awake for 2 h', icon: 'i-history', off: away(workspace) || !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
+    { label: 'Take off the web', icon: 'i-globe', detail: 'the command line keeps it', off: away() || !may(workspace, 'own'), run: () => takeOff(workspace) },
+    { label: 'Delete', icon: 'i-x', danger: true, off: away() || !may(workspace, 'own'), run: () => lazySheet('delete', workspace) },
   ]
 }

@@ -1,6 +1,7 @@
 /** The rooms of a workspace: tabs beside the conversation where there is room, one at a time on a phone. */
 import type { Workspace } from '@berth/wire'
 import { signal } from '@preact/signals'
+import { may } from '../state/may.ts'
 import { linkTo, pathTo, type Pane } from '../state/session.ts'
 import { Lazy, Skeleton } from './lazy.tsx'
 import { ROOMS } from './rooms.ts'
@@ -20,7 +21,7 @@ export function Detail({ workspace, pane }: { workspace: Workspace; pane: Pane }
   return (
     <section class="detail" aria-label={label}>
       <nav class="tabs" aria-label="Rooms">
-        {TABS.map(([name, text]) => (
+        {TABS.filter(([name]) => name !== 'terminal' || may(workspace)).map(([name, text]) => (
           <a key={name} aria-current={shown === name || (name === 'cost' && shown === 'status') ? 'page' : undefined} {...linkTo(pathTo(workspace.id, name))}>
             {text}
             {name === 'changes' && workspace.changes ? <span class="dim">{workspace.changes.files}</span> : null}

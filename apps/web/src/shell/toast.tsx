@@ -9,9 +9,15 @@ export const toast = signal<Toast | null>(null)
 let timer: ReturnType<typeof setTimeout> | undefined
 let pending: (() => void) | null = null
 
+export const lateStyle = () => import('./late-style.ts')
+function show(next: Toast): void {
+  void lateStyle().catch(() => undefined)
+  toast.value = next
+}
+
 export function say(text: string, undo: (() => void) | null = null, label = UNDO): void {
   flush()
-  toast.value = { text, undo, label }
+  show({ text, undo, label })
   clearTimeout(timer)
   timer = setTimeout(() => (toast.value = null), UNDO_MS)
 }
@@ -27,7 +33,7 @@ export function sayThenDo(text: string, work: () => void): void {
     work()
   }
   pending = act
-  toast.value = { text, undo: () => (pending = null), label: UNDO }
+  show({ text, undo: () => (pending = null), label: UNDO })
   timer = setTimeout(act, UNDO_MS)
 }
 

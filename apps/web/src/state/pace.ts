@@ -1,3 +1,10 @@
+const RESTS_WITHIN_MS = 100
+/** When the page has nothing better to do: what came is drawn first. */
+export function whenItRests(work: () => void): void {
+  if (typeof requestIdleCallback === 'function') requestIdleCallback(work, { timeout: RESTS_WITHIN_MS })
+  else setTimeout(work, RESTS_WITHIN_MS)
+}
+
 /** A page that is not looked at gets no frames. */
 const HIDDEN_FRAME_MS = 500
 

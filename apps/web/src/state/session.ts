@@ -8,6 +8,7 @@ import type { Approval, Workspace, WorkspaceId } from '@berth/wire'
 import { isUnanswered } from '@berth/wire/approval-rules'
 import { BerthError } from '@berth/wire/error'
 import { API_PREFIX } from '@berth/wire/api-prefix'
+import { whenItRests } from './pace.ts'
 
 /** Same origin; the session cookie is the credential. */
 export const endpoint = { url: '' }
@@ -104,15 +105,12 @@ export function workspaceOf(id: WorkspaceId): Workspace | undefined {
 
 /** What is told of a workspace after each of its events, and not yet shown. */
 const told = new Map<WorkspaceId, Workspace>()
-const SHOWN_WITHIN_MS = 100
 /** When the page has nothing better to do: the event itself is drawn first. */
 export function putWorkspaceSoon(workspace: Workspace): void {
   const isFirst = told.size === 0
   told.set(workspace.id, workspace)
   if (!isFirst) return
-  const show = () => { for (const one of told.values()) putWorkspace(one) }
-  if (typeof requestIdleCallback === 'function') requestIdleCallback(show, { timeout: SHOWN_WITHIN_MS })
-  else setTimeout(show, SHOWN_WITHIN_MS)
+  whenItRests(() => { for (const one of told.values()) putWorkspace(one) })
 }
 
 export function putWorkspaces(list: readonly Workspace[]): void {
@@ -127,7 +125,7 @@ export function putWorkspace(workspace: Workspace): void {
   const gone = workspace.phase === 'deleted'
   const others = list.filter(({ id }) => id !== workspace.id)
   if (gone) workspaces.value = others
-  else workspaces.value = others.length === list.length ? [workspace, ...list] : list.map((known) => (known.id === workspace.id ? workspace : known))
+  else workspaces.value = others.length === list.length ? [workspace, ...list] : list.map((known) => (known.id === workspace.id ? { ...workspace, may: workspace.may ?? known.may } : known))
 }
 
 /** One was asked or answered. */

@@ -20,7 +20,7 @@ export const asksOf = ({ id }: Session): number => approvals.value.filter(({ ses
 
 /** The workspace as that conversation has it. */
 export function asSession(workspace: Workspace, session: Session | null): Workspace {
-  return session ? { ...workspace, agentState: session.state, needsYou: asksOf(session), work: session.state === 'busy' ? workspace.work : null } : workspace
+  return session ? { ...workspace, agentState: session.state, wantsLogin: session.wantsLogin === true, needsYou: asksOf(session), work: session.state === 'busy' ? workspace.work : null } : workspace
 }
 
 /** For calls: the main one is meant where none is named. */

@@ -6,7 +6,7 @@
 import { signal, type ReadonlySignal } from '@preact/signals'
 import type { EventBody, StoredEvent, WorkspaceId } from '@berth/wire'
 import type { LiveItem } from '@berth/wire/live'
-import { createPace } from './pace.ts'
+import { createPace, whenItRests } from './pace.ts'
 import { client, serverNow, workspaceOf } from './session.ts'
 import { isOf, sessionShown } from './sessions.ts'
 import { emptyView, fold, type StreamView } from './stream-view.ts'
@@ -14,6 +14,8 @@ import { emptyView, fold, type StreamView } from './stream-view.ts'
 export interface Stream {
   readonly id: WorkspaceId
   readonly view: ReadonlySignal<StreamView>
+  /** The same, once the page rests: for what stands around the rows, which is another after few events. */
+  readonly rested: ReadonlySignal<StreamView>
   /** Text and output as they are written, by the id of the message or call they belong to. */
   readonly writing: ReadonlySignal<ReadonlyMap<string, Writing>>
   /** The latest thing worth saying aloud. */
@@ -47,6 +49,7 @@ const WRITING_LIMIT = 64 * 1024
 
 export function createStream(id: WorkspaceId): Stream {
   const view = signal<StreamView>(emptyView)
+  const rested = signal<StreamView>(emptyView)
   const writing = signal<ReadonlyMap<string, Writing>>(new Map())
   const news = signal('')
   const hasOlder = signal(false)
@@ -62,6 +65,8 @@ export function createStream(id: WorkspaceId): Stream {
     const session = shown()
     return session ? events.filter((event) => isOf(event, session)) : events
   }
+  const show = (next: StreamView) => (view.value = rested.value = next)
+  const rest = () => { if (!closed) rested.value = view.peek() }
   const draw = () => {
     const events = ofShown(waiting)
     const came = waiting
@@ -72,7 +77,8 @@ export function createStream(id: WorkspaceId): Stream {
         kept = kept.slice(-KEPT_LIMIT)
         hasOlder.value = true
       }
-      view.value = fold(view.value, events)
+      if (view.peek() === rested.peek()) whenItRests(rest)
+      view.value = fold(view.peek(), events)
       const said = events.findLast((event) => event.at > openedAt && announcement(event.body as EventBody) !== null)
       if (said) news.value = announcement(said.body as EventBody) ?? ''
     }
@@ -81,7 +87,7 @@ export function createStream(id: WorkspaceId): Stream {
   }
   const { arm, isUnderWay } = createPace(draw, () => !closed && waiting.length + items.length > 0)
   return {
-    id, view, writing, news, hasOlder, isUnderWay,
+    id, view, rested, writing, news, hasOlder, isUnderWay,
     cursor: () => after,
     events: () => kept,
     take(events) {
@@ -103,7 +109,7 @@ export function createStream(id: WorkspaceId): Stream {
       kept = []
       waiting = []
       after = floor
-      view.value = emptyView
+      show(emptyView)
     },
     startAt(seq) {
       after = seq
@@ -112,7 +118,7 @@ export function createStream(id: WorkspaceId): Stream {
     begin(events, at, whole = false) {
       kept = [...events]
       after = at
-      view.value = fold(emptyView, ofShown(events))
+      show(fold(emptyView, ofShown(events)))
       hasOlder.value = !whole && (events[0]?.seq ?? 1) > 1
     },
     readOlder() {
@@ -122,12 +128,12 @@ export function createStream(id: WorkspaceId): Stream {
       reading ??= older(id, first).then((events) => {
         hasOlder.value = (events[0]?.seq ?? 1) > 1 && events.length > 0
         kept = [...events, ...kept]
-        view.value = fold(emptyView, ofShown(kept))
+        show(fold(emptyView, ofShown(kept)))
       }, () => undefined).finally(() => (reading = null))
       return reading
     },
     again() {
-      view.value = fold(emptyView, ofShown(kept))
+      show(fold(emptyView, ofShown(kept)))
       writing.value = new Map()
     },
     close: () => (closed = true),

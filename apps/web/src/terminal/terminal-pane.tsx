@@ -8,6 +8,7 @@ import { useSignal, type Signal } from '@preact/signals'
 import type { Session, Workspace } from '@berth/wire'
 import { workspaceCan } from '@berth/wire/workspace-can'
 import { wake } from '../shell/actions.ts'
+import { may } from '../state/may.ts'
 import { attempt, client, offlineSince } from '../state/session.ts'
 import { sessionShown } from '../state/sessions.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -59,7 +60,7 @@ function TerminalPane({ workspace, terminalId }: { workspace: Workspace; termina
   const refusal = useSignal<Refusal | null>(null)
   const viewers = useSignal(0)
   const line = useSignal(false)
-  const can = workspaceCan('attach', workspace.phase)
+  const can = may(workspace) && workspaceCan('attach', workspace.phase)
   useScreen({ workspace, terminalId, can, screen, refusal, viewers, onOlder: () => (live.value = true) })
   if (!can) return <Closed workspace={workspace} screen={screen} />
   return (
@@ -189,9 +190,9 @@ function Closed({ workspace, screen }: { workspace: Workspace; screen: Signal<Sc
     <div class="terminal-room">
       {screen.value && <Snapshot screen={screen.value} />}
       <div class="empty">
-        <h1>{asleep ? 'The machine sleeps' : 'No terminal now'}</h1>
-        <p>The terminal opens when the workspace runs.</p>
-        {asleep && <button type="button" class="btn main" onClick={() => void wake(workspace)}>Wake it</button>}
+        <h1>{!may(workspace) ? 'You may not see the terminal' : asleep ? 'The machine sleeps' : 'No terminal now'}</h1>
+        <p>{may(workspace) ? 'The terminal opens when the workspace runs.' : 'What stands on a screen may hold more than the work. The owner of the workspace lets people act in it.'}</p>
+        {asleep && may(workspace) && <button type="button" class="btn main" onClick={() => void wake(workspace)}>Wake it</button>}
       </div>
     </div>
   )

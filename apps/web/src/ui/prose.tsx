@@ -5,13 +5,14 @@ import { inert, shortened } from './inert.ts'
 export function Prose({ text, class: name }: { text: string; class: string }) {
   return (
     <div class={name} dir="auto">
-      {inert(text).split(/^```[^\n]*\n?/m).map((part, index) => (index % 2 === 1 ? <pre key={index} class="out" dir="ltr" tabIndex={0}>{shortened(part, Infinity).shown}</pre> : <Blocks key={index} text={part} />))}
+      {inert(text).split(/^```[^\n]*\n?/m).flatMap((part, index) => (index % 2 === 1 ? <pre key={index} class="out" dir="ltr" tabIndex={0}>{shortened(part, Infinity).shown}</pre> : blocksOf(part, `${index} `)))}
     </div>
   )
 }
 
 const ITEM = /^\s*(?:[-*•]|\d{1,3}[.)])\s+/
-function Blocks({ text }: { text: string }) {
+/** Called, not drawn as a part of its own: each part costs a row that comes. `under`: what their keys begin with. */
+function blocksOf(text: string, under: string): VNode[] {
   const blocks: VNode[] = []
   for (const block of text.split(/\n{2,}/)) {
     const lines = block.split('\n').filter((line) => line.trim() !== '')
@@ -19,11 +20,11 @@ function Blocks({ text }: { text: string }) {
     for (let at = 0; at <= lines.length; at++) {
       const kind = kindOf(lines[at])
       if (at > 0 && at < lines.length && kind === kindOf(lines[at - 1]) && kind !== 'head') continue
-      if (at > from) blocks.push(blockOf(lines.slice(from, at), blocks.length))
+      if (at > from) blocks.push(blockOf(lines.slice(from, at), under + blocks.length))
       from = at
     }
   }
-  return <>{blocks}</>
+  return blocks
 }
 
 function kindOf(line: string | undefined): 'item' | 'head' | 'text' | 'table' | null {
@@ -33,7 +34,7 @@ function kindOf(line: string | undefined): 'item' | 'head' | 'text' | 'table' | 
   return ITEM.test(line) ? 'item' : 'text'
 }
 
-function blockOf(lines: readonly string[], key: number): VNode {
+function blockOf(lines: readonly string[], key: string): VNode {
   const first = lines[0] ?? ''
   switch (kindOf(first)) {
     case 'head': return <p key={key}><b>{inline(first.replace(/^#+ /, ''))}</b></p>
@@ -44,7 +45,8 @@ function blockOf(lines: readonly string[], key: number): VNode {
 }
 
 function inline(text: string): ComponentChild {
-  return text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/).map((part, index) => {
+  const parts = text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/)
+  return parts.length === 1 ? text : parts.map((part, index) => {
     if (index % 2 === 0) return part
     return part.startsWith('`') ? <code key={index} dir="ltr">{part.slice(1, -1)}</code> : <b key={index}>{part.slice(2, -2)}</b>
   })

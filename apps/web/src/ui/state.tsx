@@ -1,10 +1,10 @@
 /** What state a workspace is in, as people are shown it. */
-import type { AgentState, Workspace } from '@berth/wire'
+import type { Workspace } from '@berth/wire'
 import { Icon } from './icon.tsx'
 
 export type StateName = 'needs' | 'starting' | 'working' | 'ready' | 'idle' | 'sleeping' | 'failed' | 'offline'
 export interface Look { readonly name: StateName; readonly icon: string; readonly word: string; readonly tone: string }
-type Known = Pick<Workspace, 'phase' | 'needsYou' | 'agentState' | 'changes'>
+type Known = Pick<Workspace, 'phase' | 'needsYou' | 'agentState' | 'wantsLogin' | 'changes'>
 const look = (name: StateName, word: string): Look => ({ name, icon: `st-${name}`, word, tone: `s-${name}` })
 
 /** A state is a shape, a word and a colour; the words are the ones of the visual language. */
@@ -12,7 +12,7 @@ export function stateOf(workspace: Known): Look {
   if (workspace.needsYou > 0) return look('needs', 'Needs you')
   switch (workspace.phase) {
     case 'queued': case 'provisioning': case 'starting': return look('starting', 'Starting')
-    case 'running': case 'recovery': return running(workspace.agentState, workspace.changes ?? null)
+    case 'running': case 'recovery': return running(workspace)
     case 'unreachable': return look('offline', 'Offline')
     case 'failed': return look('failed', 'Failed')
     case 'stopping': return look('sleeping', 'Stopping')
@@ -22,15 +22,15 @@ export function stateOf(workspace: Known): Look {
   }
 }
 
-function running(agent: AgentState, changes: NonNullable<Workspace['changes']> | null): Look {
-  switch (agent) {
+function running({ agentState, wantsLogin, changes = null }: Known): Look {
+  switch (agentState) {
     case 'busy': return look('working', 'Working')
     case 'waiting': return look('needs', 'Needs you')
     case 'starting': return look('starting', 'Starting')
-    case 'error': return look('failed', 'Failed')
+    case 'error': return wantsLogin ? look('needs', 'Not signed in') : look('failed', 'Agent failed')
     case 'none': case 'idle': case 'exited':
       if (changes !== null && changes.files > 0) return look('ready', 'Ready to review')
-      return look('idle', agent === 'exited' ? 'Exited' : 'Idle')
+      return look('idle', agentState === 'exited' ? 'Exited' : 'Idle')
   }
 }
 

@@ -1,4 +1,7 @@
 /** Times, sums and places, as people read them. */
+import type { Workspace } from '@berth/wire'
+import { money, perHour } from '@berth/wire/money'
+
 export function duration(ms: number | null): string {
   if (ms === null) return ''
   if (ms < 950) return `${Math.max(1, Math.round(ms / 10) * 10)} ms`
@@ -23,9 +26,12 @@ export function timeOf(at: number): string {
   return new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false })
 }
 
-/** Millionths of a dollar. */
-export function money(micros: number): string {
-  return `$${(micros / 1e6).toFixed(micros > 0 && micros < 10_000 ? 3 : 2)}`
+export { money, perHour }
+
+/** Of its machine, as it stands. What is awake and free needs no word. */
+export function priceNow({ cost }: Pick<Workspace, 'cost'>, asleep: boolean): string {
+  if (cost) return perHour(cost) + (asleep ? ' still billed' : '')
+  return asleep ? '$0.00/h' : ''
 }
 
 /** 12.3 k */
