@@ -15,24 +15,32 @@ const TABLE: Record<string, readonly string[]> = {
   wire: [], // every process speaks it, so it depends on none
   client: ['wire'], // is shipped to browsers
   core: ['wire'], // the rules of the product, without I/O, so that they can be tested whole
-  store: ['wire', 'core'], // an adapter: knows the ports, not its neighbours
-  providers: ['wire', 'core'],
+  'aws-signature': [], // how AWS signs, and nothing of what is signed
+  store: ['wire', 'core', 'aws-signature'], // an adapter: knows the ports, not its neighbours
+  providers: ['wire', 'core', 'aws-signature'],
   toolbox: ['wire'],
   testkit: ['wire', 'client', 'core', 'store', 'providers', 'toolbox'], // never imported outside tests
   daemon: ['wire'], // runs on hostile ground: it carries no server code and no client credentials
   cli: ['wire', 'client'], // speaks to any server, so it links none
   web: ['wire', 'client'],
-  server: ['wire', 'core', 'web', 'store', 'providers', 'toolbox'], // adapters in main.ts only, see below
-  bench: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit'],
-  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-github', 'sim-hetzner'], // a server that is broken on purpose
-  'sim-github': [], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
+  server: ['wire', 'core', 'aws-signature', 'web', 'store', 'providers', 'toolbox'], // adapters in main.ts only, see below
+  bench: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'sim-hetzner'],
+  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-cloudflare', 'sim-github', 'sim-gitlab', 'sim-hetzner', 'sim-machine', 'sim-ec2', 'sim-fly', 'sim-freestyle', 'sim-kubernetes'], // a server that is broken on purpose
   'sim-spec': [],
+  'sim-cloudflare': [],
+  'sim-gitlab': [],
+  'sim-github': ['sim-spec'], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
   'sim-machine': [],
-  'sim-hetzner': ['sim-spec', 'sim-machine'],
+  'sim-vendor': [],
+  'sim-hetzner': ['sim-spec', 'sim-machine', 'sim-vendor'],
+  'sim-ec2': ['sim-machine', 'sim-vendor'],
+  'sim-freestyle': ['sim-machine', 'sim-vendor'],
+  'sim-fly': ['sim-spec', 'sim-machine', 'sim-vendor'],
+  'sim-kubernetes': ['sim-machine', 'sim-vendor'], // reads its descriptions from the official client's classes
 }
 /** Concrete adapters are named by the composition root (and by tests) only. */
 const ADAPTERS = ['store', 'providers', 'toolbox']
-const ONLY_TESTS = ['testkit', 'sim-github', 'sim-hetzner', 'sim-spec', 'sim-machine']
+const onlyForTests = (name: string): boolean => name === 'testkit' || name.startsWith('sim-')
 const COMPOSITION = /src\/main\.ts$|src\/compose\//
 /** Their tests put several rooms together. */
 const TESTS_MAY_REACH = new Set(['server', 'core', 'daemon', 'cli', 'client'])
@@ -84,7 +92,7 @@ function checkImport(at: Import): void {
   const ours = at.target.match(/^@berth\/([^/]+)/)?.[1]
   if (!ours) return
   if (at.isTest && TESTS_MAY_REACH.has(at.name)) return
-  if (ONLY_TESTS.includes(ours) && at.isTest) return
+  if (onlyForTests(ours) && at.isTest) return
   if (!at.allowed.includes(ours)) problems.push(`${at.file}: ${at.name} may not import ${ours}`)
   if (at.name === 'server' && ADAPTERS.includes(ours) && !at.isTest && !COMPOSITION.test(at.file)) problems.push(`${at.file}: names the adapter ${ours}; only the composition root may`)
 }

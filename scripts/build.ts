@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util'
 import { packAssets, PRODUCT_TARGETS, run, runtimeOf, sizeOf, type ProductTarget } from './binary/pack.ts'
 
 const root = resolve(import.meta.dir, '..')
-/** Bytecode and one chunk per verb keep the start of `berth` at some milliseconds; a user's `.env` and `bunfig.toml` are not ours to read. */
-const FLAGS = ['--compile', '--minify', '--bytecode', '--splitting', '--format=esm', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
+/** Bytecode and one chunk per verb keep the start of `berth` at some milliseconds; a user's `.env` and `bunfig.toml` are not ours to read. The minifier is for pages that are not built yet. */
+const FLAGS = ['--compile', '--minify', '--bytecode', '--splitting', '--format=esm', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig', '--external=@swc/core']
 const BUILD_WITHIN_MS = 15 * 60_000
 
 async function main(): Promise<number> {

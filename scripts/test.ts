@@ -22,27 +22,32 @@ interface Part {
 const LANES = 2
 /** The daemon's drivers of agents take as long as all the rest of it. */
 const AGENTS = 'apps/daemon/src/services/agents'
+/** Each call makes a real host work: what begins again forty times, or at every command, takes minutes. */
+const SSH = 'packages/providers/src/ssh'
+const SSH_SWEEPS = `${SSH}, at length`
 /** These hardly compute, they wait: for agents, slow links, deadlines, clones. They run beside the lanes, one after the other. */
-const WAITING = new Set([AGENTS, 'e2e/links.test.ts', 'e2e/idle.test.ts', 'e2e/sources.test.ts', 'e2e/upgrade.test.ts'])
+const WAITING = new Set([AGENTS, SSH, 'e2e/links.test.ts', 'e2e/idle.test.ts', 'e2e/sources.test.ts', 'e2e/upgrade.test.ts'])
 
-const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/testkit', 'apps/cli']
+const unit = ['packages/wire', 'packages/client', 'packages/core', 'packages/aws-signature', 'packages/testkit', 'apps/cli']
 const e2e = [...new Bun.Glob('**/*.test.ts').scanSync(join(root, 'e2e/src'))].sort()
 const daemon = [...new Bun.Glob('apps/daemon/src/**/*.test.ts').scanSync(root)].filter((file) => !file.startsWith(AGENTS)).sort()
+const providers = [...new Bun.Glob('packages/providers/src/**/*.test.ts').scanSync(root)].filter((file) => !file.startsWith(SSH)).sort()
 const real: Readonly<Record<string, readonly string[]>> = {
-  [AGENTS]: [AGENTS], 'apps/daemon': daemon,
-  ...Object.fromEntries(['packages/providers', 'packages/store', 'apps/server', 'packages/toolbox', 'apps/web', 'sim/github', 'sim/hetzner'].map((dir) => [dir, [dir]])),
+  [AGENTS]: [AGENTS], 'apps/daemon': daemon, 'packages/providers': providers,
+  [SSH]: ['host', 'isolation'].map((name) => `${SSH}/${name}.test.ts`), [SSH_SWEEPS]: ['contract', 'cut-off', 'lives'].map((name) => `${SSH}/${name}.test.ts`),
+  ...Object.fromEntries(['packages/store', 'apps/server', 'packages/toolbox', 'apps/web', 'sim/cloudflare', 'sim/github', 'sim/hetzner', 'sim/ec2', 'sim/fly', 'sim/freestyle', 'sim/kubernetes'].map((dir) => [dir, [dir]])),
 }
 const bunTest = (paths: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...paths.filter((path) => existsSync(join(root, path))).map((path) => `./${path}`)]
 
 /** What judges a promise of the product is never tried until it passes. The others drive browsers and programs that keep no exact time. */
-const ONCE = new Set(['capability.test.ts', 'crash.test.ts', 'rollback.test.ts', 'links.test.ts', 'approval-over-time.test.ts', 'flows.test.ts', 'leak.test.ts'])
+const ONCE = new Set(['capability.test.ts', 'crash.test.ts', 'rollback.test.ts', 'links.test.ts', 'approval-over-time.test.ts', 'flows.test.ts', 'leak.test.ts', 'leak-exec.test.ts'])
 
 /** The capability test: nothing else matters while it is red. Then the longest, so that the lanes end together. */
 const FIRST = ['e2e/capability.test.ts', AGENTS, 'apps/daemon', 'e2e/crash.test.ts']
 const rank = ({ name }: Part): number => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length)
 
 /** Each is a hundred megabytes to fetch and a minute to drive, and what they share is tried with the two that are not here. */
-const FULL = new Set(['surface/round-trip-large.test.ts', ...['acp', 'claude', 'copilot', 'gemini', 'mcp', 'opencode', 'qwen'].map((agent) => `agents/${agent}.test.ts`), 'surface/devcontainer-compose.test.ts', 'surface/editor-in-browser.test.ts', 'surface/sessions-opencode.test.ts', 'surface/sync-interrupted.test.ts', 'surface/toolchains.test.ts'])
+const FULL = new Set(['page/recovery.test.ts', 'attack/policy-off.test.ts', 'surface/preview-left-behind.test.ts', 'repos.test.ts', 'deploy-key.test.ts', 'saved/backup.test.ts', 'saved/move-killed.test.ts', 'clouds/deploy-systemd.test.ts', 'clouds/vm.test.ts', 'clouds/laptop-off.test.ts', 'clouds/ec2-dead-man.test.ts', 'clouds/pool.test.ts', 'model/agents.test.ts', 'surface/round-trip-large.test.ts', ...['acp', 'claude', 'copilot', 'gemini', 'mcp', 'opencode', 'qwen'].map((agent) => `agents/${agent}.test.ts`), 'clouds/ec2.test.ts', 'clouds/image.test.ts', 'clouds/boot-log.test.ts', 'clouds/move.test.ts', 'leak-exec.test.ts', 'clouds/exec.test.ts', 'clouds/freestyle.test.ts', 'clouds/fly.test.ts', 'clouds/ssh.test.ts', 'clouds/kubernetes.test.ts', 'clouds/kubernetes-sandboxes.test.ts', 'surface/devcontainer-compose.test.ts', 'surface/editor-in-browser.test.ts', 'surface/sessions-opencode.test.ts', 'surface/sync-interrupted.test.ts', 'surface/toolchains.test.ts'])
 
 const mode = (process.argv[2] ?? 'all') as Mode
 const parts: readonly Part[] = [
@@ -50,15 +55,15 @@ const parts: readonly Part[] = [
   { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
   ...[
     ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: FULL.has(file) ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 60 : 6, again: !ONCE.has(file) })),
-    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: ['all', 'full'], minutes: mode === 'full' ? 30 : 6, again: name === AGENTS })),
+    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: name === SSH_SWEEPS ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 30 : 6, again: name === AGENTS })),
   ].sort((a, b) => rank(a) - rank(b)),
 ]
 
 /** command → Debian package, for what the tests use. */
 const NEEDS: Record<string, string> = {
-  git: 'git', 'git-lfs': 'git-lfs', tmux: 'tmux', bwrap: 'bubblewrap', socat: 'socat', rg: 'ripgrep', zstd: 'zstd', dockerd: 'docker.io', setpriv: 'util-linux',
+  pebble: 'pebble', 'docker-compose': 'docker-compose', 'systemd-analyze': 'systemd', nginx: 'nginx-light', caddy: 'caddy', promtool: 'prometheus', 'qemu-system-x86_64': 'qemu-system-x86', 'qemu-img': 'qemu-utils', git: 'git', 'git-lfs': 'git-lfs', tmux: 'tmux', bwrap: 'bubblewrap', socat: 'socat', rg: 'ripgrep', zstd: 'zstd', dockerd: 'docker.io', setpriv: 'util-linux',
   'qemu-aarch64-static': 'qemu-user-static', '/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1': 'libc6-arm64-cross', '/lib/ld-musl-x86_64.so.1': 'musl', ldd: 'libc-bin',
-  ssh: 'openssh-client', '/usr/sbin/sshd': 'openssh-server', rsync: 'rsync', curl: 'curl', python3: 'python3', chromium: 'chromium', busybox: 'busybox-static', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap', hcloud: 'hcloud-cli',
+  ssh: 'openssh-client', '/usr/sbin/sshd': 'openssh-server', rsync: 'rsync', curl: 'curl', python3: 'python3', chromium: 'chromium', busybox: 'busybox-static', ss: 'iproute2', ps: 'procps', tar: 'tar', iptables: 'iptables', mmdebstrap: 'mmdebstrap', hcloud: 'hcloud-cli', npm: 'npm', pip3: 'python3-pip', openssl: 'openssl', kubectl: 'kubernetes-client',
 }
 
 if (!['quick', 'all', 'full'].includes(mode)) {
@@ -73,12 +78,14 @@ if (mode !== 'quick') {
 let passed = 0
 let failed = 0
 const flaky: string[] = []
+const failures: string[] = []
 const wanted = parts.filter((candidate) => candidate.modes.includes(mode))
 const queue = wanted.filter(({ name }) => !WAITING.has(name))
 // Each prints when it is done.
 await Promise.all([...Array.from({ length: LANES }, () => lane(queue)), lane(wanted.filter(({ name }) => WAITING.has(name)))])
 for (const cleanup of cleanups.reverse()) await cleanup()
 if (flaky.length > 0) console.log(`passed only when tried again: ${flaky.join(', ')}`)
+for (const failure of failures) console.log(`failed: ${failure}`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
 
@@ -91,6 +98,7 @@ async function lane(of: Part[]): Promise<void> {
     }
     passed += result.passed
     failed += result.failed
+    failures.push(...result.failures.map((failure) => `${part.name}: ${failure}`))
   }
 }
 
@@ -104,7 +112,7 @@ function installPackages(): void {
   console.log(`installing ${missing.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   Bun.spawnSync(['apt-get', 'update', '-qq'], { env, stdout: 'ignore', stderr: 'inherit' })
-  const result = Bun.spawnSync(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing, ...(missing.includes('docker.io') ? ['tini'] : [])], { env, stdout: 'ignore', stderr: 'inherit' })
+  const result = Bun.spawnSync(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing, ...(missing.includes('docker.io') ? ['tini'] : []), ...(missing.includes('prometheus') ? ['python3-prometheus-client'] : [])], { env, stdout: 'ignore', stderr: 'inherit' })
   if (result.exitCode !== 0) {
     console.error('the packages could not be installed\nhint: see the lines above')
     process.exit(5)
@@ -139,7 +147,7 @@ async function startDocker(): Promise<void> {
   console.error('no Docker engine: the docker tests will fail')
 }
 
-async function run(part: Part): Promise<{ passed: number; failed: number }> {
+async function run(part: Part): Promise<{ passed: number; failed: number; failures: readonly string[] }> {
   const started = performance.now()
   const child = Bun.spawn([...part.argv], { cwd: root, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, ...part.env, BERTH_TEST_MODE: mode, FORCE_COLOR: '0' } })
   let late = false
@@ -152,9 +160,15 @@ async function run(part: Part): Promise<{ passed: number; failed: number }> {
   const counts = count(out + err, code)
   console.log(`\n── ${part.name}\n${out}${err}`)
   if (late) console.log(`${part.name}: ended after its ${part.minutes} minutes`)
-  const result = { passed: counts.passed, failed: counts.failed + (late || (code !== 0 && counts.failed === 0) ? 1 : 0) }
+  const unsaid = late || (code !== 0 && counts.failed === 0)
+  const result = { passed: counts.passed, failed: counts.failed + (unsaid ? 1 : 0), failures: [...named(out + err), ...(unsaid ? [late ? 'took too long' : `ended with ${code}`] : [])] }
   console.log(`── ${part.name}: ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return result
+}
+
+/** What failed, by name: bun's lines and those of the check. */
+function named(text: string): string[] {
+  return text.split('\n').filter((line) => /^(\(fail\)|✗) /.test(line)).map((line) => line.replace(/^(\(fail\)|✗) /, ''))
 }
 
 /** bun's closing lines are ` N pass` and ` N fail`; the check prints ✓ and ✗. */

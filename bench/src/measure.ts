@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { BerthError } from '@berth/wire/error'
 
-export type Unit = 'ms' | 'MB/s' | 'MB' | 'kB' | 'events/s' | 'requests/CPU-s'
+export type Unit = 'ms' | 'MB/s' | 'MB' | 'kB' | 'events/s' | 'requests/CPU-s' | '%' | 's/GB'
 /** Bounds of the value and of value / floor; all that are given must hold. */
 export interface Goal { readonly valueAtMost?: number; readonly valueAtLeast?: number; readonly ratioAtMost?: number; readonly ratioAtLeast?: number }
 export interface Figure {
@@ -140,7 +140,7 @@ export function descendants(root: number): number[] {
   return found
 }
 
-function parentOf(pid: number): number | null {
+export function parentOf(pid: number): number | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name stands in brackets and may hold anything.

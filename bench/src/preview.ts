@@ -2,36 +2,28 @@
  * A dev server through a preview. Requests are counted against the processor time of everything between the browser and
  * the dev server: our server and the workspace's daemon, against nginx in front of the same dev server, once as previews
  * are written for it (the port comes from the host's name, WebSockets pass) and once with one fixed server and kept
- * connections, which is the least it can cost. A large answer is timed against the bare mux between two processes, and
- * against the mux in the middle of as many processes as a preview has: of two that only carry, with dev server and client.
+ * connections, which is the least it can cost. Large answers: preview-streaming.ts.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
-import { descendants, MB, RUNS, sideBySide, spread, within } from './measure.ts'
+import { descendants, sideBySide, spread, within } from './measure.ts'
 import type { Bench } from './measure.ts'
-import { bulkThroughMux } from './mux.ts'
+import { cpuSeconds, LARGE, load, RUN_MS, startPeer, startPreview } from './preview-peers.ts'
+import type { Proxy } from './preview-peers.ts'
 import { startProduct } from './product.ts'
-import type { Product } from './product.ts'
-import { bringUp, plainOn, processOf } from './workspace.ts'
 
 const REQUESTS = 12_000
 const CONNECTIONS = 24
-const LARGE = 256 * MB
-const RUN_MS = 60_000
-const TICKS_PER_SECOND = 100
-
-interface Proxy { readonly port: number; readonly host: string; readonly cookie: string; /** Whose processor time counts. */ pids(): number[] }
 
 export const preview: Bench = {
   name: 'preview',
-  summary: 'requests for the processor time, against nginx in front of the same dev server, and a large answer against the bare mux',
+  summary: 'requests through a preview for the processor time, against nginx in front of the same dev server',
   async *run({ signal }) {
     // Refused before anything is started.
     const nginx = findNginx()
     const origin = await startPeer('preview-origin', [String(LARGE)])
-    const relay = await startRelay(Number(origin.line))
     const product = startProduct()
     const [byName, kept] = [await startNginx(nginx, Number(origin.line), 'by-name'), await startNginx(nginx, Number(origin.line), 'kept')]
     try {
@@ -51,49 +43,13 @@ export const preview: Bench = {
         name: 'preview-requests-kept', value: least.value, unit: 'requests/CPU-s', floor: least.floor,
         detail: `the same; floor: nginx with one fixed server and kept connections to it; ${spread(least.values, 'requests/CPU-s')}`,
       }
-      const rate = async (): Promise<number> => LARGE / MB / ((await load(ours, ['large'])) / 1000)
-      const bytes = await sideBySide(signal, rate, bulkThroughMux)
-      yield {
-        name: 'preview-streaming', value: bytes.value, unit: 'MB/s', floor: bytes.floor, goal: { ratioAtLeast: 0.8 },
-        detail: `one answer of ${LARGE / MB} MB from dev server to client; floor: one stream of the bare mux on a WebSocket; ${RUNS} runs, ${spread(bytes.values, 'MB/s')}`,
-      }
-      const relayed = await sideBySide(signal, rate, async () => LARGE / MB / ((await load(relay.proxy, ['large'])) / 1000))
-      yield {
-        name: 'preview-streaming-relayed', value: relayed.value, unit: 'MB/s', floor: relayed.floor, goal: { ratioAtLeast: 0.8 },
-        detail: `the same; floor: the same dev server and client with the mux alone between two processes in the middle; ${spread(relayed.values, 'MB/s')}`,
-      }
     } finally {
       await byName.close()
       await kept.close()
       await product.close()
-      await relay.close()
       await origin.close()
     }
   },
-}
-
-/** Without a wall around it, so that both proxies ask one and the same dev server. */
-async function startPreview(product: Product, port: number): Promise<Proxy> {
-  mkdirSync(join(product.home, 'providers'), { recursive: true })
-  writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
-  const { id, name } = await bringUp(product, 'bench', plainOn('sleep 100000'))
-  const { share: { url } } = await product.json<{ share: { url: string } }>(['preview', id, String(port), '--share'])
-  const { host, pathname, search, port: previewPort } = new URL(url)
-  const entered = await fetch(`http://127.0.0.1:${previewPort}${pathname}${search}`, { headers: { host }, redirect: 'manual' })
-  const cookie = entered.headers.get('set-cookie')?.split(';')[0]
-  if (cookie === undefined) throw new BerthError('internal', `the preview of ${name} let nobody in: ${entered.status}`)
-  const pids = [product.server().pid, processOf(id, 'run')]
-  return { port: Number(previewPort), host, cookie, pids: () => pids }
-}
-
-function cpuSeconds(pids: readonly number[]): number {
-  let ticks = 0
-  for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    ticks += Number(fields[11]) + Number(fields[12])
-  }
-  return ticks / TICKS_PER_SECOND
 }
 
 function findNginx(): string {
@@ -137,40 +93,4 @@ http { access_log off; ${temporary} keepalive_requests 1000000;
 
 async function answering(port: number, host: string): Promise<void> {
   while (!(await fetch(`http://127.0.0.1:${port}/small`, { headers: { host } }).then(({ ok }) => ok, () => false))) await Bun.sleep(50)
-}
-
-async function load({ port, host, cookie }: Proxy, words: readonly string[]): Promise<number> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'peers/preview-load.ts'), String(port), host, cookie, ...words], { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-  try {
-    const [out, err, code] = await within(RUN_MS, 'the answers', Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]))
-    if (code !== 0) throw new BerthError('internal', `asking ended with ${code}: ${err.slice(0, 500)}`)
-    return (JSON.parse(out) as { ms: number }).ms
-  } finally {
-    child.kill('SIGKILL')
-    await child.exited
-  }
-}
-
-async function startRelay(origin: number): Promise<{ proxy: Proxy; close(): Promise<void> }> {
-  const near = await startPeer('mux-relay', ['server'])
-  const [port = '', linkPort = ''] = near.line.split(' ')
-  const far = await startPeer('mux-relay', ['daemon', linkPort, String(origin)])
-  const close = async (): Promise<void> => {
-    await far.close()
-    await near.close()
-  }
-  return { proxy: { port: Number(port), host: `localhost:${port}`, cookie: '', pids: () => [] }, close }
-}
-
-/** `line`: the first that it says. */
-async function startPeer(name: string, words: readonly string[]): Promise<{ line: string; close(): Promise<void> }> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, `peers/${name}.ts`), ...words], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
-  const first = await child.stdout.getReader().read()
-  return {
-    line: new TextDecoder().decode(first.value).trim(),
-    async close() {
-      child.kill('SIGKILL')
-      await child.exited
-    },
-  }
 }

@@ -115,7 +115,7 @@ describe('docker gone in mid-create', () => {
     }, 150_000)
   }
 
-  test('cut, and it stays away: the workspace fails and says so, a delete waits for the engine and then leaves nothing', async () => {
+  test('cut, and it stays away: the workspace fails and says so, a delete waits for the engine and then leaves nothing (EC1)', async () => {
     const before = await takeInventory(product.home)
     // No container runs yet: one that does goes on without its engine.
     await gate.up({ request: '/containers/create' })

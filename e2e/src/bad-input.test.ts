@@ -50,7 +50,7 @@ describe('with a server', () => {
     expect(await takeInventory(product.home)).toEqual(before)
   }, 60_000)
 
-  test("unknown repository: one that the machine looks for stays as `failed` with git's words until it is deleted", async () => {
+  test("unknown repository: one that the machine looks for stays as `failed` with git's words until it is deleted (EC2)", async () => {
     const web = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('nothing here', { status: 404 }) })
     const other = startProduct()
     try {

@@ -45,11 +45,13 @@ export interface CapabilityGround {
   /** All that is there of one workspace, by name. */
   inventory(workspaceId: string): Promise<readonly string[]>
   close?(): Promise<void>
+  /** So many times slower than this host, as a computer is whose instructions are translated. */
+  readonly slowness?: number
 }
 
 /** Begins all steps on one provider. */
 export function capabilityOn(ground: CapabilityGround): void {
-  const { provider } = ground
+  const { provider, slowness = 1 } = ground
   describe(`capability on ${provider}`, () => {
     let product: Product
     let model: ScriptedModel
@@ -61,7 +63,7 @@ export function capabilityOn(ground: CapabilityGround): void {
     beforeAll(async () => {
       repository = await dirtyRepository()
       model = await startScriptedModel({ hostname: ground.modelHost })
-      product = startProduct()
+      product = startProduct({}, { withinMs: 180_000 * slowness })
       await ground.setUp(product.home, model)
     })
     afterAll(async () => {
@@ -76,13 +78,13 @@ export function capabilityOn(ground: CapabilityGround): void {
       expect(workspace).toMatchObject({ provider, phase: 'running', name: `cap-${provider}` })
       expect(workspace.webUrl).toStartWith('http')
       expect(workspace.terminalUrl).toStartWith('http')
-    }, 300_000)
+    }, 300_000 * slowness)
 
     test('3: the prompt reaches the model while nobody looks', async () => {
       await model.waitFor((request) => JSON.stringify(request.body).includes('please do [[work]]'))
       const server = (await (await product.fetch('/api/v1/server')).json()) as { viewers: number; daemons: number }
       expect(server).toMatchObject({ viewers: 0, daemons: 1 })
-    }, 120_000)
+    }, 120_000 * slowness)
 
     test('4-5: it asks, a second client answers, a third learns who did', async () => {
       const answered = new Set<string>()
@@ -94,7 +96,7 @@ export function capabilityOn(ground: CapabilityGround): void {
           if (reply.status === 200) answered.add(approvalId)
         }
         return answered.size > 0 && (await events()).some(({ body }) => body.type === 'turn.ended')
-      }, 'an approval and the end of the turn', 120_000)
+      }, 'an approval and the end of the turn', 120_000 * slowness)
       const [first] = [...answered]
       const late = await product.cli(['deny', first ?? ''], { exit: null })
       expect(late.exitCode).toBe(1)
@@ -105,7 +107,7 @@ export function capabilityOn(ground: CapabilityGround): void {
         const mine = list.filter(({ body }) => body.type.startsWith('approval.') && JSON.stringify(body).includes(id)).map(({ body }) => body.type)
         expect(mine).toEqual(['approval.asked', 'approval.decided', 'approval.applied'])
       }
-    }, 180_000)
+    }, 180_000 * slowness)
 
     test('7: a hunk is rejected and put back, and the rest accepted', async () => {
       const seen = await product.json<Review>(['review', workspace.id])
@@ -117,7 +119,7 @@ export function capabilityOn(ground: CapabilityGround): void {
       expect(await product.json<Review>(['review', workspace.id, '--open', hunk?.hunkId ?? ''])).toMatchObject({ gone: [], unsent: 0, tree: seen.tree })
       const accepted = await product.json<Review>(['review', workspace.id, '--accept', 'all'])
       expect(accepted.reviewed).toBe(seen.tree)
-    }, 60_000)
+    }, 60_000 * slowness)
 
     test('6, 9: the change comes back by pull, and the original tree is untouched', async () => {
       const before = await git(repository.dir, 'status', '--porcelain=v1', '-z')
@@ -129,7 +131,7 @@ export function capabilityOn(ground: CapabilityGround): void {
       expect(await git(repository.dir, 'show', `${branch}:README.md`)).toBe('# demo\nunstaged\n')
       expect(await git(repository.dir, 'ls-tree', '-r', '--name-only', branch)).not.toContain('ignored.txt')
       expect(await git(repository.dir, 'status', '--porcelain=v1', '-z')).toBe(before)
-    }, 60_000)
+    }, 60_000 * slowness)
 
     test('10: the dev command answers at its preview, WebSocket included', async () => {
       const { share } = await product.json<{ share: { url: string } }>(['preview', workspace.id, '--share'])
@@ -145,34 +147,34 @@ export function capabilityOn(ground: CapabilityGround): void {
         socket.onerror = () => reject(new Error('the WebSocket was refused'))
       })).toBe('hello')
       socket.close()
-    }, 60_000)
+    }, 60_000 * slowness)
 
     test('16: OpenSSH works in the tree beside the agent, with a terminal, and leaves the agent alone', async () => {
       const seen = await product.cli(['ssh', workspace.id, 'cd /workspace && cat hello.txt && git status --porcelain hello.txt && echo "$HOME"; exit 4'], { exit: 4 })
       expect(seen.stdout).toBe('alpha\ngamma\n?? hello.txt\n/home/dev\n')
       expect((await product.cli(['ssh', workspace.id, '--', '-tt', 'test -t 0 && pgrep -f [c]laude >/dev/null && echo beside it'])).stdout.trim()).toBe('beside it')
       expect(await read()).toMatchObject({ phase: 'running', agentState: 'idle' })
-    }, 60_000)
+    }, 60_000 * slowness)
 
     test('11-12: stopped, then started, it goes on with the same conversation', async () => {
       await product.cli(['stop', workspace.id])
       await eventually(async () => (await read())?.phase === 'stopped', 'the stop')
       await product.cli(['start', workspace.id])
-      await eventually(async () => (await read())?.agentState === 'idle', 'the agent after the start', 90_000)
+      await eventually(async () => (await read())?.agentState === 'idle', 'the agent after the start', 90_000 * slowness)
       await product.cli(['send', workspace.id, 'and now [[hello]]'])
       const request = await model.waitFor((candidate) => JSON.stringify(candidate.body).includes('and now [[hello]]'))
       expect(JSON.stringify(request.body)).toContain('please do [[work]]')
-    }, 240_000)
+    }, 240_000 * slowness)
 
     test('13: a second agent, of another maker, works in a machine of its own', async () => {
       const second = await product.json<Workspace>(['up', '.', '--provider', provider, '--agent', 'codex', '--command=-c model=gpt-5.5', '--prompt', 'please do [[work]]', '--env', `OPENAI_BASE_URL=${modelUrl(model)}/v1`, '--env', 'OPENAI_API_KEY=placeholder-not-a-secret', '--approvals', 'skip', '--no-open', '-y', '--name', `second-${provider}`], { cwd: repository.dir })
       const over = async () => (await product.cli(['events', second.id, '--json', '--after', '0', '--no-follow'])).stdout.trim().split('\n').map((line) => JSON.parse(line) as StoredEvent).find(({ body }) => body.type === 'turn.ended')
-      expect((await eventually(over, 'the end of its turn', 120_000)).body).toMatchObject({ outcome: 'done' })
+      expect((await eventually(over, 'the end of its turn', 120_000 * slowness)).body).toMatchObject({ outcome: 'done' })
       expect((await product.cli(['diff', second.id])).stdout).toContain('+gamma')
       expect(await read()).toMatchObject({ agent: 'claude', phase: 'running' })
       await product.cli(['delete', second.id, '-y'])
       expect(await ground.inventory(second.id)).toEqual([])
-    }, 300_000)
+    }, 300_000 * slowness)
 
     test('14: delete leaves no container, volume, process or directory', async () => {
       await product.cli(['delete', workspace.id, '-y'])
@@ -180,12 +182,12 @@ export function capabilityOn(ground: CapabilityGround): void {
       expect(await ground.inventory(workspace.id)).toEqual([])
       expect(leftDirectories(product.home, workspace.id)).toEqual([])
       expect(processesOf(product.home).filter(({ command }) => command.includes(workspace.id))).toEqual([])
-    }, 120_000)
+    }, 120_000 * slowness)
 
     test('15: server stop leaves no process', async () => {
       await product.cli(['server', 'stop'])
       expect(processesOf(product.home)).toEqual([])
-    }, 60_000)
+    }, 60_000 * slowness)
   })
 }
 

@@ -1,19 +1,29 @@
 /** Where a workspace may go, of a sandboxed local machine and a container: asked, listed, nowhere, and changed while it runs. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Approval } from '@berth/wire'
 import type { EgressRefusal } from '@berth/wire/egress'
+import { startGitServer, type GitServer } from './git-server.ts'
 import { eventually, startProduct, type Product } from './product.ts'
+import { repositoryOf } from './repository.ts'
 
 const PLAIN = ['--agent', 'plain', '--command', 'cat', '--no-open', '-y']
 let product: Product
 let host: Bun.Server<undefined>
 let port = 0
+let gitHost: GitServer
+let hosted = ''
+let seed: { readonly dir: string; remove(): void }
+const TOKEN = 'longlived-canary-none-31'
 
 beforeAll(async () => {
   host = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: ({ headers }) => new Response(`host ${headers.get('host') ?? ''}`) })
   port = host.port ?? 0
+  hosted = mkdtempSync(join(tmpdir(), 'berth-egress-git-'))
+  gitHost = startGitServer(hosted, { username: 'x-access-token', token: TOKEN })
+  seed = await repositoryOf({ 'README.md': '# seed\n' })
   product = startProduct()
   writeFileSync(join(product.home, 'config.yaml'), 'egress:\n  names:\n    listed.test: 127.0.0.1\n    asked.test: 127.0.0.1\n')
   await product.cli(['provider', 'setup', 'local'])
@@ -22,6 +32,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await product?.close()
   await host?.stop(true)
+  await gitHost?.close()
+  seed?.remove()
+  if (hosted !== '') rmSync(hosted, { recursive: true, force: true })
 }, 60_000)
 
 for (const provider of ['local', 'docker'] as const) {
@@ -47,6 +60,21 @@ for (const provider of ['local', 'docker'] as const) {
       expect((await product.json<EgressRefusal[]>(['egress', provider, '--log'])).map(({ host: name }) => name)).toContain('asked.test')
       await product.cli(['egress', provider, '--mode', 'none'])
       expect(await get('listed.test')).toContain('this workspace has no network')
+    }, 120_000)
+
+    test('without any network, git still clones and pushes by the server', async () => {
+      const url = `http://127.0.0.1:${gitHost.port}/private-${provider}.git`
+      Bun.spawnSync(['git', 'clone', '-q', '--bare', seed.dir, join(hosted, `private-${provider}.git`)])
+      const added = await product.fetch('/api/v1/git-hosts', { method: 'POST', body: JSON.stringify({ origin: new URL(url).origin, token: TOKEN, check: `private-${provider}` }) })
+      expect(added.status).toBe(200)
+      await product.cli(['git-access', provider, '--repo', `${url}:write`])
+      expect(await get('listed.test')).toContain('this workspace has no network')
+      const said = await eventually(async () => {
+        const { stdout, stderr, exitCode } = await product.cli(['ssh', provider, `rm -rf ~/none && git clone -q ${url} ~/none && cd ~/none && cat README.md && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m "from no network" && git push -q origin HEAD:refs/heads/berth/${provider}`], { exit: null })
+        return exitCode === 0 ? stdout : stderr.includes('this workspace has no network') || stderr.includes('Failed to connect') ? null : `${exitCode}: ${stderr}`
+      }, 'git learns of the host')
+      expect(said).toBe('# seed\n')
+      expect(Bun.spawnSync(['git', '--git-dir', join(hosted, `private-${provider}.git`), 'log', '-1', '--format=%s', `berth/${provider}`]).stdout.toString()).toBe('from no network\n')
     }, 120_000)
   })
 }

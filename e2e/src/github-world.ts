@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startGitHub, type App, type GitHubSim, type Installation } from '@berth/sim-github'
+import { freePort } from '@berth/testkit/free-ports'
 import type { Workspace } from '@berth/wire'
 import { SERVER_FILE } from '@berth/wire/server-file'
 import { startProduct, type CliResult, type Product } from './product.ts'
@@ -15,7 +16,7 @@ export interface GitHubWorld {
   browser(address: string, init?: RequestInit): Promise<Response>
   /** The page, the press, and the way back; answers where GitHub goes on. */
   press(setupUrl: string): Promise<{ back: string; connected: Response }>
-  connect(repositories?: readonly string[]): Promise<{ app: App; installation: Installation }>
+  connect(repositories?: readonly string[], more?: readonly string[]): Promise<{ app: App; installation: Installation }>
   up(repository: string, name: string, more?: readonly string[]): Promise<Workspace>
   /** A shell in that workspace's tree. */
   inside(name: string, script: string, exit?: number | null): Promise<CliResult>
@@ -56,8 +57,8 @@ export async function startGitHubWorld({ repositories = ['ledger', 'other'], hoo
   }
   return {
     github, product, root, browser, press, git,
-    async connect(chosen = ['ledger']) {
-      const { url } = await product.json<{ url: string }>(['setup', 'github-app', '--host', github.url, '--organization', 'northquay', '--name', 'berth northquay'])
+    async connect(chosen = ['ledger'], more = []) {
+      const { url } = await product.json<{ url: string }>(['setup', 'github-app', '--host', github.url, '--organization', 'northquay', '--name', 'berth northquay', ...more])
       await press(url)
       const app = world.apps[0] as App
       return { app, installation: await github.happen.install(app, 'northquay', chosen) }
@@ -79,9 +80,3 @@ export async function startGitHubWorld({ repositories = ['ledger', 'other'], hoo
 }
 
 const settings = (port: number): string => `port: ${port}\npublicUrl: http://127.0.0.1:${port}\n`
-function freePort(): number {
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
-  const { port } = server
-  void server.stop(true)
-  return port ?? 0
-}

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { startGitHub, type GitHubSim, type Installation } from '@berth/sim-github'
 import type { Workspace } from '@berth/wire'
 import type { AuditRecord } from '@berth/wire/git-access'
-import type { PullRequest, PullStatus } from '@berth/wire/github'
+import type { GitHubConnection, PullRequest, PullStatus } from '@berth/wire/github'
 import { SERVER_FILE } from '@berth/wire/server-file'
-import { startProduct, type Product } from './product.ts'
+import { eventually, startProduct, type Product } from './product.ts'
 import { secretsFound } from './secret-search.ts'
 
 let root: string
@@ -43,7 +43,7 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 }, 60_000)
 
-test('one press makes the app; its link is good once, and only with its state', async () => {
+test('one press makes the app; its link is good once, and only with its state (US0.1, US0.2)', async () => {
   const { url } = await product.json<{ url: string }>(['setup', 'github-app', '--host', github.url, '--organization', 'northquay', '--name', 'berth northquay'])
   const page = await browser(url)
   expect(page.headers.get('content-security-policy')).toContain(`form-action 'self' ${github.url}`)
@@ -66,7 +66,7 @@ test('one press makes the app; its link is good once, and only with its state', 
   expect(listed).toMatchObject({ repositories: [{ fullName: 'northquay/ledger', private: true }], more: false })
 }, 60_000)
 
-test('a private repository is cloned and its branch pushed, with a token for that operation, which is given back', async () => {
+test('a private repository is cloned and its branch pushed, with a token for that operation, which is given back (US1.2, US2.5)', async () => {
   await up('ledger', 'demo')
   expect((await inside('cat README.md')).stdout).toBe('northquay/ledger\n')
   await inside(`${commit} && git push -q origin HEAD:refs/heads/berth/demo`)
@@ -96,15 +96,47 @@ test('a pull request is opened once, and what its checks say is told', async () 
   expect(told.stdout).toContain('a check failed')
   expect(told.stdout).toContain('✗ unit  2 of 40 failed')
   expect((await product.cli(['pr', 'list', 'demo'])).stdout).toContain('#1')
+  // Another base, and as a draft: a pull request of its own is another branch's business, so the first is closed.
+  Bun.spawnSync(['git', '--git-dir', join(root, 'northquay', 'ledger.git'), 'branch', 'release', 'main'])
+  const [first] = github.world.known('northquay/ledger').pulls
+  if (first !== undefined) first.state = 'closed'
+  expect(await product.json<PullRequest>(['pr', 'create', 'demo', '--draft', '--base', 'release', '--title', 'For the release'])).toMatchObject({ number: 2, draft: true, base: 'release', title: 'For the release' })
 }, 60_000)
 
-test('what is not installed is not cloned, and git says where to choose it', async () => {
+test('what is not installed is not cloned, and git says where to choose it (US0.4, EC8)', async () => {
   const refused = await product.cli(['up', `${github.url}/northquay/other.git`, '--provider', 'local', '--agent', 'plain', '--command', 'sleep 1', '--name', 'other', '-y', '--no-open'], { exit: null })
   expect(refused.exitCode).not.toBe(0)
   expect(refused.stderr + refused.stdout).toContain('is not installed on northquay/other')
+  // It was said before anything was made, with the place to choose it.
+  expect(refused.stderr).toContain('Choose it here: ')
 }, 60_000)
 
-test('taken away, what runs lives and asks to connect again; given back, it goes on', async () => {
+test('asked to wait, `up` goes on when the repository was chosen', async () => {
+  const looked = (): number => github.world.asked.filter((line) => line === 'GET /api/v3/repos/northquay/other/installation 404').length
+  const before = looked()
+  const going = product.cli(['up', `${github.url}/northquay/other.git`, '--provider', 'local', '--agent', 'plain', '--command', 'sleep 100000', '--name', 'waited', '-y', '--no-open', '--wait', '90s'])
+  await eventually(() => Promise.resolve(looked() > before), 'the first look', 30_000)
+  await github.happen.choose(installation, ['ledger', 'other'])
+  const { stderr } = await going
+  expect(stderr).toContain('Wait until the repository is connected')
+  expect((await product.cli(['ssh', 'waited', 'cat /workspace/README.md'])).stdout).toBe('northquay/other\n')
+  await product.cli(['delete', 'waited', '-y'])
+  await github.happen.choose(installation, ['ledger'])
+}, 120_000)
+
+test('how things stand with the app is one look: connected, nowhere, and revoked where GitHub does not know it', async () => {
+  const connections = async () => (await (await product.fetch('/api/v1/github/connections')).json()) as GitHubConnection[]
+  expect(await connections()).toMatchObject([{ state: 'connected', app: { slug: 'berth-northquay' }, installations: [{ account: 'northquay', repositories: 'selected' }] }])
+  github.world.uninstall(installation)
+  expect(await connections()).toMatchObject([{ state: 'nowhere', installations: [] }])
+  installation = github.world.install(installation.app, 'northquay', ['ledger'])
+  const [app] = github.world.apps.splice(0)
+  expect(await connections()).toMatchObject([{ state: 'revoked', message: expect.stringContaining('refused') }])
+  if (app !== undefined) github.world.apps.push(app)
+  expect((await (await product.fetch('/api/v1/repositories/search?query=ledger')).json()) as unknown).toMatchObject({ repositories: [{ label: 'northquay/ledger', private: true }] })
+}, 60_000)
+
+test('taken away, what runs lives and asks to connect again; given back, it goes on (EC7)', async () => {
   github.world.uninstall(installation)
   const fetched = await inside('git fetch origin', null)
   expect(fetched.exitCode).not.toBe(0)

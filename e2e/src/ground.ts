@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '@berth/testkit/free-ports'
 import { startScriptedModel, type Scenarios, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
 import { eventually, startProduct, type Product } from './product.ts'
@@ -80,11 +81,4 @@ export function createClosers(): { add(close: () => Promise<unknown> | void): vo
       for (const close of closers.splice(0)) await Promise.resolve(close()).catch((error: unknown) => console.error(error))
     },
   }
-}
-
-function freePort(): number {
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
-  const { port } = server
-  void server.stop(true)
-  return port ?? 0
 }

@@ -29,7 +29,7 @@ const until = (phase: Workspace['phase'], withinMs: number) => eventually(async 
   return seen.phase === phase ? seen : null
 }, `the phase ${phase}`, withinMs)
 
-test('a short idle time is honoured, with the work saved and the reason said', async () => {
+test('a short idle time is honoured, with the work saved and the reason said (US5.1)', async () => {
   workspace = await product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', 'plain', '--command', 'sh -c "echo made > made.txt; exec cat"', '--auto-stop', '10s', '--no-open', '-y', '--name', 'idler'], { cwd: repository.dir })
   expect((await look()).idle.autoStopMs).toBe(AUTO_STOP_MS)
   const asleep = await until('sleeping', 60_000)
@@ -57,3 +57,10 @@ test('a message does not wake what a person stopped, and is kept', async () => {
   await product.cli(['start', workspace.id])
   await until('running', 60_000)
 }, 120_000)
+
+test('what is ephemeral is deleted by idleness, and the record says why', async () => {
+  const short = await product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--auto-stop', '10s', '--ephemeral', '--no-open', '-y', '--name', 'short-lived'], { cwd: repository.dir })
+  await eventually(async () => !(await product.json<Workspace[]>(['list'])).some(({ id }) => id === short.id), 'it is gone', 90_000)
+  const { stdout } = await product.cli(['audit', '--json'])
+  expect(stdout.split('\n').find((line) => line.includes(short.id) && line.includes('workspace.delete'))).toContain('because nothing happened in it')
+}, 150_000)

@@ -105,6 +105,8 @@ export async function withDatabase<T>(home: string, work: (sql: Sql) => Promise<
   }
 }
 
+/** Who a person's commits are by, learned from the first workspace and kept with the person. */
+const OF_PERSONS = new Set(['commit_identities'])
 /** Rows that time makes by itself, in a workspace that lives on. */
 const BY_TIME = new Set(['sightings', 'events', 'streams', 'viewers'])
 
@@ -119,7 +121,7 @@ async function rowsOf(home: string): Promise<Record<string, number> | null> {
     const rows: Record<string, number> = {}
     for (const { name, perWorkspace } of columns) {
       const table = name.split('.')[1] ?? name
-      if (BY_TIME.has(table)) continue
+      if (BY_TIME.has(table) || OF_PERSONS.has(table)) continue
       const where = table === 'workspaces' ? 'where deleted_at is null' : perWorkspace ? 'where workspace_id in (select id from workspaces where deleted_at is null)' : ''
       const [counted] = await sql.unsafe<{ count: number }[]>(`select count(*)::int as count from ${name.split('.').map((part) => `"${part}"`).join('.')} ${where}`)
       rows[table] = counted?.count ?? 0

@@ -1,7 +1,7 @@
 /** A model's key that stays with the server: real Claude Code works with a placeholder, and is stopped at the limit. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Workspace } from '@berth/wire'
-import type { ModelKey, ModelUsage } from '@berth/wire/model-access'
+import type { Session, Workspace } from '@berth/wire'
+import type { ModelKey, ModelUsage, ModelUsageDay } from '@berth/wire/model-access'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import { COMMAND, eventually, startProduct, type Product } from './product.ts'
 import { secretsFound } from './secret-search.ts'
@@ -40,6 +40,13 @@ test('the agent speaks with its model, which sees the key that the workspace doe
   expect(used.costMicros).toBeGreaterThan(0)
   expect(await secretsFound(inside, KEY)).toEqual([])
   expect((await inside('echo "$ANTHROPIC_AUTH_TOKEN"')).stdout).toBe('berth-placeholder\n')
+}, 90_000)
+
+test('what another session uses is counted for that session', async () => {
+  const session = await product.json<Session>(['session', 'new', 'demo', '--agent', 'claude-headless', '--prompt', 'please [[say from another]]'])
+  await model.waitFor(({ body }) => JSON.stringify(body).includes('from another'), AbortSignal.timeout(60_000))
+  await eventually(async () => (await product.json<ModelUsageDay[]>(['usage', 'demo', '--days'])).some(({ sessionId, outputTokens }) => sessionId === session.id && outputTokens > 0), 'what it used')
+  await product.cli(['session', 'end', 'demo', session.id])
 }, 90_000)
 
 test('only the calls of agents are passed on, with their bytes as they are', async () => {

@@ -26,14 +26,15 @@ export interface Product {
 
 export const COMMAND = process.env['BERTH_E2E_BINARY'] ? [process.env['BERTH_E2E_BINARY']] : [process.execPath, `--tsconfig-override=${root}/tsconfig.json`, `${root}/apps/cli/src/main.ts`]
 
-export function startProduct(extra: Record<string, string> = {}): Product {
+/** `withinMs`: for each command to end. `through`: words before each command, as for a computer of its own. */
+export function startProduct(extra: Record<string, string> = {}, { withinMs = 180_000, through = [] }: { withinMs?: number; through?: readonly string[] } = {}): Product {
   const home = mkdtempSync(join(tmpdir(), 'berth-e2e-'))
   // The database's and the agents' users must be able to pass through it.
   chmodSync(home, 0o711)
   const env = cleanEnvironment({ BERTH_HOME: home, BERTH_TOOLBOX: TOOLBOX, ...extra })
   const cli: Product['cli'] = async (args, options = {}) => {
-    const child = Bun.spawn([...COMMAND, ...args], { cwd: options.cwd ?? home, env: { ...env, ...options.env }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.withinMs ?? 180_000)
+    const child = Bun.spawn([...through, ...COMMAND, ...args], { cwd: options.cwd ?? home, env: { ...env, ...options.env }, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.withinMs ?? withinMs)
     const [stdout, stderr, exitCode] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
     clearTimeout(timer)
     const expected = options.exit === undefined ? 0 : options.exit

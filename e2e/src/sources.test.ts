@@ -170,7 +170,7 @@ describe('the difference', () => {
     }
     await product.cli(['stop', 'large', '--wait'])
     expect((await product.json<Diff>(['diff', 'large'])).stat.find(({ path }) => path === 'large.txt')).toEqual({ path: 'large.txt', added: 200_000, removed: 0 })
-  }, 60_000)
+  }, 120_000)
 
   test('is told, and terminals are listed, by a server that was just started over machines that run', async () => {
     await started('over', join(root, 'origin'), 'true')

@@ -59,11 +59,12 @@ for (const provider of ['local', 'docker'] as const) {
       expect((await events()).some(({ body }) => body.type === 'turn.ended')).toBe(false)
       await eventually(async () => (await events()).some(({ body }) => body.type === 'turn.ended'), 'the end of the turn', 90_000)
 
-      const types = (await events()).map(({ body }) => body.type as string)
+      const whole = await events()
+      const types = whole.map(({ body }) => body.type as string)
       for (const once of ['session.started', 'turn.started', 'turn.ended']) expect([once, types.filter((type) => type === once).length]).toEqual([once, 1])
-      const said = (await events()).flatMap(({ body }) => (body.type === 'message' && body['role'] === 'agent' ? [String(body['text'])] : []))
+      const said = whole.flatMap(({ body }) => (body.type === 'message' && body['role'] === 'agent' ? [String(body['text'])] : []))
       expect(said.join('').match(/word/g)?.length).toBe(100)
-      expect((await events()).map(({ seq }) => seq)).toEqual((await events()).map((_, at) => at + 1))
+      expect(whole.map(({ seq }) => seq)).toEqual(whole.map((_, at) => at + 1))
       // One machine all the time: the older and the newer daemon, and nothing was started anew.
       expect(new Set(await versions()).size).toBe(2)
       expect(types.filter((type) => type === 'workspace.notice')).toEqual([])

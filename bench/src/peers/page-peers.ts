@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContextOptions } from 'playwright-core'
+import { freePort } from '@berth/testkit/free-ports'
 import { BerthError } from '@berth/wire/error'
 
 type Storage = Exclude<NonNullable<BrowserContextOptions['storageState']>, string>
@@ -98,11 +99,4 @@ async function answering(url: string, child: Bun.Subprocess<'ignore', 'ignore', 
     if (performance.now() > until) throw new BerthError('timeout', `it does not answer within ${START_MS / 1000} s`)
     await Bun.sleep(100)
   }
-}
-
-function freePort(): number {
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
-  const { port } = server
-  void server.stop(true)
-  return port ?? 0
 }

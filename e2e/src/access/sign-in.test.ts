@@ -3,34 +3,28 @@ import { afterAll, beforeAll, expect } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createClient, type Client } from '@berth/client'
-import { serve, type Server } from '@berth/server'
+import type { Client } from '@berth/client'
+import type { Server } from '@berth/server'
 import { startGitHub, type GitHubSim } from '@berth/sim-github'
-import { openTestDatabase, type TestDatabase } from '@berth/store/testing'
-import { createFakeProvider } from '@berth/testkit'
-import { chromium, type Browser, type Page } from 'playwright-core'
-import { CHROMIUM, QUIET, signIn, test } from '../page/world.ts'
+import { freePort } from '@berth/testkit/free-ports'
+import type { Page } from 'playwright-core'
+import { startMachineless, type Machineless } from '../page/machineless.ts'
+import { CHROMIUM, newPage, signIn, test } from '../page/world.ts'
 import { COMMAND } from '../product.ts'
 
-let home: string
 let root: string
-let database: TestDatabase
+let world: Machineless
 let server: Server
 let client: Client
-let browser: Browser
 let github: GitHubSim
 
 beforeAll(async () => {
   if (CHROMIUM === null) return
-  home = mkdtempSync(join(tmpdir(), 'berth-sign-in-'))
   root = mkdtempSync(join(tmpdir(), 'berth-sign-in-github-'))
-  database = await openTestDatabase()
-  server = await serve({
-    home, port: 0, databaseUrl: database.url, allowedMs: 500, providers: () => [createFakeProvider({ clock: { now: () => Date.now() } })],
-    toolbox: { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent: async () => '/opt/berth/agents/claude' },
-  })
-  client = createClient({ url: server.url, token: server.token })
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...QUIET] })
+  // A name of its own, so that GitHub's webhooks have a place to come to.
+  const port = freePort()
+  world = await startMachineless({ port, publicUrl: `http://localhost:${port}`, allowedMs: 500 })
+  ;({ client, server } = world)
   github = startGitHub({ root })
   github.world.signedIn = github.world.addUser('ada')
   github.world.addUser('mallory')
@@ -38,22 +32,15 @@ beforeAll(async () => {
   await github.world.addRepository('northquay/ledger')
 }, 90_000)
 afterAll(async () => {
-  await browser?.close()
   await github?.close()
-  await server?.stop()
-  await database?.close()
-  for (const dir of [home, root]) if (dir) rmSync(dir, { recursive: true, force: true })
+  await world?.close()
+  if (root) rmSync(root, { recursive: true, force: true })
 }, 60_000)
 
-const newPage = async (): Promise<Page> => {
-  const page = await (await browser.newContext({ reducedMotion: 'reduce' })).newPage()
-  page.setDefaultTimeout(15_000)
-  return page
-}
 const who = (page: Page) => page.evaluate(async () => ((await (await fetch('/api/v1/me')).json()) as { name?: string; role?: string; code?: string }))
 
 test('passkey: added where one is signed in, it signs the next browser in; another device\'s does not', async () => {
-  const page = await newPage()
+  const page = await newPage(world.browser)
   try {
     const devices = await page.context().newCDPSession(page)
     await devices.send('WebAuthn.enable')
@@ -74,7 +61,7 @@ test('passkey: added where one is signed in, it signs the next browser in; anoth
     expect(await who(page)).toMatchObject({ role: 'owner' })
     // The same device, after the server forgot its key: refused, and the record says so.
     const [kept] = await client.listPasskeys()
-    await database.sql`update passkeys set id = 'other' where id = ${kept?.id ?? ''}`
+    await world.database.sql`update passkeys set id = 'other' where id = ${kept?.id ?? ''}`
     await page.context().clearCookies()
     await page.goto(`${server.pageUrl}/sign-in`)
     await page.getByRole('button', { name: 'Use a passkey' }).click()
@@ -89,7 +76,7 @@ test('passkey: added where one is signed in, it signs the next browser in; anoth
 test('github: who writes to a workspace\'s repository gets in to look, others see "access denied", and a right taken away ends it', async () => {
   const setup = await client.beginGitHubSetup({ origin: github.url, organization: 'northquay', name: 'berth sign-in' })
   github.world.choice = { account: 'northquay', repositories: ['ledger'] }
-  const page = await newPage()
+  const page = await newPage(world.browser)
   try {
     await page.goto(setup.url)
     await page.getByRole('button', { name: /Go on at/ }).click()
@@ -115,8 +102,27 @@ test('github: who writes to a workspace\'s repository gets in to look, others se
     expect(await status(mine.id)).toBe(200)
     expect(await status(`${mine.id}/messages`, 'POST')).toBe(403)
     expect(await status(other.id)).toBe(404)
+    // Told by GitHub that the right is gone, what is open ends; that GitHub's answer counts and not the words of the hint, is seen before.
+    const socket = page.evaluate(async ({ address, workspaceId }) => {
+      const open = new WebSocket(address)
+      await new Promise((resolve, reject) => { open.onopen = resolve; open.onerror = reject })
+      open.send(JSON.stringify({ type: 'watch', workspaceId, after: 0 }))
+      return new Promise<number>((resolve) => { open.onmessage = ({ data }) => { if (String(data).includes('"type":"refused"')) resolve(Date.now()) } })
+    }, { address: `${server.pageUrl.replace(/^http/, 'ws')}/api/v1/socket`, workspaceId: mine.id })
+    const stream = page.evaluate(async (id) => {
+      const { body } = await fetch(`/api/v1/workspaces/${id}/stream?offset=-1&live=sse`)
+      const reader = body?.getReader()
+      for (let read = await reader?.read(); read?.done === false; read = await reader?.read());
+      return Date.now()
+    }, mine.id)
+    await github.happen.collaborator('northquay/ledger', 'mallory', null)
+    expect(await status(mine.id)).toBe(200)
+    const at = Date.now()
+    expect((await github.happen.collaborator('northquay/ledger', 'ada', null)).map(({ statusCode }) => statusCode)).toEqual([202])
+    for (const ended of await Promise.all([socket, stream])) expect([ended - at, ended - at > 0 && ended - at < 10_000]).toEqual([ended - at, true])
+    expect(await status(mine.id)).not.toBe(200)
     // A way back that another browser began signs nobody in here.
-    const stranger = await newPage()
+    const stranger = await newPage(world.browser)
     await stranger.goto(`${server.pageUrl}/sign-in/github?code=abc&state=${'A'.repeat(43)}`)
     await stranger.getByRole('heading', { name: 'Access denied' }).waitFor()
     await stranger.context().close()
@@ -126,7 +132,7 @@ test('github: who writes to a workspace\'s repository gets in to look, others se
 }, 90_000)
 
 test('device-login: a program shows a code, and what it gets ends with the word of the person', async () => {
-  const page = await newPage()
+  const page = await newPage(world.browser)
   const other = mkdtempSync(join(tmpdir(), 'berth-login-'))
   try {
     await signIn(page, (await client.createSignInLink({})).url)

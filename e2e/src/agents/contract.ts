@@ -113,7 +113,7 @@ function sharesItsScreen(it: () => AgentWorld, { screen }: Capabilities): void {
 }
 
 function takesWords(it: () => AgentWorld, can: Capabilities): void {
-  test('shows in its own words that its subscription is inactive, and the workspace runs on', async () => {
+  test('shows in its own words that its subscription is inactive, and the workspace runs on (EC3)', async () => {
     const after = await it().tail()
     await it().send('please [[inactive]]')
     await it().first('turn.ended', after)

@@ -3,21 +3,16 @@
  * work where its protection is taken away (a copy of the answer without it, or the same page without a session).
  */
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createClient, type Client } from '@berth/client'
-import { serve, type Server } from '@berth/server'
-import { openTestDatabase, type TestDatabase } from '@berth/store/testing'
-import { createFakeProvider } from '@berth/testkit'
+import type { Client } from '@berth/client'
+import type { Server } from '@berth/server'
 import type { Workspace } from '@berth/wire'
 import { SOCKET_PATH } from '@berth/wire/live'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import { CHROMIUM, QUIET, signIn, test } from '../page/world.ts'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { startMachineless, type Machineless } from '../page/machineless.ts'
+import { CHROMIUM, signIn, test } from '../page/world.ts'
 import { startHostileSite, type HostileSite } from './hostile-site.ts'
 
-let home: string
-let database: TestDatabase
+let world: Machineless
 let server: Server
 let client: Client
 let browser: Browser
@@ -29,34 +24,22 @@ const EVIL_TEXT = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</s
 
 beforeAll(async () => {
   if (CHROMIUM === null) return
-  home = mkdtempSync(join(tmpdir(), 'berth-attack-'))
-  database = await openTestDatabase()
-  server = await serve({
-    home, port: 0, databaseUrl: database.url, providers: () => [createFakeProvider({ clock: { now: () => Date.now() } })],
-    toolbox: { ensureDaemon: async () => ({ hostDir: '/opt/berth', hash: 'test' }), ensureAgent: async () => '/opt/berth/agents/claude' },
-  })
-  client = createClient({ url: server.url, token: server.token })
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...QUIET, '--host-resolver-rules=MAP evil.example 127.0.0.1'] })
+  world = await startMachineless({ browserArgs: ['--host-resolver-rules=MAP evil.example 127.0.0.1'] })
+  ;({ server, client, browser } = world)
   evil = startHostileSite('evil.example')
   sibling = startHostileSite('3000--demo.localhost')
   workspace = await client.createWorkspace({ source: { kind: 'git', url: `https://example.org/x/${encodeURIComponent(EVIL_TEXT)}`, branch: 'main' }, agent: 'plain', command: 'true', name: 'demo' })
 }, 90_000)
 afterAll(async () => {
-  await browser?.close()
   evil?.close()
   sibling?.close()
-  await server?.stop()
-  await database?.close()
-  if (home) rmSync(home, { recursive: true, force: true })
+  await world?.close()
 }, 60_000)
 
 async function signedIn(): Promise<BrowserContext> {
-  const context = await browser.newContext({ reducedMotion: 'reduce' })
-  context.setDefaultTimeout(15_000)
-  const page = await context.newPage()
-  await signIn(page, (await client.createSignInLink({})).url)
+  const page = await world.open('/')
   await page.close()
-  return context
+  return page.context()
 }
 async function visit(context: BrowserContext, address: string): Promise<Page> {
   const page = await context.newPage()

@@ -35,7 +35,8 @@ async function attacker(policy: Partial<GitPolicy>): Promise<Attacker> {
   await write('a.txt', 'a\n')
   return { ...ws, dir, own: repository, write }
 }
-const rowsOf = async ({ id }: GatewayWorkspace) => (await w.audit()).filter(({ workspaceId, action }) => workspaceId === id && action === 'git.push')
+const allRowsOf = async ({ id }: GatewayWorkspace) => (await w.audit()).filter(({ workspaceId }) => workspaceId === id)
+const rowsOf = async (ws: GatewayWorkspace) => (await allRowsOf(ws)).filter(({ action }) => action === 'git.push')
 
 const ALL = ['refs/heads/*', 'refs/tags/*']
 const TOKEN = `ghp_${'aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC2eF4hJ6'}`
@@ -77,6 +78,18 @@ describe('a push of', () => {
     expect(await tried(attack, attack.off(w))).toMatchObject({ moved: true, rows: [{ allowed: true }] })
   })
 
+  test('an option for the host does not go along', async () => {
+    const ws = await attacker({})
+    Bun.spawnSync(['git', '--git-dir', join(w.root, 'host', `${ws.own}.git`), 'config', 'receive.advertisePushOptions', 'true'])
+    const before = (await rowsOf(ws)).length
+    const tried = await ws.git(ws.dir, 'push', '-o', 'merge_request.merge_when_pipeline_succeeds', 'origin', `HEAD:berth/${ws.name}`)
+    expect(tried.code).not.toBe(0)
+    expect(tried.text).toContain('push options are not passed on')
+    expect(w.refs(ws.own)).not.toHaveProperty(`refs/heads/berth/${ws.name}`)
+    expect((await rowsOf(ws)).slice(before)).toMatchObject([{ allowed: false, reason: 'push options are not passed on' }])
+    expect((await ws.git(ws.dir, 'push', 'origin', `HEAD:berth/${ws.name}`)).code).toBe(0)
+  })
+
   test('a push that nobody allowed stays, whatever the machine says, and goes where nobody is to be asked', async () => {
     const ws = await attacker({ profile: 'protected' })
     const pushing = ws.git(ws.dir, 'push', 'origin', `HEAD:berth/${ws.name}`)
@@ -96,7 +109,9 @@ describe('a push of', () => {
 describe('reading', () => {
   test('of a repository that is not its own is done as a stranger, and with the credential where a person said so', async () => {
     const ws = await attacker({})
+    const before = (await allRowsOf(ws)).length
     expect((await ws.git(ws.dir, 'ls-remote', ws.remote('private-victim'))).code).not.toBe(0)
+    expect((await allRowsOf(ws)).slice(before)).toMatchObject([{ allowed: false, subject: `${w.origin}/private-victim` }])
     await ws.policy({ repositories: [{ url: `${w.origin}/private-victim`, access: 'read' }] })
     expect((await ws.git(ws.dir, 'ls-remote', ws.remote('private-victim'))).code).toBe(0)
   })
@@ -111,14 +126,17 @@ describe('an address', () => {
     const [host, evil] = [new URL(w.origin).host, `127.0.0.1:${elsewhere.port}`]
     const paths = [
       `http/${evil}/x.git`, `http/${host}@${evil}/x.git`, `http/${evil}%23@${host}/x.git`, `http/${host}%2f..%2f${evil}/x.git`, `http/${host}/../${evil}/x.git`, `http/${host}/%2e%2e/${evil}/x.git`, `http/${host}//${ws.own}.git`, `http/${host}/./private-victim.git`,
-      `http/${host}/${ws.own}.git/../private-victim.git`, `http/${host}/${ws.own}.git/%2e%2e/private-victim.git`, `http/${host}/${ws.own}%00.git`, `http/${host}\\@${evil}/x.git`, `http/x:y@${host}/${ws.own}.git`, `http/127.1:${elsewhere.port}/x.git`, `http/2130706433:${elsewhere.port}/x.git`, `http/0x7f.0.0.1:${elsewhere.port}/x.git`, `http/[::1]:${elsewhere.port}/x.git`,
+      `http/${host}/${ws.own}.git/../private-victim.git`, `http/${host}/${ws.own}.git/%2e%2e/private-victim.git`, `http/${host}/${ws.own}%00.git`, `http/${host}\\@${evil}/x.git`, `http/x:y@${host}/${ws.own}.git`, `http/127.1:${elsewhere.port}/x.git`, `http/127.1:${host.split(':')[1]}/${ws.own}.git`, `http/2130706433:${elsewhere.port}/x.git`, `http/0x7f.0.0.1:${elsewhere.port}/x.git`, `http/[::1]:${elsewhere.port}/x.git`,
       `http/ⓛocalhost:${elsewhere.port}/x.git`, `http/xn--lcalhost-e1a:${elsewhere.port}/x.git`, `http/localhost.:${elsewhere.port}/x.git`, `http/169.254.169.254/latest/meta-data.git`, `ftp/${host}/x.git`, `file//etc/passwd`, `http/${host}/-o.git`, `http/${host}:99999/x.git`, `gopher/${evil}/x.git`, `https/${host.split(':')[0]}/x.git`,
     ]
+    const before = (await allRowsOf(ws)).length
     for (const path of paths) {
       const answer = await w.ask(ws.id, new Request(`http://link/upstream/${path}${service}`))
       expect([path, answer.status >= 400]).toEqual([path, true])
     }
     expect(heard).toEqual([])
+    const rows = (await allRowsOf(ws)).slice(before)
+    expect([rows.length, rows.filter(({ allowed }) => allowed)]).toEqual([paths.length, []])
     // The same listener, when a person names it a git host, is asked: it was the rule that kept it silent.
     await w.database.store.gitHosts.put({ orgId: (await w.database.store.access.bootstrap(0)).orgId, origin: `http://${evil}`, username: 'x', token: 'other' }, 0)
     await w.ask(ws.id, new Request(`http://link/upstream/http/${evil}/x.git${service}`))
@@ -136,6 +154,7 @@ describe('an address', () => {
     const ws = await w.workspace(`moved${++count}`, { source: { kind: 'git', url: `${origin}/r.git` } })
     const answer = await w.ask(ws.id, new Request(`http://link/upstream/http/127.0.0.1:${moved.port}/r.git${service}`))
     expect(await answer.text()).toContain('has moved')
+    expect(await allRowsOf(ws)).toMatchObject([{ allowed: false, action: 'git.fetch' }])
     for (const [rest, type] of [['git-upload-pack', 'application/x-git-upload-pack-request'], ['info/lfs/objects/batch', 'application/vnd.git-lfs+json']] as const) {
       await w.ask(ws.id, new Request(`http://link/upstream/http/127.0.0.1:${moved.port}/r.git/${rest}`, { method: 'POST', body: JSON.stringify({ operation: 'download', objects: [] }), headers: { 'content-type': type, 'x-berth-gateway': `http://127.0.0.1:1/${'a'.repeat(48)}` } }))
     }
@@ -159,13 +178,18 @@ test('a place of a large file is of one workspace, one way, and an hour', async 
   expect((await at(other.id, 'PUT')).status).toBe(404)
   expect((await at(ws.id, 'GET')).status).toBe(404)
   expect((await w.ask(ws.id, new Request(`http://link/upstream/lfs/${'0'.repeat(48)}`))).status).toBe(404)
+  const refused = [...await allRowsOf(other), ...await allRowsOf(ws)].filter(({ action, allowed }) => action === 'git.lfs' && !allowed)
+  expect(refused.map(({ workspaceId }) => workspaceId)).toEqual([other.id, ws.id, ws.id])
   expect((await at(ws.id, 'PUT')).status).toBe(200)
 })
 
 test('a frame that names another workspace is asked for whoever holds the link', async () => {
   const [ws, victim] = [await attacker({}), await attacker({})]
   const forged = new Request(`http://link/upstream/http/${new URL(w.origin).host}/${victim.own}.git/info/refs?service=git-receive-pack`, { headers: { 'x-berth-workspace': victim.id, 'x-forwarded-for': victim.id, cookie: `workspace=${victim.id}`, authorization: `Bearer ${victim.id}`, host: victim.id } })
+  const before = (await allRowsOf(ws)).length
   expect((await w.ask(ws.id, forged)).status).toBe(403)
+  // Noted with who asked, not with whom it named.
+  expect((await allRowsOf(ws)).slice(before)).toMatchObject([{ allowed: false, action: 'git.push', subject: `${w.origin}/${victim.own}` }])
   expect((await w.ask(victim.id, new Request(forged))).status).toBe(200)
 })
 

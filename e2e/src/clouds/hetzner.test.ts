@@ -3,38 +3,18 @@
  * cloud-init), and machines that reach this server by an address of the network, through a proxy as a person has one.
  */
 import { afterAll, expect, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { createContainers, startHetzner } from '@berth/sim-hetzner'
 import { capabilityOn } from '../capability-steps.ts'
-import { modelHost, setUpProviders } from '../providers.ts'
-import { openWayIn } from './way-in.ts'
+import { setUpProviders } from '../providers.ts'
+import { startHetznerGround } from './hetzner-ground.ts'
 
-const TOKEN = 'T'.repeat(64)
-const containers = createContainers(`sim-hetzner-${process.pid}`)
-const hetzner = startHetzner({ backend: containers })
-hetzner.world.tokens.set(TOKEN, 'read-write')
-const bridge = modelHost('docker')
-const wayIn = openWayIn(bridge)
-
-afterAll(async () => {
-  wayIn.close()
-  await hetzner.close()
-  await containers.close()
-})
+const { hetzner, bridge, setUp, inventory, close } = startHetznerGround()
+afterAll(close)
 
 capabilityOn({
-  provider: 'hetzner', modelHost: bridge,
+  provider: 'hetzner', modelHost: bridge, inventory,
   setUp(home, model) {
     setUpProviders(home, model)
-    writeFileSync(join(home, 'config.yaml'), wayIn.config)
-    mkdirSync(join(home, 'providers'), { recursive: true })
-    writeFileSync(join(home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 10\n`)
-    writeFileSync(join(home, 'providers/hetzner.token'), TOKEN, { mode: 0o600 })
-  },
-  async inventory(workspaceId) {
-    const { servers, volumes } = hetzner.world
-    return [...servers.values(), ...volumes.values()].map(({ name }) => name).filter((name) => name.includes(workspaceId.replace('ws_', '')))
+    setUp(home)
   },
 })
 

@@ -1,6 +1,7 @@
 /** The address under which machines elsewhere reach the server's link: a proxy in front of its loopback port. */
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { freePort } from '@berth/testkit/free-ports'
 
 export interface WayIn { /** Of `<home>/config.yaml`. */ readonly config: string; close(): void }
 
@@ -16,11 +17,4 @@ export function openWayIn(address: string): WayIn {
   // Listening on an address of this host is done at once.
   const { port } = proxy.address() as AddressInfo
   return { config: `linkPort: ${linkPort}\nlinkUrl: http://${address}:${port}\n`, close() { proxy.close() } }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = probe
-  probe.stop(true)
-  return port
 }

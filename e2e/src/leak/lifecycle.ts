@@ -6,8 +6,7 @@ import { deadlines, reap, type Owner } from '@berth/core'
 import { createTestClock, createTickWorldOn, TEST_INSTALLATION, workspaceRow, type TickWorld } from '@berth/testkit'
 import type { WorkspaceId } from '@berth/wire'
 import type { Provider } from '@berth/core'
-import type { Fault } from '@berth/sim-hetzner'
-import { openVendor, type Mutation, type Vendor } from './vendor.ts'
+import { numberOf, type Mutation, type Open, type Random, type Vendor } from './vendor.ts'
 
 const IDS = ['ws_0000000000aa', 'ws_0000000000bb'] as const satisfies readonly string[]
 const EVENTS = 28
@@ -16,7 +15,6 @@ const QUIET_TICKS = 60
 const ids = IDS as readonly string[] as readonly WorkspaceId[]
 
 export interface Life { readonly problems: readonly string[]; readonly requests: number; readonly script: readonly string[] }
-type Random = { int(below: number): number; pick<T>(of: readonly T[]): T }
 
 /** The same seed is the same life. */
 function randomOf(seed: number): Random {
@@ -34,11 +32,11 @@ function randomOf(seed: number): Random {
 
 interface Scene { readonly world: TickWorld<Provider>; readonly vendor: Vendor; readonly random: Random; readonly held: { release(): Promise<void> }[]; readonly script: string[] }
 
-export async function live(seed: number, mutation?: Mutation & { readonly world?: (world: TickWorld<Provider>) => void }): Promise<Life> {
+export async function live(open: Open, seed: number, mutation?: Mutation & { readonly world?: (world: TickWorld<Provider>) => void }): Promise<Life> {
   const random = randomOf(seed)
   const clock = createTestClock()
   const owners: Owner[] = ids.map((workspaceId) => ({ installation: TEST_INSTALLATION, workspaceId, generation: 1 }))
-  const vendor = openVendor({ installation: TEST_INSTALLATION, clock, actionMs: random.pick([0, 0, 2_000, 20_000]), mutation, lookAlike: owners })
+  const vendor = open({ installation: TEST_INSTALLATION, clock, random, mutation, lookAlike: owners })
   try {
     const world = createTickWorldOn(vendor.provider, clock)
     mutation?.world?.(world)
@@ -47,24 +45,13 @@ export async function live(seed: number, mutation?: Mutation & { readonly world?
     for (let at = 0; at < EVENTS; at += 1) await act(scene)
     await calm(scene)
     const problems = await judge(scene)
-    return { problems: [...problems, ...vendor.hetzner.faulty, ...vendor.hetzner.refused], requests: vendor.hetzner.world.asked.length, script: scene.script }
+    return { problems: [...problems, ...vendor.wrong()], requests: vendor.requests(), script: scene.script }
   } finally {
     await vendor.close()
   }
 }
 
 const WISHES = ['running', 'running', 'stopped', 'deleted'] as const
-const PATHS = [/^\/servers$/, /^\/volumes$/, /^\/servers\/\d+$/, /^\/volumes\/\d+$/, /actions\/(poweron|shutdown)$/, /^\/firewalls$/, /./]
-
-function fault({ random }: Scene): Fault {
-  const what: Fault['what'] = random.pick<Fault['what']>([
-    { kind: 'refuse', status: 429, code: 'rate_limit_exceeded', headers: { 'retry-after': '2' } }, { kind: 'refuse', status: 503, code: 'unavailable' }, { kind: 'refuse', status: 423, code: 'locked' },
-    { kind: 'after', status: 502 }, { kind: 'lost' }, { kind: 'lost' }, { kind: 'truncated' }, { kind: 'stale' }, { kind: 'repeated' },
-  ])
-  const method = what.kind === 'lost' || what.kind === 'after' ? random.pick(['POST', 'POST', 'DELETE', undefined]) : undefined
-  return { path: random.pick(PATHS), times: 1 + random.int(4), what, ...(method === undefined ? {} : { method }) }
-}
-
 async function act(scene: Scene): Promise<void> {
   const { random, script } = scene
   const [name, run] = random.pick(ACTS)
@@ -77,24 +64,18 @@ const ACTS: readonly (readonly [string, (scene: Scene) => unknown])[] = [
   ...Array.from({ length: 6 }, () => ['tick', async ({ world, random }: Scene) => world.tick(random.int(2) === 0 ? {} : { killAt: 1 + random.int(16) })] as const),
   ...Array.from({ length: 4 }, () => ['pass', ({ world, random }: Scene) => world.clock.advance(random.pick([500, 2_000, 20_000, 61_000, 40 * 60_000]))] as const),
   ...Array.from({ length: 3 }, () => ['wish', ({ world, random }: Scene) => wish(world, random.pick(ids), random.pick(WISHES))] as const),
-  ...Array.from({ length: 4 }, () => ['fault', (scene: Scene) => scene.vendor.hetzner.world.faults.push(fault(scene))] as const),
+  ...Array.from({ length: 4 }, () => ['fault', ({ vendor }: Scene) => vendor.addFault()] as const),
   ...Array.from({ length: 2 }, () => ['daemons', (scene: Scene) => follow(scene)] as const),
   ['hold', async ({ world, random, held }) => {
     const tick = await world.holdBefore(1 + random.int(3))
     if (tick !== null) held.push(tick)
   }],
   ['release', ({ held }) => held.shift()?.release()],
-  ['capacity', ({ vendor, random }) => {
-    const full = random.pick(['cx23', 'cpx11', ''])
-    vendor.hetzner.world.limitCapacity(({ type }) => type !== full)
-  }],
-  ['no capacity', ({ vendor }) => vendor.hetzner.world.limitCapacity(() => false)],
+  ['capacity', ({ vendor }) => vendor.limitCapacity('some')],
+  ['no capacity', ({ vendor }) => vendor.limitCapacity('none')],
   ['token', ({ vendor, random }) => vendor.setToken(random.int(2) === 0)],
-  ['stuck', ({ vendor, random }) => vendor.hetzner.world.stick(random.int(2) === 0)],
-  ['off', ({ vendor, random }) => {
-    const servers = [...vendor.hetzner.world.servers.values()].filter(({ name, status }) => !vendor.foreign.includes(name) && status === 'running')
-    if (servers.length > 0) random.pick(servers).status = 'off'
-  }],
+  ['stuck', ({ vendor, random }) => vendor.stick(random.int(2) === 0)],
+  ['off', ({ vendor }) => vendor.switchOff()],
 ]
 
 async function wish({ store, clock }: TickWorld<Provider>, id: WorkspaceId, target: (typeof WISHES)[number]): Promise<void> {
@@ -118,39 +99,36 @@ function follow({ world, vendor }: Pick<Scene, 'world' | 'vendor'>): void {
 
 async function calm(scene: Scene): Promise<void> {
   const { world, vendor, held } = scene
-  const sim = vendor.hetzner.world
   // Suspended processes come back late: after their leases, when others did the work.
   world.clock.advance(deadlines.tickLease + 1)
   await world.run({ limit: 30, between: () => follow(scene) })
   for (const tick of held) await tick.release()
-  sim.faults.length = 0
-  sim.limitCapacity(() => true)
-  sim.stick(false)
-  vendor.setToken(true)
+  vendor.calm()
   await rest(scene)
 }
 
 /** Ticks and looks of the reaper until nothing moves. */
 async function rest(scene: Scene): Promise<void> {
   const { world, vendor } = scene
+  const quiet = vendor.quietTicks ?? QUIET_TICKS
   await world.run({ limit: RESTS, between: () => follow(scene), done: () => ids.every((id) => settled(scene, id)) })
   // What is right now stays right.
-  await world.run({ limit: QUIET_TICKS, between: () => follow(scene) })
+  await world.run({ limit: quiet, between: () => follow(scene) })
   for (let look = 0; look < 3; look += 1) {
     world.clock.advance(deadlines.reaperMinimumAge)
     await reap({ store: world.store.installation, providers: [vendor.provider], clock: world.clock, log: () => {} }, new AbortController().signal)
-    await world.run({ limit: QUIET_TICKS, between: () => follow(scene), done: () => ids.every((id) => settled(scene, id)) })
+    await world.run({ limit: quiet, between: () => follow(scene), done: () => ids.every((id) => settled(scene, id)) })
   }
 }
 
 function settled({ world, vendor }: Scene, id: WorkspaceId): boolean {
   const { workspace } = world.store.record(id)
   if (workspace.wish.target === 'running') return vendor.running(id) && workspace.readyAt !== null
-  if (workspace.wish.target === 'stopped') return chargesOf(vendor, id).every((kind) => kind === 'volume')
+  if (workspace.wish.target === 'stopped') return chargesOf(vendor, id).every((kind) => vendor.keeps.includes(kind))
   return workspace.deletedAt !== null
 }
 
-const chargesOf = (vendor: Vendor, id: WorkspaceId): string[] => vendor.charged().filter(({ whose }) => whose === id.slice('ws_'.length)).map(({ kind }) => kind).sort()
+const chargesOf = (vendor: Vendor, id: WorkspaceId): string[] => vendor.charged().filter(({ whose }) => whose === numberOf(id)).map(({ kind }) => kind).sort()
 
 async function judge(scene: Scene): Promise<string[]> {
   const { world, vendor } = scene
@@ -162,7 +140,7 @@ async function judge(scene: Scene): Promise<string[]> {
     for (const kind of chargesOf(vendor, id)) problems.push(`${id} is deleted, and a ${kind} is still paid for`)
   }
   for (const { whose, kind, name } of vendor.charged()) if (whose === 'nobody') problems.push(`a ${kind} named ${name} is paid for and nobody's`)
-  const disks = vendor.hetzner.world.ledger.all().filter(({ kind, name }) => kind === 'volume' && !vendor.foreign.includes(name)).map(({ name }) => name)
+  const disks = vendor.disks()
   for (const name of new Set(disks)) if (disks.filter((each) => each === name).length > 1) problems.push(`the disk ${name} was lost, and another one bought`)
   const left = vendor.foreignLeft()
   for (const name of vendor.foreign) if (!left.includes(name)) problems.push(`${name} was somebody else's, and is gone`)
@@ -173,13 +151,13 @@ async function judge(scene: Scene): Promise<string[]> {
 function wrongWith({ world, vendor }: Scene, id: WorkspaceId): string[] {
   const { workspace } = world.store.record(id)
   const charges = chargesOf(vendor, id)
-  const servers = charges.filter((kind) => kind === 'server').length
-  const volumes = charges.filter((kind) => kind === 'volume').length
+  const isTwice = new Set(charges).size < charges.length
+  const beyond = charges.filter((kind) => !vendor.keeps.includes(kind))
   const { target } = workspace.wish
   return [
-    ...(servers > 1 || volumes > 1 ? [`${id}: ${charges.join(', ')}`] : []),
+    ...(isTwice ? [`${id}: ${charges.join(', ')}`] : []),
     ...(target === 'running' && !vendor.running(id) ? [`${id} is wanted and does not run`] : []),
-    ...(target !== 'running' && servers > 0 ? [`${id} is ${target}, and a server is paid for`] : []),
+    ...(target !== 'running' && beyond.length > 0 ? [`${id} is ${target}, and ${beyond.join(', ')} are paid for`] : []),
     ...(target === 'deleted' && charges.length > 0 ? [`${id} is deleted, and ${charges.join(', ')} are paid for`] : []),
   ]
 }

@@ -1,19 +1,29 @@
-/** `bun run leak -- --runs N [--seed S]`: lives that end with a bill. Prints what is wrong, with the seed that shows it again. */
+/** `bun run leak -- --runs N [--seed S] [--vendor V]`: lives that end with a bill. Prints what is wrong, with the seed that shows it again. */
 import { parseArgs } from 'node:util'
+import { openEc2 } from './ec2.ts'
+import { openExec } from './exec.ts'
+import { openFly } from './fly.ts'
+import { openFreestyle } from './freestyle.ts'
+import { openHetzner } from './hetzner.ts'
+import { openKubernetes } from './kubernetes.ts'
 import { live } from './lifecycle.ts'
+import type { Open } from './vendor.ts'
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } } })
+const VENDORS: Readonly<Record<string, Open>> = { hetzner: openHetzner, ec2: openEc2, fly: openFly, freestyle: openFreestyle, kubernetes: openKubernetes, exec: openExec }
+
+const { values } = parseArgs({ options: { runs: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' }, vendor: { type: 'string', default: 'hetzner' } } })
 const runs = Number(values.runs)
 const first = Number(values.seed)
-if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first)) {
-  console.error('bun run leak -- --runs N [--seed S]')
+const open = VENDORS[values.vendor]
+if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first) || open === undefined) {
+  console.error(`bun run leak -- --runs N [--seed S] [--vendor ${Object.keys(VENDORS).join('|')}]`)
   process.exit(2)
 }
 const startedAt = performance.now()
 let wrong = 0
 let requests = 0
 for (let seed = first; seed < first + runs; seed += 1) {
-  const { problems, script, requests: its } = await live(seed)
+  const { problems, script, requests: its } = await live(open, seed)
   requests += its
   if (problems.length === 0) continue
   wrong += 1

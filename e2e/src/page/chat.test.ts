@@ -150,7 +150,7 @@ test('chat-commands: the agent’s commands and the project’s are found by a s
   await turnOver()
 }, FLOW_MS)
 
-test('chat-queue, chat-steer, chat-stop: while it works a message waits its turn, or takes it; and it can be stopped', async () => {
+test('chat-queue, chat-steer, chat-stop: while it works a message waits its turn, or takes it; and it can be stopped (US2.3)', async () => {
   await say(desk, 'now [[long 120]]')
   await phone.locator('.writing, .thinking').first().waitFor()
   await say(phone, 'later [[say the queued one]]')
@@ -192,7 +192,7 @@ test('bar-views, bar-long-press: six places under the thumb, and what a long pre
   await phone.keyboard.press('Escape')
 }, FLOW_MS)
 
-test('bar-commit, bar-terminal, bar-pause: quick commit, how to connect, and pause with the way back', async () => {
+test('bar-commit, bar-terminal, bar-pause: quick commit, how to connect, and pause with the way back (US4.1)', async () => {
   await hold('Commit')
   await menu().getByRole('button', { name: 'Quick commit' }).tap()
   await phone.getByText(/^Committed [0-9a-f]{7} on /).waitFor()

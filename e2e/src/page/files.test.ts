@@ -54,7 +54,7 @@ test('files-tree: directories are walked, and what changed is said', async () =>
   await phone.getByRole('navigation', { name: 'Directory' }).getByRole('button', { name: 'Files', exact: true }).click()
 }, 60_000)
 
-test('files-find, files-view, files-mention: a file is found by letters, read, and its lines go into the message', async () => {
+test('files-find, files-view, files-mention: a file is found by letters, read, and its lines go into the message (US2.4)', async () => {
   await wide.getByRole('searchbox', { name: /Find a file/ }).fill('apts')
   await entry(wide, /app\.ts/).waitFor()
   await wide.keyboard.press('Enter')

@@ -27,6 +27,9 @@ export const shop: Scenario = ({ cwd }) => [
 ]
 export const forecast: Scenario = () => [[{ text: 'I ask the weather server.' }, { tool: 'mcp:weather/forecast', input: { place: 'Bremen' } }], [{ text: 'Rain.' }]]
 
+/** Its development container is made by a file that is not there, which needs no image to find out. */
+export const UNBUILDABLE: Readonly<Record<string, string>> = { 'README.md': '# kelp-ui\n', '.devcontainer/devcontainer.json': JSON.stringify({ build: { dockerfile: 'Dockerfile' } }) }
+
 export interface Arrivals { readonly port: number; /** Words of `berth up`. */ readonly words: readonly string[]; tells(world: World): Promise<Workspace>; close(): Promise<void> }
 
 /** `top`: a directory that the caller removes. */

@@ -25,9 +25,19 @@ async function run(page: Page, expression: string): Promise<unknown> {
   return result.value
 }
 
+async function bringAxe(page: Page): Promise<void> {
+  if ((await run(page, 'typeof axe')) === 'undefined') await run(page, AXE)
+}
+
+/** All its rules on all that is there: one line for each that is broken. */
+export async function allAxeProblems(page: Page): Promise<string[]> {
+  await bringAxe(page)
+  return (await run(page, `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + (nodes[0]?.html ?? '')))`)) as string[]
+}
+
 /** One line for each element that breaks a rule. */
 export async function axeProblems(page: Page, { theme, size, part }: { theme: Theme; size: SizeName; part: string }): Promise<string[]> {
-  if ((await run(page, 'typeof axe')) === 'undefined') await run(page, AXE)
+  await bringAxe(page)
   const rules = theme === 'dark' ? IN_THE_DARK : size === 'tablet' ? BETWEEN : null
   const options = { runOnly: rules === null ? { type: 'tag', values: TAGS } : { type: 'rule', values: rules }, resultTypes: ['violations'], preload: false, iframes: false }
   const context = { include: [[part]], exclude: NOT_OURS.map((one) => [one]) }

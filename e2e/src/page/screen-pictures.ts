@@ -27,7 +27,8 @@ export async function takePictures(to: string, only?: RegExp): Promise<void> {
     kept.add(`${name}.webp`)
   })
   try {
-    world = await startScreenWorld(SHIPS, async (empty) => {
+    const ships = only === undefined ? SHIPS : [...new Set(SCREENS.filter(({ name }) => only.test(name)).flatMap((screen) => screen.ships))]
+    world = await startScreenWorld(ships, async (empty) => {
       tour = await startTour({ browser, product: empty.product })
       await shoot({ ...empty, ships: {}, at: () => '/' }, tour, SCREENS.filter(({ ships }) => ships.length === 0))
     })

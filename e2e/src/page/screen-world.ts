@@ -10,10 +10,10 @@ import type { Workspace } from '@berth/wire'
 import { eventually } from '../product.ts'
 import { modelWords } from '../providers.ts'
 import { git } from '../repository.ts'
-import { forecast, shop, startArrivals } from './screen-arrivals.ts'
+import { forecast, shop, startArrivals, UNBUILDABLE } from './screen-arrivals.ts'
 import { startWorld, type World } from './world.ts'
 
-export const SHIPS = ['done', 'asks', 'question', 'plan', 'stack', 'works', 'asleep', 'failed', 'starting', 'idle', 'unsigned', 'tool', 'tells'] as const
+export const SHIPS = ['done', 'asks', 'question', 'plan', 'stack', 'works', 'asleep', 'failed', 'starting', 'idle', 'unsigned', 'tool', 'tells', 'recovers'] as const
 export type Ship = (typeof SHIPS)[number]
 export interface ScreenWorld extends Omit<World, 'at'> {
   readonly ships: Partial<Record<Ship, Workspace>>
@@ -119,7 +119,7 @@ const bump: Scenario = ({ told }) => [
 ]
 
 /** `plays`: the scenario, which stands where agents look for their instructions and people do not. */
-interface Cargo { readonly name: string; readonly place: string; readonly prompt?: string; /** Nobody gives it a login. */ readonly unsigned?: true; readonly plays?: string; readonly words?: readonly string[] }
+interface Cargo { readonly name: string; readonly place: string; readonly prompt?: string; /** Nobody gives it a login. */ readonly unsigned?: true; /** `local`, unless it is something only the engine can make. */ readonly where?: 'local' | 'docker'; readonly files?: Readonly<Record<string, string>>; readonly plays?: string; readonly words?: readonly string[] }
 /** `plain` ones need no agent, so they cost little. */
 const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting' | 'tells'>, Cargo>> = {
   done: { name: 'invoice-totals', place: 'northquay/ledger', prompt: 'Invoice totals drift by a cent when a line has a discount. Find it, fix it, keep the API as it is.', plays: 'invoice', words: ['--approvals', 'skip'] },
@@ -131,6 +131,7 @@ const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting' | 'tells'>, Car
   asleep: { name: 'self-hosting-guide', place: 'plinth/docs', words: ['--agent', 'plain', '--command', 'cat'] },
   unsigned: { name: 'first-landing', place: 'northquay/ledger', unsigned: true },
   tool: { name: 'weather-page', place: 'plinth/site', prompt: 'Show tomorrow’s weather.', plays: 'forecast' },
+  recovers: { name: 'date-picker', place: 'plinth/kelp-ui', where: 'docker', files: UNBUILDABLE },
   idle: { name: 'cache-layer', place: 'northquay/ledger', words: ['--agent', 'plain', '--command', 'cat'] },
 }
 
@@ -181,10 +182,10 @@ export async function startScreenWorld(wanted: readonly Ship[], before: (world: 
   }
 }
 
-async function up({ product, model }: World, top: string, { name, place, prompt, plays, words = [], unsigned }: Cargo): Promise<Workspace> {
+async function up({ product, model }: World, top: string, { name, place, prompt, plays, words = [], unsigned, where = 'local', files = LEDGER }: Cargo): Promise<Workspace> {
   // Each its own, or two would share what git locks.
   const dir = join(top, name, place)
-  for (const [path, text] of Object.entries(LEDGER)) {
+  for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(dir, path)), { recursive: true })
     writeFileSync(join(dir, path), text, { mode: path.startsWith('run-') ? 0o755 : 0o644 })
   }
@@ -192,8 +193,8 @@ async function up({ product, model }: World, top: string, { name, place, prompt,
   await git(dir, 'init', '-q', '-b', 'main')
   await git(dir, 'add', '-A')
   await git(dir, 'commit', '-q', '-m', 'first')
-  const talk = [...(prompt === undefined ? [] : ['--prompt', prompt]), ...(prompt === undefined || unsigned ? [] : modelWords(model))]
-  return product.json<Workspace>(['up', '.', '--provider', 'local', '--no-open', '-y', '--name', name, ...talk, ...words], { cwd: dir })
+  const talk = [...(prompt === undefined ? [] : ['--prompt', prompt]), ...((prompt === undefined && where === 'local') || unsigned ? [] : modelWords(model))]
+  return product.json<Workspace>(['up', '.', '--provider', where, '--no-open', '-y', '--name', name, ...talk, ...words], { cwd: dir })
 }
 
 /** From an address that never answers, or answers that there is nothing. */

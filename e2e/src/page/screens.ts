@@ -39,8 +39,8 @@ export interface Screen {
   readonly after?: (page: Page) => Promise<void>
   readonly sizes?: readonly SizeName[]
   readonly browser?: 'signed-out' | 'no-script'
-  /** The lane of the tests that goes there; `harbour` has the ones that ask, `rooms` the ones that have done something. */
-  readonly lane: 'harbour' | 'rooms'
+  /** The lane of the tests that goes there; `harbour` has the ones that ask, `rooms` the ones that have done something. `pictures`: none, it needs an engine. */
+  readonly lane: 'harbour' | 'rooms' | 'pictures'
 }
 
 const main = (page: Page) => page.getByRole('main')
@@ -112,6 +112,7 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'starting', says: 'a machine on its way', part: 'main', route: 'workspace/chat', ...ofShip('starting'), seen: (page) => main(page).locator('.steps').first() }),
   inHarbour({ name: 'starting-status', says: 'its steps, one by one', part: '.detail', route: 'workspace/status', ...ofShip('starting', 'status'), seen: (page) => main(page).getByRole('region', { name: 'Start' }) }),
   inHarbour({ name: 'failed', says: 'why it failed, and one action', part: '.chat', route: 'workspace/chat', ...ofShip('failed'), seen: (page) => main(page).getByRole('region', { name: 'Why it failed' }) }),
+  { ...inHarbour({ name: 'recovery', says: 'a project whose own environment could not be built', part: '.chat', route: 'workspace/chat', ...ofShip('recovers'), seen: (page) => main(page).locator('.chat').getByRole('region', { name: 'Recovery' }) }), lane: 'pictures' },
   inHarbour({ name: 'asleep', says: 'a machine that sleeps', part: '.chat', route: 'workspace/chat', ...ofShip('asleep'), seen: (page) => main(page).locator('.strip').getByText('Asleep') }),
   inHarbour({ name: 'asleep-terminal', says: 'no terminal while it sleeps', part: '.detail', route: 'workspace/terminal', ...ofShip('asleep', 'terminal'), seen: (page) => heading(page, 'The machine sleeps') }),
   inHarbour({ name: 'gone', says: 'a workspace that is not there', route: 'workspace/chat', path: () => '/workspaces/ws_0000000000zz', seen: (page) => heading(page, 'This workspace does not exist') }),

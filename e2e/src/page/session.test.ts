@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(async () => { await world?.close() }, 120_000)
 
-test('session-stranger: a browser that is not signed in sees how to, and no data', async () => {
+test('session-stranger: a browser that is not signed in sees how to, and no data (US2.1)', async () => {
   const context = await world.browser.newContext()
   const page = await context.newPage()
   for (const url of [demo.webUrl, demo.terminalUrl]) {
@@ -36,7 +36,7 @@ test('session-stranger: a browser that is not signed in sees how to, and no data
   await context.close()
 }, FLOW_MS)
 
-test('session-link: the link signs one browser in, once', async () => {
+test('session-link: the link signs one browser in, once (US2.2)', async () => {
   const url = await link()
   const contexts = [await world.browser.newContext(), await world.browser.newContext()]
   const [first, second] = [await contexts[0]?.newPage(), await contexts[1]?.newPage()]

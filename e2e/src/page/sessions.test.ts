@@ -103,6 +103,13 @@ test('sign-in: an agent without a login is signed in from the page, as far as it
   const without = await world.product.json<Workspace>(['up', '.', '--provider', 'local', '--name', 'without', '--no-open', '-y'], { cwd: world.dir })
   await page.goto(world.at(without))
   const card = page.getByRole('region', { name: 'Sign in to Claude Code' })
+  await card.getByRole('button', { name: 'Sign in to Claude Code' }).waitFor({ timeout: WAIT_MS })
+  // It is not broken: it waits for a person, here, in the inbox and on the command line.
+  await page.locator('.strip').getByText('Not signed in').waitFor({ timeout: WAIT_MS })
+  await page.goto(new URL('/', world.at(without)).href)
+  await page.getByRole('main').getByRole('region', { name: 'Needs you: Claude Code is not signed in' }).getByRole('button', { name: 'Sign in' }).waitFor({ timeout: WAIT_MS })
+  expect((await world.product.cli(['list'])).stdout).toMatch(/without.*not signed in/)
+  await page.goto(world.at(without))
   await card.getByRole('button', { name: 'Sign in to Claude Code' }).click({ timeout: WAIT_MS })
   const link = card.getByRole('link', { name: /^Open / })
   await link.waitFor({ timeout: WAIT_MS })
@@ -117,6 +124,7 @@ test('sign-in: an agent without a login is signed in from the page, as far as it
   // What is there by hand counts as well, and the agent begins to work by itself.
   await world.product.cli(['run', 'without', '--', 'sh', '-c', 'umask 077; mkdir -p ~/.claude; echo \'{"claudeAiOauth":{"accessToken":"placeholder","refreshToken":"placeholder","expiresAt":4000000000000,"scopes":["user:inference"]}}\' > ~/.claude/.credentials.json'])
   await card.waitFor({ state: 'detached', timeout: WAIT_MS })
+  await page.locator('.strip').getByText('Idle').waitFor({ timeout: WAIT_MS })
   // One that nothing renews is told of before it ends.
   const endsAt = Date.now() + 50 * 3600_000
   await world.product.cli(['run', 'without', '--', 'sh', '-c', `echo '{"claudeAiOauth":{"accessToken":"placeholder","expiresAt":${endsAt},"scopes":["user:inference"]}}' > ~/.claude/.credentials.json`])

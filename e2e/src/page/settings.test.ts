@@ -157,7 +157,7 @@ test('new-autocomplete, new-branch, new-size, new-sleep, new-command: a reposito
   await form.getByRole('button', { name: 'Start task' }).click()
   await form.getByText(/which repository/).waitFor()
   await form.getByRole('combobox', { name: 'Repository' }).fill('berth-repo')
-  await form.getByRole('listbox', { name: 'Repositories used before' }).getByRole('option').first().click()
+  await form.getByRole('listbox', { name: 'Repositories to choose from' }).getByRole('option').first().click()
   expect(await form.getByRole('combobox', { name: 'Repository' }).inputValue()).toBe(world.dir)
   await eventually(async () => (await form.locator('datalist option').evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value))).includes('side'), 'its branches are offered')
   await form.getByLabel('Branch from').fill('side')

@@ -58,7 +58,7 @@ test('terminal-line: one line is said without opening the terminal', async () =>
   expect(await size(wide)).toBe(before)
 }, 60_000)
 
-test('terminal-type, terminal-keys: typing loads the terminal, and the bar has the keys that glass has not', async () => {
+test('terminal-type, terminal-keys: typing loads the terminal, and the bar has the keys that glass has not (US1.5.1)', async () => {
   const before = loaded.length
   await phone.getByRole('button', { name: 'Type', exact: true }).click()
   await phone.locator('.terminal .over').filter({ visible: false }).waitFor({ state: 'attached' })

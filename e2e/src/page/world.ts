@@ -40,11 +40,8 @@ export async function startWorld({ browserArgs = [], ...options }: GroundOptions
     return {
       ...ground, browser, complaints, close: closers.close,
       async open(pageOptions = {}, through = (url) => url) {
-        const context = await browser.newContext({ reducedMotion: 'reduce', ...pageOptions })
-        context.setDefaultTimeout(WAIT_MS)
-        const page = await context.newPage()
-        page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
-        page.on('pageerror', (error) => complaints.push(String(error)))
+        const page = await newPage(browser, pageOptions)
+        keepComplaints(page, complaints)
         await signIn(page, through((await ground.product.cli(['web', '--no-open'])).stdout.trim()))
         return page
       },
@@ -54,6 +51,18 @@ export async function startWorld({ browserArgs = [], ...options }: GroundOptions
     await closers.close()
     throw error
   }
+}
+
+/** In a browser of its own, at rest. */
+export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
+  context.setDefaultTimeout(WAIT_MS)
+  return context.newPage()
+}
+
+export function keepComplaints(page: Page, complaints: string[]): void {
+  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
+  page.on('pageerror', (error) => complaints.push(String(error)))
 }
 
 /** By the one-time link, until the inbox is there, be it empty. */

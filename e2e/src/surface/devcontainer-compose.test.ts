@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { eventually, startProduct, type Product } from '../product.ts'
@@ -95,11 +95,39 @@ test('the service is the machine, the others are beside it, reached by name, bef
   expect((await noticesOf(stack)).find(({ level }) => level === 'error')).toBeUndefined()
   expect(await run('stack', 'id -un; cat /who; echo $FROM_COMPOSE; cat ~/web ~/beside; readlink /workspaces/stack')).toBe(`pilot\n${NONCE}\nhello\nthe page\nthe page\n/workspace\n`)
   const found = await containersOf(stack)
-  expect(found.map(({ Names }) => Names[0]?.replace(/^.*-g1/, ''))).toEqual(['', '-service-beside', '-service-web'])
-  const [machine, beside, web] = await Promise.all(found.map(wholeOf))
+  expect(found.map(({ Names }) => Names[0]?.replace(/^.*-g1/, ''))).toEqual(['', '-network-web', '-service-beside', '-service-web'])
+  const [machine, network, beside, web] = await Promise.all(found.map(wholeOf))
   expect(beside?.HostConfig.NetworkMode).toBe(`container:${found[0]?.Id}`)
-  expect(web?.HostConfig).toMatchObject({ NetworkMode: machine?.HostConfig.NetworkMode, Memory: 200 * 1024 ** 2, Privileged: false, SecurityOpt: ['no-new-privileges'] })
+  expect(network?.HostConfig).toMatchObject({ NetworkMode: machine?.HostConfig.NetworkMode, Privileged: false })
+  expect(web?.HostConfig).toMatchObject({ NetworkMode: `container:${found[1]?.Id}`, Memory: 200 * 1024 ** 2, Privileged: false, SecurityOpt: ['no-new-privileges'] })
   expect((await noticesOf(stack)).find(({ code }) => code === 'devcontainer_ignored')?.message).toContain('services.web.volumes')
+}, UP_MS)
+
+test('a service stands behind the walls of its machine, from before its first program', async () => {
+  const onHost = Bun.serve({ hostname: '0.0.0.0', port: 0, fetch: () => new Response('the host') })
+  try {
+    const [machine, network, , web] = await containersOf(stack)
+    const { NetworkMode } = (await wholeOf(machine as Listed)).HostConfig
+    const { Networks } = ((await (await engine(`/containers/${network?.Id}/json`)).json()) as { NetworkSettings: { Networks: Record<string, { Gateway: string }> } }).NetworkSettings
+    const gateway = Object.values(Networks)[0]?.Gateway ?? ''
+    const hosts = [...new Set([gateway, ...Object.values(networkInterfaces()).flat().flatMap((one) => (one?.family === 'IPv4' && !one.internal ? [one.address] : []))])]
+    const docker = async (...args: string[]): Promise<string> => {
+      const child = Bun.spawn(['docker', ...args], { stdin: 'ignore', stdout: 'pipe', stderr: 'ignore' })
+      const [out] = await Promise.all([new Response(child.stdout).text(), child.exited])
+      return out.trim()
+    }
+    const reached = (places: readonly string[]) => `import socket\nfor place in ${JSON.stringify(places)}:\n  host, port = place.split(' ')\n  try:\n    socket.create_connection((host, int(port)), 2); print(place)\n  except OSError: pass`
+    const places = [...hosts.map((host) => `${host} ${onHost.port}`), '169.254.169.254 80', 'localhost 8000']
+    // Control: what is in the same network without walls comes to the host.
+    expect(await docker('run', '--rm', '--network', NetworkMode, '--entrypoint', 'python3', base, '-c', reached([`${gateway} ${onHost.port}`]))).toBe(`${gateway} ${onHost.port}`)
+    expect(await docker('exec', web?.Id ?? '', 'python3', '-c', reached(places))).toBe('localhost 8000')
+    // Also with the rights of root in it, they are not its to take down.
+    expect(await docker('exec', '--user', '0:0', web?.Id ?? '', 'sh', '-c', 'iptables -F BERTH 2>&1 || grep CapEff /proc/self/status')).not.toMatch(/^$/)
+    expect(await docker('exec', '--user', '0:0', web?.Id ?? '', 'python3', '-c', reached(places))).toBe('localhost 8000')
+    expect(await run('stack', `curl -s http://web:8000/index.html`)).toBe('the page\n')
+  } finally {
+    await onHost.stop(true)
+  }
 }, UP_MS)
 
 test('all of it stops, starts with what it had, and is made anew by a rebuild', async () => {
@@ -111,7 +139,7 @@ test('all of it stops, starts with what it had, and is made anew by a rebuild', 
   await run('stack', 'sed -i "s/the page/another page/" site/index.html && git -c user.name=t -c user.email=t@t commit -qam second')
   await product.cli(['rebuild', 'stack'], { withinMs: UP_MS })
   const after = await containersOf(stack)
-  expect(after).toHaveLength(3)
+  expect(after).toHaveLength(4)
   for (const { Id } of after) expect(before).not.toContain(Id)
   expect(await run('stack', 'curl -s http://web:8000/index.html; cat ~/web')).toBe('another page\nanother page\n')
 }, UP_MS)
@@ -147,12 +175,13 @@ volumes:
   const refused = (await noticesOf(workspace)).find(({ code }) => code === 'devcontainer_refused')?.message ?? ''
   for (const key of ['services.app.privileged', 'services.app.network_mode: host', 'services.app.pid', 'services.app.cap_add: SYS_ADMIN', 'services.app.volumes: /:/host', 'services.app.volumes: /var/run/docker.sock', 'services.other.privileged', 'services.other.ipc', 'services.other.devices', 'services.other.security_opt: seccomp=unconfined', 'services.other.volumes: /etc:', 'services.other.volumes: disk:', 'services.other.volumes: /srv:/above']) expect(refused).toContain(key)
   const found = await containersOf(workspace)
-  expect(found).toHaveLength(2)
-  for (const one of found) {
+  expect(found).toHaveLength(3)
+  for (const one of found.filter(({ Names }) => !Names[0]?.includes('-network-'))) {
     const { HostConfig, Mounts } = await wholeOf(one)
     expect(HostConfig).toMatchObject({ Privileged: false, PidMode: '', SecurityOpt: ['no-new-privileges'] })
     expect(HostConfig.CapAdd).not.toContain('SYS_ADMIN')
     expect(HostConfig.NetworkMode).not.toBe('host')
+    expect(HostConfig.CapAdd).not.toContain('NET_ADMIN')
     expect(Mounts.filter(({ Type }) => Type === 'bind').map(({ Destination }) => Destination).filter((path) => path !== '/opt/berth' && path !== '/var/lib/berth/link')).toEqual([])
   }
 }, UP_MS)

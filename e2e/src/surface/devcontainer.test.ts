@@ -72,7 +72,7 @@ afterAll(async () => {
   rmSync(PWNED, { force: true })
 }, 60_000)
 
-test('a Dockerfile with arguments, a feature, a user, hooks in their order, variables, a mount and ports', async () => {
+test('a Dockerfile with arguments, a feature, a user, hooks in their order, variables, a mount and ports (US1.5)', async () => {
   const dir = makeProject(join(scratch, 'whole'), { '.devcontainer/devcontainer.json': configuration(), '.devcontainer/Dockerfile': dockerfile(''), ...FEATURE })
   const workspace = await up(dir, 'whole')
   expect(workspace.phase).toBe('running')
@@ -159,7 +159,23 @@ test('a build that fails gives a machine to repair it in, and rebuild makes the 
   await containerOf(workspace)
 }, UP_MS)
 
-test('--image is the person\'s word, and a project without a devcontainer is known by its language', async () => {
+test('a stop ends the build of an image, and a start begins it anew', async () => {
+  const mark = `endless-${NONCE}`
+  const dir = makeProject(join(scratch, 'endless'), { '.devcontainer/devcontainer.json': configuration({ features: {} }), '.devcontainer/Dockerfile': dockerfile(`RUN : ${mark}; exec sleep 1000\n`) })
+  const building = async (): Promise<boolean> => ((await (await engine('/containers/json')).json()) as { Command: string }[]).some(({ Command }) => Command.includes(mark))
+  const starting = product.cli(['up', dir, '--name', 'endless', ...AGENT], { exit: null })
+  await eventually(building, 'the endless step is built')
+  await product.cli(['stop', 'endless'])
+  await eventually(async () => !(await building()), 'the endless step is over')
+  expect((await product.json<Workspace[]>(['list'])).find(({ name }) => name === 'endless')?.phase).toBe('stopped')
+  expect((await starting).exitCode).not.toBe(0)
+  await product.cli(['start', 'endless', '--no-wait'], { exit: null })
+  await eventually(building, 'the endless step is built again')
+  await product.cli(['delete', 'endless', '-y'])
+  await eventually(async () => !(await building()), 'the endless step is over')
+}, UP_MS)
+
+test('--image is the person\'s word, and a project without a devcontainer is known by its language (US1.6)', async () => {
   const chosen = await up(join(scratch, 'whole'), 'chosen', '--image', base)
   expect(await run('chosen', 'id -un')).toBe('dev\n')
   expect(await noticesOf(chosen)).toEqual([])

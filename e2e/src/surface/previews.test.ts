@@ -71,7 +71,9 @@ test('a person who is signed in comes to the address as it is written, with a co
   await heading(page, 'App one')
   expect(page.url()).toBe(`${origin('app', 3000)}/some/where?a=b`)
   const cookies = await person.cookies(origin('app', 3000))
-  expect(cookies.map(({ name, domain, httpOnly, sameSite }) => ({ name, domain, httpOnly, sameSite }))).toEqual([{ name: 'berth_preview', domain: new URL(origin('app', 3000)).hostname, httpOnly: true, sameSite: 'Lax' }])
+  // Who they are, and which workspace the browser keeps things of.
+  const own = { domain: new URL(origin('app', 3000)).hostname, httpOnly: true, sameSite: 'Lax' } as const
+  expect(cookies.map(({ name, domain, httpOnly, sameSite }) => ({ name, domain, httpOnly, sameSite })).toSorted((a, b) => a.name.localeCompare(b.name))).toEqual([{ name: 'berth_preview', ...own }, { name: 'berth_preview_of', ...own }])
   // Another port is another place to be let in to.
   expect(await person.cookies(origin('app', 3001))).toEqual([])
   const ask = await visitor(person, 'app')
@@ -293,7 +295,7 @@ test('a visit ends with the session it came from', async () => {
   await context.close()
 }, 60_000)
 
-test('a stopped workspace says so and is started from there; with wake a visit is enough', async () => {
+test('a stopped workspace says so and is started from there; with wake a visit is enough (US4.3)', async () => {
   await product.cli(['stop', other.id])
   await eventually(async () => (await product.json<Workspace[]>(['list'])).find(({ id }) => id === other.id)?.phase === 'stopped', 'the stop')
   const ask = await visitor(person, 'other')

@@ -1,6 +1,6 @@
 /** A workspace reached by the real OpenSSH client: a home for its configuration, and every program started here ended here. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createConnection, createServer } from 'node:net'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
@@ -63,15 +63,6 @@ export async function startSshWorld(setUp: (product: Product) => void, up: (prod
     rmSync(home, { recursive: true, force: true })
     throw error
   }
-}
-
-/** Asked of the system and given back: nobody else here takes one in between. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Says that, says that it is done, and gives what came back until the other end was done. */

@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '@berth/testkit/free-ports'
 import type { Workspace } from '@berth/wire'
 import { dirtyRepository, git } from '../repository.ts'
 import { COMMAND, eventually } from '../product.ts'
-import { COUNTING_SERVER, exchange, freePort, startSshWorld, type SshWorld } from './ssh-world.ts'
+import { COUNTING_SERVER, exchange, startSshWorld, type SshWorld } from './ssh-world.ts'
 
 const MB = 1024 * 1024
 
@@ -89,7 +90,7 @@ for (const provider of ['local', 'docker'] as const) {
       await world.run(['ssh', '-F', world.config, world.host, 'cat > counting.py'], { stdin: COUNTING_SERVER })
       const there = Number(/listeningOn=(\d+)/.exec((await world.ssh('(nohup python3 counting.py $HOME/counting.sock >counting.log 2>&1 </dev/null &); until grep -q listening counting.log; do sleep 0.05; done; cat counting.log')).stdout)?.[1])
       const ours = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('from the laptop') })
-      const [local, socks] = [await freePort(), await freePort()]
+      const [local, socks] = [freePort(), freePort()]
       const path = join(world.home, 'here.sock')
       const forwarding = world.start(['ssh', '-F', world.config, '-S', 'none', '-N', '-o', 'ExitOnForwardFailure=yes', '-L', `127.0.0.1:${local}:127.0.0.1:${there}`, '-L', `${path}:/home/dev/counting.sock`, '-R', `127.0.0.1:7099:127.0.0.1:${ours.port}`, '-D', `127.0.0.1:${socks}`, world.host])
       try {
@@ -185,7 +186,7 @@ for (const provider of ['local', 'docker'] as const) {
       const started = await world.run(['ssh', '-F', world.config, '-T', world.host, 'sh'], { stdin: 'cd ~/.editor-server; nohup python3 bin/server.py ~/.editor-server/control.sock >log 2>&1 </dev/null & pid=$!; cd ~/.editor-server; echo $pid >pid; until grep -q listeningOn log; do sleep 0.05; done; cat log\n' })
       const port = Number(/listeningOn=(\d+)/.exec(started.stdout)?.[1])
       const use = async (): Promise<string[]> => {
-        const [local, path] = [await freePort(), join(world.home, `e${Date.now()}.sock`)]
+        const [local, path] = [freePort(), join(world.home, `e${Date.now()}.sock`)]
         const forwarding = world.start(['ssh', '-F', world.config, '-S', 'none', '-N', '-L', `127.0.0.1:${local}:127.0.0.1:${port}`, '-L', `${path}:/home/dev/.editor-server/control.sock`, world.host])
         try {
           return [await eventually(() => exchange({ port: local }, 'abc'), 'the editor\'s port', 20_000), await exchange({ path }, 'abcd')]

@@ -1,0 +1,78 @@
+/** What machines cost, as a page says it: before one is bought, while it stands, and when stopped is not free. */
+import { afterAll, beforeAll, expect, setDefaultTimeout } from 'bun:test'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { startHetzner } from '@berth/sim-hetzner'
+import type { Workspace } from '@berth/wire'
+import { eventually } from '../product.ts'
+import { DESK, PHONE, startWorld, TABLET, test, type World } from './world.ts'
+
+setDefaultTimeout(90_000)
+const TOKEN = 'T'.repeat(64)
+/** Where somebody wants to look at them. */
+const PICTURES = process.env['BERTH_PICTURES']
+const hetzner = startHetzner()
+hetzner.world.tokens.set(TOKEN, 'read-write')
+let world: World
+let page: Page
+
+beforeAll(async () => {
+  world = await startWorld({ config: 'linkUrl: https://berth.example\n' })
+  mkdirSync(join(world.product.home, 'providers'), { recursive: true })
+  writeFileSync(join(world.product.home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 20\n`)
+  writeFileSync(join(world.product.home, 'providers/hetzner.token'), TOKEN, { mode: 0o600 })
+  page = await world.open(DESK)
+})
+afterAll(async () => {
+  await world?.close()
+  await hetzner.close()
+})
+
+async function pictures(name: string): Promise<void> {
+  if (PICTURES === undefined) return
+  for (const [size, { viewport }] of Object.entries({ 390: PHONE, 820: TABLET, 1440: DESK })) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.setViewportSize(viewport)
+      await page.emulateMedia({ colorScheme })
+      await page.screenshot({ path: join(PICTURES, `${name}-${size}-${colorScheme}.png`) })
+    }
+  }
+  await page.setViewportSize(DESK.viewport)
+  await page.emulateMedia({ colorScheme: 'light' })
+}
+
+test('cost-quote: the form says what a machine costs before it is started, and says nothing where it is free', async () => {
+  await page.goto(new URL('/new', page.url()).href)
+  const form = page.getByRole('dialog').locator('visible=true').first()
+  await form.getByLabel('Where', { exact: true }).selectOption('hetzner')
+  await form.locator('.price-line').getByText('€0.0108/h').waitFor()
+  await form.getByRole('radio', { name: '4 cores, 8 GB' }).check()
+  await form.locator('.price-line').getByText('while it runs, €7.89 a month; €0.88 a month while it is stopped').waitFor()
+  await form.locator('.price-line').scrollIntoViewIfNeeded()
+  await pictures('quote')
+  await form.getByRole('radio', { name: '8 cores, 16 GB' }).check()
+  await form.locator('.price-line').getByText('€0.0172/h').waitFor()
+  await form.getByLabel('Where', { exact: true }).selectOption('local')
+  await form.locator('.price-line').waitFor({ state: 'detached' })
+})
+
+test('cost-billed: a machine that is paid for while it sleeps says so in the list, in its strip and in its status, with what was spent', async () => {
+  const made = await world.ask<Workspace>('POST', '/workspaces', { source: { kind: 'empty' }, provider: 'hetzner', agent: 'plain', command: 'true', name: 'paid' })
+  await eventually(async () => (await world.workspace(made.id)).cost?.state === 'running', 'a machine that is paid for')
+  await page.goto(world.at(made))
+  await page.locator('.strip').getByText('€0.0108/h').waitFor()
+  await world.ask('POST', `/workspaces/${made.id}/stop`, {})
+  await page.locator('.strip').getByText('€0.0012/h still billed').waitFor()
+  await page.locator('.item').filter({ hasText: 'paid' }).getByText('€0.0012/h still billed').first().waitFor()
+  await page.getByText('Asleep. €0.0012/h still billed, and the work is kept.').waitFor()
+  await pictures('asleep')
+  await page.goto(world.at(made, 'status'))
+  await page.getByText('Still billed: €0.0012/h for what is kept.').waitFor()
+  await page.getByText(/^€0\.01 this month$/).waitFor()
+  await pictures('status')
+  await page.goto(new URL('/', page.url()).href)
+  await page.getByText('€0.0012/h still billed').first().waitFor()
+  await pictures('inbox')
+  expect(world.complaints).toEqual([])
+})
