@@ -390,8 +390,8 @@ function openDoor({ home, closers }: Foundation, services: DoorDeps): void {
   closers.add('the door', () => door.stop())
 }
 
-function watchServer({ metrics, store, clock, ...base }: Foundation, of: Pick<Parameters<Metrics['watch']>[0], 'links' | 'certificates'>): void {
-  metrics.watch({ store, clock, ...of })
+function watchServer({ metrics, store, clock, drain, ...base }: Foundation, of: Pick<Parameters<Metrics['watch']>[0], 'links' | 'certificates'>): void {
+  metrics.watch({ store, clock, pending: () => drain.pending(), ...of })
   listenForMetrics(metrics, base)
 }
 

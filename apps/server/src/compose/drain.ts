@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Drain {
   readonly draining: boolean
+  /** Requests that are under way, streams among them. */
+  pending(): number
   /** Fires when streams are to end. */
   readonly signal: AbortSignal
   /** Says so on each answer, so that its connection ends. */
@@ -29,6 +31,7 @@ export function createDrain(log: (line: string) => void): Drain {
   return {
     get draining() { return draining },
     signal: ending.signal,
+    pending,
     marked(response) {
       if (draining) response.headers.set('connection', 'close')
       return response

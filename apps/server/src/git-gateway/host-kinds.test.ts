@@ -38,7 +38,7 @@ function hostFor(username: string): string {
 }
 const by = async () => ({ ...(await world.database.store.access.bootstrap(clock.now())), userName: 'ada' }) as never
 const keep = async (origin: string, more: { kind?: GitHostKind; username?: string; token?: string }) =>
-  addGitHost({ store: world.database.store, clock, daemons: { connected: () => false } as never, log: () => {} }, await by(), { origin, token: TOKEN, check: 'private-ledger', ...more })
+  addGitHost({ store: world.database.store, clock, daemons: { reassign: async () => {} }, log: () => {} }, await by(), { origin, token: TOKEN, check: 'private-ledger', ...more })
 
 test.each([['gitlab', 'oauth2'], ['bitbucket', 'x-token-auth'], ['github', 'x-access-token']] as const)('%s is given its token with the user %s, and a workspace clones and pushes', async (kind, username) => {
   const origin = hostFor(username)

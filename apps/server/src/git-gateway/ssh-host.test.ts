@@ -29,7 +29,7 @@ async function startSshd(): Promise<void> {
 }
 async function makeKey() {
   const { orgId } = await world.database.store.access.bootstrap(Date.now())
-  return addDeployKey({ store: world.database.store, clock: { now: () => Date.now() }, daemons: { connected: () => false } as never, log: () => {} }, { orgId }, sshUrl())
+  return addDeployKey({ store: world.database.store, clock: { now: () => Date.now() }, daemons: { reassign: async () => {} }, log: () => {} }, { orgId }, sshUrl())
 }
 const must = async (ran: Promise<Ran>): Promise<string> => {
   const { code, text } = await ran

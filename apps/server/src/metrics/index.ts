@@ -13,7 +13,7 @@ export interface Metrics {
   /** The same provider, measured. */
   provider(provider: Provider): Provider
   /** What is read when somebody looks. */
-  watch(of: { readonly store: Pick<Store, 'listWorkspaces' | 'getWorkspace'>; readonly clock: Clock; links(): number; certificates(): readonly { readonly name: string; readonly notAfter: number | null }[] }): void
+  watch(of: { readonly store: Pick<Store, 'listWorkspaces' | 'getWorkspace'>; readonly clock: Clock; links(): number; pending(): number; certificates(): readonly { readonly name: string; readonly notAfter: number | null }[] }): void
 }
 
 const FAST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -54,9 +54,10 @@ export function createMetrics(): Metrics {
       },
     }),
     provider: (provider) => measuredProvider(provider, { calls, faulted: (category) => faults.add({ provider: provider.name, category }) }),
-    watch({ store, clock, links, certificates }) {
+    watch({ store, clock, links, certificates, pending }) {
       registry.gauge('berth_workspaces', 'Workspaces by phase.', () => byPhase(store, clock))
       registry.gauge('berth_links', 'Daemons that are connected to this server.', () => [{ labels: {}, value: links() }])
+      registry.gauge('berth_http_requests_pending', 'Requests that are under way, streams among them.', () => [{ labels: {}, value: pending() }])
       registry.gauge('berth_certificate_not_after_seconds', 'When the certificate of a name ends, in seconds since the epoch.', () => certificates().flatMap(({ name, notAfter }) => (notAfter === null ? [] : [{ labels: { name }, value: notAfter / 1000 }])))
     },
   }

@@ -10,7 +10,8 @@ import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
 import { kindOf, USER_OF_TOKEN } from '../git-hosting/host-kinds.ts'
 import type { ServiceDeps } from './deps.ts'
 
-export interface GitAccessDeps extends Pick<ServiceDeps, 'daemons' | 'log'> {
+export interface GitAccessDeps extends Pick<ServiceDeps, 'log'> {
+  readonly daemons: Pick<ServiceDeps['daemons'], 'reassign'>
   readonly store: Pick<Store, 'gitHosts' | 'gitPolicies' | 'audit' | 'listWorkspaces' | 'getWorkspace'>
   readonly clock: Clock
 }
