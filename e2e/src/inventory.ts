@@ -75,6 +75,8 @@ async function dockerObjects(installation: string): Promise<string[]> {
 /** The database's and the logs' files change all the time; below a machine or a hosted repository only its being there counts. */
 const SKIPPED = /^(postgres|logs)(\/|$)|^(home\.lock|.*-journal)$/
 const ONLY_NAMED = /^(workspaces\/[^/]+\/[^/]+|repos\/[^/]+|agents|[0-9a-f]{16})$/
+/** The port of the last time: another one when a server of somebody else took it between two runs. */
+const ANY_CONTENT = /^run\/[a-z]+-port$/
 const HASHED_LIMIT = 1024 * 1024
 
 function filesIn(root: string): string[] {
@@ -85,7 +87,7 @@ function filesIn(root: string): string[] {
       const shown = relative(root, path)
       if (SKIPPED.test(shown)) continue
       const stats = lstatSync(path)
-      const content = stats.isFile() && stats.size < HASHED_LIMIT ? createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12) : ''
+      const content = stats.isFile() && stats.size < HASHED_LIMIT && !ANY_CONTENT.test(shown) ? createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12) : ''
       found.push(`${stats.mode.toString(8)} ${path} ${content}`)
       if (stats.isDirectory() && !ONLY_NAMED.test(shown)) walk(path)
     }
