@@ -3,7 +3,7 @@
  * known, whose machines run nowhere.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Workspace } from '@berth/wire'
@@ -11,28 +11,26 @@ import type { ProviderInfo } from '@berth/wire/api'
 import type { Cost, CostLimit, ProviderReport } from '@berth/wire/cost'
 import type { ReapedAlone } from '@berth/wire/reap'
 import { SERVER_FILE } from '@berth/wire/server-file'
-import { startHetzner } from '@berth/sim-hetzner'
 import { eventually, startProduct, type Product } from '../product.ts'
+import { buyAt, startHetznerAccount, TOKEN } from './hetzner-account.ts'
 
 setDefaultTimeout(90_000)
-const TOKEN = 'T'.repeat(64)
 /** cx33, its address, a disk of 10 GB. */
 const DISK = Math.ceil(10 * 44_000 / 730)
 const RUNNING = 8800 + 800 + DISK
-const hetzner = startHetzner()
+const hetzner = startHetznerAccount()
 const { world } = hetzner
-world.tokens.set(TOKEN, 'read-write')
 let product: Product
 const up = ['up', '--provider', 'hetzner', '--agent', 'plain', '--command', 'true', '--no-wait', '--no-open', '--yes']
 const read = async (id: string) => (await product.json<Workspace[]>(['list'])).find((one) => one.id === id)
 
 beforeAll(() => {
   product = startProduct()
-  mkdirSync(join(product.home, 'providers'), { recursive: true })
-  mkdirSync(join(product.home, 'code'))
   writeFileSync(join(product.home, 'config.yaml'), 'linkUrl: https://berth.example\n')
-  writeFileSync(join(product.home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 10\n`)
-  writeFileSync(join(product.home, 'providers/hetzner.token'), TOKEN, { mode: 0o644 })
+  buyAt(hetzner, product.home)
+  // Others may read it, which is told below.
+  chmodSync(join(product.home, 'providers/hetzner.token'), 0o644)
+  mkdirSync(join(product.home, 'code'))
 })
 afterAll(async () => {
   await product.close()

@@ -1,11 +1,10 @@
 /** A Hetzner Cloud whose servers really boot, and a way in to this server for them, as a person has a proxy for that. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createContainers, startHetzner, type Containers, type HetznerSim } from '@berth/sim-hetzner'
+import { createContainers, type Containers, type HetznerSim } from '@berth/sim-hetzner'
 import { modelHost } from '../providers.ts'
+import { buyAt, startHetznerAccount } from './hetzner-account.ts'
 import { openWayIn } from './way-in.ts'
-
-const TOKEN = 'T'.repeat(64)
 
 export interface HetznerGround {
   readonly hetzner: HetznerSim
@@ -21,17 +20,14 @@ export interface HetznerGround {
 
 export function startHetznerGround(): HetznerGround {
   const containers = createContainers(`sim-hetzner-${process.pid}`)
-  const hetzner = startHetzner({ backend: containers })
-  hetzner.world.tokens.set(TOKEN, 'read-write')
+  const hetzner = startHetznerAccount({ backend: containers })
   const bridge = modelHost('docker')
   const wayIn = openWayIn(bridge)
   return {
     hetzner, containers, bridge,
     setUp(home, config = '') {
       writeFileSync(join(home, 'config.yaml'), `${wayIn.config}${config}`)
-      mkdirSync(join(home, 'providers'), { recursive: true })
-      writeFileSync(join(home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 10\n`)
-      writeFileSync(join(home, 'providers/hetzner.token'), TOKEN, { mode: 0o600 })
+      buyAt(hetzner, home)
     },
     async inventory(workspaceId) {
       const { servers, volumes } = hetzner.world

@@ -3,29 +3,25 @@
  * vendor is the simulator with a bill, whose machines run nowhere.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Workspace } from '@berth/wire'
-import { startHetzner } from '@berth/sim-hetzner'
 import { eventually, startProduct, type Product } from '../product.ts'
+import { buyAt, startHetznerAccount } from './hetzner-account.ts'
 
 const MANY = 500
 const WITHIN_MS = 10 * 60_000
 setDefaultTimeout(WITHIN_MS)
-const TOKEN = 'T'.repeat(64)
-const hetzner = startHetzner()
+const hetzner = startHetznerAccount()
 const { world } = hetzner
-world.tokens.set(TOKEN, 'read-write')
 let product: Product
 const ours = () => world.ledger.all().filter(({ name }) => name.startsWith('berth-'))
 const running = (kind: string) => world.ledger.running().filter((one) => one.kind === kind)
 
 beforeAll(async () => {
   product = startProduct()
-  mkdirSync(join(product.home, 'providers'), { recursive: true })
   writeFileSync(join(product.home, 'config.yaml'), 'linkUrl: https://berth.example\n')
-  writeFileSync(join(product.home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 10\n`)
-  writeFileSync(join(product.home, 'providers/hetzner.token'), TOKEN, { mode: 0o600 })
+  buyAt(hetzner, product.home)
   await product.cli(['list'])
 })
 afterAll(async () => {

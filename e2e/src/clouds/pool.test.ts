@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startHetzner } from '@berth/sim-hetzner'
 import type { Workspace } from '@berth/wire'
 import type { Pool } from '@berth/wire/pools'
 import { SERVER_FILE } from '@berth/wire/server-file'
@@ -14,6 +13,7 @@ import { startGitServer, type GitServer } from '../git-server.ts'
 import { eventually, startProduct, type Product } from '../product.ts'
 import { setUpProviders } from '../providers.ts'
 import { git } from '../repository.ts'
+import { buyAt, startHetznerAccount } from './hetzner-account.ts'
 
 const WITHIN_MS = 240_000
 
@@ -84,21 +84,17 @@ describe('on machines of this host', () => {
 })
 
 describe('at a vendor', () => {
-  const TOKEN = 'T'.repeat(64)
   const URL = 'https://git.northquay.example/ledger/api.git'
-  const hetzner = startHetzner()
+  const hetzner = startHetznerAccount()
   const { world } = hetzner
-  world.tokens.set(TOKEN, 'read-write')
   let product: Product
   const bought = (kind: string) => world.ledger.running().filter((one) => one.kind === kind && one.name.startsWith('berth-')).length
   const set = (count: number, budget: string) => product.json<Pool>(['pool', 'set', URL, '--provider', 'hetzner', '--count', String(count), '--budget', budget])
 
   beforeAll(async () => {
     product = startProduct()
-    mkdirSync(join(product.home, 'providers'), { recursive: true })
     writeFileSync(join(product.home, 'config.yaml'), 'linkUrl: https://berth.example\n')
-    writeFileSync(join(product.home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 10\n`)
-    writeFileSync(join(product.home, 'providers/hetzner.token'), TOKEN, { mode: 0o600 })
+    buyAt(hetzner, product.home)
     await product.cli(['server', 'start'])
   }, 60_000)
   afterAll(async () => {

@@ -1,27 +1,22 @@
 /** What machines cost, as a page says it: before one is bought, while it stands, and when stopped is not free. */
 import { afterAll, beforeAll, expect, setDefaultTimeout } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { startHetzner } from '@berth/sim-hetzner'
 import type { Workspace } from '@berth/wire'
+import { buyAt, startHetznerAccount } from '../clouds/hetzner-account.ts'
 import { eventually } from '../product.ts'
 import { DESK, PHONE, startWorld, TABLET, test, type World } from './world.ts'
 
 setDefaultTimeout(90_000)
-const TOKEN = 'T'.repeat(64)
 /** Where somebody wants to look at them. */
 const PICTURES = process.env['BERTH_PICTURES']
-const hetzner = startHetzner()
-hetzner.world.tokens.set(TOKEN, 'read-write')
+const hetzner = startHetznerAccount()
 let world: World
 let page: Page
 
 beforeAll(async () => {
   world = await startWorld({ config: 'linkUrl: https://berth.example\n' })
-  mkdirSync(join(world.product.home, 'providers'), { recursive: true })
-  writeFileSync(join(world.product.home, 'providers/hetzner.yaml'), `endpoint: ${hetzner.url}\nvolumeGb: 20\n`)
-  writeFileSync(join(world.product.home, 'providers/hetzner.token'), TOKEN, { mode: 0o600 })
+  buyAt(hetzner, world.product.home, { volumeGb: 20 })
   page = await world.open(DESK)
 })
 afterAll(async () => {
