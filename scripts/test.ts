@@ -15,7 +15,7 @@ interface Part {
   /** A part that takes longer is ended and counts as one failure. */
   readonly minutes: number
   readonly env?: Record<string, string>
-  /** Once more when it fails, and said so at the end. */
+  /** What of it failed is tried once more, and said so at the end. */
   readonly again?: boolean
 }
 
@@ -55,7 +55,7 @@ const parts: readonly Part[] = [
   { name: 'unit', argv: bunTest(unit), modes: ['quick', 'all', 'full'], minutes: 2 },
   ...[
     ...e2e.map((file): Part => ({ name: `e2e/${file}`, argv: bunTest([`e2e/src/${file}`]), modes: FULL.has(file) ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 60 : 6, again: !ONCE.has(file) })),
-    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: name === SSH_SWEEPS ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 30 : 6, again: name === AGENTS })),
+    ...Object.entries(real).map(([name, paths]): Part => ({ name, argv: bunTest(paths), modes: name === SSH_SWEEPS ? ['full'] : ['all', 'full'], minutes: mode === 'full' ? 30 : 6, again: true })),
   ].sort((a, b) => rank(a) - rank(b)),
 ]
 
@@ -84,18 +84,17 @@ const queue = wanted.filter(({ name }) => !WAITING.has(name))
 // Each prints when it is done.
 await Promise.all([...Array.from({ length: LANES }, () => lane(queue)), lane(wanted.filter(({ name }) => WAITING.has(name)))])
 for (const cleanup of cleanups.reverse()) await cleanup()
-if (flaky.length > 0) console.log(`passed only when tried again: ${flaky.join(', ')}`)
+for (const flake of flaky) console.log(`passed only when tried again: ${flake}`)
 for (const failure of failures) console.log(`failed: ${failure}`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
 
 async function lane(of: Part[]): Promise<void> {
   for (let part = of.shift(); part; part = of.shift()) {
-    let result = await run(part)
-    if (result.failed > 0 && part.again === true) {
-      result = await run(part)
-      if (result.failed === 0) flaky.push(part.name)
-    }
+    const first = await run(part)
+    const second = first.failed > 0 && part.again === true ? await run({ ...part, argv: first.files.length > 0 ? bunTest(first.files) : part.argv }) : null
+    if (second?.failed === 0) flaky.push(...first.failures.map((failure) => `${part.name}: ${failure}`))
+    const result = second?.failed === 0 ? { passed: Math.max(second.passed, first.passed + first.failed), failed: 0, failures: [] } : first
     passed += result.passed
     failed += result.failed
     failures.push(...result.failures.map((failure) => `${part.name}: ${failure}`))
@@ -147,7 +146,8 @@ async function startDocker(): Promise<void> {
   console.error('no Docker engine: the docker tests will fail')
 }
 
-async function run(part: Part): Promise<{ passed: number; failed: number; failures: readonly string[] }> {
+interface Result { readonly passed: number; readonly failed: number; readonly failures: readonly string[]; /** In which these stand, where it is known. */ readonly files: readonly string[] }
+async function run(part: Part): Promise<Result> {
   const started = performance.now()
   const child = Bun.spawn([...part.argv], { cwd: root, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, ...part.env, BERTH_TEST_MODE: mode, FORCE_COLOR: '0' } })
   let late = false
@@ -161,14 +161,24 @@ async function run(part: Part): Promise<{ passed: number; failed: number; failur
   console.log(`\n── ${part.name}\n${out}${err}`)
   if (late) console.log(`${part.name}: ended after its ${part.minutes} minutes`)
   const unsaid = late || (code !== 0 && counts.failed === 0)
-  const result = { passed: counts.passed, failed: counts.failed + (unsaid ? 1 : 0), failures: [...named(out + err), ...(unsaid ? [late ? 'took too long' : `ended with ${code}`] : [])] }
+  const { failures: said, files } = named(out + err)
+  const result = { passed: counts.passed, failed: counts.failed + (unsaid ? 1 : 0), failures: [...said, ...(unsaid ? [late ? 'took too long' : `ended with ${code}`] : [])], files: unsaid ? [] : files }
   console.log(`── ${part.name}: ${result.passed} passed, ${result.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return result
 }
 
-/** What failed, by name: bun's lines and those of the check. */
-function named(text: string): string[] {
-  return text.split('\n').filter((line) => /^(\(fail\)|✗) /.test(line)).map((line) => line.replace(/^(\(fail\)|✗) /, ''))
+/** What failed, by name: bun's lines, below that of their file, and those of the check. Bun says them again at its end. */
+function named(text: string): { failures: string[]; files: string[] } {
+  const [failures, files] = [new Set<string>(), new Set<string>()]
+  let file = ''
+  for (const line of text.split('\n')) {
+    file = /^\d+ tests? failed:$/.test(line) ? '' : (/^(\S+\.test\.ts):$/.exec(line)?.[1] ?? file)
+    const failure = /^(?:\(fail\)|✗) (.*)/.exec(line)?.[1]
+    if (failure === undefined) continue
+    failures.add(failure)
+    if (file !== '') files.add(file)
+  }
+  return { failures: [...failures], files: [...files] }
 }
 
 /** bun's closing lines are ` N pass` and ` N fail`; the check prints ✓ and ✗. */
