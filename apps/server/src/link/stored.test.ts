@@ -4,8 +4,11 @@ import { cpSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { openTestDatabase } from '@berth/store/testing'
 import type { TestDatabase } from '@berth/store/testing'
+import { randomIds } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { aWorkspace, toGeneration } from '../../../../packages/store/src/store-fixtures.ts'
+import { assignmentFor } from '../services/assignment.ts'
+import { sendMessage } from '../services/messages.ts'
 import { harness, message, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 
@@ -15,9 +18,9 @@ setDefaultTimeout(60_000)
 const open: { h: Harness; database: TestDatabase }[] = []
 afterEach(async () => { for (const { h, database } of open.splice(0)) { await h.stop(); await database.close() } })
 
-async function start(): Promise<{ h: Harness; database: TestDatabase; id: WorkspaceId; bootToken: string; texts(): Promise<unknown[]> }> {
+async function start(deps?: (database: TestDatabase) => NonNullable<Parameters<typeof harness>[0]>['deps']): Promise<{ h: Harness; database: TestDatabase; id: WorkspaceId; bootToken: string; texts(): Promise<unknown[]> }> {
   const database = await openTestDatabase()
-  const h = await harness({ links: database.store.links })
+  const h = await harness({ links: database.store.links, ...(deps === undefined ? {} : { deps: deps(database) ?? {} }) })
   open.push({ h, database })
   const { id } = await aWorkspace(database.store, NOW)
   await toGeneration(database.store, id, { generation: 1, now: NOW })
@@ -65,4 +68,34 @@ test('the machine of an older generation is turned away', async () => {
   await toGeneration(database.store, id, { generation: 2, now: NOW + 1 })
   await h.restartServer()
   await a.rejected
+})
+
+test('what is said while a daemon is being welcomed reaches it over that link', async () => {
+  const reading = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  let readings = 0
+  const { h, database, id, bootToken } = await start(({ store }) => ({
+    async assignmentFor(of) {
+      const assignment = await assignmentFor({ store, clock: { now: () => NOW }, claudeExecutable: null, versionOf: () => null }, of)
+      readings += 1
+      // The first is read, and not yet on its way, until something was said.
+      reading.resolve()
+      await goOn.promise
+      return assignment
+    },
+  }))
+  const d = await h.daemon({ workspaceId: id, bootToken })
+  await reading.promise
+  const promptId = randomIds.prompt()
+  const said = await sendMessage({
+    store: database.store, clock: { now: () => NOW }, daemons: h.server.daemons, log: () => {}, poke: () => {}, costLimits: { admit: (_, begin) => begin() },
+  }, { id, text: 'are you there', promptId }, { userName: 'ann' })
+  expect(said.status).toBe('queued')
+  expect(readings).toBe(1)
+  goOn.resolve()
+  await until('it was told', () => d.assignments.some(({ prompts }) => prompts.length > 0), 5_000)
+  expect(d.assignments.map(({ prompts }) => prompts.map((prompt) => prompt.promptId))).toEqual([[], [promptId]])
+  // Over the one link it has: nothing made it dial again.
+  expect(await database.store.prompts.pending(id)).toHaveLength(1)
+  expect(h.log.filter((line) => line.includes('closing'))).toEqual([])
 })

@@ -6,14 +6,14 @@ import { checkWaitingSize } from './assignment-size.ts'
 import { reachable } from './code.ts'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord, requireSession } from './view.ts'
-import { requireCan, wakeWorkspace } from './workspaces.ts'
+import { requireCan, wakeWorkspace, type WakeDeps } from './workspaces.ts'
 
 export interface Sent { readonly promptId: PromptId; readonly status: 'queued' | 'accepted' | 'held' | 'ambiguous' | 'refused'; readonly detail: string | null }
 
 /** A person waits for the answer; the daemon goes on with the prompt in any case. */
 const DELIVER_WITHIN_MS = 10_000
 
-export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId; text: string; promptId: PromptId | undefined; session?: SessionId | undefined }, identity: Pick<Identity, 'userName'>): Promise<Sent> {
+export async function sendMessage(deps: WakeDeps & Pick<ServiceDeps, 'daemons' | 'log'>, message: { id: WorkspaceId; text: string; promptId: PromptId | undefined; session?: SessionId | undefined }, identity: Pick<Identity, 'userName'>): Promise<Sent> {
   const record = await requireRecord(deps, message.id)
   requireCan(deps, record, 'send')
   const prompt = { promptId: message.promptId ?? randomIds.prompt(), text: message.text }
@@ -24,6 +24,7 @@ export async function sendMessage(deps: ServiceDeps, message: { id: WorkspaceId;
   await deps.store.prompts.add(message.id, { ...prompt, by: identity.userName, ...(other === null ? {} : { sessionId: other }) }, deps.clock.now())
   await wakeWorkspace(deps, record, 'a message came')
   if (!deps.daemons.connected(message.id)) {
+    // It may be about to be welcomed with an assignment that was read before this was stored.
     await deps.daemons.reassign(message.id)
     return { promptId: prompt.promptId, status: 'queued', detail: whyKept(record) }
   }
@@ -52,7 +53,7 @@ export async function interrupt(deps: ServiceDeps, id: WorkspaceId, session?: Se
 }
 
 /** Null: the main one, which every daemon knows how to speak to. */
-async function otherSession(deps: ServiceDeps, { workspace }: WorkspaceRecord, session: SessionId | undefined): Promise<SessionId | null> {
+async function otherSession(deps: Pick<ServiceDeps, 'store'>, { workspace }: WorkspaceRecord, session: SessionId | undefined): Promise<SessionId | null> {
   if (session === undefined || session === workspace.sessionId) return null
   return (await requireSession(deps, workspace.id, session)).id
 }

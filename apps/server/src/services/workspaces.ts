@@ -50,7 +50,8 @@ async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target
  * For what needs the machine. Only a stop by idleness is undone without being asked to: what a person, a budget or a
  * failure stopped stays so, and what came for it is kept.
  */
-export async function wakeWorkspace(deps: ServiceDeps, record: WorkspaceRecord, reason: string): Promise<void> {
+export type WakeDeps = Pick<ServiceDeps, 'store' | 'clock' | 'poke'> & { readonly costLimits: Pick<ServiceDeps['costLimits'], 'admit'> }
+export async function wakeWorkspace(deps: WakeDeps, record: WorkspaceRecord, reason: string): Promise<void> {
   const { workspace } = record
   if (workspace.wish.target !== 'stopped' || workspace.wish.by !== 'idle') return
   const { version } = workspace.wish
