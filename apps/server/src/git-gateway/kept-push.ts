@@ -7,11 +7,9 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { readPacket } from '@berth/core'
 import type { Clock, RefCommand } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { UserId, WorkspaceId } from '@berth/wire'
-import { parsePushHead } from '../git-hosting/policy.ts'
 import type { PushHead } from '../git-hosting/policy.ts'
 import { NO_CACHE } from '../git-hosting/push-request.ts'
 import { reported, spoken, stillHere } from '../git-hosting/push-report.ts'
@@ -148,16 +146,15 @@ async function store(body: ReadableStream<Uint8Array>, file: string, { dir, maxP
 async function judged(deps: KeptPushDeps, stage: Stage): Promise<(string | null)[]> {
   const { workspace, wanted, request, policy, head, forwardOnly } = stage
   const { signal } = request
-  const pack = await packIn(stage.file)
   const refuse = async (reasons: readonly (string | null)[], why: string): Promise<(string | null)[]> => {
     await stage.noted({ allowed: false, reason: why, refs: head.commands.slice(0, 100).map(({ ref, oldId, newId }, at) => ({ ref: ref.slice(0, 250), from: oldId, to: newId, refused: reasons[at] ?? null })) })
     return head.commands.map((_, at) => reasons[at] ?? 'not done, because another ref of this push is refused')
   }
-  if (pack.options > 0) return refuse(head.commands.map(() => 'push options are not passed on'), 'push options')
   const first = await stage.access()
   const quarantine = await deps.quarantines.open(workspace.orgId, wanted, first.credential, signal).finally(() => first.credential?.release())
   try {
-    if (pack.size > 0) await unpack(quarantine, stage.file, { from: pack.from, signal })
+    // A push that only deletes has none.
+    if (Bun.file(stage.file).size > head.end) await unpack(quarantine, stage.file, { from: head.end, signal })
     const seen = await lookAt(quarantine, { commands: head.commands, forwardOnly, policy, signal })
     if (seen.reasons.some((reason) => reason !== null)) {
       if (seen.said.length > 0) stage.say(['berth: this push stays here.', ...seen.said].join('\n'))
@@ -216,27 +213,6 @@ export function questionOf({ workspaceId, repository, commands }: { workspaceId:
       files: [`${plural(fileCount, 'file')}, +${added} -${removed}`, ...files.map((file) => `${file.path} +${file.added} -${file.removed}`), ...more(fileCount, files.length)].join('\n'),
     },
   }
-}
-
-/** Behind the list of commands: push options, if the list says that there are some, and the pack. */
-async function packIn(file: string): Promise<{ from: number; size: number; options: number }> {
-  const whole = Bun.file(file)
-  const bytes = new Uint8Array(await whole.slice(0, 2 * 1024 * 1024).arrayBuffer())
-  const head = parsePushHead(bytes)
-  if (head === null) throw new BerthError('bad_request', 'the list of refs in the push cannot be used')
-  let at = head.end
-  let options = 0
-  while (head.capabilities.includes('push-options')) {
-    const next = readPacket(bytes, at)
-    if (next.kind === 'flush') {
-      at = next.end
-      break
-    }
-    if (next.kind !== 'line') throw new BerthError('bad_request', 'the options of the push cannot be read')
-    at = next.end
-    options++
-  }
-  return { from: at, size: whole.size - at, options }
 }
 
 async function unpack(quarantine: Quarantine, file: string, { from, signal }: { from: number; signal: AbortSignal }): Promise<void> {

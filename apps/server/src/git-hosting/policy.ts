@@ -31,13 +31,12 @@ export interface PushHead {
   readonly capabilities: readonly string[]
   /** A push certificate, or something else that we do not pass on. */
   readonly refused: string | null
+  /** Where the list ends and the pack begins: a push that has options between the two is refused. */
+  readonly end: number
 }
 
-/**
- * Reads the command list of a receive-pack request. `null`: the list is not complete yet. `end` is where the rest
- * (push options, pack) begins. Throws RangeError on what git would not read.
- */
-export function parsePushHead(bytes: Uint8Array): (PushHead & { readonly end: number }) | null {
+/** Reads the command list of a receive-pack request. `null`: the list is not complete yet. Throws RangeError on what git would not read. */
+export function parsePushHead(bytes: Uint8Array): PushHead | null {
   const reading = readPushCommands(bytes)
   if (reading.kind === 'more') return null
   if (reading.kind === 'broken') throw new RangeError(`not a push: ${reading.why}`)

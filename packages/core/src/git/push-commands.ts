@@ -25,7 +25,7 @@ const NEWLINE = 10
 
 type Packet = { readonly kind: 'line'; readonly payload: Uint8Array; readonly end: number } | { readonly kind: 'flush' | 'delimiter' | 'response-end'; readonly end: number } | { readonly kind: 'more' } | { readonly kind: 'broken'; readonly why: string }
 
-export function readPacket(bytes: Uint8Array, at: number): Packet {
+function readPacket(bytes: Uint8Array, at: number): Packet {
   if (bytes.length - at < 4) return { kind: 'more' }
   const digits = LATIN.decode(bytes.subarray(at, at + 4))
   if (!/^[0-9a-fA-F]{4}$/.test(digits)) return { kind: 'broken', why: 'bad line length' }
