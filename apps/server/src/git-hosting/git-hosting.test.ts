@@ -133,6 +133,26 @@ describe('quota', () => {
     const { url } = await limited('shared', { repository: 1e9, person: 2000 })
     expect((await git(work, 'push', url, 'HEAD:refs/heads/main')).text).toMatch(/all repositories of its owner together are full: \d+ of 2000 bytes are used/)
   })
+
+  it('looks at a repository again when something was written into it, and not before', async () => {
+    const { small, url } = await limited('kept', { repository: 1e9, person: 1e9 })
+    const commit = (await git(work, 'commit-tree', '-m', 'alone', '4b825dc642cb6eb9a060e54bf8d69288fbee4904')).text.trim()
+    await small.ensure(task)
+    expect(await small.sizeBytes(task)).toBe(0)
+    expect(await git(work, 'push', url, `${commit}:refs/heads/main`)).toMatchObject({ code: 0 })
+    const one = (await small.sizeBytes(task)) ?? 0
+    expect(one).toBeGreaterThan(0)
+    // Nobody said so.
+    await Bun.write(join(await small.ensure(task), 'objects', 'aside'), 'x'.repeat(1000))
+    expect(await small.sizeBytes(task)).toBe(one)
+    // A push that git ends without taking it has said so as well.
+    await git(work, 'push', url, `${commit}:refs/heads/other`)
+    expect(await small.sizeBytes(task)).toBeGreaterThanOrEqual(one + 1000)
+    await small.remove(task)
+    expect(await small.sizeBytes(task)).toBeNull()
+    await small.ensure(task)
+    expect(await small.sizeBytes(task)).toBe(0)
+  })
 })
 
 it('a fetch tells what it brings, unless it does not bring all of it', () => {

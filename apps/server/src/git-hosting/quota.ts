@@ -7,7 +7,7 @@ import type { Room } from './smart-http.ts'
 
 export interface QuotaDeps {
   readonly store: Pick<Store, 'listWorkspaces' | 'hostedRepositories' | 'getWorkspace'>
-  readonly repositories: Pick<Repositories, 'sizeBytes' | 'quotaBytes'>
+  readonly repositories: Pick<Repositories, 'sizeBytes' | 'changed' | 'quotaBytes'>
   /** Of all that are one person's. */
   readonly personBytes: number
 }
@@ -44,7 +44,7 @@ export function createQuota({ store, repositories, personBytes }: QuotaDeps): Qu
       const refusal = here <= together
         ? `the repository is full: ${size} of ${repositories.quotaBytes} bytes are used, and this does not fit`
         : `all repositories of its owner together are full: ${ofPerson} of ${personBytes} bytes are used, and this does not fit`
-      return { leftBytes: Math.max(0, Math.min(here, together)), refusal }
+      return { leftBytes: Math.max(0, Math.min(here, together)), refusal, over: () => repositories.changed(id) }
     },
   }
 }

@@ -22,8 +22,10 @@ export interface Repositories {
   /** Takes in what is committed in a repository of this machine, under our own ref. Throws `clone_refused`. */
   takeIn(id: WorkspaceId, from: { path: string; branch: string | null }): Promise<void>
   remove(id: HostedId): Promise<void>
-  /** Of its objects; null: there is no repository. */
+  /** Of its objects, as they were when it changed last; null: there is no repository. */
   sizeBytes(id: HostedId): Promise<number | null>
+  /** Somebody else's git wrote into it. */
+  changed(id: HostedId): void
   /** Somebody beside this server has these commits. */
   had(id: RepositoryId, commits: readonly string[]): Promise<void>
   /** Commits of its branches and tags that nobody else has. */
@@ -74,6 +76,8 @@ export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
 export function createRepositories(deps: { dir: string; /** Tests fill it sooner. */ quotaBytes?: number }): Repositories {
   const pathOf = (id: HostedId) => join(deps.dir, `${id}.git`)
   const making = new Map<HostedId, Promise<string>>()
+  // One quota is of many repositories, and each push asks for it.
+  const sizes = new Map<HostedId, Promise<number>>()
   const exists = async (id: HostedId) => (await stat(join(pathOf(id), 'HEAD')).catch(() => null)) !== null
   const git = (id: HostedId, args: readonly string[], limitBytes = SMALL_OUTPUT) => runGit(['--git-dir', pathOf(id), ...args], limitBytes)
 
@@ -91,8 +95,15 @@ export function createRepositories(deps: { dir: string; /** Tests fill it sooner
     return path
   }
 
+  const sizeOf = (id: HostedId): Promise<number> => {
+    const size = sizes.get(id) ?? sizeBelow(join(pathOf(id), 'objects'))
+    sizes.set(id, size)
+    return size
+  }
+  const changed = (id: HostedId): void => { sizes.delete(id) }
+
   return {
-    exists,
+    exists, changed,
     ensure(id) {
       const running = making.get(id) ?? make(id).finally(() => making.delete(id))
       making.set(id, running)
@@ -114,11 +125,11 @@ export function createRepositories(deps: { dir: string; /** Tests fill it sooner
     async takeIn(id, { path, branch }) {
       const tolerated = TOLERATED.flatMap((fault) => ['-c', `fetch.fsck.${fault}=ignore`])
       const wanted = branch === null ? 'HEAD' : `refs/heads/${branch}`
-      const fetched = await git(id, [...tolerated, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', `file://${path}`, `+${wanted}:${HOSTED_REFS.head}`])
+      const fetched = await git(id, [...tolerated, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', `file://${path}`, `+${wanted}:${HOSTED_REFS.head}`]).finally(() => changed(id))
       if (fetched.exitCode !== 0) throw new BerthError('clone_refused', `${path}: ${fetched.stderr.trim().slice(0, 500)}`, { hint: branch === null ? 'is anything committed there?' : `is there a branch ${branch}?` })
     },
     quotaBytes: deps.quotaBytes ?? QUOTA_BYTES,
-    sizeBytes: async (id) => ((await exists(id)) ? sizeBelow(join(pathOf(id), 'objects')) : null),
+    sizeBytes: async (id) => ((await exists(id)) ? sizeOf(id) : null),
     async had(id, commits) {
       for (const commit of commits) await git(id, ['update-ref', '--', `${HAD}/${commit}`, commit])
     },
@@ -137,6 +148,7 @@ export function createRepositories(deps: { dir: string; /** Tests fill it sooner
     async remove(id) {
       await rm(pathOf(id), { recursive: true, force: true })
       await rm(`${pathOf(id)}.new`, { recursive: true, force: true })
+      changed(id)
     },
   }
 }

@@ -24,8 +24,13 @@ export interface GitRequest {
   /** When whoever fetched has all of it. */
   readonly fetched?: (commits: readonly string[]) => Promise<void>
 }
-/** `refusal`: in words that git prints behind each ref of a push that is larger. */
-export interface Room { readonly leftBytes: number; readonly refusal: string }
+export interface Room {
+  readonly leftBytes: number
+  /** In words that git prints behind each ref of a push that is larger. */
+  readonly refusal: string
+  /** git has ended, whatever it took. */
+  over(): void
+}
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
 const BY_GIT = 'only git itself speaks to a hosted repository; `berth pull` uses it'
@@ -65,6 +70,7 @@ async function receive(git: GitRequest): Promise<Response> {
   if (room === null) return exchange(git, 'git-receive-pack', body, done)
   const taken = upTo(body, room.leftBytes)
   const child = spawnGit(git, ['receive-pack', '--stateless-rpc', git.dir], taken.body)
+  void child.exited.finally(() => room.over())
   // It may end before it read everything; whoever pushes reads nothing before it has sent everything.
   await Promise.race([taken.ended, child.exited])
   if (!taken.isCut()) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done })
