@@ -100,6 +100,7 @@ import { sharingLists } from './services/shared-reads.ts'
 import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 import { createSocketRoom } from './socket/socket-room.ts'
 import type { SocketRoom } from './socket/socket-room.ts'
+import { messageOf } from './thrown.ts'
 
 export interface ServeOptions {
   readonly home: string
@@ -269,7 +270,7 @@ async function assemble(base: Foundation): Promise<Server> {
     // A daemon that came or went is what the workspace's next step waits for.
     onChange(id) {
       store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`))
-      upgrades.look(id).catch((error: unknown) => log(`${id}: its daemon stays as it is: ${error instanceof Error ? error.message : String(error)}`))
+      upgrades.look(id).catch((error: unknown) => log(`${id}: its daemon stays as it is: ${messageOf(error)}`))
     },
   })
   const changes = createChanges({ store, clock, log, daemons: link.daemons, changed: (id) => socketRoom?.changed(id) })

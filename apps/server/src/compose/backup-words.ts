@@ -12,6 +12,7 @@ import type { Carried } from './carried.ts'
 import { readConfig } from './config.ts'
 import { requireExternalDatabase } from './external-database.ts'
 import { backupsDir, defaultHome, lockHome, prepareHome } from './home.ts'
+import { messageOf } from '../thrown.ts'
 
 export const BACKUP_WORDS = ['backup', 'restore', 'rotate-keys'] as const
 export type BackupWord = (typeof BACKUP_WORDS)[number]
@@ -50,7 +51,7 @@ function parsed(word: BackupWord, args: readonly string[]) {
     return parseArgs({ args: [...args], allowPositionals: true, options: { home: { type: 'string' }, json: { type: 'boolean' }, ...(word === 'restore' ? { replace: { type: 'boolean' } } : {}) } as const }) as
       { values: { home?: string; json?: boolean; replace?: boolean }; positionals: string[] }
   } catch (cause) {
-    throw new BerthError('bad_request', cause instanceof Error ? cause.message : String(cause), { hint: `berth ${word} <file>`, cause })
+    throw new BerthError('bad_request', messageOf(cause), { hint: `berth ${word} <file>`, cause })
   }
 }
 

@@ -8,6 +8,7 @@ import type { AgentName, Toolbox } from '@berth/toolbox'
 import { AGENT_PROGRAMS } from '@berth/wire/agents'
 import type { CatalogueEntry } from '@berth/wire/catalogue'
 import { z } from 'zod'
+import { messageOf } from '../thrown.ts'
 
 type Tools = Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
 export interface Catalogue extends Tools {
@@ -58,7 +59,7 @@ export function createCatalogue({ toolbox, agentsDir, file, latest, log }: Catal
       await toolbox.ensureAgent({ agent, version, onProgress: (line) => { flight.detail = line.slice(0, DETAIL_LIMIT) } }, AbortSignal.timeout(FETCH_WITHIN_MS))
       afterwards()
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       log(`toolbox: ${agent} ${version}: ${why}`)
       failures.set(agent, why.slice(0, 500))
     } finally {

@@ -1,3 +1,5 @@
+import { messageOf } from '../thrown.ts'
+
 /** Worth a line in the log. */
 const SLOW_STOP_MS = 250
 
@@ -10,7 +12,7 @@ export function createClosers(log: (line: string) => void) {
       for (let next = closers.pop(); next; next = closers.pop()) {
         const { name, close } = next
         const since = performance.now()
-        await Promise.resolve(close()).catch((error: unknown) => log(`stopping ${name}: ${error instanceof Error ? error.message : String(error)}`))
+        await Promise.resolve(close()).catch((error: unknown) => log(`stopping ${name}: ${messageOf(error)}`))
         const tookMs = Math.round(performance.now() - since)
         if (tookMs > SLOW_STOP_MS) log(`stopping ${name} took ${tookMs} ms`)
       }

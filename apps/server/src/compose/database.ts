@@ -6,6 +6,7 @@
 import { startEmbedded } from '@berth/store'
 import type { DatabaseAddress, Embedded, EmbeddedOptions } from '@berth/store'
 import { requireExternalDatabase } from './external-database.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface RunningDatabase {
   readonly kind: 'embedded' | 'external'
@@ -38,7 +39,7 @@ export async function startDatabase(options: { home: string; url: string | null;
         watch()
         return log(`the database runs again (pid ${next.pid})`)
       } catch (error) {
-        log(`the database does not start: ${error instanceof Error ? error.message : String(error)}`)
+        log(`the database does not start: ${messageOf(error)}`)
         await Bun.sleep(pauseMs)
       }
     }

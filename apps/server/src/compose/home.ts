@@ -9,6 +9,7 @@ import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import type { ServerFile } from '@berth/wire/server-file'
 import { UNIX_PATH_LIMIT } from '../http/listen.ts'
 import { writeWhole } from '../write-whole.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface Home {
   readonly dir: string
@@ -37,7 +38,7 @@ export async function prepareHome(dir: string): Promise<Home> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     for (const name of ['contexts', 'providers', 'workspaces', 'repos', 'uploads', 'states', 'boot', 'looks', 'pushes', 'logs', 'run']) await mkdir(join(dir, name), { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new BerthError('config_invalid', `${dir} cannot be used as BERTH_HOME: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'set BERTH_HOME to a directory that you may write', cause })
+    throw new BerthError('config_invalid', `${dir} cannot be used as BERTH_HOME: ${messageOf(cause)}`, { hint: 'set BERTH_HOME to a directory that you may write', cause })
   }
   return { dir, repositories: join(dir, 'repos'), uploads: join(dir, 'uploads'), states: join(dir, 'states'), looks: join(dir, 'looks'), pushes: join(dir, 'pushes'), keys: join(dir, 'pushes', 'keys'), linkSocket: await linkSocketIn(dir) }
 }

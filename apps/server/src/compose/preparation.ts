@@ -7,6 +7,7 @@ import type { AgentName, Toolbox } from '@berth/toolbox'
 import { BerthError } from '@berth/wire'
 import type { AgentKind, WorkspaceId } from '@berth/wire'
 import { AGENT_KINDS } from '@berth/wire/agents'
+import { messageOf } from '../thrown.ts'
 
 export interface PreparationDeps {
   readonly toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>
@@ -122,7 +123,7 @@ function take<T>(deps: PreparationDeps, fetch: Fetch<T>, stopping: AbortSignal):
       flight.outcome = { ok: true, value, believedUntil: performance.now() + BELIEVE_MS }
     } catch (cause) {
       const error = asRefusal(cause, fetch, limit.aborted)
-      if (!stopping.aborted) log(`toolbox: ${fetch.what}: ${cause instanceof Error ? cause.message : String(cause)}`)
+      if (!stopping.aborted) log(`toolbox: ${fetch.what}: ${messageOf(cause)}`)
       flight.outcome = { ok: false, error, at: clock.now() }
     }
     for (const id of flight.waiting) wake(id)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 import { createClientConnection } from '../previews/client-connection.ts'
 import type { ClientConnection, ClientEvents } from '../previews/client-connection.ts'
+import { messageOf } from '../thrown.ts'
 
 const DEFAULT_PREVIEW_PORT = 7480
 const PORTS_TRIED = 20
@@ -72,6 +73,6 @@ function tryOpen(hostname: string, port: number, log: (line: string) => void): P
     return { port: server.port, serve: (next) => { handle = next }, stop: () => server.stop(true) }
   } catch (cause) {
     if ((cause as { code?: unknown }).code === 'EADDRINUSE') return null
-    throw new BerthError('config_invalid', `cannot listen on ${hostname}:${port}: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'check --listen and --preview-port', cause })
+    throw new BerthError('config_invalid', `cannot listen on ${hostname}:${port}: ${messageOf(cause)}`, { hint: 'check --listen and --preview-port', cause })
   }
 }

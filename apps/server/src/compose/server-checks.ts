@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Tls } from '../tls/index.ts'
 import { previewBaseOf } from './preview-base.ts'
 import type { ServerConfig } from './config.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface CheckedServer {
   readonly home: string
@@ -44,7 +45,7 @@ async function database({ databaseNow, now }: CheckedServer): Promise<ServerChec
       { name: 'clock', level: off ? 'bad' : 'ok', found: off ? `${offMs > 0 ? 'behind' : 'ahead of'} the database's by ${Math.abs(offMs) / 1000} s` : 'as the database\'s', hint: off ? 'let a time service set both (timedatectl set-ntp true)' : null },
     ]
   } catch (error) {
-    return [{ name: 'database', level: 'bad', found: error instanceof Error ? error.message : String(error), hint: 'is it running, and does DATABASE_URL lead to it?' }]
+    return [{ name: 'database', level: 'bad', found: messageOf(error), hint: 'is it running, and does DATABASE_URL lead to it?' }]
   }
 }
 

@@ -9,6 +9,7 @@ import type { EgressPolicy } from '@berth/wire/egress'
 import type { Log } from '../http/respond.ts'
 import { remembered } from '../remembered.ts'
 import type { ServerAsks } from '../services/server-asks.ts'
+import { messageOf } from '../thrown.ts'
 
 export type Permission = { readonly may: true; readonly listed: boolean } | { readonly may: false; readonly why: string }
 export interface Permissions {
@@ -65,7 +66,7 @@ export function createPermissions({ store, asks, clock, log, waitMs = WAIT_MS }:
       if (verdict === 'refuse') return { may: false, why: policy.mode === 'none' ? 'this workspace has no network' : 'its people do not let it there' }
       return ask(workspaceId, target, signal).catch((cause: unknown) => {
         if (cause instanceof BerthError && cause.code !== 'internal') return { may: false as const, why: cause.message }
-        log(`${workspaceId}: nobody could be asked about ${target.host}: ${cause instanceof Error ? cause.message : String(cause)}`)
+        log(`${workspaceId}: nobody could be asked about ${target.host}: ${messageOf(cause)}`)
         return { may: false as const, why: 'nobody could be asked' }
       })
     },

@@ -6,6 +6,7 @@ import { createPulls } from '../pulls/index.ts'
 import type { GitHub } from './index.ts'
 import { createCheckTeller, isOf } from './told.ts'
 import type { ToldDeps } from './told.ts'
+import { messageOf } from '../thrown.ts'
 
 /** After the daemons of before had time to come back. */
 const FIRST_MS = 20_000
@@ -15,7 +16,7 @@ export function followGitHub(deps: ServiceDeps & { readonly github: GitHub; read
   const { github, store, clock, log, daemons } = deps
   const teller = createCheckTeller({ pulls: createPulls({ api: github.api, tokens: github.tokens, daemons, store, clock }), store, clock, log, say: deps.say })
   // Answered at once: GitHub waits ten seconds at most.
-  const aside = (work: Promise<unknown>): void => void work.catch((error: unknown) => log(`github: ${error instanceof Error ? error.message : String(error)}`))
+  const aside = (work: Promise<unknown>): void => void work.catch((error: unknown) => log(`github: ${messageOf(error)}`))
   const remove = github.hooks.onHint((app, hint) => {
     if (hint.about === 'branch') aside(deps.origins.moved((record) => isOf(record, app, hint.repository), hint.branch))
     if (hint.about === 'checks') aside(teller.heard(app, hint.repository))

@@ -10,6 +10,7 @@ import type { CheckResult, PullStatus } from '@berth/wire/github'
 import type { Log } from '../http/respond.ts'
 import type { HookedApp } from './hooks/index.ts'
 import type { Pulls } from '../pulls/index.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface Telling { readonly id: WorkspaceId; readonly text: string; readonly by: string }
 export interface ToldDeps {
@@ -68,7 +69,7 @@ export function createCheckTeller(deps: ToldDeps): { heard(app: HookedApp, repos
         await look(record)
       }
     } catch (error) {
-      log(`${id}: what its checks say was not looked at: ${error instanceof Error ? error.message : String(error)}`)
+      log(`${id}: what its checks say was not looked at: ${messageOf(error)}`)
     } finally {
       looking.delete(id)
     }

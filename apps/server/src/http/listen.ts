@@ -5,6 +5,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { BerthError } from '@berth/wire'
 import type { Serve, Server, WebSocketHandler } from 'bun'
+import { messageOf } from '../thrown.ts'
 
 export interface ListenOptions<SocketData> {
   /** Default 127.0.0.1. */
@@ -105,5 +106,5 @@ function onSocket<SocketData>(path: string, shared: Shared<SocketData>): Listene
 function refused(cause: unknown, where: string): BerthError {
   const taken = typeof cause === 'object' && cause !== null && (cause as { code?: unknown }).code === 'EADDRINUSE'
   if (taken) return new BerthError('port_taken', `${where} is in use`, { hint: 'stop what listens there or choose another port', cause })
-  return new BerthError('config_invalid', `cannot listen on ${where}: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'check --listen and --port', cause })
+  return new BerthError('config_invalid', `cannot listen on ${where}: ${messageOf(cause)}`, { hint: 'check --listen and --port', cause })
 }

@@ -3,6 +3,7 @@ import type { ByteStream } from '@berth/core'
 import { createReachPipe, REACH_CLOSE } from '@berth/wire/reach-pipe'
 import type { ReachPipe } from '@berth/wire/reach-pipe'
 import type { Attachment } from './attach.ts'
+import { messageOf } from '../thrown.ts'
 
 export function createPipe(stream: ByteStream): Attachment {
   const writer = stream.writable.getWriter()
@@ -20,7 +21,7 @@ export function createPipe(stream: ByteStream): Attachment {
         { write: (bytes) => writer.write(bytes), end: () => writer.close() },
       ))
       // Its own words say why it ended: nothing listens there, no sshd, a key that is none.
-      toClient(made).catch((cause: unknown) => made.close(REACH_CLOSE.refused, cause instanceof Error ? cause.message : String(cause)))
+      toClient(made).catch((cause: unknown) => made.close(REACH_CLOSE.refused, messageOf(cause)))
       void made.finished.then(() => made.close(REACH_CLOSE.ended, 'both ways have ended'))
     },
     message: (_, data) => pipe?.message(data),

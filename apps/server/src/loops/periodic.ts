@@ -1,3 +1,5 @@
+import { messageOf } from '../thrown.ts'
+
 /** Something done every so often, one at a time; what it throws is logged and it is done again. */
 export interface Periodic { stop(): Promise<void> }
 
@@ -9,7 +11,7 @@ export function startPeriodic(work: { name: string; everyMs: number; firstAfterM
     try {
       await work.run(stopping.signal)
     } catch (error) {
-      if (!stopping.signal.aborted) work.log(`${work.name}: ${error instanceof Error ? error.message : String(error)}`)
+      if (!stopping.signal.aborted) work.log(`${work.name}: ${messageOf(error)}`)
     }
     if (!stopping.signal.aborted) plan(work.everyMs)
   }

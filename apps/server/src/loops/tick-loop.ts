@@ -7,6 +7,7 @@ import type { Claim, Uptime, WorkspaceStep, WorkspaceStore } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import { createBell } from './bell.ts'
 import type { SampledClock } from './database-clock.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface TickLoopDeps {
   readonly store: Pick<WorkspaceStore, 'claimDue' | 'giveBack' | 'nextDue'>
@@ -95,7 +96,7 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
         pauseMs = await pass()
         away = false
       } catch (error) {
-        if (!away && !stopping.signal.aborted) deps.log(`ticks pause: ${error instanceof Error ? error.message : String(error)}`)
+        if (!away && !stopping.signal.aborted) deps.log(`ticks pause: ${messageOf(error)}`)
         away = true
       }
       if (!stopping.signal.aborted) await bell.wait(pauseMs)

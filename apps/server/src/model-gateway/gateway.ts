@@ -18,6 +18,7 @@ import { answerHeaders, isMetered, isModelCall, lastWords, refusal, requestHeade
 import { createSessionsOf } from './sessions.ts'
 import { createUsageReader, type Used } from './usage.ts'
 import { watched } from './watched.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface ModelGatewayDeps extends Omit<BudgetDeps, 'store'> {
   readonly store: BudgetDeps['store'] & { readonly modelKeys: Pick<ModelKeyStore, 'inOrder' | 'renewLogin'>; readonly modelUsage: Pick<ModelUsageStore, 'add' | 'costMicros' | 'monthMicros'>; readonly sessions: Pick<SessionStore, 'list'> }
@@ -153,7 +154,7 @@ async function forward({ log }: Deps, { workspace, vendor, path, search, request
   const { title } = MODEL_VENDORS[vendor]
   const answer = await fetch(`${key.baseUrl}${path}${search}`, {
     method: request.method, headers: requestHeaders(vendor, request.headers, key), body: body as Uint8Array<ArrayBuffer> | null, redirect: 'manual', signal: request.signal,
-  }).catch((cause: unknown) => { log(`${workspace.id}: ${title}: ${cause instanceof Error ? cause.message : String(cause)}`); return null })
+  }).catch((cause: unknown) => { log(`${workspace.id}: ${title}: ${messageOf(cause)}`); return null })
   if (answer === null) return { answer: refusal(vendor, 502, `${title} cannot be reached from the server`), key, sent: true }
   if (answer.status >= 300 && answer.status < 400) return { answer: refusal(vendor, 502, `${title} led elsewhere, where the key does not go`), key, sent: false }
   return { answer: new Response(answer.body, { status: answer.status, headers: answerHeaders(answer.headers) }), key, sent: true }

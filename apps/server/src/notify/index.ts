@@ -10,6 +10,7 @@ import type { Outbox, OutboxDeps } from './outbox.ts'
 import type { SenderDeps } from './channels.ts'
 import { createWatcher } from './watch.ts'
 import { makeVapidKeys } from './web-push.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface NotifyDeps extends Pick<OutboxDeps, 'clock' | 'log' | 'isCardOnFocusedScreen'> {
   readonly store: Store
@@ -108,7 +109,7 @@ export function startNotifying(deps: NotifyDeps): Notifying {
         away = false
       } catch (error) {
         refreshDue = true
-        if (!away && !stopping) log(`notifications pause: ${error instanceof Error ? error.message : String(error)}`)
+        if (!away && !stopping) log(`notifications pause: ${messageOf(error)}`)
         away = true
       }
       if (!stopping) await bell.wait(pauseMs)

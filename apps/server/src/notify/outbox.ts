@@ -5,6 +5,7 @@ import type { ClaimedNotification, Clock, OwnSettings, Store } from '@berth/core
 import type { NotifyMessage } from '@berth/wire/settings'
 import { senderFor } from './channels.ts'
 import type { ChannelSender, SenderDeps, Sent } from './channels.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface OutboxDeps {
   readonly store: Pick<Store, 'notifications' | 'settings' | 'approvals' | 'devices' | 'decisionTokens'>
@@ -51,7 +52,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     async pass() {
       const rows = await store.notifications.claim({ limit: AT_ONCE, leaseMs: LEASE_MS }, clock.now())
       await Promise.all(rows.map((row) => deliver(row).catch(async (error: unknown) => {
-        deps.log(`notifications: ${row.id}: ${error instanceof Error ? error.message : String(error)}`)
+        deps.log(`notifications: ${row.id}: ${messageOf(error)}`)
         await store.notifications.finish(row.id, decideRetry(row, { gone: false, why: 'internal', afterMs: null }, clock.now()), clock.now())
       })))
       return rows.length

@@ -16,6 +16,7 @@ import type { Repositories } from '../git-hosting/repositories.ts'
 import { checkOutTree, objectAt, outlineOf } from '../git-hosting/trees.ts'
 import type { TreeAt } from '../git-hosting/trees.ts'
 import { fetchLook } from './fetch-look.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface ProjectDeps {
   readonly store: Pick<Store, 'getWorkspace'> & ReadAsServerDeps['store']
@@ -69,7 +70,7 @@ async function look(deps: ProjectDeps, asked: Asked, context: ProjectContext): P
   } catch (error) {
     context.signal.throwIfAborted()
     if (error instanceof BerthError && error.code === 'cancelled') throw error
-    deps.log(`${asked.id}: its project: ${error instanceof Error ? error.message : String(error)}`)
+    deps.log(`${asked.id}: its project: ${messageOf(error)}`)
     return { kind: 'unreadable', why: `the code could not be looked at: ${error instanceof Error ? error.message : 'unknown'}` }
   }
 }

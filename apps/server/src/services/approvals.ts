@@ -6,6 +6,7 @@ import type { Approval, ApprovalId, DecidedBy, Decision } from '@berth/wire'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord } from './view.ts'
 import { requireCan, wakeWorkspace } from './workspaces.ts'
+import { messageOf } from '../thrown.ts'
 
 const DELIVER_WITHIN_MS = 10_000
 
@@ -44,6 +45,6 @@ async function deliver(deps: ServiceDeps, asked: Approval, answer: { decision: D
     if (asked.state === 'orphaned' || !deps.daemons.connected(workspaceId)) return await deps.daemons.reassign(workspaceId)
     await deps.daemons.call(workspaceId, 'approval.decide', { approvalId, contentHash, decision: answer.decision, via: answer.via }, { withinMs: DELIVER_WITHIN_MS })
   } catch (error) {
-    deps.log(`${workspaceId}: the answer waits for the daemon: ${error instanceof Error ? error.message : String(error)}`)
+    deps.log(`${workspaceId}: the answer waits for the daemon: ${messageOf(error)}`)
   }
 }

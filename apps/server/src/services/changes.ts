@@ -1,6 +1,7 @@
 /** What the last turn left to review, asked of the machine once when the turn is over. */
 import type { Clock, Daemons, WorkspaceStore } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
+import { messageOf } from '../thrown.ts'
 
 export interface ChangesDeps {
   readonly store: Pick<WorkspaceStore, 'setChanges'>
@@ -27,7 +28,7 @@ export function createChanges(deps: ChangesDeps): { turnEnded(id: WorkspaceId): 
   async function run(id: WorkspaceId, state: { again: boolean }): Promise<void> {
     do {
       state.again = false
-      await ask(id).catch((error: unknown) => deps.log(`${id}: what changed is not known: ${error instanceof Error ? error.message : String(error)}`))
+      await ask(id).catch((error: unknown) => deps.log(`${id}: what changed is not known: ${messageOf(error)}`))
     } while (state.again)
     asking.delete(id)
   }

@@ -7,6 +7,7 @@ import { BerthError } from '@berth/wire'
 import { AGENT_PROGRAMS, NODE_RUNTIME, type AgentProgramName } from '@berth/wire/agents'
 import type { ImageBuild, MachineImage as ImageView } from '@berth/wire/images'
 import type { ProviderRegistry } from './deps.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface ImagesDeps {
   readonly providers: Pick<ProviderRegistry, 'get' | 'all'>
@@ -169,7 +170,7 @@ async function listed(provider: Provider, hash: string): Promise<{ images: Image
     const { items = [], complete = true, missing = [] } = await provider.images?.list(AbortSignal.timeout(LOOK_WITHIN_MS)) ?? {}
     return { images: items.map((image) => imageView(provider, image, hash)), missing: complete ? [] : missing.map((what) => `${provider.name}: ${what}`) }
   } catch (error) {
-    return { images: [], missing: [`${provider.name}: ${error instanceof Error ? error.message : String(error)}`] }
+    return { images: [], missing: [`${provider.name}: ${messageOf(error)}`] }
   }
 }
 

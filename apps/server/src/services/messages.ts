@@ -7,6 +7,7 @@ import { reachable } from './code.ts'
 import type { ServiceDeps } from './deps.ts'
 import { requireRecord, requireSession } from './view.ts'
 import { requireCan, wakeWorkspace, type WakeDeps } from './workspaces.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface Sent { readonly promptId: PromptId; readonly status: 'queued' | 'accepted' | 'held' | 'ambiguous' | 'refused'; readonly detail: string | null }
 
@@ -33,7 +34,7 @@ export async function sendMessage(deps: WakeDeps & Pick<ServiceDeps, 'daemons' |
     const told = other === null ? await deps.daemons.call(message.id, 'session.prompt', prompt, within) : await deps.daemons.call(message.id, 'sessions.prompt', { ...prompt, sessionId: other }, within)
     return { promptId: prompt.promptId, ...told }
   } catch (error) {
-    deps.log(`${message.id}: the prompt waits: ${error instanceof Error ? error.message : String(error)}`)
+    deps.log(`${message.id}: the prompt waits: ${messageOf(error)}`)
     return { promptId: prompt.promptId, status: 'queued', detail: error instanceof BerthError ? error.message : null }
   }
 }

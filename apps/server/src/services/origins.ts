@@ -15,6 +15,7 @@ import type { ReadAsServerDeps } from '../github/read-as-server.ts'
 import { lsRemote } from './ls-remote.ts'
 import { isBusy, requireMachine, TREE_WITHIN_MS } from './review-reading.ts'
 import { requireIdle } from './review-marks.ts'
+import { messageOf } from '../thrown.ts'
 
 export type Origin = NonNullable<Workspace['origin']>
 export interface Origins {
@@ -66,7 +67,7 @@ export function createOrigins(deps: OriginsDeps): Origins {
     }
   }
 
-  const lookQuietly = (record: WorkspaceRecord): Promise<unknown> => look(record).catch((error: unknown) => deps.log(`${record.workspace.id}: its origin was not looked at: ${error instanceof Error ? error.message : String(error)}`))
+  const lookQuietly = (record: WorkspaceRecord): Promise<unknown> => look(record).catch((error: unknown) => deps.log(`${record.workspace.id}: its origin was not looked at: ${messageOf(error)}`))
 
   return {
     of: (id) => known.get(id)?.origin ?? null,

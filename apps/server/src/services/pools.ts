@@ -8,6 +8,7 @@ import { checkProvider, checkSource } from './create-workspace.ts'
 import { quoteOf } from './costs.ts'
 import type { ServiceDeps } from './deps.ts'
 import { sized } from './take-prepared.ts'
+import { messageOf } from '../thrown.ts'
 
 type Input<K extends keyof typeof poolsApi> = z.infer<NonNullable<(typeof poolsApi)[K]['~orpc']['inputSchema']>>
 export type PoolDeps = Pick<ServiceDeps, 'store' | 'clock' | 'log'> & {
@@ -54,7 +55,7 @@ export async function keepPools(deps: PoolDeps): Promise<void> {
     try {
       await keep(deps, pool, membersOf(members, pool.id))
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       log(`pool ${pool.id}: ${problem}`)
       await store.pools.note(pool.id, { retryAt: clock.now() + deadlines.poolRetry, problem })
     }

@@ -3,6 +3,7 @@ import { isPassing, ProviderFault } from '@berth/core'
 import type { Provider, ProviderCheck } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { ProviderRegistry } from './deps.ts'
+import { messageOf } from '../thrown.ts'
 
 /** An engine that hangs must not hang a request. */
 const CHECK_WITHIN_MS = 5000
@@ -38,7 +39,7 @@ export function createProviderRegistry(providers: readonly Provider[], preferred
       const before = await known?.check
       // On a busy machine a look takes long, which says nothing of the provider, nor does a hiccup: what was seen last stands.
       if ((limit.aborted || isPassing(error)) && before?.ok === true) return before
-      return { ok: false, isolation: 'none', detail: limit.aborted ? `did not answer within ${withinMs / 1000} s` : error instanceof Error ? error.message : String(error), hint: error instanceof ProviderFault ? error.hint : null }
+      return { ok: false, isolation: 'none', detail: limit.aborted ? `did not answer within ${withinMs / 1000} s` : messageOf(error), hint: error instanceof ProviderFault ? error.hint : null }
     })
     remembered.set(name, { at: performance.now(), check: fresh })
     return fresh

@@ -3,6 +3,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { startPeriodic } from '../loops/periodic.ts'
 import type { ServiceDeps } from './deps.ts'
 import { isBusy } from './review-reading.ts'
+import { messageOf } from '../thrown.ts'
 
 /** What another server queued, or what could not be done when it was due. */
 const SWEEP_EVERY_MS = 30_000
@@ -67,7 +68,7 @@ export function createTurnEnds(deps: ServiceDeps, on: { ended(id: WorkspaceId): 
         await look(id).catch((error: unknown) => {
           // Its cursor may be older than what is kept.
           waiting.set(id, null)
-          deps.log(`${id}: the review's queue waits: ${error instanceof Error ? error.message : String(error)}`)
+          deps.log(`${id}: the review's queue waits: ${messageOf(error)}`)
         })
       } while (state.again && !stopped && waiting.has(id))
       looking.delete(id)

@@ -4,6 +4,7 @@ import type { Clock, Store } from '@berth/core'
 import type { OrgId, UserId, WorkspaceId } from '@berth/wire'
 import { z } from 'zod'
 import type { GitHub } from '../github/index.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface GitHubPeopleDeps {
   readonly store: Pick<Store, 'identities' | 'github'>
@@ -36,7 +37,7 @@ async function mayWrite({ github, log }: Pick<GitHubPeopleDeps, 'github' | 'log'
       leased.lease.release()
     }
   } catch (error) {
-    log(`sign-in: ${address.origin} was not asked about ${person.login}: ${error instanceof Error ? error.message : String(error)}`)
+    log(`sign-in: ${address.origin} was not asked about ${person.login}: ${messageOf(error)}`)
     return 'unknown'
   }
 }

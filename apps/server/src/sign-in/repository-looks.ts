@@ -9,6 +9,7 @@ import type { HookedApp } from '../github/hooks/index.ts'
 import { startPeriodic } from '../loops/periodic.ts'
 import { lookAgain, lookAgainAt } from './github-people.ts'
 import type { GitHubPeopleDeps } from './github-people.ts'
+import { messageOf } from '../thrown.ts'
 
 /** Well below the ten minutes that the design allows. */
 const EVERY_MS = 5 * 60_000
@@ -48,7 +49,7 @@ function createQueue(deps: RepositoryLooksDeps, signal: AbortSignal) {
     for (let [next] = waiting; next !== undefined && !signal.aborted; [next] = waiting) {
       const [key, { origin, about }] = next
       waiting.delete(key)
-      await lookAgainAt(deps, { orgId: deps.homeOrg, origin }, about, signal).catch((error: unknown) => deps.log(`rights at ${origin}: ${error instanceof Error ? error.message : String(error)}`))
+      await lookAgainAt(deps, { orgId: deps.homeOrg, origin }, about, signal).catch((error: unknown) => deps.log(`rights at ${origin}: ${messageOf(error)}`))
     }
   }
   return {

@@ -8,6 +8,7 @@ import type { Approval, ApprovalId, Workspace, WorkspaceId } from '@berth/wire'
 import type { ToPage } from '@berth/wire/live'
 import { createBell } from '../loops/bell.ts'
 import type { Outlet } from './outlet.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface ListingDeps {
   /** What this person sees. */
@@ -111,7 +112,7 @@ export function createListing(deps: ListingDeps): Listing {
         if (dirty.size > 0) await changes()
         await Bun.sleep(PACE_MS)
       } catch (error) {
-        deps.log(`socket: the list: ${error instanceof Error ? error.message : String(error)}`)
+        deps.log(`socket: the list: ${messageOf(error)}`)
         await Bun.sleep(AFTER_ERROR_MS)
       }
     }

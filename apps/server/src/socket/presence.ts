@@ -8,6 +8,7 @@ import type { Identity, ViewerStore } from '@berth/core'
 import type { ViewerId, WorkspaceId } from '@berth/wire'
 import type { Presence } from '@berth/wire/live'
 import { startPeriodic } from '../loops/periodic.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface Place { readonly at: string | null; readonly hunkId: string | null }
 export interface Viewer {
@@ -40,7 +41,7 @@ export function createPresence(deps: PresenceDeps): PresenceRoom {
   const { viewers, now, log } = deps
   const rows = new Set<Row>()
   const leaving = new Set<Promise<void>>()
-  const guard = (work: Promise<unknown>): Promise<void> => work.then(() => {}, (error: unknown) => log(`viewers: ${error instanceof Error ? error.message : String(error)}`))
+  const guard = (work: Promise<unknown>): Promise<void> => work.then(() => {}, (error: unknown) => log(`viewers: ${messageOf(error)}`))
   const renewal = startPeriodic({
     name: 'viewers', everyMs: deadlines.viewerHeartbeat, firstAfterMs: deadlines.viewerHeartbeat, log,
     async run(signal) {

@@ -8,6 +8,7 @@ import { fromOldestKept, readPage } from '../http/stream.ts'
 import type { StreamDeps } from '../http/stream.ts'
 import { createBell } from '../loops/bell.ts'
 import type { Outlet } from './outlet.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface WatchDeps extends StreamDeps { readonly log: (line: string) => void }
 export interface Watch {
@@ -59,7 +60,7 @@ export function startWatch(deps: WatchDeps, outlet: Outlet, at: { workspaceId: W
       } catch (error) {
         if (stopped) return
         if (refused(outlet, workspaceId, error)) return at.refused()
-        deps.log(`socket: ${workspaceId}: ${error instanceof Error ? error.message : String(error)}`)
+        deps.log(`socket: ${workspaceId}: ${messageOf(error)}`)
         await bell.wait(AFTER_ERROR_MS)
       }
     }

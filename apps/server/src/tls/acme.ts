@@ -5,6 +5,7 @@
 import type * as Acme from 'acme-client'
 import { AcmeProblem } from './problem.ts'
 import type { Wanted } from './settings.ts'
+import { messageOf } from '../thrown.ts'
 
 /** Puts what the authority looks for; what it gives back takes it away. */
 export interface ChallengeSolver {
@@ -117,7 +118,7 @@ function listenIn(axios: typeof Acme.axios, { ca, signal }: { ca: string | null;
       if (thrown instanceof AcmeProblem) return thrown
       if (last !== null) return new AcmeProblem(last.kind, `the authority refused: ${lineOf(last.detail)} (${last.kind})`, { retryAfterMs: last.retryAfterMs, cause: thrown })
       if ((thrown as { name?: unknown } | null)?.name === 'TimeoutError') return new AcmeProblem('late', 'the order was not done within five minutes', { cause: thrown })
-      const said = thrown instanceof Error ? thrown.message : String(thrown)
+      const said = messageOf(thrown)
       const network = (thrown as { isAxiosError?: unknown } | null)?.isAxiosError === true
       return new AcmeProblem(network ? 'unreachable' : 'malformed', network ? `the authority does not answer: ${lineOf(said)}` : lineOf(said), { cause: thrown })
     },

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ChallengeSolver } from './acme.ts'
 import { seenInDns, type DnsLook } from './seen-in-dns.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface TxtWriter {
   /** Beside others of that name. What it gives back removes exactly this one. */
@@ -15,7 +16,7 @@ export function createDnsChallenge(deps: { readonly writer: TxtWriter; readonly 
       const remove = await deps.writer.write(record, answer, signal)
       const takeAway = async (): Promise<void> => {
         // What stays behind harms nobody and says where it is; the certificate counts.
-        await remove().catch((error: unknown) => deps.log(`tls: the TXT record ${record} stays: ${error instanceof Error ? error.message : String(error)}`))
+        await remove().catch((error: unknown) => deps.log(`tls: the TXT record ${record} stays: ${messageOf(error)}`))
       }
       try {
         if (!(await seenInDns(record, answer, deps.look, signal))) deps.log(`tls: ${record} is not seen yet (${fingerprint(answer)}); the authority is asked all the same`)

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { BerthError } from '@berth/wire'
 import { isFor, readCertificate, type Certificate } from './certificate.ts'
 import type { CertificateState } from './keeper.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface CertificateFiles {
   find(host: string): Certificate | null
@@ -35,7 +36,7 @@ export async function openCertificateFiles(pairs: readonly Pair[], deps: { reado
       deps.log(`tls: ${pair.cert} changed; until ${new Date(certificate.notAfter).toISOString()}`)
     } catch (error) {
       // In the middle of being replaced the two do not fit: what was read before is served until they do.
-      const trouble = error instanceof Error ? error.message : String(error)
+      const trouble = messageOf(error)
       if (trouble !== before.trouble) deps.log(`tls: ${pair.cert} cannot be read, the one from before is served: ${trouble}`)
       have.set(pair, { ...before, trouble })
     }
@@ -62,5 +63,5 @@ async function markOf({ cert, key }: Pair): Promise<string> {
 }
 
 function refused({ cert, key }: Pair, cause: unknown): BerthError {
-  return new BerthError('config_invalid', `${cert} with ${key} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'name PEM files of a certificate with its chain and of its key, readable by the server', cause })
+  return new BerthError('config_invalid', `${cert} with ${key} cannot be used: ${messageOf(cause)}`, { hint: 'name PEM files of a certificate with its chain and of its key, readable by the server', cause })
 }

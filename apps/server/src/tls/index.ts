@@ -14,6 +14,7 @@ import { openKeptCertificates } from './kept.ts'
 import { startKeeper, type CertificateState } from './keeper.ts'
 import { openPlain, type PlainListener } from './plain.ts'
 import { directoryUrl, wantedFor, type Names, type TlsConfig } from './settings.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface TlsDeps {
   readonly home: string
@@ -124,6 +125,6 @@ async function authorityOf(deps: TlsDeps, acme: NonNullable<TlsConfig['acme']>, 
 
 async function textOf(path: string, setting: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new BerthError('config_invalid', `${setting} ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'is it there, and may the server read it?', cause })
+    throw new BerthError('config_invalid', `${setting} ${path} cannot be read: ${messageOf(cause)}`, { hint: 'is it there, and may the server read it?', cause })
   })
 }

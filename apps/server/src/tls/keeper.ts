@@ -9,6 +9,7 @@ import { waitAfter } from './backoff.ts'
 import { isFor, readCertificate, renewAt, type Certificate } from './certificate.ts'
 import type { KeptCertificates, Refusal } from './kept.ts'
 import type { Wanted } from './settings.ts'
+import { messageOf } from '../thrown.ts'
 
 export interface CertificateState {
   readonly name: string
@@ -62,7 +63,7 @@ export async function startKeeper(deps: KeeperDeps): Promise<Keeper> {
     timer = setTimeout(() => {
       current = look().catch((error: unknown) => {
         if (stopping.signal.aborted) return
-        log(`tls: ${error instanceof Error ? error.message : String(error)}`)
+        log(`tls: ${messageOf(error)}`)
         timer = setTimeout(plan, LOOK_AT_LEAST_MS)
       })
     }, waitMs)
@@ -105,7 +106,7 @@ async function createOrders({ authority, kept, clock, log }: KeeperDeps, stoppin
       have.set(name, certificate)
       return certificate
     } catch (error) {
-      log(`tls: the kept certificate of ${name} cannot be read and is ordered anew: ${error instanceof Error ? error.message : String(error)}`)
+      log(`tls: the kept certificate of ${name} cannot be read and is ordered anew: ${messageOf(error)}`)
       return null
     }
   }
@@ -123,7 +124,7 @@ async function createOrders({ authority, kept, clock, log }: KeeperDeps, stoppin
       log(`tls: ${name} has a certificate of ${certificate.issuer} until ${new Date(certificate.notAfter).toISOString()}`)
     } catch (thrown) {
       if (stopping.aborted) return null
-      refuse(name, thrown instanceof AcmeProblem ? thrown : new AcmeProblem('malformed', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown }))
+      refuse(name, thrown instanceof AcmeProblem ? thrown : new AcmeProblem('malformed', messageOf(thrown), { cause: thrown }))
     }
     await kept.writeRefusals(refusals)
     return have.get(name) ?? null
