@@ -16,7 +16,7 @@ import { buyAt, startHetznerAccount, TOKEN } from './hetzner-account.ts'
 
 setDefaultTimeout(90_000)
 /** cx33, its address, a disk of 10 GB. */
-const DISK = Math.ceil(10 * 44_000 / 730)
+const DISK = Math.ceil(10 * 57_200 / 730)
 const RUNNING = 8800 + 800 + DISK
 const hetzner = startHetznerAccount()
 const { world } = hetzner

@@ -46,7 +46,7 @@ test('an image is made once, costs what is said, and new workspaces begin with i
   await product.cli(['delete', plain.id, '-y'])
 
   const built = await product.json<ImageBuild>(['image', 'build', 'hetzner'])
-  expect(built).toMatchObject({ state: 'ready', failure: null, price: { currency: 'EUR', monthlyMicrosPerGb: 11_000 }, image: { provider: 'hetzner', fits: true, base: 'debian-12', currency: 'EUR', monthlyMicros: 16_500 } })
+  expect(built).toMatchObject({ state: 'ready', failure: null, price: { currency: 'EUR', monthlyMicrosPerGb: 14_300 }, image: { provider: 'hetzner', fits: true, base: 'debian-12', currency: 'EUR', monthlyMicros: 21_450 } })
   expect(built.log).toEqual(expect.arrayContaining(['the server fetches the daemon and the programs', 'the snapshot is made', 'the image is ready']))
   // What it was made of is given back.
   expect([servers.size, ledger.running().map(({ kind }) => kind)]).toEqual([0, ['snapshot']])

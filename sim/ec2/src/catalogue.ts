@@ -18,11 +18,14 @@ export const SUBNETS: readonly Subnet[] = ['a', 'b', 'c'].map((letter, at) => ({
 /** Debian's own account. */
 const DEBIAN = '136693071363'
 export const ACCOUNT = '123456789012'
-const image = (n: number, name: string, at: string, more: Partial<Image> = {}): Image => ({ id: `ami-${String(n).padStart(17, '0')}`, name, owner: DEBIAN, architecture: 'x86_64', createdAt: Date.parse(at), rootGb: 8, ...more })
+const image = (n: number, name: string, at: string, more: Partial<Image> = {}): Image => ({ id: `ami-${String(n).padStart(17, '0')}`, snapshot: `snap-${String(n).padStart(17, '0')}`, name, owner: DEBIAN, architecture: 'x86_64', createdAt: Date.parse(at), rootGb: 8, ...more })
 export const IMAGES: readonly Image[] = [
   image(1, 'debian-12-amd64-20250316-2053', '2025-03-16T20:55:00Z'), image(2, 'debian-12-amd64-20260112-2355', '2026-01-12T23:57:00Z'), image(3, 'debian-12-arm64-20260112-2355', '2026-01-12T23:57:00Z', { architecture: 'arm64' }),
   image(4, 'debian-13-amd64-20260210-1111', '2026-02-10T11:13:00Z'), image(5, 'debian-12-amd64-20990101-0000', '2099-01-01T00:00:00Z', { owner: '999999999999' }),
 ]
+/** USD for a GB of a snapshot (standard tier) and month, by what it takes: a disk with a few programs takes so much. */
+export const SNAPSHOT_GB_MONTH = 0.05
+export const SNAPSHOT_GB = 1.5
 /** USD for a GB of gp3 and month; USD an hour for a public IPv4 address. */
 export const GP3_GB_MONTH = 0.08
 export const IPV4_HOURLY = 0.005

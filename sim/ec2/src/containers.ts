@@ -9,7 +9,9 @@ export function createContainers(prefix: string, mount: string): Containers {
   const machines = createMachines(prefix)
   const disksOf = (volumes: readonly Volume[]): Record<string, string> => Object.fromEntries(volumes.filter(({ snapshot }) => snapshot === '').map(({ id }) => [mount, id]))
   const create = (instance: Instance, volumes: readonly Volume[]): Promise<void> =>
-    machines.create({ name: instance.id, hostname: `ip-${instance.id.slice(-8)}`, instanceId: instance.id, userData: instance.userData, volumes: disksOf(volumes) })
+    machines.create({ ...(made.has(instance.image.snapshot) ? { image: instance.image.snapshot } : {}), name: instance.id, hostname: `ip-${instance.id.slice(-8)}`, instanceId: instance.id, userData: instance.userData, volumes: disksOf(volumes) })
+  /** Snapshots that are disks of ours. */
+  const made = new Set<string>()
   /** Whose container goes because it is made anew. */
   const remade = new Set<string>()
   return {
@@ -27,6 +29,11 @@ export function createContainers(prefix: string, mount: string): Containers {
     removeVolume: ({ id, snapshot }) => (snapshot === '' ? machines.removeVolume(id) : Promise.resolve()),
     setUserData: ({ id, userData }) => machines.setUserData(id, userData),
     console: async ({ id }) => (await machines.exec(id, ['journalctl', '--no-pager', '--lines', '200', '--output', 'short'])).stdout,
+    async snapshot({ id }, { id: snapshot }) {
+      await machines.snapshot(id, snapshot)
+      made.add(snapshot)
+    },
+    removeSnapshot: ({ id }) => machines.removeSnapshot(id),
     onPoweredOff: (listener) => machines.onDown((name) => { if (!remade.has(name)) listener(name) }),
     close: () => machines.close(),
   }

@@ -11,6 +11,7 @@ import { REGION } from './catalogue.ts'
 import { Refusal, type Fault } from './model.ts'
 import type { Operation } from './operations/call.ts'
 import { CATALOGUE } from './operations/catalogue.ts'
+import { IMAGE_OPERATIONS } from './operations/images.ts'
 import { INSTANCES } from './operations/instances.ts'
 import { THINGS } from './operations/things.ts'
 import { signerOf, type Key } from './signature.ts'
@@ -18,13 +19,13 @@ import { createWorld, type World, type WorldOptions } from './world.ts'
 
 export { createContainers, type Containers } from './containers.ts'
 export { IMAGES, INSTANCE_TYPES, REGION, SUBNETS } from './catalogue.ts'
-export type { Backend, Fault, Instance, NetworkInterface, Volume } from './model.ts'
+export type { Backend, Fault, Instance, NetworkInterface, OwnImage, Snapshot, Volume } from './model.ts'
 export type { Key } from './signature.ts'
 export type { World } from './world.ts'
 
 export interface Ec2Sim extends Front { readonly world: World }
 
-const OPERATIONS: Readonly<Record<string, Operation>> = { ...INSTANCES, ...THINGS, ...CATALOGUE }
+const OPERATIONS: Readonly<Record<string, Operation>> = { ...INSTANCES, ...THINGS, ...IMAGE_OPERATIONS, ...CATALOGUE }
 const VERSION = '2016-11-15'
 /** Said of a request that no description allows, never of one that the world cannot fulfil. */
 const MALFORMED = new Set(['UnknownParameter', 'MissingParameter', 'InvalidAction'])

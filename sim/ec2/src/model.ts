@@ -4,7 +4,11 @@ import type { Fault as ScriptedFault, Wrong } from '@berth/sim-vendor'
 export type Tags = Readonly<Record<string, string>>
 export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped'
 export interface InstanceType { readonly name: string; readonly vcpus: number; readonly memoryMib: number; readonly architecture: 'x86_64' | 'arm64'; /** USD. */ readonly hourly: number; readonly burstable: boolean }
-export interface Image { readonly id: string; readonly name: string; readonly owner: string; readonly architecture: 'x86_64' | 'arm64'; readonly createdAt: number; readonly rootGb: number }
+export interface Image { readonly id: string; readonly name: string; readonly owner: string; readonly architecture: 'x86_64' | 'arm64'; readonly createdAt: number; readonly rootGb: number; /** Of its disk. */ readonly snapshot: string }
+/** An image of this account: it has a state, tags and a snapshot that is paid for. */
+export interface OwnImage extends Image { tags: Tags; state: 'pending' | 'available' }
+/** By what it takes. */
+export interface Snapshot { readonly id: string; readonly volume: string; readonly sizeGb: number; readonly takesGb: number; readonly encrypted: boolean; readonly description: string; readonly createdAt: number; tags: Tags; state: 'pending' | 'completed' }
 export interface Subnet { readonly id: string; readonly vpc: string; readonly zone: string; readonly publicIp: boolean }
 export interface Instance {
   readonly id: string
@@ -64,6 +68,9 @@ export interface Backend {
   /** What it reads at its next boot. */
   setUserData(instance: Instance): Promise<void>
   console(instance: Instance): Promise<string>
+  /** A copy of its root, for others to begin with. */
+  snapshot(instance: Instance, snapshot: Snapshot): Promise<void>
+  removeSnapshot(snapshot: Snapshot): Promise<void>
   /** The machine went down by itself. */
   onPoweredOff(listener: (id: string) => void): void
 }

@@ -1,8 +1,8 @@
 /** The state of one account in one region, and what a test may make happen in it. Nothing here speaks HTTP. */
 import { createHash } from 'node:crypto'
 import { createLedger, createTransitions, type Ledger, type Transitions } from '@berth/sim-vendor'
-import { GP3_GB_MONTH, IPV4_HOURLY } from './catalogue.ts'
-import { Refusal, type Backend, type Fault, type Image, type Instance, type InstanceType, type NetworkInterface, type SecurityGroup, type Subnet, type Tags, type Volume } from './model.ts'
+import { ACCOUNT, GP3_GB_MONTH, IMAGES, IPV4_HOURLY, SNAPSHOT_GB, SNAPSHOT_GB_MONTH } from './catalogue.ts'
+import { Refusal, type Backend, type Fault, type Image, type Instance, type InstanceType, type NetworkInterface, type OwnImage, type SecurityGroup, type Snapshot, type Subnet, type Tags, type Volume } from './model.ts'
 import type { Key } from './signature.ts'
 import { costOf, type Charged } from './tariff.ts'
 
@@ -34,6 +34,8 @@ interface State {
   readonly instances: Map<string, Instance>
   readonly volumes: Map<string, Volume>
   readonly interfaces: Map<string, NetworkInterface>
+  readonly images: Map<string, OwnImage>
+  readonly snapshots: Map<string, Snapshot>
   /** client token → what was asked, and what came of it. */
   readonly tokens: Map<string, { asked: string; id: string; at: number }>
   hasRoom: (wanted: Wanted) => boolean
@@ -52,12 +54,12 @@ export function createWorld({ backend, transitionMs = 0, lagMs = 0, now: clock =
   let lag = lagMs
   const now = (): number => clock() + offsetMs
   const nextId = (kind: string): string => `${kind}-0${createHash('sha256').update(`${kind}${last += 1}`).digest('hex').slice(0, 16)}`
-  const state: State = { backend, now, nextId, ledger: createLedger(now, costOf), transitions: createTransitions({ now, durationMs: transitionMs }), instances: new Map(), volumes: new Map(), interfaces: new Map(), tokens: new Map(), hasRoom: () => true }
+  const state: State = { backend, now, nextId, ledger: createLedger(now, costOf), transitions: createTransitions({ now, durationMs: transitionMs }), instances: new Map(), volumes: new Map(), interfaces: new Map(), images: new Map(), snapshots: new Map(), tokens: new Map(), hasRoom: () => true }
   const groups = new Map<string, SecurityGroup>()
   const instancesOf = instanceActs(state)
   backend?.onPoweredOff((id) => instancesOf.poweredOff(id))
   return {
-    instances: state.instances, volumes: state.volumes, interfaces: state.interfaces, groups, ledger: state.ledger, now, nextId,
+    instances: state.instances, volumes: state.volumes, interfaces: state.interfaces, images: state.images, snapshots: state.snapshots, groups, ledger: state.ledger, now, nextId,
     asked: [] as string[], faults: [] as Fault[], keys: new Map<string, Key>(),
     failed: state.transitions.failed,
     lagMs: (): number => lag, setLag(ms: number) { lag = ms },
@@ -70,7 +72,7 @@ export function createWorld({ backend, transitionMs = 0, lagMs = 0, now: clock =
       for (const [token, { at }] of state.tokens) if (now() - at > TOKEN_MS) state.tokens.delete(token)
     },
     console: async (instance: Instance): Promise<string> => (await backend?.console(instance)) ?? '',
-    ...instancesOf, ...volumeActs(state), ...groupActs(state, groups),
+    ...instancesOf, ...volumeActs(state), ...groupActs(state, groups), ...imageActs(state),
   }
 }
 export type World = ReturnType<typeof createWorld>
@@ -252,6 +254,40 @@ function groupActs(state: State, groups: Map<string, SecurityGroup>) {
     deleteGroup(group: SecurityGroup): void {
       if ([...state.interfaces.values()].some((its) => its.groups.includes(group.id))) throw new Refusal('DependencyViolation', `resource ${group.id} has a dependent object`)
       groups.delete(group.id)
+    },
+  }
+}
+function imageActs(state: State) {
+  const { backend, images, snapshots, volumes, ledger, transitions } = state
+  return {
+    /** Null: there is none. */
+    imageOf: (id: string): Image | OwnImage | null => IMAGES.find((image) => image.id === id) ?? images.get(id) ?? null,
+    /** Of its root alone: disks beside it are not played. */
+    createImage(instance: Instance, { name, description, imageTags, snapshotTags }: { name: string; description: string; imageTags: Tags; snapshotTags: Tags }): OwnImage {
+      if ([...images.values()].some((image) => image.name === name)) throw new Refusal('InvalidAMIName.Duplicate', `AMI name ${name} is already in use by an AMI`)
+      const [root, ...more] = [...volumes.values()].filter(({ attached }) => attached?.instance === instance.id)
+      if (root === undefined || more.length > 0) throw new Refusal('UnsupportedOperation', 'an image of one disk is played')
+      const snapshot: Snapshot = { id: state.nextId('snap'), volume: root.id, sizeGb: root.sizeGb, takesGb: SNAPSHOT_GB, encrypted: root.encrypted, description, createdAt: state.now(), tags: snapshotTags, state: 'pending' }
+      const image: OwnImage = { id: state.nextId('ami'), name, owner: ACCOUNT, architecture: instance.image.architecture, createdAt: state.now(), rootGb: root.sizeGb, snapshot: snapshot.id, tags: imageTags, state: 'pending' }
+      snapshots.set(snapshot.id, snapshot)
+      images.set(image.id, image)
+      const monthly = SNAPSHOT_GB * SNAPSHOT_GB_MONTH
+      ledger.open({ kind: 'snapshot', id: snapshot.id, name: nameIn(snapshot), hourly: monthly / HOURS_A_MONTH })
+      transitions.go(backend && (() => backend.snapshot(instance, snapshot)), () => {
+        snapshot.state = 'completed'
+        image.state = 'available'
+      })
+      return image
+    },
+    /** Its snapshot stays, and is paid for. */
+    deregister: (image: OwnImage) => void images.delete(image.id),
+    deleteSnapshot(snapshot: Snapshot): void {
+      const user = [...images.values()].find((image) => image.snapshot === snapshot.id)
+      if (user !== undefined) throw new Refusal('InvalidSnapshot.InUse', `The snapshot ${snapshot.id} is currently in use by ${user.id}`)
+      snapshots.delete(snapshot.id)
+      ledger.close('snapshot', snapshot.id)
+      // A disk that was made of it does not need it any more.
+      if ([...state.instances.values()].every(({ image, state: is }) => is === 'terminated' || image.snapshot !== snapshot.id)) transitions.go(backend && (() => backend.removeSnapshot(snapshot)), () => {})
     },
   }
 }

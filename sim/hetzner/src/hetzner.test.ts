@@ -45,7 +45,7 @@ test('volumes outlive their server, and cost', async () => {
   expect(await hcloud('server', 'delete', 'two')).toMatchObject({ exitCode: 0 })
   expect(hetzner.world.ledger.running().map(({ kind }) => kind)).toEqual(['volume'])
   hetzner.world.advance(30 * 24 * 3_600_000)
-  expect(hetzner.world.ledger.total()).toBeCloseTo(0.0056 + 0.0008 + 0.44 * 721 / 730, 6)
+  expect(hetzner.world.ledger.total()).toBeCloseTo(0.0056 + 0.0008 + 0.572 * 721 / 730, 6)
   expect(await hcloud('volume', 'delete', 'disk')).toMatchObject({ exitCode: 0 })
   expect(hetzner.world.ledger.running()).toEqual([])
 }, 30_000)

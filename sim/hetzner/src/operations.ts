@@ -5,7 +5,7 @@ import { IMAGES, LOCATIONS, SERVER_TYPES } from './catalogue.ts'
 import { Refusal } from './model.ts'
 import type { Image, Server, Snapshot, Volume } from './model.ts'
 import { matcherOf, paged, pageOf } from './select.ts'
-import { actionShape, anyImageShape, firewallShape, primaryIpShape, serverShape, serverTypeShape, snapshotShape, volumeShape } from './shapes.ts'
+import { actionShape, anyImageShape, firewallShape, pricingShape, primaryIpShape, serverShape, serverTypeShape, snapshotShape, volumeShape } from './shapes.ts'
 import type { OperationId } from './spec/operations.ts'
 import type { World } from './world.ts'
 
@@ -162,5 +162,6 @@ export const OPERATIONS: Operations = {
     call.world.deleteFirewall(one(call.world.firewalls, 'firewall', call))
     return nothing
   },
+  list_prices: ({ world }) => ok({ pricing: pricingShape(world.prices()) }),
   list_ssh_keys: (call) => listed('ssh_keys', [], call, (key) => key),
 }

@@ -1,7 +1,7 @@
 /** What stands in the world, as the API says it. */
 import { createFill } from '@berth/sim-spec'
 import type { Description } from '@berth/sim-spec'
-import { LOCATIONS, SERVER_TYPES, SNAPSHOT_GB } from './catalogue.ts'
+import { LOCATIONS, SERVER_TYPES, SNAPSHOT_GB, type Prices } from './catalogue.ts'
 import type { Action, Firewall, Image, PrimaryIp, Server, ServerType, Snapshot, Volume } from './model.ts'
 import description from './spec/api.json'
 import type { World } from './world.ts'
@@ -27,9 +27,22 @@ export function serverTypeShape(type: ServerType): Record<string, unknown> {
   return filled('server_type', {
     id: type.id, name: type.name, description: type.name.toUpperCase(), cores: type.cores, memory: type.memory, disk: type.disk, architecture: type.architecture, cpu_type: type.cpuType, storage_type: 'local',
     deprecated: gone !== null, deprecation: gone, locations: LOCATIONS.map(({ id, name }) => ({ id, name, deprecation: gone })),
-    prices: Object.entries(type.prices).map(([at, { hourly, monthly }]) => ({ location: at, included_traffic: 20 * 1024 * GB, price_hourly: { net: hourly, gross: gross(hourly) }, price_monthly: { net: monthly, gross: gross(monthly) }, price_per_tb_traffic: { net: '1.0000', gross: gross('1.0000') } })),
+    prices: pricesShape(type),
   })
 }
+
+/** By which the ledger charges. */
+export function pricingShape({ volumeGbMonth, snapshotGbMonth, ipv4Hourly }: Prices): Record<string, unknown> {
+  const price = (net: number) => ({ net: net.toFixed(10), gross: gross(String(net)) })
+  const addresses = (hourly: number, monthly: number) => LOCATIONS.map(({ name }) => ({ location: name, price_hourly: price(hourly), price_monthly: price(monthly) }))
+  return {
+    currency: 'EUR', vat_rate: '19.000000', image: { price_per_gb_month: price(snapshotGbMonth) }, volume: { price_per_gb_month: price(volumeGbMonth) }, server_backup: { percentage: '20.0000000000' },
+    primary_ips: [{ type: 'ipv4', prices: addresses(ipv4Hourly, 0.5) }, { type: 'ipv6', prices: addresses(0, 0) }], floating_ip: { price_monthly: price(3) }, floating_ips: [{ type: 'ipv4', prices: LOCATIONS.map(({ name }) => ({ location: name, price_monthly: price(3) })) }],
+    server_types: SERVER_TYPES.map((type) => ({ id: type.id, name: type.name, prices: pricesShape(type) })), load_balancer_types: [],
+  }
+}
+
+const pricesShape = (type: ServerType) => Object.entries(type.prices).map(([at, { hourly, monthly }]) => ({ location: at, included_traffic: 20 * 1024 * GB, price_hourly: { net: hourly, gross: gross(hourly) }, price_monthly: { net: monthly, gross: gross(monthly) }, price_per_tb_traffic: { net: '1.0000', gross: gross('1.0000') } }))
 
 export const imageShape = (image: Image): Record<string, unknown> => filled('image', {
   id: image.id, name: image.name, description: image.name, os_flavor: image.flavor, os_version: image.version, architecture: image.architecture, type: 'system', status: 'available', disk_size: 5, created: '2023-06-13T06:00:00Z', rapid_deploy: true,

@@ -3,7 +3,7 @@ import { createLedger } from '@berth/sim-vendor'
 import type { Ledger } from '@berth/sim-vendor'
 import { createActions } from './actions.ts'
 import type { Actions } from './actions.ts'
-import { IMAGES, IPV4_HOURLY, LOCATIONS, SERVER_TYPES, SNAPSHOT_GB, SNAPSHOT_GB_MONTH, VOLUME_GB_MONTH } from './catalogue.ts'
+import { IMAGES, LOCATIONS, PRICES, SERVER_TYPES, SNAPSHOT_GB, type Prices } from './catalogue.ts'
 import { Refusal } from './model.ts'
 import type { Action, Backend, Fault, Firewall, Image, PrimaryIp, Server, ServerType, Snapshot, Volume } from './model.ts'
 import { costOf } from './tariff.ts'
@@ -28,6 +28,7 @@ interface State {
   readonly primaryIps: Map<number, PrimaryIp>
   readonly firewalls: Map<number, Firewall>
   readonly snapshots: Map<number, Snapshot>
+  prices: Prices
   readonly actions: Actions
   hasRoom: (wanted: Wanted) => boolean
   now(): number
@@ -42,7 +43,7 @@ export function createWorld({ backend, actionMs = 0, now: clock = Date.now }: Wo
   let offsetMs = 0
   const nextId = (): number => ++last
   const now = (): number => clock() + offsetMs
-  const state: State = { backend, now, nextId, ledger: createLedger(now, costOf), servers: new Map(), volumes: new Map(), primaryIps: new Map(), firewalls: new Map(), snapshots: new Map(), actions: createActions({ now, nextId, actionMs }), hasRoom: () => true }
+  const state: State = { backend, now, nextId, ledger: createLedger(now, costOf), servers: new Map(), volumes: new Map(), primaryIps: new Map(), firewalls: new Map(), snapshots: new Map(), actions: createActions({ now, nextId, actionMs }), prices: PRICES, hasRoom: () => true }
   const asked: string[] = []
   backend?.onPoweredOff((id) => {
     const server = state.servers.get(id)
@@ -53,6 +54,9 @@ export function createWorld({ backend, actionMs = 0, now: clock = Date.now }: Wo
     servers, volumes, primaryIps, firewalls, snapshots, ledger, now, nextId, asked,
     actions: state.actions.actions, settle: () => state.actions.settle(), stick: (is: boolean) => state.actions.stick(is),
     faults: [] as Fault[], tokens: new Map<string, 'read-write' | 'read'>(),
+    prices: (): Prices => state.prices,
+    /** Of what is bought from now on. */
+    setPrices(to: Partial<Prices>) { state.prices = { ...state.prices, ...to } },
     advance(ms: number) { offsetMs += ms },
     limitCapacity(to: (wanted: Wanted) => boolean) { state.hasRoom = to },
     /** Of the limit of an hour, as the headers say it. */
@@ -84,7 +88,7 @@ function snapshotsOf(state: State) {
         after() {
           server.locked = false
           snapshot.status = 'available'
-          const monthly = SNAPSHOT_GB * SNAPSHOT_GB_MONTH
+          const monthly = SNAPSHOT_GB * state.prices.snapshotGbMonth
           ledger.open({ kind: 'snapshot', id: snapshot.id, name: description, hourly: monthly / HOURS_A_MONTH, monthly })
         },
       })
@@ -179,7 +183,7 @@ function addIp(state: State, server: { id: number; location: string }, type: Pri
   const id = state.nextId()
   const ip: PrimaryIp = { id, name: `primary_ip-${id}`, ip: type === 'ipv4' ? `203.0.113.${id % 250}` : `2001:db8:${id.toString(16)}::/64`, type, createdAt: state.now(), location: server.location, autoDelete: true, labels: {}, server: server.id }
   state.primaryIps.set(id, ip)
-  if (type === 'ipv4') state.ledger.open({ kind: 'ipv4', id, name: ip.name, hourly: IPV4_HOURLY, monthly: IPV4_HOURLY * HOURS_A_MONTH })
+  if (type === 'ipv4') state.ledger.open({ kind: 'ipv4', id, name: ip.name, hourly: state.prices.ipv4Hourly, monthly: state.prices.ipv4Hourly * HOURS_A_MONTH })
   return ip
 }
 
@@ -195,7 +199,7 @@ function thingsOf(state: State) {
       if ([...volumes.values()].some(({ name }) => name === wanted.name)) throw new Refusal(409, 'uniqueness_error', 'volume name is already used')
       const volume: Volume = { ...wanted, id: state.nextId(), createdAt: state.now(), server: null, status: 'creating' }
       volumes.set(volume.id, volume)
-      const monthly = VOLUME_GB_MONTH * wanted.size
+      const monthly = state.prices.volumeGbMonth * wanted.size
       ledger.open({ kind: 'volume', id: volume.id, name: wanted.name, hourly: monthly / HOURS_A_MONTH, monthly })
       return { volume, action: act('create_volume', { resources: [{ id: volume.id, type: 'volume' }], after() { volume.status = 'available' } }) }
     },

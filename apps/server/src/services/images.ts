@@ -22,15 +22,15 @@ export interface ImagesDeps {
   readonly log: (line: string) => void
 }
 export interface Images {
-  /** Returns at once. */
-  build(provider: string, agents: readonly AgentProgramName[]): ImageBuild
+  /** Returns when it is known what it costs. */
+  build(provider: string, agents: readonly AgentProgramName[]): Promise<ImageBuild>
   progress(provider: string): ImageBuild
   list(provider: string | undefined): Promise<{ images: ImageView[]; missing: string[] }>
   remove(provider: string, name: string): Promise<void>
   stop(): Promise<void>
 }
 
-interface Making { state: ImageBuild['state']; detail: string | null; log: string[]; readonly startedAt: number; endedAt: number | null; image: ImageView | null; failure: ImageBuild['failure']; ended: Promise<void> }
+interface Making { state: ImageBuild['state']; detail: string | null; log: string[]; readonly startedAt: number; endedAt: number | null; image: ImageView | null; failure: ImageBuild['failure']; readonly price: ImageBuild['price']; ended: Promise<void> }
 interface At { readonly provider: Provider; readonly images: ProviderImages }
 
 const MADE_WITHIN_MS = 40 * 60_000
@@ -55,23 +55,24 @@ export function createImages(deps: ImagesDeps): Images {
     if (provider.isSetUp?.() === false) throw new BerthError('provider_unavailable', `${name} is not set up`, { hint: `run \`berth provider setup ${name}\`` })
     return { provider, images: provider.images }
   }
-  const view = (name: string, { images }: At): ImageBuild => {
+  const view = (name: string): ImageBuild => {
     const making = makings.get(name)
     if (making === undefined) throw new BerthError('not_found', `no image is being made at ${name}`, { hint: `berth image build ${name}` })
     const { ended: _, log, ...rest } = making
-    return { provider: name, ...rest, log: [...log], price: { ...images.price } }
+    return { provider: name, ...rest, log: [...log] }
   }
   return {
-    build(name, agents) {
+    async build(name, agents) {
       const place = at(name)
+      const price = await priceOf(place)
       if (makings.get(name)?.state !== 'making') {
-        const making: Making = { state: 'making', detail: null, log: [], startedAt: clock.now(), endedAt: null, image: null, failure: null, ended: Promise.resolve() }
+        const making: Making = { price, state: 'making', detail: null, log: [], startedAt: clock.now(), endedAt: null, image: null, failure: null, ended: Promise.resolve() }
         makings.set(name, making)
         making.ended = make(deps, place, { making, agents, stopping: stopping.signal })
       }
-      return view(name, place)
+      return view(name)
     },
-    progress: (name) => view(name, at(name)),
+    progress: (name) => view(at(name).provider.name),
     async list(name) {
       const asked = name === undefined ? providers.all().filter(({ images, isSetUp }) => images !== undefined && isSetUp?.() !== false) : [at(name).provider]
       const toolbox = await deps.toolbox.ensureDaemon(undefined, AbortSignal.timeout(LOOK_WITHIN_MS)).catch(() => null)
@@ -88,6 +89,12 @@ export function createImages(deps: ImagesDeps): Images {
       await Promise.all([...makings.values()].map(({ ended }) => ended))
     },
   }
+}
+
+async function priceOf({ provider, images }: At): Promise<ImageBuild['price']> {
+  return images.price(AbortSignal.timeout(LOOK_WITHIN_MS)).catch((cause: unknown) => {
+    throw new BerthError('provider_unavailable', `${provider.name} does not say what an image costs: ${failureOf(cause).message}`, { hint: `see \`berth provider check ${provider.name}\``, cause })
+  })
 }
 
 /** Never rejects. */
@@ -174,7 +181,7 @@ async function listed(provider: Provider, hash: string): Promise<{ images: Image
   }
 }
 
-const imageView = (provider: Provider, image: MachineImage, hash: string): ImageView => ({ provider: provider.name, currency: provider.images?.price.currency ?? '', ...image, fits: image.state === 'ready' && (image.toolbox === null || image.toolbox === hash) })
+const imageView = (provider: Provider, image: MachineImage, hash: string): ImageView => ({ provider: provider.name, ...image, fits: image.state === 'ready' && (image.toolbox === null || image.toolbox === hash) })
 
 function failureOf(error: unknown): NonNullable<ImageBuild['failure']> {
   if (error instanceof ProviderFault) return { code: 'provider_unavailable', message: error.message, hint: error.hint || null }

@@ -14,6 +14,7 @@ export interface MachineImage {
   readonly state: 'making' | 'ready' | 'failed'
   readonly createdAt: number
   readonly sizeBytes: number | null
+  readonly currency: string
   /** For keeping it, in micro-units of its currency. Null: nothing, or nobody says. */
   readonly monthlyMicros: number | null
 }
@@ -28,7 +29,8 @@ export interface ImageWanted {
 export interface ImagePrice { readonly currency: string; readonly monthlyMicrosPerGb: number; readonly note: string }
 
 export interface ProviderImages {
-  readonly price: ImagePrice
+  /** By what the vendor takes today, where it says so. */
+  price(signal: AbortSignal): Promise<ImagePrice>
   /**
    * Finds or makes the image of this toolbox; may be repeated after a crash between any two lines. Those of other toolboxes
    * go when it is there, and whatever it was made with. Throws ProviderFault.

@@ -9,6 +9,8 @@ import { ensureImage, hasImage, isBuiltHere, type ImageDeps } from './images.ts'
 interface Summary { readonly RepoTags?: readonly string[] | null; readonly Created: number; readonly Size: number }
 
 const SECOND = 1000
+/** Of nothing. */
+const CURRENCY = 'USD'
 /** No toolbox is called so: it fits none. */
 const OLDER = ''
 const OURS = /^berth\/(workspace|workspace-full|host-usr):[0-9a-f]+$/
@@ -17,14 +19,14 @@ const OURS = /^berth\/(workspace|workspace-full|host-usr):[0-9a-f]+$/
 export function createPreparedImages({ engine, imageDeps, wanted }: { engine: Engine; imageDeps(log: (line: string) => void, signal: AbortSignal): Promise<ImageDeps>; wanted: string | null }): ProviderImages {
   const list = async (signal: AbortSignal): Promise<MachineImage[]> => {
     const all = await engine.json<Summary[]>('/images/json', { what: 'listing images' }, signal)
-    return all.flatMap(({ RepoTags, Created, Size }) => (RepoTags ?? []).filter((tag) => OURS.test(tag) || tag === wanted).map((name): MachineImage => ({ name, toolbox: isCurrent(name, wanted) ? null : OLDER, base: 'docker', state: 'ready', createdAt: Created * SECOND, sizeBytes: Size, monthlyMicros: null })))
+    return all.flatMap(({ RepoTags, Created, Size }) => (RepoTags ?? []).filter((tag) => OURS.test(tag) || tag === wanted).map((name): MachineImage => ({ name, toolbox: isCurrent(name, wanted) ? null : OLDER, base: 'docker', state: 'ready', createdAt: Created * SECOND, sizeBytes: Size, currency: CURRENCY, monthlyMicros: null })))
   }
   return {
-    price: { currency: 'USD', monthlyMicrosPerGb: 0, note: 'it takes room on this computer' },
+    price: async () => ({ currency: CURRENCY, monthlyMicrosPerGb: 0, note: 'it takes room on this computer' }),
     async build(_, { signal, log = () => {} }) {
       const { reference } = await ensureImage(await imageDeps(log, signal), wanted, signal)
       const made = (await list(signal)).find(({ name }) => name === reference)
-      return { done: true, value: made ?? { name: reference, toolbox: null, base: 'docker', state: 'ready', createdAt: Date.now(), sizeBytes: null, monthlyMicros: null } }
+      return { done: true, value: made ?? { name: reference, toolbox: null, base: 'docker', state: 'ready', createdAt: Date.now(), sizeBytes: null, currency: CURRENCY, monthlyMicros: null } }
     },
     list: async (signal) => ({ items: await list(signal), complete: true, missing: [] }),
     async remove(name, { signal }) {

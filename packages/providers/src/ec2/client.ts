@@ -81,7 +81,7 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
   InsufficientInstanceCapacity: FULL, InsufficientHostCapacity: FULL, InsufficientCapacity: FULL, InsufficientVolumeCapacity: FULL, Unsupported: FULL,
   InstanceLimitExceeded: LIMIT, VcpuLimitExceeded: LIMIT, VolumeLimitExceeded: LIMIT, MaxIOPSLimitExceeded: LIMIT, SecurityGroupLimitExceeded: LIMIT, InsufficientFreeAddressesInSubnet: LIMIT, NetworkInterfaceLimitExceeded: LIMIT,
   IncorrectInstanceState: BUSY, IncorrectState: BUSY, InvalidState: BUSY, VolumeInUse: BUSY, DependencyViolation: BUSY, InternalError: BUSY, ServiceUnavailable: BUSY, Unavailable: BUSY,
-  IdempotentParameterMismatch: { category: 'conflict', hint: 'it was bought a moment ago' }, 'InvalidGroup.Duplicate': { category: 'conflict', hint: 'something of this name is there already' },
+  IdempotentParameterMismatch: { category: 'conflict', hint: 'it was bought a moment ago' }, 'InvalidSnapshot.InUse': BUSY, 'InvalidAMIName.Duplicate': { category: 'conflict', hint: 'an image of this name is there already' }, 'InvalidAMIID.Unavailable': BUSY, 'InvalidGroup.Duplicate': { category: 'conflict', hint: 'something of this name is there already' },
   InvalidParameterValue: OURS, InvalidParameterCombination: OURS, MissingParameter: OURS, UnknownParameter: OURS, InvalidBlockDeviceMapping: OURS, UnsupportedOperation: { category: 'unsupported', hint: 'see `berth provider check ec2`' },
 }
 /** These come with a 5xx, and nothing was done. */

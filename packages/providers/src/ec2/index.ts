@@ -4,11 +4,14 @@
  * gone, and its disk stays. Never run against the live vendor: tested against a simulator by the schemas of its client.
  */
 import { isPassing, ProviderFault, type CallContext, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
+import { createMadeImages, imageLeftovers, removeImageLeftover } from '../made-images.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
-import { buy, instructions, removeGroup } from './buy.ts'
+import { buy, instructions } from './buy.ts'
 import { createApi, endpointOf, isGone, isRefusal } from './client.ts'
 import type { Credentials } from './credentials.ts'
 import type { Deps, Options } from './deps.ts'
+import { removeGroup } from './group.ts'
+import { imageVendor } from './images.ts'
 import { find, interfacesOf, inventory, isKind, leftoversOf, remove } from './inventory.ts'
 import { DISK_DEVICE, diskOf, isAhead, LEAVING, machineOf, observedOf, type Found, type Instance } from './machine.ts'
 import { regionOf } from './region.ts'
@@ -45,6 +48,7 @@ export function createEc2Provider({ credentials, endpoint, fetch = globalThis.fe
   }
   const deps: Deps = { api: createApi({ endpoint: endpoint ?? endpointOf(options.region), region: options.region, credentials: keys, now: options.now, fetch }), options, region: { known: null, at: 0 }, bought: new Map() }
   const { api } = deps
+  const images = imageVendor(deps)
   const oneAtATime = createOneAtATime()
   return {
     name: 'ec2',
@@ -58,8 +62,14 @@ export function createEc2Provider({ credentials, endpoint, fetch = globalThis.fe
     list: (installation, signal) => inventory(api, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(deps, owner, context)),
-    leftovers: (installation, signal) => leftoversOf(api, installation, signal),
-    removeLeftover: (leftover, signal) => removeLeftover(deps, leftover, signal),
+    async leftovers(installation, signal) {
+      const [all, ofImages] = await Promise.all([leftoversOf(api, installation, signal), imageLeftovers(images, signal)])
+      return { items: [...all.items, ...ofImages.items], complete: all.complete && ofImages.complete, missing: [...all.missing, ...ofImages.missing] }
+    },
+    async removeLeftover(leftover, signal) {
+      if (!await removeImageLeftover(images, leftover, signal)) await removeLeftover(deps, leftover, signal)
+    },
+    images: createMadeImages(images),
     logs: (owner, tailBytes, signal) => logs(deps, owner, { tailBytes, signal }),
   }
 }

@@ -1,5 +1,6 @@
 /** What is there of one owner, or of all. */
 import { ProviderFault, type Inventory, type Leftover, type Machine, type Owner } from '@berth/core'
+import { isOfImage } from '../made-images.ts'
 import { createdAtIn, ownerIn } from '../owner-labels.ts'
 import type { Api } from './client.ts'
 import type { Deps } from './deps.ts'
@@ -14,7 +15,7 @@ async function listed(api: Api, Filter: readonly Parameters[], signal: AbortSign
     api.list('DescribeInstances', { set: 'reservationSet', parameters: { Filter }, what: 'listing instances' }, signal),
     api.list('DescribeVolumes', { set: 'volumeSet', parameters: { Filter }, what: 'listing volumes' }, signal),
   ])
-  return { instances: { ...reservations, items: reservations.items.flatMap((item) => itemsOf(item, 'instancesSet').map(instanceIn)) }, volumes: { ...volumes, items: volumes.items.map(volumeIn) } }
+  return { instances: { ...reservations, items: reservations.items.flatMap((item) => itemsOf(item, 'instancesSet').map(instanceIn)).filter(({ tags }) => !isOfImage(tags)) }, volumes: { ...volumes, items: volumes.items.map(volumeIn).filter(({ tags }) => !isOfImage(tags)) } }
 }
 
 /** Of one owner: by its tags it is found, and ours. */

@@ -16,7 +16,7 @@ export const DISK_DEVICE = '/dev/sdf'
 export const ENDED = 'terminated'
 export const LEAVING = 'shutting-down'
 
-const tagsIn = (element: Element): Record<string, string> => Object.fromEntries(itemsOf(element, 'tagSet').map((item) => [textOf(item, 'key'), textOf(item, 'value')]))
+export const tagsIn = (element: Element): Record<string, string> => Object.fromEntries(itemsOf(element, 'tagSet').map((item) => [textOf(item, 'key'), textOf(item, 'value')]))
 export const instanceIn = (element: Element): Instance => ({
   id: textOf(element, 'instanceId'), state: textOf(element, 'instanceState', 'name'), type: textOf(element, 'instanceType'), zone: textOf(element, 'placement', 'availabilityZone'), launchedAt: Date.parse(textOf(element, 'launchTime')) || 0, tags: tagsIn(element),
   disks: Object.fromEntries(itemsOf(element, 'blockDeviceMapping').map((item) => [textOf(item, 'deviceName'), textOf(item, 'ebs', 'volumeId')])), reason: textOf(element, 'stateReason', 'message') || textOf(element, 'reason'),

@@ -5,12 +5,14 @@
  */
 import { isPassing, ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
 import { cloudConfig } from '../cloud-init/cloud-config.ts'
+import { createMadeImages, fittingImage, imageLeftovers, isOfImage, removeImageLeftover } from '../made-images.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { createdAtIn, installationShown, OWNER_LABEL, ownerIn } from '../owner-labels.ts'
 import { remoteBoot } from '../remote-boot.ts'
 import { createApi, ENDPOINT, type Api } from './client.ts'
-import { createImages, fittingImage, imageLeftovers, isOfImage, removeImageLeftover, type ImageDeps } from './images.ts'
+import { imageVendor, labelText } from './images.ts'
 import { diskMount, labelsFor, machineOf, nameOf, observedOf, ownerOf, SELECTOR, type Server, type Volume } from './machine.ts'
+import { createPriceList, type PriceList } from './prices.ts'
 import { fitting, quoteOf, tooLarge, type ServerType } from './sizes.ts'
 
 export interface HetznerProviderOptions {
@@ -43,7 +45,7 @@ const QUOTE_WITHIN_MS = 15_000
 const LIST_GOOD_MS = 3_600_000
 const SMALLEST_MEMORY_BYTES = 64 * 1024 * 1024
 
-interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProviderOptions, 'endpoint' | 'fetch'>>; readonly types: { known: readonly ServerType[]; at: number } }
+interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProviderOptions, 'endpoint' | 'fetch'>>; readonly types: { known: readonly ServerType[]; at: number }; readonly prices: PriceList }
 interface Found { readonly server: Server | null; readonly volume: Volume | null }
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 
@@ -54,8 +56,9 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
     if (is === null) throw new ProviderFault('auth', 'there is no token for Hetzner Cloud', { hint: 'run `berth provider setup hetzner`' })
     return is
   }
-  const deps: Deps = { api: createApi({ endpoint: options.endpoint ?? ENDPOINT, token, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) }), options, types: { known: [], at: 0 } }
-  const { api } = deps
+  const api = createApi({ endpoint: options.endpoint ?? ENDPOINT, token, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) })
+  const deps: Deps = { api, options, types: { known: [], at: 0 }, prices: createPriceList({ api, now: options.now }) }
+  const images = imagesOf(deps)
   const oneAtATime = createOneAtATime()
   return {
     name: 'hetzner',
@@ -63,38 +66,46 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
     check: (signal) => check(deps, signal),
     size: SIZE,
     async quote(spec, signal = AbortSignal.timeout(QUOTE_WITHIN_MS)) {
-      return quoteOf(await sizesFor(deps, signal), spec, { location: options.location, now: options.now(), volumeGb: options.volumeGb })
+      const [sizes, prices] = await Promise.all([sizesFor(deps, signal), deps.prices.ask(signal)])
+      return quoteOf(sizes, spec, { location: options.location, now: options.now(), volumeGb: options.volumeGb, prices })
     },
     examine: (signal) => examine(deps, signal),
     ensure: (owner, spec, context) => oneAtATime(owner, () => ensure(deps, { owner, spec }, context)),
     async observe(owner, signal) {
-      const found = await find(api, owner, signal)
+      const [found, prices] = await Promise.all([find(api, owner, signal), deps.prices.ask(signal)])
       const one = found.server ?? found.volume
-      return machineOf(one === null ? owner : ownerOf(one, owner), found)
+      return machineOf(one === null ? owner : ownerOf(one, owner), found, prices)
     },
-    list: (installation, signal) => inventory(api, installation, signal),
+    list: (installation, signal) => inventory(deps, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(api, owner, context)),
     async leftovers(installation, signal) {
-      const [all, ofImages] = await Promise.all([leftoversOf(api, installation, signal), imageLeftovers(imageDeps(deps), signal)])
+      const [all, ofImages] = await Promise.all([leftoversOf(api, installation, signal), imageLeftovers(images, signal)])
       return { items: [...all.items, ...ofImages.items], complete: all.complete && ofImages.complete, missing: [...all.missing, ...ofImages.missing] }
     },
     async removeLeftover(leftover, signal) {
-      if (!await removeImageLeftover(imageDeps(deps), leftover, signal)) await removeLeftover(deps, leftover, signal)
+      if (!await removeImageLeftover(images, leftover, signal)) await removeLeftover(deps, leftover, signal)
     },
-    images: createImages(imageDeps(deps)),
+    images: createMadeImages(images),
     // The vendor shows a console to people alone; what the first boot says comes over the link.
     logs: async () => '',
   }
 }
 
 const BUILDER = { memoryBytes: 2 * 1024 ** 3, cpus: 1 }
-function imageDeps(deps: Deps): ImageDeps {
-  const { api, options } = deps
-  return {
-    api, options, limitBytes: USER_DATA_LIMIT, lookAgainMs: LOOK_AGAIN_MS, firewall: (signal) => ensureFirewall(deps, signal),
+function imagesOf(deps: Deps): ReturnType<typeof imageVendor> {
+  const { api, options, prices } = deps
+  return imageVendor({
+    api, options, prices, limitBytes: USER_DATA_LIMIT, lookAgainMs: LOOK_AGAIN_MS, firewall: (signal) => ensureFirewall(deps, signal),
     sizes: async (signal) => fitting(await sizesFor(deps, signal), BUILDER, { location: options.location, now: options.now() }).map(({ type }) => type),
-  }
+  })
+}
+
+/** That new servers begin with. Null: the vendor's own. */
+async function preparedFor(deps: Deps, { image, boot }: MachineSpec, signal: AbortSignal): Promise<{ id: number; diskGb: number } | null> {
+  if (image !== null) return null
+  const { name, diskGb } = await fittingImage(imagesOf(deps), { toolbox: boot.toolbox.hash, base: labelText(deps.options.image) }, signal) ?? { name: null, diskGb: 0 }
+  return name === null ? null : { id: Number(name), diskGb }
 }
 
 async function check(deps: Deps, signal: AbortSignal): Promise<ProviderCheck> {
@@ -190,7 +201,7 @@ async function ensure(deps: Deps, { owner, spec }: Asked, context: CallContext):
   refuseForeign(found, owner)
   const { server, volume } = found
   if (server !== null) {
-    if (server.status === 'running') return { done: true, value: machineOf(owner, found) }
+    if (server.status === 'running') return { done: true, value: machineOf(owner, found, deps.prices.known()) }
     if (server.status === 'off' && !server.locked) {
       await api.call(`/servers/${server.id}/actions/poweron`, { method: 'POST', what: 'switching the server on' }, signal)
       return later('the server is switched on')
@@ -214,7 +225,7 @@ async function buy(deps: Deps, { owner, spec, volume }: Asked & { volume: Volume
   const sizes = fitting(await sizesFor(deps, signal), spec, { location, now: options.now() })
   if (sizes.length === 0) throw tooLarge(spec, location)
   const firewall = await ensureFirewall(deps, signal)
-  const prepared = spec.image === null ? await fittingImage(imageDeps(deps), { toolbox: spec.boot.toolbox.hash, base: options.image }, signal) : null
+  const prepared = await preparedFor(deps, spec, signal)
   const body = {
     name: nameOf(owner), location, labels: labelsFor(owner, options.now()), volumes: [volume.id], automount: true, firewalls: [{ firewall }],
     user_data: cloudConfig({ boot: remoteBoot(owner, spec, { isolation: 'vm', what: 'a server at Hetzner' }), toolboxHash: spec.boot.toolbox.hash, diskMount: diskMount(volume.id), diskDevice: volume.linux_device }, { limitBytes: USER_DATA_LIMIT }),
@@ -326,8 +337,8 @@ async function everything(api: Api, installation: string, signal: AbortSignal): 
 
 const keyOf = (owner: Owner): string => `${owner.workspaceId}/${owner.generation}`
 
-async function inventory(api: Api, installation: string, signal: AbortSignal): Promise<Inventory<Machine>> {
-  const { servers, volumes } = await everything(api, installation, signal)
+async function inventory({ api, prices: list }: Deps, installation: string, signal: AbortSignal): Promise<Inventory<Machine>> {
+  const [{ servers, volumes }, prices] = await Promise.all([everything(api, installation, signal), list.ask(signal)])
   const found = new Map<string, { owner: Machine['owner']; server: Server | null; volume: Volume | null }>()
   for (const [kind, things] of [['server', servers.items], ['volume', volumes.items]] as const) {
     for (const thing of things) {
@@ -338,7 +349,7 @@ async function inventory(api: Api, installation: string, signal: AbortSignal): P
       found.set(key, { server: null, volume: null, ...found.get(key), owner, [kind]: thing })
     }
   }
-  return { items: [...found.values()].map(({ owner, ...at }) => machineOf(owner, at)), complete: servers.complete && volumes.complete, missing: [...servers.missing, ...volumes.missing] }
+  return { items: [...found.values()].map(({ owner, ...at }) => machineOf(owner, at, prices)), complete: servers.complete && volumes.complete, missing: [...servers.missing, ...volumes.missing] }
 }
 
 /** With our labels and another name: made by a hand that copied them. */

@@ -1,5 +1,6 @@
 /** What stands at the vendor for one machine: a server while it runs, and a volume that outlives it. */
 import type { Machine, MachineRef, Observed, Owner } from '@berth/core'
+import type { Prices } from './prices.ts'
 import { quoteOfBought, type BoughtServer, type BoughtVolume } from './sizes.ts'
 import { createdAtIn, labelsOf, machineName, ownerIn, sameOwner, type Labels } from '../owner-labels.ts'
 
@@ -34,8 +35,8 @@ export function observedOf({ server, volume }: { server: Server | null; volume: 
   }
 }
 
-export function machineOf(owner: Machine['owner'], at: { server: Server | null; volume: Volume | null }): Machine {
+export function machineOf(owner: Machine['owner'], at: { server: Server | null; volume: Volume | null }, prices: Prices): Machine {
   const created = [at.server, at.volume].flatMap((each) => (each === null ? [] : [createdAtIn(each.labels) || Date.parse(each.created) || 0]))
-  const quote = quoteOfBought(at)
+  const quote = quoteOfBought(at, prices)
   return { ref: refOf(at), owner, observed: observedOf(at), createdAt: created.length === 0 ? 0 : Math.min(...created), isolation: at.server === null ? null : 'vm', ...(quote === undefined ? {} : { quote }) }
 }

@@ -1,5 +1,6 @@
 /** Which server type is bought for what was asked, and what it costs. Prices are integer micro-units of the currency. */
 import { ProviderFault, type Quote } from '@berth/core'
+import type { Prices } from './prices.ts'
 
 /** Of `GET /server_types`, what decides. */
 export interface ServerType {
@@ -19,11 +20,7 @@ export interface Wanted { readonly memoryBytes: number; readonly cpus: number }
 
 const GIB = 1024 ** 3
 const MICROS = 1_000_000
-/** Net, EUR, a GB of volume and month: https://www.hetzner.com/cloud, looked up in 2026. */
-const VOLUME_GB_MONTH_MICROS = 44_000
 const HOURS_A_MONTH = 730
-/** Net, EUR, an IPv4 address and hour, which each server has: https://docs.hetzner.com/cloud/servers/primary-ips/overview */
-const IPV4_HOUR_MICROS = 800
 const HOUR_MS = 3_600_000
 
 /** Those that have enough, the cheapest first. */
@@ -38,31 +35,35 @@ export function fitting(types: readonly ServerType[], wanted: Wanted, { location
     .sort((a, b) => a.hourlyMicros - b.hourlyMicros || a.type.name.localeCompare(b.type.name))
 }
 
-export function quoteOf(types: readonly ServerType[], wanted: Wanted, place: { location: string; now: number; volumeGb: number }): Quote {
+/** `place`: where it is bought, with which disk and by which prices. */
+export function quoteOf(types: readonly ServerType[], wanted: Wanted, place: { location: string; now: number; volumeGb: number; prices: Prices }): Quote {
   const [cheapest] = fitting(types, wanted, place)
   if (cheapest === undefined) throw tooLarge(wanted, place.location)
-  return quoteFor({ type: cheapest.type.name, serverMicros: cheapest.hourlyMicros + IPV4_HOUR_MICROS }, place)
+  return quoteFor({ type: cheapest.type.name, serverMicros: cheapest.hourlyMicros + addressMicros(place) }, place)
 }
 
+/** Of the address that each server has. */
+const addressMicros = ({ location, prices: { ipv4HourMicros } }: { location: string; prices: Prices }): number => ipv4HourMicros[location] ?? ipv4HourMicros.others
+
 /** What stands there: of the size that was free, and the disk that was made. Absent: the vendor did not say. */
-export function quoteOfBought({ server, volume }: { server: BoughtServer | null; volume: BoughtVolume | null }): Quote | undefined {
+export function quoteOfBought({ server, volume }: { server: BoughtServer | null; volume: BoughtVolume | null }, prices: Prices): Quote | undefined {
   if (server === null) {
     // The disk alone.
     if (volume?.size === undefined) return undefined
-    return quoteFor({ type: 'a disk', serverMicros: 0 }, { location: volume.location?.name ?? '', volumeGb: volume.size })
+    return quoteFor({ type: 'a disk', serverMicros: 0 }, { location: volume.location?.name ?? '', volumeGb: volume.size, prices })
   }
   const { server_type: type, location = { name: '' }, public_net: net } = server
   const hourly = type?.prices.find((each) => each.location === location.name)?.price_hourly.net
   if (type === undefined || hourly === undefined) return undefined
-  const address = net?.ipv4 === null ? 0 : IPV4_HOUR_MICROS
-  return quoteFor({ type: type.name, serverMicros: Math.ceil(Number(hourly) * MICROS) + address }, { location: location.name, volumeGb: volume?.size ?? 0 })
+  const address = net?.ipv4 === null ? 0 : addressMicros({ location: location.name, prices })
+  return quoteFor({ type: type.name, serverMicros: Math.ceil(Number(hourly) * MICROS) + address }, { location: location.name, volumeGb: volume?.size ?? 0, prices })
 }
 export interface BoughtServer { readonly server_type?: Pick<ServerType, 'name' | 'prices'>; readonly location?: { readonly name: string }; readonly public_net?: { readonly ipv4: object | null } }
 export interface BoughtVolume { readonly size?: number; readonly location?: { readonly name: string } }
 
-function quoteFor({ type, serverMicros }: { type: string; serverMicros: number }, { location, volumeGb }: { location: string; volumeGb: number }): Quote {
-  const disk = Math.ceil(volumeGb * VOLUME_GB_MONTH_MICROS / HOURS_A_MONTH)
-  return { currency: 'EUR', runningMicrosPerHour: serverMicros + disk, stoppedMicrosPerHour: disk, incrementMs: HOUR_MS, note: `${type} in ${location}, net; each begun hour counts whole; stopped, its disk of ${volumeGb} GB is paid for` }
+function quoteFor({ type, serverMicros }: { type: string; serverMicros: number }, { location, volumeGb, prices }: { location: string; volumeGb: number; prices: Prices }): Quote {
+  const disk = Math.ceil(volumeGb * prices.volumeGbMonthMicros / HOURS_A_MONTH)
+  return { currency: prices.currency, runningMicrosPerHour: serverMicros + disk, stoppedMicrosPerHour: disk, incrementMs: HOUR_MS, note: `${type} in ${location}, net; each begun hour counts whole; stopped, its disk of ${volumeGb} GB is paid for` }
 }
 
 export function tooLarge({ memoryBytes, cpus }: Wanted, location: string): ProviderFault {

@@ -22,6 +22,7 @@ export interface Kind { readonly code: string; readonly what: string }
 export const KIND = {
   instance: { code: 'InvalidInstanceID.NotFound', what: 'instance ID' }, volume: { code: 'InvalidVolume.NotFound', what: 'volume' },
   group: { code: 'InvalidGroup.NotFound', what: 'security group' }, networkInterface: { code: 'InvalidNetworkInterfaceID.NotFound', what: 'networkInterface ID' },
+  image: { code: 'InvalidAMIID.NotFound', what: 'image id' }, snapshot: { code: 'InvalidSnapshot.NotFound', what: 'snapshot' },
 } as const satisfies Record<string, Kind>
 
 /** Those of these ids; all where none is given. */

@@ -1,5 +1,5 @@
 /** What can be bought, and where. */
-import { ACCOUNT, IMAGES, INSTANCE_TYPES, REGION, SUBNETS } from '../catalogue.ts'
+import { ACCOUNT, INSTANCE_TYPES, REGION, SUBNETS } from '../catalogue.ts'
 import { Refusal } from '../model.ts'
 import { filtered, paged, type Listed } from '../select.ts'
 import { taking, type Operation } from './call.ts'
@@ -15,18 +15,6 @@ const types = taking<Listed & { InstanceTypes?: readonly string[] }>(({ input, s
   })), ...page }
 })
 
-const images = taking<Listed & { ImageIds?: readonly string[]; Owners?: readonly string[] }>(({ input, seen }) => {
-  const unknown = input.ImageIds?.find((id) => !IMAGES.some((image) => image.id === id))
-  if (unknown !== undefined) throw new Refusal('InvalidAMIID.NotFound', `The image id '[${unknown}]' does not exist`)
-  const asked = IMAGES.filter(({ id, owner }) => (input.ImageIds?.includes(id) ?? true) && (input.Owners?.includes(owner) ?? true))
-  const found = filtered(asked, input.Filters ?? [], { name: ({ name }) => name, 'image-id': ({ id }) => id, architecture: ({ architecture }) => architecture, state: () => 'available', 'owner-id': ({ owner }) => owner, 'root-device-type': () => 'ebs' })
-  const { items, ...page } = paged(found, input, seen)
-  return { Images: items.map((image) => ({
-    ImageId: image.id, Name: image.name, OwnerId: image.owner, Architecture: image.architecture, CreationDate: new Date(image.createdAt).toISOString(), State: 'available', Public: true, ImageType: 'machine', RootDeviceType: 'ebs', RootDeviceName: '/dev/xvda', VirtualizationType: 'hvm', EnaSupport: true,
-    BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { VolumeSize: image.rootGb, SnapshotId: `snap-${image.id.slice('ami-'.length)}`, VolumeType: 'gp3', DeleteOnTermination: true, Encrypted: false } }],
-  })), ...page }
-})
-
 const subnets = taking<Listed & { SubnetIds?: readonly string[] }>(({ input, seen }) => {
   const unknown = input.SubnetIds?.find((id) => !SUBNETS.some((subnet) => subnet.id === id))
   if (unknown !== undefined) throw new Refusal('InvalidSubnetID.NotFound', `The subnet ID '${unknown}' does not exist`)
@@ -37,7 +25,7 @@ const subnets = taking<Listed & { SubnetIds?: readonly string[] }>(({ input, see
 })
 
 export const CATALOGUE = {
-  DescribeInstanceTypes: types, DescribeImages: images, DescribeSubnets: subnets,
+  DescribeInstanceTypes: types, DescribeSubnets: subnets,
   DescribeRegions: () => ({ Regions: [{ RegionName: REGION, Endpoint: `ec2.${REGION}.amazonaws.com`, OptInStatus: 'opt-in-not-required' }] }),
   // Nobody makes one; it is asked whether one may.
   CreateVpc: () => { throw new Refusal('UnsupportedOperation', 'networks are not played') },

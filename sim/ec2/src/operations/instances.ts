@@ -1,6 +1,6 @@
 /** Instances: bought, listed, started, stopped, given back. */
-import { ACCOUNT, IMAGES, INSTANCE_TYPES, SUBNETS } from '../catalogue.ts'
-import { Refusal, type Instance, type InstanceState } from '../model.ts'
+import { ACCOUNT, INSTANCE_TYPES, SUBNETS } from '../catalogue.ts'
+import { Refusal, type Image, type Instance, type InstanceState } from '../model.ts'
 import { filtered, paged, type Listed } from '../select.ts'
 import type { NewDisk, World } from '../world.ts'
 import { KIND, named, one, specified, tagSet, taking, type Operation, type TagSpecification } from './call.ts'
@@ -35,9 +35,10 @@ const ROOT = '/dev/xvda'
 /** As a request without them is understood. */
 const DEFAULT = { UserData: '', ImageId: '', InstanceType: '', TagSpecifications: [], BlockDeviceMappings: [], NetworkInterfaces: [], MetadataOptions: {}, InstanceInitiatedShutdownBehavior: 'stop', DryRun: false } as const
 
-function chosen(input: RunRequest) {
-  const image = IMAGES.find(({ id }) => id === input.ImageId)
-  if (image === undefined) throw new Refusal('InvalidAMIID.NotFound', `The image id '[${input.ImageId}]' does not exist`)
+function chosen(world: World, input: RunRequest) {
+  const image = world.imageOf(input.ImageId)
+  if (image === null) throw new Refusal('InvalidAMIID.NotFound', `The image id '[${input.ImageId}]' does not exist`)
+  if ('state' in image && image.state !== 'available') throw new Refusal('InvalidAMIID.Unavailable', `The image ID '${image.id}' is not available`)
   const type = INSTANCE_TYPES.find(({ name }) => name === input.InstanceType)
   if (type === undefined) throw new Refusal('InvalidParameterValue', `Invalid value '${input.InstanceType}' for InstanceType.`)
   if (type.architecture !== image.architecture) throw new Refusal('InvalidParameterValue', `The architecture '${type.architecture}' of the specified instance type does not match the architecture '${image.architecture}' of the specified AMI.`)
@@ -53,8 +54,8 @@ function networkOf(world: World, { NetworkInterfaces: [given], SubnetId, Securit
   return { subnet, groups, publicIp: publicIp ?? subnet.publicIp }
 }
 
-function disksOf(input: RunRequest, image: { readonly id: string; readonly rootGb: number }): NewDisk[] {
-  const root: NewDisk = { device: ROOT, sizeGb: image.rootGb, encrypted: false, snapshot: `snap-${image.id.slice('ami-'.length)}`, deleteOnTermination: true }
+function disksOf(input: RunRequest, image: Pick<Image, 'snapshot' | 'rootGb'>): NewDisk[] {
+  const root: NewDisk = { device: ROOT, sizeGb: image.rootGb, encrypted: false, snapshot: image.snapshot, deleteOnTermination: true }
   const disks = new Map<string, NewDisk>([[ROOT, root]])
   for (const mapping of input.BlockDeviceMappings) {
     const disk = diskOf(mapping, mapping.DeviceName === ROOT ? root : null)
@@ -91,7 +92,7 @@ const run = taking<Partial<RunRequest> & Pick<RunRequest, 'MinCount' | 'MaxCount
   const input: RunRequest = { ...DEFAULT, ...given }
   const { HttpTokens: tokens = 'optional', HttpPutResponseHopLimit: hops = 1 } = input.MetadataOptions
   const { instance = {}, volume = {}, 'network-interface': networkInterface = {} } = specified(input.TagSpecifications, ['instance', 'volume', 'network-interface'])
-  const { image, type } = chosen(input)
+  const { image, type } = chosen(world, input)
   const wanted = { image, type, ...networkOf(world, input), disks: disksOf(input, image), tags: instance, volumeTags: volume, interfaceTags: networkInterface, userData: userDataOf(input), clientToken, onShutdown: input.InstanceInitiatedShutdownBehavior, metadata: { tokens, hops }, asked: JSON.stringify(given) }
   if (input.DryRun) throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412)
   const made = world.run(wanted)

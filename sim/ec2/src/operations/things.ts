@@ -82,7 +82,7 @@ const deleteGroup = taking<{ GroupId?: string }>((call) => {
 const createTags = taking<{ Resources: readonly string[]; Tags: readonly TagList[] }>(({ world, input }) => {
   const tags = tagsOf(input.Tags)
   const things = input.Resources.map((id) => {
-    const thing = world.instances.get(id) ?? world.volumes.get(id) ?? world.interfaces.get(id) ?? world.groups.get(id)
+    const thing = world.instances.get(id) ?? world.volumes.get(id) ?? world.interfaces.get(id) ?? world.groups.get(id) ?? world.images.get(id) ?? world.snapshots.get(id)
     if (thing === undefined) throw new Refusal('InvalidID', `The ID '${id}' is not valid`)
     return thing
   })
