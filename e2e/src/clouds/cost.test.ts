@@ -72,13 +72,13 @@ test('what cannot be made says why and leaves no bill, not even for the disk tha
 let made: Workspace
 test('the price is said before anything is bought, and what is too dear is not', async () => {
   const { stderr } = await product.cli([...up, '--max-cost-per-hour', '0.005', 'code'], { exit: 1 })
-  expect(stderr).toContain('hetzner takes €0.0102/h for it; you said at most €0.0050/h')
+  expect(stderr).toContain('hetzner takes €0.0104/h for it; you said at most €0.0050/h')
   // Whoever asks the server itself is refused as well.
   const refused = await product.fetch('/api/v1/workspaces', { method: 'POST', body: JSON.stringify({ source: { kind: 'empty' }, provider: 'hetzner', agent: 'plain', command: 'true', maxCostMicrosPerHour: 5000 }) })
   expect([refused.status, (await refused.json() as { code: string }).code]).toEqual([402, 'over_budget'])
   expect(world.ledger.running().filter(({ name }) => name.startsWith('berth-'))).toEqual([])
   const said = await product.cli([...up, '--name', 'paid', 'code'])
-  expect(said.stderr).toContain('hetzner: €0.0102/h while it runs (€7.45 a month), €0.44 a month while stopped')
+  expect(said.stderr).toContain('hetzner: €0.0104/h while it runs (€7.58 a month), €0.57 a month while stopped')
   const [found] = await product.json<Workspace[]>(['list'])
   if (found === undefined) throw new Error('it was not made')
   made = found
@@ -87,7 +87,7 @@ test('the price is said before anything is bought, and what is too dear is not',
 test('what stands is in the list at its price, and in the ledger as at the vendor', async () => {
   const running = await eventually(async () => { const now = await read(made.id); return now?.cost?.state === 'running' && now.startedAt !== null ? now : null }, 'a machine that is paid for')
   expect(running.cost).toEqual({ state: 'running', currency: 'EUR', microsPerHour: RUNNING })
-  expect((await product.cli(['list'])).stdout).toMatch(/COST[\s\S]*€0\.0102\/h/)
+  expect((await product.cli(['list'])).stdout).toMatch(/COST[\s\S]*€0\.0104\/h/)
   const { costs: [cost] } = await product.json<{ costs: Cost[] }>(['cost', 'paid'])
   // Each begun hour counts whole, as in the vendor's bill.
   expect(cost).toMatchObject({ name: 'paid', provider: 'hetzner', currency: 'EUR', unpricedMs: 0 })
@@ -100,9 +100,9 @@ test('what stands is in the list at its price, and in the ledger as at the vendo
 
 test('stopped is not free here, and it is said', async () => {
   const { stderr } = await product.cli(['stop', 'paid', '--wait'])
-  expect(stderr).toContain('It is still billed: €0.0006/h')
+  expect(stderr).toContain('It is still billed: €0.0008/h')
   expect((await read(made.id))?.cost).toEqual({ state: 'stopped', currency: 'EUR', microsPerHour: DISK })
-  expect((await product.cli(['list'])).stdout).toContain('€0.0006/h still billed')
+  expect((await product.cli(['list'])).stdout).toContain('€0.0008/h still billed')
 })
 
 test('limits refuse what would pass them by name, and a hard one stops what runs with the reason', async () => {
@@ -141,7 +141,7 @@ test('with the server killed and its database gone, what it bought is found by i
   rmSync(join(product.home, 'postgres'), { recursive: true, force: true })
 
   const shown = await product.cli(['reap', '--provider', 'hetzner'], { exit: 5 })
-  expect(shown.stdout).toMatch(/hetzner +machine +ws_\S+ g1 +running +\S.* +€0\.0102\/h/)
+  expect(shown.stdout).toMatch(/hetzner +machine +ws_\S+ g1 +running +\S.* +€0\.0104\/h/)
   expect(shown.stdout).not.toContain('web-1')
   expect(world.ledger.running().some(({ name }) => name.startsWith('berth-') && !name.includes('ffffffff'))).toBe(true)
   const reaped = await product.json<ReapedAlone>(['reap', '--provider', 'hetzner', '--yes'])
