@@ -98,6 +98,8 @@ export function createRepositories(deps: { dir: string; /** Tests fill it sooner
   const sizeOf = (id: HostedId): Promise<number> => {
     const size = sizes.get(id) ?? sizeBelow(join(pathOf(id), 'objects'))
     sizes.set(id, size)
+    // What could not be read is read again when it is asked for.
+    size.catch(() => sizes.delete(id))
     return size
   }
   const changed = (id: HostedId): void => { sizes.delete(id) }

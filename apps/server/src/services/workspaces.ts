@@ -46,11 +46,12 @@ async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target
   deps.poke(workspace.id)
 }
 
+export type WakeDeps = Pick<ServiceDeps, 'store' | 'clock' | 'poke'> & { readonly costLimits: Pick<ServiceDeps['costLimits'], 'admit'> }
+
 /**
  * For what needs the machine. Only a stop by idleness is undone without being asked to: what a person, a budget or a
  * failure stopped stays so, and what came for it is kept.
  */
-export type WakeDeps = Pick<ServiceDeps, 'store' | 'clock' | 'poke'> & { readonly costLimits: Pick<ServiceDeps['costLimits'], 'admit'> }
 export async function wakeWorkspace(deps: WakeDeps, record: WorkspaceRecord, reason: string): Promise<void> {
   const { workspace } = record
   if (workspace.wish.target !== 'stopped' || workspace.wish.by !== 'idle') return
