@@ -1,5 +1,5 @@
 /** Pools of prepared workspaces: kept as they are wished, within their budget, and taken by who asks for one like them. */
-import { deadlines, decidePool, type Identity, type NewWorkspace, type Pool as PoolRow, type PoolDecision, type WorkspaceRecord } from '@berth/core'
+import { deadlines, decidePool, isPassing, type Identity, type NewWorkspace, type Pool as PoolRow, type PoolDecision, type WorkspaceRecord } from '@berth/core'
 import { BerthError, randomIds } from '@berth/wire'
 import type { PoolId, WorkspaceId } from '@berth/wire'
 import type { Pool, poolsApi } from '@berth/wire/pools'
@@ -57,7 +57,8 @@ export async function keepPools(deps: PoolDeps): Promise<void> {
     } catch (error) {
       const problem = messageOf(error)
       log(`pool ${pool.id}: ${problem}`)
-      await store.pools.note(pool.id, { retryAt: clock.now() + deadlines.poolRetry, problem })
+      // One bad answer of the vendor is no reason to rest: the next look is the retry.
+      await store.pools.note(pool.id, { retryAt: isPassing(error) ? pool.retryAt : clock.now() + deadlines.poolRetry, problem })
     }
   }
   const orphans = members.filter(({ workspace }) => !pools.some(({ id }) => id === workspace.pool?.id))
