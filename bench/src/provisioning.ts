@@ -25,20 +25,16 @@ const FAULTY = 200
 const FAULT_RATE = 0.1
 const UP_WITHIN_MS = 5 * 60_000
 const BOOTS = 3
+/** That Berth buys for a workspace of the usual size. */
+const SERVER_TYPE = 'cx33'
 const BOOT_RATIO_GOAL = 1.3
 const USABLE_GOAL_MS = 300_000
 const STOP_GOAL_MS = 30_000
 const LOOK_MS = 50
 
-export const provisioning: Bench = {
-  name: 'provisioning',
-  summary: 'what Berth adds until a workspace is there: over a vendor without latency, with faults, and over a real boot',
-  async *run(world) {
-    yield* overhead(world)
-    yield* underFaults(world)
-    yield* boots(world)
-  },
-}
+export const provisioningOverhead: Bench = { name: 'provisioning-overhead', summary: 'what Berth adds until a workspace is there, over a vendor and a machine that take no time', run: overhead }
+export const provisioningSuccess: Bench = { name: 'provisioning-success', summary: 'how many of 200 come up where a tenth of the vendor\'s answers are wrong', run: underFaults }
+export const provisioningBoot: Bench = { name: 'provisioning-boot', summary: 'machines that really boot, against that boot without Berth: connected, usable, given back', run: boots }
 
 /** Daemons that dial in the moment their machine was bought. */
 function atOnce(dir: string): { backend: Backend; boughtAt: Map<string, number>; close(): Promise<void> } {
@@ -135,17 +131,25 @@ function atRandom(): Fault {
 
 async function* underFaults({ note }: World): AsyncGenerator<Figure> {
   const times: number[] = []
+  /** Why those that did not come up did not. */
+  const missed = new Map<string, number>()
+  const miss = (why: string): void => void missed.set(why, (missed.get(why) ?? 0) + 1)
   await withVendor(async ({ product, vendor }) => {
     vendor.world.faults.push(atRandom())
     const client = product.client()
     await inTurns(Array.from({ length: FAULTY }, (_, at) => `faulty-${at}`), async (name) => {
       const since = performance.now()
       // Refused before anything was made, because the vendor could not be asked: that one did not succeed.
-      const made = await create(client, name).catch(() => null)
-      const at = made === null ? null : await connectedAt(product, made.id, UP_WITHIN_MS)
+      const made = await create(client, name).catch((error: unknown) => {
+        miss(`refused: ${error instanceof Error ? error.message : String(error)}`)
+        return null
+      })
+      if (made === null) return
+      const at = await connectedAt(product, made.id, UP_WITHIN_MS)
       if (at !== null) times.push(at - since)
+      else miss((await client.getWorkspace({ id: made.id })).error?.message ?? 'not in time')
     })
-    note(`${times.length} of ${FAULTY} came up`)
+    note(`${times.length} of ${FAULTY} came up${[...missed].map(([why, count]) => `\n  ${count} did not: ${why}`).join('')}`)
   })
   yield { name: 'provisioning-success', value: 100 * times.length / FAULTY, unit: '%', floor: null, goal: { valueAtLeast: 95 }, detail: `of ${FAULTY} asked for, 32 at once, connected within ${UP_WITHIN_MS / 60_000} min, where ${FAULT_RATE * 100} % of the vendor's answers are 429, 502, 503, lost or cut off; median ${median(times).toFixed(0)} ms, slowest ${Math.max(...times).toFixed(0)}` }
 }
@@ -205,7 +209,7 @@ async function bareBoot(vendor: HetznerSim, bridge: string, run: number): Promis
     const since = performance.now()
     const { volume } = await ask('POST', '/volumes', { name: `bare-${run}`, size: 10, location: 'fsn1', format: 'ext4' })
     const config = { runcmd: [['curl', '--silent', '--retry', '20', '--retry-connrefused', `http://${bridge}:${bell.port}/`]] }
-    const { server } = await ask('POST', '/servers', { name: `bare-${run}`, server_type: 'cx22', image: 'debian-12', location: 'fsn1', volumes: [volume?.id], automount: true, user_data: `#cloud-config\n${JSON.stringify(config)}\n` })
+    const { server } = await ask('POST', '/servers', { name: `bare-${run}`, server_type: SERVER_TYPE, image: 'debian-12', location: 'fsn1', volumes: [volume?.id], automount: true, user_data: `#cloud-config\n${JSON.stringify(config)}\n` })
     const at = await Promise.race([there.promise, Bun.sleep(UP_WITHIN_MS).then(() => Number.NaN)])
     await ask('DELETE', `/servers/${server?.id}`)
     while ((await fetch(`${vendor.url}/servers/${server?.id}`, { headers: { authorization: `Bearer ${VENDOR_TOKEN}` } })).status !== 404) await Bun.sleep(LOOK_MS)
