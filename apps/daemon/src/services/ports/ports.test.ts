@@ -4,7 +4,8 @@ import { WorkspaceId } from '@berth/wire'
 import type { EventBody } from '@berth/wire'
 import { createAsAgent } from '../as-agent.ts'
 import { holdersOf, parseHolders } from './holders.ts'
-import { parseListeners, socketInodes, watchPorts } from './ports.ts'
+import { askKernel, createListening, listenersIn, parseListeners } from './listening.ts'
+import { socketInodes, watchPorts } from './ports.ts'
 import type { Ports } from './ports.ts'
 
 let watcher: Ports | null = null
@@ -83,4 +84,38 @@ test('reads the kernel\'s table: listening sockets only, without docker\'s resol
   const table = ['  sl  local_address rem_address   st', row('00000000:1F90', '0A', 7), row('0B00007F:9C40', '0A', 8), row('0100007F:1F91', '01', 9), row('00000000000000000000000001000000:0BB8', '0A', 10), ''].join('\n')
   expect(parseListeners(table)).toEqual([{ port: 8080, inode: '7' }, { port: 3000, inode: '10' }])
   expect(parseListeners('')).toEqual([])
+})
+
+test('is told by the kernel of the same listeners as its tables name, whatever else is connected', async () => {
+  const own = [listenOn('127.0.0.1'), listenOn('::1'), listenOn('127.0.0.1')]
+  const connected = await Bun.connect({ hostname: '127.0.0.1', port: own[0]?.port ?? 0, socket: { data() {} } })
+  const inodes = socketInodes([process.pid])
+  const ofUs = (from: readonly { port: number; inode: string }[]) => from.filter(({ inode }) => inodes.has(inode)).toSorted((one, other) => one.port - other.port)
+  const told = askKernel()
+  connected.end()
+  expect(ofUs(told ?? [])).toEqual(ofUs(createListening(() => null)()))
+  expect(ofUs(told ?? []).map(({ port }) => port)).toEqual(own.map(({ port }) => port).toSorted((one, other) => one - other))
+})
+
+test('asks no more where it was not answered, and never takes half an answer for one', () => {
+  let asked = 0
+  const listening = createListening(() => { asked++; return null })
+  const { port } = listenOn('127.0.0.1')
+  for (const _ of [1, 2]) expect(listening().map((one) => one.port)).toContain(port)
+  expect(asked).toBe(1)
+  const message = (type: number, body: Buffer): Buffer => Buffer.concat([Buffer.from(Uint32Array.of(16 + body.length, type, 1, 2).buffer), body])
+  const socket = (address: number, at: number, inode: number): Buffer => {
+    const body = Buffer.alloc(72)
+    body[0] = 2
+    body.writeUInt16BE(at, 4)
+    body.writeUInt32BE(address, 8)
+    body.writeUInt32LE(inode, 68)
+    return message(20, body)
+  }
+  const two = [socket(0, 8080, 7), socket(0x7F00000B, 40000, 8), socket(0x7F000001, 3000, 4_000_000_000)]
+  const listeners = [{ port: 8080, inode: '7' }, { port: 3000, inode: '4000000000' }]
+  expect(listenersIn(Buffer.concat(two))).toEqual({ listeners, isLast: false })
+  expect(listenersIn(Buffer.concat([...two, message(3, Buffer.alloc(4))]))).toEqual({ listeners, isLast: true })
+  expect(listenersIn(message(2, Buffer.alloc(20)))).toBeNull()
+  expect(listenersIn(two[0]?.subarray(0, 60) ?? Buffer.alloc(0))).toBeNull()
 })

@@ -1,21 +1,22 @@
 /** Which ports the workspace listens on, read every two seconds; one is announced when it was seen twice in a row. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import type { Journal } from '../../contracts.ts'
+import { createListening } from './listening.ts'
 
 export const LOOK_EVERY_MS = 2000
-const LISTEN = '0A'
 const PORTS_LIMIT = 256
 
 export interface Ports { list(): number[]; look(): void; close(): void }
 
-export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; readTables?: () => string[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; /** Who listens on these sockets, by inode; asked once when ports open. Never rejects. */ namesOf?: (inodes: readonly string[]) => Promise<ReadonlyMap<string, string>>; changed?: () => void }): Ports {
+export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () => readonly number[]; /** Which sockets are this workspace's, where the network is shared. */ owned?: () => ReadonlySet<string>; /** Who listens on these sockets, by inode; asked once when ports open. Never rejects. */ namesOf?: (inodes: readonly string[]) => Promise<ReadonlyMap<string, string>>; changed?: () => void }): Ports {
   let seenOnce = new Set<number>()
   let missedOnce = new Set<number>()
   const open = new Set<number>()
   let lastTable = ''
   let ours = new Map<number, string>()
+  const listening = createListening()
   const look = (): void => {
-    const listeners = (deps.readTables ?? readTables)().flatMap(parseListeners)
+    const listeners = listening()
     const table = listeners.map(({ port, inode }) => `${port}/${inode}`).join(' ')
     // Whose sockets they are is dear to find out, and changes only with the table.
     if (table !== lastTable) {
@@ -50,15 +51,6 @@ export function watchPorts(deps: { journal: Pick<Journal, 'append'>; ignore: () 
   return { list: () => [...open].sort((one, other) => one - other), look, close: () => clearInterval(timer) }
 }
 
-/** Pure: the listening sockets of one /proc/net/tcp table, without those of Docker's resolver. */
-export function parseListeners(table: string): { port: number; inode: string }[] {
-  return table.split('\n').slice(1).flatMap((line) => {
-    const fields = line.trim().split(/\s+/)
-    const [address = '', port = ''] = (fields[1] ?? '').split(':')
-    return fields[3] === LISTEN && address !== DOCKER_RESOLVER ? [{ port: Number.parseInt(port, 16), inode: fields[9] ?? '' }] : []
-  })
-}
-
 /** The sockets that these processes hold. */
 export function socketInodes(pids: readonly number[]): Set<string> {
   const inodes = new Set<string>()
@@ -85,17 +77,4 @@ function readLink(path: string): string {
   } catch {
     return ''
   }
-}
-
-/** 127.0.0.11 as the kernel writes it. */
-const DOCKER_RESOLVER = '0B00007F'
-
-function readTables(): string[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch {
-      return ''
-    }
-  })
 }
