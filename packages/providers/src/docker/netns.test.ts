@@ -26,7 +26,8 @@ async function open() {
   cleanups.push(() => finish((poll) => provider.destroy(owner, { signal, ...(poll ? { poll } : {}) })))
   await finish(() => provider.ensure(owner, { ...bench.spec, egress: 'closed' }, { signal }))
   const machine = await engine.json<WalledMachine & { State: { Pid: number }; NetworkSettings: { SandboxKey: string } }>(`/containers/${machineName(owner)}/json`, { what: 'looking' }, signal)
-  const deps = { engine, images: { engine, engineIsHere: true, base: 'host-usr', log: () => {} }, options: { hostPorts: [7400], egressAllow: ['10.1.2.3:443'] } } as const
+  // Addresses of the host come and go with what others do on it.
+  const deps = { engine, images: { engine, engineIsHere: true, base: 'host-usr', log: () => {} }, options: { hostPorts: [7400], egressAllow: ['10.1.2.3:443'] }, hostAddresses: () => ['192.0.2.2', '198.51.100.7'] } as const
   return {
     machine,
     walls: (of: WalledMachine, maybeTouched: boolean, mode: 'open' | 'closed' = 'open') => setWalls(deps, { owner, machine: of, mode, maybeTouched }, { signal }),
@@ -59,9 +60,27 @@ describe.skipIf((!ok || !isRoot) && process.env['CI'] === undefined)('walls set 
     }
   }, 120_000)
 
+  it('are hooked in once however often they are set, and again where the hook was lost', async () => {
+    const { machine, walls, rules } = await open()
+    const hooks = (): string[] => rules().split('\n').filter((line) => line.startsWith('-A') && line.endsWith('-j BERTH')).toSorted()
+    const both = ['-A OUTPUT -j BERTH', '-A OUTPUT -j BERTH', '-A POSTROUTING -j BERTH', '-A POSTROUTING -j BERTH']
+    for (const mode of ['open', 'closed', 'open'] as const) await walls(machine, false, mode)
+    expect(hooks()).toEqual(both)
+    const right = rules()
+    for (const family of ['iptables', 'ip6tables']) {
+      for (const [table, chain] of [['filter', 'OUTPUT'], ['mangle', 'POSTROUTING']] as const) {
+        expect(await runInNetwork(machine, `xtables-nft-multi ${family} -t ${table} -D ${chain} -j BERTH`, signal)).toBe(true)
+      }
+    }
+    expect(hooks()).toEqual([])
+    await walls(machine, false, 'open')
+    expect(rules()).toBe(right)
+  }, 120_000)
+
   it('come from a container when the engine names another network than the machine\'s, or none, and this host keeps its own', async () => {
     const { machine, walls, rules } = await open()
-    const before = rulesIn(OURS)
+    const ofOurs = (): string[] => rulesIn(OURS).split('\n').filter((line) => line.includes('BERTH'))
+    const before = ofOurs()
     await walls(machine, false, 'open')
     const right = rules()
     const named = (SandboxKey: string, Pid = machine.State.Pid): WalledMachine => ({ ...machine, State: { Pid }, NetworkSettings: { ...machine.NetworkSettings, SandboxKey } })
@@ -73,7 +92,7 @@ describe.skipIf((!ok || !isRoot) && process.env['CI'] === undefined)('walls set 
       expect(rules()).toBe(right)
       await walls(machine, true, 'closed')
     }
-    expect(rulesIn(OURS)).toBe(before)
+    expect(ofOurs()).toEqual(before)
   }, 120_000)
 
   it('are set with no other right than over that network, and a script that fails is told of', async () => {

@@ -52,14 +52,22 @@ export function chainOf({ mode, hostPorts, allow, gateway, subnet, nameServers, 
 /** Where `host.docker.internal` leads on an engine that was not told otherwise. */
 const HOST_GATEWAY = '172.17.0.1'
 
-/** Two tables: one answers what it refuses, the other also holds what is forwarded for others (an engine in the machine). */
+/**
+ * Two tables: one answers what it refuses, the other also holds what is forwarded for others (an engine in the machine).
+ * Each program costs the start of a machine some milliseconds, so a chain comes with its hook. Whether the second table's
+ * hook is there decides for both: it is committed last, and holds alone whatever the first one would refuse.
+ */
 export function scriptOf(plan: WallsPlan): string {
-  const table = (name: string, hook: string, rules: readonly string[]): string => [`*${name}`, ':BERTH - [0:0]', ...rules.map((rule) => `-A BERTH ${rule}`), 'COMMIT'].join('\n') + `\n#${hook}`
+  const table = (name: string, rules: readonly string[]): string => `*${name}\n:BERTH - [0:0]\n${rules.map((rule) => `-A BERTH ${rule}\n`).join('')}`
   const v6 = (refuse: string): string[] => plan.mode === 'closed' ? ['-o lo -j ACCEPT', `-j ${refuse}`] : ['-o lo -j ACCEPT', '-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT', '-p ipv6-icmp -j ACCEPT', ...PRIVATE_V6.map((network) => `-d ${network} -j ${refuse}`), '-j ACCEPT']
   const restore = (family: string, rules: (refuse: string) => string[]): string => `
-if ! printf '%s\\n' '${table('filter', 'OUTPUT', rules('REJECT'))}' '${table('mangle', 'POSTROUTING', rules('DROP'))}' | $x ${family}-restore --noflush; then return 1; fi
-$x ${family} -C OUTPUT -j BERTH 2>/dev/null || $x ${family} -I OUTPUT -j BERTH || return 1
-$x ${family} -t mangle -C POSTROUTING -j BERTH 2>/dev/null || $x ${family} -t mangle -I POSTROUTING -j BERTH || return 1`
+first='-I OUTPUT -j BERTH
+' second='-I POSTROUTING -j BERTH
+'
+if $x ${family} -t mangle -C POSTROUTING -j BERTH 2>/dev/null; then first= second=; fi
+printf '%s' '${table('filter', rules('REJECT'))}' "$first" 'COMMIT
+${table('mangle', rules('DROP'))}' "$second" 'COMMIT
+' | $x ${family}-restore --noflush || return 1`
   return `PATH=/usr/sbin:/usr/bin:/sbin:/bin
 put() { x=$1${restore('iptables', (refuse) => chainOf(plan, refuse))}
 [ -e /proc/net/if_inet6 ] || return 0${restore('ip6tables', v6)}
@@ -67,7 +75,7 @@ put() { x=$1${restore('iptables', (refuse) => chainOf(plan, refuse))}
 put xtables-nft-multi || put xtables-legacy-multi`
 }
 
-export interface WallsDeps { readonly engine: Engine; readonly images: ImageDeps; readonly options: { readonly hostPorts?: readonly number[]; readonly egressAllow?: readonly string[] } }
+export interface WallsDeps { readonly engine: Engine; readonly images: ImageDeps; readonly options: { readonly hostPorts?: readonly number[]; readonly egressAllow?: readonly string[] }; /** Those that this host has now, unless something else is said. */ readonly hostAddresses?: () => string[] }
 export interface WalledMachine extends NetworkOf {
   readonly Id: string
   readonly NetworkSettings?: NetworkOf['NetworkSettings'] & { readonly Networks?: Readonly<Record<string, { readonly Gateway?: string; readonly IPAddress?: string; readonly IPPrefixLen?: number }>> | null } | null
@@ -84,7 +92,7 @@ export interface WallsCall {
 /** Sets them, or says why it cannot. May be repeated. */
 export async function setWalls(deps: WallsDeps, { owner, machine, mode, maybeTouched }: WallsCall, { signal }: CallContext): Promise<void> {
   const { hostPorts = [], egressAllow = [] } = deps.options
-  const script = scriptOf({ mode, hostPorts, allow: egressAllow, ...placeOf(machine), nameServers: nameServers(await Bun.file('/etc/resolv.conf').text().catch(() => '')), hostAddresses: hostAddresses() })
+  const script = scriptOf({ mode, hostPorts, allow: egressAllow, ...placeOf(machine), nameServers: nameServers(await Bun.file('/etc/resolv.conf').text().catch(() => '')), hostAddresses: (deps.hostAddresses ?? hostAddresses)() })
   if (!maybeTouched && await runInNetwork(machine, script, signal)) return
   signal.throwIfAborted()
   const code = await runBeside(deps, { owner, machineId: machine.Id, script }, signal)
