@@ -135,7 +135,8 @@ async function ensure(deps: Deps, owner: Owner, spec: MachineSpec, context: Call
     throw new ProviderFault('unsupported', 'the docker engine is on another computer, which has no toolbox', { hint: 'use an engine on this computer, or a server beside the engine' })
   }
   const planned = await planOf(deps, { owner, spec, found, engineIsHere }, context)
-  if ('detail' in planned) return { done: false, poll: { step: 'image' }, afterMs: LOOK_AGAIN_MS, detail: planned.detail }
+  // The wait was inside the call: an image that comes between two of them is not to lie there.
+  if ('detail' in planned) return { done: false, poll: { step: 'image' }, afterMs: 0, detail: planned.detail }
   await prepare(engine, { plan: planned, link: linkOf(planned), found: planned.rebuilt ? null : found }, context)
   await start(engine, owner, context)
   deps.images.forget(jobKey(deps, { owner, spec }))
@@ -330,12 +331,10 @@ async function prepare(engine: Engine, { plan, link, found }: { plan: ContainerP
   const { owner } = plan
   const createdAt = found === null ? Date.now() : createdAtIn(found.Config.Labels)
   const Labels = labelsOf(owner, createdAt)
-  if (found === null) {
-    await refuseEmptyToolbox(plan)
-    await together([...VOLUMES, ...(plan.spec.docker === true ? INSIDE_VOLUMES : [])].map((kind) => ensureVolume(engine, { owner, Name: volumeName(owner, kind), Labels }, signal)))
-  }
+  if (found === null) await refuseEmptyToolbox(plan)
   const fill = async (): Promise<boolean> => {
     if (found === null) {
+      await together([...VOLUMES, ...(plan.spec.docker === true ? INSIDE_VOLUMES : [])].map((kind) => ensureVolume(engine, { owner, Name: volumeName(owner, kind), Labels }, signal)))
       log?.(`creating a container from ${plan.image.reference}`)
       await create(engine, { plan, createdAt }, signal)
     }

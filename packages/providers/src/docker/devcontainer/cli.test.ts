@@ -44,6 +44,29 @@ test.skipIf(Bun.which('docker') === null)('a build ends with the server that beg
   expect(readdirSync(dir).toSorted()).toEqual(['cli.js', 'pid', 'server.ts'])
 })
 
+test.skipIf(Bun.which('docker') === null)('what is read beside a build is told of the image when it is there, and does not begin when nobody wants it', async () => {
+  const [began, told] = [join(dir, 'began'), join(dir, 'told')]
+  writeFileSync(join(dir, 'cli.js'), `
+    const { execFileSync } = require('node:child_process')
+    require('node:fs').appendFileSync(${JSON.stringify(began)}, 'x')
+    const docker = process.argv[process.argv.indexOf('--docker-path') + 1]
+    const image = JSON.parse(execFileSync(docker, ['inspect', '--type', 'image', 'made']))
+    require('node:fs').writeFileSync(${JSON.stringify(told)}, '')
+    console.log(JSON.stringify({ mergedConfiguration: { image, containers: String(execFileSync(docker, ['ps', '-q'])) } }))
+  `)
+  const cli = createDevcontainerCli({ script: join(dir, 'cli.js'), dockerHost: 'unix:///nowhere', memoryBytes: 1 })
+  const image = Promise.withResolvers<unknown>()
+  const merged = (signal: AbortSignal) => cli.merged({ folder: dir, config: dir, image: image.promise }, { signal, log: () => {}, scratch: join(dir, 'scratch') })
+  const reading = merged(new AbortController().signal)
+  while (!existsSync(began)) await Bun.sleep(5)
+  expect(existsSync(told)).toBe(false)
+  const words = 'x'.repeat(100_000)
+  image.resolve({ Id: 'sha256:1', Config: { Labels: { words } } })
+  expect(await reading).toEqual({ image: [{ Id: 'sha256:1', Config: { Labels: { words } } }], containers: '' })
+  expect(await merged(AbortSignal.abort(new Error('nobody'))).then(() => 'read', (error: unknown) => String(error))).toContain('nobody')
+  expect(readFileSync(began, 'utf8')).toBe('x')
+})
+
 test('what a killed server left is removed when it is old, and nothing else', async () => {
   const script = `import { tidyScratch } from ${JSON.stringify(join(import.meta.dir, 'scratch.ts'))}; await tidyScratch(Date.now())`
   for (const name of ['berth-devcontainer-old', 'berth-devcontainer-new', 'another']) mkdirSync(join(dir, name, 'workspace'), { recursive: true })

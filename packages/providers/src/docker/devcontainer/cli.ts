@@ -2,7 +2,7 @@
  * Runs the reference CLI beside the engine, as a process of its own with an empty home: `${localEnv:…}` of a repository
  * finds nothing of the server's there, and neither does a registry that asks for credentials.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProviderFault } from '@berth/core'
 
@@ -13,9 +13,9 @@ export interface DevcontainerCli {
   buildPlain(run: { context: string; dockerfile: string; args: Readonly<Record<string, string>>; target: string | null; tag: string }, context: CliContext): Promise<void>
   /**
    * What the image and the file ask for together. May be called while the image is built: the CLI takes its time to start,
-   * and waits for `built` before it looks at the image.
+   * and is given `image`, as the engine tells of it, instead of a look of its own.
    */
-  merged(run: { folder: string; config: string; built: Promise<unknown> }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
+  merged(run: { folder: string; config: string; image: Promise<unknown> }, context: CliContext): Promise<Readonly<Record<string, unknown>>>
 }
 export interface CliContext { readonly signal: AbortSignal; readonly log: (line: string) => void; /** For its temporary files; ours alone. */ readonly scratch: string }
 interface CliDeps { readonly script: string; readonly dockerHost: string; /** What a step of a build may use. */ readonly memoryBytes: number }
@@ -49,7 +49,9 @@ export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDe
     const temporary = join(scratch, 'tmp')
     for (const dir of [home, temporary]) await mkdir(dir, { recursive: true, mode: 0o700 })
     const limit = AbortSignal.any([signal, AbortSignal.timeout(withinMs)])
-    const child = Bun.spawn([...argv(await wrapper(docker, { scratch, memoryBytes }))], {
+    const words = argv(await wrapper(docker, { scratch, memoryBytes }))
+    limit.throwIfAborted()
+    const child = Bun.spawn([...words], {
       cwd: scratch, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: home, TMPDIR: temporary, LC_ALL: 'C.UTF-8', DOCKER_HOST: dockerHost, DOCKER_CONFIG: home, BUN_BE_BUN: '1' },
     })
@@ -86,9 +88,9 @@ export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDe
       for (const line of plainLines(out)) kept.take(line)
       if (exitCode !== 0) throw new BuildFailed(lastWords(kept.text()) ?? `the build of ${tag} failed`, kept.text())
     },
-    async merged({ folder, config, built }, context) {
-      // Whoever waits for the build hears of its failure there.
-      built.then(() => writeFile(join(context.scratch, BUILT_FILE), '')).catch(() => {})
+    async merged({ folder, config, image }, context) {
+      // Whoever waits for the image hears of its failure there.
+      image.then((told) => writeWhole(join(context.scratch, IMAGE_FILE), JSON.stringify([told]))).catch(() => {})
       const { said, log } = await run(['read-configuration', '--workspace-folder', folder, '--config', config, '--include-merged-configuration'], { context, withinMs: BUILD_MS + READ_MS, wrapper: readWrapper })
       if (said.mergedConfiguration === undefined) throw new BuildFailed(said.description ?? said.message ?? 'its configuration cannot be read', log)
       return said.mergedConfiguration
@@ -107,10 +109,17 @@ function buildWrapper(docker: string, { scratch, memoryBytes }: Wrapping): Promi
   return writeWrapper(join(scratch, 'docker'), `if [ "$1" = build ]; then\n  shift\n  exec ${real} build --force-rm --memory ${memoryBytes} --memory-swap ${memoryBytes} --cpu-shares ${BUILD_CPU_SHARES} "$@"\nfi\nexec ${real} "$@"\n`)
 }
 
-const BUILT_FILE = 'built'
-/** No container is of a directory that was made a moment ago; and the image is looked at when it is there. */
+const IMAGE_FILE = 'image.json'
+/** No container is of a directory that was made a moment ago; and the one image is told of when it is there. */
 function readWrapper(docker: string, { scratch }: Wrapping): Promise<string> {
-  return writeWrapper(join(scratch, 'docker-read'), `case "$1" in\nps) exit 0 ;;\ninspect) while [ ! -e ${quoted(join(scratch, BUILT_FILE))} ]; do sleep 0.1; done ;;\nesac\nexec ${quoted(docker)} "$@"\n`)
+  const image = quoted(join(scratch, IMAGE_FILE))
+  return writeWrapper(join(scratch, 'docker-read'), `case "$1" in\nps) exit 0 ;;\ninspect) while [ ! -e ${image} ]; do sleep 0.03; done; exec cat ${image} ;;\nesac\nexec ${quoted(docker)} "$@"\n`)
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const aside = `${path}.${process.pid}`
+  await writeFile(aside, text)
+  await rename(aside, path)
 }
 
 const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`

@@ -103,6 +103,7 @@ async function allThere(engine: Engine, { image, services }: Devcontainer, signa
   return true
 }
 
+interface BuiltImage { readonly Config: { readonly Env: string[] | null; readonly User?: string } }
 interface Build { readonly says: Says; readonly folder: string; readonly scratch: string; readonly known: Configuration; readonly tag: string; readonly services: readonly Service[] }
 
 async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag, services }: Build, context: ProjectContext): Promise<Devcontainer> {
@@ -121,22 +122,27 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
   for (const service of services) ready.push(await makeServiceImage({ cli, images: deps.images, folder, scratch, tagOf: (name) => `${tag}-${name}` }, service, context))
   context.log(`building the image of ${says.path}`)
   const reading = new AbortController()
-  const built = cli.build({ folder, config, tag }, { ...context, scratch })
-  const merging = readBuilt(cli, { scratch, tag, built }, { ...context, signal: AbortSignal.any([signal, reading.signal]), scratch })
-  // It is waited for below.
-  merging.catch(() => {})
-  try {
-    await built
-  } catch (cause) {
-    reading.abort(cause)
-    await merging.catch(() => {})
-    throw cause
+  const saying = Promise.withResolvers<void>()
+  const log = (line: string): void => {
+    saying.resolve()
+    context.log(line)
   }
-  const [merged, { Config }, accounts] = await Promise.all([
-    merging,
-    engine.json<{ Config: { Env: string[] | null; User?: string } }>(`/images/${tag}/json`, { what: 'looking at the image that was built' }, signal),
-    accountsOf(engine, tag, signal),
-  ])
+  const built = cli.build({ folder, config, tag }, { ...context, log, scratch })
+  const image = built.then(() => engine.json<BuiltImage>(`/images/${tag}/json`, { what: 'looking at the image that was built' }, signal))
+  // Two that start at once take twice as long, and the build is waited for: the reading begins while the engine works.
+  const merging = Promise.race([saying.promise, built]).then(() => readBuilt(cli, { scratch, tag, image }, { ...context, signal: AbortSignal.any([signal, reading.signal]), scratch }))
+  // Waited for below.
+  for (const work of [merging, image]) work.catch(() => {})
+  const read = async () => {
+    await built
+    return Promise.all([merging, image, accountsOf(engine, tag, signal)])
+  }
+  const [merged, { Config }, accounts] = await read().catch(async (cause: unknown) => {
+    // It may be waiting for an image that nobody will tell it of.
+    reading.abort(cause)
+    await Promise.allSettled([merging, image])
+    throw cause
+  })
   const shape = readMerged(merged, { imageEnv: Config.Env ?? [], own: known.shape })
   const wanted = shape.remoteUser ?? (Config.User?.split(':')[0] || null)
   const account = wanted === null ? null : accounts.find(({ name, uid }) => name === wanted || String(uid) === wanted) ?? null
@@ -151,12 +157,12 @@ async function build(deps: DevcontainerDeps, { says, folder, scratch, known, tag
 const isThereAlready = ({ path }: Says, reads: readonly string[]): boolean => dirname(path) !== '.' && reads.every((one) => one === '.devcontainer' || one.startsWith('.devcontainer/'))
 
 /** Beside the build, in a directory of its own with the same name. */
-async function readBuilt(cli: DevcontainerCli, { scratch, tag, built }: { scratch: string; tag: string; built: Promise<unknown> }, context: CliContext): Promise<Readonly<Record<string, unknown>>> {
+async function readBuilt(cli: DevcontainerCli, { scratch, tag, image }: { scratch: string; tag: string; image: Promise<unknown> }, context: CliContext): Promise<Readonly<Record<string, unknown>>> {
   const folder = join(scratch, 'built-as', 'workspace')
   const config = join(folder, '.devcontainer/devcontainer.json')
   await mkdir(dirname(config), { recursive: true })
   await writeFile(config, JSON.stringify({ image: tag, workspaceFolder: '/workspace', workspaceMount: '' }))
-  return cli.merged({ folder, config, built }, context)
+  return cli.merged({ folder, config, image }, context)
 }
 
 /** The reference CLI only says that an error occurred. */
