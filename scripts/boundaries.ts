@@ -25,9 +25,10 @@ const TABLE: Record<string, readonly string[]> = {
   web: ['wire', 'client'],
   server: ['wire', 'core', 'aws-signature', 'web', 'store', 'providers', 'toolbox'], // adapters in main.ts only, see below
   bench: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'sim-hetzner'],
-  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-cloudflare', 'sim-github', 'sim-gitlab', 'sim-hetzner', 'sim-machine', 'sim-ec2', 'sim-fly', 'sim-freestyle', 'sim-kubernetes'], // a server that is broken on purpose
+  e2e: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'testkit', 'server', 'sim-bitbucket', 'sim-cloudflare', 'sim-github', 'sim-gitlab', 'sim-hetzner', 'sim-machine', 'sim-ec2', 'sim-fly', 'sim-freestyle', 'sim-kubernetes'], // a server that is broken on purpose
   'sim-spec': [],
   'sim-cloudflare': [],
+  'sim-bitbucket': ['sim-spec', 'sim-vendor'],
   'sim-gitlab': [],
   'sim-github': ['sim-spec'], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
   'sim-machine': [],

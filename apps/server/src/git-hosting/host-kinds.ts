@@ -16,7 +16,7 @@ export function kindOf(origin: string): GitHostKind {
 export const TOKEN_HINTS: Readonly<Record<GitHostKind, (origin: string) => string>> = {
   github: (origin) => `\`berth setup github-app\`, or a token of ${origin}/settings/tokens: \`berth git-host add ${origin} < token.txt\``,
   gitlab: (origin) => `make a token with read_repository, write_repository and read_api at ${origin}/-/user_settings/personal_access_tokens: \`berth git-host add ${origin} --type gitlab < token.txt\``,
-  bitbucket: (origin) => `make an access token of the repository or the workspace at ${origin}: \`berth git-host add ${origin} --type bitbucket < token.txt\``,
+  bitbucket: (origin) => `make an access token of the repository or the workspace with pullrequest:write at ${origin}: \`berth git-host add ${origin} --type bitbucket < token.txt\``,
   generic: (origin) => `\`berth git-host add ${origin} < token.txt\`, or \`berth deploy-key add <ssh address>\` for this one repository`,
 }
 

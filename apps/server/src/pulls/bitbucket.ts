@@ -24,7 +24,7 @@ export function createBitbucketPulls(ask: AskHost): HostPulls {
   const asked = <T>(at: At, path: string, how: { answer: z.ZodType<T>; method?: 'POST'; body?: unknown }): Promise<HostAnswer<T>> =>
     ask({ origin: at.origin, url: `${apiOf(at.origin)}/repositories/${at.path}${path}`, authorization: ['authorization', authorizationOf(at)], ...how })
   const list = async (at: At, states: readonly string[], branch: string | null): Promise<PullRequest[]> => {
-    const query = branch === null ? '' : `&q=${encodeURIComponent(`source.branch.name = "${branch.replaceAll(/["\\]/g, '')}"`)}`
+    const query = branch === null ? '' : `&q=${encodeURIComponent(`source.branch.name = ${quoted(branch)}`)}`
     const { values } = must(at, await asked(at, `/pullrequests?${states.map((state) => `state=${state}`).join('&')}${query}&sort=-created_on&pagelen=50`, { answer: page(Pull) }))
     return values.filter(({ source }) => branch === null || source.repository?.full_name.toLowerCase() === at.path.toLowerCase()).map(shown)
   }
@@ -39,8 +39,9 @@ export function createBitbucketPulls(ask: AskHost): HostPulls {
       return made.status === 401 || made.status === 403 ? must(at, made) : { ok: false, message: made.message }
     },
     async commitOf(at, branch) {
-      const found = await asked(at, `/refs/branches/${branch.split('/').map(encodeURIComponent).join('/')}`, { answer: Branch })
-      return !found.ok && found.status === 404 ? null : must(at, found).target.hash
+      // By a filter: in a path, a name with a slash in it would be two parts.
+      const { values: [found] } = must(at, await asked(at, `/refs/branches?q=${encodeURIComponent(`name = ${quoted(branch)}`)}&pagelen=1`, { answer: page(Branch) }))
+      return found?.target.hash ?? null
     },
     async checks(at, { commit }) {
       const { values } = must(at, await asked(at, `/commit/${commit}/statuses?pagelen=100`, { answer: page(Status) }))
@@ -48,6 +49,9 @@ export function createBitbucketPulls(ask: AskHost): HostPulls {
     },
   }
 }
+
+/** In their filters; no branch's name has such marks. */
+const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '')}"`
 
 /** An access token comes alone; one of a person comes with their name. */
 const authorizationOf = ({ username, token }: At): string => (username === 'x-token-auth' ? `Bearer ${token}` : `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`)
