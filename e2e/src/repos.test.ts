@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { HOSTED_REFS } from '@berth/wire'
 import type { Workspace } from '@berth/wire'
 import type { AuditRecord } from '@berth/wire/git-access'
 import type { HostedRepository, RepositoryToken } from '@berth/wire/hosted'
@@ -115,6 +116,30 @@ test('a password opens one repository, for reading or writing, until it is taken
   const everywhere = JSON.stringify(records) + serverLog(product.home) + readFileSync(join(into('read'), '.git/config'), 'utf8')
   for (const token of [reading, writing.token, other.token]) expect(everywhere).not.toContain(token)
 }, 90_000)
+
+test('a password of a workspace\'s own repository opens that alone, as its person, until it is taken back or the workspace is gone', async () => {
+  const { id } = await product.json<Workspace>(['up', '.', '--provider', 'local', '--agent', 'plain', '--command', 'sleep 100000', '--name', 'own', '-y', '--no-open'], { cwd: project })
+  const [reading, writing] = [await product.json<RepositoryToken>(['repos', 'token', 'own']), await product.json<RepositoryToken>(['repos', 'token', 'own', '--write'])]
+  expect([reading.access, writing.access, reading.url]).toEqual(['read', 'write', `${GIT_URL}/${id}`])
+  const into = join(root, 'own')
+  expect(await git(root, ['clone', '-q', reading.url, into], reading.token)).toMatchObject({ code: 0 })
+  expect(readFileSync(join(into, 'README.md'), 'utf8')).toBe('ledger in cents\n')
+  await git(into, ['commit', '-q', '--allow-empty', '-m', 'from elsewhere'])
+  expect((await git(into, ['push', 'origin', `HEAD:${HOSTED_REFS.push}`], reading.token)).text).toContain('403')
+  expect(await git(into, ['push', '-q', 'origin', `HEAD:${HOSTED_REFS.push}`], writing.token)).toMatchObject({ code: 0 })
+  // What is the workspace's to write is not its person's, whatever the password says.
+  expect((await git(into, ['push', 'origin', `HEAD:${HOSTED_REFS.out('own')}-x`], writing.token)).text).toContain('are yours to write')
+  expect((await git(root, ['ls-remote', url], writing.token)).code).not.toBe(0)
+  const pushes = (await audited()).filter(({ action, workspaceId }) => action === 'code.push' && workspaceId === id)
+  expect(pushes.some(({ actor }) => actor.endsWith('(password of this repository)'))).toBe(true)
+  expect((await product.cli(['repos', 'revoke', 'own'])).stdout).toMatch(/2 passwords of own open nothing any more/)
+  expect((await git(into, ['fetch', 'origin'], writing.token)).code).not.toBe(0)
+  const last = await product.json<RepositoryToken>(['repos', 'token', 'own'])
+  expect((await git(into, ['fetch', 'origin'], last.token)).code).toBe(0)
+  await product.cli(['delete', 'own', '-y'])
+  expect((await git(into, ['fetch', 'origin'], last.token)).code).not.toBe(0)
+  expect(JSON.stringify(await audited()) + serverLog(product.home)).not.toMatch(/berthgit_/)
+}, 120_000)
 
 test('a push that would not fit is refused by name, and the list says how much is used', async () => {
   for (let part = 0; part < 40; part++) writeFileSync(join(project, `part-${part}.bin`), crypto.getRandomValues(new Uint8Array(64 * 1024)))
