@@ -12,7 +12,7 @@ const Failure = z.object({ code: z.string(), message: z.string(), hint: z.string
 const OpenCall = z.object({ toolCallId: z.string(), verb: z.string(), object: z.string(), since: time, sessionId: z.string().optional() })
 const UsageSum = z.object({ inputTokens: z.number(), outputTokens: z.number(), costMicros: z.number().nullable(), contextPercent: z.number().nullable(), model: z.string().nullable() })
 
-const ProjectRow = z.object({ revision: z.number().int(), outline: z.array(z.string()).nullable(), from: z.enum(['source', 'save']) })
+const ProjectRow = z.object({ revision: z.number().int(), outline: z.array(z.string()).nullable(), from: z.enum(['source', 'save']), askedAt: z.number().optional() })
 
 const SessionIds = z.array(z.object({ from: SessionId, to: SessionId }))
 const RestoreFrom = z.object({ savedId: SavedId, generation: z.number().int(), sessions: SessionIds, branch: z.string().nullable() })

@@ -134,7 +134,7 @@ function withMachines(workspaces: readonly WorkspaceRow[], machines: readonly Ma
 async function askAgain(sql: Queries, { id, from, now }: { id: WorkspaceId; from: 'source' | 'save'; now: number }): Promise<void> {
   await sql`
     update workspaces set updated_at = ${now},
-      project = jsonb_build_object('revision', coalesce((project->>'revision')::int, 0) + 1, 'outline', null, 'from', ${from}::text)
+      project = jsonb_build_object('revision', coalesce((project->>'revision')::int, 0) + 1, 'outline', null, 'from', ${from}::text, 'askedAt', ${now}::bigint)
     where id = ${id} and deleted_at is null`
 }
 

@@ -134,7 +134,7 @@ export const api = {
   listWorkspaces: oc.route({ method: 'GET', path: '/workspaces', summary: 'Workspaces, newest first', ...tag('workspaces') }).input(z.object({ deleted: z.enum(['true', 'false']).default('false') })).output(z.array(Workspace)),
   getWorkspace: oc.route({ method: 'GET', path: '/workspaces/{id}', summary: 'One workspace', ...tag('workspaces') }).input(ById).output(Workspace),
   startWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/start', summary: 'Start or wake', ...tag('workspaces') }).input(ById).output(Workspace),
-  rebuildWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/rebuild', summary: 'Make the machine anew from what its code says now; the disk is kept', ...tag('workspaces') }).input(ById).output(Workspace),
+  rebuildWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/rebuild', summary: 'Stop, make the machine anew from what its code says now, and start it; the disk is kept', ...tag('workspaces') }).input(ById).output(Workspace),
   stopWorkspace: oc.route({ method: 'POST', path: '/workspaces/{id}/stop', summary: 'Save the work and stop; resumable', ...tag('workspaces') }).input(ById).output(Workspace),
   deleteWorkspace: oc.route({ method: 'DELETE', path: '/workspaces/{id}', summary: 'Delete the workspace and all its data', ...tag('workspaces') }).input(ById).output(Workspace),
   /** The code pushed to `/git/{id}` (or the archive put to `/api/v1/workspaces/{id}/archive`) is complete. */

@@ -3,7 +3,7 @@ import { command, one } from '../command.ts'
 import { resolveWorkspace } from '../resolve.ts'
 import { showProgress } from '../up/progress.ts'
 
-/** Only what does not run can be made anew. */
+/** Somebody wished otherwise meanwhile. */
 const OFF: readonly Workspace['phase'][] = ['stopped', 'sleeping', 'failed', 'deleted']
 
 export const rebuild = command({
@@ -19,8 +19,8 @@ export const rebuild = command({
     const before = await resolveWorkspace(client, word, context.signal)
     const stopping = await client.rebuildWorkspace({ id: before.id }, context.signal)
     const { waitFor } = await import('../wait.ts')
-    const { tail } = await waitFor({ client, endpoint, signal: context.signal }, stopping, ({ phase }) => OFF.includes(phase))
-    const workspace = await client.startWorkspace({ id: before.id }, context.signal)
-    await showProgress(context, connection, { workspace, after: tail, wait })
+    // It starts by itself once it has stopped: from then on the events are those of a start.
+    const workspace = await waitFor({ client, endpoint, signal: context.signal }, stopping, ({ phase, wish }) => wish.target === 'running' || OFF.includes(phase))
+    await showProgress(context, connection, { workspace, after: workspace.tail, wait })
   },
 })

@@ -1,5 +1,5 @@
 /** What may be wished of a workspace. A wish is a row; the reconciler brings it about. */
-import { isInPool, phaseOf } from '@berth/core'
+import { isInPool, isRebuilding, phaseOf } from '@berth/core'
 import type { WorkspaceRecord } from '@berth/core'
 import { BerthError, workspaceCan } from '@berth/wire'
 import type { Workspace, WorkspaceAction, WorkspaceId, WishTarget } from '@berth/wire'
@@ -29,7 +29,7 @@ export async function wish(deps: ServiceDeps, id: WorkspaceId, target: WishTarge
   return viewById(deps, id)
 }
 
-const startOf = ({ workspace: { id, orgId, creatorId, provider, resources } }: WorkspaceRecord): Starting => ({ id, orgId, userId: creatorId, provider, resources })
+export const startOf = ({ workspace: { id, orgId, creatorId, provider, resources } }: WorkspaceRecord): Starting => ({ id, orgId, userId: creatorId, provider, resources })
 
 const ACTION = { running: 'start', stopped: 'stop', deleted: 'delete' } as const satisfies Record<WishTarget, WorkspaceAction>
 
@@ -38,7 +38,7 @@ function isMet({ workspace }: WorkspaceRecord, target: WishTarget): boolean {
   if (workspace.wish.target !== target) return false
   if (target === 'running') return workspace.failure === null
   // A person's stop is not undone automatically, an idle one is.
-  return target === 'deleted' || workspace.wish.by === 'user'
+  return target === 'deleted' || (workspace.wish.by === 'user' && !isRebuilding(workspace))
 }
 
 async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target: WishTarget): Promise<void> {

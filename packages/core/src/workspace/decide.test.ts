@@ -71,6 +71,17 @@ describe('decide, over its whole space', () => {
   }
 })
 
+it('does for a rebuild what a stop does, and wants it again where nothing is left to do', () => {
+  const wrong: unknown[] = []
+  for (const { record: at, context } of space('stopped')) {
+    const plain = decide(at, NOW, context)
+    const step = decide({ ...at, workspace: { ...at.workspace, project: { revision: 2, outline: null, from: 'save', askedAt: at.workspace.wish.at } } }, NOW, context)
+    const expected: Step['do'] = plain.do === 'nothing' && at.workspace.deletedAt === null ? 'want' : plain.do
+    if (step.do !== expected || (step.do === 'want' && mayRun(at.machine))) wrong.push({ step, plain, machine: at.machine })
+  }
+  expect(wrong.slice(0, 5)).toEqual([])
+})
+
 interface Seen { readonly at: WorkspaceRecord; readonly context: DecideContext; readonly step: Step; readonly gone: boolean; readonly wanted: boolean }
 /** What must never be. */
 const NEVER: Readonly<Record<string, (seen: Seen) => boolean>> = {
@@ -135,6 +146,16 @@ describe('decide', () => {
     expect(check({ ...waiting, lastActiveAt: NOW - 1_000 }, machine)).not.toMatchObject({ do: 'fail' })
     expect(check({ ...waiting, sourceReady: true }, machine)).not.toMatchObject({ do: 'fail' })
     expect(decide(record(waiting, machine), NOW, { ...here, upSince: NOW - 1_000 })).not.toMatchObject({ do: 'fail' })
+  })
+  it('wants again what was stopped to be made anew, once it stands still, and only under that wish', () => {
+    const project = { revision: 2, outline: null, from: 'save', askedAt: WISHED } as const
+    const still: Partial<MachineRow> = { observed: { state: 'stopped', exitCode: 0, detail: null } }
+    expect(check({ wish: wish('stopped'), project }, still)).toEqual({ do: 'want' })
+    expect(check({ wish: wish('stopped'), project }, { endedAt: NOW })).toEqual({ do: 'want' })
+    expect(check({ wish: wish('stopped'), project }, up).do).toBe('prepare-stop')
+    expect(check({ wish: wish('stopped'), project }, { ...still, stoppingSince: NOW })).toEqual({ do: 'settle', as: 'stopped' })
+    expect(phaseOf(record({ wish: wish('stopped'), project }, still), NOW).phase).toBe('queued')
+    for (const other of [wish('stopped', { at: WISHED + 1 }), wish('stopped', { by: 'idle' })]) expect(check({ wish: other, project }, still).do).toBe('nothing')
   })
   it('saves before it stops, once', () => {
     const stopped = { wish: wish('stopped') }

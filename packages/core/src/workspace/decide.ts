@@ -8,7 +8,7 @@
 import type { ErrorCode } from '@berth/wire'
 import { deadlines } from '../deadlines.ts'
 import { linkState } from './link-state.ts'
-import type { MachineRow, WorkspaceRecord } from './records.ts'
+import { isRebuilding, type MachineRow, type WorkspaceRecord } from './records.ts'
 
 export interface DecideContext {
   /** The machine was observed in this tick. Without it, looking comes first. */
@@ -33,6 +33,8 @@ export type Step =
   | { readonly do: 'stop' }
   | { readonly do: 'destroy' }
   | { readonly do: 'fail'; readonly refusal: Refusal }
+  /** The machine that is to be made anew stands still: from now on it is wanted again. */
+  | { readonly do: 'want' }
   /** Bookkeeping only: the wish is met. */
   | { readonly do: 'settle'; readonly as: 'running' | 'stopped' | 'deleted' }
 
@@ -44,7 +46,10 @@ export function decide(record: WorkspaceRecord, now: number, context: DecideCont
   if (workspace.deletedAt !== null) return { do: 'nothing', againInMs: null }
   switch (workspace.wish.target) {
     case 'deleted': return decideDeleted(record, now)
-    case 'stopped': return decideStopped(record, now, context)
+    case 'stopped': {
+      const step = decideStopped(record, now, context)
+      return step.do === 'nothing' && isRebuilding(workspace) ? { do: 'want' } : step
+    }
     case 'running': return decideRunning(record, now, context)
   }
 }

@@ -5,7 +5,7 @@ import { decideIdle } from '../idle/decide-idle.ts'
 import { linkState, mayRun } from './link-state.ts'
 import type { SessionRow } from '../ports/session-store.ts'
 import { severalSessions } from '../session/sessions.ts'
-import type { MachineRow, ReportedPhase, WorkspaceRecord, WorkspaceRow } from './records.ts'
+import { isRebuilding, type MachineRow, type ReportedPhase, type WorkspaceRecord, type WorkspaceRow } from './records.ts'
 
 export function phaseOf(record: WorkspaceRecord, now: number): ReportedPhase {
   const { workspace } = record
@@ -17,15 +17,18 @@ export function phaseOf(record: WorkspaceRecord, now: number): ReportedPhase {
   if (isFailed(workspace)) {
     return report('failed', { step: workspace.steps.find(({ state }) => state === 'failed')?.step ?? null, reason: failure?.code ?? null, statusMessage: failure?.message ?? null })
   }
-  if (wish.target === 'stopped') {
-    const reason = wish.reason ?? wish.by
-    if (mayRun(record.machine)) return report('stopping', { reason })
-    return report(wish.by === 'idle' ? 'sleeping' : 'stopped', { reason })
-  }
-  return phaseOfWanted(record, now, report)
+  return wish.target === 'stopped' ? phaseOfUnwanted(record, report) : phaseOfWanted(record, now, report)
 }
 
 type Report = (phase: WorkspacePhase, over?: Partial<ReportedPhase>) => ReportedPhase
+
+function phaseOfUnwanted({ workspace, machine }: WorkspaceRecord, report: Report): ReportedPhase {
+  const { wish } = workspace
+  const reason = wish.reason ?? wish.by
+  if (mayRun(machine)) return report('stopping', { reason })
+  if (isRebuilding(workspace)) return report('queued')
+  return report(wish.by === 'idle' ? 'sleeping' : 'stopped', { reason })
+}
 
 function phaseOfWanted({ workspace, machine }: WorkspaceRecord, now: number, report: Report): ReportedPhase {
   if (machine === null || machine.endedAt !== null) return report('queued')

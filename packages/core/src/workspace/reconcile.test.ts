@@ -45,6 +45,27 @@ describe('reconcile', () => {
     expect(steps).toContain('dial done')
     expect(world.provider.disks()).toEqual([])
   })
+  it('stops and starts what is to be made anew, without anybody who waits for it', async () => {
+    const { world, until, wish, said, operations, phase } = open()
+    await until('running')
+    const asked = async () => {
+      const { project } = world.store.record(ID).workspace
+      world.store.patch(ID, { workspace: { project: { revision: (project?.revision ?? 0) + 1, outline: null, from: 'save', askedAt: world.clock.now() } } })
+      await wish('stopped')
+    }
+    await asked()
+    await world.run({ limit: 200, between: () => daemonsFollowMachines(world, [ID]), done: () => operations().length === 3 && phase() === 'running' })
+    expect(operations()).toEqual(['ensure', 'stop', 'ensure'])
+    expect(said('workspace.phase').map(({ phase }) => phase)).not.toContain('stopped')
+    // Who stops it meanwhile is heard.
+    await asked()
+    await world.run({ limit: 1 })
+    world.clock.advance(1)
+    await wish('stopped')
+    await until('stopped')
+    await world.run({ limit: 20 })
+    expect(phase()).toBe('stopped')
+  })
   it('writes down that it starts before it calls the provider', async () => {
     const { world } = open()
     await world.run({ limit: 1 })

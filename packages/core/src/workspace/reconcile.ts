@@ -20,7 +20,7 @@ import { decide, isWaste, MAX_STARTS, type Refusal, type Step } from './decide.t
 import { afterFault, backoffMs, planOf } from './faults.ts'
 import { linkState, speaksForItself } from './link-state.ts'
 import { stepsAtStart } from './machine-steps.ts'
-import type { MachineRow, WorkspaceRecord } from './records.ts'
+import { isRebuilding, type MachineRow, type WorkspaceRecord } from './records.ts'
 import { createTick, stepChange, type Change, type Tick } from './tick.ts'
 
 export interface ReconcileDeps extends ChargeDeps {
@@ -140,6 +140,7 @@ async function perform(work: Work, step: Step): Promise<void> {
     case 'stop': return stop(work)
     case 'destroy': return destroy(work)
     case 'fail': return fail(work, step.refusal)
+    case 'want': return want(work)
     case 'settle': return settle(work, step.as)
   }
 }
@@ -359,7 +360,7 @@ async function settle(work: Work, as: 'running' | 'stopped' | 'deleted'): Promis
       return
     case 'stopped':
       // A link that outlives its machine is somebody else's, who has its token. Written first: from then on nobody gets in with it.
-      if (await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, now + deadlines.tickIdle)) deps.daemons.dismiss(record.workspace.id)
+      if (await tick.finish({ workspace: { statusMessage: null, idleVerdicts: 0 }, machine: { ensuringSince: null, stoppingSince: null, poll: null, attempts: 0, retryAt: null, saveState: 'none' } }, isRebuilding(record.workspace) ? now : now + deadlines.tickIdle)) deps.daemons.dismiss(record.workspace.id)
       return
     case 'running': {
       const since = record.machine?.ensuringSince ?? now
@@ -387,6 +388,14 @@ async function fail(work: Work, refusal: Refusal): Promise<void> {
     wish: { expectVersion: workspace.wish.version, target: 'stopped', by: 'failure', reason: refusal.code },
   }, now)
   if (!written) await deps.store.wake(workspace.id, now)
+}
+
+/** The other half of a rebuild: nobody has to stay for it. */
+async function want({ deps, tick }: Work): Promise<void> {
+  const now = deps.clock.now()
+  const { workspace } = tick.record()
+  await deps.store.setWish(workspace.id, { target: 'running', by: 'user', reason: null, expectVersion: workspace.wish.version }, now)
+  await tick.finish({}, now)
 }
 
 function noteRefusal({ deps, tick }: Work, { step, refusal }: { step: Step; refusal: Refusal }, error: unknown): void {

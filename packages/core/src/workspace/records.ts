@@ -72,8 +72,10 @@ export interface WorkspaceRow {
   readonly updatedAt: number
   readonly deletedAt: number | null
 }
-/** `outline`: what the person's CLI saw at the root of the code; null: to be looked for. `from`: the state that counts. */
-export interface ProjectRow { readonly revision: number; readonly outline: readonly string[] | null; readonly from: 'source' | 'save' }
+/** `outline`: what the person's CLI saw at the root of the code; null: to be looked for. `from`: the state that counts. `askedAt`: when somebody had it asked again. */
+export interface ProjectRow { readonly revision: number; readonly outline: readonly string[] | null; readonly from: 'source' | 'save'; readonly askedAt?: number | undefined }
+/** It is stopped only to be made anew, and starts by itself. Any wish after that one ends this. */
+export const isRebuilding = ({ wish, project }: Pick<WorkspaceRow, 'wish' | 'project'>): boolean => wish.target === 'stopped' && wish.by === 'user' && project?.askedAt === wish.at
 export interface RestoreFrom { readonly savedId: SavedId; readonly generation: number; /** Sessions that have other ids here, and the branch of a fork. */ readonly sessions: readonly { from: SessionId; to: SessionId }[]; readonly branch: string | null }
 export interface ReportedPhase { readonly phase: WorkspacePhase; readonly step: string | null; readonly reason: string | null; readonly statusMessage: string | null }
 export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
