@@ -2,6 +2,7 @@
 import { knownBody, type EventBody, type StoredEvent } from '@berth/wire'
 import { cleanLine } from './clean.ts'
 import type { Style } from './io.ts'
+import { sessionWord } from './present.ts'
 import { duration } from './words.ts'
 
 const TEXT = 2000
@@ -26,7 +27,7 @@ const WORDS: Words = {
   'workspace.notice': (style, body) => `${body.level === 'info' ? '·' : style.yellow('⚠')} ${cleanLine(body.message)}${rest(style, body.hint)}`,
   'daemon.connected': (style, body) => style.dim(`daemon ${cleanLine(body.version)} connected`),
   'session.started': (style, body) => `${cleanLine(body.agent)} ${body.resumed ? 'resumed' : 'started'}${rest(style, body.agentVersion)}`,
-  'session.state': (style, body) => `${style.dim('agent')} ${body.state}${rest(style, body.detail)}`,
+  'session.state': (style, body) => `${style.dim('agent')} ${sessionWord(style, body)}${rest(style, body.detail)}`,
   'session.changed': (style, body) => `${style.dim('session')} ${cleanLine(body.title === '' ? body.agent : body.title)} ${body.what.replace('-', ' ')} ${style.dim(`by ${cleanLine(body.by)}`)}`,
   login: (style, body) => `${cleanLine(body.agent)} ${body.state === 'signed-in' ? 'is signed in' : style.yellow('was not signed in')}`,
   message: messageWords,

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'bun:test'
-import { stateOf } from './present.ts'
+import type { StoredEvent } from '@berth/wire'
+import { eventLine } from './event-line.ts'
+import type { Style } from './io.ts'
+import { sessionWord, stateOf } from './present.ts'
 
 describe('the state of a workspace', () => {
   it('tells an agent that cannot work from a workspace that failed', () => {
@@ -9,4 +12,15 @@ describe('the state of a workspace', () => {
     expect(stateOf({ phase: 'running', needsYou: 1, agentState: 'busy' })).toBe('needs you')
     expect(stateOf({ phase: 'sleeping', needsYou: 1, agentState: 'busy' })).toBe('needs you')
   })
+})
+
+it('says of a conversation without a login that it is not signed in, in its list and in its events', () => {
+  const as = (name: string) => (text: string) => `<${name}>${text}`
+  const style: Style = { bold: as('bold'), dim: (text) => text, green: as('green'), red: as('red'), yellow: as('yellow'), blue: as('blue') }
+  expect(sessionWord(style, { state: 'error', wantsLogin: true })).toBe('<yellow>not signed in')
+  expect(sessionWord(style, { state: 'error' })).toBe('error')
+  expect(sessionWord(style, { state: 'idle', wantsLogin: true })).toBe('idle')
+  const event = (wantsLogin: boolean): StoredEvent => ({ workspaceId: 'ws_0000000000aa' as StoredEvent['workspaceId'], seq: 1, id: 'evt_000000000001' as StoredEvent['id'], at: 1, source: 'daemon', body: { type: 'session.state', sessionId: 'ses_000000000001', state: 'error', detail: null, wantsLogin } })
+  expect(eventLine(style, event(true))).toContain('agent <yellow>not signed in')
+  expect(eventLine(style, event(false))).toContain('agent error')
 })

@@ -1,5 +1,5 @@
 /** A workspace as tools get it (stable) and as people read it: shape, word, colour. */
-import type { Approval, Workspace } from '@berth/wire'
+import type { AgentState, Approval, Workspace } from '@berth/wire'
 import { perHour } from '@berth/wire/money'
 import type { Preview } from '@berth/wire/previews'
 import { cleanLine } from './clean.ts'
@@ -36,6 +36,11 @@ export function stateWord(style: Style, state: State): string {
   if (state === 'working') return style.blue(text)
   if (state === 'failed' || state === 'agent error') return style.red(text)
   return state === 'idle' ? text : style.dim(text)
+}
+
+/** The state of one conversation. An agent without a login is no error: it waits for a person. */
+export function sessionWord(style: Style, { state, wantsLogin }: { readonly state: AgentState; readonly wantsLogin?: boolean | undefined }): string {
+  return state === 'error' && wantsLogin === true ? style.yellow('not signed in') : state
 }
 
 export function uptime(workspace: Workspace, now: number): string {

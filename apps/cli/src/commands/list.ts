@@ -1,4 +1,5 @@
 import type { Workspace } from '@berth/wire'
+import { AGENT_KINDS } from '@berth/wire/agents'
 import { cleanLine } from '../clean.ts'
 import { command, none } from '../command.ts'
 import { table, visibleWidth, type Io, type Style } from '../io.ts'
@@ -36,10 +37,19 @@ export const list = command({
     const lines = table([header, ...rows])
     if (lines.every((line) => visibleWidth(line) <= io.columns)) io.out([io.style.dim(lines[0] ?? ''), ...lines.slice(1)].join('\n'))
     else for (const line of narrow(io, header, rows)) io.out(line)
-    for (const { name, origin } of sorted) if (origin?.behind === true) io.note(io.noteStyle.dim(`${name} is behind origin/${cleanLine(origin.branch, 80)}; \`berth update ${name}\``))
-    for (const { name, recovery } of sorted) if (recovery) io.note(`${io.noteStyle.yellow('⚠')} ${name} is a recovery machine: ${cleanLine(recovery.why, 300)}\n  ${cleanLine(recovery.hint, 200)}`)
+    for (const workspace of sorted) for (const line of notesOf(io, workspace)) io.note(line)
   },
 })
+
+/** What waits for its person, below the list. */
+function notesOf({ noteStyle: style }: Io, workspace: Workspace): string[] {
+  const { name, agent, origin, recovery } = workspace
+  return [
+    ...(origin?.behind === true ? [style.dim(`${name} is behind origin/${cleanLine(origin.branch, 80)}; \`berth update ${name}\``)] : []),
+    ...(stateOf(workspace) === 'not signed in' ? [`${style.yellow('■')} ${name} waits: ${AGENT_KINDS[agent].title} is not signed in\n  \`berth sign-in ${name}\` signs it in, by a link; so does the page`] : []),
+    ...(recovery ? [`${style.yellow('⚠')} ${name} is a recovery machine: ${cleanLine(recovery.why, 300)}\n  ${cleanLine(recovery.hint, 200)}`] : []),
+  ]
+}
 
 /** In a narrow terminal the addresses and what is longer than a word go below their workspace. */
 function narrow({ style, columns }: Pick<Io, 'style' | 'columns'>, header: readonly string[], rows: readonly (readonly string[])[]): string[] {

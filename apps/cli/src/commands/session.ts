@@ -6,6 +6,7 @@ import { cleanLine } from '../clean.ts'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { table } from '../io.ts'
+import { sessionWord } from '../present.ts'
 import { resolveSession, resolveWorkspace } from '../resolve.ts'
 import { ago } from '../words.ts'
 
@@ -51,7 +52,7 @@ const RUN: Readonly<Record<Action, (run: Run) => Promise<void>>> = {
     const [sessions, approvals] = await Promise.all([client.listSessions({ id: workspace.id }, signal), client.listApprovals({ workspace: workspace.id }, signal)])
     if (json) return io.out(JSON.stringify(sessions))
     const asks = (id: string) => approvals.filter(({ sessionId }) => sessionId === id).length
-    const rows = sessions.map((one, index) => [String(index + 1), io.style.bold(cleanLine(one.title, 40)), one.agent, one.mode, asks(one.id) > 0 ? io.style.yellow(`needs you (${asks(one.id)})`) : one.state, ago(one.createdAt, Date.now()), cleanLine(one.detail ?? '', 60)])
+    const rows = sessions.map((one, index) => [String(index + 1), io.style.bold(cleanLine(one.title, 40)), one.agent, one.mode, asks(one.id) > 0 ? io.style.yellow(`needs you (${asks(one.id)})`) : sessionWord(io.style, one), ago(one.createdAt, Date.now()), cleanLine(one.detail ?? '', 60)])
     const [header = '', ...lines] = table([['', 'SESSION', 'AGENT', 'MODE', 'STATE', 'BEGAN', ''], ...rows], io.columns)
     io.out(io.style.dim(header))
     for (const line of lines) io.out(line)

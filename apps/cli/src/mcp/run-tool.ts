@@ -119,8 +119,8 @@ function createTools(deps: ToolDeps): Tools {
   }
 }
 
-const shown = ({ id, name, phase, agent, agentState, needsYou, repository, branch, work, changes, webUrl, reason }: Workspace): Record<string, unknown> =>
-  ({ id, name, phase, reason, agent, agentState, needsYou, repository, branch, work: work ?? null, changes: changes ?? null, webUrl })
+const shown = ({ id, name, phase, agent, agentState, wantsLogin, needsYou, repository, branch, work, changes, webUrl, reason }: Workspace): Record<string, unknown> =>
+  ({ id, name, phase, reason, agent, agentState, ...(wantsLogin === true ? { wantsLogin } : {}), needsYou, repository, branch, work: work ?? null, changes: changes ?? null, webUrl })
 
 /** Cut to what a model reads in one go; `next` goes on behind the last that is here. */
 function told(events: readonly StoredEvent[], { from, tail }: { from: number; tail: number }): Record<string, unknown> {

@@ -49,7 +49,7 @@ export function claudeEnvironment(options: { assignment: Assignment; configDir: 
 }
 
 const LOGIN_VARIABLES = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY']
-export const NO_LOGIN = 'claude has no login here: type /login in the terminal, or make a new workspace with `berth up --env ANTHROPIC_API_KEY` or `--env CLAUDE_CODE_OAUTH_TOKEN`'
+export const NO_LOGIN = 'claude has no login here: sign in with `berth sign-in`, on the page, or by /login in the terminal, or make a new workspace with `berth up --env ANTHROPIC_API_KEY` or `--env CLAUDE_CODE_OAUTH_TOKEN`'
 /** Looks whether a login is there; never copies, sends or checks it. */
 export function hasLogin(options: { files: AgentFiles; env: Readonly<Record<string, string>>; configDir: string }): boolean {
   if (LOGIN_VARIABLES.some((name) => (options.env[name] ?? '') !== '')) return true

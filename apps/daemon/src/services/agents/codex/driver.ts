@@ -19,7 +19,7 @@ import { openCodexThread } from './thread.ts'
 
 const SOCKET = '.codex-berth.sock'
 const REJOIN_MS = 500
-const NO_LOGIN = 'codex has no login here: sign in at its screen (`berth attach`), or make a new workspace with `berth up --agent codex --env OPENAI_API_KEY`'
+const NO_LOGIN = 'codex has no login here: sign in with `berth sign-in`, on the page, or at its screen (`berth attach`), or make a new workspace with `berth up --agent codex --env OPENAI_API_KEY`'
 /** The machine is the sandbox: Codex's own would be a second one, which many machines do not allow. `auto` is its own mode, as it is configured. */
 const MODES: Record<ApprovalMode, { readonly approvalPolicy?: string; readonly sandbox?: string }> = {
   ask: { approvalPolicy: 'untrusted', sandbox: 'danger-full-access' },

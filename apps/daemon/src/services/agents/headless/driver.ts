@@ -12,7 +12,7 @@ import { createSpokenDriver } from '../conversation/driver.ts'
 import { createRelayedVoice } from '../relay/voice.ts'
 import { createHeadlessProtocol } from './protocol.ts'
 
-const NO_LOGIN = 'claude has no login here: run `claude` in a shell of this workspace and type /login, or make a new workspace with `berth up --env ANTHROPIC_API_KEY` or `--env CLAUDE_CODE_OAUTH_TOKEN`; then send a message'
+const NO_LOGIN = 'claude has no login here: sign in with `berth sign-in` or on the page, or make a new workspace with `berth up --env ANTHROPIC_API_KEY` or `--env CLAUDE_CODE_OAUTH_TOKEN`; then send a message'
 const SPEAKS = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose', '--include-partial-messages', '--permission-prompt-tool', 'stdio']
 const RESUMED = 'headless-resumed'
 
