@@ -54,7 +54,7 @@ function Second({ workspace }: { workspace: Workspace }) {
   if (name === 'working' && workspace.report) return <><b>{inert(workspace.report.text)}</b>{place}</>
   if (name === 'working' && workspace.work) return <><b>{workspace.work.verb} {inert(workspace.work.object)}</b>{place}</>
   if (name === 'ready' && workspace.changes) return <><b>{plural(workspace.changes.files, 'file')}</b>{place}</>
-  return <><b class={tone}>{word}</b>{more(workspace, name)}{place}</>
+  return <><b class={tone}>{word}</b>{workspace.recovery && <b class="s-failed">, recovery</b>}{more(workspace, name)}{place}</>
 }
 
 function more(workspace: Workspace, name: StateName): string {

@@ -1,5 +1,5 @@
 /** A machine for an agent, from a repository and a sentence. A sheet under the thumb, a dialog at a desk. */
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, TargetedEvent } from 'preact'
 import { useEffect, useId, useMemo } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import { AGENT_KINDS } from '@berth/wire/agents'
@@ -148,8 +148,13 @@ function More({ form, wrong, set, can }: Part & { can: readonly string[] }) {
   const refused = wrong.name !== undefined || wrong.image !== undefined || wrong.mcp !== undefined
   // A refusal in here opens it; that it is being corrected closes nothing.
   useEffect(() => { if (refused) open.value = true }, [refused])
+  const toggled = ({ currentTarget: details }: TargetedEvent<HTMLDetailsElement>) => {
+    open.value = details.open
+    // It unfolds below the edge of the sheet, where nobody would see that it did; what is wrong is led to by itself.
+    if (details.open && !refused) details.scrollIntoView({ block: 'nearest' })
+  }
   return (
-    <details class="more" open={open.value} onToggle={(event) => (open.value = event.currentTarget.open)}>
+    <details class="more" open={open.value} onToggle={toggled}>
       <summary><span>Image <b>{form.image || 'the provider’s'}</b></span><span>Approvals <b>{APPROVALS[form.approvals]}</b></span>{!form.web && <span>Web <b>off</b></span>}<span class="change">Change</span></summary>
       <div class="three">
         <Labelled label="Name" wrong={wrong.name}>{(aria) => <input {...aria} autocapitalize="off" autocomplete="off" spellcheck={false} maxLength={39} placeholder="after the repository" value={form.name} onInput={(event) => set({ name: event.currentTarget.value })} />}</Labelled>

@@ -69,9 +69,11 @@ function keepNow(): void {
 /** Its person asked the browser to spare the connection. */
 const isSparing = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
 const changesKept = new Map<string, string>()
+/** Until its turn is over the tree may be another at any moment, and whoever is asked something may put it to sleep instead. */
+const isUnderWay = ({ agentState }: Workspace) => agentState === 'busy' || agentState === 'waiting' || agentState === 'starting'
 /** A phone shows a session without its changes; on the way they are to be there. */
 async function keepChanges(workspace: Workspace): Promise<void> {
-  if (!workspace.changes || workspace.agentState === 'busy' || !workspaceCan('diff', workspace.phase) || isSparing()) return
+  if (!workspace.changes || isUnderWay(workspace) || !workspaceCan('diff', workspace.phase) || isSparing()) return
   const now = JSON.stringify([workspace.changes, workspace.tail])
   if (changesKept.get(workspace.id) === now) return
   changesKept.set(workspace.id, now)

@@ -1,14 +1,15 @@
 import { useId } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { Review } from '@berth/wire/review'
+import { linkTo } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { plural } from '../ui/words.ts'
 import { Omitted } from './file-facts.tsx'
 import { unsentOf, unsentWords } from './place.ts'
 import { openUnits, type ReviewRoom } from './review-state.ts'
 
-/** The last page of a review: what becomes of it. */
-export function EndCard({ room, review, off, onCommit, onOpen }: { room: ReviewRoom; review: Review; off: boolean; onCommit: () => void; onOpen: () => void }) {
+/** The last page of a review: what becomes of it. `toPull`: where its pull request is opened; null: it comes from nowhere. */
+export function EndCard({ room, review, off, toPull, onCommit, onOpen }: { room: ReviewRoom; review: Review; off: boolean; toPull: string | null; onCommit: () => void; onOpen: () => void }) {
   const note = useSignal('')
   const field = useId()
   const unsent = unsentWords(unsentOf(review))
@@ -37,8 +38,7 @@ export function EndCard({ room, review, off, onCommit, onOpen }: { room: ReviewR
       )}
       <div class="end-acts">
         <button type="button" class={`btn ${unsent === '' ? 'main' : ''}`} disabled={off} onClick={onCommit}><Icon name="i-branch" />Commit …</button>
-        <button type="button" class="btn" disabled aria-describedby={`${field}-pr`}>Open PR</button>
-        <p class="meta" id={`${field}-pr`}>Pull requests come later; commit and push work now.</p>
+        {toPull !== null && <a class="btn" {...linkTo(toPull)}>Pull request …</a>}
       </div>
     </section>
   )

@@ -14,11 +14,11 @@ import { HunkCard, MarkTag } from './hunk-card.tsx'
 import { AT_END, nextOpen, stepFile, toFile } from './place.ts'
 import type { ReviewRoom } from './review-state.ts'
 
-interface FilePageProps { room: ReviewRoom; review: Review; file: ReviewFile | null; off: boolean; two: boolean; wrap: boolean; act: Decider; open: Signal<Open | null> }
+interface FilePageProps { room: ReviewRoom; review: Review; file: ReviewFile | null; off: boolean; two: boolean; wrap: boolean; act: Decider; open: Signal<Open | null>; toPull: string | null }
 
 /** One file at a time; after the last one comes the end of the review. */
 export function FilePage(props: FilePageProps) {
-  const { room, review, file, off, act, open } = props
+  const { room, review, file, off, act, open, toPull } = props
   const scroll = useRef<HTMLDivElement>(null)
   useEffect(() => {
     if (scroll.current) scroll.current.scrollTop = 0
@@ -38,7 +38,7 @@ export function FilePage(props: FilePageProps) {
         <button type="button" class="icon" aria-label={next ? 'Next file' : 'Finish the review'} disabled={file === null} onClick={() => act.file(1)}><Icon name="i-next" /></button>
       </div>
       <div class="review-scroll" ref={scroll} tabIndex={-1}>
-        {file ? <Hunks {...props} file={file} /> : <EndCard room={room} review={review} off={off} onCommit={() => (open.value = { sheet: 'commit' })} onOpen={() => (room.place.value = nextOpen(review, AT_END))} />}
+        {file ? <Hunks {...props} file={file} /> : <EndCard room={room} review={review} off={off} toPull={toPull} onCommit={() => (open.value = { sheet: 'commit' })} onOpen={() => (room.place.value = nextOpen(review, AT_END))} />}
         {file && (
           <button type="button" class="next-file" onClick={() => (room.place.value = next ? toFile(review, index + 1) : stepFile(review, room.place.value, 1))}>
             <span>{next ? <>Next: <PathName path={next.path} />{next.hunks.length > 0 && `· ${plural(next.hunks.length, 'hunk')}`}</> : 'Finish the review'}</span>

@@ -12,10 +12,10 @@ const review = (omitted: number): Review => ({ reviewed: 'a', tree: 'b', files: 
 // Only what is drawn is here.
 const room = { canUndo: signal(false), acting: signal(false), place: signal({ path: null, hunkId: null }) } as unknown as ReviewRoom
 const nothing = () => {}
-const drawn = (omitted: number) => renderToString(
+const drawn = (omitted: number, toPull: string | null = null) => renderToString(
   <>
     <Progress room={room} review={review(omitted)} off={false} act={{} as Decider} onMenu={nothing} onCheckpoints={nothing} />
-    <EndCard room={room} review={review(omitted)} off={false} onCommit={nothing} onOpen={nothing} />
+    <EndCard room={room} review={review(omitted)} off={false} toPull={toPull} onCommit={nothing} onOpen={nothing} />
   </>,
 )
 
@@ -24,4 +24,9 @@ test('a review that leaves files out says so, and is not over', () => {
   expect(drawn(3000)).toContain('3,001 files')
   expect(drawn(3000)).toContain('3,000 more files changed than fit here')
   expect(drawn(3000)).not.toContain('Everything is decided')
+})
+
+test('leads to the pull request of what comes from somewhere, and offers none of what does not', () => {
+  expect(drawn(0, '/workspaces/ws_0000000000aa/status')).toContain('href="/workspaces/ws_0000000000aa/status"')
+  expect(drawn(0)).not.toContain('Pull request')
 })

@@ -5,7 +5,7 @@ import type { Workspace } from '@berth/wire'
 import type { Hunk, Review, ReviewFile } from '@berth/wire/review'
 import { wake } from '../shell/actions.ts'
 import { may } from '../state/may.ts'
-import { now, offlineSince, route, workspaceOf } from '../state/session.ts'
+import { now, offlineSince, pathTo, route, workspaceOf } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
 import { inert } from '../ui/inert.ts'
@@ -74,7 +74,7 @@ export function ReviewPane({ workspace }: { workspace: Workspace }) {
         <>
           <Progress room={room} review={review} off={off} act={act} onMenu={() => (open.value = { sheet: 'review' })} onCheckpoints={() => (open.value = { sheet: 'checkpoints' })} />
           <Stale room={room} workspace={workspace} />
-          <FilePage room={room} review={review} file={file} off={off} two={two} wrap={wrap} act={act} open={open} />
+          <FilePage room={room} review={review} file={file} off={off} two={two} wrap={wrap} act={act} open={open} toPull={toPullOf(workspace)} />
           <RefusalLine refusal={open.value === null && room.asOf.value === null ? room.refusal.value : null} onDismiss={() => (room.refusal.value = null)} />
           {review.files.length > 0 && <Dock room={room} review={review} file={file} off={off} act={act} onCommit={() => (open.value = { sheet: 'commit' })} />}
         </>
@@ -111,6 +111,9 @@ function useReadAgain(room: ReviewRoom, workspace: Workspace): void {
     }
   }, [room, workspaceOf(workspace.id)?.tail, workspace.agentState, workspace.phase, offlineSince.value === null])
 }
+
+/** Its pull request stands among what is known of it. */
+const toPullOf = ({ id, origin }: Workspace) => (origin ? pathTo(id, 'status') : null)
 
 function Before({ room, workspace }: { room: ReviewRoom; workspace: Workspace }) {
   const refusal = room.refusal.value

@@ -6,6 +6,7 @@ import { attempt, client, offlineSince, putWorkspace } from '../state/session.ts
 import { speak } from '../state/outbox.ts'
 import { sessionMeant } from '../state/sessions.ts'
 import { Icon } from '../ui/icon.tsx'
+import { isOnItsWay } from '../ui/state.tsx'
 import { inert } from '../ui/inert.ts'
 
 const MEND = 'The development container of this repository does not build, so this is a recovery machine. Read ~/devcontainer-build.log, mend the configuration, and tell me when it can be built again.'
@@ -13,7 +14,8 @@ const MEND = 'The development container of this repository does not build, so th
 export function RecoveryCard({ workspace }: { workspace: Workspace }) {
   const asked = useSignal(false)
   const { id, recovery, agent, wantsLogin } = workspace
-  if (!recovery) return null
+  // While it is built again there is nothing to press.
+  if (!recovery || isOnItsWay(workspace)) return null
   const off = !may(workspace) || offlineSince.value !== null
   const rebuild = async () => {
     const next = await attempt(() => client.rebuildWorkspace({ id }))

@@ -166,7 +166,7 @@ function CardView({ card, answers, workspace, writing, tie }: { card: Exclude<(R
     case 'approval':
       return <Answered card={card} tie={tie} />
     case 'notice':
-      return <p class={`notice ${card.tone}`}><b>{inert(card.text)}</b> {inert(card.hint ?? '')}{card.port !== undefined && <> <a {...linkTo(pathTo(workspace.id, 'preview'))}>Open the preview</a></>}</p>
+      return <p class={`notice ${card.tone} ${card.recovery ? 'mends' : ''}`}><b>{inert(card.text)}</b> {inert(card.hint ?? '')}{card.port !== undefined && <> <a {...linkTo(pathTo(workspace.id, 'preview'))}>Open the preview</a></>}</p>
   }
 }
 

@@ -47,7 +47,7 @@ function Row({ workspace, session, here }: { workspace: Workspace; session: Sess
         <span class="grow"><b>{inert(title)}</b><span class="meta">{[AGENT_KINDS[agent].title === title ? null : AGENT_KINDS[agent].title, mode === 'headless' ? 'without a screen' : null, from ? `forked from ${inert(from.title)}` : null].filter(Boolean).join(' · ')}</span></span>
         <StateBadge of={{ ...asSession(workspace, session), changes: null }} more={asksOf(session) > 1 ? ` (${asksOf(session)})` : ''} />
       </button>
-      {detail !== null && session.state === 'error' && <p class="wrong">{inert(detail)}</p>}
+      {detail !== null && session.state === 'error' && <p class={session.wantsLogin ? 'meta' : 'wrong'}>{inert(session.wantsLogin ? 'It waits for somebody to sign it in; its conversation shows how.' : detail)}</p>}
       <div class="sessions-acts">
         {forks && <button type="button" class="btn quiet" disabled={off} onClick={() => void begun(workspace, () => client.forkSession({ id: workspace.id, session: id }))}>Fork</button>}
         {handsOver && <button type="button" class="btn quiet" disabled={off} onClick={() => void attempt(() => client.handOverSession({ id: workspace.id, session: id, to: mode === 'terminal' ? 'headless' : 'terminal' }))}>{mode === 'terminal' ? 'Close its screen' : 'Open its screen'}</button>}

@@ -10,7 +10,7 @@ import { useSteady } from '../state/steady.ts'
 import type { Stream } from '../state/stream.ts'
 import type { PlanEntry } from '../state/stream-view.ts'
 import { Icon } from '../ui/icon.tsx'
-import { stateOf } from '../ui/state.tsx'
+import { isOnItsWay, stateOf } from '../ui/state.tsx'
 import { elapsed, priceNow } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { Prose } from '../ui/prose.tsx'
@@ -48,13 +48,19 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
   useLayoutEffect(() => {
     // The dock below that grows and shrinks, rows that get their true height when they are seen: the end stays the end.
     // Told of it after the layout and before the frame; asking where the end is any earlier costs a second layout.
-    const observer = new ResizeObserver(stay)
-    for (const element of [box.current, holdsOn ? null : box.current?.firstElementChild]) if (element) observer.observe(element)
+    const rows = box.current?.firstElementChild
+    const observer = new ResizeObserver(() => {
+      stay()
+      // From here on the browser holds on to the end by itself; it holds on to nothing where nothing could be scrolled yet.
+      if (holdsOn && rows && (box.current?.scrollTop ?? 0) > 0) observer.unobserve(rows)
+    })
+    for (const element of [box.current, rows]) if (element) observer.observe(element)
+    return () => observer.disconnect()
+  }, [stream])
+  useLayoutEffect(() => {
     const moved = () => { movedAt.current = performance.now() }
     for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown'] as const) box.current?.addEventListener(name, moved, { passive: true })
-    return () => observer.disconnect()
   }, [])
-  // It holds on to nothing where nothing could be scrolled yet.
   useEffect(() => effect(() => {
     if (stream.rested.value) stay()
   }), [stream])
@@ -82,7 +88,7 @@ export function StreamPane({ workspace, stream }: { workspace: Workspace; stream
     <div class="scrolled">
       {/* The log itself is silent: every changed card would be read out. What matters is said by the status line. */}
       <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="What happened">
-        <div class={`stream ${shown.value > WINDOW ? 'long' : ''} ${workspace.error ? 'failing' : ''}`}>
+        <div class={`stream ${shown.value > WINDOW ? 'long' : ''} ${workspace.error ? 'failing' : ''} ${isMending(workspace) ? 'mending' : ''}`}>
           <Rows workspace={workspace} stream={stream} shown={shown.value} box={box} fromEnd={fromEnd} goUp={goUp} />
           <div class="end" />
         </div>
@@ -123,6 +129,8 @@ function Rows({ workspace, stream, shown, box, fromEnd, goUp }: RowsProps) {
   )
 }
 
+/** Its card stands there, and says why; while it is built again, or the agent mends it, the notice of that does. */
+const isMending = (workspace: Workspace): boolean => !!workspace.recovery && !workspace.error && !isOnItsWay(workspace) && stateOf(workspace).name !== 'working'
 const recovery = async () => (await import('./recovery-card.tsx')).RecoveryCard
 
 /** Below the rows. */
@@ -131,7 +139,7 @@ function Around({ workspace, stream }: { workspace: Workspace; stream: Stream })
     <>
       <Writings stream={stream} />
       {workspace.error && <Failure workspace={workspace} />}
-      {workspace.recovery && !workspace.error && stateOf(workspace).name !== 'working' && <Lazy load={recovery} props={{ workspace }} name="Its recovery" />}
+      {isMending(workspace) && <Lazy load={recovery} props={{ workspace }} name="Its recovery" />}
       {stateOf(workspace).word === 'Asleep' && <p class="notice asleep"><Icon name="st-sleeping" /><span><b>Asleep.</b> {workspace.cost ? priceNow(workspace, true) : '$0.00 an hour'}, and the work is kept. {workspace.phase === 'stopped' ? 'So is what you say, until somebody wakes it.' : 'A message wakes it.'}</span></p>}
     </>
   )

@@ -82,7 +82,7 @@ export function actionsOf(workspace: Workspace): Action[] {
     { label: 'Sessions', icon: 'i-comment', detail: 'another agent, fork', off: away(workspace), run: () => lazySheet('sessions', workspace) },
     { label: 'Open on a phone', icon: 'i-screen', detail: 'QR code', run: () => lazySheet('qr', workspace) },
     { label: 'Keep awake for 2 h', icon: 'i-history', off: away(workspace) || !canPause(workspace), run: () => void change(() => client.keepAlive({ id: workspace.id, forMs: 2 * 3600_000 })) },
-    { label: 'Take off the web', icon: 'i-globe', detail: 'the command line keeps it', off: away() || !may(workspace, 'own'), run: () => takeOff(workspace) },
+    { label: 'Take off the web', icon: 'i-globe', detail: 'command line only', off: away() || !may(workspace, 'own'), run: () => takeOff(workspace) },
     { label: 'Delete', icon: 'i-x', danger: true, off: away() || !may(workspace, 'own'), run: () => lazySheet('delete', workspace) },
   ]
 }

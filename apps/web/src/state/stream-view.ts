@@ -12,7 +12,7 @@ export type Card = { gone?: boolean } & (
   | { kind: 'approval'; key: string; at: number; ask: ApprovalAsk; state: 'open' | 'decided' | 'applied' | 'orphaned' | 'superseded'; behavior: 'allow' | 'deny' | null; by: DecidedBy | null; /** For the whole session. */ session: boolean; /** What the person put in the place of what was asked: another command, the answers to a question. */ given: string | null; message: string | null }
   | { kind: 'step'; key: string; at: number; title: string; state: string; durationMs: number | null; detail: string | null }
   | TurnCard
-  | { kind: 'notice'; key: string; at: number; tone: 'info' | 'warning' | 'error'; text: string; hint: string | null; /** The agent shows what listens there; the page knows where that is, and takes no address from the agent. */ port?: number; /** A login ends, or has ended. */ signIn?: true }
+  | { kind: 'notice'; key: string; at: number; tone: 'info' | 'warning' | 'error'; text: string; hint: string | null; /** The agent shows what listens there; the page knows where that is, and takes no address from the agent. */ port?: number; /** A login ends, or has ended. */ signIn?: true; /** Why the machine is one to repair the project's own in; the card of a recovery says so as well. */ recovery?: true }
 )
 export interface ToolCard {
   gone?: boolean; kind: 'tool'; key: string; at: number; seq: number; callId: string; name: string; title: string; command: string | null; path: string | null; status: string
@@ -132,7 +132,7 @@ function cardOf(body: EventBody, { seq, at }: StoredEvent, spent: StreamView['sp
     case 'turn.ended':
       return { key: `u:${seq}`, make: (_, cards) => ({ kind: 'turn', key: `u:${seq}`, at, outcome: body.outcome, message: body.message, durationMs: body.durationMs, ...changesOfTurn(cards), ...spent }) }
     case 'workspace.notice':
-      return put({ kind: 'notice', key: `n:${seq}`, at, tone: body.level, text: body.message, hint: body.hint, ...(body.code === 'sign_in_ends' ? { signIn: true } : {}) })
+      return put({ kind: 'notice', key: `n:${seq}`, at, tone: body.level, text: body.message, hint: body.hint, ...(body.code === 'sign_in_ends' ? { signIn: true } : body.code === 'devcontainer_failed' ? { recovery: true } : {}) })
     case 'gap':
       return put({ kind: 'notice', key: `n:${seq}`, at, tone: 'warning', text: `Events ${body.from} to ${body.to} are missing: ${body.why}`, hint: null })
     case 'approval.asked':

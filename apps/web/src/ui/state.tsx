@@ -34,6 +34,9 @@ function running({ agentState, wantsLogin, changes = null }: Known): Look {
   }
 }
 
+/** Its machine comes or goes. */
+export const isOnItsWay = ({ phase }: Pick<Workspace, 'phase'>): boolean => phase === 'queued' || phase === 'provisioning' || phase === 'starting' || phase === 'stopping'
+
 export function StateBadge({ of, more }: { of: Known; more?: string }) {
   const { icon, word, tone } = stateOf(of)
   return (
