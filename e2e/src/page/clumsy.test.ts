@@ -6,6 +6,8 @@ import { eventually } from '../product.ts'
 import { CHROMIUM, DESK, PHONE, startWorld, test, type World } from './world.ts'
 
 const FLOW_MS = 120_000
+/** What a page keeps for the way it keeps every two seconds. */
+const KEPT_WITHIN_MS = 5000
 /** Names that every object of the language has. */
 const QUESTIONS = ['constructor', '__proto__', 'toString']
 
@@ -64,6 +66,9 @@ test('keyboard-held: a key that is held answers nothing that was not seen', asyn
   await asks(phone).getByText('1 of 2').waitFor()
   await allow.and(phone.locator(':enabled')).waitFor()
   await asks(phone).getByText('1 of 2').waitFor()
+  // What the desk shows is what its key answers.
+  await asks(desk).getByText('1 of 2').waitFor()
+  await asks(desk).getByRole('button', { name: 'Allow once' }).and(desk.locator(':enabled')).waitFor()
   await desk.locator('h1').first().click()
   // The second `down` of a key that is not up is a repeat.
   await desk.keyboard.down('y')
@@ -165,6 +170,30 @@ test('paused-words, review-narrow: what a person put to sleep says that no word 
   await asks(phone).getByText('Your answer is kept').waitFor({ state: 'detached', timeout: FLOW_MS })
   await eventually(async () => (await world.workspace(demo.id)).phase === 'running', 'awake again')
   await asks(phone).getByRole('button', { name: 'Deny', exact: true }).tap()
+  await eventually(async () => (await world.approvals(demo.id)).every(({ state }) => state !== 'open' && state !== 'orphaned'), 'the answer')
+  await world.turnOver(demo.id)
+}, FLOW_MS)
+
+test('a page that hears late reads no changes ahead while something is asked: the machine may be on its way to sleep', async () => {
+  const page = await world.open(PHONE)
+  let late = false
+  await page.routeWebSocket('**/api/v1/socket', (socket) => {
+    const server = socket.connectToServer()
+    socket.onMessage((text) => server.send(text))
+    server.onMessage((text) => { if (!late || (JSON.parse(String(text)) as { type: string }).type !== 'workspace') socket.send(text) })
+  })
+  await page.goto(world.at(demo))
+  await say('now [[slow]]')
+  await asks(page).getByRole('button', { name: 'Deny', exact: true }).waitFor()
+  late = true
+  const read = page.waitForRequest(/\/review$/, { timeout: KEPT_WITHIN_MS }).then((request) => request.url(), () => null)
+  await world.ask('POST', `/workspaces/${demo.id}/stop`)
+  expect(await read).toBeNull()
+  await page.context().close()
+  await eventually(async () => (await world.workspace(demo.id)).phase === 'stopped', 'asleep')
+  await world.ask('POST', `/workspaces/${demo.id}/start`)
+  await eventually(async () => (await world.workspace(demo.id)).phase === 'running', 'awake again')
+  await asks(desk).getByRole('button', { name: 'Deny', exact: true }).click()
   await eventually(async () => (await world.approvals(demo.id)).every(({ state }) => state !== 'open' && state !== 'orphaned'), 'the answer')
   await world.turnOver(demo.id)
 }, FLOW_MS)

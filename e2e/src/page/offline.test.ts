@@ -101,9 +101,12 @@ test('offline-session, offline-inbox: what was opened is read from the device, a
   await phone.locator('.dock').getByRole('region', { name: /^Needs you/ }).waitFor()
   await eventually(() => kept('berth', `session ${asks.id}`), 'the other session is kept')
   await relay.cut()
-  // From nothing, as after the phone was off.
+  // From nothing, as after the phone was off; at its end, also where it is longer than the screen.
+  await phone.setViewportSize({ ...PHONE.viewport, height: 420 })
   await phone.goto(at(demo))
   await log().getByText('Everything is changed.').waitFor()
+  await eventually(() => log().evaluate(({ scrollTop, scrollHeight, clientHeight }) => scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 5), 'the end of it')
+  await phone.setViewportSize(PHONE.viewport)
   expect(await banner().innerText()).toMatch(/as of \d\d:\d\d/)
   await phone.getByRole('link', { name: 'All workspaces' }).click()
   await phone.getByRole('main').getByText('demo', { exact: true }).waitFor()

@@ -178,5 +178,5 @@ test('review-hostile: names and lines cannot turn themselves around, break the l
 
 test('nothing that was shown made the browser complain', () => {
   // What was refused on purpose is told by the browser too.
-  expect(desk.world.complaints.filter((text) => !text.includes('409'))).toEqual([])
+  expect(desk.world.complaints.filter((text) => !text.includes('status of 409'))).toEqual([])
 })

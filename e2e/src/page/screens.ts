@@ -58,6 +58,8 @@ const menu = (item?: string) => async (page: Page) => {
   await dialog(page).waitFor()
   if (item) await button(dialog(page), item).click()
 }
+/** They come by themselves, after the rest of the room. */
+const waysOut = (page: Page) => main(page).getByText('Models, this month').locator('visible=true').first().waitFor()
 const held = (name: string) => async (page: Page) => {
   // The menu key and a long press are the same to the bar.
   await page.locator('.bar').getByRole('button', { name }).dispatchEvent('contextmenu')
@@ -99,7 +101,7 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'new-more', says: 'a new workspace, with everything that can be said', part: 'dialog[open]', route: 'new', path: () => '/new', seen: (page) => dialog(page).getByRole('combobox', { name: 'Repository' }), act: async (page) => { await page.locator('dialog details.more > summary').first().click() } }),
   inHarbour({ name: 'new-extras', says: 'a machine with a Docker engine and a root of its own', part: 'dialog[open]', route: 'new', path: () => '/new', seen: (page) => dialog(page).getByText('write name=command'), act: fillExtras }),
   inHarbour({ name: 'settings', says: 'what is kept for a person and for this device', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.getByRole('region', { name: 'Server' }).getByText('Version') }),
-  inHarbour({ name: 'settings-channel', says: 'a way to be told, before it is kept', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.locator('form.channel'), act: async (page) => { await button(page, /^Add (?:a|another) (?:way|channel)|ntfy/).click() } }),
+  inHarbour({ name: 'settings-channel', says: 'a way to be told, before it is kept', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.locator('form.channel'), act: async (page) => { await button(page, /^Add (?:a|another) (?:way|channel)|ntfy/).click(); await page.locator('form.channel').getByRole('button', { name: 'Save' }).scrollIntoViewIfNeeded() } }),
   inHarbour({ name: 'decision', says: 'a push that rewrites history', route: 'workspace/chat', ...ofShip('asks'), seen: (page) => dock(page) }),
   inHarbour({ name: 'decision-edit', says: 'the command, changed before it is allowed', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Edit').click(), seen: (page) => dock(page).locator('textarea') }),
   inHarbour({ name: 'decision-reason', says: 'a refusal with its reason', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Deny with a reason').click(), seen: (page) => dock(page).locator('textarea') }),
@@ -110,7 +112,7 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'agent-sign-in', says: 'an agent that nobody signed in', part: '.sign-in', route: 'workspace/chat', ...ofShip('unsigned'), seen: (page) => page.getByRole('region', { name: 'Sign in to Claude Code' }).getByRole('button', { name: 'Sign in to Claude Code' }) }),
   inHarbour({ name: 'agent-sign-in-steps', says: 'its own sign-in: a link, and what the page there gives', part: '.sign-in', route: 'workspace/chat', ...ofShip('unsigned'), once: ({ ask, ships: { unsigned } }) => ask('POST', `/workspaces/${unsigned?.id}/sign-in`, { agent: 'claude' }), seen: (page) => page.getByRole('region', { name: 'Sign in to Claude Code' }).getByRole('link', { name: /^Open / }) }),
   inHarbour({ name: 'starting', says: 'a machine on its way', part: 'main', route: 'workspace/chat', ...ofShip('starting'), seen: (page) => main(page).locator('.steps').first() }),
-  inHarbour({ name: 'starting-status', says: 'its steps, one by one', part: '.detail', route: 'workspace/status', ...ofShip('starting', 'status'), seen: (page) => main(page).getByRole('region', { name: 'Start' }) }),
+  inHarbour({ name: 'starting-status', says: 'its steps, one by one', part: '.detail', route: 'workspace/status', ...ofShip('starting', 'status'), act: waysOut, seen: (page) => main(page).getByRole('region', { name: 'Start' }) }),
   inHarbour({ name: 'failed', says: 'why it failed, and one action', part: '.chat', route: 'workspace/chat', ...ofShip('failed'), seen: (page) => main(page).getByRole('region', { name: 'Why it failed' }) }),
   { ...inHarbour({ name: 'recovery', says: 'a project whose own environment could not be built', part: '.chat', route: 'workspace/chat', ...ofShip('recovers'), seen: (page) => main(page).locator('.chat').getByRole('region', { name: 'Recovery' }) }), lane: 'pictures' },
   inHarbour({ name: 'asleep', says: 'a machine that sleeps', part: '.chat', route: 'workspace/chat', ...ofShip('asleep'), seen: (page) => main(page).locator('.strip').getByText('Asleep') }),
@@ -129,7 +131,7 @@ const ROOMS: readonly Screen[] = [
   inRooms({ name: 'session', says: 'a turn that is done', route: 'workspace/chat', seen: (page) => main(page).locator('.turn').last() }),
   inRooms({ name: 'working', says: 'a turn under way, its list and its output', route: 'workspace/chat', ships: ['works'], seen: (page) => main(page).locator('.tool.live').last() }),
   inRooms({ name: 'working-plan', says: 'the agent’s list, unfolded', part: '.dock', route: 'workspace/chat', ships: ['works'], act: (page) => page.locator('.plan-strip summary').click(), seen: (page) => page.locator('.plan-strip ol') }),
-  inRooms({ name: 'mention', says: 'a file found for a message', part: '.dock', route: 'workspace/chat', act: (page) => page.getByRole('textbox', { name: 'Message to the agent' }).pressSequentially('Look at @sum'), seen: (page) => page.locator('.completions [role="option"]').first() }),
+  inRooms({ name: 'mention', says: 'a file found for a message', part: '.dock', route: 'workspace/chat', act: (page) => page.getByRole('textbox', { name: 'Message to the agent' }).pressSequentially('Look at @sum'), seen: (page) => page.locator('.completions [role="option"]').first(), after: (page) => page.getByRole('textbox', { name: 'Message to the agent' }).fill('') }),
   inRooms({ name: 'menu', says: 'all that can be done with a workspace', route: 'workspace/chat', dialogs: ['MenuSheet'], act: menu(), seen: (page) => button(dialog(page), 'Delete') }),
   inRooms({ name: 'menu-pause', says: 'Pause, pressed long', part: 'dialog[open]', route: 'workspace/chat', sizes: WITH_BAR, act: held('Pause'), seen: (page) => button(dialog(page), 'Pause all') }),
   inRooms({ name: 'menu-commit', says: 'Commit, pressed long', part: 'dialog[open]', route: 'workspace/chat', sizes: WITH_BAR, act: held('Commit'), seen: (page) => button(dialog(page), 'Quick commit') }),
@@ -138,8 +140,8 @@ const ROOMS: readonly Screen[] = [
   inRooms({ name: 'qr', says: 'this session on a phone', route: 'workspace/chat', dialogs: ['qr', 'QrSheet'], act: menu('Open on a phone'), seen: (page) => dialog(page).getByText('Signs one browser in') }),
   inRooms({ name: 'sessions', says: 'another agent beside the first', part: 'dialog[open]', route: 'workspace/chat', dialogs: ['sessions', 'SessionsSheet'], act: menu('Sessions'), seen: (page) => dialog(page).getByRole('button', { name: /^(New session|Begin)$/ }).first() }),
   inRooms({ name: 'delete', says: 'the last question before it is gone', route: 'workspace/chat', dialogs: ['delete', 'DeleteSheet'], act: menu('Delete'), seen: (page) => dialog(page).getByText('not pushed') }),
-  inRooms({ name: 'status', says: 'what it is, costs and waits for', part: '.detail', route: 'workspace/status', room: 'status', seen: (page) => main(page).getByRole('region', { name: 'Machine' }) }),
-  inRooms({ name: 'cost', says: 'the same, as a tab of a wide screen', part: '.detail', route: 'workspace/cost', room: 'cost', seen: (page) => main(page).getByRole('region', { name: 'Cost' }).locator('visible=true').last() }),
+  inRooms({ name: 'status', says: 'what it is, costs and waits for', part: '.detail', route: 'workspace/status', room: 'status', act: waysOut, seen: (page) => main(page).getByRole('region', { name: 'Machine' }) }),
+  inRooms({ name: 'cost', says: 'the same, as a tab of a wide screen', part: '.detail', route: 'workspace/cost', room: 'cost', act: waysOut, seen: (page) => main(page).getByRole('region', { name: 'Cost' }).locator('visible=true').last() }),
   inRooms({ name: 'files', says: 'the tree', part: '.detail', route: 'workspace/files', room: 'files', seen: (page) => page.locator('.entries').getByText('README.md') }),
   inRooms({ name: 'files-find', says: 'a file by a few letters', part: '.detail', route: 'workspace/files', room: 'files', act: (page) => page.getByRole('searchbox').fill('sum'), seen: (page) => page.locator('.entries').getByText('src/totals/') }),
   inRooms({ name: 'file', says: 'one file, to read', part: '.detail', route: 'workspace/files', room: 'files', act: async (page) => { await page.getByRole('searchbox').fill('sum.ts'); await page.locator('.entries button').filter({ hasText: 'sum.ts' }).click() }, seen: (page) => page.locator('.file-text').getByText('invoiceTotal') }),

@@ -106,7 +106,9 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
   await page.evaluate(() => {
     const counted = globalThis as unknown as { drawings: number }
     counted.drawings = 0
-    new MutationObserver(() => (counted.drawings += 1)).observe(document.body, { childList: true, subtree: true })
+    // Clocks and the list go on beside it, the more of them the slower the machine is.
+    const inLog = ({ target }: MutationRecord) => target instanceof Element && target.closest('[role="log"]') !== null
+    new MutationObserver((records) => { if (records.some(inLog)) counted.drawings += 1 }).observe(document.body, { childList: true, subtree: true })
   })
   await row.click()
   await log(page).getByText(/^number \d+$/).nth(70).waitFor()
@@ -114,7 +116,9 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
   expect(await page.evaluate(() => (globalThis as unknown as { drawings: number }).drawings)).toBeLessThan(COUNT / PAGE + 40)
   // As the worker's shell, which knows no list yet: of a long session it asks for the end all the same.
   const asked: { after: number; at: string | null }[] = []
-  const late = await context.newPage()
+  // In a browser of its own: what the page before kept of the session is asked on from, once it has come to keep it.
+  const other = await world.browser.newContext({ ...DESK, storageState: await desk.context().storageState() })
+  const late = await other.newPage()
   await late.addInitScript(() => {
     const find = document.getElementById.bind(document)
     document.getElementById = (id: string) => (id === 'boot' ? null : find(id))
@@ -135,5 +139,6 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
   await eventually(async () => asked.length > 1, 'the session is asked for, and again from where it is kept')
   expect(asked).toEqual([{ after: COUNT - 120, at: 'chat' }, { after: 0, at: 'chat' }])
   await context.close()
+  await other.close()
   expect(world.complaints).toEqual([])
 }, FLOW_MS)

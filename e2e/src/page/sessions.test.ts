@@ -96,7 +96,7 @@ test('sessions-fork, sessions-end: a fork is shown as what it is, and is ended',
   await eventually(async () => (await sessions()).length === 2, 'the end', WAIT_MS)
   await tabs(page).getByRole('button', { name: 'Claude Code', pressed: true }).waitFor()
   // A screen that is about to open is asked for before it is there.
-  expect(world.complaints.filter((words) => !words.includes('404'))).toEqual([])
+  expect(world.complaints.filter((words) => !words.includes('status of 404'))).toEqual([])
 }, 180_000)
 
 test('sign-in: an agent without a login is signed in from the page, as far as its maker can be reached', async () => {
@@ -108,7 +108,10 @@ test('sign-in: an agent without a login is signed in from the page, as far as it
   await page.locator('.strip').getByText('Not signed in').waitFor({ timeout: WAIT_MS })
   await page.goto(new URL('/', world.at(without)).href)
   await page.getByRole('main').getByRole('region', { name: 'Needs you: Claude Code is not signed in' }).getByRole('button', { name: 'Sign in' }).waitFor({ timeout: WAIT_MS })
-  expect((await world.product.cli(['list'])).stdout).toMatch(/without.*not signed in/)
+  const listed = await world.product.cli(['list'])
+  expect(listed.stdout).toMatch(/without.*not signed in/)
+  expect(listed.stderr).toContain('`berth sign-in without` signs it in')
+  expect((await world.product.cli(['session', 'list', 'without'])).stdout).toMatch(/not signed in/)
   await page.goto(world.at(without))
   await card.getByRole('button', { name: 'Sign in to Claude Code' }).click({ timeout: WAIT_MS })
   const link = card.getByRole('link', { name: /^Open / })

@@ -61,7 +61,7 @@ export async function newPage(browser: Browser, options: BrowserContextOptions =
 }
 
 export function keepComplaints(page: Page, complaints: string[]): void {
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
+  page.on('console', (message) => { if (message.type() === 'error') complaints.push([message.text(), message.location().url].filter(Boolean).join(' ')) })
   page.on('pageerror', (error) => complaints.push(String(error)))
 }
 
