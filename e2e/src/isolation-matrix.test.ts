@@ -6,7 +6,7 @@ import { root } from './product.ts'
 
 const [, section = ''] = /\n## What an agent can reach\n([\s\S]*?)\n## /.exec(readFileSync(join(root, 'SECURITY.md'), 'utf8')) ?? []
 const shown = new Map([...section.matchAll(/^- ([a-z-]+): `([^`]+)` › `([^`]+)`$/gm)].map(([, id = '', file = '', name = '']) => [id, { file, name }]))
-const [, , ...rows] = [...section.matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) => row.split('|').map((cell) => cell.trim()))
+const [head = [], , ...rows] = [...section.matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) => row.split('|').map((cell) => cell.trim()))
 const cells = rows.flatMap(([what = '', ...rest]) => rest.map((cell) => ({ what, cell })))
 const NAMED = /\((?<id>[a-z-]+)\)$/
 
@@ -18,6 +18,12 @@ test('each cell of the matrix names a test, or says that none shows it', () => {
   expect(new Set(rows.map((row) => row.length)).size).toBe(1)
   expect(cells.filter(({ cell }) => cell !== 'not shown' && !shown.has(NAMED.exec(cell)?.groups?.['id'] ?? ''))).toEqual([])
   expect([...shown.keys()].filter((id) => !cells.some(({ cell }) => cell.endsWith(`(${id})`)))).toEqual([])
+})
+
+test('each column with a cell that is not shown says why', () => {
+  const columns = head.filter((_, at) => at > 0 && rows.some((row) => row[at] === 'not shown'))
+  const reasons = [...section.matchAll(/^- \*\*(.+?)\*\*: \S/gm)].map(([, column = '']) => column)
+  expect(reasons.toSorted()).toEqual(columns.toSorted())
 })
 
 test('each test that the matrix names is there', () => {
