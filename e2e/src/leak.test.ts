@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { openEc2 } from './leak/ec2.ts'
 import { EC2_MUTANTS } from './leak/ec2-mutants.ts'
 import { openFly } from './leak/fly.ts'
+import { FLY_MUTANTS } from './leak/fly-mutants.ts'
 import { openFreestyle } from './leak/freestyle.ts'
 import { FREESTYLE_MUTANTS } from './leak/freestyle-mutants.ts'
 import { openHetzner } from './leak/hetzner.ts'
@@ -35,7 +36,7 @@ test(`nothing stands on Kubernetes after ${KUBERNETES_LIVES} random lives but wh
 }, 300_000)
 
 describe('a fault of ours is found', () => {
-  const all = [...Object.entries(MUTANTS).map(([name, mutant]) => ({ name, mutant, open: openHetzner })), ...Object.entries(EC2_MUTANTS).map(([name, mutant]) => ({ name: `Amazon EC2: ${name}`, mutant, open: openEc2 })), ...Object.entries(KUBERNETES_MUTANTS).map(([name, mutant]) => ({ name: `Kubernetes: ${name}`, mutant, open: openKubernetes })), ...Object.entries(FREESTYLE_MUTANTS).map(([name, mutant]) => ({ name: `Freestyle: ${name}`, mutant, open: openFreestyle }))]
+  const all = [...Object.entries(MUTANTS).map(([name, mutant]) => ({ name, mutant, open: openHetzner })), ...Object.entries(EC2_MUTANTS).map(([name, mutant]) => ({ name: `Amazon EC2: ${name}`, mutant, open: openEc2 })), ...Object.entries(KUBERNETES_MUTANTS).map(([name, mutant]) => ({ name: `Kubernetes: ${name}`, mutant, open: openKubernetes })), ...Object.entries(FLY_MUTANTS).map(([name, mutant]) => ({ name: `Fly: ${name}`, mutant, open: openFly })), ...Object.entries(FREESTYLE_MUTANTS).map(([name, mutant]) => ({ name: `Freestyle: ${name}`, mutant, open: openFreestyle }))]
   for (const { name, mutant, open } of all) {
     test(name, async () => {
       let found: readonly string[] = []

@@ -5,6 +5,7 @@ const OTHERS = 'f'.repeat(32)
 let count = 0
 
 export const EC2_MUTANTS: Readonly<Record<string, Mutation & { readonly seed: number }>> = {
+  'the end without a server is not set': { seed: 1, endAfterHours: 1_000_000 },
   'ownership is not checked: what has a workspace\'s tag goes with it': { seed: 1, provider: (provider) => ({ ...provider, destroy: (owner, context) => provider.destroy(owner, context).then((step) => (step.done ? provider.destroy({ ...owner, installation: OTHERS }, context) : step)) }) },
   'the disk is forgotten: a delete gives only the instance back': { seed: 4,
     fetch: (fetch) => async (request) => (/Action=DeleteVolume/.test(await request.clone().text()) ? new Response('<DeleteVolumeResponse/>') : fetch(request)),

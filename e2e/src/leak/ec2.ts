@@ -2,7 +2,7 @@
 import type { Owner } from '@berth/core'
 import { createEc2Provider } from '@berth/providers/ec2'
 import { IMAGES, INSTANCE_TYPES, REGION, startEc2, SUBNETS, type Ec2Sim, type Fault } from '@berth/sim-ec2'
-import { numberOf, type Open, type Random } from './vendor.ts'
+import { endOf, isOverdue, numberOf, type Open, type Random } from './vendor.ts'
 
 const KEYS = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret-of-the-test', sessionToken: null }
 const ACTIONS = [/^RunInstances$/, /^RunInstances$/, /^Describe/, /^DescribeInstances$/, /^DescribeVolumes$/, /^(Start|Stop|Terminate)Instances$/, /^ModifyInstanceAttribute$/, /^(Attach|Delete)Volume$/, /SecurityGroups?$/, /./]
@@ -27,7 +27,7 @@ export const openEc2: Open = ({ installation, clock, random, mutation = {}, look
   const strangers = addStrangers(ec2, lookAlike)
   world.settle()
   const fetch = mutation.fetch?.(ec2.fetch) ?? ec2.fetch
-  const made = createEc2Provider({ installation, credentials: () => KEYS, log: () => {}, endpoint: ec2.url, region: REGION, fetch, now: clock.now })
+  const made = createEc2Provider({ installation, credentials: () => KEYS, log: () => {}, endpoint: ec2.url, region: REGION, fetch, now: clock.now, ...endOf(mutation) })
   const provider = mutation.provider?.(made) ?? made
   const whoseIs = (name: string): string => (strangers.has(name) ? 'foreign' : /-ws_([a-z0-9]+)-g/.exec(name)?.[1] ?? 'nobody')
   const ours = () => [...world.instances.values()].filter(({ tags, state }) => !strangers.has(tags['Name'] ?? '') && state === 'running')
@@ -46,6 +46,11 @@ export const openEc2: Open = ({ installation, clock, random, mutation = {}, look
     stick: (is) => world.stick(is),
     switchOff() {
       if (ours().length > 0) world.poweredOff(random.pick(ours()).id)
+    },
+    leaveAlone(ms) {
+      world.settle()
+      for (const { id, userData } of ours()) if (isOverdue(Buffer.from(userData, 'base64').toString('utf8'), ms)) world.poweredOff(id)
+      return true
     },
     calm() {
       world.faults.length = 0

@@ -74,6 +74,8 @@ export const openExec: Open = ({ installation, random, mutation = {}, lookAlike 
       const [one] = processes().map((each) => each.pid)
       if (one !== undefined) spawnSync('kill', ['-9', String(one)])
     },
+    // What machines of a person's own do without a server is theirs to say.
+    leaveAlone: () => false,
     calm: () => setPlan('none'),
     requests: () => calls,
     wrong: () => [],

@@ -2,7 +2,7 @@
 import type { Owner } from '@berth/core'
 import { createFlyProvider } from '@berth/providers/fly'
 import { startFly, type Fault, type FlySim } from '@berth/sim-fly'
-import { numberOf, type Open, type Random } from './vendor.ts'
+import { endOf, isOverdue, numberOf, type Open, type Random } from './vendor.ts'
 
 const TOKEN = 'fo1_example'
 const ORGANIZATION = 'berth'
@@ -28,7 +28,7 @@ export const openFly: Open = ({ installation, clock, random, mutation = {}, look
   const strangers = addStrangers(fly, lookAlike)
   world.settle()
   const fetch = mutation.fetch?.(fly.fetch) ?? fly.fetch
-  const made = createFlyProvider({ installation, token: () => TOKEN, log: () => {}, endpoint: fly.url, organization: ORGANIZATION, regions: ['iad', 'fra'], fetch, now: clock.now })
+  const made = createFlyProvider({ installation, token: () => TOKEN, log: () => {}, endpoint: fly.url, organization: ORGANIZATION, regions: ['iad', 'fra'], fetch, now: clock.now, ...endOf(mutation) })
   const provider = mutation.provider?.(made) ?? made
   const whoseIs = (app: string): string => (strangers.has(app) ? 'foreign' : /-ws-([a-z0-9]+)-g/.exec(app)?.[1] ?? 'nobody')
   const started = () => [...world.machines.values()].filter(({ app, state }) => !strangers.has(app) && state === 'started')
@@ -49,6 +49,11 @@ export const openFly: Open = ({ installation, clock, random, mutation = {}, look
     switchOff() {
       const [one] = [started()].map((all) => (all.length === 0 ? undefined : random.pick(all)))
       if (one !== undefined) world.exited(one)
+    },
+    leaveAlone(ms) {
+      world.settle()
+      for (const machine of started()) if (machine.config.files?.some(({ raw_value: file = '' }) => isOverdue(file, ms)) === true) world.exited(machine)
+      return true
     },
     calm() {
       world.faults.length = 0

@@ -4,6 +4,7 @@ import type { Mutation } from './vendor.ts'
 const STOPPED = { state: 'stopped', exitCode: null, detail: null } as const
 
 export const FREESTYLE_MUTANTS: Readonly<Record<string, Mutation & { readonly seed: number }>> = {
+  'the end without a server is not set': { seed: 1, endAfterHours: 1_000_000 },
   'owner marks are written late: a machine is made without them': {
     seed: 1,
     fetch: (fetch) => async (request) => {

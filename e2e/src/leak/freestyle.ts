@@ -2,7 +2,7 @@
 import type { Owner } from '@berth/core'
 import { createFreestyleProvider } from '@berth/providers/freestyle'
 import { startFreestyle, type Fault, type FreestyleSim } from '@berth/sim-freestyle'
-import { numberOf, type Open, type Random } from './vendor.ts'
+import { endOf, isOverdue, numberOf, type Fetch, type Open, type Random } from './vendor.ts'
 
 const KEY = 'fs_example'
 const PATHS = [/^\/v5\/vms$/, /^\/v5\/vms\/[^/]+$/, /\/start$/, /\/pause$/, /\/exec-await$/, /./]
@@ -23,7 +23,15 @@ export const openFreestyle: Open = ({ installation, clock, random, mutation = {}
   setToken(true)
   const strangers = addStrangers(sim, lookAlike)
   world.settle()
-  const made = createFreestyleProvider({ installation, key: () => KEY, log: () => {}, endpoint: sim.url, fetch: mutation.fetch?.(sim.fetch) ?? sim.fetch, now: clock.now })
+  // What each was told when its daemon was started, by its number.
+  const told = new Map<string, string>()
+  const heard: Fetch = async (request) => {
+    const [, vm] = /\/v5\/vms\/([^/]+)\/exec-await$/.exec(request.url) ?? []
+    const { command, stdin = '' } = vm === undefined ? {} : await request.clone().json() as { command?: string; stdin?: string }
+    if (vm !== undefined && command === 'sh -s') told.set(vm, Buffer.from(stdin, 'base64').toString('utf8'))
+    return sim.fetch(request)
+  }
+  const made = createFreestyleProvider({ installation, key: () => KEY, log: () => {}, endpoint: sim.url, fetch: mutation.fetch?.(heard) ?? heard, now: clock.now, ...endOf(mutation) })
   const provider = mutation.provider?.(made) ?? made
   const whoseIs = (slug: string): string => (strangers.has(slug) ? 'foreign' : /-ws-([a-z0-9]+)-g/.exec(slug)?.[1] ?? 'nobody')
   const running = () => [...world.vms.values()].filter(({ slug, state }) => !strangers.has(slug ?? '') && state === 'running')
@@ -39,6 +47,11 @@ export const openFreestyle: Open = ({ installation, clock, random, mutation = {}
     stick: (is) => world.stick(is),
     switchOff() {
       if (running().length > 0) world.poweredOff(random.pick(running()))
+    },
+    leaveAlone(ms) {
+      world.settle()
+      for (const vm of running()) if (vm.commands.includes('sh -s') && isOverdue(told.get(vm.id) ?? '', ms)) world.poweredOff(vm)
+      return true
     },
     calm() {
       world.faults.length = 0

@@ -52,6 +52,8 @@ export const openHetzner: Open = ({ installation, clock, random, mutation = {}, 
       const servers = [...world.servers.values()].filter(({ name, status }) => !strangers.has(name) && status === 'running')
       if (servers.length > 0) random.pick(servers).status = 'off'
     },
+    // A server that is switched off is paid for, and no token of a machine deletes only itself.
+    leaveAlone: () => false,
     calm() {
       world.faults.length = 0
       world.limitCapacity(() => true)

@@ -16,6 +16,7 @@ const seenAs = (machine: Machine, from: Machine['observed']['state'], observed: 
 const STOPPED = { state: 'stopped', exitCode: null, detail: null } as const
 
 export const KUBERNETES_MUTANTS: Readonly<Record<string, Mutant>> = {
+  'the end without a server is not set': { seed: 1, endAfterHours: 1_000_000 },
   'the owner is written late: nothing that is made has labels': { seed: 1, fetch: changed((body) => ({ ...body, metadata: { ...body['metadata'] as Json, labels: {} } })) },
   'tried again without looking: each try makes a disk of its own': { seed: 1, fetch: changed((body) => (body['kind'] === 'PersistentVolumeClaim' ? { ...body, metadata: { ...body['metadata'] as Json, name: `${String((body['metadata'] as Json)['name'])}-t${count += 1}` } } : body)) },
   'the disk is forgotten: a delete takes only the pod': { seed: 1, fetch: neverDeleted('persistentvolumeclaims'), provider: (provider) => ({ ...provider, destroy: (owner, context) => provider.destroy(owner, context).then((step) => (step.done || step.detail !== 'the disk goes' ? step : { done: true as const, value: null })), observe: (owner, signal) => provider.observe(owner, signal).then((machine) => seenAs(machine, 'stopped', { state: 'absent' })) }) },

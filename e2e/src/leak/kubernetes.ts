@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Owner } from '@berth/core'
 import { createKubernetesProvider } from '@berth/providers/kubernetes'
 import { admin, kubeconfig, startKubernetes, type Fault, type KubernetesSim, type Pod, type Thing } from '@berth/sim-kubernetes'
-import { numberOf, type Open, type Random } from './vendor.ts'
+import { endOf, numberOf, type Open, type Random } from './vendor.ts'
 
 const NAMESPACE = 'berth'
 const TOKEN = 'token-of-the-test'
@@ -24,7 +24,8 @@ function faultOf(random: Random): Fault {
 /** As often by sandboxes as by stateful sets. */
 export const openKubernetes: Open = ({ installation, clock, random, mutation = {}, lookAlike }) => {
   const ms = random.pick([0, 0, 2_000, 20_000])
-  const cluster = startKubernetes({ now: clock.now, startMs: ms, stopMs: ms, sandboxes: random.int(2) === 0 })
+  const hasSandboxes = random.int(2) === 0
+  const cluster = startKubernetes({ now: clock.now, startMs: ms, stopMs: ms, sandboxes: hasSandboxes })
   const { world } = cluster
   const dir = mkdtempSync(join(tmpdir(), 'leak-kubernetes-'))
   writeFileSync(join(dir, 'kubeconfig'), kubeconfig({ url: cluster.url, namespace: NAMESPACE, user: { token: TOKEN } }))
@@ -34,7 +35,7 @@ export const openKubernetes: Open = ({ installation, clock, random, mutation = {
   const strangers = addStrangers(cluster, lookAlike)
   world.store.listen(({ type, thing }) => { if (type === 'ADDED' && thing.kind === 'PersistentVolumeClaim') disks.push(thing.metadata.name) })
   const fetch = mutation.fetch?.(cluster.fetch) ?? cluster.fetch
-  const made = createKubernetesProvider({ installation, log: () => {}, kubeconfig: join(dir, 'kubeconfig'), image: 'registry.example/workspace:1', fetch, now: clock.now })
+  const made = createKubernetesProvider({ installation, log: () => {}, kubeconfig: join(dir, 'kubeconfig'), image: 'registry.example/workspace:1', fetch, now: clock.now, ...endOf(mutation) })
   const provider = mutation.provider?.(made) ?? made
   const whoseIs = (name: string): string => (strangers.has(name) ? 'foreign' : /-ws-([a-z0-9]+)-g/.exec(name)?.[1] ?? 'nobody')
   const pods = (): Pod[] => world.standing().filter((thing): thing is Pod => thing.kind === 'Pod' && whoseIs(thing.metadata.name) !== 'foreign' && thing.metadata.deletionTimestamp === undefined)
@@ -64,6 +65,8 @@ export const openKubernetes: Open = ({ installation, clock, random, mutation = {
       if (good) world.tokens.set(TOKEN, admin)
       else world.tokens.delete(TOKEN)
     },
+    // By the clock that the cluster has.
+    leaveAlone: () => hasSandboxes,
     calm() {
       world.faults.length = 0
       world.limitCapacity(() => true)

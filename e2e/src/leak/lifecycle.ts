@@ -12,6 +12,9 @@ const IDS = ['ws_0000000000aa', 'ws_0000000000bb'] as const satisfies readonly s
 const EVENTS = 28
 const RESTS = 400
 const QUIET_TICKS = 60
+/** More than the hours after which a machine without a server ends, and what an end may take. */
+const AWAY_MS = 13 * 3_600_000
+const ENDING_MS = 5 * 60_000
 const ids = IDS as readonly string[] as readonly WorkspaceId[]
 
 export interface Life { readonly problems: readonly string[]; readonly requests: number; readonly script: readonly string[] }
@@ -132,7 +135,7 @@ const chargesOf = (vendor: Vendor, id: WorkspaceId): string[] => vendor.charged(
 
 async function judge(scene: Scene): Promise<string[]> {
   const { world, vendor } = scene
-  const problems = ids.flatMap((id) => wrongWith(scene, id))
+  const problems = [...ids.flatMap((id) => wrongWith(scene, id)), ...await away(scene)]
   for (const id of ids) await wish(world, id, 'deleted')
   await rest(scene)
   for (const id of ids) {
@@ -145,6 +148,22 @@ async function judge(scene: Scene): Promise<string[]> {
   const left = vendor.foreignLeft()
   for (const name of vendor.foreign) if (!left.includes(name)) problems.push(`${name} was somebody else's, and is gone`)
   return problems
+}
+
+/** No server for hours: what can end by itself ends, and comes back with the server. */
+async function away(scene: Scene): Promise<string[]> {
+  const { world, vendor } = scene
+  if (!vendor.leaveAlone(0)) return []
+  world.clock.advance(AWAY_MS)
+  vendor.leaveAlone(AWAY_MS)
+  world.clock.advance(ENDING_MS)
+  vendor.leaveAlone(AWAY_MS)
+  const problems = ids.flatMap((id) => {
+    const beyond = chargesOf(vendor, id).filter((kind) => !vendor.keeps.includes(kind))
+    return vendor.running(id) || beyond.length > 0 ? [`${id} heard of no server for ${AWAY_MS / 3_600_000} hours, and ${beyond.join(', ') || 'a machine'} is still paid for`] : []
+  })
+  await rest(scene)
+  return [...problems, ...ids.flatMap((id) => wrongWith(scene, id))]
 }
 
 /** What is paid for is what the wish is, and at most once. */

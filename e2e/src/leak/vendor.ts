@@ -5,7 +5,14 @@ import type { WorkspaceId } from '@berth/wire'
 
 export type Fetch = (request: Request) => Promise<Response>
 /** What stands between the provider and the vendor; a mutant changes what passes. */
-export interface Mutation { readonly fetch?: (fetch: Fetch) => Fetch; readonly provider?: (provider: Provider) => Provider }
+export interface Mutation {
+  readonly fetch?: (fetch: Fetch) => Fetch
+  readonly provider?: (provider: Provider) => Provider
+  /** Another end of machines without a server than the provider's own. */
+  readonly endAfterHours?: number
+}
+/** As an option of a provider. */
+export const endOf = ({ endAfterHours }: Mutation): { endAfterHours?: number } => (endAfterHours === undefined ? {} : { endAfterHours })
 export type Random = { int(below: number): number; pick<T>(of: readonly T[]): T }
 
 export interface Vendor {
@@ -28,6 +35,11 @@ export interface Vendor {
   stick(is: boolean): void
   /** One machine is switched off, from inside or by a hand. */
   switchOff(): void
+  /**
+   * No server answered for so long: whatever a machine or the vendor was told to do then, at the time that it was told, happens.
+   * False: nothing there ends by itself, and nobody could tell it to.
+   */
+  leaveAlone(ms: number): boolean
   setToken(good: boolean): void
   /** All that was made to go wrong goes right again. */
   calm(): void
@@ -43,3 +55,11 @@ export type Open = (opening: Opening) => Vendor
 
 /** A workspace's number, as charges are told apart by it. */
 export const numberOf = (id: string): string => id.slice('ws_'.length)
+
+/** After how many minutes without an answer the instructions of a machine switch it off; null: never. They are of a shell that looks now and then (see kept-machine.ts). */
+export function endIn(instructions: string): number | null {
+  const decoded = [instructions, ...[...instructions.matchAll(/[A-Za-z0-9+/]{80,}={0,2}/g)].map(([text]) => Buffer.from(text, 'base64').toString('utf8'))].join('\n')
+  const minutes = /-mmin \+(\d+)/.exec(decoded)?.[1]
+  return minutes === undefined ? null : Number(minutes)
+}
+export const isOverdue = (instructions: string, ms: number): boolean => (endIn(instructions) ?? Number.POSITIVE_INFINITY) * 60_000 <= ms

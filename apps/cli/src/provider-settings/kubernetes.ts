@@ -13,5 +13,6 @@ export const kubernetes: ProviderSettings = {
   'runtime-class': { key: 'runtimeClass', value: 'name', help: 'a stronger wall: gvisor, kata', read: name },
   'pod-security': { key: 'podSecurity', value: 'level', help: 'restricted (the default), or baseline: the daemon is another user than the agent', read: oneOf('restricted', 'baseline') },
   'network-policies': { key: 'networkPolicies', value: 'kind', help: 'enforced: the network of the cluster keeps to policies, so machines can be closed', read: oneOf('enforced', 'unknown') },
+  'end-after': { key: 'endAfterHours', value: 'hours', help: 'a machine whose server does not look at it for so long ends, and its disk stays, where the cluster has Sandboxes (default 12)', read: numberFrom(1, 720) },
   allow: { key: 'egressAllow', value: 'host[:port]', multiple: true, help: 'machines may reach this private address', read: some('an address or a network, with a port or without', /^[\d.]+(\/\d{1,2})?(:\d{1,5})?$/) },
 }

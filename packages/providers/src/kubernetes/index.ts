@@ -12,7 +12,7 @@ import { readInCluster, readKubeconfig, type Access } from './kubeconfig.ts'
 import { isGoing, isOn, machineOf, observedOf, ownerOf, type Thing } from './machine.ts'
 import { MAIN, PREPARE, type PodSecurity } from './pod.ts'
 import { askForRights, findingsOf, missingIn, rightsNeeded } from './rights.ts'
-import { ensure, later, setEgress, type StartDeps } from './start.ts'
+import { ensure, later, putOffEnd, setEgress, type StartDeps } from './start.ts'
 import { WORKLOADS, type WorkloadKind } from './workload.ts'
 
 export { rightsNeeded } from './rights.ts'
@@ -38,12 +38,14 @@ export interface KubernetesProviderOptions {
   readonly allow?: readonly string[]
   /** Whether the cluster's network keeps to policies, which only who runs it knows. */
   readonly networkPolicies?: 'enforced' | 'unknown'
+  /** Without its server for so long a machine ends and its disk stays, where the cluster has Sandboxes. */
+  readonly endAfterHours?: number
   /** In place of the runtime's, for tests: both. */
   readonly fetch?: Fetch
   readonly now?: () => number
 }
 
-const DEFAULT = { diskGb: 20, podSecurity: 'restricted', networkPolicies: 'unknown', now: Date.now } as const
+const DEFAULT = { diskGb: 20, podSecurity: 'restricted', networkPolicies: 'unknown', endAfterHours: 12, now: Date.now } as const
 const LOG_LINES = '2000'
 const NOT_SET_UP = new ProviderFault('auth', 'no cluster is set up', { hint: 'run `berth provider setup kubernetes --kubeconfig <path> --namespace <name>`' })
 /** Of a cluster that is not named any more nobody may conclude that it is empty. */
@@ -76,6 +78,7 @@ export function createKubernetesProvider(given: KubernetesProviderOptions): Prov
     }),
     async observe(owner, signal) {
       const found = await cluster.find(owner, signal)
+      await putOffEnd(deps, owner, found, { signal, log: rest.log })
       const one = found.claim ?? found.workload ?? found.pod
       return machineOf(one === null ? owner : ownerOf(one, owner), found)
     },

@@ -1,6 +1,6 @@
 /** What the provider asks a cluster for, and what it makes of what a cluster does. The cluster gives it the role of the docs. */
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { ProviderFault, type Machine, type MachineSpec, type Owner, type Provider, type Step } from '@berth/core'
 import { lets, violations, type PodSpec, type Thing } from '@berth/sim-kubernetes'
 import { randomIds } from '@berth/wire'
@@ -9,6 +9,8 @@ import { nameOf, selectorOf } from './machine.ts'
 import { podTemplate } from './pod.ts'
 import { IMAGE, NAMESPACE, openCluster, testSpec, type TestCluster } from './testing.ts'
 
+// Nothing here waits; this is only for a machine that is busy with something else.
+setDefaultTimeout(60_000)
 const installation = randomBytes(16).toString('hex')
 const { signal } = new AbortController()
 const newOwner = (): Owner => ({ installation, workspaceId: randomIds.workspace(), generation: 1 })
@@ -113,6 +115,76 @@ describe('walls', () => {
     await provider.setEgress?.(owner, 'closed', { signal })
     expect(passes('1.1.1.1')).toBe(false)
     expect(cluster.sim.world.asked.filter((line) => line.startsWith('PATCH') && line.includes('networkpolicies'))).toHaveLength(2)
+  })
+})
+
+describe('without a server', () => {
+  const HOUR = 3_600_000
+  beforeEach(async () => {
+    await cluster.close()
+    cluster = await openCluster({ sandboxes: true })
+  })
+  const pass = (ms: number): void => {
+    cluster.sim.world.advance(ms)
+    cluster.sim.world.settle()
+  }
+  const shutdownTime = (): number => Date.parse(String((standing('Sandbox')[0] as Thing & { spec: { shutdownTime?: string } } | undefined)?.spec.shutdownTime))
+  const stateNow = async (provider: Provider) => (await provider.observe(owner, signal)).observed
+
+  test('the cluster ends the pod of a sandbox and keeps its disk, and the next start has it back', async () => {
+    const provider = open()
+    const began = cluster.sim.world.now()
+    await looks(provider)
+    // Whole seconds are what a cluster writes.
+    expect(shutdownTime()).toBeGreaterThan(began + 12 * HOUR - 1000)
+    expect(shutdownTime()).toBeLessThanOrEqual(cluster.sim.world.now() + 12 * HOUR)
+    pass(12 * HOUR)
+    expect(standing('Pod')).toEqual([])
+    expect(standing('PersistentVolumeClaim')).toHaveLength(1)
+    // Looked at again, it stays ended: who wishes it to run says so.
+    for (let look = 0; look < 2; look += 1) expect(await stateNow(provider)).toMatchObject({ state: 'stopped', detail: expect.stringContaining('its server was away') })
+    expect(standing('Pod')).toEqual([])
+    expect(await looks(provider)).toMatchObject({ done: true })
+    expect(await stateNow(provider)).toMatchObject({ state: 'running' })
+    expect(shutdownTime()).toBeGreaterThan(cluster.sim.world.now() + 11 * HOUR)
+  })
+
+  test('who looks puts the end off, as far as half of the time each, and no other installation does', async () => {
+    const provider = open({ endAfterHours: 2 })
+    await looks(provider)
+    const patches = (): number => cluster.sim.world.asked.filter((line) => line.startsWith('PATCH')).length
+    for (let half = 0; half < 20; half += 1) {
+      pass(HOUR / 2)
+      expect(await stateNow(provider)).toMatchObject({ state: 'running' })
+    }
+    expect(patches()).toBe(10)
+    const stranger = open({ endAfterHours: 2, installation: 'f'.repeat(32) })
+    pass(1.5 * HOUR)
+    const asked = patches()
+    await stranger.observe(owner, signal)
+    expect(patches()).toBe(asked)
+  })
+
+  test('what cannot be put off now is told all the same', async () => {
+    const lines: string[] = []
+    const provider = open({ endAfterHours: 2, log: (line) => lines.push(line) })
+    await looks(provider)
+    pass(1.5 * HOUR)
+    cluster.sim.world.faults.push({ method: 'PATCH', path: /sandboxes/, times: 1, what: { kind: 'refuse', status: 503, reason: 'ServiceUnavailable' } })
+    expect(await stateNow(provider)).toMatchObject({ state: 'running' })
+    expect(lines).toEqual([expect.stringContaining('could not be put off')])
+    await stateNow(provider)
+    pass(1.5 * HOUR)
+    expect(await stateNow(provider)).toMatchObject({ state: 'running' })
+  })
+
+  test('a stateful set has no end of its own: no cluster ends one by itself', async () => {
+    const provider = open({ workload: 'statefulset' })
+    await looks(provider)
+    expect(standing('StatefulSet')).toHaveLength(1)
+    pass(1000 * HOUR)
+    expect(standing('Pod')).toHaveLength(1)
+    expect(await stateNow(provider)).toMatchObject({ state: 'running' })
   })
 })
 

@@ -8,7 +8,7 @@ export interface Thing {
 export interface Claim extends Thing { readonly status?: { readonly phase?: string } }
 export interface Secret extends Thing { readonly data?: Readonly<Record<string, string>> }
 export interface Workload extends Thing {
-  readonly spec: { readonly replicas?: number; readonly operatingMode?: string }
+  readonly spec: { readonly replicas?: number; readonly operatingMode?: string; readonly shutdownTime?: string }
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly reason?: string; readonly message?: string }[] }
 }
 interface State { readonly waiting?: { readonly reason?: string; readonly message?: string }; readonly running?: { readonly startedAt?: string }; readonly terminated?: { readonly exitCode?: number; readonly reason?: string } }
@@ -44,7 +44,9 @@ export function ownerOf({ metadata }: Thing, owner: Owner): Owner | 'foreign' | 
   return typeof its === 'object' && !sameOwner(its, owner) ? 'foreign' : its
 }
 
-export const isOn = ({ spec }: Workload): boolean => (spec.operatingMode === undefined ? spec.replicas !== 0 : spec.operatingMode !== 'Suspended')
+/** The cluster took its pod away at the time that was set, and makes none before there is a later one. */
+export const hasExpired = ({ status }: Workload): boolean => status?.conditions?.some(({ type, reason }) => type === 'Ready' && reason === 'SandboxExpired') ?? false
+export const isOn = (workload: Workload): boolean => (workload.spec.operatingMode === undefined ? workload.spec.replicas !== 0 : workload.spec.operatingMode !== 'Suspended' && !hasExpired(workload))
 export const isGoing = (thing: Thing | null): boolean => thing?.metadata.deletionTimestamp !== undefined
 
 export function observedOf({ claim, workload, pod, secret = null }: Found): Observed {
@@ -52,7 +54,7 @@ export function observedOf({ claim, workload, pod, secret = null }: Found): Obse
   if (claim !== null && isGoing(claim)) return { state: 'deleting' }
   const wanted = workload !== null && !isGoing(workload) && isOn(workload)
   // With a boot file a start has begun, and a stop something to take away.
-  if (pod === null) return wanted || secret !== null ? { state: 'creating' } : { state: 'stopped', exitCode: null, detail: null }
+  if (pod === null) return wanted || secret !== null ? { state: 'creating' } : { state: 'stopped', exitCode: null, detail: workload !== null && hasExpired(workload) ? 'the cluster ended it: its server was away for too long' : null }
   // Its program may still write to the disk.
   if (!wanted || isGoing(pod)) return { state: wanted ? 'starting' : 'stopping' }
   return ofPod(pod)

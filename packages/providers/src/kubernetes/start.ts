@@ -19,6 +19,8 @@ export interface StartOptions extends PodOptions {
   readonly diskGb: number
   readonly allow: readonly string[]
   readonly networkPolicies: 'enforced' | 'unknown'
+  /** Without its server for so long a machine ends, where the cluster has Sandboxes. */
+  readonly endAfterHours: number
 }
 export interface StartDeps { readonly cluster: ClusterView; readonly options: StartOptions }
 export interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
@@ -67,6 +69,21 @@ function refuseSpec(deps: StartDeps, { owner, spec }: Asked): void {
   if (owner.installation !== options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
   if (spec.memoryBytes < SMALLEST_MEMORY_BYTES || !(spec.cpus > 0)) throw new ProviderFault('invalid', 'a pod needs memory and a processor', { hint: 'leave them out for the defaults' })
   if (spec.docker === true || spec.sudo === true) throw new ProviderFault('unsupported', 'kubernetes offers neither --docker nor --sudo: pods are restricted', { hint: 'leave them out, or choose the docker provider' })
+}
+
+const HOUR_MS = 3_600_000
+const endOf = ({ now, endAfterHours }: StartOptions): number => now() + endAfterHours * HOUR_MS
+
+/** Its end is put off by every server that still looks at it. One that cannot be put off now is at the next look. */
+export async function putOffEnd({ cluster, options }: StartDeps, owner: Owner, { workload, kind }: FoundMachine, { signal, log }: { signal: AbortSignal; log: (line: string) => void }): Promise<void> {
+  if (workload === null || kind === null || !isOn(workload) || isGoing(workload) || owner.installation !== options.installation || typeof ownerOf(workload, owner) !== 'object') return
+  const steps = WORKLOADS[kind].later(endOf(options))
+  const left = Date.parse(workload.spec.shutdownTime ?? '') - options.now()
+  if (steps.length === 0 || left > options.endAfterHours * HOUR_MS / 2) return
+  await cluster.change(kind, workload, steps, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    log(`kubernetes: the end of ${workload.metadata.name} could not be put off: ${error instanceof Error ? error.message : String(error)}`)
+  })
 }
 
 /** All else belongs to the disk: it is there first, and what is left when it goes, the cluster collects. */
@@ -143,9 +160,10 @@ async function putWorkload(deps: StartDeps, { owner, spec, claim, found }: Asked
   const metadata = metadataOf(deps, owner, claim)
   const { linkUrl } = remoteBoot(owner, spec, { isolation: 'container', what: 'a pod' })
   const template = podTemplate({ name, spec, linkUrl, toolboxHash: spec.boot.toolbox.hash, labels: labelsFor(owner, options.now()) }, options)
-  if (found.workload !== null && found.kind !== null) return cluster.change(found.kind, found.workload, WORKLOADS[found.kind].on(template), signal)
+  const endsAt = endOf(options)
+  if (found.workload !== null && found.kind !== null) return cluster.change(found.kind, found.workload, WORKLOADS[found.kind].on(template, endsAt), signal)
   const [kind = 'statefulset'] = await cluster.workloads(signal)
-  await cluster.make(kind, WORKLOADS[kind].body({ metadata, name, selector: selectorOf(owner), template }), signal)
+  await cluster.make(kind, WORKLOADS[kind].body({ metadata, name, selector: selectorOf(owner), template, endsAt }), signal)
 }
 
 async function waitFor(deps: StartDeps, { pod, workload }: FoundMachine, { signal, poll = {} }: CallContext): Promise<Step<Machine>> {

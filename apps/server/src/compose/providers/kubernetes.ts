@@ -22,6 +22,7 @@ const Settings = z.strictObject({
   /** Addresses or networks, with a port or without, that machines may reach although they are private. */
   egressAllow: z.array(z.string().regex(/^[\d.]+(\/\d{1,2})?(:\d{1,5})?$/)).optional(),
   networkPolicies: z.enum(['enforced', 'unknown']).optional(),
+  endAfterHours: z.number().int().min(1).max(720).optional(),
 })
 
 export function kubernetes(context: ProviderContext): Provider {
