@@ -11,6 +11,7 @@ import { openKubernetes } from './leak/kubernetes.ts'
 import { KUBERNETES_MUTANTS } from './leak/kubernetes-mutants.ts'
 import { live } from './leak/lifecycle.ts'
 import { MUTANTS } from './leak/mutants.ts'
+import { POOL_MUTANTS } from './leak/pool-mutants.ts'
 
 const LIVES = 300
 /** What the reconciler does is tried with the others; these try the provider. */
@@ -36,7 +37,7 @@ test(`nothing stands on Kubernetes after ${KUBERNETES_LIVES} random lives but wh
 }, 300_000)
 
 describe('a fault of ours is found', () => {
-  const all = [...Object.entries(MUTANTS).map(([name, mutant]) => ({ name, mutant, open: openHetzner })), ...Object.entries(EC2_MUTANTS).map(([name, mutant]) => ({ name: `Amazon EC2: ${name}`, mutant, open: openEc2 })), ...Object.entries(KUBERNETES_MUTANTS).map(([name, mutant]) => ({ name: `Kubernetes: ${name}`, mutant, open: openKubernetes })), ...Object.entries(FLY_MUTANTS).map(([name, mutant]) => ({ name: `Fly: ${name}`, mutant, open: openFly })), ...Object.entries(FREESTYLE_MUTANTS).map(([name, mutant]) => ({ name: `Freestyle: ${name}`, mutant, open: openFreestyle }))]
+  const all = [...Object.entries(MUTANTS).map(([name, mutant]) => ({ name, mutant, open: openHetzner })), ...Object.entries(EC2_MUTANTS).map(([name, mutant]) => ({ name: `Amazon EC2: ${name}`, mutant, open: openEc2 })), ...Object.entries(KUBERNETES_MUTANTS).map(([name, mutant]) => ({ name: `Kubernetes: ${name}`, mutant, open: openKubernetes })), ...Object.entries(FLY_MUTANTS).map(([name, mutant]) => ({ name: `Fly: ${name}`, mutant, open: openFly })), ...Object.entries(POOL_MUTANTS).map(([name, mutant]) => ({ name: `a pool: ${name}`, mutant, open: openEc2 })), ...Object.entries(FREESTYLE_MUTANTS).map(([name, mutant]) => ({ name: `Freestyle: ${name}`, mutant, open: openFreestyle }))]
   for (const { name, mutant, open } of all) {
     test(name, async () => {
       let found: readonly string[] = []

@@ -1,5 +1,5 @@
 /** The files of deploy/ as their own tools and descriptions read them, and in agreement with the server's settings. */
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,8 @@ import * as models from '@kubernetes/client-node'
 import { parseConfig } from '../../../apps/server/src/compose/config.ts'
 import { root } from '../product.ts'
 
+// Each asks a program of its vendor.
+setDefaultTimeout(120_000)
 const deploy = join(root, 'deploy')
 const read = (path: string): Promise<string> => readFile(join(deploy, path), 'utf8')
 
@@ -37,6 +39,18 @@ test('Compose takes its file with the example of its settings, and refuses it wi
   const { code, out } = await run([...argv, 'config'], given)
   expect([code, out.includes('--public=https://berth.example.org')]).toEqual([0, true])
   expect((await run([...argv, '--env-file', '/dev/null', 'config'])).code).not.toBe(0)
+})
+
+test('the image builds without BuildKit and on another base, and its defaults are those of the file alone', async () => {
+  const lines = (await read('compose/Dockerfile')).split('\n').filter((line) => !line.startsWith('#'))
+  expect(lines.filter((line) => /^(COPY|ADD|RUN) .*--(chmod|link|mount|network|security|parents|exclude)\b|<<\w/.test(line))).toEqual([])
+  expect(lines.slice(0, 2)).toEqual(['ARG BASE=debian:bookworm-slim', 'FROM ${BASE}'])
+  const given = { BERTH_HOST: 'berth.example.org', BERTH_PREVIEW_BASE: 'preview.example.net', BERTH_EMAIL: 'you@example.org', POSTGRES_PASSWORD: 'x' }
+  const config = async (more: Record<string, string> = {}) => (await run(['docker-compose', '-f', join(deploy, 'compose/compose.yaml'), 'config'], { ...given, ...more })).out
+  const plain = await config()
+  expect(['BASE: debian:bookworm-slim', 'image: postgres:17', '443:8443', '80:8080'].filter((part) => !plain.includes(part) && !new RegExp(`published: "?${part.split(':')[0]}"?`).test(plain))).toEqual([])
+  const other = await config({ BERTH_BASE_IMAGE: 'here/debian', POSTGRES_IMAGE: 'here/postgres', BERTH_HTTPS_PORT: '10443', BERTH_HTTP_PORT: '10080' })
+  expect(['here/debian', 'here/postgres', '10443', '10080'].filter((part) => !other.includes(part))).toEqual([])
 })
 
 test('kustomize builds what Kubernetes describes, with nothing that it does not know', async () => {

@@ -49,7 +49,7 @@ export const openEc2: Open = ({ installation, clock, random, mutation = {}, look
     },
     leaveAlone(ms) {
       world.settle()
-      for (const { id, userData } of ours()) if (isOverdue(Buffer.from(userData, 'base64').toString('utf8'), ms)) world.poweredOff(id)
+      for (const { id, userData } of ours()) if (isOverdue(userData, ms)) world.poweredOff(id)
       return true
     },
     calm() {

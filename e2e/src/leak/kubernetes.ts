@@ -66,7 +66,10 @@ export const openKubernetes: Open = ({ installation, clock, random, mutation = {
       else world.tokens.delete(TOKEN)
     },
     // By the clock that the cluster has.
-    leaveAlone: () => hasSandboxes,
+    leaveAlone() {
+      world.settle()
+      return hasSandboxes
+    },
     calm() {
       world.faults.length = 0
       world.limitCapacity(() => true)

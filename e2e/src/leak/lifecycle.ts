@@ -2,10 +2,11 @@
  * One life of two workspaces under random wishes, faults of the vendor, kills between any two calls, suspended processes
  * and machines that change by themselves; then the world calms down, and the vendor's bill says what is left.
  */
-import { deadlines, reap, type Owner } from '@berth/core'
+import { deadlines, isInPool, reap, type Owner } from '@berth/core'
 import { createTestClock, createTickWorldOn, TEST_INSTALLATION, workspaceRow, type TickWorld } from '@berth/testkit'
 import type { WorkspaceId } from '@berth/wire'
 import type { Provider } from '@berth/core'
+import { createPoolLife, type PoolLife } from './pool.ts'
 import { numberOf, type Mutation, type Open, type Random, type Vendor } from './vendor.ts'
 
 const IDS = ['ws_0000000000aa', 'ws_0000000000bb'] as const satisfies readonly string[]
@@ -33,7 +34,12 @@ function randomOf(seed: number): Random {
   return { int, pick: <T>(of: readonly T[]): T => of[int(of.length)] as T }
 }
 
-interface Scene { readonly world: TickWorld<Provider>; readonly vendor: Vendor; readonly random: Random; readonly held: { release(): Promise<void> }[]; readonly script: string[] }
+interface Scene { readonly world: TickWorld<Provider>; readonly vendor: Vendor; readonly random: Random; readonly held: { release(): Promise<void> }[]; readonly script: string[]; readonly pool: PoolLife | null }
+
+/** Every so many lives have a warm pool. */
+const POOL_EACH = 3
+/** Those of the beginning, and what a pool made. */
+const idsIn = ({ world }: Pick<Scene, 'world'>): WorkspaceId[] => world.store.records().map(({ workspace }) => workspace.id)
 
 export async function live(open: Open, seed: number, mutation?: Mutation & { readonly world?: (world: TickWorld<Provider>) => void }): Promise<Life> {
   const random = randomOf(seed)
@@ -43,7 +49,7 @@ export async function live(open: Open, seed: number, mutation?: Mutation & { rea
   try {
     const world = createTickWorldOn(vendor.provider, clock)
     mutation?.world?.(world)
-    const scene: Scene = { world, vendor, random, held: [], script: [] }
+    const scene: Scene = { world, vendor, random, held: [], script: [], pool: seed % POOL_EACH === 0 ? createPoolLife(world, random, mutation?.pools) : null }
     for (const id of ids) world.store.put({ workspace: workspaceRow({ id, autoStopMs: 0, wish: { target: 'running', by: 'user', version: 1, reason: null, at: clock.now() } }), machine: null }, clock.now())
     for (let at = 0; at < EVENTS; at += 1) await act(scene)
     await calm(scene)
@@ -56,8 +62,8 @@ export async function live(open: Open, seed: number, mutation?: Mutation & { rea
 
 const WISHES = ['running', 'running', 'stopped', 'deleted'] as const
 async function act(scene: Scene): Promise<void> {
-  const { random, script } = scene
-  const [name, run] = random.pick(ACTS)
+  const { random, script, pool } = scene
+  const [name, run] = random.pick([...ACTS, ...(pool?.acts ?? [])])
   script.push(name)
   await run(scene)
 }
@@ -66,7 +72,7 @@ async function act(scene: Scene): Promise<void> {
 const ACTS: readonly (readonly [string, (scene: Scene) => unknown])[] = [
   ...Array.from({ length: 6 }, () => ['tick', async ({ world, random }: Scene) => world.tick(random.int(2) === 0 ? {} : { killAt: 1 + random.int(16) })] as const),
   ...Array.from({ length: 4 }, () => ['pass', ({ world, random }: Scene) => world.clock.advance(random.pick([500, 2_000, 20_000, 61_000, 40 * 60_000]))] as const),
-  ...Array.from({ length: 3 }, () => ['wish', ({ world, random }: Scene) => wish(world, random.pick(ids), random.pick(WISHES))] as const),
+  ...Array.from({ length: 3 }, () => ['wish', ({ world, random }: Scene) => wish(world, random.pick(personal(world)), random.pick(WISHES))] as const),
   ...Array.from({ length: 4 }, () => ['fault', ({ vendor }: Scene) => vendor.addFault()] as const),
   ...Array.from({ length: 2 }, () => ['daemons', (scene: Scene) => follow(scene)] as const),
   ['hold', async ({ world, random, held }) => {
@@ -81,13 +87,16 @@ const ACTS: readonly (readonly [string, (scene: Scene) => unknown])[] = [
   ['off', ({ vendor }) => vendor.switchOff()],
 ]
 
+/** Nobody sees those of a pool. */
+const personal = ({ store }: TickWorld<Provider>): WorkspaceId[] => store.records().filter(({ workspace }) => !isInPool(workspace)).map(({ workspace }) => workspace.id)
+
 async function wish({ store, clock }: TickWorld<Provider>, id: WorkspaceId, target: (typeof WISHES)[number]): Promise<void> {
   if (store.record(id).workspace.wish.target !== 'deleted') await store.setWish(id, { target, by: 'user', reason: null }, clock.now())
 }
 
 /** A daemon calls home from each server that is on, and is gone with it. */
 function follow({ world, vendor }: Pick<Scene, 'world' | 'vendor'>): void {
-  for (const id of ids) {
+  for (const id of idsIn({ world })) {
     const { workspace, machine } = world.store.record(id)
     const now = world.clock.now()
     if (machine !== null && vendor.running(id)) {
@@ -114,13 +123,16 @@ async function calm(scene: Scene): Promise<void> {
 async function rest(scene: Scene): Promise<void> {
   const { world, vendor } = scene
   const quiet = vendor.quietTicks ?? QUIET_TICKS
-  await world.run({ limit: RESTS, between: () => follow(scene), done: () => ids.every((id) => settled(scene, id)) })
+  const allSettled = (): boolean => idsIn(scene).every((id) => settled(scene, id))
+  await scene.pool?.look()
+  await world.run({ limit: RESTS, between: () => follow(scene), done: allSettled })
   // What is right now stays right.
   await world.run({ limit: quiet, between: () => follow(scene) })
   for (let look = 0; look < 3; look += 1) {
     world.clock.advance(deadlines.reaperMinimumAge)
     await reap({ store: world.store.installation, providers: [vendor.provider], clock: world.clock, log: () => {} }, new AbortController().signal)
-    await world.run({ limit: quiet, between: () => follow(scene), done: () => ids.every((id) => settled(scene, id)) })
+    await scene.pool?.look()
+    await world.run({ limit: scene.pool === null ? quiet : RESTS, between: () => follow(scene), done: allSettled })
   }
 }
 
@@ -135,10 +147,11 @@ const chargesOf = (vendor: Vendor, id: WorkspaceId): string[] => vendor.charged(
 
 async function judge(scene: Scene): Promise<string[]> {
   const { world, vendor } = scene
-  const problems = [...ids.flatMap((id) => wrongWith(scene, id)), ...await away(scene)]
-  for (const id of ids) await wish(world, id, 'deleted')
+  const problems = [...await wrong(scene), ...await away(scene)]
+  await scene.pool?.remove()
+  for (const id of personal(world)) await wish(world, id, 'deleted')
   await rest(scene)
-  for (const id of ids) {
+  for (const id of idsIn(scene)) {
     if (world.store.record(id).workspace.deletedAt === null) problems.push(`${id} was not deleted`)
     for (const kind of chargesOf(vendor, id)) problems.push(`${id} is deleted, and a ${kind} is still paid for`)
   }
@@ -158,13 +171,15 @@ async function away(scene: Scene): Promise<string[]> {
   vendor.leaveAlone(AWAY_MS)
   world.clock.advance(ENDING_MS)
   vendor.leaveAlone(AWAY_MS)
-  const problems = ids.flatMap((id) => {
+  const problems = idsIn(scene).flatMap((id) => {
     const beyond = chargesOf(vendor, id).filter((kind) => !vendor.keeps.includes(kind))
     return vendor.running(id) || beyond.length > 0 ? [`${id} heard of no server for ${AWAY_MS / 3_600_000} hours, and ${beyond.join(', ') || 'a machine'} is still paid for`] : []
   })
   await rest(scene)
-  return [...problems, ...ids.flatMap((id) => wrongWith(scene, id))]
+  return [...problems, ...await wrong(scene)]
 }
+
+const wrong = async (scene: Scene): Promise<string[]> => [...idsIn(scene).flatMap((id) => wrongWith(scene, id)), ...(await scene.pool?.problems() ?? [])]
 
 /** What is paid for is what the wish is, and at most once. */
 function wrongWith({ world, vendor }: Scene, id: WorkspaceId): string[] {

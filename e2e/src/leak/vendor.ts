@@ -1,5 +1,5 @@
 /** A vendor that misbehaves, seen by what it charges: as its simulator has it, without a network. */
-import type { Owner, Provider } from '@berth/core'
+import type { Owner, PoolStore, Provider } from '@berth/core'
 import type { TestClock } from '@berth/testkit'
 import type { WorkspaceId } from '@berth/wire'
 
@@ -10,6 +10,8 @@ export interface Mutation {
   readonly provider?: (provider: Provider) => Provider
   /** Another end of machines without a server than the provider's own. */
   readonly endAfterHours?: number
+  /** What the server's looks at its pool are told. */
+  readonly pools?: (pools: PoolStore) => PoolStore
 }
 /** As an option of a provider. */
 export const endOf = ({ endAfterHours }: Mutation): { endAfterHours?: number } => (endAfterHours === undefined ? {} : { endAfterHours })

@@ -1,6 +1,7 @@
 export * from './fake-daemons.ts'
 export * from './fake-provider.ts'
 export * from './joined-muxes.ts'
+export * from './memory-pools.ts'
 export * from './memory-store.ts'
 export * from './test-clock.ts'
 export * from './tick-world.ts'

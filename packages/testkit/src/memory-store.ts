@@ -2,7 +2,7 @@
  * The part of the store that ticks need, in memory, with the same fences and leases. For tests of core that run
  * thousands of ticks; the real store has its own tests, and server tests use it.
  */
-import { applyChange, type Claim, type MachineRow, type Store, type TickChange, type WorkspaceRecord, type WorkspaceRow } from '@berth/core'
+import { applyChange, type Charge, type Claim, type MachineRow, type Store, type TickChange, type WorkspaceRecord, type WorkspaceRow } from '@berth/core'
 import type { Approval, EventBody, WorkspaceId } from '@berth/wire'
 
 interface Row { record: WorkspaceRecord; fence: number; leaseUntil: number | null; nextTickAt: number; woken: boolean }
@@ -14,6 +14,10 @@ export interface MemoryStore extends TickStore {
   readonly events: readonly { readonly workspaceId: WorkspaceId; readonly body: EventBody }[]
   put(record: WorkspaceRecord, now: number): void
   record(id: WorkspaceId): WorkspaceRecord
+  /** All there ever were, in the order in which they came. */
+  records(): readonly WorkspaceRecord[]
+  /** Hears what a machine is charged for from now on. */
+  onCharge(listener: (of: { id: WorkspaceId; generation: number; charge: Charge | null; now: number }) => void): void
   /** What uploads and links write outside of ticks. */
   patch(id: WorkspaceId, change: { workspace?: Partial<WorkspaceRow>; machine?: Partial<MachineRow> }): void
   waiting(approvals: readonly Approval[]): void
@@ -29,6 +33,7 @@ export function createMemoryStore(installationId: string): MemoryStore {
   let approvals: readonly Approval[] = []
   let reaperHeld: string | null = null
   let fenced = true
+  let charged: Parameters<MemoryStore['onCharge']>[0] = () => {}
 
   const rowOf = (id: WorkspaceId): Row => {
     const row = rows.get(id)
@@ -40,6 +45,10 @@ export function createMemoryStore(installationId: string): MemoryStore {
     if (fenced && (row.fence !== claim.fence || row.leaseUntil === null)) return 'old-fence'
     if (change.wish !== undefined && change.wish.expectVersion !== row.record.workspace.wish.version) return 'wish-moved'
     row.record = applyChange(row.record, change, now)
+    const { workspaceId: id } = claim
+    const { machine, other } = change
+    if (machine?.charge !== undefined) charged({ id, generation: row.record.workspace.generation, charge: machine.charge, now })
+    if (other?.machine.charge !== undefined) charged({ id, generation: other.generation, charge: other.machine.charge, now })
     for (const body of change.events ?? []) events.push({ workspaceId: claim.workspaceId, body })
     return 'written'
   }
@@ -49,6 +58,8 @@ export function createMemoryStore(installationId: string): MemoryStore {
     events,
     put: (record, now) => void rows.set(record.workspace.id, { record, fence: 0, leaseUntil: null, nextTickAt: now, woken: false }),
     record: (id) => rowOf(id).record,
+    records: () => [...rows.values()].map(({ record }) => record),
+    onCharge: (listener) => { charged = listener },
     patch(id, { workspace = {}, machine = {} }) {
       const row = rowOf(id)
       row.record = { ...row.record, workspace: { ...row.record.workspace, ...workspace }, machine: row.record.machine === null ? null : { ...row.record.machine, ...machine } }

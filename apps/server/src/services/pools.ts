@@ -11,13 +11,14 @@ import { sized } from './take-prepared.ts'
 import { messageOf } from '../thrown.ts'
 
 type Input<K extends keyof typeof poolsApi> = z.infer<NonNullable<(typeof poolsApi)[K]['~orpc']['inputSchema']>>
-export type PoolDeps = Pick<ServiceDeps, 'store' | 'clock' | 'log'> & {
+export type PoolDeps = Pick<ServiceDeps, 'clock' | 'log'> & {
+  readonly store: Pick<ServiceDeps['store'], 'pools'> & { readonly installation: Pick<ServiceDeps['store']['installation'], 'installation'> }
   readonly providers: Pick<ServiceDeps['providers'], 'get'>
   readonly costLimits: Pick<ServiceDeps['costLimits'], 'admit'>
   poke(id: WorkspaceId): void
 }
 
-export async function listPools({ store, clock }: Pick<PoolDeps, 'store' | 'clock'>, { orgId }: Identity): Promise<Pool[]> {
+export async function listPools({ store, clock }: Pick<ServiceDeps, 'store' | 'clock'>, { orgId }: Identity): Promise<Pool[]> {
   const [pools, members] = await Promise.all([store.pools.list(orgId), store.pools.members()])
   return Promise.all(pools.map(async (pool) => {
     const { id, url, branch, provider, resources, count, budgetMicros, currency, problem } = pool

@@ -54,11 +54,13 @@ export function observedOf({ claim, workload, pod, secret = null }: Found): Obse
   if (claim !== null && isGoing(claim)) return { state: 'deleting' }
   const wanted = workload !== null && !isGoing(workload) && isOn(workload)
   // With a boot file a start has begun, and a stop something to take away.
-  if (pod === null) return wanted || secret !== null ? { state: 'creating' } : { state: 'stopped', exitCode: null, detail: workload !== null && hasExpired(workload) ? 'the cluster ended it: its server was away for too long' : null }
+  if (pod === null) return wanted || secret !== null ? { state: 'creating' } : { state: 'stopped', exitCode: null, detail: whyEnded(workload) }
   // Its program may still write to the disk.
   if (!wanted || isGoing(pod)) return { state: wanted ? 'starting' : 'stopping' }
   return ofPod(pod)
 }
+
+const whyEnded = (workload: Workload | null): string | null => (workload !== null && hasExpired(workload) ? 'the cluster ended it: its server was away for too long' : null)
 
 function ofPod({ status }: Pod): Observed {
   const { phase = 'Pending', containerStatuses: [container] = [], message, reason } = status ?? {}
