@@ -20,8 +20,8 @@ export interface Builder {
   /** What it shows to fetch; '': it does not fetch any more. */
   readonly tokenMark: string
   readonly createdAt: number
-  /** `busy`: nothing can be done with it now. `ready`: it has all, and can be copied. */
-  readonly state: 'busy' | 'starting' | 'fetching' | 'ready'
+  /** `busy`: nothing can be done with it now. `waiting`: it is up, and has to be told to fetch. `ready`: it has all, and can be copied. */
+  readonly state: 'busy' | 'starting' | 'waiting' | 'fetching' | 'ready'
 }
 export interface Doing { readonly signal: AbortSignal; readonly log?: (line: string) => void }
 export interface Making extends Doing { readonly wanted: ImageWanted; readonly base: string }
@@ -37,6 +37,8 @@ export interface ImageVendor {
   builders(signal: AbortSignal): Promise<Inventory<Builder>>
   /** One, that fetches; not before it is gone is another one bought. */
   buy(making: Making): Promise<void>
+  /** Where the vendor takes no first instructions. May be repeated. */
+  begin?(builder: Builder, making: Making): Promise<void>
   copy(builder: Builder, making: Making): Promise<void>
   /** Each reads once more whose it is, right before. Gone is done. */
   removeKept(name: string, signal: AbortSignal): Promise<void>
@@ -141,6 +143,7 @@ async function goOn(vendor: ImageVendor, builder: Builder, making: Making): Prom
   if (builder.state === 'busy') return later(vendor, `the ${machine} starts`)
   if (builder.state !== 'ready') {
     if (vendor.now() - builder.createdAt > MADE_WITHIN_MS) throw new ProviderFault('unknown', `the ${machine} that the image was to be made of did not get ready`, { committed: 'yes', hint: 'can machines reach this server at its linkUrl? then try again' })
+    if (builder.state === 'waiting') await vendor.begin?.(builder, making)
     return later(vendor, builder.state === 'fetching' ? `the ${machine} fetches the daemon and the programs` : `the ${machine} starts`)
   }
   log?.(`the ${machine} is ready; its disk is copied`)

@@ -52,3 +52,17 @@ export const ExecEnded = z.strictObject({ stdout: z.string(), stderr: z.string()
 export type ExecEnded = z.infer<typeof ExecEnded>
 export const RefusalGiven = z.strictObject({ code: z.string().regex(/^[A-Z][A-Z_]*$/), message: z.string() })
 export const Accepted = z.strictObject({ requestId: z.string(), resultUrl: z.string() })
+
+export const NewSnapshot = z.strictObject({ slug, displayName: z.string().max(255), autoDeleteSeconds: seconds, ttlSeconds: seconds }).partial()
+export type NewSnapshot = z.infer<typeof NewSnapshot>
+export const ListSnapshots = z.strictObject({ sourceVmId: z.string(), limit: z.coerce.number().int().min(1).max(1000), offset: z.coerce.number().int().min(0) }).partial()
+export type ListSnapshots = z.infer<typeof ListSnapshots>
+export const Snapshot = z.strictObject({
+  id: z.string().min(1), sourceVmId: z.string().nullable(), slug: z.string().nullable(), displayName: z.string().nullable(), accountId: z.string().nullable(), public: z.boolean(),
+  autoDeleteSeconds: optionalSeconds, autoDeleteFromPlan: z.boolean(), ttlSeconds: optionalSeconds, lastUsedAt: z.iso.datetime().nullable(), createdAt: z.iso.datetime(), updatedAt: z.iso.datetime(),
+})
+export type Snapshot = z.infer<typeof Snapshot>
+export const SnapshotMade = z.strictObject({ snapshotId: z.string(), sourceVmId: z.string().nullable(), snapshot: Snapshot })
+export type SnapshotMade = z.infer<typeof SnapshotMade>
+export const Snapshots = z.strictObject({ snapshots: z.array(Snapshot), totalCount: z.int() })
+export type Snapshots = z.infer<typeof Snapshots>

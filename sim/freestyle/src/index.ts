@@ -11,7 +11,7 @@ import { createWorld, type World, type WorldOptions } from './world.ts'
 
 export { createContainers, type Containers } from './containers.ts'
 export { SNAPSHOTS, type World } from './world.ts'
-export type { Backend, Command, Fault, Vm } from './model.ts'
+export type { Backend, Command, Fault, Snapshot, Vm } from './model.ts'
 
 export interface FreestyleSim extends Front { readonly world: World }
 

@@ -17,6 +17,8 @@ export interface Vm {
   /** Before the run that goes on. */
   ranMs: number
 }
+/** Of a machine as it stood, memory and disk. */
+export interface Snapshot { readonly id: string; readonly sourceVm: string; readonly resources: Resources; readonly slug: string | null; readonly displayName: string | null; readonly createdAt: number; lastUsedAt: number | null }
 export interface Command { readonly command: string; readonly stdin: string; readonly linuxUser: string | null }
 
 /** A request that is refused as the vendor refuses it. */
@@ -39,6 +41,8 @@ export interface Backend {
   pause(vm: Vm): Promise<void>
   remove(vm: Vm): Promise<void>
   exec(vm: Vm, command: Command): Promise<ExecEnded>
+  snapshot(vm: Vm, snapshot: Snapshot): Promise<void>
+  removeSnapshot(snapshot: Snapshot): Promise<void>
   /** It switched itself off. */
   onDown(listener: (id: string) => void): void
 }

@@ -1,8 +1,8 @@
 /** What each operation of /v5 takes, does and gives. */
 import type { ListAs } from '@berth/sim-vendor'
 import type { z } from 'zod'
-import { ChangeVm, Exec, ExecEnded, ListVms, NewVm, Nothing, ResizeVm, Vm as VmGiven, VmMade, Vms } from './described.ts'
-import type { Vm, VmState } from './model.ts'
+import { ChangeVm, Exec, ExecEnded, ListSnapshots, ListVms, NewSnapshot, NewVm, Nothing, ResizeVm, Snapshot as SnapshotGiven, SnapshotMade, Snapshots, Vm as VmGiven, VmMade, Vms } from './described.ts'
+import type { Snapshot, Vm, VmState } from './model.ts'
 import { ranSeconds, type World } from './world.ts'
 
 export interface Call<Taken> { readonly world: World; readonly path: string; readonly taken: Taken; readonly list: ListAs }
@@ -33,6 +33,16 @@ function listed({ world, taken, list }: Call<ListVms>): Vms {
   return { vms: all.slice(from, from + limit).map((vm) => shapeOf(vm, world.now())), totalCount: all.length, runningCount: count('running'), startingCount: count('starting'), pausingCount: count('pausing'), pausedCount: count('paused'), stoppedCount: count('stopped') }
 }
 
+const snapshotShape = ({ id, sourceVm, slug, displayName, createdAt, lastUsedAt }: Snapshot): SnapshotGiven => ({
+  id, sourceVmId: sourceVm, slug, displayName, accountId: 'acc-one', public: false, autoDeleteSeconds: null, autoDeleteFromPlan: false, ttlSeconds: null, lastUsedAt: lastUsedAt === null ? null : iso(lastUsedAt), createdAt: iso(createdAt), updatedAt: iso(createdAt),
+})
+
+function listedSnapshots({ world, taken: { sourceVmId, limit = PAGE, offset = 0 }, list }: Call<ListSnapshots>): Snapshots {
+  const all = [...world.snapshots.values()].slice(0, list === 'stale' ? -1 : undefined).filter(({ sourceVm }) => sourceVmId === undefined || sourceVm === sourceVmId)
+  const from = list === 'repeated' ? 0 : offset
+  return { snapshots: all.slice(from, from + limit).map(snapshotShape), totalCount: all.length }
+}
+
 /** Ties what an operation takes to what runs. */
 function operation<S extends z.ZodType>(method: string, path: string, { takes, gives, run }: { takes: S; gives: z.ZodType | null; run(call: Call<z.infer<S>>): unknown }): Operation {
   // Parsed by `takes` before it runs.
@@ -60,6 +70,22 @@ export const OPERATIONS: readonly Operation[] = [
     takes: Nothing, gives: null,
     run({ world, path }) {
       world.remove(world.find(path))
+      return null
+    },
+  }),
+  operation('POST', 'vms/:id/snapshot', {
+    takes: NewSnapshot, gives: SnapshotMade,
+    async run({ world, path, taken }) {
+      const made = await world.snapshot(world.find(path), taken)
+      return { snapshotId: made.id, sourceVmId: made.sourceVm, snapshot: snapshotShape(made) }
+    },
+  }),
+  operation('GET', 'snapshots', { takes: ListSnapshots, gives: Snapshots, run: listedSnapshots }),
+  operation('GET', 'snapshots/:id', { takes: Nothing, gives: SnapshotGiven, run: ({ world, path }) => snapshotShape(world.findSnapshot(path)) }),
+  operation('DELETE', 'snapshots/:id', {
+    takes: Nothing, gives: null,
+    run({ world, path }) {
+      world.removeSnapshot(world.findSnapshot(path))
       return null
     },
   }),

@@ -1,7 +1,7 @@
 /** The state of one account, and what a test may make happen in it. Nothing here speaks HTTP. */
 import { createLedger, createTransitions, type Ledger, type Transitions } from '@berth/sim-vendor'
-import type { ChangeVm, ExecEnded, NewVm, ResizeVm } from './described.ts'
-import { Refusal, type Backend, type Command, type Fault, type Limits, type Resources, type Vm } from './model.ts'
+import type { ChangeVm, ExecEnded, NewSnapshot, NewVm, ResizeVm } from './described.ts'
+import { Refusal, type Backend, type Command, type Fault, type Limits, type Resources, type Snapshot, type Vm } from './model.ts'
 import { computeHourly, costOf, diskHourly, type Charged } from './tariff.ts'
 
 export interface WorldOptions {
@@ -14,7 +14,7 @@ export interface WorldOptions {
   /** The longest that the plan keeps an unused machine. */
   readonly planKeepsSeconds?: number
 }
-interface State { readonly backend: Backend | undefined; readonly planKeepsSeconds: number | null; readonly vms: Map<string, Vm>; readonly ledger: Ledger<Charged>; readonly transitions: Transitions; hasRoom: (resources: Resources) => boolean; now(): number; nextId(): string }
+interface State { readonly backend: Backend | undefined; readonly planKeepsSeconds: number | null; readonly vms: Map<string, Vm>; readonly snapshots: Map<string, Snapshot>; readonly ledger: Ledger<Charged>; readonly transitions: Transitions; hasRoom: (resources: Resources) => boolean; now(): number; nextId(): string }
 
 const GIB = 1024
 /** The vendor's own; the third is what is taken where none is named. */
@@ -34,14 +34,14 @@ export function createWorld({ backend, now: clock = Date.now, transitionMs = 0, 
   let last = 0
   let offsetMs = 0
   const now = (): number => clock() + offsetMs
-  const state: State = { backend, planKeepsSeconds: planKeepsSeconds ?? null, vms: new Map(), ledger: createLedger(now, costOf), transitions: createTransitions({ now, durationMs: transitionMs }), hasRoom: () => true, now, nextId: () => (last += 1).toString(36).padStart(10, '0') }
+  const state: State = { backend, planKeepsSeconds: planKeepsSeconds ?? null, vms: new Map(), snapshots: new Map(), ledger: createLedger(now, costOf), transitions: createTransitions({ now, durationMs: transitionMs }), hasRoom: () => true, now, nextId: () => (last += 1).toString(36).padStart(10, '0') }
   const acts = vmActs(state)
   backend?.onDown((id) => {
     const vm = state.vms.get(id)
     if (vm?.state === 'running' || vm?.state === 'starting') acts.poweredOff(vm)
   })
   return {
-    vms: state.vms, ledger: state.ledger, now,
+    vms: state.vms, snapshots: state.snapshots, ledger: state.ledger, now,
     /** What the host of machines could not do: a fault of the test's ground. */
     failed: state.transitions.failed,
     asked: [] as string[], faults: [] as Fault[], keys: new Set<string>(),
@@ -55,7 +55,7 @@ export function createWorld({ backend, now: clock = Date.now, transitionMs = 0, 
       state.transitions.settle()
       expire(state, acts)
     },
-    ...acts,
+    ...acts, ...snapshotActs(state),
   }
 }
 export type World = ReturnType<typeof createWorld>
@@ -89,9 +89,7 @@ function vmActs(state: State) {
       return vm
     },
     create({ snapshotId, slug = null, reassignSlug = false, displayName = null, automaticRestart = true, metadata = {}, firewall, ...limits }: NewVm): Vm {
-      const snapshot = snapshotId ?? DEFAULT_SNAPSHOT
-      const resources = SNAPSHOTS[snapshot]
-      if (resources === undefined) throw new Refusal(404, 'NOT_FOUND', `snapshot ${snapshot} not found`)
+      const { snapshot, resources } = beginning(state, snapshotId ?? DEFAULT_SNAPSHOT)
       if (!state.hasRoom(resources)) throw new Refusal(503, 'NO_CAPACITY', 'no machine has room for this VM')
       if (slug !== null) takeSlug(slug, reassignSlug)
       const vm: Vm = { id: `vm-${state.nextId()}`, snapshot, slug, displayName, resources, metadata, automaticRestart, rules: firewall.rules, limits: limitsOf(state, limits, null), keptByPlan: keptByPlan(state, limits, false), state: 'starting', createdAt: now(), updatedAt: now(), since: now(), ranMs: 0, commands: [] }
@@ -157,6 +155,43 @@ function vmActs(state: State) {
     },
   }
   return acts
+}
+
+/** What a machine is made from: the vendor's, or the account's own. */
+function beginning({ snapshots, now }: State, idOrSlug: string): { snapshot: string; resources: Resources } {
+  const own = [...snapshots.values()].find(({ id, slug }) => id === idOrSlug || slug === idOrSlug)
+  const resources = own?.resources ?? SNAPSHOTS[idOrSlug]
+  if (resources === undefined) throw new Refusal(404, 'NOT_FOUND', `snapshot ${idOrSlug} not found`)
+  if (own !== undefined) own.lastUsedAt = now()
+  return { snapshot: own?.id ?? idOrSlug, resources }
+}
+
+function snapshotActs({ snapshots, vms, ledger, transitions, backend, now, nextId }: State) {
+  return {
+    async snapshot(vm: Vm, { slug: named, displayName: shown, autoDeleteSeconds, ttlSeconds }: NewSnapshot): Promise<Snapshot> {
+      const [slug, displayName] = [named ?? null, shown ?? null]
+      if (vm.state !== 'running' && vm.state !== 'paused') throw new Refusal(409, 'CONFLICT', `a VM that is ${vm.state} cannot be captured`)
+      if ([autoDeleteSeconds, ttlSeconds].some((limit) => limit !== undefined && limit !== NEVER)) throw new Refusal(400, 'INVALID_REQUEST', 'snapshots with an end are not played')
+      if (slug !== null && [...snapshots.values()].some((each) => each.slug === slug)) throw new Refusal(409, 'CONFLICT', `the slug ${slug} is already in use`)
+      const made: Snapshot = { id: `sh-${nextId()}`, sourceVm: vm.id, resources: vm.resources, slug, displayName, createdAt: now(), lastUsedAt: null }
+      // It can be used as soon as this is answered.
+      await backend?.snapshot(vm, made)
+      snapshots.set(made.id, made)
+      ledger.open({ kind: 'snapshot', id: made.id, slug: slug ?? '', hourly: diskHourly(made.resources) })
+      return made
+    },
+    findSnapshot(idOrSlug: string): Snapshot {
+      const found = snapshots.get(idOrSlug) ?? [...snapshots.values()].find(({ slug }) => slug === idOrSlug)
+      if (found === undefined) throw new Refusal(404, 'NOT_FOUND', 'snapshot not found')
+      return found
+    },
+    removeSnapshot(snapshot: Snapshot): void {
+      snapshots.delete(snapshot.id)
+      ledger.close('snapshot', snapshot.id)
+      // A machine that was made of it does not need it any more.
+      if ([...vms.values()].every((vm) => vm.snapshot !== snapshot.id)) transitions.go(backend && (() => backend.removeSnapshot(snapshot)), () => {})
+    },
+  }
 }
 
 /** What is not said stays; -1 is never, and the plan may have the last word. */

@@ -34,7 +34,7 @@ systemctl poweroff
 }
 
 /** Lines of sh that may be repeated. */
-function bringPrograms({ hash, programs, linkUrl, headerPath }: { hash: string; programs: readonly string[]; linkUrl: string; headerPath: string }): string {
+export function bringPrograms({ hash, programs, linkUrl, headerPath }: { hash: string; programs: readonly string[]; linkUrl: string; headerPath: string }): string {
   const agents = `${PLACES.toolboxDir}/agents`
   const fetchProgram = (name: string): string => `if [ ! -e ${agents}/${name} ]; then
   rm -rf ${agents}/.new

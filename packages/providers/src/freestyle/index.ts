@@ -4,10 +4,12 @@
  * but while it runs. Never run against the live vendor: tested against a simulator of its client's types.
  */
 import { isPassing, ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
+import { createMadeImages, fittingImage, imageLeftovers, isOfImage, removeImageLeftover, type ImageVendor } from '../made-images.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { labelsOf, OWNER_LABEL, ownerIn } from '../owner-labels.ts'
 import { beginMark, beginScript } from './begin.ts'
 import { createApi, ENDPOINT, type Api } from './client.ts'
+import { imageVendor } from './images.ts'
 import { BEGUN, machineOf, observedOf, ownerOf, slugOf, type Vm } from './machine.ts'
 import { quoteFor, snapshotFor } from './sizes.ts'
 
@@ -37,7 +39,14 @@ const DAY_S = 86_400
 const SETUP_HINT = 'run `berth provider setup freestyle`'
 const OUTPUT_SHOWN = 300
 
-interface Deps { readonly api: Api; readonly options: FreestyleProviderOptions & typeof DEFAULT }
+const LIMITS = {
+  // When it ends is Berth's to say, and its own when nobody answers.
+  idleTimeoutSeconds: NEVER, autoDeleteSeconds: NEVER, ttlSeconds: NEVER, maxRunSeconds: NEVER, maxRunTotalSeconds: NEVER,
+  // Nothing comes in, all goes out.
+  firewall: { rules: [{ action: 'allow', source: {}, destination: { public: true } }] },
+} as const
+
+interface Deps { readonly api: Api; readonly options: FreestyleProviderOptions & typeof DEFAULT; readonly images: ImageVendor }
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 interface Ran { readonly stdout?: string | null; readonly stderr?: string | null; readonly statusCode?: number | null }
 
@@ -48,7 +57,9 @@ export function createFreestyleProvider(given: FreestyleProviderOptions): Provid
     if (is === null) throw new ProviderFault('auth', 'there is no API key for Freestyle', { hint: SETUP_HINT })
     return is
   }
-  const deps: Deps = { api: createApi({ endpoint: options.endpoint.replace(/\/$/, ''), key, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) }), options }
+  const api = createApi({ endpoint: options.endpoint.replace(/\/$/, ''), key, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) })
+  const images = imageVendor({ api, options, base: options.image ?? snapshotFor(SIZE).name, limits: LIMITS, lookAgainMs: LOOK_AGAIN_MS, exec: (vm, command, signal) => exec(api, { vm, ...command }, signal) })
+  const deps: Deps = { api, options, images }
   const oneAtATime = createOneAtATime()
   return {
     name: 'freestyle',
@@ -66,8 +77,11 @@ export function createFreestyleProvider(given: FreestyleProviderOptions): Provid
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(deps, owner, context)),
     // A VM's disk, address and rules go with it.
-    leftovers: async (): Promise<Inventory<Leftover>> => ({ items: [], complete: true, missing: [] }),
-    removeLeftover: ({ kind }) => Promise.reject(new ProviderFault('conflict', `freestyle knows no ${kind}`, { hint: 'look at it at dash.freestyle.sh' })),
+    leftovers: (_, signal): Promise<Inventory<Leftover>> => imageLeftovers(images, signal),
+    async removeLeftover(leftover, signal) {
+      if (!await removeImageLeftover(images, leftover, signal)) throw new ProviderFault('conflict', `freestyle knows no ${leftover.kind}`, { hint: 'look at it at dash.freestyle.sh' })
+    },
+    images: createMadeImages(images),
     logs: (owner, tailBytes, signal) => logs(deps, { owner, tailBytes }, signal),
   }
 }
@@ -123,17 +137,14 @@ async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallC
   }
 }
 
-async function make({ api, options }: Deps, { owner, spec }: Asked, { signal, log }: { signal: AbortSignal; log: (line: string) => void }): Promise<void> {
-  const snapshotId = spec.image ?? options.image ?? snapshotFor(spec).name
+async function make({ api, options, images }: Deps, { owner, spec }: Asked, { signal, log }: { signal: AbortSignal; log: (line: string) => void }): Promise<void> {
+  const usual = options.image ?? snapshotFor(spec).name
+  const snapshotId = spec.image ?? (await fittingImage(images, { toolbox: spec.boot.toolbox.hash, base: usual }, signal))?.name ?? usual
   log(`making a VM from ${snapshotId}`)
   const made = await api.call<Vm>('/vms', {
     method: 'POST', what: 'making the machine',
     body: {
-      slug: slugOf(owner), snapshotId, metadata: labelsOf(owner, options.now()),
-      // When it ends is Berth's to say, and its own when nobody answers.
-      idleTimeoutSeconds: NEVER, autoDeleteSeconds: NEVER, ttlSeconds: NEVER, maxRunSeconds: NEVER, maxRunTotalSeconds: NEVER,
-      // Nothing comes in, all goes out.
-      firewall: { rules: [{ action: 'allow', source: {}, destination: { public: true } }] },
+      ...LIMITS, slug: slugOf(owner), snapshotId, metadata: labelsOf(owner, options.now()),
     },
   }, signal)
   if (made.autoDeleteFromPlan === true && typeof made.autoDeleteSeconds === 'number') log(`Freestyle's plan deletes it, with its disk, when it has not run for ${Math.round(made.autoDeleteSeconds / DAY_S)} days`)
@@ -152,7 +163,7 @@ async function begin(deps: Deps, { owner, spec, vm }: Asked & { vm: Vm }, { sign
 }
 
 /** Only of one that runs: it would wake another. */
-function exec(api: Api, { vm, command, stdin, what }: { vm: Vm; command: string; stdin?: string; what: string }, signal: AbortSignal): Promise<Ran> {
+function exec(api: Api, { vm, command, stdin, what }: { vm: Pick<Vm, 'id'>; command: string; stdin?: string; what: string }, signal: AbortSignal): Promise<Ran> {
   return api.call<Ran>(`/vms/${vm.id}/exec-await`, { method: 'POST', body: { command, linuxUser: 'root', ...(stdin === undefined ? {} : { stdin: Buffer.from(stdin).toString('base64') }) }, what }, signal)
 }
 
@@ -225,7 +236,7 @@ async function check({ api, options }: Deps, signal: AbortSignal): Promise<Provi
 /** The vendor's keys are good for a whole account; it tells no limits. */
 async function examine({ api, options }: Deps, signal: AbortSignal): Promise<ProviderFinding[]> {
   const { items, complete } = await api.list({}, signal)
-  const others = items.filter(({ metadata }) => { const owner = ownerIn(metadata); return typeof owner !== 'object' || owner.installation !== options.installation })
+  const others = items.filter(({ metadata }) => !isOfImage(metadata)).filter(({ metadata }) => { const owner = ownerIn(metadata); return typeof owner !== 'object' || owner.installation !== options.installation })
   const keptS = items.find(({ autoDeleteFromPlan }) => autoDeleteFromPlan === true)?.autoDeleteSeconds ?? null
   const shown = others.slice(0, 3).map(({ slug, id }) => slug ?? id).join(', ')
   return [

@@ -19,11 +19,19 @@ const SNAPSHOTS: readonly { readonly name: string; readonly resources: Resources
 const VCPU_MICROS = 40_320
 const MEMORY_GIB_MICROS = 12_900
 const STORAGE_GIB_MICROS = 86
+const HOURS_A_MONTH = 730
+export const STORAGE_GIB_MONTH_MICROS = STORAGE_GIB_MICROS * HOURS_A_MONTH
 
 export function snapshotFor({ memoryBytes, cpus }: Wanted): { name: string; resources: Resources } {
   const found = SNAPSHOTS.find(({ resources }) => resources.cpu >= cpus && resources.memory * MIB >= memoryBytes)
   if (found === undefined) throw new ProviderFault('unsupported', `Freestyle has no machine with ${cpus} processors and ${Math.ceil(memoryBytes / MIB / MIB_A_GIB)} GB`, { hint: 'ask for at most 32 processors and 64 GB' })
   return found
+}
+
+/** A month of a disk like that of one of the vendor's snapshots. Null: it is another's. */
+export function storageMicrosOf(name: string): number | null {
+  const found = SNAPSHOTS.find((each) => each.name === name)
+  return found === undefined ? null : found.resources.storage / MIB_A_GIB * STORAGE_GIB_MONTH_MICROS
 }
 
 export function quoteFor({ cpu, memory, storage }: Resources): Quote {
