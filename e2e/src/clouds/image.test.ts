@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
+import type { Cost } from '@berth/wire/cost'
 import type { ImageBuild, MachineImage } from '@berth/wire/images'
 import { startProduct, type Product } from '../product.ts'
 import { modelWords, setUpProviders } from '../providers.ts'
@@ -48,25 +49,36 @@ test('an image is made once, costs what is said, and new workspaces begin with i
   const built = await product.json<ImageBuild>(['image', 'build', 'hetzner'])
   expect(built).toMatchObject({ state: 'ready', failure: null, price: { currency: 'EUR', monthlyMicrosPerGb: 14_300 }, image: { provider: 'hetzner', fits: true, base: 'debian-12', currency: 'EUR', monthlyMicros: 21_450 } })
   expect(built.log).toEqual(expect.arrayContaining(['the server fetches the daemon and the programs', 'the snapshot is made', 'the image is ready']))
+  const imageName = built.image?.name ?? 'no name'
   // What it was made of is given back.
   expect([servers.size, ledger.running().map(({ kind }) => kind)]).toEqual([0, ['snapshot']])
   const bought = ledger.all().length
   const again = await product.cli(['image', 'build', 'hetzner'])
-  expect(again.stdout).toContain(built.image?.name ?? 'no name')
+  expect(again.stdout).toContain(imageName)
   expect(again.stderr).toContain('€0.01 a GB and month')
   expect(ledger.all().length).toBe(bought)
 
+  // It is in the ledger as in the vendor's, at its month's price by the hour.
+  const ofImages = async () => (await product.json<{ costs: Cost[] }>(['cost'])).costs.filter(({ image }) => image !== null)
+  const counted = await ofImages()
+  expect(counted).toMatchObject([{ image: imageName, workspaceId: null, userId: null, provider: 'hetzner', currency: 'EUR' }])
+  expect(counted.map(({ micros }) => micros)).toEqual(counted.map(({ stoppedMs }) => Math.ceil(stoppedMs * Math.ceil(21_450 / 730) / 3_600_000)))
+  expect((await product.cli(['cost'])).stdout).toContain(`image ${imageName}`)
+
   const prepared = await upTo('prepared')
-  expect([...servers.values()].map(({ image }) => String(image.id))).toEqual([built.image?.name ?? ''])
+  expect([...servers.values()].map(({ image }) => String(image.id))).toEqual([imageName])
   // Nothing of the machine that it was made of is in it; its host keys are made by the new one.
   const [server] = [...servers.values()]
   const { stdout } = await ground.containers.machines.exec(ground.containers.nameOf(server ?? { id: 0 }), ['sh', '-c', 'ls /usr/local/sbin/berth-make-image /etc/systemd/system/berth-image.service 2>/dev/null; grep -rlE "Bearer img_" /etc /var/lib/cloud /var/log 2>/dev/null; true'])
   expect(stdout).toBe('')
   console.log(`to the first question: ${Math.round(plain.tookMs)} ms plain, ${Math.round(prepared.tookMs)} ms prepared (${(prepared.tookMs / plain.tookMs).toFixed(2)}x); dial ${plain.step('dial')} and ${prepared.step('dial')}, agent ${plain.step('agent')} and ${prepared.step('agent')}`)
 
-  expect(await images()).toMatchObject([{ name: built.image?.name, fits: true }])
-  await product.cli(['image', 'remove', 'hetzner', built.image?.name ?? ''])
+  expect(await images()).toMatchObject([{ name: imageName, fits: true }])
+  await product.cli(['image', 'remove', 'hetzner', imageName])
   expect([await images(), snapshots.size]).toEqual([[], 0])
+  const ended = await ofImages()
+  expect(ended.map(({ image }) => image)).toEqual([imageName])
+  expect(await ofImages()).toEqual(ended)
   await product.cli(['delete', prepared.id, '-y'])
   expect([ledger.running(), [...faulty, ...refused]]).toEqual([[], []])
 }, 600_000)

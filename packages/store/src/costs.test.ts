@@ -98,3 +98,25 @@ test('one provider is chosen at a time, and what was found out about it stays', 
   await notes.choose(null, START)
   expect(await notes.chosen()).toBeNull()
 })
+
+test('a kept image counts for its organisation from when it was made until it is gone, at its price of each time, and for nobody alone', async () => {
+  const { store } = database
+  const { row: { orgId, creatorId } } = await aWorkspace(store, START)
+  const month = [monthAt(START + HOUR)]
+  const image = (name: string, microsPerHour: number) => ({ name, currency: 'EUR', microsPerHour, since: START })
+  const monthOf = (scope: 'organisation' | 'user') => store.costs.monthMicros(orgId, { scope, subject: scope === 'user' ? creatorId : orgId }, START + 3 * HOUR)
+  const [before, mine] = [await monthOf('organisation'), await monthOf('user')]
+  const sums = async (now: number) => (await store.costs.sums(orgId, { months: month }, now)).filter((cost) => cost.image !== null && cost.provider === 'ec2')
+  for (const now of [START + HOUR, START + HOUR + 5]) await store.costs.keepImages(orgId, 'ec2', { images: [image('ami-1/a', 1000)], complete: true }, now)
+  expect(await sums(START + 2 * HOUR)).toEqual([{ month: '2026-11', workspaceId: null, image: 'ami-1/a', name: null, userId: null, provider: 'ec2', currency: 'EUR', runningMs: 0, stoppedMs: 2 * HOUR, micros: 2000, unpricedMs: 0 }])
+  // Dearer from now on; a part of a list ends nothing, another provider's whole list neither.
+  await store.costs.keepImages(orgId, 'ec2', { images: [image('ami-1/a', 3000)], complete: true }, START + 2 * HOUR)
+  await store.costs.keepImages(orgId, 'ec2', { images: [], complete: false }, START + 2 * HOUR + 1)
+  await store.costs.keepImages(orgId, 'hetzner', { images: [], complete: true }, START + 2 * HOUR + 1)
+  expect((await sums(START + 3 * HOUR)).map(({ micros }) => micros)).toEqual([5000])
+  expect([await monthOf('organisation') - before, await monthOf('user') - mine]).toEqual([5000, 0])
+  const standing = await store.costs.standing(orgId, { scope: 'organisation', subject: orgId }, null)
+  await store.costs.keepImages(orgId, 'ec2', { images: [], complete: true }, START + 3 * HOUR)
+  expect(await store.costs.standing(orgId, { scope: 'organisation', subject: orgId }, null)).toEqual(standing)
+  expect((await sums(START + 3 * HOUR + 59 * 60_000)).map(({ micros }) => micros)).toEqual([5000])
+})

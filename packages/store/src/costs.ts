@@ -8,6 +8,8 @@ import type { StoreContext } from './context.ts'
 import { json } from './json.ts'
 
 const ROWS = 20_000
+/** In place of a workspace's id, with the state `image`: no workspace's begins so. */
+const idOfImage = (provider: string, name: string): string => `image/${provider}/${name}`
 const HOUR = 3_600_000
 
 /** Of one machine: ends what was paid for until now and begins what is paid for from then on. Null: nothing is. */
@@ -42,23 +44,39 @@ export const billed = (sql: Queries, at: ReturnType<Queries>) => sql`
     else ceil((${at} - i.since)::numeric * i.micros_per_hour / ${HOUR}) end`
 
 export function createCosts({ sql }: StoreContext): CostStore {
+  const workspaceOf = sql`case when i.state = 'image' then null else i.workspace_id end`
+  const imageOf = sql`case when i.state = 'image' then substr(i.workspace_id, length('image/' || i.provider || '/') + 1) end`
   const mine = ({ scope, subject }: CostSubject, column: ReturnType<Queries>) => (scope === 'user' ? sql`and ${column} = ${subject}` : sql``)
   return {
     async sums(orgId, { months, workspaceId }, now) {
       const rows = await sql`
-        select p.month, i.workspace_id, w.name, i.user_id, i.provider, i.currency,
+        select p.month, ${workspaceOf} as workspace_id, ${imageOf} as image, w.name, nullif(i.user_id, '') as user_id, i.provider, i.currency,
           coalesce(sum(d.ends - d.begins) filter (where i.state = 'running'), 0)::bigint as running_ms,
-          coalesce(sum(d.ends - d.begins) filter (where i.state = 'stopped'), 0)::bigint as stopped_ms,
+          coalesce(sum(d.ends - d.begins) filter (where i.state <> 'running'), 0)::bigint as stopped_ms,
           coalesce(sum(d.ends - d.begins) filter (where i.micros_per_hour is null), 0)::bigint as unpriced_ms,
           sum(${billed(sql, sql`d.ends`)} - ${billed(sql, sql`d.begins`)})::bigint as micros
         from unnest(${months.map(({ month }) => month)}::text[], ${months.map(({ from }) => from)}::bigint[], ${months.map(({ to }) => to)}::bigint[]) as p (month, begins, ends)
         join cost_intervals i on i.org_id = ${orgId} and i.since < p.ends and coalesce(i.until, ${now}) > p.begins ${workspaceId === undefined ? sql`` : sql`and i.workspace_id = ${workspaceId}`}
         cross join lateral (select greatest(i.since, p.begins) as begins, least(coalesce(i.until, greatest(i.since, ${now}::bigint)), p.ends) as ends) d
         left join workspaces w on w.id = i.workspace_id
-        group by p.month, i.workspace_id, w.name, i.user_id, i.provider, i.currency
+        group by p.month, i.workspace_id, i.state = 'image', w.name, i.user_id, i.provider, i.currency
         order by p.month desc, micros desc, i.workspace_id limit ${ROWS}`
       return rows.map((row) => Cost.parse(row))
     },
+    keepImages: (orgId, provider, { images, complete }, now) => sql.begin(async (tx) => {
+      const ids = images.map(({ name }) => idOfImage(provider, name))
+      if (complete) await tx`update cost_intervals set until = greatest(since, ${now}) where provider = ${provider} and state = 'image' and until is null and not workspace_id = any(${ids}::text[])`
+      for (const { name, currency, microsPerHour, since } of images) {
+        const id = idOfImage(provider, name)
+        // At another price it is another piece of time.
+        await tx`update cost_intervals set until = greatest(since, ${now}) where workspace_id = ${id} and until is null and (micros_per_hour, currency) is distinct from (${microsPerHour}::bigint, ${currency}::text)`
+        await tx`
+          insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, pool_id)
+          select ${id}, 0, greatest(${Math.min(since, now)}::bigint, (select max(until) from cost_intervals where workspace_id = ${id})), null, ${orgId}, '', ${provider}, 'image', ${currency}, ${microsPerHour}, 0, null
+          where not exists (select from cost_intervals where workspace_id = ${id} and until is null)
+          on conflict (workspace_id, generation, since) do update set until = null, currency = excluded.currency, micros_per_hour = excluded.micros_per_hour`
+      }
+    }),
     async monthMicros(orgId, of, now) {
       const { from } = monthAt(now)
       const [row] = await sql<{ micros: number }[]>`
@@ -72,7 +90,7 @@ export function createCosts({ sql }: StoreContext): CostStore {
         sql<{ running: number }[]>`
           select count(*) as running from workspaces w where w.org_id = ${orgId} and w.deleted_at is null and w.wish_target = 'running' and w.id is distinct from ${except} ${mine(of, sql`w.creator_id`)}`,
         sql<{ micros: number }[]>`
-          select coalesce(sum(i.micros_per_hour), 0)::bigint as micros from cost_intervals i where i.org_id = ${orgId} and i.until is null and i.workspace_id is distinct from ${except} ${mine(of, sql`i.user_id`)}`,
+          select coalesce(sum(i.micros_per_hour), 0)::bigint as micros from cost_intervals i where i.org_id = ${orgId} and i.state <> 'image' and i.until is null and i.workspace_id is distinct from ${except} ${mine(of, sql`i.user_id`)}`,
       ])
       return { running: wished?.running ?? 0, microsPerHour: priced?.micros ?? 0 }
     },

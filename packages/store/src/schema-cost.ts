@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { count, time } from './schema-columns.ts'
 import { organisations } from './schema-people.ts'
 
-/** A piece of time in which a machine stood in one way at one price. Outlives the workspace it speaks of. */
+/** A piece of time in which a machine stood in one way at one price. Outlives the workspace it speaks of. With the state `image` it is of a prepared image, `image/<provider>/<name>`, of no person. */
 export const costIntervals = pgTable('cost_intervals', {
   workspaceId: text('workspace_id').notNull(),
   generation: integer('generation').notNull(),

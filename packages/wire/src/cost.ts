@@ -7,11 +7,13 @@ import { Resources } from './workspace.ts'
 const Micros = z.number().int().min(0)
 const MonthName = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'a month such as 2026-11')
 
-/** Of one workspace in one month (UTC), by one provider. */
+/** Of one workspace, or of one prepared image, in one month (UTC), by one provider. */
 export const Cost = z.object({
-  month: z.string(), workspaceId: WorkspaceId, /** Null: it is forgotten. */ name: z.string().nullable(), userId: UserId, provider: z.string(),
+  month: z.string(), /** Null: it is of an image. */ workspaceId: WorkspaceId.nullable(), /** At the vendor. Null: it is of a workspace. */ image: z.string().nullable().default(null),
+  /** Null: it is forgotten, or an image. */ name: z.string().nullable(), /** Null: an image is everybody's. */ userId: UserId.nullable(), provider: z.string(),
   /** Null: it never had a price. */
   currency: z.string().nullable(),
+  /** An image is stopped for as long as it is kept. */
   runningMs: z.number().int(), stoppedMs: z.number().int(),
   micros: z.number().int(),
   /** Of the time, that which no price was known for and that is not in `micros`. */
@@ -55,7 +57,7 @@ const tag = { tags: ['cost'] }
 /** Spread into `api`. */
 export const costApi = {
   /** Neither month nor since: this month. */
-  listCosts: oc.route({ method: 'GET', path: '/costs', summary: 'What machines cost, by month, workspace, person and provider', ...tag })
+  listCosts: oc.route({ method: 'GET', path: '/costs', summary: 'What machines and prepared images cost, by month, workspace, person and provider', ...tag })
     .input(z.object({ month: MonthName.optional(), since: MonthName.optional(), workspace: WorkspaceId.optional() })).output(z.array(Cost)),
   quoteWorkspace: oc.route({ method: 'POST', path: '/quotes', summary: 'What a workspace would cost', ...tag })
     .input(z.object({ provider: z.string().max(64).optional(), resources: Resources.default({}) })).output(WorkspaceQuote),

@@ -28,7 +28,7 @@ export const cost = command({
     currency: { type: 'string', value: 'code', help: 'of these amounts (default EUR); what is billed in another counts one for one' },
     for: { type: 'string', value: 'all | me | person', help: 'whose limits: the organisation\'s (all, the default), yours, or those of a person in `berth people`' },
   },
-  notes: 'By the list of prices of each provider when the machine was begun, each begun hour whole where the vendor counts so; the bill of the vendor may have taxes and rebates. Machines of your own are free.',
+  notes: 'By the list of prices of each provider when the machine was begun, each begun hour whole where the vendor counts so; the bill of the vendor may have taxes and rebates. Machines of your own are free. Prepared images count from when they were made; the machine that one is made of does not.',
   examples: ['berth cost', 'berth cost demo --since 2026-01', 'berth cost --by person --json', 'berth cost --limit 200 --warn 150', 'berth cost --running 5 --hourly 1.50 --for me'],
   parse({ values, positionals }) {
     atMost(1, positionals, 'cost')
@@ -88,7 +88,7 @@ async function namesOf(client: Client, signal: AbortSignal): Promise<ReadonlyMap
 }
 
 function show({ io }: Context, costs: readonly Cost[], { by, people }: { by: By; people: ReadonlyMap<string, string> }): void {
-  const nameOf = (one: Cost): string => ({ workspace: one.name ?? one.workspaceId, person: people.get(one.userId) ?? one.userId, month: one.month, provider: one.provider })[by]
+  const nameOf = (one: Cost): string => ({ workspace: one.image === null ? one.name ?? one.workspaceId ?? '' : `image ${one.image}`, person: one.userId === null ? 'images' : people.get(one.userId) ?? one.userId, month: one.month, provider: one.provider })[by]
   const sums = new Map<string, Pick<Cost, 'currency' | 'runningMs' | 'stoppedMs' | 'micros' | 'unpricedMs'>>()
   for (const one of costs) {
     const key = JSON.stringify([nameOf(one), one.currency])

@@ -1,8 +1,10 @@
 /** The toolbox as machines elsewhere fetch it, and the images that are made with it. */
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import type { Store } from '@berth/core'
+import { deadlines, type Store } from '@berth/core'
 import { defaultToolboxDir } from '@berth/toolbox'
+import type { OrgId } from '@berth/wire'
+import { startPeriodic } from '../loops/periodic.ts'
 import { createToolboxFiles } from '../link/toolbox-files.ts'
 import { createImages, type Images, type ImagesDeps } from '../services/images.ts'
 
@@ -13,8 +15,27 @@ export function toolboxPlaces({ links }: Pick<Store, 'links'>) {
   return { toolboxDir, agentsDir: join(toolboxDir, 'agents'), imageToken, toolboxFiles: createToolboxFiles({ dir: toolboxDir, links, imageToken }) }
 }
 
-export function startImages(deps: Omit<ImagesDeps, 'link'> & { readonly config: { readonly linkUrl?: string | undefined }; readonly closers: { add(name: string, close: () => Promise<void>): void } }, token: string): Images {
-  const images = createImages({ ...deps, link: { publicUrl: deps.config.linkUrl ?? null, token } })
-  deps.closers.add('images', () => images.stop())
+interface ImagesHere extends Omit<ImagesDeps, 'link' | 'kept'> {
+  readonly config: { readonly linkUrl?: string | undefined }
+  readonly store: Pick<Store, 'costs'>
+  /** Who pays for what is everybody's. */
+  readonly homeOrg: OrgId
+  readonly closers: { add(name: string, close: () => Promise<void>): void }
+}
+
+const FIRST_COUNT_MS = 2 * 60_000
+/** What is kept is paid for by the month. */
+const HOURS_A_MONTH = 730
+
+export function startImages({ store, homeOrg, ...deps }: ImagesHere, token: string): Images {
+  const kept: ImagesDeps['kept'] = (provider, { items, complete }) => store.costs.keepImages(homeOrg, provider, {
+    complete, images: items.flatMap(({ name, currency, createdAt, monthlyMicros }) => (monthlyMicros === null ? [] : [{ name, currency, since: createdAt || deps.clock.now(), microsPerHour: Math.ceil(monthlyMicros / HOURS_A_MONTH) }])),
+  }, deps.clock.now())
+  const images = createImages({ ...deps, kept, link: { publicUrl: deps.config.linkUrl ?? null, token } })
+  const counting = startPeriodic({ name: 'images', everyMs: deadlines.reaperInterval, firstAfterMs: FIRST_COUNT_MS, log: deps.log, run: (signal) => images.round(signal) })
+  deps.closers.add('images', async () => {
+    await counting.stop()
+    await images.stop()
+  })
   return images
 }

@@ -2,7 +2,7 @@
  * Images that machines begin with: one making at a time for each provider, in the background, told line by line. What it
  * left when the server ended in the middle is found again by the next one, or by the reaper.
  */
-import { ProviderFault, type ImageWanted, type MachineImage, type Provider, type ProviderImages, type Step, type ToolboxRef } from '@berth/core'
+import { ProviderFault, type ImageWanted, type Inventory, type MachineImage, type Provider, type ProviderImages, type Step, type ToolboxRef } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import { AGENT_PROGRAMS, NODE_RUNTIME, type AgentProgramName } from '@berth/wire/agents'
 import type { ImageBuild, MachineImage as ImageView } from '@berth/wire/images'
@@ -19,6 +19,8 @@ export interface ImagesDeps {
   }
   readonly link: ImageWanted['link']
   readonly clock: { now(): number }
+  /** What is kept at a provider, as it was just seen; for those who count what it costs. */
+  kept(provider: string, inventory: Inventory<MachineImage>): Promise<void>
   readonly log: (line: string) => void
 }
 export interface Images {
@@ -27,6 +29,8 @@ export interface Images {
   progress(provider: string): ImageBuild
   list(provider: string | undefined): Promise<{ images: ImageView[]; missing: string[] }>
   remove(provider: string, name: string): Promise<void>
+  /** Looks at what is kept everywhere. */
+  round(signal: AbortSignal): Promise<void>
   stop(): Promise<void>
 }
 
@@ -55,6 +59,7 @@ export function createImages(deps: ImagesDeps): Images {
     if (provider.isSetUp?.() === false) throw new BerthError('provider_unavailable', `${name} is not set up`, { hint: `run \`berth provider setup ${name}\`` })
     return { provider, images: provider.images }
   }
+  const makers = (): Provider[] => providers.all().filter(({ images, isSetUp }) => images !== undefined && isSetUp?.() !== false)
   const view = (name: string): ImageBuild => {
     const making = makings.get(name)
     if (making === undefined) throw new BerthError('not_found', `no image is being made at ${name}`, { hint: `berth image build ${name}` })
@@ -74,15 +79,19 @@ export function createImages(deps: ImagesDeps): Images {
     },
     progress: (name) => view(at(name).provider.name),
     async list(name) {
-      const asked = name === undefined ? providers.all().filter(({ images, isSetUp }) => images !== undefined && isSetUp?.() !== false) : [at(name).provider]
+      const asked = name === undefined ? makers() : [at(name).provider]
       const toolbox = await deps.toolbox.ensureDaemon(undefined, AbortSignal.timeout(LOOK_WITHIN_MS)).catch(() => null)
-      const found = await Promise.all(asked.map((provider) => listed(provider, toolbox?.hash ?? '')))
+      const found = await Promise.all(asked.map((provider) => listed(deps, provider, toolbox?.hash ?? '')))
       return { images: found.flatMap(({ images }) => images), missing: found.flatMap(({ missing }) => missing) }
     },
     async remove(name, image) {
-      const { images } = at(name)
+      const { provider, images } = at(name)
       if (makings.get(name)?.state === 'making') throw new BerthError('conflict', `an image is being made at ${name}`, { hint: 'wait for it' })
       await toEnd((poll, signal) => images.remove(image, { signal, ...poll }), { signal: AbortSignal.timeout(GIVEN_UP_WITHIN_MS) })
+      await count(deps, provider)
+    },
+    async round(signal) {
+      for (const provider of makers()) await count(deps, provider, signal)
     },
     async stop() {
       stopping.abort(new DOMException('the server stops', 'AbortError'))
@@ -111,6 +120,7 @@ async function make(deps: ImagesDeps, { provider, images }: At, { making, agents
     const wanted = await prepare(deps, { agents, say }, signal)
     const image = await toEnd((poll) => images.build(wanted, { signal, log: say, ...poll }), { signal, say })
     making.image = imageView(provider, image, wanted.toolbox.hash)
+    await count(deps, provider, signal)
     say('the image is ready')
     making.state = 'ready'
   } catch (error) {
@@ -172,12 +182,23 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-async function listed(provider: Provider, hash: string): Promise<{ images: ImageView[]; missing: string[] }> {
+async function listed({ kept }: ImagesDeps, provider: Provider, hash: string): Promise<{ images: ImageView[]; missing: string[] }> {
   try {
-    const { items = [], complete = true, missing = [] } = await provider.images?.list(AbortSignal.timeout(LOOK_WITHIN_MS)) ?? {}
-    return { images: items.map((image) => imageView(provider, image, hash)), missing: complete ? [] : missing.map((what) => `${provider.name}: ${what}`) }
+    const inventory = await provider.images?.list(AbortSignal.timeout(LOOK_WITHIN_MS)) ?? { items: [], complete: true, missing: [] }
+    await kept(provider.name, inventory)
+    return { images: inventory.items.map((image) => imageView(provider, image, hash)), missing: inventory.complete ? [] : inventory.missing.map((what) => `${provider.name}: ${what}`) }
   } catch (error) {
     return { images: [], missing: [`${provider.name}: ${messageOf(error)}`] }
+  }
+}
+
+/** What could not be seen now is counted by the next look. */
+async function count(deps: ImagesDeps, provider: Provider, signal = AbortSignal.timeout(LOOK_WITHIN_MS)): Promise<void> {
+  try {
+    const inventory = await provider.images?.list(AbortSignal.any([signal, AbortSignal.timeout(LOOK_WITHIN_MS)]))
+    if (inventory !== undefined) await deps.kept(provider.name, inventory)
+  } catch (error) {
+    deps.log(`images at ${provider.name}: not counted: ${messageOf(error)}`)
   }
 }
 

@@ -4,9 +4,15 @@ import type { OrgId, WorkspaceId } from '@berth/wire'
 import type { Month } from '../cost/months.ts'
 
 export type CostSubject = Pick<CostLimit, 'scope' | 'subject'>
+export interface PricedImage { readonly name: string; readonly currency: string; readonly microsPerHour: number; readonly since: number }
 export interface CostStore {
   /** By month, workspace, person, provider and currency; what goes on counts until `now`. */
   sums(orgId: OrgId, of: { months: readonly Month[]; workspaceId?: WorkspaceId | undefined }, now: number): Promise<Cost[]>
+  /**
+   * What of a provider is kept for new machines to begin with, and paid for by this organisation. One that is not there any
+   * more ends, unless this is only a part; may be repeated.
+   */
+  keepImages(orgId: OrgId, provider: string, kept: { readonly images: readonly PricedImage[]; readonly complete: boolean }, now: number): Promise<void>
   /** In the month of `now`; currencies are added up one for one. */
   monthMicros(orgId: OrgId, of: CostSubject, now: number): Promise<number>
   /** Workspaces that are wished to run, and what all that stands costs an hour. */
