@@ -12,7 +12,7 @@ import { readInCluster, readKubeconfig, type Access } from './kubeconfig.ts'
 import { isGoing, isOn, machineOf, observedOf, ownerOf, type Thing } from './machine.ts'
 import { MAIN, PREPARE, type PodSecurity } from './pod.ts'
 import { askForRights, findingsOf, missingIn, rightsNeeded } from './rights.ts'
-import { ensure, later, putOffEnd, setEgress, type StartDeps } from './start.ts'
+import { dropBootFile, ensure, later, putOffEnd, setEgress, type StartDeps } from './start.ts'
 import { WORKLOADS, type WorkloadKind } from './workload.ts'
 
 export { rightsNeeded } from './rights.ts'
@@ -79,6 +79,7 @@ export function createKubernetesProvider(given: KubernetesProviderOptions): Prov
     async observe(owner, signal) {
       const found = await cluster.find(owner, signal)
       await putOffEnd(deps, owner, found, { signal, log: rest.log })
+      await dropBootFile(deps, owner, found, { signal, log: rest.log })
       const one = found.claim ?? found.workload ?? found.pod
       return machineOf(one === null ? owner : ownerOf(one, owner), found)
     },

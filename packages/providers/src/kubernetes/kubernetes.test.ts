@@ -79,6 +79,19 @@ describe('the pod', () => {
     expect(boots()).toEqual([])
   })
 
+  test('its boot file goes with the next look, when nobody asks for the start again', async () => {
+    const provider = open()
+    cluster.sim.world.limitCapacity(() => false)
+    await looks(provider)
+    cluster.sim.world.limitCapacity(() => true)
+    cluster.sim.world.settle()
+    expect([cluster.podOf(owner)?.status.phase, standing('Secret').length]).toEqual(['Running', 1])
+    expect((await open({ installation: 'f'.repeat(32) }).observe(owner, signal)).observed.state).toBe('running')
+    expect(standing('Secret')).toHaveLength(1)
+    expect((await provider.observe(owner, signal)).observed.state).toBe('running')
+    expect(standing('Secret')).toEqual([])
+  })
+
   test('what is asked for later is what the next start has', async () => {
     const provider = open()
     await looks(provider)

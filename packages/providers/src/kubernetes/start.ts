@@ -74,6 +74,16 @@ function refuseSpec(deps: StartDeps, { owner, spec }: Asked): void {
 const HOUR_MS = 3_600_000
 const endOf = ({ now, endAfterHours }: StartOptions): number => now() + endAfterHours * HOUR_MS
 
+/** A start whose daemon calls home before the next look ends there: its boot file, which is on the disk by then, is taken away by who looks. */
+export async function dropBootFile({ cluster, options }: StartDeps, owner: Owner, found: FoundMachine, { signal, log }: { signal: AbortSignal; log: (line: string) => void }): Promise<void> {
+  const { secret } = found
+  if (secret === null || !isUp(found) || owner.installation !== options.installation || typeof ownerOf(secret, owner) !== 'object') return
+  await cluster.remove('secret', secret, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    log(`kubernetes: the boot file of ${secret.metadata.name} could not be taken away: ${error instanceof Error ? error.message : String(error)}`)
+  })
+}
+
 /** Its end is put off by every server that still looks at it. One that cannot be put off now is at the next look. */
 export async function putOffEnd({ cluster, options }: StartDeps, owner: Owner, { workload, kind }: FoundMachine, { signal, log }: { signal: AbortSignal; log: (line: string) => void }): Promise<void> {
   if (workload === null || kind === null || !isOn(workload) || isGoing(workload) || owner.installation !== options.installation || typeof ownerOf(workload, owner) !== 'object') return
