@@ -143,7 +143,14 @@ export async function startScreenWorld(wanted: readonly Ship[], before: (world: 
   const arrivals = startArrivals(top)
   // The ports of the one that keeps the code back, and of the person's tools, are open too.
   writeFileSync(join(world.product.home, 'providers/local.yaml'), `hostPorts: [${new URL(world.model.url).port}, ${silent.port}, ${arrivals.port}]\n`)
+  const ships: Partial<Record<Ship, Workspace>> = {}
   const close = async () => {
+    // The last screens stopped the server, and a machine of the engine outlives it: it is awaited, with a server again.
+    const { recovers } = ships
+    if (recovers) {
+      await world.product.cli(['delete', recovers.id, '-y'], { exit: null })
+      await eventually(async () => (await world.product.json<Workspace[]>(['list'])).every(({ id }) => id !== recovers.id), 'the engine’s machine is gone', TURN_MS)
+    }
     await world.close()
     await silent.stop(true)
     await arrivals.close()
@@ -157,7 +164,6 @@ export async function startScreenWorld(wanted: readonly Ship[], before: (world: 
   }
   try {
     await before(world)
-    const ships: Partial<Record<Ship, Workspace>> = {}
     await Promise.all(wanted.map(async (ship) => {
       ships[ship] = await arrived(ship)
       if (ship === 'asleep') await world.product.cli(['stop', CARGO.asleep.name])
