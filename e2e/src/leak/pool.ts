@@ -54,6 +54,8 @@ export function createPoolLife(world: TickWorld<Provider>, random: Random, mutat
       }] as const),
     ],
     async problems() {
+      // The time since the last look is longer here than a server lets it be.
+      await look()
       const pool = await current()
       const members = (await pools.members()).filter(({ workspace }) => workspace.wish.target !== 'deleted')
       if (pool === undefined) return members.map(({ workspace }) => `${workspace.id} is of a pool that is gone`)
