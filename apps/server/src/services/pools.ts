@@ -78,8 +78,10 @@ async function keep(deps: PoolDeps, pool: PoolRow, members: readonly WorkspaceRe
   await endAll(deps, decision)
   const { problem, retryAt = pool.retryAt } = decision
   if (problem !== pool.problem && (problem !== null || now >= pool.retryAt)) await store.pools.note(pool.id, { retryAt, problem })
+  // Whoever looks at the same time makes none beside these.
+  const atMost = members.filter(({ workspace }) => workspace.wish.target !== 'deleted').length + decision.make
   for (let made = 0; made < decision.make; made += 1) {
-    const record = await costLimits.admit({ orgId: pool.orgId, userId: pool.creatorId, id: null, provider: pool.provider, resources: pool.resources }, () => store.pools.add(pool.id, memberOf(pool), pool.count, clock.now()))
+    const record = await costLimits.admit({ orgId: pool.orgId, userId: pool.creatorId, id: null, provider: pool.provider, resources: pool.resources }, () => store.pools.add(pool.id, memberOf(pool), atMost, clock.now()))
     if (record === null) return
     deps.poke(record.workspace.id)
   }

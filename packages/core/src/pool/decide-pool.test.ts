@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { workspaceRow } from '@berth/testkit'
 import type { Wish, WorkspaceId } from '@berth/wire'
 import { deadlines } from '../deadlines.ts'
-import type { WorkspaceRecord } from '../workspace/records.ts'
+import type { MachineRow, WorkspaceRecord } from '../workspace/records.ts'
 import { decidePool, type PoolFacts } from './decide-pool.ts'
 
 const NOW = 1_800_000_000_000
@@ -33,6 +33,15 @@ test('makes only what the budget has room for, whole pieces of time', () => {
   expect(decidePool(facts({ soonMicros: 85_000 }))).toMatchObject({ make: 1, problem: null })
   expect(decidePool(facts({ soonMicros: 95_000 }))).toMatchObject({ make: 0, problem: 'what is left of the budget is too little for another one' })
   expect(decidePool(facts({ soonMicros: 500_000, price: { microsPerHour: 0, incrementMs: 0 } }))).toMatchObject({ make: 2 })
+})
+
+test('counts the first piece of time of what is made and not bought yet', () => {
+  const pool = { count: 3, budgetMicros: 25_000, retryAt: 0 }
+  const making = [member({ ready: false }), member({ ready: false })]
+  expect(decidePool(facts({ pool, members: making }))).toMatchObject({ make: 0, problem: 'what is left of the budget is too little for another one' })
+  expect(decidePool(facts({ pool: { ...pool, budgetMicros: 30_000 }, members: making }))).toMatchObject({ make: 1 })
+  const bought = making.map((record) => ({ ...record, machine: { charge: { state: 'running', price: null, since: NOW } } as MachineRow })) // the rest of it decides nothing here
+  expect(decidePool(facts({ pool: { ...pool, budgetMicros: 30_000 }, members: bought, soonMicros: 20_000 }))).toMatchObject({ make: 1 })
 })
 
 test('ends all when the budget would be passed, and when the setting is gone or zero', () => {

@@ -11,7 +11,7 @@ export interface PoolFacts {
   readonly pool: Pick<Pool, 'count' | 'budgetMicros' | 'retryAt'> | null
   /** Not taken and not deleted. */
   readonly members: readonly WorkspaceRecord[]
-  /** What members will have come to this month by the next looks. */
+  /** What members that are charged for will have come to this month by the next looks; asked for after `members`. */
   readonly soonMicros: number
   /** Of one more. */
   readonly price: { readonly microsPerHour: number; readonly incrementMs: number }
@@ -42,7 +42,9 @@ export function decidePool({ pool, members, soonMicros, price, now }: PoolFacts)
   const missing = pool.count - here.length
   // One that is too old still serves until another is there to take its place.
   if (missing === 0) return { ...nothing, end: old === undefined || here.some((one) => one.workspace.readyAt === null) ? [] : all('it is too old', [old]) }
-  const affordable = Math.min(missing, affordableWith(pool.budgetMicros - soonMicros, price))
+  // What is made and not bought yet is not in what they will have come to.
+  const unbought = here.filter(({ machine }) => (machine?.charge ?? null) === null).length
+  const affordable = Math.min(missing, Math.max(0, affordableWith(pool.budgetMicros - soonMicros, price) - unbought))
   if (affordable === 0) return { ...nothing, problem: 'what is left of the budget is too little for another one' }
   return now < pool.retryAt ? { ...nothing, problem: null } : { ...nothing, make: affordable }
 }
