@@ -29,7 +29,11 @@ export function createVictims(home: string): Victims {
       const first = postmaster(home)
       return first === null ? [] : [first, ...processes().filter(({ parent }) => parent === first).map(({ pid }) => pid)]
     },
-    daemons: (installation) => marked(installation).filter(({ argv: [program = '', verb] }) => program.endsWith('/berth-daemon') && verb === 'run').map(brief),
+    daemons(installation) {
+      const found = marked(installation).filter(({ argv: [program = '', verb] }) => program.endsWith('/berth-daemon') && verb === 'run')
+      // What a daemon has just forked has its arguments until it becomes another program.
+      return found.filter(({ parent }) => !found.some(({ pid }) => pid === parent)).map(brief)
+    },
     agents: (installation) => marked(installation).filter(({ argv: [program = '', script = ''] }) => script.endsWith('/numbered-agent/main.ts') || /\/claude-[^/]+\/claude$/.test(program)).map(brief),
     marked: (installation) => marked(installation).map((entry) => ({ ...brief(entry), command: entry.argv.join(' ').slice(0, 120) })),
   }
