@@ -200,6 +200,7 @@ test('bar-commit, bar-terminal, bar-pause: quick commit, how to connect, and pau
   await menu().getByRole('button', { name: /How to connect/ }).tap()
   await phone.getByRole('dialog', { name: 'Connect to demo' }).getByText('berth attach demo').waitFor()
   await phone.keyboard.press('Escape')
+  expect(world.complaints).toEqual([])
   await phone.getByRole('navigation', { name: 'Views and actions' }).getByRole('button', { name: 'Pause' }).tap()
   await phone.getByText('demo is being put to sleep').waitFor()
   await phone.getByRole('button', { name: 'Undo' }).tap()
@@ -217,5 +218,7 @@ test('haptics: a device that can be felt is told of an answer, once', async () =
   await phone.goto(world.at(asking))
   await phone.locator('.dock').getByRole('button', { name: 'Allow once' }).tap()
   await eventually(async () => (await phone.evaluate(() => (globalThis as unknown as { felt: unknown[] }).felt.length)) === 1, 'a tick')
-  expect(world.complaints).toEqual([])
+  // What its page asked of a machine on its way to sleep and back, before it knew, was refused, which a browser writes down.
+  const expected = new RegExp(`status of (409|503) .*/${demo.id}/review$`)
+  expect(world.complaints.filter((line) => !expected.test(line))).toEqual([])
 }, FLOW_MS)
