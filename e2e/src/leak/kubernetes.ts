@@ -41,7 +41,7 @@ export const openKubernetes: Open = ({ installation, clock, random, mutation = {
   const pods = (): Pod[] => world.standing().filter((thing): thing is Pod => thing.kind === 'Pod' && whoseIs(thing.metadata.name) !== 'foreign' && thing.metadata.deletionTimestamp === undefined)
   const up = (): Pod[] => pods().filter(({ status }) => status.phase === 'Running' && status.containerStatuses?.[0]?.state.running !== undefined)
   return {
-    provider, foreign: [...strangers], keeps: ['disk', 'walls', 'workload'],
+    provider, foreign: [...strangers], keeps: ['disk', 'walls', 'workload'], free: ['boot file'],
     running(id) {
       world.settle()
       return up().some(({ metadata }) => whoseIs(metadata.name) === numberOf(id))

@@ -172,7 +172,7 @@ async function away(scene: Scene): Promise<string[]> {
   world.clock.advance(ENDING_MS)
   vendor.leaveAlone(AWAY_MS)
   const problems = idsIn(scene).flatMap((id) => {
-    const beyond = chargesOf(vendor, id).filter((kind) => !vendor.keeps.includes(kind))
+    const beyond = chargesOf(vendor, id).filter((kind) => !vendor.keeps.includes(kind) && vendor.free?.includes(kind) !== true)
     return vendor.running(id) || beyond.length > 0 ? [`${id} heard of no server for ${AWAY_MS / 3_600_000} hours, and ${beyond.join(', ') || 'a machine'} is still paid for`] : []
   })
   await rest(scene)

@@ -25,6 +25,8 @@ export interface Vendor {
   charged(): { kind: string; whose: string; name: string }[]
   /** What of it may be charged for while a machine is stopped, and what while it runs; each at most once. */
   readonly keeps: readonly string[]
+  /** Costs nothing, so that it may wait until a server is back. */
+  readonly free?: readonly string[]
   /** Whatever was a machine's disk with the work, by the machine's name: one each, in all its life. */
   disks(): readonly string[]
   /** All that was there before, and looks like ours. */
