@@ -1,51 +1,31 @@
 /** Pull requests of a workspace whose code is at a Bitbucket: the server speaks to it with the kept token, the workspace never has it. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { startBitbucket } from '@berth/sim-bitbucket'
 import type { BitbucketSim } from '@berth/sim-bitbucket'
-import { startGitServer } from '@berth/testkit/git-server'
 import type { AuditRecord } from '@berth/wire/git-access'
 import type { PullRequest, PullStatus } from '@berth/wire/github'
-import { serverLog, startProduct, type Product } from './product.ts'
+import { openKeptTokenWorld, type KeptTokenWorld } from './kept-token-world.ts'
+import { serverLog, type Product } from './product.ts'
 import { secretsFound } from './secret-search.ts'
 
 const TOKEN = 'ATCTT3xFfGN0-canary-5b20e1'
 const CODE_ALONE = 'ATCTT3xFfGN0-code-alone'
 const PATH = 'private-northquay/ledger'
+let world: KeptTokenWorld<BitbucketSim>
 let product: Product
 let bitbucket: BitbucketSim
-let root: string
-const cleanUp: (() => Promise<unknown>)[] = []
-const bare = () => join(root, 'host', `${PATH}.git`)
-function git(...args: string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['git', '-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', '--git-dir', bare(), ...args])
-  if (exitCode !== 0) throw new Error(stderr.toString())
-  return stdout.toString().trim()
-}
-const inside = (script: string, exit: number | null = 0) => product.cli(['ssh', 'demo', `cd /workspace && ${script}`], { exit })
-const keep = (token: string) => product.fetch('/api/v1/git-hosts', { method: 'POST', body: JSON.stringify({ origin: bitbucket.url, kind: 'bitbucket', token }) })
+const git = (...args: string[]) => world.git(...args)
+const inside = (script: string, exit: number | null = 0) => world.inside(script, exit)
 const expectNothingOdd = (): void => expect([bitbucket.refused, bitbucket.faulty]).toEqual([[], []])
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'berth-bitbucket-'))
-  mkdirSync(bare(), { recursive: true })
-  git('init', '-q', '--bare', '--initial-branch=main')
-  git('update-ref', 'refs/heads/main', git('commit-tree', '-m', 'first', git('mktree')))
-  const host = startGitServer(join(root, 'host'), { username: 'x-token-auth', token: TOKEN })
-  bitbucket = startBitbucket({ git: { url: `http://127.0.0.1:${host.port}`, dir: join(root, 'host') }, tokens: { [TOKEN]: ['pullrequest:write'], [CODE_ALONE]: ['repository:write'] } })
-  product = startProduct()
-  cleanUp.push(() => product.close(), () => bitbucket.close(), () => host.close())
-  await product.cli(['provider', 'setup', 'local'])
-  await product.cli(['list'])
-  expect((await keep(TOKEN)).status).toBe(200)
-  await product.cli(['up', `${bitbucket.url}/${PATH}.git`, '--provider', 'local', '--agent', 'plain', '--command', 'sleep 100000', '--name', 'demo', '-y', '--no-open'])
+  world = await openKeptTokenWorld({
+    kind: 'bitbucket', path: PATH, username: 'x-token-auth', token: TOKEN,
+    start: (at) => startBitbucket({ git: at, tokens: { [TOKEN]: ['pullrequest:write'], [CODE_ALONE]: ['repository:write'] } }),
+  })
+  ;({ product, host: bitbucket } = world)
 }, 120_000)
-afterAll(async () => {
-  for (const close of cleanUp) await close()
-  rmSync(root, { recursive: true, force: true })
-}, 60_000)
+afterAll(() => world?.close(), 60_000)
 
 test('berth pr pushes the branch, opens a pull request, and answers the one that is open', async () => {
   await inside('git config user.name Ada && git config user.email ada@example.org && echo 1 > a && git add a && git commit -qm "Count in cents"')
@@ -81,7 +61,7 @@ test('an answer that is lost, and a host that is busy, are told with what to do'
 }, 60_000)
 
 test('a token that may not, or may no more, says so with what to do', async () => {
-  await keep(CODE_ALONE)
+  await world.keep(CODE_ALONE)
   expect((await product.cli(['pr', 'list', 'demo'], { exit: null })).stderr).toContain('read and write repositories and pull requests')
   bitbucket.world.revoke(CODE_ALONE)
   expect((await product.cli(['pr', 'list', 'demo'], { exit: null })).stderr).toContain('does not take the kept token any more')

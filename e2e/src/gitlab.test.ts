@@ -1,48 +1,28 @@
 /** Merge requests of a workspace whose code is at a GitLab: the server speaks to it with the kept token, the workspace never has it. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { startGitLab, type GitLabSim } from '@berth/sim-gitlab'
-import { startGitServer } from '@berth/testkit/git-server'
 import type { AuditRecord } from '@berth/wire/git-access'
 import type { PullRequest, PullStatus } from '@berth/wire/github'
-import { serverLog, startProduct, type Product } from './product.ts'
+import { openKeptTokenWorld, type KeptTokenWorld } from './kept-token-world.ts'
+import { serverLog, type Product } from './product.ts'
 import { secretsFound } from './secret-search.ts'
 
 const TOKEN = 'glpat-canary-7d1e90ac34'
 const PATH = 'private-northquay/books/ledger'
+let world: KeptTokenWorld<GitLabSim>
 let product: Product
 let gitlab: GitLabSim
-let root: string
-const cleanUp: (() => Promise<unknown>)[] = []
-const bare = () => join(root, 'host', `${PATH}.git`)
-function git(...args: string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['git', '-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', '--git-dir', bare(), ...args])
-  if (exitCode !== 0) throw new Error(stderr.toString())
-  return stdout.toString().trim()
-}
-const inside = (script: string, exit: number | null = 0) => product.cli(['ssh', 'demo', `cd /workspace && ${script}`], { exit })
-const keep = (token: string) => product.fetch('/api/v1/git-hosts', { method: 'POST', body: JSON.stringify({ origin: gitlab.url, kind: 'gitlab', token }) })
+const git = (...args: string[]) => world.git(...args)
+const inside = (script: string, exit: number | null = 0) => world.inside(script, exit)
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'berth-gitlab-'))
-  mkdirSync(bare(), { recursive: true })
-  git('init', '-q', '--bare', '--initial-branch=main')
-  git('update-ref', 'refs/heads/main', git('commit-tree', '-m', 'first', git('mktree')))
-  const host = startGitServer(join(root, 'host'), { username: 'oauth2', token: TOKEN })
-  gitlab = startGitLab({ git: { url: `http://127.0.0.1:${host.port}`, dir: join(root, 'host') }, tokens: { [TOKEN]: ['api', 'write_repository'], 'glpat-git-only': ['write_repository'] } })
-  product = startProduct()
-  cleanUp.push(() => product.close(), () => gitlab.close(), () => host.close())
-  await product.cli(['provider', 'setup', 'local'])
-  await product.cli(['list'])
-  expect((await keep(TOKEN)).status).toBe(200)
-  await product.cli(['up', `${gitlab.url}/${PATH}.git`, '--provider', 'local', '--agent', 'plain', '--command', 'sleep 100000', '--name', 'demo', '-y', '--no-open'])
+  world = await openKeptTokenWorld({
+    kind: 'gitlab', path: PATH, username: 'oauth2', token: TOKEN,
+    start: (at) => startGitLab({ git: at, tokens: { [TOKEN]: ['api', 'write_repository'], 'glpat-git-only': ['write_repository'] } }),
+  })
+  ;({ product, host: gitlab } = world)
 }, 120_000)
-afterAll(async () => {
-  for (const close of cleanUp) await close()
-  rmSync(root, { recursive: true, force: true })
-}, 60_000)
+afterAll(() => world?.close(), 60_000)
 
 test('berth pr pushes the branch, opens a merge request, and answers the one that is open', async () => {
   await inside('git config user.name Ada && git config user.email ada@example.org && echo 1 > a && git add a && git commit -qm "Count in cents"')
@@ -74,7 +54,7 @@ test('what its pipeline says is told, job by job', async () => {
 }, 60_000)
 
 test('a token that may not, or may no more, says so with what to do', async () => {
-  await keep('glpat-git-only')
+  await world.keep('glpat-git-only')
   expect((await product.cli(['pr', 'list', 'demo'], { exit: null })).stderr).toContain('the scope api')
   gitlab.revoke('glpat-git-only')
   expect((await product.cli(['pr', 'list', 'demo'], { exit: null })).stderr).toContain('does not take the kept token any more')
