@@ -4,7 +4,7 @@
  * installation's mark, and one of their own that makes them no workspace's.
  */
 import { createHash } from 'node:crypto'
-import { ProviderFault, type CallContext, type ImagePrice, type ImageWanted, type Inventory, type Leftover, type MachineImage, type ProviderImages, type Step } from '@berth/core'
+import { ProviderFault, type CallContext, type ImagePrice, type ImageWanted, type Inventory, type Leftover, type MachineImage, type Provider, type ProviderImages, type Step } from '@berth/core'
 import type { Labels } from './owner-labels.ts'
 
 export const IMAGE_LABEL = { toolbox: 'dev.berth.image', base: 'dev.berth.image-base', token: 'dev.berth.image-token' } as const
@@ -87,8 +87,24 @@ export async function fittingImage<K extends Kept>(vendor: { kept(signal: AbortS
   return oldestFirst(items).find((kept) => kept.state === 'ready' && kept.toolbox === toolbox && kept.base === base) ?? null
 }
 
-/** The machine of a making that nobody waits for, and what is kept. */
-export async function imageLeftovers(vendor: ImageVendor, signal: AbortSignal): Promise<Inventory<Leftover>> {
+/** A provider's leftovers, and beside them the machine of a making that nobody waits for, and what is kept. */
+export function withImageLeftovers(vendor: ImageVendor, own: Pick<Provider, 'leftovers' | 'removeLeftover'>): Pick<Provider, 'leftovers' | 'removeLeftover'> {
+  return {
+    async leftovers(installation, signal) {
+      const [all, ofImages] = await Promise.all([own.leftovers(installation, signal), leftoversOf(vendor, signal)])
+      return { items: [...all.items, ...ofImages.items], complete: all.complete && ofImages.complete, missing: [...all.missing, ...ofImages.missing] }
+    },
+    async removeLeftover(leftover, signal) {
+      const { kind, name } = leftover
+      if (kind === KIND.kept) return vendor.removeKept(name, signal)
+      if (kind !== KIND.builder) return own.removeLeftover(leftover, signal)
+      const found = (await vendor.builders(signal)).items.find(({ id }) => id === name)
+      if (found !== undefined) await vendor.removeBuilder(found, signal)
+    },
+  }
+}
+
+async function leftoversOf(vendor: ImageVendor, signal: AbortSignal): Promise<Inventory<Leftover>> {
   const [kept, made] = await Promise.all([vendor.kept(signal), vendor.builders(signal)])
   const owner = { installation: vendor.installation, workspaceId: 'image', generation: 0 }
   return {
@@ -98,15 +114,6 @@ export async function imageLeftovers(vendor: ImageVendor, signal: AbortSignal): 
     ],
     complete: kept.complete && made.complete, missing: [...kept.missing, ...made.missing],
   }
-}
-/** False: it is none of these. */
-export async function removeImageLeftover(vendor: ImageVendor, { kind, name }: Leftover, signal: AbortSignal): Promise<boolean> {
-  if (kind === KIND.kept) await vendor.removeKept(name, signal)
-  else if (kind === KIND.builder) {
-    const found = (await vendor.builders(signal)).items.find(({ id }) => id === name)
-    if (found !== undefined) await vendor.removeBuilder(found, signal)
-  } else return false
-  return true
 }
 
 async function build(vendor: ImageVendor, wanted: ImageWanted, { signal, log }: CallContext): Promise<Step<MachineImage>> {

@@ -4,7 +4,7 @@
  * gone, and its disk stays. Never run against the live vendor: tested against a simulator by the schemas of its client.
  */
 import { isPassing, ProviderFault, type CallContext, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
-import { createMadeImages, imageLeftovers, removeImageLeftover } from '../made-images.ts'
+import { createMadeImages, withImageLeftovers } from '../made-images.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { buy, instructions } from './buy.ts'
 import { createApi, endpointOf, isGone, isRefusal } from './client.ts'
@@ -62,13 +62,10 @@ export function createEc2Provider({ credentials, endpoint, fetch = globalThis.fe
     list: (installation, signal) => inventory(api, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(deps, owner, context)),
-    async leftovers(installation, signal) {
-      const [all, ofImages] = await Promise.all([leftoversOf(api, installation, signal), imageLeftovers(images, signal)])
-      return { items: [...all.items, ...ofImages.items], complete: all.complete && ofImages.complete, missing: [...all.missing, ...ofImages.missing] }
-    },
-    async removeLeftover(leftover, signal) {
-      if (!await removeImageLeftover(images, leftover, signal)) await removeLeftover(deps, leftover, signal)
-    },
+    ...withImageLeftovers(images, {
+      leftovers: (installation, signal) => leftoversOf(api, installation, signal),
+      removeLeftover: (leftover, signal) => removeLeftover(deps, leftover, signal),
+    }),
     images: createMadeImages(images),
     logs: (owner, tailBytes, signal) => logs(deps, owner, { tailBytes, signal }),
   }

@@ -3,8 +3,8 @@
  * it where that takes too long; only its disk is paid for then. Whatever asks something of a guest wakes it, so nothing does
  * but while it runs. Never run against the live vendor: tested against a simulator of its client's types.
  */
-import { isPassing, ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
-import { createMadeImages, fittingImage, imageLeftovers, isOfImage, removeImageLeftover, type ImageVendor } from '../made-images.ts'
+import { isPassing, ProviderFault, type CallContext, type Inventory, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
+import { createMadeImages, fittingImage, isOfImage, withImageLeftovers, type ImageVendor } from '../made-images.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { labelsOf, OWNER_LABEL, ownerIn } from '../owner-labels.ts'
 import { beginMark, beginScript } from './begin.ts'
@@ -76,11 +76,11 @@ export function createFreestyleProvider(given: FreestyleProviderOptions): Provid
     list: (installation, signal) => list(deps, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(deps, owner, context)),
-    // A VM's disk, address and rules go with it.
-    leftovers: (_, signal): Promise<Inventory<Leftover>> => imageLeftovers(images, signal),
-    async removeLeftover(leftover, signal) {
-      if (!await removeImageLeftover(images, leftover, signal)) throw new ProviderFault('conflict', `freestyle knows no ${leftover.kind}`, { hint: 'look at it at dash.freestyle.sh' })
-    },
+    ...withImageLeftovers(images, {
+      // A VM's disk, address and rules go with it.
+      leftovers: async () => ({ items: [], complete: true, missing: [] }),
+      removeLeftover: ({ kind }) => Promise.reject(new ProviderFault('conflict', `freestyle knows no ${kind}`, { hint: 'look at it at dash.freestyle.sh' })),
+    }),
     images: createMadeImages(images),
     logs: (owner, tailBytes, signal) => logs(deps, { owner, tailBytes }, signal),
   }

@@ -5,7 +5,7 @@
  */
 import { isPassing, ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
 import { cloudConfig } from '../cloud-init/cloud-config.ts'
-import { createMadeImages, fittingImage, imageLeftovers, isOfImage, removeImageLeftover } from '../made-images.ts'
+import { createMadeImages, fittingImage, isOfImage, withImageLeftovers } from '../made-images.ts'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { createdAtIn, installationShown, OWNER_LABEL, ownerIn } from '../owner-labels.ts'
 import { remoteBoot } from '../remote-boot.ts'
@@ -79,13 +79,10 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
     list: (installation, signal) => inventory(deps, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(api, owner, context)),
-    async leftovers(installation, signal) {
-      const [all, ofImages] = await Promise.all([leftoversOf(api, installation, signal), imageLeftovers(images, signal)])
-      return { items: [...all.items, ...ofImages.items], complete: all.complete && ofImages.complete, missing: [...all.missing, ...ofImages.missing] }
-    },
-    async removeLeftover(leftover, signal) {
-      if (!await removeImageLeftover(images, leftover, signal)) await removeLeftover(deps, leftover, signal)
-    },
+    ...withImageLeftovers(images, {
+      leftovers: (installation, signal) => leftoversOf(api, installation, signal),
+      removeLeftover: (leftover, signal) => removeLeftover(deps, leftover, signal),
+    }),
     images: createMadeImages(images),
     // The vendor shows a console to people alone; what the first boot says comes over the link.
     logs: async () => '',
