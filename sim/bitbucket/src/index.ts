@@ -3,8 +3,8 @@
  * rights, and real repositories behind it. `world` says what is there and makes things happen; what it answered against
  * its own description stands in `faulty`, what it was asked against it in `refused`.
  */
-import { createGuard } from '@berth/sim-spec'
-import type { Description } from '@berth/sim-spec'
+import { createGuard, serveDescribed } from '@berth/sim-spec'
+import type { Description, NotAsked } from '@berth/sim-spec'
 import { byPath, jsonOf, startFront } from '@berth/sim-vendor'
 import type { AskedAtPath, Front, JsonAnswer } from '@berth/sim-vendor'
 import { Malformed, Refusal } from './model.ts'
@@ -38,16 +38,14 @@ export function startBitbucket({ git, tokens }: { git: { url: string; dir: strin
         const passed = await fetch(`${git.url}${pathname}${url.search}`, { method, headers: request.headers, body: request.body, redirect: 'manual', decompress: false })
         return { status: passed.status, body: null, passed }
       }
-      const text = await request.text()
-      const matched = pathname.startsWith(`${API}/`) ? guard.match({ method, url, pathname: pathname.slice(API.length), body: text === '' ? undefined : JSON.parse(text) }) : { kind: 'unknown' as const }
-      if (matched.kind === 'unknown') throw new Malformed(404, 'Resource not found')
-      if (matched.kind === 'invalid') throw new Malformed(400, matched.problem)
-      const { operation, path, query, body } = matched.asked
-      world.admit(request, scopesOf(operation.id))
-      const answer = OPERATIONS[operation.id as OperationId]({ world, path, query, body, web: front.url })
-      const problem = guard.problemOf(operation, answer.status, answer.body)
-      if (problem !== null) throw new Error(problem)
-      return answer
+      if (!pathname.startsWith(`${API}/`)) throw refusalOf({ kind: 'unknown' })
+      return await serveDescribed<Answer>(guard, { method, url, pathname: pathname.slice(API.length), text: await request.text() }, {
+        refusal: refusalOf,
+        run({ operation, path, query, body }) {
+          world.admit(request, scopesOf(operation.id))
+          return OPERATIONS[operation.id as OperationId]({ world, path, query, body, web: front.url })
+        },
+      })
     },
     refusals: {
       is: (error) => error instanceof Refusal,
@@ -59,6 +57,11 @@ export function startBitbucket({ git, tokens }: { git: { url: string; dir: strin
     },
   })
   return { ...front, world }
+}
+
+function refusalOf(why: NotAsked): Malformed {
+  if (why.kind === 'invalid') return new Malformed(400, why.problem)
+  return why.kind === 'unknown' ? new Malformed(404, 'Resource not found') : new Malformed(400, 'the body is no JSON')
 }
 
 /** The rights that the description asks for. */

@@ -47,11 +47,12 @@ test('an app, its volume and its machine: made, listed, stopped, started, remove
 })
 
 test('what is not described is refused, and who may not', async () => {
+  expect((await fly.fetch(new Request(`${fly.url}/apps`, { method: 'POST', headers: { authorization: `Bearer ${TOKEN}` }, body: '{' }))).status).toBe(400)
   await makeApp()
   expect((await makeMachine({ imagee: 'x' })).status).toBe(400)
   expect((await ask('POST', '/apps/one/volumes', { name: 'data', region: 'iad', size: 10 })).status).toBe(400)
   expect((await ask('GET', '/apps/one/machines?metadata.berth=yes')).status).toBe(400)
-  expect(fly.refused).toHaveLength(3)
+  expect(fly.refused).toHaveLength(4)
   expect((await makeMachine({ guest: { cpu_kind: 'shared', cpus: 2, memory_mb: 8192 } })).body.error).toContain('memory')
   fly.world.tokens.set(TOKEN, { org: 'another' })
   expect((await ask('GET', '/apps/one')).status).toBe(404)

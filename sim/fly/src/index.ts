@@ -2,7 +2,7 @@
  * The Fly Machines API on loopback, strict against the published description. `world` says what is there, what it costs,
  * and makes things happen; an answer that the description does not allow is a fault of the simulator and stands in `faulty`.
  */
-import { createGuard, type Description } from '@berth/sim-spec'
+import { createGuard, serveDescribed, type Description, type NotAsked } from '@berth/sim-spec'
 import { byPath, jsonOf, listOf, startFront, type AskedAtPath, type Front, type JsonAnswer } from '@berth/sim-vendor'
 import { Refusal, type Fault, type Token } from './model.ts'
 import { OPERATIONS } from './operations.ts'
@@ -34,18 +34,16 @@ export function startFly({ rated = false, ...options }: WorldOptions & { readonl
     async answer(request, { asked: { method, url, pathname }, what }) {
       const token = tokenOf(world, request)
       world.settle()
-      const text = await request.text()
-      const matched = guard.match({ method, url, pathname, body: text === '' ? undefined : JSON.parse(text) })
-      if (matched.kind === 'unknown') throw new Refusal(404, 'not found')
-      if (matched.kind === 'invalid') throw new Malformed(400, matched.problem)
-      const { operation, path, query, body } = matched.asked
-      if (rated && !rate.take(operation.id, String(path['machine_id'] ?? path['app_name'] ?? ''))) throw new Refusal(429, 'rate limit exceeded')
-      const answer = await OPERATIONS[operation.id as OperationId]({ world, token, path, query, body, list: listOf(what), away: what?.kind === 'region away' ? what.region : null })
-      // Without a duration a transition has ended by the time its answer is sent, all but in name.
-      world.settle()
-      const problem = guard.problemOf(operation, answer.status, answer.body)
-      if (problem !== null) throw new Error(problem)
-      return answer
+      return await serveDescribed(guard, { method, url, pathname, text: await request.text() }, {
+        refusal: refusalOf,
+        async run({ operation, path, query, body }) {
+          if (rated && !rate.take(operation.id, String(path['machine_id'] ?? path['app_name'] ?? ''))) throw new Refusal(429, 'rate limit exceeded')
+          const answer = await OPERATIONS[operation.id as OperationId]({ world, token, path, query, body, list: listOf(what), away: what?.kind === 'region away' ? what.region : null })
+          // Without a duration a transition has ended by the time its answer is sent, all but in name.
+          world.settle()
+          return answer
+        },
+      })
     },
     refusals: {
       is: (error) => error instanceof Refusal,
@@ -57,6 +55,11 @@ export function startFly({ rated = false, ...options }: WorldOptions & { readonl
     },
   })
   return { ...front, url: `${front.url}${VERSION}`, world }
+}
+
+function refusalOf(why: NotAsked): Refusal {
+  if (why.kind === 'invalid') return new Malformed(400, why.problem)
+  return why.kind === 'unknown' ? new Refusal(404, 'not found') : new Malformed(400, 'the body is no JSON')
 }
 
 function tokenOf({ tokens }: World, request: Request): Token {

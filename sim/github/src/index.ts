@@ -2,6 +2,7 @@
  * A GitHub on loopback: pages, REST API and git, strict against GitHub's own description. `world` says what is there and
  * makes things happen; an answer that the description does not allow is a fault of the simulator and stands in `faulty`.
  */
+import { serveDescribed } from '@berth/sim-spec'
 import { callerOf } from './identity.ts'
 import { isGitPath, serveGit } from './git-http.ts'
 import { answerGraphQL } from './graphql.ts'
@@ -92,20 +93,14 @@ export function startGitHub({ root, hostname = '127.0.0.1', deviceIntervalS = 5 
     if ((request.headers.get('user-agent') ?? '') === '') throw new Refusal(403, 'Request forbidden by administrative rules. Please make sure your request has a User-Agent header.')
     const authorization = request.headers.get('authorization')
     const caller: Caller = callerOf(world, authorization)
-    const text = await request.text()
-    const matched = guard.match({ method: request.method, url: new URL(request.url), pathname, body: text === '' ? undefined : parsed(text) })
-    if (matched.kind === 'unknown') throw new Refusal(404, 'Not Found')
-    if (matched.kind === 'invalid') {
-      refused.push(`${request.method} ${pathname}: ${matched.problem}`)
-      throw new Refusal(422, `not as described: ${matched.problem}`)
-    }
-    const { operation, path, query, body } = matched.asked
-    const answer = await performed(operation.id, { world, shapes, webhooks, caller, credential: authorization?.split(' ')[1] ?? '', path, query, body })
-    const problem = guard.problemOf(operation, answer.status, answer.body)
-    if (problem !== null) {
-      faulty.push(problem)
-      return refusal(500, problem)
-    }
+    const answer = await serveDescribed(guard, { method: request.method, url: new URL(request.url), pathname, text: await request.text() }, {
+      refusal(why) {
+        if (why.kind !== 'invalid') return why.kind === 'unknown' ? new Refusal(404, 'Not Found') : notJson()
+        refused.push(`${request.method} ${pathname}: ${why.problem}`)
+        return new Refusal(422, `not as described: ${why.problem}`)
+      },
+      run: ({ operation, path, query, body }) => performed(operation.id, { world, shapes, webhooks, caller, credential: authorization?.split(' ')[1] ?? '', path, query, body }),
+    })
     const headers = { 'x-github-request-id': String(world.nextId()), 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '4999', ...(answer.next === undefined ? {} : { link: `<${url}${API}${pathname}?${answer.next}>; rel="next"` }) }
     return answer.body === null ? new Response(null, { status: answer.status, headers }) : Response.json(answer.body, { status: answer.status, headers })
   }
@@ -137,10 +132,12 @@ const lost = (): Response => new Response(new ReadableStream({ start(controller)
 const refusalBody = (message: string, extra: Record<string, unknown> = {}): Record<string, unknown> => ({ message, documentation_url: DOCUMENTATION, ...extra })
 const refusal = (status: number, message: string, extra: Record<string, unknown> = {}, headers: Record<string, string> = {}): Response => Response.json(refusalBody(message, extra), { status, headers })
 
+const notJson = (): Refusal => new Refusal(400, 'Problems parsing JSON')
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Refusal(400, 'Problems parsing JSON')
+    throw notJson()
   }
 }

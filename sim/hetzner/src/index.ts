@@ -2,7 +2,8 @@
  * A Hetzner Cloud on loopback, strict against the published description. `world` says what is there, what it costs, and
  * makes things happen; an answer that the description does not allow is a fault of the simulator and stands in `faulty`.
  */
-import { createGuard } from '@berth/sim-spec'
+import { createGuard, serveDescribed } from '@berth/sim-spec'
+import type { NotAsked } from '@berth/sim-spec'
 import { byPath, jsonOf, listOf, startFront } from '@berth/sim-vendor'
 import type { AskedAtPath, Front, JsonAnswer } from '@berth/sim-vendor'
 import { Refusal } from './model.ts'
@@ -35,17 +36,15 @@ export function startHetzner(options: WorldOptions = {}): HetznerSim {
       if (!url.pathname.startsWith(`${VERSION}/`)) throw new Refusal(404, 'not_found', 'not found')
       authorize(world, request)
       world.settle()
-      const text = await request.text()
-      const matched = guard.match({ method, url, pathname, body: text === '' ? undefined : parsed(text) })
-      if (matched.kind === 'unknown') throw new Refusal(404, 'not_found', 'not found')
-      if (matched.kind === 'invalid') throw new Malformed(422, 'invalid_input', matched.problem)
-      const { operation, path, query, body } = matched.asked
-      const answer = await OPERATIONS[operation.id as OperationId]({ world, path, query, body, list: listOf(what) })
-      // Without a duration an action has ended by the time its answer is sent, all but in name.
-      world.settle()
-      const problem = guard.problemOf(operation, answer.status, answer.body)
-      if (problem !== null) throw new Error(problem)
-      return answer
+      return await serveDescribed(guard, { method, url, pathname, text: await request.text() }, {
+        refusal: refusalOf,
+        async run({ operation, path, query, body }) {
+          const answer = await OPERATIONS[operation.id as OperationId]({ world, path, query, body, list: listOf(what) })
+          // Without a duration an action has ended by the time its answer is sent, all but in name.
+          world.settle()
+          return answer
+        },
+      })
     },
     refusals: {
       is: (error) => error instanceof Refusal,
@@ -70,10 +69,7 @@ function authorize({ tokens }: World, request: Request): void {
   if (may === 'read' && request.method !== 'GET') throw new Refusal(403, 'token_readonly', 'the token is only allowed to perform GET requests')
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Refusal(400, 'json_error', 'invalid JSON')
-  }
+function refusalOf(why: NotAsked): Refusal {
+  if (why.kind === 'invalid') return new Malformed(422, 'invalid_input', why.problem)
+  return why.kind === 'unknown' ? new Refusal(404, 'not_found', 'not found') : new Refusal(400, 'json_error', 'invalid JSON')
 }
