@@ -41,6 +41,17 @@ it('lists each address once, found by any part of its name', async () => {
   expect([(await list(' TEAM')).length, (await list('%_t')).length, (await list('e_e')).length]).toEqual([1, 1, 0])
 })
 
+it('tells those of one name apart by what stands before it', async () => {
+  const directory = (label: string) => ({ source: { kind: 'hosted' as const, label }, lastUsedAt: 1 })
+  const from = (url: string) => ({ source: { kind: 'git' as const, url }, lastUsedAt: 1 })
+  const labels = async (...sources: (ReturnType<typeof directory> | ReturnType<typeof from>)[]) =>
+    (await listRepositories({ store: { listSources: async () => sources }, branches: { of: async () => [] } }, randomIds.org(), '')).map(({ label }) => label)
+  expect(await labels(directory('/home/me/work/app'), directory('/home/me/old/app/'), directory('/home/me/other'))).toEqual(['work/app', 'old/app', 'other'])
+  expect(await labels(directory('/srv/a/x/app'), directory('/srv/b/x/app'))).toEqual(['a/x/app', 'b/x/app'])
+  expect(await labels(from('https://one.invalid/team/app.git'), from('https://two.invalid/team/app'))).toEqual(['one.invalid/team/app', 'two.invalid/team/app'])
+  expect(await labels(from('git@one.invalid:team/app.git'), from('git@two.invalid:team/app.git'), directory('/app'))).toEqual(['git@one.invalid/team/app', 'git@two.invalid/team/app', 'app'])
+})
+
 it('reads what git says, and of a cut answer only whole lines', () => {
   const id = 'a'.repeat(40)
   expect(branchesIn(`${id}\trefs/heads/main\n${id}\trefs/tags/v1\nnonsense\n${id}\trefs/heads/cut`)).toEqual(['main'])

@@ -42,7 +42,27 @@ function matching(sources: Awaited<ReturnType<Store['listSources']>>, query: str
     if (repository === null || found.has(repository.url)) continue
     if (repository.url.toLowerCase().includes(query) || repository.label.toLowerCase().includes(query)) found.set(repository.url, { ...repository, lastUsedAt })
   }
-  return [...found.values()].slice(0, LISTED)
+  return told([...found.values()].slice(0, LISTED))
+}
+
+/** Of one name are told apart by what stands before it: the directory above, the owner, the host. */
+function told<R extends { readonly url: string; readonly label: string }>(repositories: readonly R[]): R[] {
+  const byLabel = Map.groupBy(repositories, ({ label }) => label)
+  return repositories.map((one) => {
+    const others = byLabel.get(one.label)?.filter((other) => other !== one) ?? []
+    return others.length === 0 ? one : { ...one, label: apart(partsOf(one.url), others.map(({ url }) => partsOf(url))) }
+  })
+}
+
+const partsOf = (url: string): string[] => url.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/\/+$|\.git\/*$/, '').split(/[/:]/).filter((part) => part !== '')
+
+/** As many of the last parts as no other ends with; all of them where one does. */
+function apart(parts: readonly string[], others: readonly (readonly string[])[]): string {
+  for (let count = 1; count < parts.length; count++) {
+    const end = parts.slice(-count).join('/')
+    if (!others.some((other) => other.slice(-count).join('/') === end)) return end
+  }
+  return parts.join('/')
 }
 
 /** What git says of an address, asked at most once a minute. None where it does not say so in time. */

@@ -1,5 +1,5 @@
 /** What may be wished of a workspace. A wish is a row; the reconciler brings it about. */
-import { isInPool, isRebuilding, phaseOf } from '@berth/core'
+import { isInPool, isWished, phaseOf } from '@berth/core'
 import type { WorkspaceRecord } from '@berth/core'
 import { BerthError, workspaceCan } from '@berth/wire'
 import type { Workspace, WorkspaceAction, WorkspaceId, WishTarget } from '@berth/wire'
@@ -25,21 +25,13 @@ export async function listWorkspaces(deps: ServiceDeps, options: { deleted: bool
 export async function wish(deps: ServiceDeps, id: WorkspaceId, target: WishTarget): Promise<Workspace> {
   const record = await requireRecord(deps, id)
   requireCan(deps, record, ACTION[target])
-  if (!isMet(record, target)) await (target === 'running' ? deps.costLimits.admit(startOf(record), () => setWish(deps, record, target)) : setWish(deps, record, target))
+  if (!isWished(record.workspace, target)) await (target === 'running' ? deps.costLimits.admit(startOf(record), () => setWish(deps, record, target)) : setWish(deps, record, target))
   return viewById(deps, id)
 }
 
 export const startOf = ({ workspace: { id, orgId, creatorId, provider, resources } }: WorkspaceRecord): Starting => ({ id, orgId, userId: creatorId, provider, resources })
 
 const ACTION = { running: 'start', stopped: 'stop', deleted: 'delete' } as const satisfies Record<WishTarget, WorkspaceAction>
-
-/** Wishing again what is already wished would only restart clocks, except that it gives a failed one another try. */
-function isMet({ workspace }: WorkspaceRecord, target: WishTarget): boolean {
-  if (workspace.wish.target !== target) return false
-  if (target === 'running') return workspace.failure === null
-  // A person's stop is not undone automatically, an idle one is.
-  return target === 'deleted' || (workspace.wish.by === 'user' && !isRebuilding(workspace))
-}
 
 async function setWish(deps: ServiceDeps, { workspace }: WorkspaceRecord, target: WishTarget): Promise<void> {
   await deps.store.setWish(workspace.id, { target, by: 'user', reason: null }, deps.clock.now())

@@ -84,6 +84,7 @@ function whyOf(workspace: Workspace): string {
   if (offlineSince.value !== null) return `As of ${timeOf(offlineSince.value)}; the server is not heard.`
   const { reasons, stopsAt } = workspace.idle
   const { name } = stateOf(workspace)
+  if (workspace.reason === 'rebuild') return 'Its machine is made anew and starts by itself.'
   if (name === 'sleeping') return `Asleep${workspace.wish.reason ? `: ${workspace.wish.reason}` : workspace.wish.by === 'idle' ? ' because nothing happened' : workspace.wish.by === 'user' ? ' because somebody paused it' : ''}${price(workspace)} ${workspace.phase === 'stopped' ? 'It wakes when somebody says so.' : 'A message wakes it.'}`
   if (workspace.error) return workspace.error.message
   if (reasons.length > 0) return `Stays on: ${reasons.map(({ detail }) => detail).join('; ')}.`

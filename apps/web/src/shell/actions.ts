@@ -14,8 +14,9 @@ const change = (work: () => Promise<Workspace>) => attempt(work).then((workspace
   return workspace
 })
 
-export function canPause({ wish, phase }: Workspace): boolean {
-  return wish.target === 'running' && workspaceCan('stop', phase) && phase !== 'failed'
+/** What is made anew comes up again by itself, so that it is paused and not woken. */
+export function canPause({ wish, phase, reason }: Workspace): boolean {
+  return (wish.target === 'running' || reason === 'rebuild') && workspaceCan('stop', phase) && phase !== 'failed'
 }
 
 /** Saves the work and stops the machine; five seconds to think again. */

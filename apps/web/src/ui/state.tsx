@@ -4,12 +4,13 @@ import { Icon } from './icon.tsx'
 
 export type StateName = 'needs' | 'starting' | 'working' | 'ready' | 'idle' | 'sleeping' | 'failed' | 'offline'
 export interface Look { readonly name: StateName; readonly icon: string; readonly word: string; readonly tone: string }
-type Known = Pick<Workspace, 'phase' | 'needsYou' | 'agentState' | 'wantsLogin' | 'changes'>
+type Known = Pick<Workspace, 'phase' | 'reason' | 'needsYou' | 'agentState' | 'wantsLogin' | 'changes'>
 const look = (name: StateName, word: string): Look => ({ name, icon: `st-${name}`, word, tone: `s-${name}` })
 
 /** A state is a shape, a word and a colour; the words are the ones of the visual language. */
 export function stateOf(workspace: Known): Look {
   if (workspace.needsYou > 0) return look('needs', 'Needs you')
+  if (workspace.reason === 'rebuild') return look('starting', 'Rebuilding')
   switch (workspace.phase) {
     case 'queued': case 'provisioning': case 'starting': return look('starting', 'Starting')
     case 'running': case 'recovery': return running(workspace)

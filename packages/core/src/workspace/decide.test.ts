@@ -6,7 +6,7 @@ import { newMachine } from './apply-change.ts'
 import { decide, MAX_STARTS, type DecideContext, type Step } from './decide.ts'
 import { mayRun } from './link-state.ts'
 import { phaseOf } from './phase.ts'
-import type { MachineRow, WorkspaceRecord, WorkspaceRow } from './records.ts'
+import { isWished, type MachineRow, type WorkspaceRecord, type WorkspaceRow } from './records.ts'
 import { workspaceRow } from '@berth/testkit'
 
 const NOW = 1_800_000_000_000
@@ -154,8 +154,19 @@ describe('decide', () => {
     expect(check({ wish: wish('stopped'), project }, { endedAt: NOW })).toEqual({ do: 'want' })
     expect(check({ wish: wish('stopped'), project }, up).do).toBe('prepare-stop')
     expect(check({ wish: wish('stopped'), project }, { ...still, stoppingSince: NOW })).toEqual({ do: 'settle', as: 'stopped' })
-    expect(phaseOf(record({ wish: wish('stopped'), project }, still), NOW).phase).toBe('queued')
+    expect(phaseOf(record({ wish: wish('stopped'), project }, still), NOW)).toMatchObject({ phase: 'queued', reason: 'rebuild' })
+    expect(phaseOf(record({ wish: wish('stopped'), project }, up), NOW)).toMatchObject({ phase: 'stopping', reason: 'rebuild' })
     for (const other of [wish('stopped', { at: WISHED + 1 }), wish('stopped', { by: 'idle' })]) expect(check({ wish: other, project }, still).do).toBe('nothing')
+  })
+  it('takes a start during a rebuild for what comes anyway, a stop for its end, and gives what failed another try', () => {
+    const project = { revision: 2, outline: null, from: 'save', askedAt: WISHED } as const
+    const wished = (over: Partial<WorkspaceRow>) => (['running', 'stopped', 'deleted'] as const).filter((target) => isWished(workspaceRow(over), target))
+    expect(wished({ wish: wish('stopped'), project })).toEqual(['running'])
+    expect(wished({ wish: wish('stopped', { at: WISHED + 1 }), project })).toEqual(['stopped'])
+    expect(wished({ wish: wish('stopped', { by: 'idle' }) })).toEqual([])
+    expect(wished({ wish: wish('running') })).toEqual(['running'])
+    expect(wished({ wish: wish('running'), failure: { code: 'timeout', message: 'late', hint: null, at: NOW } })).toEqual([])
+    expect(wished({ wish: wish('deleted') })).toEqual(['deleted'])
   })
   it('saves before it stops, once', () => {
     const stopped = { wish: wish('stopped') }

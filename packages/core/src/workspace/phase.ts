@@ -24,9 +24,9 @@ type Report = (phase: WorkspacePhase, over?: Partial<ReportedPhase>) => Reported
 
 function phaseOfUnwanted({ workspace, machine }: WorkspaceRecord, report: Report): ReportedPhase {
   const { wish } = workspace
-  const reason = wish.reason ?? wish.by
+  const reason = isRebuilding(workspace) ? 'rebuild' : (wish.reason ?? wish.by)
   if (mayRun(machine)) return report('stopping', { reason })
-  if (isRebuilding(workspace)) return report('queued')
+  if (isRebuilding(workspace)) return report('queued', { reason })
   return report(wish.by === 'idle' ? 'sleeping' : 'stopped', { reason })
 }
 

@@ -3,7 +3,7 @@ import type {
   ActivityReport,
 } from '@berth/wire/daemon'
 import type {
-  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, PoolId, ProvisionStep, Resources, SavedId, SessionId, UserId, Wish, WorkspaceId, WorkspacePhase,
+  AgentKind, AgentState, ApprovalMode, CodeSource, Exposure, Isolation, OrgId, PoolId, ProvisionStep, Resources, SavedId, SessionId, UserId, Wish, WishTarget, WorkspaceId, WorkspacePhase,
 } from '@berth/wire'
 import type { Charge } from '../cost/charge.ts'
 import type { MachineRef, Observed } from '../ports/provider.ts'
@@ -76,6 +76,15 @@ export interface WorkspaceRow {
 export interface ProjectRow { readonly revision: number; readonly outline: readonly string[] | null; readonly from: 'source' | 'save'; readonly askedAt?: number | undefined }
 /** It is stopped only to be made anew, and starts by itself. Any wish after that one ends this. */
 export const isRebuilding = ({ wish, project }: Pick<WorkspaceRow, 'wish' | 'project'>): boolean => wish.target === 'stopped' && wish.by === 'user' && project?.askedAt === wish.at
+/** Wishing again what is already wished would only restart clocks, except that it gives a failed one another try. */
+export function isWished(workspace: Pick<WorkspaceRow, 'wish' | 'project' | 'failure'>, target: WishTarget): boolean {
+  const { wish, failure } = workspace
+  // It starts by itself once it is made anew; a wish before that would start the old machine instead.
+  if (target === 'running') return failure === null && (wish.target === 'running' || isRebuilding(workspace))
+  if (wish.target !== target) return false
+  // A person's stop is not undone automatically, an idle one is.
+  return target === 'deleted' || (wish.by === 'user' && !isRebuilding(workspace))
+}
 export interface RestoreFrom { readonly savedId: SavedId; readonly generation: number; /** Sessions that have other ids here, and the branch of a fork. */ readonly sessions: readonly { from: SessionId; to: SessionId }[]; readonly branch: string | null }
 export interface ReportedPhase { readonly phase: WorkspacePhase; readonly step: string | null; readonly reason: string | null; readonly statusMessage: string | null }
 export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
