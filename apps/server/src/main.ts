@@ -266,7 +266,7 @@ async function assemble(base: Foundation): Promise<Server> {
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
       .then(poke, (error: unknown) => log(`${id}: ${String(error)}`)),
     onLive: (id, items) => socketRoom?.live(id, items),
-    onTurnEnded: (id) => changes.turnEnded(id),
+    onTurnEnded: (id) => changes.look(id),
     // A daemon that came or went is what the workspace's next step waits for.
     onChange(id) {
       store.wake(id, clock.now()).then(poke, (error: unknown) => log(`${id}: ${String(error)}`))
@@ -320,7 +320,7 @@ async function assemble(base: Foundation): Promise<Server> {
   previewHosts.resolve(previews.hosts)
   const tls = await startTls({ ...base, home: home.dir, page: people, link: machines, services, previews })
   watchServer(base, { links: () => link.daemons.count(), certificates: () => tls?.states() ?? [] })
-  const reviews = createReviews(services)
+  const reviews = createReviews(services, (id) => changes.look(id))
   closers.add('the reviews', () => reviews.stop())
   openDoor(base, { ...services, gate, ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }) })
   closers.add('what GitHub tells', followGitHub({ ...services, github, say: sayer(services) }))

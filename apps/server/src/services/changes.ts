@@ -1,27 +1,30 @@
-/** What the last turn left to review, asked of the machine once when the turn is over. */
-import type { Clock, Daemons, WorkspaceStore } from '@berth/core'
+/** What is left to review, asked of the machine when a turn is over and when somebody decided about some of it. */
+import { listChanges } from '@berth/core'
+import type { Clock, Daemons, Store } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import { messageOf } from '../thrown.ts'
+import { readTrees } from './review-reading.ts'
 
 export interface ChangesDeps {
-  readonly store: Pick<WorkspaceStore, 'setChanges'>
-  readonly daemons: Pick<Daemons, 'call'>
+  readonly store: Pick<Store, 'setChanges' | 'reviews'>
+  readonly daemons: Daemons
   readonly clock: Clock
   readonly log: (line: string) => void
   /** It can be seen now. */
   changed(id: WorkspaceId): void
 }
 
-const WITHIN_MS = 10_000
 /** One at a time for a workspace: of several turns that end meanwhile the last one counts. */
-export function createChanges(deps: ChangesDeps): { turnEnded(id: WorkspaceId): void } {
+export function createChanges(deps: ChangesDeps): { look(id: WorkspaceId): void } {
   const asking = new Map<WorkspaceId, { again: boolean }>()
 
   async function ask(id: WorkspaceId): Promise<void> {
+    const { reviewedTree } = await deps.store.reviews.get(id)
     // The numbers alone: of the text there is nothing to keep.
-    const { stat } = await deps.daemons.call(id, 'git.diff', { against: 'source', limitBytes: 0 }, { withinMs: WITHIN_MS })
-    const sum = (of: 'added' | 'removed'): number => stat.reduce((total, file) => total + file[of], 0)
-    await deps.store.setChanges(id, stat.length === 0 ? null : { files: stat.length, added: sum('added'), removed: sum('removed') }, deps.clock.now())
+    const { raw, stat, answer } = await readTrees(deps, id, { against: reviewedTree, limitBytes: 0 })
+    const files = listChanges({ raw, stat })
+    const sum = (of: 'added' | 'removed'): number => files.reduce((total, file) => total + file[of], 0)
+    await deps.store.setChanges(id, files.length === 0 ? null : { files: Math.max(answer.total, files.length), added: sum('added'), removed: sum('removed') }, deps.clock.now())
     deps.changed(id)
   }
 
@@ -34,7 +37,7 @@ export function createChanges(deps: ChangesDeps): { turnEnded(id: WorkspaceId): 
   }
 
   return {
-    turnEnded(id) {
+    look(id) {
       const state = asking.get(id)
       if (state !== undefined) {
         state.again = true

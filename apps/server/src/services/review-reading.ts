@@ -47,7 +47,7 @@ export async function readReviewState(deps: ServiceDeps, id: WorkspaceId, only?:
 }
 
 /** Where the reviewed tree is gone from the machine's repository, the review begins anew from the source. */
-export async function readTrees(deps: ServiceDeps, id: WorkspaceId, request: { against: string | null; limitBytes: number; only?: string }): Promise<Lists> {
+export async function readTrees(deps: Pick<ServiceDeps, 'daemons'>, id: WorkspaceId, request: { against: string | null; limitBytes: number; only?: string }): Promise<Lists> {
   const ask = (against: string | null) => deps.daemons.call(id, 'review.read', { ...request, against }, { withinMs: TREE_WITHIN_MS })
   const answer = await ask(request.against).catch((error: unknown) => {
     if (error instanceof BerthError && error.code === 'not_found' && request.against !== null && request.only === undefined) return ask(null)

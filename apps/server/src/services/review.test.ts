@@ -53,6 +53,24 @@ test('a review is since the last reviewed tree: accepting advances it and leaves
   expect(first?.mark).toBe('open')
 })
 
+test('what is left to review is less with each decision, and nothing when all is decided or committed', async () => {
+  threeEdits()
+  put('b.txt', 'B\n')
+  const [first] = file(await read(), 'a.txt').hunks
+  await mark([{ path: 'a.txt', hunkId: first?.hunkId ?? '', mark: 'accepted' }])
+  await w.left((changes) => changes?.files === 2 && changes.added === 2 && changes.removed === 2)
+  await mark([{ path: 'a.txt', mark: 'accepted' }])
+  await w.left((changes) => changes?.files === 1)
+  await mark([{ path: 'b.txt', mark: 'rejected' }])
+  await w.left((changes) => changes === null)
+  put('b.txt', 'again\n')
+  const { reviewed } = await w.reviews.edit(w.id, { path: 'b.txt', hunkId: file(await read(), 'b.txt').hunks[0]?.hunkId ?? '', text: 'by hand\n' }, 'pat')
+  expect(reviewed).toMatch(/^[0-9a-f]{40}$/)
+  put('c.txt', 'c\n')
+  await w.reviews.commit(w.id, { message: 'all of it', reviewedOnly: false, push: false, by: 'pat' })
+  await w.left((changes) => changes === null)
+})
+
 test('marks survive later edits elsewhere in the file and in other files', async () => {
   threeEdits()
   await w.turn('busy')

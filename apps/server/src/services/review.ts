@@ -35,8 +35,14 @@ export interface Reviews {
   stop(): Promise<void>
 }
 
-export function createReviews(deps: ServiceDeps): Reviews {
-  const alone = createAlone<WorkspaceId>()
+/** `decided`: what is left to review there may be another than before. */
+export function createReviews(deps: ServiceDeps, decided: (id: WorkspaceId) => void = () => undefined): Reviews {
+  const oneByOne = createAlone<WorkspaceId>()
+  const alone = async <T>(id: WorkspaceId, work: () => Promise<T>): Promise<T> => {
+    const answer = await oneByOne(id, work)
+    decided(id)
+    return answer
+  }
   const seen = createSeenTrees()
   const context = (id: WorkspaceId, by: string): MarkContext => ({ id, by, seen: seen.contentOf })
   const turnEnds = createTurnEnds(deps, {

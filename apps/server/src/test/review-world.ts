@@ -1,4 +1,5 @@
 /** The review's services on a real store and a real repository; only the link between them is left out. */
+import type { WorkspaceRow } from '@berth/core'
 import { openTestDatabase } from '@berth/store/testing'
 import type { TestDatabase } from '@berth/store/testing'
 import { knownBody } from '@berth/wire'
@@ -9,6 +10,7 @@ import type { DaemonMethod } from '@berth/wire/daemon'
 import { aLinkedWorkspace } from '../../../../packages/store/src/store-fixtures.ts'
 import { startBench } from '../../../daemon/src/services/review/testing.ts'
 import type { Bench } from '../../../daemon/src/services/review/testing.ts'
+import { createChanges } from '../services/changes.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { createReviews } from '../services/review.ts'
 import type { Reviews } from '../services/review.ts'
@@ -28,6 +30,8 @@ export interface ReviewWorld {
   /** The server ends and another one begins. */
   restart(): Promise<void>
   events(): Promise<EventBody[]>
+  /** What the workspace is said to have left to review, once it is that. */
+  left(holds: (changes: WorkspaceRow['changes']) => boolean): Promise<void>
   until(holds: (bodies: readonly EventBody[]) => boolean | Promise<boolean>): Promise<void>
   close(): Promise<void>
 }
@@ -61,7 +65,10 @@ export async function startReviewWorld(options: { init?: boolean } = {}): Promis
   } as unknown as ServiceDeps
 
   const events = async () => (await store.events.read(id, 0, 1000)).map(({ body }) => knownBody(body)).filter((body) => body !== null)
-  let reviews = createReviews(deps)
+  const told = new Set<() => void>()
+  const changes = createChanges({ ...deps, changed: () => { for (const one of told) one() } })
+  const look = (of: WorkspaceId) => changes.look(of)
+  let reviews = createReviews(deps, look)
   const world: ReviewWorld = {
     id, bench, database, calls, logged, meddle: null, say,
     get reviews() { return reviews },
@@ -73,9 +80,22 @@ export async function startReviewWorld(options: { init?: boolean } = {}): Promis
     },
     async restart() {
       await reviews.stop()
-      reviews = createReviews(deps)
+      reviews = createReviews(deps, look)
     },
     events,
+    async left(holds) {
+      for (;;) {
+        const changed = Promise.withResolvers<void>()
+        const tell = () => changed.resolve()
+        told.add(tell)
+        try {
+          if (holds((await store.getWorkspace(id))?.workspace.changes)) return
+          await changed.promise
+        } finally {
+          told.delete(tell)
+        }
+      }
+    },
     async until(holds) {
       for (;;) {
         const appended = Promise.withResolvers<void>()
