@@ -38,7 +38,7 @@ function Twin({ workspace }: { workspace: Workspace }) {
 function Side({ workspace }: { workspace: Workspace }) {
   const { name } = stateOf(workspace)
   if (name === 'working' && workspace.work) return <>{elapsed(now.value - workspace.work.since)}</>
-  if (name === 'starting' && (workspace.startedAt ?? 0) > workspace.wish.at) return <>{elapsed(now.value - workspace.startedAt)}</>
+  if (name === 'starting' && workspace.startedAt !== null && workspace.startedAt > workspace.wish.at) return <>{elapsed(now.value - workspace.startedAt)}</>
   const asked = approvals.value.find(({ workspaceId }) => workspaceId === workspace.id)
   return <>{ago(asked?.askedAt ?? workspace.lastActiveAt, now.value)}</>
 }
