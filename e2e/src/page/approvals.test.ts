@@ -57,7 +57,7 @@ test('approve-edit, approve-elsewhere: another command is put in its place, and 
   for (const page of [phone, desk]) await asks(page).getByText('touch as-asked').waitFor()
   await asks(phone).getByRole('button', { name: 'Edit' }).tap()
   await phone.getByRole('textbox', { name: 'The command to run instead' }).fill('touch as-edited')
-  await asks(phone).getByRole('button', { name: 'Run the edited command' }).tap()
+  await asks(phone).getByRole('button', { name: 'Run this instead' }).tap()
   // The device where nobody answered says so, once; the card is gone on both.
   await desk.getByText('Allowed by ada on web', { exact: true }).waitFor()
   for (const page of [phone, desk]) {

@@ -156,7 +156,7 @@ test('chat-queue, chat-steer, chat-stop: while it works a message waits its turn
   await say(phone, 'later [[say the queued one]]')
   await log(desk).locator('.said.pending').getByText('later [[say the queued one]]').waitFor()
   await field(desk).fill('instead [[say the steered one]]')
-  await desk.getByRole('button', { name: 'Steer' }).click()
+  await desk.getByRole('button', { name: 'Say it now' }).click()
   for (const answer of ['the queued one', 'the steered one']) await log(phone).getByText(answer, { exact: true }).waitFor({ timeout: FLOW_MS })
   await turnOver()
   await say(desk, 'now [[long 120]]')

@@ -99,7 +99,7 @@ test('stream-turn, stream-cost: a turn ends with its files, tests, time and cost
   const card = turn(phone, 'Totals round once now')
   for (const words of [/1 file/, /\+3/, /−1/, /49 passed/, /\d s|\d min/, /\$0\.0\d/]) expect(await card.innerText()).toMatch(words)
   expect(await strip(phone).innerText()).toMatch(/\$0\.0\d/)
-  await card.getByRole('link', { name: 'Review 1 file' }).tap()
+  await card.getByRole('link', { name: 'Review', exact: true }).tap()
   await phone.waitForURL(world.at(demo, 'changes'))
   await phone.goto(world.at(demo, 'status'))
   const cost = phone.getByRole('region', { name: 'Cost' })

@@ -47,7 +47,7 @@ async function list({ connect, io, json, signal }: Context): Promise<void> {
 
 /** Writes what was given, then looks whether the provider answers, and says what is missing. */
 async function setup(context: Context, { name, settings }: { name: string; settings: Settings }): Promise<void> {
-  const { io, json, home, signal, exitWith } = context
+  const { io, json, signal, exitWith } = context
   const path = Object.keys(settings).length === 0 ? null : await writeAndRestart(context, { name, settings })
   const { client } = await context.connect()
   const providers = await client.listProviders(undefined, signal)
@@ -59,7 +59,7 @@ async function setup(context: Context, { name, settings }: { name: string; setti
     throw new BerthError('provider_unavailable', `${name}: ${found.detail}`, found.hint ? { hint: found.hint } : {})
   }
   if (json) return
-  if (path !== null) io.out(`${io.style.green('✓')} wrote ${path.replace(home, '<home>')}`)
+  if (path !== null) io.out(`${io.style.green('✓')} wrote ${path}`)
   io.out(`${io.style.green('✓')} ${name} is ready: ${cleanLine(found.detail)}. ${found.default ? 'It is the default.' : `Use it with \`berth up --provider ${name}\`.`}`)
 }
 

@@ -127,7 +127,7 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
           onInput={(event) => onInput(event.currentTarget.value)} onKeyDown={onKeyDown}
           onPaste={(event) => { const files = event.clipboardData?.files; if (files && files.length > 0) { event.preventDefault(); attach(files) } }}
         />
-        {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <button type="button" class="btn quiet steer" title="Stop the turn and say this now" onClick={() => void steer()}>Steer</button>}
+        {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <button type="button" class="btn quiet steer" title="Stop the turn and say this now" onClick={() => void steer()}>Say it now</button>}
         {busy && text.trim() === '' && workspaceCan('interrupt', workspace.phase)
           ? <button type="button" class="icon go" aria-label="Stop the turn" aria-disabled={!takesTaps.value} onClick={() => { if (takesTaps.peek()) void stopTurn(workspace) }}><Icon name="i-stop" /></button>
           : <button type="submit" class="icon go" disabled={!can || sending.value || text.trim() === ''} aria-label={busy ? 'Queue' : 'Send'}><Icon name="i-send" /></button>}
@@ -181,6 +181,6 @@ function placeholder(workspace: Workspace, can: boolean, busy: boolean): string 
   // What a person put to sleep no message wakes.
   if (workspace.phase === 'stopped') return 'Kept until somebody wakes it'
   if (workspace.wantsLogin) return 'Said once it is signed in'
-  if (busy) return 'Queue or steer…'
+  if (busy) return 'Said when this turn ends…'
   return workspace.phase === 'sleeping' ? 'Tell the agent; it wakes' : 'Tell the agent…'
 }

@@ -163,7 +163,7 @@ function EditForm({ ask, off, answer, close }: FormProps & { ask: Asked }) {
       <textarea ref={field} class="code" rows={3} aria-label="The command to run instead" spellcheck={false} autocapitalize="off" value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
       <div class="acts">
         <button type="button" onClick={close}>Back</button>
-        <button type="submit" class="allow" disabled={off || text.value.trim() === ''}>Run the edited command</button>
+        <button type="submit" class="allow" disabled={off || text.value.trim() === ''}>Run this instead</button>
       </div>
     </form>
   )

@@ -29,7 +29,7 @@ export function TurnEnd({ card, headline, number, workspaceId }: { card: TurnCar
       </div>
       <div class={`ft ${card.files > 0 ? 'with-way' : ''}`}>
         <span>{number === null ? '' : `Turn ${number}, `}<time dateTime={new Date(card.at).toISOString()}>{timeOf(card.at)}</time></span>
-        {card.files > 0 && !card.gone && <a {...linkTo(pathTo(workspaceId, 'changes'))}>Review {plural(card.files, 'file')} <Icon name="i-next" /></a>}
+        {card.files > 0 && !card.gone && <a {...linkTo(pathTo(workspaceId, 'changes'))}>Review <Icon name="i-next" /></a>}
       </div>
     </article>
   )

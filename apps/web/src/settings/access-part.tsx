@@ -34,7 +34,7 @@ export function AccessPart() {
   }
   const others = tokens.value.value?.some(({ kind, current }) => kind !== 'api' && !current) ?? false
   return (
-    <Section title="Devices and sign-ins" note="Each can do what its scope says, until it is revoked. `berth web` signs another browser in.">
+    <Section title="Devices and sign-ins" note={<>Each can do what its scope says, until it is revoked. <code>berth web</code> signs another browser in.</>}>
       <RefusalLine refusal={refusal.value ?? tokens.refusal.value} onRetry={tokens.reload} />
       {tokens.value.value?.map((token) => (
         <div key={token.id} class="setting-row">

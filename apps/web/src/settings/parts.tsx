@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
 
-export function Section({ title, note, children }: { title: string; note?: string; children: ComponentChildren }) {
+export function Section({ title, note, children }: { title: string; note?: ComponentChildren; children: ComponentChildren }) {
   const label = useId()
   return (
     <section class="settings-part" aria-labelledby={label}>

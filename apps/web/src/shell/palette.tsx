@@ -6,7 +6,7 @@ import { mention } from '../files/mention.ts'
 import { client, go, pathTo, route, workspaceOf, workspaces } from '../state/session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { stateOf } from '../ui/state.tsx'
-import { placeOf } from '../ui/words.ts'
+import { placeOf, plural } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
 import { Matched } from '../ui/matched.tsx'
 import { useModal } from '../ui/modal.ts'
@@ -90,7 +90,7 @@ function commands(): Entry[] {
   if (!workspace) return general
   const group = 'This workspace'
   const rooms: Entry[] = [
-    { group, icon: 'st-ready', label: 'Review', detail: workspace.changes ? `${workspace.changes.files} files` : '', keys: ['G', 'R'], run: () => go(pathTo(workspace.id, 'changes')) },
+    { group, icon: 'st-ready', label: 'Review', detail: workspace.changes ? plural(workspace.changes.files, 'file') : '', keys: ['G', 'R'], run: () => go(pathTo(workspace.id, 'changes')) },
     { group, icon: 'i-run', label: 'Terminal', detail: '', keys: ['G', 'T'], run: () => go(pathTo(workspace.id, 'terminal')) },
     { group, icon: 'i-read', label: 'Files', detail: '', keys: ['G', 'F'], run: () => go(pathTo(workspace.id, 'files')) },
     { group, icon: 'i-globe', label: 'Previews', detail: '', keys: ['G', 'P'], run: () => go(pathTo(workspace.id, 'preview')) },

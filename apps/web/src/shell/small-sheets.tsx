@@ -6,7 +6,7 @@ import { sheet } from './sheets.ts'
 
 const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [['⌘', 'K'], 'search and commands'], [['?'], 'this list'], [['j'], 'down the list'], [['k'], 'up the list'], [['Alt', '1…9'], 'open a workspace by its place'],
-  [['y'], 'allow what is asked'], [['n'], 'deny it'], [['c'], 'write to the agent'], [['⌘', '↵'], 'steer: stop the turn and say it now'],
+  [['y'], 'allow what is asked'], [['n'], 'deny it'], [['c'], 'write to the agent'], [['⌘', '↵'], 'stop the turn and say it now'],
   [['g', 'r'], 'review'], [['g', 't'], 'terminal'], [['g', 'f'], 'files'], [['g', 'p'], 'previews'], [['g', 's'], 'status'], [['g', 'i'], 'inbox'], [['g', 'l'], 'live tiles'], [['g', ','], 'settings'],
   [['g', 'n'], 'new workspace'], [['.'], 'all actions of the workspace'], [['Esc'], 'back'],
 ]
