@@ -49,6 +49,22 @@ test('pieces of time follow each other without a gap, at the price of each, acro
   expect((await store.getWorkspace(id))?.machine?.charge ?? null).toBeNull()
 })
 
+test('what is always on counts at most its month\'s price in each month, as the charge does that is read back', async () => {
+  const { store } = database
+  const { id, row: { orgId, creatorId } } = await aWorkspace(store, START)
+  const decembers = () => store.costs.monthMicros(orgId, { scope: 'user', subject: creatorId }, Date.UTC(2027, 0) - 1)
+  const ofOthers = await decembers()
+  const capped: Charge = { state: 'running', since: START, price: { currency: 'EUR', microsPerHour: 5600, incrementMs: HOUR, monthMicros: 3_490_000 } }
+  await write(id, START, capped)
+  expect((await store.getWorkspace(id))?.machine?.charge).toEqual(capped)
+  const [december, january] = [Date.UTC(2026, 11), Date.UTC(2027, 0)]
+  const end = january + 5 * HOUR
+  const sums = await store.costs.sums(orgId, { months: monthsBetween(monthAt(START), monthAt(end), 12), workspaceId: id }, end)
+  expect(sums.map(({ month, micros }) => [month, micros])).toEqual([['2027-01', billedMicros(capped, end) - billedMicros(capped, january)], ['2026-12', 3_490_000], ['2026-11', billedMicros(capped, december)]])
+  expect(await decembers() - ofOthers).toBe(3_490_000)
+  await write(id, end, null)
+})
+
 test('what goes on counts until now, a price that becomes known counts from the beginning, and a late writer changes nothing', async () => {
   const { store } = database
   const { id, row: { orgId, creatorId } } = await aWorkspace(store, START)

@@ -23,22 +23,24 @@ export async function writeCharge(tx: Transaction, machine: { id: WorkspaceId; g
   if (charge === null) return
   const { state, price, since } = charge
   await tx`
-    insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, pool_id)
-    select id, ${generation}, greatest(${since}::bigint, (select max(until) from cost_intervals where workspace_id = ${id} and generation = ${generation})), null, org_id, creator_id, ${provider}, ${state}, ${price?.currency ?? null}, ${price?.microsPerHour ?? null}, ${price?.incrementMs ?? 0}, case when pool_taken_at is null then pool_id end
+    insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, month_micros, pool_id)
+    select id, ${generation}, greatest(${since}::bigint, (select max(until) from cost_intervals where workspace_id = ${id} and generation = ${generation})), null, org_id, creator_id, ${provider}, ${state}, ${price?.currency ?? null}, ${price?.microsPerHour ?? null}, ${price?.incrementMs ?? 0}, ${price?.monthMicros ?? null}, case when pool_taken_at is null then pool_id end
     from workspaces where id = ${id}
     on conflict (workspace_id, generation, since) do update set
-      until = null, state = excluded.state, currency = excluded.currency, micros_per_hour = excluded.micros_per_hour, increment_ms = excluded.increment_ms`
+      until = null, state = excluded.state, currency = excluded.currency, micros_per_hour = excluded.micros_per_hour, increment_ms = excluded.increment_ms, month_micros = excluded.month_micros`
 }
 
 /** The charge of `machines m` as a column of theirs; joined as `c`. */
 export const openCharge = (sql: Queries) => ({
   join: sql`left join cost_intervals c on c.workspace_id = m.workspace_id and c.generation = m.generation and c.until is null`,
   column: sql`case when c.since is null then null else jsonb_build_object('state', c.state, 'since', c.since, 'price',
-    case when c.micros_per_hour is null then null else jsonb_build_object('currency', c.currency, 'microsPerHour', c.micros_per_hour, 'incrementMs', c.increment_ms) end) end as charge`,
+    case when c.micros_per_hour is null then null else jsonb_strip_nulls(jsonb_build_object('currency', c.currency, 'microsPerHour', c.micros_per_hour, 'incrementMs', c.increment_ms, 'monthMicros', c.month_micros)) end) end as charge`,
 })
 
-/** In SQL what `billedMicros` is: of the interval `i` by the moment `at`. */
-export const billed = (sql: Queries, at: ReturnType<Queries>) => sql`
+/** In SQL what `billedMicros` is: of the interval `i`, from `begins` to `ends` within one calendar month. */
+export const billed = (sql: Queries, { begins, ends }: { begins: ReturnType<Queries>; ends: ReturnType<Queries> }) => sql`least(${byTheHour(sql, ends)} - ${byTheHour(sql, begins)}, i.month_micros)`
+
+const byTheHour = (sql: Queries, at: ReturnType<Queries>) => sql`
   case when i.micros_per_hour is null or ${at} <= i.since then 0
     when i.increment_ms > 0 then ceil(ceil((${at} - i.since)::numeric / i.increment_ms) * i.increment_ms * i.micros_per_hour / ${HOUR})
     else ceil((${at} - i.since)::numeric * i.micros_per_hour / ${HOUR}) end`
@@ -54,7 +56,7 @@ export function createCosts({ sql }: StoreContext): CostStore {
           coalesce(sum(d.ends - d.begins) filter (where i.state = 'running'), 0)::bigint as running_ms,
           coalesce(sum(d.ends - d.begins) filter (where i.state <> 'running'), 0)::bigint as stopped_ms,
           coalesce(sum(d.ends - d.begins) filter (where i.micros_per_hour is null), 0)::bigint as unpriced_ms,
-          sum(${billed(sql, sql`d.ends`)} - ${billed(sql, sql`d.begins`)})::bigint as micros
+          sum(${billed(sql, { begins: sql`d.begins`, ends: sql`d.ends` })})::bigint as micros
         from unnest(${months.map(({ month }) => month)}::text[], ${months.map(({ from }) => from)}::bigint[], ${months.map(({ to }) => to)}::bigint[]) as p (month, begins, ends)
         join cost_intervals i on i.org_id = ${orgId} and i.since < p.ends and coalesce(i.until, ${now}) > p.begins ${workspaceId === undefined ? sql`` : sql`and i.workspace_id = ${workspaceId}`}
         cross join lateral (select greatest(i.since, p.begins) as begins, least(coalesce(i.until, greatest(i.since, ${now}::bigint)), p.ends) as ends) d
@@ -80,7 +82,7 @@ export function createCosts({ sql }: StoreContext): CostStore {
     async monthMicros(orgId, of, now) {
       const { from } = monthAt(now)
       const [row] = await sql<{ micros: number }[]>`
-        select coalesce(sum(${billed(sql, sql`d.ends`)} - ${billed(sql, sql`d.begins`)}), 0)::bigint as micros
+        select coalesce(sum(${billed(sql, { begins: sql`d.begins`, ends: sql`d.ends` })}), 0)::bigint as micros
         from cost_intervals i cross join lateral (select greatest(i.since, ${from}::bigint) as begins, coalesce(i.until, greatest(i.since, ${now}::bigint)) as ends) d
         where i.org_id = ${orgId} and (i.until is null or i.until > ${from}) ${mine(of, sql`i.user_id`)}`
       return row?.micros ?? 0

@@ -66,7 +66,7 @@ export function createPools(context: StoreContext): PoolStore {
     async monthMicros(id, at) {
       const { from } = monthAt(at)
       const [row] = await sql<{ micros: number }[]>`
-        select coalesce(sum(${billed(sql, sql`d.ends`)} - ${billed(sql, sql`d.begins`)}), 0)::bigint as micros
+        select coalesce(sum(${billed(sql, { begins: sql`d.begins`, ends: sql`d.ends` })}), 0)::bigint as micros
         from cost_intervals i cross join lateral (select greatest(i.since, ${from}::bigint) as begins, coalesce(i.until, greatest(i.since, ${at}::bigint)) as ends) d
         where i.pool_id = ${id} and (i.until is null or i.until > ${from})`
       return row?.micros ?? 0
@@ -101,6 +101,6 @@ async function chargeTaker(tx: Transaction, { member, userId, now }: { member: W
     with ended as (
       update cost_intervals set until = greatest(since + 1, ${now}::bigint) where workspace_id = ${member} and until is null returning *
     )
-    insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, pool_id)
-    select workspace_id, generation, until, null, org_id, ${userId}, provider, state, currency, micros_per_hour, increment_ms, null from ended`
+    insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, month_micros, pool_id)
+    select workspace_id, generation, until, null, org_id, ${userId}, provider, state, currency, micros_per_hour, increment_ms, month_micros, null from ended`
 }

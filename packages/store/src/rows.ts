@@ -65,7 +65,7 @@ const Observed = z.discriminatedUnion('state', [
   z.object({ state: z.literal('failed'), detail: z.string() }),
   z.object({ state: z.literal('unknown'), raw: z.string() }),
 ])
-const Charge = z.object({ state: z.enum(['running', 'stopped']), price: z.object({ currency: z.string(), microsPerHour: z.number(), incrementMs: z.number() }).nullable(), since: time })
+const Charge = z.object({ state: z.enum(['running', 'stopped']), price: z.object({ currency: z.string(), microsPerHour: z.number(), incrementMs: z.number(), monthMicros: z.number().optional() }).nullable(), since: time })
 const Machine = z.object({
   workspaceId: WorkspaceId, generation: z.number().int(), provider: z.string(),
   ref: z.record(z.string(), z.union([z.string(), z.number()])).nullable(), poll: z.record(z.string(), z.unknown()).nullable(),

@@ -20,6 +20,8 @@ export const costIntervals = pgTable('cost_intervals', {
   microsPerHour: count('micros_per_hour'),
   /** Each begun piece of this length counts whole. */
   incrementMs: count('increment_ms').notNull(),
+  /** At most, in a calendar month. Null: there is no such limit. */
+  monthMicros: count('month_micros'),
   /** Of the pool it was made ahead for, until somebody took it. */
   poolId: text('pool_id'),
 }, (table) => [

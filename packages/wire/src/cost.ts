@@ -23,6 +23,8 @@ export type Cost = z.infer<typeof Cost>
 
 export const WorkspaceQuote = z.object({
   provider: z.string(), currency: z.string(), runningMicrosPerHour: Micros, stoppedMicrosPerHour: Micros, note: z.string(),
+  /** At most, in a calendar month. Absent: there is no such limit, or an older server. */
+  runningMonthMicros: Micros.optional(), stoppedMonthMicros: Micros.optional(),
   /** It costs nothing, running or stopped. */
   free: z.boolean(),
 })

@@ -26,7 +26,7 @@ export const IMAGES: readonly Image[] = [
   { id: 114690389, name: 'debian-12', flavor: 'debian', version: '12', architecture: 'arm' },
 ]
 /** EUR for a GB and month of volumes, and of snapshots by what they take; EUR an hour for an address: since April 2026. */
-export const PRICES = { volumeGbMonth: 0.0572, snapshotGbMonth: 0.0143, ipv4Hourly: 0.0008 } as const
+export const PRICES = { volumeGbMonth: 0.0572, snapshotGbMonth: 0.0143, ipv4Hourly: 0.0008, ipv4Monthly: 0.5 } as const
 export type Prices = Readonly<Record<keyof typeof PRICES, number>>
 /** What the disk of a new machine with a few programs takes. */
 export const SNAPSHOT_GB = 1.5

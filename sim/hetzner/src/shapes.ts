@@ -32,12 +32,12 @@ export function serverTypeShape(type: ServerType): Record<string, unknown> {
 }
 
 /** By which the ledger charges. */
-export function pricingShape({ volumeGbMonth, snapshotGbMonth, ipv4Hourly }: Prices): Record<string, unknown> {
+export function pricingShape({ volumeGbMonth, snapshotGbMonth, ipv4Hourly, ipv4Monthly }: Prices): Record<string, unknown> {
   const price = (net: number) => ({ net: net.toFixed(10), gross: gross(String(net)) })
   const addresses = (hourly: number, monthly: number) => LOCATIONS.map(({ name }) => ({ location: name, price_hourly: price(hourly), price_monthly: price(monthly) }))
   return {
     currency: 'EUR', vat_rate: '19.000000', image: { price_per_gb_month: price(snapshotGbMonth) }, volume: { price_per_gb_month: price(volumeGbMonth) }, server_backup: { percentage: '20.0000000000' },
-    primary_ips: [{ type: 'ipv4', prices: addresses(ipv4Hourly, 0.5) }, { type: 'ipv6', prices: addresses(0, 0) }], floating_ip: { price_monthly: price(3) }, floating_ips: [{ type: 'ipv4', prices: LOCATIONS.map(({ name }) => ({ location: name, price_monthly: price(3) })) }],
+    primary_ips: [{ type: 'ipv4', prices: addresses(ipv4Hourly, ipv4Monthly) }, { type: 'ipv6', prices: addresses(0, 0) }], floating_ip: { price_monthly: price(3) }, floating_ips: [{ type: 'ipv4', prices: LOCATIONS.map(({ name }) => ({ location: name, price_monthly: price(3) })) }],
     server_types: SERVER_TYPES.map((type) => ({ id: type.id, name: type.name, prices: pricesShape(type) })), load_balancer_types: [],
   }
 }

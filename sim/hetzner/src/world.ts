@@ -183,7 +183,7 @@ function addIp(state: State, server: { id: number; location: string }, type: Pri
   const id = state.nextId()
   const ip: PrimaryIp = { id, name: `primary_ip-${id}`, ip: type === 'ipv4' ? `203.0.113.${id % 250}` : `2001:db8:${id.toString(16)}::/64`, type, createdAt: state.now(), location: server.location, autoDelete: true, labels: {}, server: server.id }
   state.primaryIps.set(id, ip)
-  if (type === 'ipv4') state.ledger.open({ kind: 'ipv4', id, name: ip.name, hourly: state.prices.ipv4Hourly, monthly: state.prices.ipv4Hourly * HOURS_A_MONTH })
+  if (type === 'ipv4') state.ledger.open({ kind: 'ipv4', id, name: ip.name, hourly: state.prices.ipv4Hourly, monthly: state.prices.ipv4Monthly })
   return ip
 }
 

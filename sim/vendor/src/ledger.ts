@@ -2,8 +2,8 @@
 interface Charged { readonly kind: string; readonly id: string | number }
 type Charge<What> = What & { readonly from: number; to: number | null }
 
-/** `costOf`: what stood so many ms. */
-export function createLedger<What extends Charged>(now: () => number, costOf: (what: What, ms: number) => number) {
+/** `costOf`: what stood so many ms, from then on. */
+export function createLedger<What extends Charged>(now: () => number, costOf: (what: What, ms: number, from: number) => number) {
   const charges: Charge<What>[] = []
   return {
     open(what: What) { charges.push({ ...what, from: now(), to: null }) },
@@ -14,7 +14,7 @@ export function createLedger<What extends Charged>(now: () => number, costOf: (w
     running: (): readonly Charge<What>[] => charges.filter(({ to }) => to === null),
     all: (): readonly Charge<What>[] => charges,
     /** Up to now, in the currency of the tariff. */
-    total: (): number => charges.reduce((sum, charge) => sum + costOf(charge, (charge.to ?? now()) - charge.from), 0),
+    total: (): number => charges.reduce((sum, charge) => sum + costOf(charge, (charge.to ?? now()) - charge.from, charge.from), 0),
   }
 }
 export type Ledger<What extends Charged> = ReturnType<typeof createLedger<What>>

@@ -15,6 +15,8 @@ export function amount(text: string, option: string): number {
 
 export interface Asked { readonly provider?: string | undefined; readonly resources: Input<'quoteWorkspace'>['resources']; readonly yes: boolean; readonly maxMicrosPerHour: number | undefined }
 
+const aMonth = (microsPerHour: number, atMost = Number.POSITIVE_INFINITY): number => Math.min(microsPerHour * HOURS_A_MONTH, atMost)
+
 /** Throws `cancelled` where a person said no. An older server says nothing about it. */
 export async function agreeToCost({ io, json, signal }: Context, { client }: Connection, { provider, resources, yes, maxMicrosPerHour }: Asked): Promise<void> {
   const quote = await client.quoteWorkspace({ ...(provider === undefined ? {} : { provider }), resources }, signal).catch((error: unknown) => {
@@ -23,13 +25,13 @@ export async function agreeToCost({ io, json, signal }: Context, { client }: Con
     throw error
   })
   if (quote === null || quote.free) return
-  const { currency, runningMicrosPerHour, stoppedMicrosPerHour, note } = quote
+  const { currency, runningMicrosPerHour, stoppedMicrosPerHour, runningMonthMicros, stoppedMonthMicros, note } = quote
   const running = { microsPerHour: runningMicrosPerHour, currency }
   if (maxMicrosPerHour !== undefined && runningMicrosPerHour > maxMicrosPerHour) {
     throw new BerthError('over_budget', `${quote.provider} takes ${perHour(running)} for it; you said at most ${perHour({ ...running, microsPerHour: maxMicrosPerHour })}`, { hint: 'ask for less with --memory and --cpus, choose another --provider, or raise --max-cost-per-hour' })
   }
-  const stopped = stoppedMicrosPerHour === 0 ? 'nothing while stopped' : `${money(stoppedMicrosPerHour * HOURS_A_MONTH, currency)} a month while stopped`
-  io.note(`${io.noteStyle.bold(`${quote.provider}: ${perHour(running)}`)} while it runs (${money(runningMicrosPerHour * HOURS_A_MONTH, currency)} a month), ${stopped}`)
+  const stopped = stoppedMicrosPerHour === 0 ? 'nothing while stopped' : `${money(aMonth(stoppedMicrosPerHour, stoppedMonthMicros), currency)} a month while stopped`
+  io.note(`${io.noteStyle.bold(`${quote.provider}: ${perHour(running)}`)} while it runs (${money(aMonth(runningMicrosPerHour, runningMonthMicros), currency)} a month), ${stopped}`)
   if (note !== '') io.note(io.noteStyle.dim(`  ${cleanLine(note, 300)}`))
   if (yes || json || !io.interactive) return
   if (!/^y(es)?$/i.test(await io.ask('Make it? [y/N] '))) throw new BerthError('cancelled', 'nothing was made')

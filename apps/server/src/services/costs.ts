@@ -35,6 +35,6 @@ export async function quoteWorkspace(deps: Pick<ServiceDeps, 'providers'>, { pro
     if (error instanceof BerthError) throw error
     throw new BerthError('provider_unavailable', `${name}: ${messageOf(error)}`, { hint: hintOf(error) ?? `see \`berth provider check ${name}\``, cause: error })
   })
-  const { currency, runningMicrosPerHour, stoppedMicrosPerHour, note } = quote
-  return { provider: name, currency, runningMicrosPerHour, stoppedMicrosPerHour, note, free: runningMicrosPerHour === 0 && stoppedMicrosPerHour === 0 }
+  const { currency, runningMicrosPerHour, stoppedMicrosPerHour, runningMonthMicros, stoppedMonthMicros, note } = quote
+  return { provider: name, currency, runningMicrosPerHour, stoppedMicrosPerHour, ...(runningMonthMicros === undefined ? {} : { runningMonthMicros }), ...(stoppedMonthMicros === undefined ? {} : { stoppedMonthMicros }), note, free: runningMicrosPerHour === 0 && stoppedMicrosPerHour === 0 }
 }

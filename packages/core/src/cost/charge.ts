@@ -3,6 +3,7 @@
  * higher price count: a ledger that says too little is the one that hurts.
  */
 import type { Machine, Observed, Quote } from '../ports/provider.ts'
+import { monthAt } from './months.ts'
 
 /** The piece of time that is being paid for now. It ends where the next one begins. */
 export interface Charge {
@@ -11,7 +12,7 @@ export interface Charge {
   readonly price: Price | null
   readonly since: number
 }
-export interface Price { readonly currency: string; readonly microsPerHour: number; /** Each begun piece of this length counts whole; 0: what passes. */ readonly incrementMs: number }
+export interface Price { readonly currency: string; readonly microsPerHour: number; /** Each begun piece of this length counts whole; 0: what passes. */ readonly incrementMs: number; /** At most, in a calendar month. Absent: there is no such limit. */ readonly monthMicros?: number | undefined }
 
 const HOUR = 3_600_000
 
@@ -26,7 +27,9 @@ export function chargedAs(observed: Observed): Charge['state'] | 'none' {
 }
 
 export function priceOf(quote: Quote, state: Charge['state']): Price {
-  return { currency: quote.currency, microsPerHour: state === 'running' ? quote.runningMicrosPerHour : quote.stoppedMicrosPerHour, incrementMs: quote.incrementMs ?? 0 }
+  const { currency, incrementMs = 0 } = quote
+  const [microsPerHour, monthMicros] = state === 'running' ? [quote.runningMicrosPerHour, quote.runningMonthMicros] : [quote.stoppedMicrosPerHour, quote.stoppedMonthMicros]
+  return { currency, microsPerHour, incrementMs, ...(monthMicros === undefined ? {} : { monthMicros }) }
 }
 
 export interface ChargeInput {
@@ -61,12 +64,23 @@ function beginOf({ known, state, machine, ensuringSince, now }: Omit<ChargeInput
   return within(ensuringSince) ?? within(observed.state === 'running' ? observed.startedAt : null) ?? now
 }
 
-const samePrice = (one: Price | null, other: Price): boolean => one !== null && one.currency === other.currency && one.microsPerHour === other.microsPerHour && one.incrementMs === other.incrementMs
+const samePrice = (one: Price | null, other: Price): boolean => one !== null && one.currency === other.currency && one.microsPerHour === other.microsPerHour && one.incrementMs === other.incrementMs && one.monthMicros === other.monthMicros
 
 /** What it came to by `at`, in whole micro-units. What passed between two moments is the difference: nothing is lost or counted twice at a month's end. */
 export function billedMicros({ since, price }: Pick<Charge, 'since' | 'price'>, at: number): number {
   if (price === null || at <= since) return 0
-  const { incrementMs, microsPerHour } = price
+  const { monthMicros } = price
+  if (monthMicros === undefined) return byTheHour({ since, price }, at)
+  let sum = 0
+  for (let from = since; from < at;) {
+    const to = Math.min(monthAt(from).to, at)
+    sum += Math.min(byTheHour({ since, price }, to) - byTheHour({ since, price }, from), monthMicros)
+    from = to
+  }
+  return sum
+}
+
+function byTheHour({ since, price: { incrementMs, microsPerHour } }: { since: number; price: Price }, at: number): number {
   const lasted = at - since
   const counted = incrementMs > 0 ? Math.ceil(lasted / incrementMs) * incrementMs : lasted
   return Math.ceil(counted * microsPerHour / HOUR)

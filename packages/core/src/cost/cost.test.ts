@@ -58,6 +58,23 @@ it('bills begun pieces whole, and cut anywhere the parts are the whole', () => {
   expect(billedMicros({ since: 0, price: null }, HOUR)).toBe(0)
 })
 
+it('bills no more than the month\'s price in any calendar month, and cut at its ends the parts are the whole', () => {
+  const capped = { since: Date.UTC(2026, 0, 31, 12), price: { ...price(1000, HOUR), monthMicros: 650_000 } }
+  const [february, march, april] = [1, 2, 3].map((month) => Date.UTC(2026, month)) as [number, number, number]
+  expect(billedMicros(capped, february)).toBe(12_000)
+  // 672 hours of February, 744 of March.
+  expect([march, april].map((at) => billedMicros(capped, at))).toEqual([12_000 + 650_000, 12_000 + 650_000 + 650_000])
+  expect(billedMicros(capped, march + 10 * HOUR) - billedMicros(capped, march)).toBe(10_000)
+  expect(billedMicros({ ...capped, price: price(1000, HOUR) }, april)).toBe(12_000 + 672_000 + 744_000)
+})
+
+it('is another price with another month\'s price', () => {
+  const known: Charge = { state: 'running', price: price(8000), since: 1000 }
+  const capped = { ...quote, runningMonthMicros: 5_000_000, stoppedMonthMicros: 700_000 }
+  expect(nextCharge({ known, machine: { observed: observed('running'), createdAt: 1000 }, quote: capped, ensuringSince: null, now: 9000 })).toEqual({ state: 'running', price: { ...price(8000), monthMicros: 5_000_000 }, since: 9000 })
+  expect(nextCharge({ known, machine: { observed: observed('stopped'), createdAt: 1000 }, quote: capped, ensuringSince: null, now: 9000 })?.price).toEqual({ ...price(1000), monthMicros: 700_000 })
+})
+
 it('knows months, across a year', () => {
   const november = Date.UTC(2026, 10, 22, 5)
   expect(monthAt(november)).toEqual({ month: '2026-11', from: Date.UTC(2026, 10), to: Date.UTC(2026, 11) })

@@ -109,6 +109,9 @@ export interface Quote {
   readonly runningMicrosPerHour: number
   readonly stoppedMicrosPerHour: number
   readonly note: string
+  /** At most, of one machine in a calendar month (UTC). Absent: there is no such limit. */
+  readonly runningMonthMicros?: number
+  readonly stoppedMonthMicros?: number
   /** Each begun piece of time of this length counts whole. Absent: what passes is what counts. */
   readonly incrementMs?: number
 }

@@ -6,10 +6,13 @@ export interface Prices {
   readonly volumeGbMonthMicros: number
   readonly imageGbMonthMicros: number
   /** Of an IPv4 address, by location; `others`: where the vendor names none. */
-  readonly ipv4HourMicros: { readonly others: number; readonly [location: string]: number }
+  readonly ipv4HourMicros: ByLocation
+  /** At most, in a calendar month. */
+  readonly ipv4MonthMicros: ByLocation
   /** The vendor said so itself, not long ago. */
   readonly asked: boolean
 }
+type ByLocation = { readonly others: number; readonly [location: string]: number }
 export interface PriceList {
   /** What is known without asking. */
   known(): Prices
@@ -18,7 +21,7 @@ export interface PriceList {
 }
 
 /** As the vendor said in May 2026: for as long as it could not be asked. */
-export const PUBLISHED: Prices = { currency: 'EUR', volumeGbMonthMicros: 57_200, imageGbMonthMicros: 14_300, ipv4HourMicros: { others: 800 }, asked: false }
+export const PUBLISHED: Prices = { currency: 'EUR', volumeGbMonthMicros: 57_200, imageGbMonthMicros: 14_300, ipv4HourMicros: { others: 800 }, ipv4MonthMicros: { others: 500_000 }, asked: false }
 /** The vendor changes its prices a few times a year. */
 const GOOD_MS = 3_600_000
 /** After an answer that did not come. */
@@ -31,7 +34,7 @@ interface Answer {
     readonly currency: string
     readonly image: { readonly price_per_gb_month: Price }
     readonly volume: { readonly price_per_gb_month: Price }
-    readonly primary_ips: readonly { readonly type: string; readonly prices: readonly { readonly location: string; readonly price_hourly: Price }[] }[]
+    readonly primary_ips: readonly { readonly type: string; readonly prices: readonly { readonly location: string; readonly price_hourly: Price; readonly price_monthly: Price }[] }[]
   }
 }
 
@@ -57,13 +60,16 @@ export function createPriceList({ api, now }: { readonly api: Api; readonly now:
 /** Null: there is a price in it that is none. */
 function pricesIn({ pricing: { currency, image, volume, primary_ips: addresses } }: Answer): Prices | null {
   const ipv4 = addresses.find(({ type }) => type === 'ipv4')?.prices ?? []
-  const byLocation = Object.fromEntries(ipv4.map(({ location, price_hourly: { net } }) => [location, microsOf(net)]))
+  // The dearest, where a place is not named: too little is what hurts.
+  const byLocation = (priceOf: (each: (typeof ipv4)[number]) => Price, published: ByLocation): ByLocation => {
+    const named = Object.fromEntries(ipv4.map((each) => [each.location, microsOf(priceOf(each).net)]))
+    return { ...named, others: Math.max(published.others, ...Object.values(named)) }
+  }
   const prices: Prices = {
     currency, volumeGbMonthMicros: microsOf(volume.price_per_gb_month.net), imageGbMonthMicros: microsOf(image.price_per_gb_month.net),
-    // The dearest, where a place is not named: too little is what hurts.
-    ipv4HourMicros: { ...byLocation, others: Math.max(PUBLISHED.ipv4HourMicros.others, ...Object.values(byLocation)) }, asked: true,
+    ipv4HourMicros: byLocation(({ price_hourly: hourly }) => hourly, PUBLISHED.ipv4HourMicros), ipv4MonthMicros: byLocation(({ price_monthly: monthly }) => monthly, PUBLISHED.ipv4MonthMicros), asked: true,
   }
-  return [prices.volumeGbMonthMicros, prices.imageGbMonthMicros, ...Object.values(prices.ipv4HourMicros)].every(Number.isFinite) ? prices : null
+  return [prices.volumeGbMonthMicros, prices.imageGbMonthMicros, ...Object.values(prices.ipv4HourMicros), ...Object.values(prices.ipv4MonthMicros)].every(Number.isFinite) ? prices : null
 }
 
 /** Rounded up, but not for the last digit of a binary fraction. */

@@ -1,0 +1,1 @@
+ALTER TABLE "cost_intervals" ADD COLUMN "month_micros" bigint;
