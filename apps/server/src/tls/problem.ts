@@ -28,7 +28,7 @@ const HINTS: Readonly<Record<string, string>> = {
   unsupportedContact: 'correct tls.acme.email',
   malformed: 'is tls.acme.directory the address of an ACME directory?',
   serverInternal: 'the authority has trouble: it is asked again',
-  unreachable: 'the authority does not answer: is there a way to it from here, and is tls.acme.directory right?',
+  unreachable: 'is there a way to it from here, and is tls.acme.directory right?',
   dnsHook: 'the TXT record could not be written: see what the command or Cloudflare said',
   late: 'it took too long: it is tried again',
 }

@@ -9,6 +9,7 @@ import { openCertificateFiles } from './files.ts'
 import { openTls, type Tls, type TlsDeps } from './index.ts'
 import { openKeptCertificates } from './kept.ts'
 import { startKeeper } from './keeper.ts'
+import type { AcmeProblem } from './problem.ts'
 import { curl, makeCertificate, startPebble, type Pebble } from './testing.ts'
 
 let pebble: Pebble
@@ -127,7 +128,10 @@ test('an authority that says how long to wait is not asked before, and one that 
     return authority.order({ names: ['a.example.test'], challenge: 'http-01' }, AbortSignal.timeout(20_000)).catch((error: unknown) => error)
   }
   expect(await order(`http://127.0.0.1:${busy.port}/dir`)).toMatchObject({ kind: 'rateLimited', retryAfterMs: 40_000_000, hint: expect.stringContaining('letsencrypt-staging') })
-  expect(await order('http://127.0.0.1:1/dir')).toMatchObject({ kind: 'unreachable', hint: expect.stringContaining('tls.acme.directory') })
+  const away = await order('http://127.0.0.1:1/dir') as AcmeProblem
+  // People read both, one after the other: what happened, then what to do.
+  expect(`${away.message}. ${away.hint}`.split('the authority does not answer')).toHaveLength(2)
+  expect(away).toMatchObject({ kind: 'unreachable', hint: expect.stringContaining('tls.acme.directory') })
 })
 
 test('files are read again when they change, and while they do not fit the ones from before are served', async () => {
