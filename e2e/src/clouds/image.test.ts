@@ -59,7 +59,13 @@ test('an image is made once, costs what is said, and new workspaces begin with i
   expect(ledger.all().length).toBe(bought)
 
   // It is in the ledger as in the vendor's, at its month's price by the hour.
-  const ofImages = async () => (await product.json<{ costs: Cost[] }>(['cost'])).costs.filter(({ image }) => image !== null)
+  const inLedger = async () => (await product.json<{ costs: Cost[] }>(['cost'])).costs.filter(({ image }) => image !== null)
+  const ofImages = async () => (await inLedger()).filter(({ image }) => image === imageName)
+  // And the server that it was made of, whose begun hour counts whole.
+  const madeOf = (await inLedger()).filter(({ image }) => image?.startsWith('made of ') === true)
+  expect(madeOf).toMatchObject([{ workspaceId: null, userId: null, provider: 'hetzner', currency: 'EUR', unpricedMs: 0 }])
+  const { hourly } = ledger.all().find(({ kind, name }) => kind === 'server' && name.endsWith('-image')) ?? { hourly: 0 }
+  expect(madeOf.map(({ micros }) => micros)).toEqual([Math.round((hourly + 0.0008) * 1e6)])
   const counted = await ofImages()
   expect(counted).toMatchObject([{ image: imageName, workspaceId: null, userId: null, provider: 'hetzner', currency: 'EUR' }])
   expect(counted.map(({ micros }) => micros)).toEqual(counted.map(({ stoppedMs }) => Math.ceil(stoppedMs * Math.ceil(21_450 / 730) / 3_600_000)))

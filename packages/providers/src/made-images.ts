@@ -4,7 +4,7 @@
  * installation's mark, and one of their own that makes them no workspace's.
  */
 import { createHash } from 'node:crypto'
-import { ProviderFault, type CallContext, type ImagePrice, type ImageWanted, type Inventory, type Leftover, type MachineImage, type Provider, type ProviderImages, type Step } from '@berth/core'
+import { ProviderFault, type CallContext, type ImagePrice, type ImageWanted, type Inventory, type Leftover, type MachineImage, type Provider, type ProviderImages, type Quote, type Step } from '@berth/core'
 import type { Labels } from './owner-labels.ts'
 
 export const IMAGE_LABEL = { toolbox: 'dev.berth.image', base: 'dev.berth.image-base', token: 'dev.berth.image-token' } as const
@@ -20,6 +20,8 @@ export interface Builder {
   /** What it shows to fetch; '': it does not fetch any more. */
   readonly tokenMark: string
   readonly createdAt: number
+  /** What it costs while it is there, off too: for some minutes that is near enough. Null: nobody says. */
+  readonly quote: Quote | null
   /** `busy`: nothing can be done with it now. `waiting`: it is up, and has to be told to fetch. `ready`: it has all, and can be copied. */
   readonly state: 'busy' | 'starting' | 'waiting' | 'fetching' | 'ready'
 }
@@ -67,6 +69,10 @@ export function createMadeImages(vendor: ImageVendor): ProviderImages {
     async list(signal) {
       const { items, ...rest } = await vendor.kept(signal)
       return { ...rest, items: items.map(imageOf) }
+    },
+    async machines(signal) {
+      const { items, ...rest } = await vendor.builders(signal)
+      return { ...rest, items: items.map(({ id, createdAt, quote }) => ({ name: id, createdAt, quote })) }
     },
     async remove(name, { signal }) {
       // What failed is of no use: it may be the rest of this one.

@@ -119,7 +119,7 @@ test('a kept image counts for its organisation from when it was made until it is
   const { store } = database
   const { row: { orgId, creatorId } } = await aWorkspace(store, START)
   const month = [monthAt(START + HOUR)]
-  const image = (name: string, microsPerHour: number) => ({ name, currency: 'EUR', microsPerHour, since: START })
+  const image = (name: string, microsPerHour: number) => ({ name, since: START, price: { currency: 'EUR', microsPerHour, incrementMs: 0 } })
   const monthOf = (scope: 'organisation' | 'user') => store.costs.monthMicros(orgId, { scope, subject: scope === 'user' ? creatorId : orgId }, START + 3 * HOUR)
   const [before, mine] = [await monthOf('organisation'), await monthOf('user')]
   const sums = async (now: number) => (await store.costs.sums(orgId, { months: month }, now)).filter((cost) => cost.image !== null && cost.provider === 'ec2')

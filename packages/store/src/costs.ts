@@ -68,15 +68,15 @@ export function createCosts({ sql }: StoreContext): CostStore {
     keepImages: (orgId, provider, { images, complete }, now) => sql.begin(async (tx) => {
       const ids = images.map(({ name }) => idOfImage(provider, name))
       if (complete) await tx`update cost_intervals set until = greatest(since, ${now}) where provider = ${provider} and state = 'image' and until is null and not workspace_id = any(${ids}::text[])`
-      for (const { name, currency, microsPerHour, since } of images) {
+      for (const { name, price: { currency, microsPerHour, incrementMs, monthMicros = null }, since } of images) {
         const id = idOfImage(provider, name)
         // At another price it is another piece of time.
-        await tx`update cost_intervals set until = greatest(since, ${now}) where workspace_id = ${id} and until is null and (micros_per_hour, currency) is distinct from (${microsPerHour}::bigint, ${currency}::text)`
+        await tx`update cost_intervals set until = greatest(since, ${now}) where workspace_id = ${id} and until is null and (micros_per_hour, increment_ms, month_micros, currency) is distinct from (${microsPerHour}::bigint, ${incrementMs}::bigint, ${monthMicros}::bigint, ${currency}::text)`
         await tx`
-          insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, pool_id)
-          select ${id}, 0, greatest(${Math.min(since, now)}::bigint, (select max(until) from cost_intervals where workspace_id = ${id})), null, ${orgId}, '', ${provider}, 'image', ${currency}, ${microsPerHour}, 0, null
+          insert into cost_intervals (workspace_id, generation, since, until, org_id, user_id, provider, state, currency, micros_per_hour, increment_ms, month_micros, pool_id)
+          select ${id}, 0, greatest(${Math.min(since, now)}::bigint, (select max(until) from cost_intervals where workspace_id = ${id})), null, ${orgId}, '', ${provider}, 'image', ${currency}, ${microsPerHour}, ${incrementMs}, ${monthMicros}, null
           where not exists (select from cost_intervals where workspace_id = ${id} and until is null)
-          on conflict (workspace_id, generation, since) do update set until = null, currency = excluded.currency, micros_per_hour = excluded.micros_per_hour`
+          on conflict (workspace_id, generation, since) do update set until = null, currency = excluded.currency, micros_per_hour = excluded.micros_per_hour, increment_ms = excluded.increment_ms, month_micros = excluded.month_micros`
       }
     }),
     async monthMicros(orgId, of, now) {

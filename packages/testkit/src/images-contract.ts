@@ -80,6 +80,20 @@ export function describeImages({ name, start, keeps, base, monthlyMicros, named,
       return bench.charged()
     }
 
+    test('what is paid for while it is made is told of with its price, and no more when it is given back', async () => {
+      const seen = new Map<string, number>()
+      await through(async () => {
+        for (const { name: id, quote, createdAt } of (await images.machines?.(signal))?.items ?? []) {
+          seen.set(id, quote?.runningMicrosPerHour ?? 0)
+          expect(createdAt).toBeGreaterThan(0)
+        }
+        return images.build(imageWanted(ONE), { signal })
+      })
+      expect(seen.size).toBe(1)
+      for (const micros of seen.values()) expect(micros).toBeGreaterThan(0)
+      expect(await images.machines?.(signal)).toEqual({ items: [], complete: true, missing: [] })
+    })
+
     test('one is made of a machine that goes, once, and replaces that of another daemon', async () => {
       const one = await build(imageWanted(ONE))
       expect(one).toMatchObject({ state: 'ready', toolbox: ONE, base, monthlyMicros })

@@ -28,7 +28,7 @@ export const cost = command({
     currency: { type: 'string', value: 'code', help: 'of these amounts (default EUR); what is billed in another counts one for one' },
     for: { type: 'string', value: 'all | me | person', help: 'whose limits: the organisation\'s (all, the default), yours, or those of a person in `berth people`' },
   },
-  notes: 'By the list of prices of each provider when the machine was begun, each begun hour whole where the vendor counts so; the bill of the vendor may have taxes and rebates. Machines of your own are free. Prepared images count from when they were made; the machine that one is made of does not.',
+  notes: 'By the list of prices of each provider when the machine was begun, each begun hour whole where the vendor counts so; the bill of the vendor may have taxes and rebates. Machines of your own are free. Prepared images count from when they were made, and so does the machine that one is made of, as "made of" its name, until it is given back.',
   examples: ['berth cost', 'berth cost demo --since 2026-01', 'berth cost --by person --json', 'berth cost --limit 200 --warn 150', 'berth cost --running 5 --hourly 1.50 --for me'],
   parse({ values, positionals }) {
     atMost(1, positionals, 'cost')

@@ -1,7 +1,7 @@
 /** The toolbox as machines elsewhere fetch it, and the images that are made with it. */
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { deadlines, type Store } from '@berth/core'
+import { deadlines, priceOf, type Store } from '@berth/core'
 import { defaultToolboxDir } from '@berth/toolbox'
 import type { OrgId } from '@berth/wire'
 import { startPeriodic } from '../loops/periodic.ts'
@@ -26,10 +26,16 @@ interface ImagesHere extends Omit<ImagesDeps, 'link' | 'kept'> {
 const FIRST_COUNT_MS = 2 * 60_000
 /** What is kept is paid for by the month. */
 const HOURS_A_MONTH = 730
+/** No vendor's name of an image begins so. */
+const MADE_OF = 'made of '
 
 export function startImages({ store, homeOrg, ...deps }: ImagesHere, token: string): Images {
-  const kept: ImagesDeps['kept'] = (provider, { items, complete }) => store.costs.keepImages(homeOrg, provider, {
-    complete, images: items.flatMap(({ name, currency, createdAt, monthlyMicros }) => (monthlyMicros === null ? [] : [{ name, currency, since: createdAt || deps.clock.now(), microsPerHour: Math.ceil(monthlyMicros / HOURS_A_MONTH) }])),
+  const kept: ImagesDeps['kept'] = (provider, { images, machines }) => store.costs.keepImages(homeOrg, provider, {
+    complete: images.complete && machines.complete,
+    images: [
+      ...images.items.flatMap(({ name, currency, createdAt, monthlyMicros }) => (monthlyMicros === null ? [] : [{ name, since: createdAt || deps.clock.now(), price: { currency, microsPerHour: Math.ceil(monthlyMicros / HOURS_A_MONTH), incrementMs: 0, monthMicros: monthlyMicros } }])),
+      ...machines.items.flatMap(({ name, createdAt, quote }) => (quote === null ? [] : [{ name: `${MADE_OF}${name}`, since: createdAt || deps.clock.now(), price: priceOf(quote, 'running') }])),
+    ],
   }, deps.clock.now())
   const images = createImages({ ...deps, kept, link: { publicUrl: deps.config.linkUrl ?? null, token } })
   const counting = startPeriodic({ name: 'images', everyMs: deadlines.reaperInterval, firstAfterMs: FIRST_COUNT_MS, log: deps.log, run: (signal) => images.round(signal) })

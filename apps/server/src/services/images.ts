@@ -2,7 +2,7 @@
  * Images that machines begin with: one making at a time for each provider, in the background, told line by line. What it
  * left when the server ended in the middle is found again by the next one, or by the reaper.
  */
-import { ProviderFault, type ImageWanted, type Inventory, type MachineImage, type Provider, type ProviderImages, type Step, type ToolboxRef } from '@berth/core'
+import { ProviderFault, type ImageMachine, type ImageWanted, type Inventory, type MachineImage, type Provider, type ProviderImages, type Step, type ToolboxRef } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import { AGENT_PROGRAMS, NODE_RUNTIME, type AgentProgramName } from '@berth/wire/agents'
 import type { ImageBuild, MachineImage as ImageView } from '@berth/wire/images'
@@ -19,8 +19,8 @@ export interface ImagesDeps {
   }
   readonly link: ImageWanted['link']
   readonly clock: { now(): number }
-  /** What is kept at a provider, as it was just seen; for those who count what it costs. */
-  kept(provider: string, inventory: Inventory<MachineImage>): Promise<void>
+  /** What is kept at a provider and what is being made, as it was just seen; for those who count what it costs. */
+  kept(provider: string, seen: { readonly images: Inventory<MachineImage>; readonly machines: Inventory<ImageMachine> }): Promise<void>
   readonly log: (line: string) => void
 }
 export interface Images {
@@ -118,7 +118,14 @@ async function make(deps: ImagesDeps, { provider, images }: At, { making, agents
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(MADE_WITHIN_MS)])
   try {
     const wanted = await prepare(deps, { agents, say }, signal)
-    const image = await toEnd((poll) => images.build(wanted, { signal, log: say, ...poll }), { signal, say })
+    let told: string | null = null
+    const image = await toEnd(async (poll) => {
+      const step = await images.build(wanted, { signal, log: say, ...poll })
+      // What was bought is counted from when it is there, and no more often than something happens to it.
+      if (!step.done && step.detail !== told) await count(deps, provider, signal)
+      told = step.done ? null : step.detail
+      return step
+    }, { signal, say })
     making.image = imageView(provider, image, wanted.toolbox.hash)
     await count(deps, provider, signal)
     say('the image is ready')
@@ -128,6 +135,7 @@ async function make(deps: ImagesDeps, { provider, images }: At, { making, agents
     say(making.failure.message)
     // What the next server finds goes on where this one ended.
     if (!stopping.aborted) await toEnd((poll, within) => images.giveUp({ signal: within, ...poll }), { signal: AbortSignal.any([stopping, AbortSignal.timeout(GIVEN_UP_WITHIN_MS)]), say }).catch((cause: unknown) => say(`what it was made with is still there: ${String(cause)}; the reaper removes it`))
+    if (!stopping.aborted) await count(deps, provider, stopping)
     making.state = 'failed'
   }
   making.endedAt = deps.clock.now()
@@ -182,21 +190,26 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-async function listed({ kept }: ImagesDeps, provider: Provider, hash: string): Promise<{ images: ImageView[]; missing: string[] }> {
+async function listed(deps: ImagesDeps, provider: Provider, hash: string): Promise<{ images: ImageView[]; missing: string[] }> {
   try {
-    const inventory = await provider.images?.list(AbortSignal.timeout(LOOK_WITHIN_MS)) ?? { items: [], complete: true, missing: [] }
-    await kept(provider.name, inventory)
+    const inventory = await look(deps, provider, AbortSignal.timeout(LOOK_WITHIN_MS))
     return { images: inventory.items.map((image) => imageView(provider, image, hash)), missing: inventory.complete ? [] : inventory.missing.map((what) => `${provider.name}: ${what}`) }
   } catch (error) {
     return { images: [], missing: [`${provider.name}: ${messageOf(error)}`] }
   }
 }
 
+const NONE = { items: [], complete: true, missing: [] } as const
+async function look({ kept }: ImagesDeps, provider: Provider, signal: AbortSignal): Promise<Inventory<MachineImage>> {
+  const [images = NONE, machines = NONE] = await Promise.all([provider.images?.list(signal), provider.images?.machines?.(signal)])
+  await kept(provider.name, { images, machines })
+  return images
+}
+
 /** What could not be seen now is counted by the next look. */
 async function count(deps: ImagesDeps, provider: Provider, signal = AbortSignal.timeout(LOOK_WITHIN_MS)): Promise<void> {
   try {
-    const inventory = await provider.images?.list(AbortSignal.any([signal, AbortSignal.timeout(LOOK_WITHIN_MS)]))
-    if (inventory !== undefined) await deps.kept(provider.name, inventory)
+    await look(deps, provider, AbortSignal.any([signal, AbortSignal.timeout(LOOK_WITHIN_MS)]))
   } catch (error) {
     deps.log(`images at ${provider.name}: not counted: ${messageOf(error)}`)
   }

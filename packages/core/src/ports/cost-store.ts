@@ -1,10 +1,12 @@
 /** What machines cost, kept with their states. The pieces of time are written by `saveTick` and `finishTick`, with what was observed. */
 import type { Cost, CostLimit, ProviderReport } from '@berth/wire/cost'
 import type { OrgId, WorkspaceId } from '@berth/wire'
+import type { Price } from '../cost/charge.ts'
 import type { Month } from '../cost/months.ts'
 
 export type CostSubject = Pick<CostLimit, 'scope' | 'subject'>
-export interface PricedImage { readonly name: string; readonly currency: string; readonly microsPerHour: number; readonly since: number }
+/** Or the machine that one is made of, which has a name of its own. */
+export interface PricedImage { readonly name: string; readonly since: number; readonly price: Price }
 export interface CostStore {
   /** By month, workspace, person, provider and currency; what goes on counts until `now`. */
   sums(orgId: OrgId, of: { months: readonly Month[]; workspaceId?: WorkspaceId | undefined }, now: number): Promise<Cost[]>

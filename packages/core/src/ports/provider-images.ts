@@ -2,7 +2,7 @@
  * Images that machines of a provider begin with: its usual one, with the daemon and agents' programs put in. A provider that
  * can make them has this; which one fits a new machine it knows by itself, and one that fits none is never used.
  */
-import type { CallContext, Inventory, Step, ToolboxRef } from './provider.ts'
+import type { CallContext, Inventory, Quote, Step, ToolboxRef } from './provider.ts'
 
 export interface MachineImage {
   /** At the vendor; names it for a removal. */
@@ -18,6 +18,8 @@ export interface MachineImage {
   /** For keeping it, in micro-units of its currency. Null: nothing, or nobody says. */
   readonly monthlyMicros: number | null
 }
+/** That one is made of now, and is paid for as long as it is there. */
+export interface ImageMachine { readonly name: string; readonly createdAt: number; /** Null: nobody says. */ readonly quote: Quote | null }
 export interface ImageWanted {
   readonly toolbox: ToolboxRef
   /** Directories below the toolbox's `agents`, such as `claude-2.1.329`. */
@@ -37,6 +39,8 @@ export interface ProviderImages {
    */
   build(wanted: ImageWanted, context: CallContext): Promise<Step<MachineImage>>
   list(signal: AbortSignal): Promise<Inventory<MachineImage>>
+  /** Absent: it buys none. */
+  machines?(signal: AbortSignal): Promise<Inventory<ImageMachine>>
   /** And what is left of its making. Absent is done. Reads whose it is right before. */
   remove(name: string, context: CallContext): Promise<Step<null>>
   /** What a making that failed left: machines that nobody waits for. May be repeated. */

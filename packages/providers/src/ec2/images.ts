@@ -14,7 +14,7 @@ import { ENDED, filtersForAll, instanceIn, LEAVING, tagsIn, type Instance } from
 import { imageOf, regionOf, type Image } from './region.ts'
 import { bought, USER_DATA_LIMIT } from './run.ts'
 import type { Parameters } from './signed.ts'
-import { fitting } from './sizes.ts'
+import { fitting, quoteOf } from './sizes.ts'
 import { itemsOf, textOf, type Element } from './xml.ts'
 
 const GIB = 1024 ** 3
@@ -38,7 +38,7 @@ export function imageVendor(deps: Deps): ImageVendor {
     kept: (signal) => kept(deps, signal),
     async builders(signal) {
       const { items, ...rest } = await instances(deps, signal)
-      return { ...rest, items: items.filter(({ state }) => state !== ENDED && state !== LEAVING).map(builderOf) }
+      return { ...rest, items: items.filter(({ state }) => state !== ENDED && state !== LEAVING).map((instance) => builderOf(deps, instance)) }
     },
     buy: (making) => buy(deps, making),
     async copy({ id }, { wanted, base, signal }) {
@@ -82,9 +82,11 @@ async function instances({ api, options }: Deps, signal: AbortSignal): Promise<I
   return { ...rest, items: items.flatMap((item) => itemsOf(item, 'instancesSet').map(instanceIn)) }
 }
 
-function builderOf({ id, state, tags, launchedAt }: Instance): Builder {
+function builderOf({ options }: Deps, { id, type, state, tags, launchedAt }: Instance): Builder {
   const createdAt = createdAtIn(tags) || launchedAt
-  return { id, order: `${createdAt} ${id}`, toolbox: tags?.[IMAGE_LABEL.toolbox] ?? '', tokenMark: tags?.[IMAGE_LABEL.token] ?? '', createdAt, state: state === 'stopped' ? 'ready' : state === 'pending' ? 'starting' : 'fetching' }
+  const types = fitting({ memoryBytes: 0, cpus: 0 }, { named: [type], offered: null })
+  const quote = types.length === 0 ? null : quoteOf(types, { wanted: BUILDER, region: options.region, diskGb: options.rootGb })
+  return { id, order: `${createdAt} ${id}`, toolbox: tags?.[IMAGE_LABEL.toolbox] ?? '', tokenMark: tags?.[IMAGE_LABEL.token] ?? '', createdAt, quote, state: state === 'stopped' ? 'ready' : state === 'pending' ? 'starting' : 'fetching' }
 }
 
 async function kept({ api, options }: Deps, signal: AbortSignal): Promise<Inventory<Kept>> {

@@ -11,7 +11,7 @@ import { IMAGE_LABEL, isOfImage, markOf, type Builder, type ImageVendor, type Ke
 import { createdAtIn, installationShown, OWNER_LABEL, type Labels } from '../owner-labels.ts'
 import type { Api } from './client.ts'
 import type { Vm } from './machine.ts'
-import { STORAGE_GIB_MONTH_MICROS, storageMicrosOf } from './sizes.ts'
+import { quoteFor, STORAGE_GIB_MONTH_MICROS, storageMicrosOf } from './sizes.ts'
 
 export interface ImageDeps {
   readonly api: Api
@@ -115,7 +115,7 @@ async function builderOf(deps: ImageDeps, vm: Vm, signal: AbortSignal): Promise<
   const hasBegun = metadata?.[BEGUN] !== undefined
   // Asked only of one that runs: it would wake another.
   const state = vm.state === 'starting' ? 'starting' : vm.state !== 'running' ? 'fetching' : !hasBegun ? 'waiting' : (await deps.exec(vm, { command: `test -e ${DIR}/ready`, what: 'asking whether it has everything' }, signal)).statusCode === 0 ? 'ready' : 'fetching'
-  return { id: vm.id, order: `${createdAt} ${vm.id}`, toolbox: metadata?.[IMAGE_LABEL.toolbox] ?? '', tokenMark: metadata?.[IMAGE_LABEL.token] ?? '', createdAt, state }
+  return { id: vm.id, order: `${createdAt} ${vm.id}`, toolbox: metadata?.[IMAGE_LABEL.toolbox] ?? '', tokenMark: metadata?.[IMAGE_LABEL.token] ?? '', createdAt, quote: quoteFor(vm.resources), state }
 }
 
 /** Of sh. A secret; may be repeated. It fetches on after the command has ended. */

@@ -5,10 +5,10 @@ import { describedAs, IMAGE_LABEL, isOfImage, markOf, type Builder, type ImageVe
 import { createdAtIn, installationShown, OWNER_LABEL, type Labels } from '../owner-labels.ts'
 import type { Api } from './client.ts'
 import type { PriceList, Prices } from './prices.ts'
-import type { ServerType } from './sizes.ts'
+import { quoteOfBought, type BoughtServer, type ServerType } from './sizes.ts'
 
 interface Snapshot { readonly id: number; readonly status: string; readonly created: string; readonly image_size: number | null; readonly disk_size: number; readonly labels: Labels }
-interface Server { readonly id: number; readonly status: string; readonly locked: boolean; readonly created: string; readonly labels: Labels }
+interface Server extends BoughtServer { readonly id: number; readonly status: string; readonly locked: boolean; readonly created: string; readonly labels: Labels }
 
 export interface ImageDeps {
   readonly api: Api
@@ -48,7 +48,7 @@ export function imageVendor(deps: ImageDeps): ImageVendor & { kept(signal: Abort
     },
     async builders(signal) {
       const { items, ...rest } = await ask<Server>('/servers', 'servers', {}, { what: 'looking for the server of an image', signal })
-      return { ...rest, items: items.map(builderOf) }
+      return { ...rest, items: items.map((server) => builderOf(server, deps.prices.known())) }
     },
     buy: (making) => buy(deps, making),
     async copy({ id }, { wanted, base, signal }) {
@@ -81,9 +81,9 @@ function keptOf(snapshot: Snapshot, { currency, imageGbMonthMicros }: Prices): S
     createdAt: bornAt(snapshot), sizeBytes: size === null ? null : Math.round(size * GB), currency, monthlyMicros: size === null ? null : Math.ceil(size * imageGbMonthMicros),
   }
 }
-function builderOf(server: Server): Builder {
+function builderOf(server: Server, prices: Prices): Builder {
   const { id, status, locked, labels } = server
-  return { id: String(id), order: orderOf(id), toolbox: labels?.[IMAGE_LABEL.toolbox] ?? '', tokenMark: labels?.[IMAGE_LABEL.token] ?? '', createdAt: bornAt(server), state: locked ? 'busy' : status === 'off' ? 'ready' : status === 'running' ? 'fetching' : 'starting' }
+  return { id: String(id), order: orderOf(id), toolbox: labels?.[IMAGE_LABEL.toolbox] ?? '', tokenMark: labels?.[IMAGE_LABEL.token] ?? '', createdAt: bornAt(server), quote: quoteOfBought({ server, volume: null }, prices) ?? null, state: locked ? 'busy' : status === 'off' ? 'ready' : status === 'running' ? 'fetching' : 'starting' }
 }
 
 async function buy(deps: ImageDeps, { wanted, base, signal, log }: Making): Promise<void> {
