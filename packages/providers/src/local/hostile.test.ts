@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'bun:test'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { denials, layPrey } from '../testing/hostile.ts'
 import { eventually, finish, openBench, WAIT, type Bench } from '../testing/stand-in.ts'
@@ -32,12 +32,21 @@ const AS_AGENT = runGiven(twoUsers ? 'setpriv --reuid=1000 --regid=1000 --clear-
 const AS_DAEMON = runGiven('')
 const reportOf = (work: string): Promise<string> => eventually(async () => readFile(join(work, 'report'), 'utf8').catch(() => null))
 
+/** As a server does. */
+async function listenForDaemons({ spec }: Bench): Promise<void> {
+  const path = spec.boot.link.unixSocket ?? ''
+  const link = Bun.serve({ unix: path, fetch: (request) => new Response(`link ${new URL(request.url).pathname}`) })
+  cleanups.push(() => link.stop(true))
+  await chmod(path, 0o600)
+}
+
 describe.skipIf(!sandboxed)('a hostile program in the local sandbox', () => {
   it.skipIf(!twoUsers)('is another user than its daemon: reads no token, no boot file, no memory, and cannot end it', async () => {
-    const { ensure } = await open(`echo the-link-token > /var/lib/berth/link-token.json; ${AS_AGENT}`)
+    const { bench, ensure } = await open(`echo the-link-token > /var/lib/berth/link-token.json; ${AS_AGENT}`)
+    await listenForDaemons(bench)
     const { work } = await ensure()
     const tries: Record<string, string> = {
-      state: 'cat /var/lib/berth/link-token.json; ls /var/lib/berth', boot: 'cat /run/berth-boot/boot.json', link: 'curl -sS --unix-socket /run/berth-host/sock/link.sock http://berth/link/v1 2>&1 | grep -v denied | grep -iv "could.*t connect"',
+      state: 'cat /var/lib/berth/link-token.json; ls /var/lib/berth', boot: 'cat /run/berth-boot/boot.json', link: 'curl -sS --unix-socket /run/berth-host/link/link.sock http://berth/link/v1 2>&1 | grep -v denied | grep -iv "could.*t connect"',
       run: 'touch /run/berth/x && echo wrote', environ: 'cat /proc/1/environ; tr "\\0" "\\n" < /proc/2/environ', memory: 'head -c 1 /proc/2/mem', kill: 'kill -9 1 && echo signalled; kill -9 2 && echo signalled',
       setuid: 'setpriv --reuid=0 id -u; setpriv --reuid=65533 id -u', ptrace: 'ls /proc/2/fd /proc/2/root/var/lib/berth',
     }
@@ -81,15 +90,13 @@ describe.skipIf(!sandboxed)('a hostile program in the local sandbox', () => {
     const model = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('model') })
     cleanups.push(() => model.stop(true))
     const { bench, ensure } = await open(AS_DAEMON, [model.port ?? 0])
-    await mkdir(join(bench.root, 'link'), { mode: 0o700 })
-    const link = Bun.serve({ unix: bench.spec.boot.link.unixSocket ?? '', fetch: (request) => new Response(`link ${new URL(request.url).pathname}`) })
-    cleanups.push(() => link.stop(true))
+    await listenForDaemons(bench)
     const { work } = await ensure()
     await writeFile(join(work, 'go.sh'), [
       `curl -sS http://host.docker.internal:${model.port}/; echo`,
       `curl -sS --proxytunnel -x "$HTTP_PROXY" http://host.docker.internal:${model.port}/; echo`,
       `curl -sS -o /dev/null -w '%{http_code}\\n' http://host.docker.internal:1/`,
-      `curl -sS --unix-socket /run/berth-host/sock/link.sock http://berth/link/v1`,
+      `curl -sS --unix-socket /run/berth-host/link/link.sock http://berth/link/v1`,
     ].join('\n'), { mode: 0o644 })
     expect(await reportOf(work)).toBe('model\nmodel\n403\nlink /link/v1')
   }, 60_000)

@@ -40,7 +40,7 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     const work = join(String(machine.ref['dir']), 'work')
     await eventually(async () => existsSync(join(work, 'boot.json')) && readFile(join(work, 'boot.json'), 'utf8'))
     const boot = JSON.parse(await readFile(join(work, 'boot.json'), 'utf8'))
-    expect(boot).toMatchObject({ workspaceId: owner.workspaceId, generation: 1, workDir: '/workspace', linkUrl: 'unix:/run/berth-host/sock/link.sock', isolation: 'sandbox', bootToken: 'boot-token-of-the-test' })
+    expect(boot).toMatchObject({ workspaceId: owner.workspaceId, generation: 1, workDir: '/workspace', linkUrl: 'unix:/run/berth-host/link/link.sock', isolation: 'sandbox', bootToken: 'boot-token-of-the-test' })
     expect(await provider.logs(owner, 1000, signal)).toContain('up supervise --boot /run/berth-boot/boot.json')
 
     // Asked again: the same machine, no second process.

@@ -11,7 +11,7 @@ import { AGENT_INSIDE, TWO_USERS_ARGV } from './user-namespace.ts'
 /** The machine as it looks from inside; the same places as in a container. */
 export const INSIDE = {
   work: '/workspace', home: '/home/dev', state: '/var/lib/berth', run: '/run/berth', toolbox: '/opt/berth',
-  boot: '/run/berth-boot', host: '/run/berth-host',
+  boot: '/run/berth-boot', host: '/run/berth-host', link: '/run/berth-host/link',
 } as const
 export const EGRESS_PORT = 3128
 
@@ -20,6 +20,8 @@ export interface SandboxSpec {
   readonly identity: Identity
   readonly hostname: string
   readonly toolboxDir: string
+  /** Where the server's socket is, another file after each restart. Null: the host side leads there. */
+  readonly linkDir?: string | null
   readonly pids: number
   readonly readOnlyPaths: readonly string[]
   /** Of the host, where they are. */
@@ -51,6 +53,7 @@ export function sandboxArgv(spec: SandboxSpec): string[] {
     '--bind', own('run'), INSIDE.run, '--bind', own('boot'), INSIDE.boot,
     '--ro-bind', own('sock'), join(INSIDE.host, 'sock'), '--ro-bind', own('programs'), join(INSIDE.host, 'programs'),
     '--ro-bind', process.execPath, join(INSIDE.host, 'bun'),
+    ...(spec.linkDir ? ['--ro-bind', spec.linkDir, INSIDE.link] : []),
     '--ro-bind', spec.toolboxDir, INSIDE.toolbox,
     // Last, so that nothing above covers them: a path below /tmp stands in the machine's own /tmp.
     ...spec.readOnlyPaths.flatMap((path) => [...parentsOf(path).flatMap((parent) => ['--perms', '0755', '--dir', parent]), '--ro-bind-try', path, path]),

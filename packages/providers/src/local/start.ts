@@ -1,11 +1,11 @@
 /** Starts a local machine: everything is written first, then one process is started, which says when it is up. */
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { ProviderFault, type LinkAddress, type MachineSpec, type Owner } from '@berth/core'
 import type { Isolation, WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
 import type { LocalProviderOptions } from './index.ts'
-import { ownerKey, replaceDir, type MachineRecord } from './machine-dir.ts'
+import { ownerKey, plainRootReaches, replaceDir, type MachineRecord } from './machine-dir.ts'
 import { WALLS } from './egress.ts'
 import { launchHost } from './launch-host.ts'
 import type { HostSpec } from './machine-host.ts'
@@ -20,10 +20,12 @@ interface Start {
   readonly spec: MachineSpec
   readonly isolation: Isolation
   readonly machine: { readonly dir: string; readonly record: MachineRecord }
+  readonly shownLink: string | null
 }
 const DAEMON = 'berth-daemon'
 
-export async function startMachine(start: Start, signal: AbortSignal): Promise<void> {
+export async function startMachine(asked: Omit<Start, 'shownLink'>, signal: AbortSignal): Promise<void> {
+  const start: Start = { ...asked, shownLink: await shownLinkOf(asked) }
   const { dir, record: { uid, agentUid } } = start.machine
   await rm(join(dir, 'process.json'), { force: true })
   await copyPrograms(join(dir, 'programs'))
@@ -56,14 +58,15 @@ function identityOf({ uid, agentUid }: MachineRecord): Identity {
 
 const hostname = (owner: Owner): string => owner.workspaceId.replace('_', '-')
 
-function bootFile({ owner, spec, isolation, machine }: Start, dir: string): BootFile {
+function bootFile(start: Start, dir: string): BootFile {
+  const { owner, spec, isolation, machine } = start
   const sandboxed = isolation === 'sandbox'
   const at = (inside: string, name: string): string => sandboxed ? inside : join(dir, name)
   return {
     // The key came from a workspace's row, whose id was parsed.
     workspaceId: owner.workspaceId as WorkspaceId,
     generation: owner.generation,
-    linkUrl: linkOf(spec.boot.link) === null ? publicLink(spec.boot.link) : `unix:${at(`${INSIDE.host}/sock/link.sock`, 'sock/link.sock')}`,
+    linkUrl: linkUrl(start, dir),
     bootToken: spec.boot.bootToken,
     stateDir: at(INSIDE.state, 'state'), runDir: at(INSIDE.run, 'run'), workDir: at(INSIDE.work, 'work'), homeDir: at(INSIDE.home, 'home'),
     agentUser: sandboxed && machine.record.agentUid !== undefined ? { uid: AGENT_INSIDE, gid: AGENT_INSIDE, name: AGENT_NAME } : null,
@@ -71,6 +74,33 @@ function bootFile({ owner, spec, isolation, machine }: Start, dir: string): Boot
     isolation,
     env: { [LOCAL_MARK]: ownerKey(owner), ...(sandboxed ? proxyEnvironment() : {}) },
   }
+}
+
+function linkUrl({ spec, isolation, shownLink }: Start, dir: string): string {
+  if (shownLink !== null) return `unix:${join(INSIDE.link, basename(shownLink))}`
+  if (linkOf(spec.boot.link) === null) return publicLink(spec.boot.link)
+  return `unix:${join(isolation === 'sandbox' ? INSIDE.host : dir, 'sock/link.sock')}`
+}
+
+/**
+ * The server's own socket, where the daemon may open it: all that the link carries then passes one process less. Of two users
+ * the daemon has its machine's power over files of the host's root, whom the map knows, and the agent has not. Null: the host
+ * side opens it for the machine.
+ */
+async function shownLinkOf({ spec, isolation, machine: { record } }: Pick<Start, 'spec' | 'isolation' | 'machine'>): Promise<string | null> {
+  const { unixSocket } = spec.boot.link
+  if (isolation !== 'sandbox' || unixSocket === null) return null
+  const dir = dirname(unixSocket)
+  switch (identityOf(record).kind) {
+    case 'self': return unixSocket
+    case 'uid': return null
+    case 'two-users': return await plainRootReaches(dir) && await isRoots(dir) ? unixSocket : null
+  }
+}
+
+async function isRoots(path: string): Promise<boolean> {
+  const { uid, gid } = await stat(path)
+  return uid === 0 && gid === 0
 }
 
 function publicLink(link: LinkAddress): string {
@@ -86,7 +116,7 @@ function linkOf(link: LinkAddress): HostSpec['link'] {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) }
 }
 
-function hostSpec({ options, owner, spec, isolation, machine }: Start, dir: string): HostSpec {
+function hostSpec({ options, owner, spec, isolation, machine, shownLink }: Start, dir: string): HostSpec {
   const env: Record<string, string> = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', [LOCAL_MARK]: ownerKey(owner) }
   const { uid, agentUid } = machine.record
   if (isolation !== 'sandbox') {
@@ -96,11 +126,11 @@ function hostSpec({ options, owner, spec, isolation, machine }: Start, dir: stri
   const init = [join(INSIDE.host, 'bun'), join(INSIDE.host, 'programs', INIT_PROGRAM), join(INSIDE.host, 'sock/egress.sock'), String(EGRESS_PORT), INSIDE.work]
   const daemon = [join(INSIDE.toolbox, spec.boot.toolbox.hash, DAEMON), 'supervise', '--boot', join(INSIDE.boot, 'boot.json')]
   const argv = sandboxArgv({
-    dir, identity: identityOf(machine.record), hostname: hostname(owner), toolboxDir: spec.boot.toolbox.hostDir, pids: spec.pids,
+    dir, linkDir: shownLink === null ? null : dirname(shownLink), identity: identityOf(machine.record), hostname: hostname(owner), toolboxDir: spec.boot.toolbox.hostDir, pids: spec.pids,
     readOnlyPaths: options.readOnlyPaths ?? [], command: [...init, ...daemon],
   })
   return {
-    argv, endBy: 'stdin', users: uid === null || agentUid === undefined ? null : { daemon: uid, agent: agentUid }, egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] }, link: linkOf(spec.boot.link),
+    argv, endBy: 'stdin', users: uid === null || agentUid === undefined ? null : { daemon: uid, agent: agentUid }, egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] }, link: shownLink === null ? linkOf(spec.boot.link) : null,
     env: { ...env, ...proxyEnvironment(), PATH: '/usr/local/bin:/usr/bin:/bin', HOME: INSIDE.home, BUN_BE_BUN: '1' },
   }
 }

@@ -18,6 +18,7 @@ export async function openBench(script: string, change: Partial<MachineSpec> = {
   const installation = `ins_${randomBytes(8).toString('hex')}`
   await mkdir(join(root, 'toolbox', hash), { recursive: true })
   await mkdir(home, { mode: 0o700 })
+  await mkdir(join(root, 'link'), { mode: 0o700 })
   const daemon = join(root, 'toolbox', hash, 'berth-daemon')
   await Bun.write(daemon, `#!/bin/sh\ntrap 'echo ended; exit 0' TERM\nwhile [ -s "\${3%/*}/hold" ]; do sleep 0.1; done\necho "up $*"\n${script}\n`)
   await chmod(daemon, 0o755)
