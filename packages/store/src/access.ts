@@ -4,10 +4,9 @@ import { Level, Role, Scope } from '@berth/wire/access'
 import type { StoreContext } from './context.ts'
 import { hashToken, newToken } from './crypto.ts'
 import { cleanText } from './json.ts'
+import { LAST_USED_STEP_MS } from './last-used.ts'
 
 const LIST_LIMIT = 500
-/** `lastUsedAt` is for people; a write for each request would be for nobody. */
-const LAST_USED_STEP_MS = 60_000
 
 export function createAccess({ sql, ids, random }: StoreContext, ownerName: string): AccessStore {
   const standingOf = (userId: UserId) => sql`

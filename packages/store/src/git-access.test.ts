@@ -28,6 +28,21 @@ test('a credential is kept sealed, opens for its own origin, and is replaced who
   expect(await gitHosts.remove(orgId, second.id)).toMatchObject({ origin: 'https://git.example' })
 })
 
+test('when a credential was used last is written at most once a minute', async () => {
+  const { gitHosts } = database.store
+  const orgId = await org()
+  const { id } = await gitHosts.put({ orgId, origin: 'https://used.example', username: 'me', token: 'canary-3' }, NOW)
+  const lastUsed = async () => (await gitHosts.list(orgId)).find((host) => host.id === id)?.lastUsedAt
+  expect(await lastUsed()).toBeNull()
+  const seen: unknown[] = []
+  for (const at of [NOW, NOW + 59_000, NOW + 61_000]) {
+    await gitHosts.used(id, at)
+    seen.push(await lastUsed())
+  }
+  expect(seen).toEqual([NOW, NOW, NOW + 61_000])
+  await gitHosts.remove(orgId, id)
+})
+
 const record = (subject: string): NewAuditRecord => ({ action: 'git.push', workspaceId: null, actor: 'demo', subject, allowed: true, reason: null, refs: [{ ref: 'refs/heads/berth/demo', from: '0', to: '1', refused: null }], tokenExpiresAt: null })
 
 test('records follow one another, also when they are written at once; one that was changed or taken out is noticed', async () => {

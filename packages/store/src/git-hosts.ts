@@ -4,6 +4,7 @@ import type { GitHostId } from '@berth/wire'
 import { GitHost } from '@berth/wire/git-access'
 import type { StoreContext } from './context.ts'
 import { seal, unseal } from './crypto.ts'
+import { LAST_USED_STEP_MS } from './last-used.ts'
 
 /** Bound to the row and its origin: a credential moved to another host's row does not open. */
 export const subjectOf = (id: string, origin: string): string => `git-host ${id} ${origin}`
@@ -29,6 +30,6 @@ export function createGitHosts({ sql, ids, random, masterKey }: StoreContext): G
       const [row] = await sql<{ id: GitHostId; username: string; sealed: string }[]>`select id, username, sealed from git_hosts where org_id = ${orgId} and origin = ${origin}`
       return row === undefined ? null : { id: row.id, username: row.username, token: unseal(row.sealed, { key: masterKey, subject: subjectOf(row.id, origin) }) }
     },
-    async used(id, now) { await sql`update git_hosts set last_used_at = ${now} where id = ${id}` },
+    async used(id, now) { await sql`update git_hosts set last_used_at = ${now} where id = ${id} and (last_used_at is null or last_used_at < ${now - LAST_USED_STEP_MS})` },
   }
 }

@@ -57,6 +57,22 @@ describe('reading', () => {
     await ws.policy({})
     expect((await ws.git(dir, 'fetch')).code).not.toBe(0)
   })
+  test('gives nothing of what the host says when it cannot be written down', async () => {
+    const ws = await w.workspace('unwritten')
+    const { audit } = w.database.store
+    const { write } = audit
+    const refsAsked = () => w.ask(ws.id, new Request(`http://link/upstream/http/127.0.0.1:${w.host.port}/private-own.git/git-upload-pack`, { method: 'POST', headers: { 'content-type': 'application/x-git-upload-pack-request', 'git-protocol': 'version=2' }, body: '0014command=ls-refs\n00010009peel\n0000' }))
+    try {
+      audit.write = () => Promise.reject(new Error('the database is away'))
+      const refused = await refsAsked()
+      expect(refused.status).toBe(500)
+      expect(await refused.text()).not.toContain('refs/heads/main')
+    } finally {
+      audit.write = write
+    }
+    const given = await refsAsked()
+    expect([given.status, (await given.text()).includes('refs/heads/main')]).toEqual([200, true])
+  })
   test('of submodules that it may reach', async () => {
     const seed = mkdtempSync(join(w.root, 'sub-'))
     await w.person(seed, 'clone', '-q', `${w.origin}/private-other.git`, '.')

@@ -16,7 +16,7 @@ import type { KeptPushes } from './kept-push.ts'
 import type { Lfs } from './lfs.ts'
 import { createHostAccess } from './host-access.ts'
 import type { Quarantines } from './quarantine.ts'
-import { askHost, isPushing, passed, untilRead } from './upstream.ts'
+import { askHost, isPushing, onceWritten, passed, untilRead } from './upstream.ts'
 import type { Access } from './upstream.ts'
 import { wantedBy } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
@@ -82,8 +82,8 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     }
     if (request.method === 'GET') return notedIfRefused(operation, () => beginning(operation, access))
     if (isPushing(wanted.service)) return push(operation, access)
-    await noted(operation, { allowed: true, reason: access.credential === null ? 'as a stranger, without the credential' : null, tokenExpiresAt: access.credential?.expiresAt ?? null })
-    return passed(await askHost(send, wanted, { request, body: gitBody(request), credential: access.credential }), wanted, access.missing)
+    const written = noted(operation, { allowed: true, reason: access.credential === null ? 'as a stranger, without the credential' : null, tokenExpiresAt: access.credential?.expiresAt ?? null })
+    return passed(await onceWritten(written, askHost(send, wanted, { request, body: gitBody(request), credential: access.credential })), wanted, access.missing)
   }
   const push = async (operation: Operation, { credential, missing }: Access): Promise<Response> => {
     const { workspace, wanted, policy, request } = operation

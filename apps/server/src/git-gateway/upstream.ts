@@ -30,6 +30,17 @@ export async function reach(send: typeof fetch, origin: string, url: string, ini
   }
 }
 
+/** A fetch is written down while the host thinks about it. What it says is given to nobody before that stands. */
+export async function onceWritten(writing: Promise<unknown>, asking: Promise<Response>): Promise<Response> {
+  const [written, asked] = await Promise.allSettled([writing, asking])
+  if (written.status === 'rejected') {
+    if (asked.status === 'fulfilled') void asked.value.body?.cancel()
+    throw written.reason
+  }
+  if (asked.status === 'rejected') throw asked.reason
+  return asked.value
+}
+
 /** What the host says passes with its type and nothing else of its head. */
 export function passed(response: Response, wanted: Wanted, missing: Missing | null): Response {
   const type = `application/x-${wanted.service}-${isAdvertisement(wanted) ? 'advertisement' : 'result'}`
