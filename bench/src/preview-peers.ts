@@ -1,6 +1,6 @@
 /** What a preview is held against stands beside it: its dev server, who asks, and the processor time of who is in between. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import { MB, parentOf, within } from './measure.ts'
 import type { Product } from './product.ts'
@@ -15,15 +15,39 @@ export interface Proxy { readonly port: number; readonly host: string; readonly 
 
 /** Without a wall around it, so that both proxies ask one and the same dev server. */
 export async function startPreview(product: Product, port: number): Promise<Proxy> {
+  configure(product, 'sandbox: none')
+  return previewOf(product, port, 'sleep 100000')
+}
+
+/** Where the dev server listens in there. Nobody else is in that network. */
+const INSIDE_PORT = 4000
+/** As a workspace is unless somebody says otherwise: behind its wall, with a dev server of its own. */
+export async function startSandboxedPreview(product: Product): Promise<Proxy> {
+  const peers = join(import.meta.dir, 'peers')
+  configure(product, `readOnlyPaths: ${JSON.stringify([peers, dirname(process.execPath)])}`)
+  const proxy = await previewOf(product, INSIDE_PORT, `${process.execPath} ${join(peers, 'preview-origin.ts')} ${LARGE} ${INSIDE_PORT}`)
+  await within(RUN_MS, 'the dev server in the workspace', listening(proxy))
+  return proxy
+}
+
+async function listening({ port, host, cookie }: Proxy): Promise<void> {
+  while ((await fetch(`http://127.0.0.1:${port}/small`, { headers: { host, cookie } })).status !== 200) await Bun.sleep(LOOK_MS)
+}
+const LOOK_MS = 50
+
+function configure(product: Product, text: string): void {
   mkdirSync(join(product.home, 'providers'), { recursive: true })
-  writeFileSync(join(product.home, 'providers/local.yaml'), 'sandbox: none\n')
-  const { id, name } = await bringUp(product, 'bench', plainOn('sleep 100000'))
+  writeFileSync(join(product.home, 'providers/local.yaml'), `${text}\n`)
+}
+
+async function previewOf(product: Product, port: number, command: string): Promise<Proxy> {
+  const { id, name } = await bringUp(product, 'bench', plainOn(command))
   const { share: { url } } = await product.json<{ share: { url: string } }>(['preview', id, String(port), '--share'])
   const { host, pathname, search, port: previewPort } = new URL(url)
   const entered = await fetch(`http://127.0.0.1:${previewPort}${pathname}${search}`, { headers: { host }, redirect: 'manual' })
   const cookie = entered.headers.get('set-cookie')?.split(';')[0]
   if (cookie === undefined) throw new BerthError('internal', `the preview of ${name} let nobody in: ${entered.status}`)
-  // The daemon's link goes through the host side of its machine, which is there for every local one.
+  // Without a wall the daemon's link goes through what started it, the host side of its machine.
   const pids = [product.server().pid, processOf(id, 'run'), parentOf(processOf(id, 'supervise'))].filter((pid) => pid !== null)
   return { port: Number(previewPort), host, cookie, pids: () => pids }
 }

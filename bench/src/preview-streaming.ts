@@ -1,12 +1,12 @@
 /**
  * A large answer of a dev server through a preview: timed against the bare mux between two processes, and against the mux in
- * the middle of as many processes as a preview has, two that only carry, with the same dev server and client. On few
+ * the middle of as many processes as a preview has, two that only carry, with a dev server and client of the same programs. On few
  * processors the time says how many processes share them; what each gigabyte costs of them says what is ours.
  */
 import { bulkThroughMux } from './mux.ts'
 import { MB, RUNS, sideBySide, spread } from './measure.ts'
 import type { Bench } from './measure.ts'
-import { cpuSeconds, LARGE, load, startPeer, startPreview } from './preview-peers.ts'
+import { cpuSeconds, LARGE, load, startPeer, startSandboxedPreview } from './preview-peers.ts'
 import type { Proxy } from './preview-peers.ts'
 import { startProduct } from './product.ts'
 
@@ -20,7 +20,7 @@ export const previewStreaming: Bench = {
     const relay = await startRelay(Number(origin.line))
     const product = startProduct()
     try {
-      const ours = await startPreview(product, Number(origin.line))
+      const ours = await startSandboxedPreview(product)
       const rate = (proxy: Proxy) => async (): Promise<number> => LARGE / MB / ((await load(proxy, ['large'])) / 1000)
       const cost = (proxy: Proxy) => async (): Promise<number> => {
         const before = cpuSeconds(proxy.pids())
@@ -35,7 +35,7 @@ export const previewStreaming: Bench = {
       const relayed = await sideBySide(signal, rate(ours), rate(relay.proxy))
       yield {
         name: 'preview-streaming-relayed', value: relayed.value, unit: 'MB/s', floor: relayed.floor, goal: { ratioAtLeast: 0.8 },
-        detail: `the same; floor: the same dev server and client with the mux alone between two processes in the middle; ${spread(relayed.values, 'MB/s')}`,
+        detail: `the same; floor: the same programs of dev server and client with the mux alone between two processes in the middle; ${spread(relayed.values, 'MB/s')}`,
       }
       const spent = await sideBySide(signal, cost(ours), cost(relay.proxy))
       yield {

@@ -1,4 +1,7 @@
-/** The dev server of the preview's benchmark: `/small`, and `/large` of as many bytes as the first argument says. Prints its port. */
+/**
+ * The dev server of the preview's benchmark: `/small`, and `/large` of as many bytes as the first argument says. It listens at
+ * the port of the second one, else at any, and prints it.
+ */
 import { createServer } from 'node:net'
 
 const bytes = Number(process.argv[2])
@@ -26,7 +29,7 @@ const server = createServer((socket) => {
     }
   }
 })
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => {
   const address = server.address()
   process.stdout.write(`${typeof address === 'object' && address !== null ? address.port : 0}\n`)
 })
