@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { randomIds, type Approval, type EventBody, type SessionId, type StoredEvent, type Workspace } from '@berth/wire'
 import { LINK_CLOSE } from '@berth/wire/daemon'
 import { API_PREFIX, routes } from '@berth/wire/routes'
-import { tell } from './hunt.ts'
+import { AS_ROOT, tell } from './hunt.ts'
 import { dial, type Stolen, type StolenLink } from './stolen-link.ts'
 import { startCanaryWorld, type CanaryWorld } from './world.ts'
 
@@ -71,8 +71,17 @@ test('where a person puts a token into a container, the same search finds it', a
   expect(finds.some(({ from }) => /^environment \d+ sleep$/.test(from))).toBe(true)
 }, UP_MS)
 
+test('where a person puts a token into a container, root in it finds it by the same search', async () => {
+  const token = `ghp_${randomBytes(24).toString('base64url')}`
+  await world.up('control-root', ['--provider', 'docker', '--sudo', '--env', `GITHUB_TOKEN=${token}`])
+  const { finds } = await world.hunt('control-root', { by: AS_ROOT, secrets: { plain: token } })
+  expect(finds.filter(({ name }) => name !== 'plain')).toEqual([])
+  // In what root starts itself: it traces nobody else's programs.
+  expect(finds.some(({ from }) => /^environment \d+ sh$/.test(from))).toBe(true)
+}, UP_MS)
+
 test('as root in its container the agent comes to no secret but the token of its own link', async () => {
-  const { finds, places } = await world.hunt('rooted', { asRoot: true, secrets: { 'link token': stolen.token } })
+  const { finds, places } = await world.hunt('rooted', { by: AS_ROOT, secrets: { 'link token': stolen.token } })
   expect(tell(finds.filter(({ name }) => name !== 'link token'))).toBe('nothing')
   // It was root indeed: it has the daemon's own file and memory.
   expect(finds.some(({ from }) => /^file \/var\/lib\/berth\/.*link-token\.json$/.test(from))).toBe(true)

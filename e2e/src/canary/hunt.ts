@@ -17,7 +17,10 @@ export interface Hunted {
 export interface Hunt {
   readonly product: Product
   readonly workspace: string
-  readonly asRoot?: boolean
+  /** Words that its program is started through: what makes it somebody else than the agent's user. */
+  readonly by?: readonly string[]
+  /** Directories that it leaves out, beside those of every machine: what is no file there. */
+  readonly skipped?: readonly string[]
   /** By the names that a find is told with. */
   readonly secrets: Readonly<Record<string, string>>
   /** What a hostile program would guess or be told: no secrets. */
@@ -54,16 +57,21 @@ export async function hunt(asked: Hunt): Promise<Hunted> {
   }
 }
 
+/** Root keeps what the agent has in its environment: a thief would. */
+export const AS_ROOT = ['sudo', '-n', '--preserve-env'] as const
+
+/** What answered it on the network, but for a cloud's metadata address: what stands there is the cloud's. */
+export const serversIn = (places: readonly string[]): string[] => places.filter((place) => place.startsWith('network') && !place.startsWith('network 169.254.169.254:'))
+
 export const tell = (finds: readonly Find[]): string => finds.map(({ name, from }) => `${name} in ${from}`).join('; ') || 'nothing'
 
 /** As the workspace's agent: its user, its environment, its walls. */
-async function letLoose({ product, workspace, asRoot = false, ports, hosts, repositories }: Hunt, { seed, taken }: { seed: string; taken: string }): Promise<void> {
-  const config = JSON.stringify({ seed, who: asRoot ? 'root' : 'user', ports, hosts, repositories })
+async function letLoose({ product, workspace, by = [], skipped = [], ports, hosts, repositories }: Hunt, { seed, taken }: { seed: string; taken: string }): Promise<void> {
+  const config = JSON.stringify({ seed, skipped, ports, hosts, repositories })
   const program = `CONFIG = __import__('json').loads(${JSON.stringify(config)})\n${readFileSync(join(import.meta.dir, 'search.py'), 'utf8')}`
   writeFileSync(`${taken}.program`, program)
   const [stdin, stdout, stderr] = [openSync(`${taken}.program`, 'r'), openSync(taken, 'w'), openSync(`${taken}.said`, 'w')]
-  // Root keeps what the agent has in its environment: a thief would.
-  const child = Bun.spawn([...COMMAND, 'run', workspace, '--', ...(asRoot ? ['sudo', '-n', '--preserve-env'] : []), 'python3', '-'], { env: product.env, cwd: product.home, stdin, stdout, stderr })
+  const child = Bun.spawn([...COMMAND, 'run', workspace, '--', ...by, 'python3', '-'], { env: product.env, cwd: product.home, stdin, stdout, stderr })
   const exitCode = await child.exited
   for (const file of [stdin, stdout, stderr]) closeSync(file)
   const said = readFileSync(`${taken}.said`, 'utf8')

@@ -96,7 +96,7 @@ def plant():
                     peer.sendall(b'HTTP/1.1 200 OK\r\nx-planted: ' + secret.encode() + b'\r\n\r\n')
             except OSError:
                 pass
-    for secret, family, address in ((value('socket'), socket.AF_UNIX, os.path.join(place, 'socket')), (value('abstract'), socket.AF_UNIX, '\0planted-' + CONFIG['seed'] + CONFIG['who']), (value('port'), socket.AF_INET, ('127.0.0.1', 0))):
+    for secret, family, address in ((value('socket'), socket.AF_UNIX, os.path.join(place, 'socket')), (value('abstract'), socket.AF_UNIX, '\0planted-' + CONFIG['seed']), (value('port'), socket.AF_INET, ('127.0.0.1', 0))):
         listener = socket.socket(family)
         listener.bind(address)
         threading.Thread(target=answer, args=(listener, secret), daemon=True).start()
@@ -163,9 +163,9 @@ def memory(name, who):
 
 
 def files(sockets):
-    repositories = []
+    repositories, skipped = [], SKIPPED + tuple(CONFIG['skipped'])
     for parent, names, leaves in os.walk('/'):
-        names[:] = [name for name in names if os.path.join(parent, name) not in SKIPPED]
+        names[:] = [name for name in names if os.path.join(parent, name) not in skipped]
         if 'objects' in names and 'HEAD' in leaves:
             repositories.append(parent)
         for leaf in leaves:

@@ -8,7 +8,7 @@ import type { Workspace } from '@berth/wire'
 import { SERVER_FILE, TOKEN_FILE } from '@berth/wire/server-file'
 import { startGitHubWorld, type GitHubWorld } from '../github-world.ts'
 import { COMMAND } from '../product.ts'
-import { hunt, type Hunted } from './hunt.ts'
+import { hunt, type Hunt, type Hunted } from './hunt.ts'
 
 export interface CanaryWorld {
   readonly at: GitHubWorld
@@ -16,14 +16,18 @@ export interface CanaryWorld {
   secrets(): Record<string, string>
   /** `repository`: `ledger` or `other`. */
   up(name: string, words: readonly string[], repository?: string): Promise<Workspace>
-  hunt(workspace: string, more?: { asRoot?: boolean; secrets?: Record<string, string> }): Promise<Hunted>
+  hunt(workspace: string, more?: Partial<Pick<Hunt, 'by' | 'skipped' | 'secrets'>>): Promise<Hunted>
   readonly urls: () => { url: string; linkUrl: string }
   close(): Promise<void>
 }
 
 const random = (what: string): string => `${what}_${randomBytes(24).toString('base64url')}`
 
-export async function startCanaryWorld(): Promise<CanaryWorld> {
+/** What a cloud needs, of a home whose server has not started; `config` are further lines of its settings, which it writes. */
+type SetUp = (home: string, config: string) => Promise<void> | void
+const plainSetUp: SetUp = (home, config) => writeFileSync(join(home, 'config.yaml'), config)
+
+export async function startCanaryWorld({ setUp = plainSetUp }: { setUp?: SetUp } = {}): Promise<CanaryWorld> {
   const person = mkdtempSync(join(tmpdir(), 'berth-person-'))
   const kept = {
     'token of a git host': random('glpat'), 'key of a model': random('sk-ant-api03'), 'secret of another project': random('npm'), 'token of ntfy': random('tk'), 'secret of a webhook': random('whsec'),
@@ -44,7 +48,7 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
     const said = await new Response(child.stderr).text()
     if ((await child.exited) !== 0) throw new Error(`berth ${words.join(' ')}: ${said}`)
   }
-  writeFileSync(join(product.home, 'config.yaml'), 'notify: { allowPrivate: true, contact: "mailto:owner@example.org" }\n')
+  await setUp(product.home, 'notify: { allowPrivate: true, contact: "mailto:owner@example.org" }\n')
   await product.cli(['server', 'stop'])
   await product.cli(['list'])
   const { app } = await at.connect(['ledger', 'other'])
@@ -69,8 +73,8 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
   return {
     at, secrets, urls,
     up: (name, words, repository = 'ledger') => product.json<Workspace>(['up', `${github.url}/northquay/${repository}.git`, '--agent', 'plain', '--command', 'sleep 100000', '--name', name, '-y', '--no-open', ...words]),
-    hunt: (workspace, { asRoot = false, secrets: more = {} } = {}) => hunt({
-      product, workspace, asRoot, secrets: { ...secrets(), ...more }, hosts: [...new Set([hostname(), ...addresses])], repositories: ['northquay/ledger.git', 'northquay/other.git'],
+    hunt: (workspace, { secrets: more = {}, ...how } = {}) => hunt({
+      product, workspace, ...how, secrets: { ...secrets(), ...more }, hosts: [...new Set([hostname(), ...addresses])], repositories: ['northquay/ledger.git', 'northquay/other.git'],
       ports: [urls().url, urls().linkUrl, github.url, model.url].map((url) => Number(new URL(url).port)).filter((port) => port > 0),
     }),
     async close() {

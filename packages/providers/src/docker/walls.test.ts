@@ -55,9 +55,11 @@ describe.skipIf(!ok && process.env['CI'] === undefined)('walls of a container', 
     // Control: the port is open, from where it may be reached.
     while ((await run(one, ['python3', '-c', CONNECT, '127.0.0.1', '8080'])).exitCode !== 0) await Bun.sleep(50)
     expect((await run(one, ['python3', '-c', CONNECT, IPAddress, '8080'])).exitCode).toBe(0)
-    expect((await run(other, ['python3', '-c', CONNECT, IPAddress, '8080'])).exitCode).not.toBe(0)
-    for (const host of ['127.0.0.1', 'host.docker.internal', Gateway]) {
-      expect([host, (await run(other, ['python3', '-c', CONNECT, host, String(control.port)])).exitCode]).toEqual([host, 1])
+    for (const user of ['dev', 'root']) {
+      expect([user, (await run(other, ['python3', '-c', CONNECT, IPAddress, '8080'], user)).exitCode]).toEqual([user, 1])
+      for (const host of ['127.0.0.1', 'host.docker.internal', Gateway]) {
+        expect([user, host, (await run(other, ['python3', '-c', CONNECT, host, String(control.port)], user)).exitCode]).toEqual([user, host, 1])
+      }
     }
   }, 120_000)
 
