@@ -115,7 +115,7 @@ function startDaemon(options: { boot: BootFile; path: string; machineBoot: strin
   const [reserved, since] = [new Set<number>(), createSince(journal)]
   const theGateway = (): Gateway => (gateway ??= openGateway({ openStream, kept: journal }))
   const commits = createCommitConfig({ runDir: boot.runDir, signUrl: () => theGateway().signUrl, self: selfCommand })
-  const ways = createWays({ gateway: theGateway, openStream, kept: journal, log })
+  const ways = createWays({ gateway: theGateway, openStream, kept: journal, log, direct: boot.env?.['NO_PROXY'] })
   const hostedUrl = async (): Promise<string> => theGateway().gitUrl
   const review = createReview({ since, asAgent, workDir: boot.workDir, journal, hostedUrl, agent: () => converger.driver, log })
   const mcp = createOwnMcp({

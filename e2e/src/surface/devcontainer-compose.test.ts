@@ -3,7 +3,7 @@
  * that people work in becomes the machine, the others stand beside it and live and go with it.
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StoredEvent, Workspace } from '@berth/wire'
@@ -16,6 +16,8 @@ const AGENT = ['--provider', 'docker', '--agent', 'plain', '--command', 'sleep 1
 const NONCE = crypto.randomUUID()
 
 let product: Product
+/** A port of this host that its person opened to machines. */
+let opened: Bun.Server<undefined>
 let scratch = ''
 let base = ''
 const images = new Set<string>()
@@ -77,6 +79,9 @@ volumes:
 
 beforeAll(async () => {
   product = startProduct()
+  opened = Bun.serve({ hostname: '0.0.0.0', port: 0, fetch: () => new Response('opened') })
+  mkdirSync(join(product.home, 'providers'), { recursive: true })
+  writeFileSync(join(product.home, 'providers/docker.yaml'), `hostPorts: [${opened.port}]\n`)
   scratch = mkdtempSync(join(tmpdir(), 'berth-compose-'))
   const [plain] = await containersOf(await up(makeProject(join(scratch, 'plain'), { 'README.md': 'plain' }), 'plain'))
   base = plain?.Image ?? ''
@@ -84,6 +89,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product.close()
+  await opened.stop(true)
   // The containers of deleted workspaces may still be on their way out.
   for (const image of images) await eventually(async () => [200, 404].includes((await engine(`/images/${image}`, { method: 'DELETE' })).status), `${image} is removed`)
   rmSync(scratch, { recursive: true, force: true })
@@ -128,6 +134,52 @@ test('a service stands behind the walls of its machine, from before its first pr
   } finally {
     await onHost.stop(true)
   }
+}, UP_MS)
+
+/** Asks the engine's name server in its own words, and connects to the places given. */
+const TRIES = (places: readonly string[]): string => `import socket, struct
+def ask(name, kind=1, beside=b''):
+  asked = b''.join(bytes([len(part)]) + part.encode() for part in name.split('.'))
+  query = struct.pack('>HHHHHH', 7, 256, 1, 0, 0, 1 if beside else 0) + asked + struct.pack('>BHH', 0, kind, 1) + beside
+  peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); peer.settimeout(10); peer.connect(('127.0.0.11', 53))
+  try: return 'answered' if peer.send(query) and peer.recv(512) else 'nothing'
+  except (PermissionError, ConnectionRefusedError): return 'refused'
+  except OSError as error: return type(error).__name__
+edns = struct.pack('>BHHIH', 0, 41, 1232, 0, 0)
+for asked in (('web',), ('web', 28), ('web', 1, edns), ('web', 16), ('webs',), ('exfil.web',), ('web.exfil.example',), ('exfil.example',), ('web', 1, edns + b'exfil')):
+  print(asked[0], *asked[1:2], ask(*asked))
+for place in ${JSON.stringify(places)}:
+  host, port = place.split(' ')
+  try: socket.create_connection((host, int(port)), 2); print(place)
+  except OSError: pass`
+const ANSWERED = 'web answered\nweb 28 answered\nweb 1 answered\n'
+const REFUSED = ['web 16', 'webs', 'exfil.web', 'web.exfil.example', 'exfil.example', 'web 1'].map((asked) => `${asked} refused\n`).join('')
+
+test('closed while it runs, its services are reached by their names, and nothing else by them or by it', async () => {
+  const networkOf = async (one: Listed | undefined) => Object.values(((await (await engine(`/containers/${one?.Id}/json`)).json()) as { NetworkSettings: { Networks: Record<string, { Gateway: string; IPAddress: string }> } }).NetworkSettings.Networks)[0]
+  const tried = async (): Promise<{ machine: string; web: string }> => {
+    const [, , , web] = await containersOf(stack)
+    const [machine, held] = (await containersOf(stack)).slice(0, 2)
+    const { Gateway = '', IPAddress = '' } = await networkOf(machine) ?? {}
+    const places = [`${Gateway} ${opened.port}`, '1.1.1.1 53', `${IPAddress} 9000`, `${(await networkOf(held))?.IPAddress} 8000`]
+    const program = TRIES(places)
+    const inWeb = Bun.spawn(['docker', 'exec', '--user', '0:0', web?.Id ?? '', 'python3', '-c', program], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
+    const clean = (said: string): string => said.replaceAll(`${Gateway} ${opened.port}`, 'host').replaceAll(`${IPAddress} 9000`, 'beside').replace(/\S+ 8000/, 'web')
+    return { machine: clean((await product.cli(['run', 'stack', '--', 'python3', '-c', program])).stdout), web: clean(await new Response(inWeb.stdout).text()) }
+  }
+  // Control: before, the same program comes to the port that a person opened.
+  const open = await tried()
+  for (const said of Object.values(open)) expect(said).toContain('host\n')
+  await product.cli(['egress', 'stack', '--mode', 'none'])
+  const closed = { machine: `${ANSWERED}${REFUSED}beside\nweb\n`, web: `${ANSWERED}${REFUSED}beside\nweb\n` }
+  expect(await tried()).toEqual(closed)
+  expect(await run('stack', 'curl -s http://web:8000/index.html')).toBe('the page\n')
+  await product.cli(['stop', 'stack', '--wait'])
+  await product.cli(['start', 'stack'])
+  await eventually(async () => (await run('stack', 'curl -s http://web:8000/index.html || true')) === 'the page\n', 'the service after the start')
+  expect(await tried()).toEqual(closed)
+  await product.cli(['egress', 'stack', '--mode', 'open'])
+  for (const said of Object.values(await tried())) expect(said).toContain('host\n')
 }, UP_MS)
 
 test('all of it stops, starts with what it had, and is made anew by a rebuild', async () => {

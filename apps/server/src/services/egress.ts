@@ -34,7 +34,14 @@ export async function setEgress(deps: EgressServiceDeps, by: Identity, input: In
   if (wanted.allow.length + wanted.deny.length > RULES_LIMIT) throw new BerthError('bad_request', 'these are too many rules for one workspace', { hint: 'use patterns such as *.example.com' })
   const policy = await deps.store.egress.change(input.id, next, deps.clock.now())
   deps.permissions.changed()
-  if ((before.mode === 'open') !== (policy.mode === 'open')) await moveWalls(deps, record, policy.mode === 'open' ? 'open' : 'closed')
+  if ((before.mode === 'open') !== (policy.mode === 'open')) {
+    await moveWalls(deps, record, policy.mode === 'open' ? 'open' : 'closed').catch(async (cause: unknown) => {
+      // What was refused is not told as what holds.
+      await deps.store.egress.change(input.id, (kept) => ({ ...kept ?? OPEN, mode: before.mode }), deps.clock.now())
+      deps.permissions.changed()
+      throw cause
+    })
+  }
   await deps.store.audit.write(by.orgId, { action: 'egress.change', workspaceId: input.id, actor: by.userName, subject: policy.mode, reason: told(input), allowed: true, refs: [], tokenExpiresAt: null }, deps.clock.now())
   return { ...policy, enforced: !isBare }
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { MachineMade, MachineSpec, Owner } from '@berth/core'
 import type { WorkspaceId } from '@berth/wire'
 import type { BootFile } from '@berth/wire/daemon'
+import type { ReadyService } from './devcontainer/compose/service-images.ts'
 import { DEV_HOME } from './devcontainer/places.ts'
 import type { Devcontainer } from './devcontainer/prepare.ts'
 import type { ReadyImage } from './images.ts'
@@ -126,8 +127,16 @@ function bootFileOf(plan: ContainerPlan, link: string): BootFile {
     stateDir: STATE_DIR, runDir: '/run/berth', workDir: MOUNT_AT.work, homeDir: homeOf(plan), agentUser: userOf(plan),
     toolboxDir: join(TOOLBOX_DIR, spec.boot.toolbox.hash), isolation: 'container',
     ...(hooks === undefined ? {} : { hooks }),
-    env: { ...devcontainer?.remoteEnv, ...(spec.docker === true ? { DOCKER_HOST: INSIDE_HOST } : {}), BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
+    env: { ...directTo(namesBeside(devcontainer?.services ?? [])), ...devcontainer?.remoteEnv, ...(spec.docker === true ? { DOCKER_HOST: INSIDE_HOST } : {}), BERTH_OWNER: `${owner.installation}/${owner.workspaceId}/${owner.generation}` },
   }
+}
+
+/** Of services with a network of their own: where their machine finds them. */
+export const namesBeside = (services: readonly ReadyService[]): string[] => [...new Set(services.flatMap(({ shape }) => (shape.networkOf === null ? shape.aliases : [])))]
+/** Services are in no list of hosts, and a closed machine reaches them itself. */
+function directTo(names: readonly string[]): Record<string, string> {
+  const direct = ['localhost', '127.0.0.1', '::1', ...names].join(',')
+  return names.length === 0 ? {} : { NO_PROXY: direct, no_proxy: direct }
 }
 
 /** Into a container that never ran. */

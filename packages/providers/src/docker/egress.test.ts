@@ -16,7 +16,7 @@ if (!ok) console.log(`no engine: ${detail}`)
 const cleanups: (() => unknown)[] = []
 afterEach(async () => { for (const cleanup of cleanups.splice(0).toReversed()) await cleanup() })
 
-const PLAN: WallsPlan = { mode: 'open', hostPorts: [7400], allow: ['10.1.2.3:443', '10.9.0.0/16'], gateway: '172.20.0.1', subnet: '172.20.0.2/16', nameServers: ['10.0.0.53'], hostAddresses: ['198.51.100.7'] }
+const PLAN: WallsPlan = { mode: 'open', hostPorts: [7400], allow: ['10.1.2.3:443', '10.9.0.0/16'], gateway: '172.20.0.1', subnet: '172.20.0.2/16', nameServers: ['10.0.0.53'], hostAddresses: ['198.51.100.7'], beside: [] }
 /** The first rule that fits decides. */
 const at = (chain: readonly string[], rule: string): number => chain.indexOf(rule)
 
@@ -28,6 +28,12 @@ it('names what is refused before what is let go, and closes all but the loopback
   expect(at(chain, '-d 172.20.0.2/16 -j ACCEPT')).toBeLessThan(at(chain, '-d 172.16.0.0/12 -j DROP'))
   for (const rule of ['-d 169.254.0.0/16 -j DROP', '-d 198.51.100.7 -j DROP', '-d 10.1.2.3 -p tcp --dport 443 -j ACCEPT', '-d 10.9.0.0/16 -j ACCEPT']) expect(chain).toContain(rule)
   expect(chainOf({ ...PLAN, mode: 'closed' }, 'DROP')).toEqual(['-d 127.0.0.11 -j DROP', '-o lo -j ACCEPT', '-j DROP'])
+  // With services beside it: their names and they, no other name and not the host.
+  const beside = chainOf({ ...PLAN, mode: 'closed', beside: ['db'] }, 'DROP')
+  const asked = beside.slice(0, 2)
+  expect(asked[0]).toBe('-d 127.0.0.11 -p udp -m length --length 48:59 -m u32 --u32 0>>24=0x45&&32=0x10000&&36=0x0:0x1&&40=0x2646200&&44=0x10001 -j ACCEPT')
+  expect(asked[1]).toContain('40=0x2646200&&44=0x1c0001')
+  expect(beside.slice(2)).toEqual(['-d 127.0.0.11 -j DROP', '-o lo -j ACCEPT', '-d 172.20.0.1 -j DROP', '-d 198.51.100.7 -j DROP', '-d 172.20.0.2/16 -j ACCEPT', '-j DROP'])
   expect(nameServers('# x\nnameserver 10.0.0.53\nnameserver 127.0.0.53\nnameserver fe80::1\nnameserver 1.1.1.1 \n')).toEqual(['10.0.0.53', '1.1.1.1'])
 })
 

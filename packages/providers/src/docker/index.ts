@@ -5,13 +5,13 @@ import { deadlines, ProviderFault, type CallContext, type KeptImages, type Machi
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { removeCompanions, stopCompanions } from './companions.ts'
-import { bootArchive, createBody, homeOf, isHeld, linkUrl, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
+import { bootArchive, createBody, homeOf, isHeld, linkUrl, namesBeside, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
 import { tidyScratch } from './devcontainer/scratch.ts'
 import { projectImages, tidyImages, type ProjectImage } from './devcontainer/tidy.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createHolding, type HeldContainer, type Holding } from './held.ts'
 import { isBuiltHere } from './images.ts'
-import { bringInside, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
+import { bringInside, hasEngine, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
 import { ENGINE_WARNING } from './inside/rights.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
 import { createJobs, type Jobs } from './jobs.ts'
@@ -22,7 +22,7 @@ import { chooseImage, type Chosen } from './project-image.ts'
 import { bringServices } from './services.ts'
 import { tar } from './tar.ts'
 import { ensureVolume, volumesOf } from './volumes.ts'
-import { holdNetwork, type HoldNetwork } from './service-network.ts'
+import { heldNetwork, holdNetwork, type HoldNetwork } from './service-network.ts'
 import { setWalls, type WalledMachine, type WallsCall, type WallsDeps } from './walls.ts'
 
 export interface DockerProviderOptions {
@@ -153,13 +153,12 @@ async function besideIt(deps: Deps, { owner, spec, machine, engineIsHere }: { ow
   const made: Step<Machine> = { done: true, value: machineOf(owner, machine) }
   const devcontainer = devcontainerIn(machine.Config.Labels)
   if (!isHeld({ spec, devcontainer, engineIsHere })) return made
-  if (spec.egress === 'closed' && (devcontainer?.services ?? []).length > 0) {
-    throw new ProviderFault('unsupported', 'the services of the project have a network of their own, which cannot be closed', { hint: 'use --egress open for this project' })
-  }
-  const ended = await wallsOrEnded(deps, { owner, machine, mode: spec.egress ?? 'open', engineIsHere, maybeTouched: spec.docker === true }, context)
+  const [mode, services] = [spec.egress ?? 'open', devcontainer?.services ?? []] as const
+  const beside = namesBeside(services)
+  const ended = await wallsOrEnded(deps, { owner, machine, mode, beside, engineIsHere, maybeTouched: spec.docker === true }, context)
   if (ended !== null) return { done: true, value: ended }
   const started = { id: machine.Id, startedAt: Date.parse(machine.State.StartedAt ?? '') || 0 }
-  const waiting = await bringServices(engine, { owner, spec, machine: started, services: devcontainer?.services ?? [], hold: serviceNetworks(deps, { owner, since: started.startedAt, engineIsHere }) }, context)
+  const waiting = await bringServices(engine, { owner, spec, machine: started, services, hold: serviceNetworks(deps, { owner, mode, beside, since: started.startedAt, engineIsHere }) }, context)
     ?? (spec.docker === true ? await bringInside(insideDeps(deps, engineIsHere), insideCall({ owner, spec, devcontainer }, started), context) : null)
   if (waiting !== null) return { done: false, poll: {}, afterMs: LOOK_AGAIN_MS, detail: waiting.detail }
   await deps.holding.letGo(machine, context.signal)
@@ -189,9 +188,9 @@ async function setOrTell(deps: Deps, call: WallsCall, context: CallContext): Pro
 }
 
 /** Nothing that runs in it has a right over it: what a service may be given is a short list, and this is not on it. */
-function serviceNetworks(deps: Deps, { owner, since, engineIsHere }: { owner: Owner; since: number; engineIsHere: boolean }): HoldNetwork | null {
+function serviceNetworks(deps: Deps, { since, engineIsHere, ...walls }: Pick<WallsCall, 'owner' | 'mode' | 'beside'> & { since: number; engineIsHere: boolean }): HoldNetwork | null {
   if (!engineIsHere) return null
-  return (service, context) => holdNetwork({ ...wallsDeps(deps, context), walls: (network, of) => setOrTell(deps, { owner, machine: network, mode: 'open', maybeTouched: false }, of) }, { owner, service, since }, context)
+  return (service, context) => holdNetwork({ ...wallsDeps(deps, context), walls: (network, of) => setOrTell(deps, { ...walls, machine: network, maybeTouched: false }, of) }, { owner: walls.owner, service, since }, context)
 }
 
 /** Only beside an engine on this host. */
@@ -217,8 +216,18 @@ async function setEgress(deps: Deps, owner: Owner, mode: 'open' | 'closed', cont
   const found = await inspect(deps.engine, owner, context.signal)
   if (found === null || observedFrom(found.State).state !== 'running') return
   refuseForeign(found, owner)
-  await wallsOf(deps, { owner, machine: found, mode, engineIsHere: await sharesOurKernel(deps.engine, context.signal), again: true, maybeTouched: true }, context)
+  if (mode === 'closed' && await hasEngine(deps.engine, owner, context.signal)) throw itsEngineOpens()
+  const services = devcontainerIn(found.Config.Labels)?.services ?? []
+  const call = { owner, mode, beside: namesBeside(services), engineIsHere: await sharesOurKernel(deps.engine, context.signal), maybeTouched: true }
+  await wallsOf(deps, { ...call, machine: found, again: true }, context)
+  if (!call.engineIsHere) return
+  for (const service of services) {
+    const network = service.shape.networkOf === null ? await heldNetwork(deps.engine, { owner, service }, context.signal) : null
+    if (network !== null) await setOrTell(deps, { ...call, machine: network }, context)
+  }
 }
+
+const itsEngineOpens = (): ProviderFault => new ProviderFault('unsupported', 'a machine with a Docker engine of its own could take down the walls around it', { hint: 'leave --docker out, or use --egress open' })
 
 function insideCall({ owner, spec, devcontainer }: Pick<ContainerPlan, 'owner' | 'spec' | 'devcontainer'>, machine: InsideCall['machine']): InsideCall {
   const same = [{ volume: volumeName(owner, 'work'), target: WORK_DIR }, { volume: volumeName(owner, 'home'), target: homeOf({ devcontainer }) }]
@@ -275,7 +284,7 @@ async function together<T extends readonly Promise<unknown>[] | []>(work: T): Pr
 
 function refuseSpec(deps: Deps, owner: Owner, spec: MachineSpec): void {
   if (owner.installation !== deps.options.installation) throw new ProviderFault('conflict', 'this machine belongs to another installation', { hint: 'use the server that made it' })
-  if (spec.egress === 'closed' && spec.docker === true) throw new ProviderFault('unsupported', 'a machine with a Docker engine of its own could take down the walls around it', { hint: 'leave --docker out, or use --egress open' })
+  if (spec.egress === 'closed' && spec.docker === true) throw itsEngineOpens()
   if (spec.memoryBytes < SMALLEST_MEMORY_BYTES || !(spec.cpus > 0) || !(spec.pids > 0)) {
     throw new ProviderFault('invalid', 'a container needs at least 6 MB of memory, some of a cpu and a process', { hint: 'leave them out for the defaults' })
   }

@@ -30,7 +30,7 @@ async function open() {
   const deps = { engine, images: { engine, engineIsHere: true, base: 'host-usr', log: () => {} }, options: { hostPorts: [7400], egressAllow: ['10.1.2.3:443'] }, hostAddresses: () => ['192.0.2.2', '198.51.100.7'] } as const
   return {
     machine,
-    walls: (of: WalledMachine, maybeTouched: boolean, mode: 'open' | 'closed' = 'open') => setWalls(deps, { owner, machine: of, mode, maybeTouched }, { signal }),
+    walls: (of: WalledMachine, maybeTouched: boolean, mode: 'open' | 'closed' = 'open') => setWalls(deps, { owner, machine: of, mode, beside: ['db', 'a-name-that-takes-more-words-than-one-match-has.example'], maybeTouched }, { signal }),
     rules: () => rulesIn(`/proc/${machine.State.Pid}/ns/net`),
   }
 }

@@ -47,6 +47,12 @@ export async function holdNetwork(deps: ServiceNetworkDeps, { owner, service, si
   return { id: held.Id, startedAt: startOf(held) }
 }
 
+/** Null: none runs. */
+export async function heldNetwork(engine: ServiceNetworkDeps['engine'], { owner, service }: { owner: Owner; service: ReadyService }, signal: AbortSignal): Promise<WalledMachine | null> {
+  const found = (await inspectCompanion(engine, { owner, name: networkName(service.name) }, signal)) as Held | null
+  return found?.State.Status === 'running' ? found : null
+}
+
 const startOf = ({ State }: CompanionState): number => Date.parse(State.StartedAt ?? '') || 0
 
 function bodyOf(owner: Owner, { image, service: { name, shape } }: { image: string; service: ReadyService }): Record<string, unknown> {

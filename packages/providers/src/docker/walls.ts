@@ -23,6 +23,8 @@ export interface WallsPlan {
   readonly subnet: string
   readonly nameServers: readonly string[]
   readonly hostAddresses: readonly string[]
+  /** Names of what stands beside the machine in its own network, behind the same walls. */
+  readonly beside: readonly string[]
 }
 export const WALLS_NAME = 'walls'
 const PRIVATE_V6 = ['::/3', '4000::/2', '8000::/1', '2001::/32', '2002::/16'] as const
@@ -30,9 +32,15 @@ const PRIVATE_V6 = ['::/3', '4000::/2', '8000::/1', '2001::/32', '2002::/16'] as
 const ENGINE_DNS = '127.0.0.11'
 
 /** The chain, in the words of iptables; what is refused is refused at once where the kernel can say so. */
-export function chainOf({ mode, hostPorts, allow, gateway, subnet, nameServers, hostAddresses }: WallsPlan, refuse: string): string[] {
-  if (mode === 'closed') return [`-d ${ENGINE_DNS} -j ${refuse}`, '-o lo -j ACCEPT', `-j ${refuse}`]
+export function chainOf({ mode, hostPorts, allow, gateway, subnet, nameServers, hostAddresses, beside }: WallsPlan, refuse: string): string[] {
   const hosts = [...new Set([gateway, ...hostAddresses])].filter((address) => address !== '')
+  if (mode === 'closed') {
+    return [
+      ...beside.flatMap((name) => questionsFor(name)).map((asked) => `-d ${ENGINE_DNS} -p udp ${asked} -j ACCEPT`), `-d ${ENGINE_DNS} -j ${refuse}`, '-o lo -j ACCEPT',
+      ...beside.length === 0 || subnet === '' ? [] : [...hosts.map((address) => `-d ${address} -j ${refuse}`), `-d ${subnet} -j ACCEPT`],
+      `-j ${refuse}`,
+    ]
+  }
   return [
     '-o lo -j ACCEPT',
     // Answers to who came in from the host.
@@ -49,6 +57,33 @@ export function chainOf({ mode, hostPorts, allow, gateway, subnet, nameServers, 
     '-j ACCEPT',
   ]
 }
+/**
+ * Matches for the two questions for one address of one name, and for no other byte that a program could choose but the
+ * number of its question: what the engine's name server does not know itself it asks outside, names of other kinds too.
+ */
+function questionsFor(name: string): string[] {
+  const labels = name.split('.').filter((label) => label !== '')
+  const asked = labels.flatMap((label) => [label.length, ...Buffer.from(label, 'latin1')])
+  return [DNS_A, DNS_AAAA].map((type) => {
+    const question = Buffer.from([...asked, 0, 0, type, 0, DNS_INTERNET])
+    const words = Array.from({ length: Math.ceil(question.length / 4) }, (_, index) => Math.min(index * 4, question.length - 4)).map((at) => `${DNS_QUESTION_AT + at}=0x${question.readUInt32BE(at).toString(16)}`)
+    // IPv4 without options; one question, no answer, nothing of an authority, at most one record beside them (EDNS).
+    const all = ['0>>24=0x45', '32=0x10000', '36=0x0:0x1', ...words]
+    const size = DNS_QUESTION_AT + question.length
+    return [`-m length --length ${size}:${size + EDNS_BYTES}`, ...chunks(all, U32_AT_MOST).map((some) => `-m u32 --u32 ${some.join('&&')}`)].join(' ')
+  })
+}
+const DNS_A = 1
+const DNS_AAAA = 28
+const DNS_INTERNET = 1
+/** Behind the headers of IPv4, UDP and DNS. */
+const DNS_QUESTION_AT = 20 + 8 + 12
+/** One without options, as C libraries send it. */
+const EDNS_BYTES = 11
+/** Comparisons in one match. */
+const U32_AT_MOST = 10
+const chunks = (all: readonly string[], size: number): string[][] => Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+
 /** Where `host.docker.internal` leads on an engine that was not told otherwise. */
 const HOST_GATEWAY = '172.17.0.1'
 
@@ -85,14 +120,16 @@ export interface WallsCall {
   /** As the engine tells of it since it runs. */
   readonly machine: WalledMachine
   readonly mode: 'open' | 'closed'
+  /** Names of services in the same network. */
+  readonly beside: readonly string[]
   /** Something of the workspace may have run in that network with rights over it: its rules are not to be read by a root of this host. */
   readonly maybeTouched: boolean
 }
 
 /** Sets them, or says why it cannot. May be repeated. */
-export async function setWalls(deps: WallsDeps, { owner, machine, mode, maybeTouched }: WallsCall, { signal }: CallContext): Promise<void> {
+export async function setWalls(deps: WallsDeps, { owner, machine, mode, beside, maybeTouched }: WallsCall, { signal }: CallContext): Promise<void> {
   const { hostPorts = [], egressAllow = [] } = deps.options
-  const script = scriptOf({ mode, hostPorts, allow: egressAllow, ...placeOf(machine), nameServers: nameServers(await Bun.file('/etc/resolv.conf').text().catch(() => '')), hostAddresses: (deps.hostAddresses ?? hostAddresses)() })
+  const script = scriptOf({ mode, beside, hostPorts, allow: egressAllow, ...placeOf(machine), nameServers: nameServers(await Bun.file('/etc/resolv.conf').text().catch(() => '')), hostAddresses: (deps.hostAddresses ?? hostAddresses)() })
   if (!maybeTouched && await runInNetwork(machine, script, signal)) return
   signal.throwIfAborted()
   const code = await runBeside(deps, { owner, machineId: machine.Id, script }, signal)

@@ -16,8 +16,16 @@ const CONNECTION_LIMIT = 512
 const KEPT = 'way-out'
 const DIRECT = 'localhost,127.0.0.1,::1'
 
-/** `kept`: where it listened before. An agent that outlived the daemon knows that place. */
-export async function openWayOut({ openStream, kept, log }: { openStream: Link['openStream']; kept: Pick<Journal, 'get' | 'set'>; log: (line: string) => void }): Promise<WayOut> {
+export interface WayOutDeps {
+  readonly openStream: Link['openStream']
+  /** Where it listened before. An agent that outlived the daemon knows that place. */
+  readonly kept: Pick<Journal, 'get' | 'set'>
+  readonly log: (line: string) => void
+  /** As in NO_PROXY: what is reached without it, where the machine knows of more than itself. */
+  readonly direct?: string | undefined
+}
+
+export async function openWayOut({ openStream, kept, log, direct = DIRECT }: WayOutDeps): Promise<WayOut> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => socket.destroy())
     carry(openStream, socket).catch((cause: unknown) => {
@@ -30,7 +38,7 @@ export async function openWayOut({ openStream, kept, log }: { openStream: Link['
   kept.set(KEPT, String(port))
   const url = `http://127.0.0.1:${port}`
   return {
-    port, environment: { HTTP_PROXY: url, HTTPS_PROXY: url, http_proxy: url, https_proxy: url, NO_PROXY: DIRECT, no_proxy: DIRECT, NODE_USE_ENV_PROXY: '1' },
+    port, environment: { HTTP_PROXY: url, HTTPS_PROXY: url, http_proxy: url, https_proxy: url, NO_PROXY: direct, no_proxy: direct, NODE_USE_ENV_PROXY: '1' },
     close: () => new Promise((resolve) => {
       server.close(() => resolve())
       // Those that are open end with the link.

@@ -1,11 +1,10 @@
 /** What leads the programs of a workspace to its models, registries and the world, as its assignment has it. */
 import type { SessionId } from '@berth/wire'
 import type { Assignment } from '@berth/wire/daemon'
-import type { Journal, Link } from '../../contracts.ts'
 import type { Gateway } from './gateway.ts'
 import { injectEnvironment } from './inject-environment.ts'
 import { modelEnvironment, ofSession } from './model-environment.ts'
-import { openWayOut, type WayOut } from './way-out.ts'
+import { openWayOut, type WayOut, type WayOutDeps } from './way-out.ts'
 
 export interface Ways {
   /** `session`: whose agent it is for. Null: anybody's. */
@@ -17,7 +16,7 @@ export interface Ways {
   close(): Promise<void>
 }
 
-export function createWays({ gateway, openStream, kept, log }: { gateway: () => Gateway; openStream: Link['openStream']; kept: Pick<Journal, 'get' | 'set'>; log: (line: string) => void }): Ways {
+export function createWays({ gateway, ...wayOut }: { gateway: () => Gateway } & WayOutDeps): Ways {
   let environment = (_session: SessionId | null): Readonly<Record<string, string>> => ({})
   let out: WayOut | null = null
   let opening: Promise<WayOut> | null = null
@@ -33,12 +32,12 @@ export function createWays({ gateway, openStream, kept, log }: { gateway: () => 
         environment = inside
         return then()
       }
-      opening ??= openWayOut({ openStream, kept, log })
+      opening ??= openWayOut(wayOut)
       opening.then((opened) => {
         out = opened
         environment = (session) => ({ ...opened.environment, ...inside(session) })
         then()
-      }).catch((cause: unknown) => { log(`way out: ${String(cause)}`) })
+      }).catch((cause: unknown) => { wayOut.log(`way out: ${String(cause)}`) })
     },
     async close() { await out?.close() },
   }

@@ -35,6 +35,9 @@ export function waitForEngineImage({ jobs, images }: InsideDeps, context: CallCo
   return jobs.wait({ key: 'engine', keep: false, patienceMs: IMAGE_PATIENCE_MS, make: ({ log, signal }) => ensureEngineImage({ ...images, log }, signal) }, context)
 }
 
+/** Whether one is beside the machine, also where it does not run now. */
+export const hasEngine = async (engine: Engine, owner: Owner, signal: AbortSignal): Promise<boolean> => (await inspectCompanion(engine, { owner, name: NAME }, signal)) !== null
+
 /** Null: it answers. Else what it waits for; called again later. */
 export async function bringInside(deps: InsideDeps, call: InsideCall, context: CallContext): Promise<{ detail: string } | null> {
   const { engine } = deps
