@@ -80,6 +80,8 @@ export const deadlines = {
   originRound: MINUTE,
   /** What GitHub's webhooks did not bring is asked for. */
   githubDeliveries: 2 * MINUTE,
+  /** A host that tells nothing is asked for the checks of a workspace; Bitbucket lets a token ask a thousand times an hour. */
+  checksRound: 2 * MINUTE,
   /** An image that was made for a project and that no machine was made from since. */
   projectImageUnused: 14 * 24 * HOUR,
 } as const satisfies Record<string, number>

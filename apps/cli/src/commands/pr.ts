@@ -21,7 +21,7 @@ export const pr = command({
     tell: { type: 'boolean', help: 'with status: say to the agent what the checks say' },
     off: { type: 'boolean', help: 'with watch: no longer' },
   },
-  notes: 'The workspace pushes what it has committed to berth/<name>; the pull request is opened by the server, with the GitHub\napp of `berth setup github-app`, or the kept token of a GitLab or a Bitbucket (`berth git-host add`). `status` exits with 1 when a check failed. `watch` tells the agent by itself when one does,\nonce for each commit; that needs a server that GitHub\'s webhooks reach.',
+  notes: 'The workspace pushes what it has committed to berth/<name>; the pull request is opened by the server, with the GitHub\napp of `berth setup github-app`, or the kept token of a GitLab or a Bitbucket (`berth git-host add`). `status` exits with 1 when a check failed. `watch` tells the agent by itself when one does,\nonce for each commit: at once where GitHub\'s webhooks reach the server, else when it asks, every two minutes.',
   examples: ['berth pr create demo', 'berth pr create demo --title "Count in cents" --draft', 'berth pr status demo --tell', 'berth pr watch demo', 'berth pr list demo'],
   parse({ values, positionals }) {
     atMost(2, positionals, 'pr')

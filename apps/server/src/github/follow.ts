@@ -1,4 +1,7 @@
-/** What is done when GitHub tells something: origins that moved are looked at, and agents are told of their checks. */
+/**
+ * What is done when GitHub tells something: origins that moved are looked at, and agents are told of their checks. Hosts
+ * that tell nothing (a GitLab, a Bitbucket, by a kept token) are asked for checks, where somebody wants them told.
+ */
 import { deadlines } from '@berth/core'
 import type { ServiceDeps } from '../services/deps.ts'
 import { startPeriodic } from '../loops/periodic.ts'
@@ -22,8 +25,9 @@ export function followGitHub(deps: ServiceDeps & { readonly github: GitHub; read
     if (hint.about === 'checks') aside(teller.heard(app, hint.repository))
   })
   const asking = startPeriodic({ name: 'deliveries of GitHub', everyMs: deadlines.githubDeliveries, firstAfterMs: FIRST_MS, log, run: () => github.catchUp.round() })
+  const checks = startPeriodic({ name: 'checks at hosts that tell nothing', everyMs: deadlines.checksRound, firstAfterMs: FIRST_MS, log, run: () => teller.round(github.tells) })
   return async () => {
     remove()
-    await asking.stop()
+    await Promise.all([asking.stop(), checks.stop()])
   }
 }

@@ -5,7 +5,7 @@
 import { repositoryAddress } from '@berth/core'
 import type { Clock, Identity, Store, WorkspaceRecord } from '@berth/core'
 import { BerthError } from '@berth/wire'
-import type { PromptId, WorkspaceId } from '@berth/wire'
+import type { OrgId, PromptId, WorkspaceId } from '@berth/wire'
 import type { CheckResult, PullStatus } from '@berth/wire/github'
 import type { Log } from '../http/respond.ts'
 import type { HookedApp } from './hooks/index.ts'
@@ -37,9 +37,18 @@ export async function tellChecks({ pulls, say }: Pick<ToldDeps, 'pulls' | 'say'>
   return say({ id: record.workspace.id, text, by: by.userName })
 }
 
+export interface CheckTeller {
+  /** A host said that there is something new. */
+  heard(app: HookedApp, repository: string): Promise<void>
+  /** For hosts that say nothing by themselves. `tells`: those that do. */
+  round(tells: (orgId: OrgId, origin: string) => boolean): Promise<void>
+}
+
 /** Where it is wanted, when all have ended and one failed: once for each commit and outcome. */
-export function createCheckTeller(deps: ToldDeps): { heard(app: HookedApp, repository: string): Promise<void> } {
+export function createCheckTeller(deps: ToldDeps): CheckTeller {
   const { store, log } = deps
+  /** What stood in the way of the last look: one that is asked every minute is not told of every minute. */
+  const refused = new Map<WorkspaceId, string>()
   /** Several ended at once: one look after the other is enough. */
   const looking = new Map<WorkspaceId, { again: boolean }>()
 
@@ -68,8 +77,11 @@ export function createCheckTeller(deps: ToldDeps): { heard(app: HookedApp, repos
         own.again = false
         await look(record)
       }
+      refused.delete(id)
     } catch (error) {
-      log(`${id}: what its checks say was not looked at: ${messageOf(error)}`)
+      const why = messageOf(error)
+      if (refused.get(id) !== why) log(`${id}: what its checks say was not looked at: ${why}`)
+      refused.set(id, why)
     } finally {
       looking.delete(id)
     }
@@ -79,7 +91,18 @@ export function createCheckTeller(deps: ToldDeps): { heard(app: HookedApp, repos
       const records = await store.listWorkspaces({ deleted: false })
       await Promise.all(records.filter((record) => isOf(record, app, repository)).map(once))
     },
+    async round(tells) {
+      const records = await store.listWorkspaces({ deleted: false })
+      for (const id of refused.keys()) if (!records.some(({ workspace }) => workspace.id === id)) refused.delete(id)
+      // One after the other: a host counts how often it is asked.
+      for (const record of records.filter((each) => isAsked(each, tells))) if ((await store.github.watch(record.workspace.id))?.tell === true) await once(record)
+    },
   }
+}
+
+function isAsked({ workspace: { orgId, source } }: WorkspaceRecord, tells: Parameters<CheckTeller['round']>[0]): boolean {
+  const at = source.kind === 'git' ? repositoryAddress(source.url) : null
+  return at !== null && !tells(orgId, at.origin)
 }
 
 /** GitHub does not tell upper from lower case. */
