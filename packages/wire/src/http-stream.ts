@@ -141,9 +141,9 @@ function encodeHead(head: unknown, behind: number): Uint8Array {
   return bytes
 }
 
-/** A body of which so much has gone has only to arrive: after a small piece of it the next are left to gather. */
+/** A body of which so much has gone has only to arrive: after a small piece of it, as a record of TLS is, the next are left to gather. */
 const BULK_BYTES = 512 * 1024
-const PIECE_BYTES = 64 * 1024
+const PIECE_BYTES = 20 * 1024
 const GATHER_MS = 1
 const moment = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, GATHER_MS) })
 

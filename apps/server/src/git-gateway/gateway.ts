@@ -16,7 +16,7 @@ import type { KeptPushes } from './kept-push.ts'
 import type { Lfs } from './lfs.ts'
 import { createHostAccess } from './host-access.ts'
 import type { Quarantines } from './quarantine.ts'
-import { askHost, isPushing, onceWritten, passed, untilRead } from './upstream.ts'
+import { askHost, isPushing, letGo, onceWritten, passed, untilRead } from './upstream.ts'
 import type { Access } from './upstream.ts'
 import { wantedBy } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
@@ -122,7 +122,7 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     try {
       return passed(await askHost(send, wanted, { request, body: null, credential: again.credential }), wanted, again.missing)
     } finally {
-      again.credential?.release()
+      letGo(again.credential)
     }
   }
   return async (workspace, request) => {
@@ -141,9 +141,9 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     try {
       if (isPushing(wanted.service) && right !== 'write') await refuse('this workspace may not write to that repository', right === 'read' ? `it may read it; \`berth git-access ${workspace.name} --repo ${wanted.origin}/${wanted.path}:write\` lets it` : 'it may push to the repository that it was made from')
       if (isPushing(wanted.service) && found.missing !== null) await refuse(found.missing.message, found.missing.hint)
-      return untilRead(await performed(operation, found), () => found.credential?.release())
+      return untilRead(await performed(operation, found), found.credential?.release ?? null)
     } catch (error) {
-      found.credential?.release()
+      letGo(found.credential)
       throw error
     }
   }

@@ -43,7 +43,7 @@ export function createHostAccess({ store, github, clock, quarantines, keysDir, l
       if (stored === null && missing === null && !(await named(workspace)).some(({ origin }) => origin === wanted.origin)) throw new BerthError('forbidden', `${wanted.origin} is no git host of this server`, { hint: `\`berth git-host add ${wanted.origin}\`` })
       if (stored === null || !own) return { credential: null, missing }
       await store.gitHosts.used(stored.id, clock.now())
-      return { credential: { ...stored, expiresAt: null, release: () => {}, discard: null }, missing: null }
+      return { credential: { ...stored, expiresAt: null, release: null, discard: null }, missing: null }
     },
     async fromMirror({ workspace, wanted, request }, credential) {
       const dir = request.method === 'GET' ? await quarantines.mirror(workspace.orgId, wanted, credential, request.signal) : quarantines.mirrorOf(workspace.orgId, wanted)

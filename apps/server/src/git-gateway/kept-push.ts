@@ -19,6 +19,7 @@ import type { Operation, Outcome } from './gateway.ts'
 import { lookAt } from './look.ts'
 import type { PushSummary, Seen } from './look.ts'
 import type { Quarantine, Quarantines } from './quarantine.ts'
+import { letGo } from './upstream.ts'
 import type { Access } from './upstream.ts'
 
 export interface KeptPush {
@@ -151,7 +152,7 @@ async function judged(deps: KeptPushDeps, stage: Stage): Promise<(string | null)
     return head.commands.map((_, at) => reasons[at] ?? 'not done, because another ref of this push is refused')
   }
   const first = await stage.access()
-  const quarantine = await deps.quarantines.open(workspace.orgId, wanted, first.credential, signal).finally(() => first.credential?.release())
+  const quarantine = await deps.quarantines.open(workspace.orgId, wanted, first.credential, signal).finally(() => letGo(first.credential))
   try {
     // A push that only deletes has none.
     if (Bun.file(stage.file).size > head.end) await unpack(quarantine, stage.file, { from: head.end, signal })
@@ -183,7 +184,7 @@ async function forwarded(quarantine: Quarantine, { head, access, noted, request,
     if (said !== '') say(said)
     return reasons
   } finally {
-    credential?.release()
+    letGo(credential)
   }
 }
 

@@ -12,7 +12,7 @@ import { z } from 'zod'
 import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
 import { gitBody } from '../git-hosting/push-request.ts'
 import type { Asking } from './gateway.ts'
-import { reach, refusalOf, untilRead } from './upstream.ts'
+import { letGo, reach, refusalOf, untilRead } from './upstream.ts'
 import type { Access, Credential } from './upstream.ts'
 import type { GitService, WantedLfs } from './wanted.ts'
 
@@ -96,7 +96,7 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
       forget()
       return Response.json({ transfer: 'basic', objects: rewritten(operation, answer.data.objects, { base, credential }) }, { headers: { 'content-type': JSON_TYPE } })
     } finally {
-      credential?.release()
+      letGo(credential)
     }
   }
   const locks = async (operation: LfsOperation, access: (service: GitService) => Promise<Access>): Promise<Response> => {
@@ -108,13 +108,13 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
     const { credential, missing } = await access(wanted.lfs === 'verify-locks' && right === 'write' ? 'git-receive-pack' : 'git-upload-pack')
     const body = wanted.lfs === 'locks' ? null : await textOf(gitBody(request))
     const response = await reach(send, wanted.origin, placeOf(wanted), { method: request.method, headers: headersOf(credential, body !== null), body, signal: request.signal })
-      .catch((error: unknown) => { credential?.release(); throw error })
+      .catch((error: unknown) => { letGo(credential); throw error })
     if (isRefusal(response.status)) {
       void response.body?.cancel()
-      credential?.release()
+      letGo(credential)
       throw refusalOf(response.status, wanted, missing)
     }
-    return untilRead(new Response(response.body, { status: response.status, headers: { 'content-type': JSON_TYPE } }), () => credential?.release())
+    return untilRead(new Response(response.body, { status: response.status, headers: { 'content-type': JSON_TYPE } }), credential?.release ?? null)
   }
   return {
     ticketIn: (request) => /^\/lfs\/([0-9a-f]{48})$/.exec(new URL(request.url).pathname.slice(LINK_HTTP.upstream.length))?.[1] ?? null,

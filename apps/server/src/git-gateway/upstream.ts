@@ -6,7 +6,9 @@ import type { SshAccess } from './ssh-access.ts'
 import type { GitService, Wanted } from './wanted.ts'
 
 /** `expiresAt` null: it was stored, and does not end. */
-export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; release(): void; /** Null: there is no other. */ readonly discard: (() => void) | null; /** It is no token: the host is reached by ssh. */ readonly ssh?: SshAccess }
+export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; /** Null: there is nothing to do. */ readonly release: (() => void) | null; /** Null: there is no other. */ readonly discard: (() => void) | null; /** It is no token: the host is reached by ssh. */ readonly ssh?: SshAccess }
+/** The operation is over. */
+export const letGo = (credential: Credential | null): void => credential?.release?.()
 /** What the host would have said with a credential that nobody has yet. */
 export interface Missing { readonly message: string; readonly hint: string }
 export interface Access { readonly credential: Credential | null; readonly missing: Missing | null }
@@ -59,8 +61,9 @@ export function refusalOf(status: number, { origin, path }: Pick<Wanted, 'origin
 
 export const isPushing = (service: GitService): boolean => service === 'git-receive-pack'
 
-/** The credential is out until the answer was read to its end, or is not wanted any more. */
-export function untilRead(response: Response, done: () => void): Response {
+/** The credential is out until the answer was read to its end, or is not wanted any more. `done` null: nobody waits for that. */
+export function untilRead(response: Response, done: (() => void) | null): Response {
+  if (done === null) return response
   if (response.body === null) {
     done()
     return response
