@@ -1,8 +1,14 @@
 const RESTS_WITHIN_MS = 100
-/** When the page has nothing better to do: what came is drawn first. */
+/** When what came is drawn and the page has nothing better to do. A browser that only waits for the next frame calls itself idle, so that is asked behind it. */
 export function whenItRests(work: () => void): void {
-  if (typeof requestIdleCallback === 'function') requestIdleCallback(work, { timeout: RESTS_WITHIN_MS })
-  else setTimeout(work, RESTS_WITHIN_MS)
+  let done = false
+  const once = () => {
+    if (!done) work()
+    done = true
+  }
+  if (typeof requestIdleCallback === 'function') requestAnimationFrame(() => requestIdleCallback(once))
+  // A page that is not looked at gets no frames, and one that is busy no rest.
+  setTimeout(once, RESTS_WITHIN_MS)
 }
 
 /** A page that is not looked at gets no frames. */
