@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Owner, Provider } from '@berth/core'
 import { ownerKey, readProcess } from '../local/machine-dir.ts'
-import { markedProcesses, sweep, type Mark } from '../local/process-tree.ts'
+import { isAlive, markedProcesses, sweep, type Mark } from '../local/process-tree.ts'
+import { eventually } from './stand-in.ts'
 
 export function processMachines(provider: Provider, mark: Mark) {
   const signal = new AbortController().signal
@@ -21,6 +22,8 @@ export function processMachines(provider: Provider, mark: Mark) {
       if (file === null) throw new Error('no process file')
       process.kill(file.pid, 'SIGKILL')
       await sweep(mark, ownerKey(owner), signal)
+      // A process that ends has no environment any more a moment before it has ended.
+      await eventually(async () => !isAlive(file))
     },
     async removeAll(installation: string) {
       for (const { value } of await markedProcesses(mark, (one) => one.startsWith(`${installation}/`))) await sweep(mark, value, signal)
