@@ -40,6 +40,7 @@ function List(props: ComponentProps<Awaited<ReturnType<typeof inbox>>>) {
 }
 
 const settings = async () => (await import('./settings/settings-page.tsx')).SettingsPage
+const repositories = async () => (await import('./repositories/repositories-page.tsx')).RepositoriesPage
 const newWorkspace = async () => (await import('./new/new-workspace.tsx')).NewWorkspaceSheet
 
 function Place() {
@@ -47,6 +48,7 @@ function Place() {
   switch (at.at) {
     case 'workspace': return <Session key={at.id} id={at.id} pane={at.pane} />
     case 'settings': return <Lazy load={settings} props={{}} name="The settings" />
+    case 'repositories': return <Lazy load={repositories} props={{}} name="The repositories" />
     case 'new': return <><Lazy load={home} props={{}} name="The list" /><Lazy load={newWorkspace} props={{ onClose: leaveNew }} name="The form" /></>
     case 'grid': return <Lazy load={tiles} props={{}} name="The tiles" />
     case 'list': case 'nowhere': return <Lazy load={home} props={{}} name="The list" />

@@ -102,6 +102,7 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'new-extras', says: 'a machine with a Docker engine and a root of its own', part: 'dialog[open]', route: 'new', path: () => '/new', seen: (page) => dialog(page).getByText('write name=command'), act: fillExtras }),
   inHarbour({ name: 'settings', says: 'what is kept for a person and for this device', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.getByRole('region', { name: 'Server' }).getByText('Version') }),
   inHarbour({ name: 'settings-channel', says: 'a way to be told, before it is kept', part: '.settings', route: 'settings', path: () => '/settings', seen: (page) => page.locator('form.channel'), act: async (page) => { await button(page, /^Add (?:a|another) (?:way|channel)|ntfy/).click(); await page.locator('form.channel').getByRole('button', { name: 'Save' }).scrollIntoViewIfNeeded() } }),
+  inHarbour({ name: 'repositories', says: 'what the server keeps, and a password for git', part: '.settings', route: 'repositories', path: () => '/repositories', once: keepTwo, act: async (page) => { await button(page, 'More about ledger').click(); await button(page, 'Password to push').click() }, seen: (page) => main(page).getByText('Shown once.') }),
   inHarbour({ name: 'decision', says: 'a push that rewrites history', route: 'workspace/chat', ...ofShip('asks'), seen: (page) => dock(page) }),
   inHarbour({ name: 'decision-edit', says: 'the command, changed before it is allowed', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Edit').click(), seen: (page) => dock(page).locator('textarea') }),
   inHarbour({ name: 'decision-reason', says: 'a refusal with its reason', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Deny with a reason').click(), seen: (page) => dock(page).locator('textarea') }),
@@ -174,6 +175,11 @@ const ROOMS: readonly Screen[] = [
 
 export const SCREENS: readonly Screen[] = [...HARBOUR, ...ROOMS]
 export const sizesOf = ({ sizes = USUAL }: Screen): readonly SizeName[] => sizes
+
+/** Repositories of tasks, beside those of the workspaces. */
+async function keepTwo({ product }: ScreenWorld): Promise<void> {
+  for (const name of ['ledger', 'import-cleanup']) await product.cli(['repos', 'create', name])
+}
 
 /** A second turn, and the way back to the end of the first. */
 async function takeBack({ ask, turnOver, events, ships: { tells } }: ScreenWorld): Promise<void> {

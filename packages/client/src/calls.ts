@@ -19,8 +19,10 @@ export function callOf(endpoint: Endpoint, route: string): Call {
   const [method = '', path = ''] = route.split(' ')
   return async (input = {}, signal) => {
     const { path: filled, rest } = fill(path, input)
-    const query = method === 'GET' && Object.keys(rest).length > 0 ? `?${new URLSearchParams(rest as Record<string, string>)}` : ''
-    const body = method === 'POST' || method === 'PUT' || method === 'PATCH' ? JSON.stringify(rest) : null
+    const isMore = Object.keys(rest).length > 0
+    const query = method === 'GET' && isMore ? `?${new URLSearchParams(rest as Record<string, string>)}` : ''
+    // Most of what is taken away is named by its path; how, where it can be said, stands in the body as with the others.
+    const body = method === 'GET' || (method === 'DELETE' && !isMore) ? null : JSON.stringify(rest)
     // Said as a page goes away, it still arrives; browsers do that for small ones only.
     const init: RequestInit = body === null ? { method } : { method, body, headers: { 'content-type': 'application/json' }, keepalive: body.length < KEPT_ALIVE_BYTES }
     const response = await request(endpoint, API_PREFIX + filled + query, { ...init, signal: signal ?? null })

@@ -1,6 +1,6 @@
 import { routes } from '@berth/wire/routes'
 import { afterEach, describe, expect, it } from 'bun:test'
-import type { StoredEvent, WorkspaceId } from '@berth/wire'
+import type { RepositoryId, StoredEvent, WorkspaceId } from '@berth/wire'
 import { createClient, follow } from './index.ts'
 
 const WS = 'ws_0123456789ab' as WorkspaceId
@@ -33,11 +33,13 @@ describe('createClient', () => {
     await client.sendMessage({ id: WS, text: 'hi' })
     await client.setPreview({ id: WS, port: 3000, label: 'web' })
     await client.deleteWorkspace({ id: WS })
+    await client.removeHostedRepository({ repositoryId: 'repo_000000000000' as RepositoryId, force: 'true' })
     expect(seen).toEqual([
       `GET /api/v1/workspaces/${WS}/events?after=4  Bearer tok`,
       `POST /api/v1/workspaces/${WS}/messages {"text":"hi"} Bearer tok`,
       `PUT /api/v1/workspaces/${WS}/previews/3000 {"label":"web"} Bearer tok`,
       `DELETE /api/v1/workspaces/${WS}  Bearer tok`,
+      'DELETE /api/v1/repositories/hosted/repo_000000000000 {"force":"true"} Bearer tok',
     ])
   })
 

@@ -47,11 +47,23 @@ export function SettingsPage() {
         <AccessPart />
         <PasskeysPart />
         <PeoplePart />
+        <Kept />
         <UsagePart />
         <AuditPart />
         <ServerPart />
       </div>
     </main>
+  )
+}
+
+function Kept() {
+  return (
+    <Section title="Repositories kept here">
+      <div class="setting-row">
+        <span class="grow">Of tasks and workspaces<small>their size, how long they stay, and passwords for git</small></span>
+        <a class="btn" {...linkTo('/repositories')}>Repositories</a>
+      </div>
+    </Section>
   )
 }
 

@@ -84,6 +84,7 @@ function commands(): Entry[] {
     { group: 'Anywhere', icon: 'i-plus', label: 'New workspace', detail: '', keys: ['G', 'N'], run: () => go('/new') },
     { group: 'Anywhere', icon: 'i-screen', label: 'Tiles of all workspaces', detail: '', keys: ['G', 'L'], run: () => go('/grid') },
     { group: 'Anywhere', icon: 'i-more', label: 'Settings', detail: '', keys: ['G', ','], run: () => go('/settings') },
+    { group: 'Anywhere', icon: 'i-read', label: 'Repositories kept here', detail: '', run: () => go('/repositories') },
     { group: 'Anywhere', icon: 'i-run', label: 'Keyboard', detail: '', keys: ['?'], run: () => lazySheet('keys') },
   ]
   const workspace = here.at === 'workspace' ? workspaceOf(here.id) : undefined

@@ -28,7 +28,7 @@ export function needsOf(route: Route, boot: Pick<Boot, 'approvals'>): Need[] {
   if (route.at === 'nowhere') return []
   const asked = route.at === 'workspace' && boot.approvals.some(({ workspaceId }) => workspaceId === route.id)
   // Beside them is the list, where there is room.
-  const wide = route.at === 'workspace' || route.at === 'settings'
+  const wide = route.at === 'workspace' || route.at === 'settings' || route.at === 'repositories'
   return [{ part: 'home', wide }, { part: ASK_STYLE_ID, wide: wide && !asked }, ...(asked ? [{ part: 'decision', wide: false } as const] : [])]
 }
 

@@ -46,7 +46,7 @@ export function hearTime(at: number): void {
 
 const PANES = ['chat', 'status', 'changes', 'terminal', 'preview', 'files', 'cost'] as const
 export type Pane = (typeof PANES)[number]
-export type Route = { at: 'list' } | { at: 'workspace'; id: WorkspaceId; pane: Pane } | { at: 'settings' } | { at: 'new' } | { at: 'grid' } | { at: 'nowhere' }
+export type Route = { at: 'list' } | { at: 'workspace'; id: WorkspaceId; pane: Pane } | { at: 'settings' } | { at: 'repositories' } | { at: 'new' } | { at: 'grid' } | { at: 'nowhere' }
 export const route = signal<Route>({ at: 'list' })
 
 /** The server prints the first two as `webUrl` and `terminalUrl`. */
@@ -56,7 +56,7 @@ export function parseRoute(path: string): Route {
   // Only an address the server itself checks; a wrong id is answered with "does not exist".
   if (match && pane) return { at: 'workspace', id: match[1] as WorkspaceId, pane }
   if (path === '/' || /^\/workspaces\/?$/.test(path)) return { at: 'list' }
-  const place = (['settings', 'new', 'grid'] as const).find((name) => path === `/${name}`)
+  const place = (['settings', 'repositories', 'new', 'grid'] as const).find((name) => path === `/${name}`)
   return place ? { at: place } : { at: 'nowhere' }
 }
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 const SOURCE = join(import.meta.dir, '..')
 /** Which parts a style that comes later belongs to. */
 const OWNERS: Record<string, readonly string[]> = {
-  'review/review.css': ['review/'], 'files/files.css': ['files/'], 'settings/settings.css': ['settings/'], 'terminal/terminal.css': ['terminal/'], 'new/new-workspace.css': ['new/'], 'ways/ways.css': ['ways/', 'usage/', 'settings/'],
-  'rooms/rooms.css': ['rooms/', 'review/', 'files/', 'settings/', 'terminal/', 'new/', 'ways/', 'usage/', 'session/sessions-sheet.tsx', 'session/sign-in.tsx'],
+  'review/review.css': ['review/'], 'files/files.css': ['files/'], 'settings/settings.css': ['settings/', 'repositories/'], 'repositories/repositories.css': ['repositories/'], 'terminal/terminal.css': ['terminal/'], 'new/new-workspace.css': ['new/'], 'ways/ways.css': ['ways/', 'usage/', 'settings/'],
+  'rooms/rooms.css': ['rooms/', 'review/', 'files/', 'settings/', 'repositories/', 'terminal/', 'new/', 'ways/', 'usage/', 'session/sessions-sheet.tsx', 'session/sign-in.tsx'],
   'style/ask.css': ['inbox/', 'session/decision.tsx', 'session/question-form.tsx', 'session/hold.tsx', 'session/ask-content.tsx'],
   'style/sheets.css': ['shell/', 'session/status-pane.tsx', 'session/composer-help.tsx', 'session/sessions-sheet.tsx', 'session/sign-in.tsx'],
 }
