@@ -364,7 +364,7 @@ function startTicks(base: Foundation, parts: { boot: NonNullable<ReconcileDeps['
       providers: (name) => providers.get(name),
       daemons: link.daemons,
       prepared: (record) => preparation.prepared(record),
-      specFor: (record) => specFor({ store, clock, toolbox: preparation.toolbox(), link: address, projects, providers }, record),
+      specFor: (record) => specFor({ installation, store, clock, toolbox: preparation.toolbox(), link: address, projects, providers }, record),
       quote: ({ workspace, machine }, within) => quoteOf(providers.get(machine?.provider ?? workspace.provider), workspace.resources, within),
       declarePorts, boot,
       moves: saving, slept: createOwnActs(base).slept,

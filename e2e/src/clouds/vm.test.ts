@@ -2,11 +2,12 @@
  * The capability test on a computer of its own: QEMU, a Debian with its own kernel, real cloud-init. Where KVM runs no
  * guest each instruction is translated, so that this takes minutes.
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { diskImage } from '@berth/sim-machine/disk-image'
 import { capabilityOn } from '../capability-steps.ts'
 import { setUpProviders } from '../providers.ts'
+import { setUpVm } from './vm-ground.ts'
 
 const image = await diskImage()
 let vms = ''
@@ -16,8 +17,7 @@ capabilityOn({
   setUp(home, model) {
     setUpProviders(home, model)
     vms = join(home, 'vms')
-    mkdirSync(join(home, 'providers'), { recursive: true })
-    writeFileSync(join(home, 'providers/vm.yaml'), `image: ${image.disk}\nkernel: ${image.kernel}\ninitrd: ${image.initrd}\ndiskGb: 8\nhostPorts: [${new URL(model.url).port}]\n`)
+    setUpVm(home, image, [new URL(model.url).port])
   },
   inventory: async (workspaceId) => [...namesIn(join(vms, 'workspaces')).filter((name) => name === workspaceId), ...processesNaming(workspaceId)],
 })

@@ -35,6 +35,8 @@ export interface OpenedProvider {
     crash?(owner: Owner): Promise<void>
     /** Somebody removes the machine behind our back and leaves its disk. */
     vanish?(owner: Owner): Promise<void>
+    /** A provider that copies a machine's system: something on the disk that is a word, while the machine runs, and looking for it when it is off. */
+    system?: { write(owner: Owner, word: string): Promise<void>; read(owner: Owner): Promise<string | null> }
     /** Something at the vendor that is not ours, with a name like ours. Resolves with the check that it is untouched. */
     foreign?(owner: Owner): Promise<{ untouched(): Promise<boolean> }>
   }
@@ -318,6 +320,42 @@ export function providerContract(name: string, open: () => Promise<OpenedProvide
       })
     const can = () => opened.capabilities ?? {}
 
+    const ensureFrom = async (owner: Owner, systemOf: Owner): Promise<Machine> => {
+      const spec = { ...await opened.makeSpec(owner), systemOf }
+      return settle((context) => provider.ensure(owner, spec, context))
+    }
+    const systemIn = async (owner: Owner): Promise<string | null> => {
+      await stop(owner)
+      return await can().system?.read(owner) ?? null
+    }
+    for (const how of ['runs', 'is off'] as const) {
+      optional('system', `begins with the system of a machine that ${how}, and neither changes the other`, async () => {
+        const [first, fork] = [newOwner(), newOwner()]
+        await ensure(first)
+        await can().system?.write(first, 'before')
+        if (how === 'is off') await stop(first)
+        expect((await ensureFrom(fork, first)).observed.state).toBe('running')
+        expect(await state(first)).toBe(how === 'runs' ? 'running' : 'stopped')
+        await ensure(first)
+        await can().system?.write(first, 'after')
+        expect(await systemIn(fork)).toBe('before')
+        await ensureFrom(fork, first)
+        await can().system?.write(fork, 'of the fork')
+        expect(await systemIn(first)).toBe('after')
+        await destroy(first)
+        expect(await systemIn(fork)).toBe('of the fork')
+        expect((await ensure(fork)).observed.state).toBe('running')
+      })
+    }
+    optional('system', 'takes a system that is gone, or of another installation, for none', async () => {
+      const [first, second, third] = [newOwner(), newOwner(), newOwner()]
+      await ensure(first)
+      await can().system?.write(first, 'mine')
+      await ensureFrom(second, { ...first, installation: 'f'.repeat(32) })
+      await destroy(first)
+      await ensureFrom(third, first)
+      expect([await systemIn(second), await systemIn(third)]).toEqual([null, null])
+    })
     optional('inside', 'keeps the disk over a stop', async () => {
       const owner = newOwner()
       await ensure(owner)

@@ -14,7 +14,7 @@ export const fork = command({
     ephemeral: { type: 'boolean', help: 'delete it when it is idle, instead of stopping it' },
     'no-wait': { type: 'boolean', help: 'return when it is begun' },
   },
-  notes: 'Between two turns of the first one. Its conversations go on in both; logins of its home stay with it alone.',
+  notes: 'Between two turns of the first one. Its conversations go on in both; logins of its home stay with it alone. What was installed beside its tree and home is in the fork where the machine is a computer of this host (vm), and elsewhere not.',
   examples: ['berth fork demo', 'berth fork demo --name demo-b --prompt "try it with a queue instead"', 'berth fork demo --provider local --ephemeral'],
   parse: ({ values, positionals }) => ({ word: one(positionals, 'workspace', 'fork'), values }),
   async run(context, { word, values }) {

@@ -5,6 +5,7 @@ import type { ProviderRegistry } from '../services/deps.ts'
 import { machineSize } from '../services/machine-size.ts'
 
 export interface SpecDeps {
+  readonly installation: string
   readonly store: Pick<Store, 'links' | 'egress'>
   readonly clock: Clock
   readonly toolbox: ToolboxRef
@@ -28,6 +29,13 @@ export async function specFor(deps: SpecDeps, record: WorkspaceRecord): Promise<
     docker: workspace.resources.docker === true,
     sudo: workspace.resources.sudo === true,
     egress: ((await deps.store.egress.policy(workspace.id))?.mode ?? 'open') === 'open' ? 'open' : 'closed',
+    ...systemOf(deps, workspace),
     ...(project === undefined ? {} : { project }),
   }
+}
+
+/** Of the generation that it was said for: a later machine begins as any. */
+function systemOf({ installation }: Pick<SpecDeps, 'installation'>, { restore, generation }: WorkspaceRecord['workspace']): Pick<MachineSpec, 'systemOf'> {
+  if (restore?.systemOf === undefined || restore.generation !== generation) return {}
+  return { systemOf: { installation, ...restore.systemOf } }
 }

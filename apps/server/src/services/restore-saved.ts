@@ -1,5 +1,5 @@
 /** A workspace made anew from what was saved, here or by another server. */
-import type { Identity, SavedRow, WorkspaceRecord } from '@berth/core'
+import type { Identity, RestoreFrom, SavedRow, WorkspaceRecord } from '@berth/core'
 import { BerthError, randomIds, SavedId } from '@berth/wire'
 import type { Workspace } from '@berth/wire'
 import type { RestoreRequest } from '@berth/wire/saved'
@@ -20,7 +20,8 @@ export async function restoreSaved(deps: SavedDeps, input: RestoreRequest, calle
   const walls = await deps.store.egress.policy(row.workspaceId)
   await checkProvider(deps, provider, { acceptNoIsolation: input.acceptNoIsolation, resources, egress: walls === null ? undefined : { mode: walls.mode, allow: [...walls.allow] } })
   const own = await ownOf(deps, row, caller)
-  const record = await deps.costLimits.admit({ orgId: caller.orgId, userId: caller.userId, id: null, provider, resources }, () => insert(deps, { own, row, manifest, input, provider, resources, caller }))
+  const systemOf = await systemOfFork(deps, { row, manifest, provider, resources })
+  const record = await deps.costLimits.admit({ orgId: caller.orgId, userId: caller.userId, id: null, provider, resources }, () => insert(deps, { own, systemOf, row, manifest, input, provider, resources, caller }))
   deps.poke(record.workspace.id)
   return viewOf(deps, record)
 }
@@ -61,7 +62,15 @@ async function ownOf(deps: SavedDeps, { kind, workspaceId }: SavedRow, caller: I
   return kind === 'fork' && (await deps.gate.may(caller, 'own', workspaceId)) ? deps.store.secrets(workspaceId) : none
 }
 
-type Restoring = { own: Awaited<ReturnType<typeof ownOf>>; row: SavedRow; manifest: Manifest; input: RestoreRequest; provider: string; resources: Manifest['resources']; caller: Identity }
+/** Only where it is made with the same rights: what root may have left in the one is no root's in the other. */
+async function systemOfFork({ store }: SavedDeps, { row, manifest, provider, resources }: Pick<Restoring, 'row' | 'manifest' | 'provider' | 'resources'>): Promise<Restoring['systemOf']> {
+  if (row.kind !== 'fork' || provider !== manifest.provider) return null
+  if (resources.sudo !== manifest.resources.sudo || resources.docker !== manifest.resources.docker) return null
+  const record = await store.getWorkspace(row.workspaceId)
+  return record === null || record.workspace.provider !== provider ? null : { workspaceId: row.workspaceId, generation: record.workspace.generation }
+}
+
+type Restoring = { own: Awaited<ReturnType<typeof ownOf>>; systemOf: RestoreFrom['systemOf'] | null; row: SavedRow; manifest: Manifest; input: RestoreRequest; provider: string; resources: Manifest['resources']; caller: Identity }
 function insert(deps: SavedDeps, restoring: Restoring): Promise<WorkspaceRecord> {
   return withFreeName({ given: restoring.input.name, wanted: restoring.manifest.name }, async (name) => {
     const made = rowOf(deps, restoring, name)
@@ -72,7 +81,7 @@ function insert(deps: SavedDeps, restoring: Restoring): Promise<WorkspaceRecord>
   })
 }
 
-function rowOf(deps: SavedDeps, { own, row, manifest, input, provider, resources, caller }: Restoring, name: string): Parameters<ServiceDeps['store']['createWorkspace']>[0] {
+function rowOf(deps: SavedDeps, { own, systemOf, row, manifest, input, provider, resources, caller }: Restoring, name: string): Parameters<ServiceDeps['store']['createWorkspace']>[0] {
   const id = randomIds.workspace()
   const main = randomIds.session()
   const others = manifest.sessions.map((session) => ({ session, to: randomIds.session() }))
@@ -81,7 +90,7 @@ function rowOf(deps: SavedDeps, { own, row, manifest, input, provider, resources
     id, orgId: caller.orgId, creatorId: caller.userId, name, repository: manifest.repository, branch: manifest.branch, source: manifest.source, sourceReady: true, provider, image: manifest.image,
     project: { revision: 1, outline: manifest.outline, from: 'source' }, resources, agent: manifest.agent, command: manifest.command, services: manifest.services, approvalMode: manifest.approvalMode,
     acceptNoIsolation: input.acceptNoIsolation, web: true, ephemeral: input.ephemeral, sessionId: main, steps: [], exposures: input.exposures, autoStopMs: manifest.autoStopMs,
-    restore: { savedId: row.id, generation: 1, sessions: [{ from: manifest.sessionId, to: main }, ...others.map(({ session, to }) => ({ from: session.id, to }))], branch: `berth/${name}` },
+    restore: { savedId: row.id, generation: 1, sessions: [{ from: manifest.sessionId, to: main }, ...others.map(({ session, to }) => ({ from: session.id, to }))], branch: `berth/${name}`, ...(systemOf === null || systemOf === undefined ? {} : { systemOf }) },
     sessions: others.map(({ session, to }) => ({ ...session, id: to, workspaceId: id, main: false, forkedFrom: null, state: 'none', detail: null, wantsLogin: false, createdAt: now, endedAt: null })),
     secrets: { env: { ...own.env, ...input.env }, secretEnv: [...(own.secretEnv ?? Object.keys(own.env)), ...(input.secretEnv ?? Object.keys(input.env))], homeFiles: input.homeFiles, ...(own.mcp === undefined ? {} : { mcp: own.mcp }) },
     prompt: input.prompt === undefined ? null : { promptId: randomIds.prompt(), text: input.prompt },

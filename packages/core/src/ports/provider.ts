@@ -24,6 +24,12 @@ export interface MachineSpec {
   readonly sudo?: boolean
   /** `closed`: no way out but the server's link. Absent: `open`, the public internet and nothing private. */
   readonly egress?: 'open' | 'closed'
+  /**
+   * A machine that is made now begins with the system of that one as it stands at some moment of the making, after a power cut
+   * as it were: what was installed there is here, what is in its memory is not, nor its tree, home, daemon and token, which are
+   * as in any new machine. One that is gone, and a provider that copies no disks: as if it were absent.
+   */
+  readonly systemOf?: Owner
   /** What the code itself says about its machine, for when one is made. Absent: nobody asks it. */
   readonly project?: Project
 }

@@ -85,7 +85,7 @@ export function isWished(workspace: Pick<WorkspaceRow, 'wish' | 'project' | 'fai
   // A person's stop is not undone automatically, an idle one is.
   return target === 'deleted' || (wish.by === 'user' && !isRebuilding(workspace))
 }
-export interface RestoreFrom { readonly savedId: SavedId; readonly generation: number; /** Sessions that have other ids here, and the branch of a fork. */ readonly sessions: readonly { from: SessionId; to: SessionId }[]; readonly branch: string | null }
+export interface RestoreFrom { readonly savedId: SavedId; readonly generation: number; /** Sessions that have other ids here, and the branch of a fork. */ readonly sessions: readonly { from: SessionId; to: SessionId }[]; readonly branch: string | null; /** Whose machine's system the first machine begins with; absent: a plain one. */ readonly systemOf?: { readonly workspaceId: WorkspaceId; readonly generation: number } | undefined }
 export interface ReportedPhase { readonly phase: WorkspacePhase; readonly step: string | null; readonly reason: string | null; readonly statusMessage: string | null }
 export interface Failure { readonly code: string; readonly message: string; readonly hint: string | null; readonly at: number }
 

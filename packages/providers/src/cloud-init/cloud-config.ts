@@ -9,7 +9,8 @@ import { ProviderFault } from '@berth/core'
 import type { BootFile } from '@berth/wire/daemon'
 import { bringDaemon, daemonIn, linkAuthorization } from '../bring-daemon.ts'
 import { tellBoot } from '../tell-boot.ts'
-import { deadMan, renewal } from './kept-machine.ts'
+import { deadMan, forgetting, renewal } from './kept-machine.ts'
+import { ENGINE_UNIT, ownEngine } from './own-engine.ts'
 
 export interface MachineBoot {
   readonly boot: BootFile
@@ -24,6 +25,12 @@ export interface MachineBoot {
   readonly restarts?: true
   /** It switches itself off when its server did not answer for so long. Absent: never. */
   readonly endAfterMinutes?: number
+  /** The machine's own disk is a copy of another's: of that workspace it keeps what was installed, and nothing else. */
+  readonly copied?: true
+  /** The agent's user may become root. */
+  readonly sudo?: true
+  /** With a Docker engine, which the agent's user may use. */
+  readonly docker?: true
 }
 
 /** One of `write_files`. */
@@ -42,22 +49,24 @@ export const PLACES = { workDir: '/workspace', homeDir: '/home/dev', stateDir: '
 /** Throws a ProviderFault where it is longer than the vendor takes. */
 export function cloudConfig(machine: MachineBoot, { limitBytes }: { limitBytes: number }): string {
   const { boot } = machine
-    const end = machine.endAfterMinutes === undefined ? { files: [], units: [] } : deadMan({ linkUrl: boot.linkUrl, afterMinutes: machine.endAfterMinutes })
+  const end = machine.endAfterMinutes === undefined ? { files: [], units: [] } : deadMan({ linkUrl: boot.linkUrl, afterMinutes: machine.endAfterMinutes })
+  const engine = machine.docker === true ? { files: ownEngine(boot, AGENT.gid), units: [ENGINE_UNIT] } : { files: [], units: [] }
+  const bootcmd = [...(machine.copied === true ? forgetting(machine.diskMount) : []), ...(machine.restarts === true ? renewal(boot) : [])]
   const config = {
     ssh_pwauth: false, disable_root: true,
-    users: [{ name: AGENT.name, uid: AGENT.uid, homedir: PLACES.homeDir, shell: '/bin/bash', lock_passwd: true }],
+    users: [{ name: AGENT.name, uid: AGENT.uid, homedir: PLACES.homeDir, shell: '/bin/bash', lock_passwd: true, ...(machine.sudo === true ? { sudo: 'ALL=(ALL) NOPASSWD:ALL' } : {}) }],
     write_files: [
       writtenFile(BOOT_PATH, '0600', JSON.stringify(boot)),
       writtenFile(HEADER_PATH, '0600', linkAuthorization(boot)),
       writtenFile(START_PATH, '0755', startScript(machine)),
-      writtenFile(`/etc/systemd/system/${UNIT}`, '0644', daemonUnit(START_PATH)),
+      writtenFile(`/etc/systemd/system/${UNIT}`, '0644', daemonUnit(START_PATH, engine.units)),
       writtenFile(TELL_PATH, '0755', tellBoot({ linkUrl: boot.linkUrl, headerPath: HEADER_PATH, sources: SAID })),
       writtenFile(`/etc/systemd/system/${TELL_UNIT}`, '0644', `[Unit]\nDescription=Berth boot log\n\n[Service]\nExecStart=${TELL_PATH}\n`),
-      ...end.files.map(({ path, permissions, content }) => writtenFile(path, permissions, content)),
+      ...[...end.files, ...engine.files].map(({ path, permissions, content }) => writtenFile(path, permissions, content)),
     ],
-    ...(machine.restarts === true ? { bootcmd: renewal(boot) } : {}),
+    ...(bootcmd.length === 0 ? {} : { bootcmd }),
     // Nobody comes in from outside: the daemon calls home, and people come through it.
-    runcmd: [['systemctl', 'daemon-reload'], ['systemctl', 'start', '--no-block', TELL_UNIT], ['sh', '-c', 'systemctl disable --now ssh.service ssh.socket sshd.service 2>/dev/null; true'], ['systemctl', 'enable', UNIT], ['systemctl', 'start', '--no-block', UNIT], ...end.units.map((name) => ['systemctl', 'enable', '--now', name])],
+    runcmd: [['systemctl', 'daemon-reload'], ['systemctl', 'start', '--no-block', TELL_UNIT], ['sh', '-c', 'systemctl disable --now ssh.service ssh.socket sshd.service 2>/dev/null; true'], ...engine.units.map((name) => ['systemctl', 'enable', '--now', '--no-block', name]), ['systemctl', 'enable', UNIT], ['systemctl', 'start', '--no-block', UNIT], ...end.units.map((name) => ['systemctl', 'enable', '--now', name])],
   }
   return userData(config, limitBytes)
 }
@@ -69,8 +78,9 @@ export function userData(config: object, limitBytes: number): string {
   return text
 }
 
-export function daemonUnit(startPath: string): string {
-  return ['[Unit]', 'Description=Berth workspace', 'Wants=network-online.target', 'After=network-online.target', '', '[Service]', `ExecStart=${startPath}`, 'Restart=always', 'RestartSec=2', 'KillMode=mixed', 'TimeoutStopSec=20', 'OOMPolicy=continue', 'TasksMax=infinity', '', '[Install]', 'WantedBy=multi-user.target', ''].join('\n')
+/** `after`: units that it waits for, come what may of them. */
+export function daemonUnit(startPath: string, after: readonly string[] = []): string {
+  return ['[Unit]', 'Description=Berth workspace', 'Wants=network-online.target', `After=${['network-online.target', ...after].join(' ')}`, '', '[Service]', `ExecStart=${startPath}`, 'Restart=always', 'RestartSec=2', 'KillMode=mixed', 'TimeoutStopSec=20', 'OOMPolicy=continue', 'TasksMax=infinity', '', '[Install]', 'WantedBy=multi-user.target', ''].join('\n')
 }
 
 /** Lines of sh that may be repeated: the tree, the home and the state on the disk that is mounted at `$disk`. */

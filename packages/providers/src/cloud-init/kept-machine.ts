@@ -16,6 +16,15 @@ export function renewal({ bootToken }: Pick<BootFile, 'bootToken'>): readonly (r
   return [['sh', '-c', `[ "$(cat ${BOOTED_WITH} 2>/dev/null)" = ${mark} ] || { rm -f /etc/berth/enrols; cloud-init single --name write_files --frequency always && echo ${mark} > ${BOOTED_WITH}; }`]]
 }
 
+/**
+ * Once in the life of a machine whose disk is a copy of another's, before anything else of ours runs: what that one was told and
+ * what was its workspace's goes, also from below the file system.
+ */
+export function forgetting(diskMount: string): readonly (readonly string[])[] {
+  const forget = `rm -rf ${diskMount} /etc/berth; find /var/lib/cloud/instances -mindepth 1 -maxdepth 1 ! -path "$(readlink -f /var/lib/cloud/instance)" -exec rm -rf {} +; fstrim / || true`
+  return [['cloud-init-per', 'instance', 'berth-forget', 'sh', '-c', forget]]
+}
+
 /** Lines of sh, run now and then: what happens when no server answered for so long. Any answer counts: who answers is there. */
 export function withoutServer({ linkUrl, afterMinutes, end }: { linkUrl: string; afterMinutes: number; end: string }): string {
   return `seen=/run/berth-server-seen

@@ -27,7 +27,6 @@ const AGENT = { uid: 1000, gid: 1000, name: 'dev' } as const
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'] as const
 /** What else a root that installs packages and serves on low ports needs. None of them reaches the host. */
 const SUDO_CAPABILITIES = ['AUDIT_WRITE', 'NET_BIND_SERVICE', 'SETFCAP', 'SYS_CHROOT'] as const
-export const SUDO_WARNING = 'the agent may become root in its machine: it can read what Berth keeps there, and answer in its daemon\'s name'
 const STOP_GRACE_S = 10
 
 export interface ContainerPlan {

@@ -5,13 +5,14 @@ import { deadlines, ProviderFault, type CallContext, type KeptImages, type Machi
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { GLIBC_LOADERS, hostCLibrary } from './c-library.ts'
 import { removeCompanions, stopCompanions } from './companions.ts'
-import { bootArchive, createBody, homeOf, isHeld, linkUrl, namesBeside, SUDO_WARNING, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
+import { bootArchive, createBody, homeOf, isHeld, linkUrl, namesBeside, userOf, WORK_DIR, type ContainerPlan } from './container.ts'
 import { tidyScratch } from './devcontainer/scratch.ts'
 import { projectImages, tidyImages, type ProjectImage } from './devcontainer/tidy.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createHolding, type HeldContainer, type Holding } from './held.ts'
 import { isBuiltHere } from './images.ts'
 import { bringInside, hasEngine, waitForEngineImage, type InsideCall, type InsideDeps } from './inside/bring.ts'
+import { SUDO_NOTICE } from '../extras.ts'
 import { ENGINE_WARNING } from './inside/rights.ts'
 import { inventory, leftoversOf, machineFrom, observedFrom, removeIfOwned, type ContainerState } from './inventory.ts'
 import { createJobs, type Jobs } from './jobs.ts'
@@ -254,7 +255,7 @@ async function planOf(deps: Deps, { owner, spec, found, engineIsHere }: { owner:
 function withWarnings(made: MachineMade | null, spec: MachineSpec): MachineMade | null {
   const notices = [
     ...(spec.docker === true ? [{ level: 'warning', code: 'docker_inside', message: ENGINE_WARNING, hint: 'use it with code that you trust; where you do not, a provider of virtual machines is the place for it' } as const] : []),
-    ...(spec.sudo === true ? [{ level: 'warning', code: 'sudo', message: SUDO_WARNING, hint: 'what the project always needs is better in its Dockerfile' } as const] : []),
+    ...(spec.sudo === true ? [SUDO_NOTICE] : []),
   ]
   if (notices.length === 0) return made
   return { from: 'default', ports: [], recovery: null, ...made, notices: [...notices, ...made?.notices ?? []] }

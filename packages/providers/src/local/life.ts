@@ -48,7 +48,11 @@ export function createProcessMachines(kind: MachineKind): Provider {
     name: kind.name,
     check: (signal) => kind.check(signal),
     quote: () => kind.quote(),
-    ensure: (owner, spec, context) => serially(owner, () => ensure(kind, { owner, spec }, context)),
+    ensure: (owner, spec, context) => {
+      const work = (): Promise<Step<Machine>> => ensure(kind, { owner, spec }, context)
+      // Nothing begins or ends of a machine while another one is made of it.
+      return serially(owner, spec.systemOf === undefined ? work : () => serially(spec.systemOf ?? owner, work))
+    },
     observe: async (owner) => machineOf(owner, await readMachine(place, owner)),
     list: (of) => list(place, of),
     stop: (owner, context) => serially(owner, () => stop(kind, owner, context)),

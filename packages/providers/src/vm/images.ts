@@ -12,7 +12,7 @@ import { QEMU_IMG } from './qemu.ts'
 
 export interface ImageFiles { readonly image: string; readonly kernel: string | null; readonly initrd: string | null }
 /** Paths of the copies. */
-export interface KeptImage { readonly key: string; readonly dir: string; readonly disk: string; readonly kernel: string | null; readonly initrd: string | null; readonly format: string; readonly virtualBytes: number }
+export interface KeptImage { readonly key: string; readonly dir: string; readonly disk: string; readonly kernel: string | null; readonly initrd: string | null; readonly format: string; readonly virtualBytes: number; /** The disk on it was another computer's. */ readonly copied?: true }
 /** In a machine's directory: what it stands on. */
 export const STANDS_ON = 'image.json'
 

@@ -4,7 +4,8 @@
  * user that nobody else has. A stop shuts it down and keeps the disk.
  */
 import { join } from 'node:path'
-import { ProviderFault, type MachineSpec, type Provider, type ProviderCheck } from '@berth/core'
+import { ProviderFault, type MachineMade, type MachineSpec, type Provider, type ProviderCheck } from '@berth/core'
+import { ENGINE_IS_ROOT, SUDO_NOTICE } from '../extras.ts'
 import { createProcessMachines } from '../local/life.ts'
 import { uidsOf, type Place } from '../local/machine-dir.ts'
 import { checkSandbox } from '../local/probe.ts'
@@ -65,7 +66,7 @@ export function createVmProvider(options: VmProviderOptions): Provider {
       log?.(started.isNew ? 'making a computer' : 'switching the computer on')
       await startComputer({ options, acceleration: is, started }, signal)
     },
-    madeFrom: async () => null,
+    madeFrom: async (spec) => madeWith(spec),
   })
   return {
     ...machines,
@@ -91,8 +92,9 @@ async function check(options: VmProviderOptions, accelerationNow: (signal: Abort
     return refused(error.message, error.hint)
   }
   const { is, why } = await accelerationNow(signal)
-  if (is === 'kvm') return { ok: true, isolation: 'vm', detail: 'QEMU with KVM', hint: null }
-  return { ok: true, isolation: 'vm', detail: 'QEMU without KVM, some twenty times slower than this host', hint: why === null ? null : `KVM runs no guest here: ${why}` }
+  const can = ['docker', 'sudo'] as const
+  if (is === 'kvm') return { ok: true, isolation: 'vm', detail: 'QEMU with KVM', hint: null, can }
+  return { ok: true, isolation: 'vm', can, detail: 'QEMU without KVM, some twenty times slower than this host', hint: why === null ? null : `KVM runs no guest here: ${why}` }
 }
 
 async function accelerationOf(wanted: 'auto' | Acceleration, signal: AbortSignal): Promise<{ is: Acceleration; why: string | null }> {
@@ -101,8 +103,13 @@ async function accelerationOf(wanted: 'auto' | Acceleration, signal: AbortSignal
   return { is: why === null ? 'kvm' : 'tcg', why }
 }
 
-function refuse({ image, memoryBytes, docker, sudo }: MachineSpec): void {
+/** Null: as any. */
+function madeWith({ docker, sudo }: MachineSpec): MachineMade | null {
+  const notices = [...(sudo === true ? [SUDO_NOTICE] : []), ...(docker === true ? [ENGINE_IS_ROOT] : [])]
+  return notices.length === 0 ? null : { from: 'default', notices, ports: [], recovery: null }
+}
+
+function refuse({ image, memoryBytes }: MachineSpec): void {
   if (image !== null) throw new ProviderFault('unsupported', 'the vm provider has one image for all', { hint: 'leave the image out, or set it by `berth provider setup vm --image`' })
   if (memoryBytes < LEAST_MEMORY_BYTES) throw new ProviderFault('invalid', 'a computer needs 256 MiB of memory at least', { hint: 'leave it out for the default' })
-  if (docker === true || sudo === true) throw new ProviderFault('unsupported', 'vm offers neither --docker nor --sudo yet', { hint: 'leave them out, or choose the docker provider' })
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 
 export const QEMU = 'qemu-system-x86_64'
 export const QEMU_IMG = 'qemu-img'
+/** What QEMU calls the computer's own disk. */
+export const DRIVE = 'disk'
 export const KVM_DEVICE = '/dev/kvm'
 /** `kvm`: the host's own processors. `tcg`: each instruction translated, some twenty times slower. */
 export type Acceleration = 'kvm' | 'tcg'
@@ -27,7 +29,7 @@ export function qemuArgv({ name, memoryBytes, cpus, acceleration, diskPath, seed
   return [
     QEMU, '-name', name, '-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio',
     '-machine', 'q35', ...accelerated(acceleration), '-smp', String(Math.max(1, Math.round(cpus))), '-m', `${Math.ceil(memoryBytes / 2 ** 20)}M`,
-    '-drive', `file=${diskPath},format=qcow2,if=virtio,discard=unmap,detect-zeroes=unmap`,
+    '-drive', `file=${diskPath},format=qcow2,if=virtio,id=${DRIVE},discard=unmap,detect-zeroes=unmap`,
     '-drive', `driver=vvfat,dir=${seedDir},label=cidata,read-only=on,if=virtio`,
     '-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci',
     '-qmp', `unix:${control},server=on,wait=off`,
