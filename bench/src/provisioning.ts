@@ -30,11 +30,15 @@ const SERVER_TYPE = 'cx33'
 const BOOT_RATIO_GOAL = 1.3
 const USABLE_GOAL_MS = 300_000
 const STOP_GOAL_MS = 30_000
+const NAME_GOAL_MS = 120_000
+const NAMED_PORT = 3000
+/** Of what every image with cloud-init has. */
+const SERVES = `python3 -m http.server --bind 127.0.0.1 ${NAMED_PORT}`
 const LOOK_MS = 50
 
 export const provisioningOverhead: Bench = { name: 'provisioning-overhead', summary: 'what Berth adds until a workspace is there, over a vendor and a machine that take no time', run: overhead }
 export const provisioningSuccess: Bench = { name: 'provisioning-success', summary: 'how many of 200 come up where a tenth of the vendor\'s answers are wrong', run: underFaults }
-export const provisioningBoot: Bench = { name: 'provisioning-boot', summary: 'machines that really boot, against that boot without Berth: connected, usable, given back', run: boots }
+export const provisioningBoot: Bench = { name: 'provisioning-boot', summary: 'machines that really boot, against that boot without Berth: connected, usable, found by name, given back', run: boots }
 
 /** Daemons that dial in the moment their machine was bought. */
 function atOnce(dir: string): { backend: Backend; boughtAt: Map<string, number>; close(): Promise<void> } {
@@ -77,7 +81,7 @@ async function withVendor<T>(use: (parts: { product: Product; vendor: HetznerSim
   }
 }
 
-const create = (client: Client, name: string) => client.createWorkspace({ source: { kind: 'empty' }, name, provider: 'hetzner', agent: 'plain', command: 'true' })
+const create = (client: Client, name: string, services: { name: string; command: string }[] = []) => client.createWorkspace({ source: { kind: 'empty' }, name, provider: 'hetzner', agent: 'plain', command: 'true', services })
 
 /** By the event that says so, which the store writes before anything else is told. */
 async function connectedAt(product: Product, id: WorkspaceId, withinMs: number): Promise<number | null> {
@@ -154,6 +158,18 @@ async function* underFaults({ note }: World): AsyncGenerator<Figure> {
   yield { name: 'provisioning-success', value: 100 * times.length / FAULTY, unit: '%', floor: null, goal: { valueAtLeast: 95 }, detail: `of ${FAULTY} asked for, 32 at once, connected within ${UP_WITHIN_MS / 60_000} min, where ${FAULT_RATE * 100} % of the vendor's answers are 429, 502, 503, lost or cut off; median ${median(times).toFixed(0)} ms, slowest ${Math.max(...times).toFixed(0)}` }
 }
 
+/** When the name of a workspace's port first leads to what its dev server says. The name is asked for by what knows no more than it. */
+async function namedAt(client: Client, id: WorkspaceId, signal: AbortSignal): Promise<number> {
+  const { url } = await client.setPreview({ id, port: NAMED_PORT, access: 'public' })
+  const { host, port } = new URL(url)
+  const answers = (): Promise<boolean> => fetch(`http://127.0.0.1:${port}/`, { headers: { host }, redirect: 'manual', signal }).then(async (answer) => answer.ok && (await answer.text()).includes('Directory listing'), () => false)
+  while (!(await answers())) {
+    signal.throwIfAborted()
+    await Bun.sleep(LOOK_MS)
+  }
+  return performance.now()
+}
+
 /** Turn about: a server that says at the end of cloud-init that it is there, and a workspace. */
 async function* boots({ signal, note }: World): AsyncGenerator<Figure> {
   const containers = createContainers(`bench-hetzner-${process.pid}`)
@@ -161,7 +177,7 @@ async function* boots({ signal, note }: World): AsyncGenerator<Figure> {
   const bridge = modelHost('docker')
   const wayIn = openWayIn(bridge)
   const product = startProduct()
-  const [bare, connected, usable, stopped]: [number[], number[], number[], number[]] = [[], [], [], []]
+  const [bare, connected, usable, stopped, named]: [number[], number[], number[], number[], number[]] = [[], [], [], [], []]
   try {
     useVendor(product, vendor, wayIn.config)
     await product.cli(['server', 'start'])
@@ -170,20 +186,25 @@ async function* boots({ signal, note }: World): AsyncGenerator<Figure> {
       signal.throwIfAborted()
       const floor = await bareBoot(vendor, bridge, run)
       const since = performance.now()
-      const { id } = await create(client, `boot-${run}`)
+      const { id } = await create(client, `boot-${run}`, [{ name: 'dev', command: SERVES }])
       const at = await connectedAt(product, id, UP_WITHIN_MS)
       if (at === null) throw new BerthError('timeout', 'the machine did not call home')
+      // Not before: who asks all the time slows down what is measured.
+      const naming = namedAt(client, id, AbortSignal.any([signal, AbortSignal.timeout(UP_WITHIN_MS)]))
       while ((await client.getWorkspace({ id })).phase !== 'running') await Bun.sleep(LOOK_MS)
       const readyAt = performance.now()
+      const nameAt = await naming
+      const givenBackSince = performance.now()
       await client.deleteWorkspace({ id })
       while (vendor.world.ledger.running().some(({ name }) => name.startsWith('berth-'))) await Bun.sleep(LOOK_MS)
-      note(`bare ${floor.toFixed(0)} ms, connected ${(at - since).toFixed(0)} ms, usable ${(readyAt - since).toFixed(0)} ms, gone ${(performance.now() - readyAt).toFixed(0)} ms`)
+      note(`bare ${floor.toFixed(0)} ms, connected ${(at - since).toFixed(0)} ms, usable ${(readyAt - since).toFixed(0)} ms, its name answers ${(nameAt - since).toFixed(0)} ms, gone ${(performance.now() - givenBackSince).toFixed(0)} ms`)
       // The first pair only warms caches.
       if (run === 0) continue
       bare.push(floor)
       connected.push(at - since)
       usable.push(readyAt - since)
-      stopped.push(performance.now() - readyAt)
+      named.push(nameAt - since)
+      stopped.push(performance.now() - givenBackSince)
     }
   } finally {
     await product.close()
@@ -193,6 +214,7 @@ async function* boots({ signal, note }: World): AsyncGenerator<Figure> {
   }
   yield { name: 'provisioning-boot', value: median(connected), unit: 'ms', floor: median(bare), goal: { ratioAtMost: BOOT_RATIO_GOAL }, detail: `until the daemon of a machine that really boots is connected; floor: the same server without Berth until cloud-init's last command; ${spread(connected, 'ms')}` }
   yield { name: 'provisioning-usable', value: Math.max(...usable), unit: 'ms', floor: null, goal: { valueAtMost: USABLE_GOAL_MS }, detail: `SC-001: the slowest of ${usable.length} until it can be used` }
+  yield { name: 'provisioning-name', value: Math.max(...named), unit: 'ms', floor: null, goal: { valueAtMost: NAME_GOAL_MS }, detail: `SC-007: the slowest of ${named.length} from the request until the name of its port leads to its dev server; median ${median(named).toFixed(0)}` }
   yield { name: 'provisioning-stop', value: Math.max(...stopped), unit: 'ms', floor: null, goal: { valueAtMost: STOP_GOAL_MS }, detail: `SC-005: the slowest of ${stopped.length} from the word until nothing is paid for` }
 }
 
