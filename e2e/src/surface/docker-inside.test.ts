@@ -92,6 +92,13 @@ test('a person is warned, and the host\'s own engine is nowhere in it', async ()
   expect((await product.cli(['run', 'inside', '--', 'docker', 'run', '--rm', '--privileged', 'shell', 'sh'], { exit: null })).exitCode).not.toBe(0)
 }, UP_MS)
 
+test('its network is not closed while it runs, and what was refused is not told as what holds', async () => {
+  const refused = await product.cli(['egress', 'inside', '--mode', 'none'], { exit: null })
+  expect([refused.exitCode === 0, refused.stderr]).toEqual([false, expect.stringContaining('could take down the walls around it')])
+  const { policy } = (await (await product.fetch(`/api/v1/workspaces/${workspace.id}/egress`)).json()) as { policy: { mode: string } }
+  expect(policy.mode).toBe('open')
+}, UP_MS)
+
 test('a stop ends it all, a start brings back what it had', async () => {
   await run('docker compose exec -T site sh -c "echo stays > /kept/file"')
   await product.cli(['stop', 'inside', '--wait'])

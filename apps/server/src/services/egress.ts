@@ -1,6 +1,6 @@
 /** Where a workspace may go: said by its people, kept, and brought about at once where its machine runs. */
 import { EGRESS_DEFAULT, type EgressPolicy, type egressApi, type Injection } from '@berth/wire/egress'
-import type { Identity, Store, WorkspaceRecord } from '@berth/core'
+import { ProviderFault, type Identity, type Store, type WorkspaceRecord } from '@berth/core'
 import { BerthError, type WorkspaceId } from '@berth/wire'
 import type { z } from 'zod'
 import type { Permissions } from '../egress/permission.ts'
@@ -39,7 +39,8 @@ export async function setEgress(deps: EgressServiceDeps, by: Identity, input: In
       // What was refused is not told as what holds.
       await deps.store.egress.change(input.id, (kept) => ({ ...kept ?? OPEN, mode: before.mode }), deps.clock.now())
       deps.permissions.changed()
-      throw cause
+      if (!(cause instanceof ProviderFault)) throw cause
+      throw new BerthError(cause.category === 'unsupported' ? 'unsupported' : 'provider_unavailable', cause.message, { hint: cause.hint, cause })
     })
   }
   await deps.store.audit.write(by.orgId, { action: 'egress.change', workspaceId: input.id, actor: by.userName, subject: policy.mode, reason: told(input), allowed: true, refs: [], tokenExpiresAt: null }, deps.clock.now())
