@@ -14,6 +14,8 @@ afterAll(() => world?.close(), 120_000)
 /** Where each program keeps who is signed in, below the home. */
 const PLACES: Readonly<Record<string, (value: string) => string>> = {
   '.claude/.credentials.json': (value) => JSON.stringify({ claudeAiOauth: { accessToken: value } }), '.claude/.claude.json': (value) => JSON.stringify({ theme: 'dark', primaryApiKey: value, oauthAccount: { token: value } }),
+  // Its own copies of that file.
+  '.claude/backups/.claude.json.backup.1790000000000': (value) => JSON.stringify({ primaryApiKey: value }), '.claude/.claude.json.backup': (value) => JSON.stringify({ oauthAccount: { token: value } }), '.claude/.claude.json.corrupted.1790000000000': (value) => `{"primaryApiKey":"${value}"`, '.claude.json.backup': (value) => JSON.stringify({ primaryApiKey: value }),
   '.codex/auth.json': (value) => JSON.stringify({ tokens: { refresh_token: value } }), '.gemini/oauth_creds.json': (value) => JSON.stringify({ access_token: value }), '.qwen/oauth_creds.json': (value) => JSON.stringify({ access_token: value }),
   '.local/share/opencode/auth.json': (value) => JSON.stringify({ anthropic: { key: value } }), '.copilot/config.json': (value) => JSON.stringify({ copilot_tokens: { host: value } }),
   '.ssh/id_ed25519': (value) => value, '.netrc': (value) => `machine x password ${value}`, '.git-credentials': (value) => `https://a:${value}@github.com`, '.config/gh/hosts.yml': (value) => `oauth_token: ${value}`, '.npmrc': (value) => `//r/:_authToken=${value}`,

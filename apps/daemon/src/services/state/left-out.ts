@@ -6,7 +6,7 @@ import { SECRET_FILES_DIR } from '@berth/wire/secret-places'
 
 /** By agent: the files their own sign-ins write, MCP servers' tokens included. */
 const OF_AGENTS: Readonly<Record<string, readonly string[]>> = {
-  claude: ['.claude/.credentials.json', '.claude/mcp-needs-auth-cache.json'],
+  claude: ['.claude/.credentials.json', '.claude/mcp-needs-auth-cache.json', '.claude/backups/'],
   codex: ['.codex/auth.json', '.codex/.credentials.json'],
   gemini: ['.gemini/oauth_creds.json', '.gemini/google_accounts.json', '.gemini/mcp-oauth-tokens.json', '.gemini/mcp-oauth-tokens-v2.json', '.gemini/gemini-credentials.json', '.gemini/.env'],
   qwen: ['.qwen/oauth_creds.json', '.qwen/mcp-oauth-tokens.json', '.qwen/mcp-oauth-tokens-v2.json', '.qwen/.env'],
@@ -30,14 +30,19 @@ const PRIVATE: readonly string[] = [...Object.values(OF_AGENTS).flat(), ...OF_TO
 export type Stays = 'private' | 'cache' | null
 /** Whether that path below the home stays behind. A directory is asked for with its slash. */
 export function stays(path: string, given: ReadonlySet<string>): Stays {
-  if (given.has(path) || matches(path, PRIVATE)) return 'private'
+  if (given.has(path) || matches(path, PRIVATE) || CLAUDE_COPIES.test(path)) return 'private'
   return matches(path, CACHES) ? 'cache' : null
 }
 
 const matches = (path: string, list: readonly string[]): boolean => list.some((one) => (one.endsWith('/') ? path.startsWith(one) : path === one))
 
-/** Settings of Claude Code in which it keeps who is signed in as well. */
-export const CLAUDE_SETTINGS: ReadonlySet<string> = new Set(['.claude.json', '.claude/.claude.json'])
+/** Settings of Claude Code in which it keeps who is signed in as well: its older place, and those of its other sign-ins, too. */
+export const CLAUDE_SETTINGS: ReadonlySet<string> = new Set(['.claude/.config.json', ...['', '-staging-oauth', '-local-oauth', '-custom-oauth'].flatMap((of) => [`.claude${of}.json`, `.claude/.claude${of}.json`])])
+/**
+ * What it puts beside them, or into `backups` of the directory of its settings, wherever that is: copies with the login in
+ * them (`.claude.json.backup.<time>`, `.corrupted.<time>`, half-written ones). It makes new ones, so none is worth cutting.
+ */
+const CLAUDE_COPIES = /(?:^|\/)\.claude(?:-[a-z]+-oauth)?\.json\.[^/]+$|^\.claude\/\.(?:config|credentials)\.json\.[^/]+$/
 const CLAUDE_SECRETS: readonly string[] = ['primaryApiKey', 'oauthAccount', 'customApiKeyResponses', 'mcpOAuth', 'claudeAiOauth']
 
 /** Null: it cannot be read as settings, and stays behind. */
