@@ -30,6 +30,18 @@ async function working(over: Parameters<GatewayWorkspace['policy']>[0] = {}): Pr
     },
   }
 }
+/** A push of which git is gone as soon as a person is asked, or when it is done. */
+async function cutOff(ws: Awaited<ReturnType<typeof working>>, ...refs: string[]): Promise<void> {
+  const child = Bun.spawn(['git', '-c', `url.${ws.remote('x').replace(/x\.git$/, '')}.insteadOf=${w.origin}/`, 'push', 'origin', ...refs], { cwd: ws.dir, detached: true, stdout: 'ignore', stderr: 'pipe', env: { PATH: process.env['PATH'] ?? '', HOME: w.root } })
+  let text = ''
+  for await (const chunk of child.stderr) {
+    text += new TextDecoder().decode(chunk)
+    if (text.includes('waiting for')) break
+  }
+  // git and its helper that speaks http.
+  if (child.exitCode === null && text.includes('waiting for')) process.kill(-child.pid, 'SIGKILL')
+  await child.exited
+}
 const lastOf = async () => (await w.audit()).at(-1)
 
 describe('reading', () => {
@@ -145,18 +157,27 @@ describe('a protected workspace', () => {
   test('goes on at once where the answer came while git was away', async () => {
     const ws = await working({ profile: 'protected' })
     await ws.change('c.txt', 'x\n')
-    const child = Bun.spawn(['git', '-c', `url.${ws.remote('x').replace(/x\.git$/, '')}.insteadOf=${w.origin}/`, 'push', 'origin', `HEAD:berth/${ws.name}`], { cwd: ws.dir, detached: true, stdout: 'ignore', stderr: 'pipe', env: { PATH: process.env['PATH'] ?? '', HOME: w.root } })
-    let text = ''
-    for await (const chunk of child.stderr) {
-      text += new TextDecoder().decode(chunk)
-      if (text.includes('waiting for')) break
-    }
-    // git and its helper that speaks http.
-    process.kill(-child.pid, 'SIGKILL')
-    await child.exited
+    await cutOff(ws, `HEAD:berth/${ws.name}`)
     await w.answer(ws.id, 'allow')
     expect(await ws.push(`HEAD:berth/${ws.name}`)).toMatchObject({ code: 0 })
     expect(await w.database.store.approvals.list({ workspaceId: ws.id, all: true })).toHaveLength(1)
+  })
+  test('asks anew when another commit stands behind the last ref that is shown', async () => {
+    const ws = await working({ profile: 'protected' })
+    await ws.change('shown.txt', 'x\n')
+    const first = (await ws.git(ws.dir, 'rev-parse', 'HEAD')).text.trim()
+    const base = (await ws.git(ws.dir, 'rev-parse', 'HEAD~1')).text.trim()
+    const refs = Array.from({ length: 21 }, (_, n) => `refs/heads/berth/${ws.name}/${String(n).padStart(2, '0')}`)
+    const last = refs.at(-1) ?? ''
+    const with21st = (id: string) => [...refs.slice(0, 20).map((ref) => `${first}:${ref}`), `${id}:${last}`]
+    await cutOff(ws, ...with21st(first))
+    const allowed = await w.answer(ws.id, 'allow')
+    expect(allowed.input['refs']).toMatch(/\nand 1 more; all of them have the sum [0-9a-f]{64}$/)
+    await cutOff(ws, ...with21st(base))
+    expect(w.refs('private-own')).not.toHaveProperty(last)
+    expect(await w.database.store.approvals.list({ workspaceId: ws.id, all: true })).toHaveLength(2)
+    expect(await ws.push(...with21st(first))).toMatchObject({ code: 0 })
+    expect(w.refs('private-own')[last]).toBe(first)
   })
   test('keeps what a host runs by itself, what is too large and what looks like a secret, in any of its commits', async () => {
     const ws = await working({ profile: 'protected', approval: 'none', maxFileBytes: 1000 })

@@ -2,7 +2,7 @@
  * A push that is kept: stored whole, looked at in quarantine, allowed by a person where the workspace's policy says so,
  * and only then passed on. git shows how it goes; nothing of it is at the host before all of it was allowed.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -198,9 +198,13 @@ async function asked(deps: KeptPushDeps, { workspace, request, say, ...push }: S
 const deniedWords = ({ by, message }: ServerDecision): string => (by.via === 'rule' ? (message ?? 'nobody answered') : `${by.who} denied it${message === null ? '' : `: ${message}`}`)
 
 const ZERO = /^0+$/
+const SHOWN_REFS = 20
 /** Words alone, so that every screen shows it. All of it is bound to the decision. */
 export function questionOf({ workspaceId, repository, commands }: { workspaceId: WorkspaceId; repository: string; commands: readonly RefCommand[] }, { summary, workflows = [] }: { summary: PushSummary; workflows?: readonly string[] }): ServerAsk {
   const words = ({ ref, oldId, newId }: RefCommand): string => `${ref}: ${ZERO.test(newId) ? `deleted, was ${oldId}` : `${ZERO.test(oldId) ? 'new' : oldId} → ${newId}`}`
+  // What is not shown is bound by its sum: one answer must not serve for another commit behind the last line.
+  const hidden = commands.slice(SHOWN_REFS)
+  const sum = (): string => createHash('sha256').update(JSON.stringify(commands.map(({ oldId, newId, ref }) => [oldId, newId, ref]))).digest('hex')
   const { commits, commitCount, files, fileCount, added, removed } = summary
   const short = commands.map(({ ref }) => ref.replace(/^refs\/(?:heads|tags)\//, '')).slice(0, 3).join(', ')
   const more = (count: number, shown: number): string[] => (count > shown ? [`and ${count - shown} more`] : [])
@@ -209,7 +213,7 @@ export function questionOf({ workspaceId, repository, commands }: { workspaceId:
     workspaceId, tool: 'berth:push', title: `push ${plural(commitCount, 'commit')} (+${added} -${removed}) to ${short} of ${repository.replace(/^https?:\/\//, '')}${workflows.length > 0 ? ', changing what the host runs' : ''}`,
     input: {
       ...(workflows.length > 0 ? { 'run by the host': [...workflows.slice(0, 20), ...more(workflows.length, 20)].join('\n') } : {}),
-      repository, refs: [...commands.slice(0, 20).map(words), ...more(commands.length, 20)].join('\n'),
+      repository, refs: [...commands.slice(0, SHOWN_REFS).map(words), ...(hidden.length > 0 ? [`and ${hidden.length} more; all of them have the sum ${sum()}`] : [])].join('\n'),
       commits: [...commits.map(({ id, subject }) => `${id.slice(0, 10)} ${subject}`), ...more(commitCount, commits.length)].join('\n') || 'none',
       files: [`${plural(fileCount, 'file')}, +${added} -${removed}`, ...files.map((file) => `${file.path} +${file.added} -${file.removed}`), ...more(fileCount, files.length)].join('\n'),
     },
