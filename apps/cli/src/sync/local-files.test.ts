@@ -45,6 +45,21 @@ test('leaves secrets and ignored files at home unless they are named, or there a
   expect([...(await plain.look(['x.log', 'node_modules/x', 'id_rsa', 'deep'], new Map())).keys()]).toEqual([])
 })
 
+test('one path that git refuses to look at does not make the ignored ones behind it wanted', async () => {
+  write('.gitignore', '*.log\n:*.tmp\n')
+  write('other/a', 'a')
+  symlinkSync('other', join(top, 'docs'))
+  await git(['init', '-q', join(top, 'own')], { cwd: top, signal })
+  write('own/b', 'b')
+  await git(['-C', 'own', 'add', 'b'], { cwd: top, signal })
+  await git(['-C', 'own', '-c', 'user.name=P', '-c', 'user.email=p@x', 'commit', '-qm', 'b'], { cwd: top, signal })
+  await git(['add', 'own'], { cwd: top, signal })
+  for (const path of ['x.log', 'deep/x.log', 'deep/y', ':x', ':!x.log', ':(top)y.log', ':x.tmp']) write(path, path)
+  const asked = ['docs/a', 'x.log', 'own/b', 'deep/x.log', 'deep/y', 'docs/no/b', 'z.log', ':x', ':!x.log', ':(top)y.log', ':x.tmp']
+  expect([...await (await open()).ignored(asked)].sort()).toEqual([':!x.log', ':(top)y.log', ':x.tmp', 'deep/x.log', 'docs/a', 'docs/no/b', 'own/b', 'x.log', 'z.log'])
+  expect([...(await look(asked)).keys()].sort()).toEqual([':x', 'deep/y'])
+})
+
 test('knows a blob as git does, and what git keeps in another form', async () => {
   write('.gitattributes', '*.crlf text eol=crlf\n*.lf text\n')
   write('plain\nname', 'plain\r\n')

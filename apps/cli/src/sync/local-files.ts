@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { ignoredPaths } from '@berth/wire/ignored-paths'
 import type { SyncEntry } from '@berth/wire/sync-frames'
 import { ALWAYS_HOME } from '../source/archive.ts'
-import { fieldsFor, fieldsOf, git, tryGit } from '../source/git.ts'
+import { git, tryGit } from '../source/git.ts'
 import { isSecretName } from '../source/secret-names.ts'
 import type { Place } from '../source/take.ts'
 import { entriesOf, onDisk, parentOf } from './paths.ts'
@@ -37,9 +38,8 @@ export async function openLocalFiles(place: Place, options: { scratch: string; i
   const isNamed = named(options.include)
 
   const ignored = async (paths: readonly string[]): Promise<ReadonlySet<string>> => {
-    if (paths.length === 0) return new Set()
-    const told = await tryGit(['check-ignore', '-z', '--stdin'], { ...run, input: fieldsFor(paths) })
-    return new Set(fieldsOf(told.stdout).filter((path) => !isNamed(path)))
+    const told = await ignoredPaths(paths, (input) => tryGit(['check-ignore', '-z', '--stdin'], { ...run, input: Buffer.from(input, 'latin1') }))
+    return new Set([...told.ignored.filter((path) => !isNamed(path)), ...told.beyond])
   }
 
   return {
