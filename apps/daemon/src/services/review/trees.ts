@@ -2,6 +2,7 @@
 import { BerthError } from '@berth/wire/error'
 import type { Bytes } from '@berth/wire/git-bytes'
 import { pathBytes } from '@berth/wire/git-bytes'
+import { ignoredPaths } from '@berth/wire/ignored-paths'
 import type { TreeMove } from '@berth/wire/review-methods'
 import { gitRefusal } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
@@ -34,12 +35,13 @@ export async function withSnapshot<T>(tools: TreeTools, work: (snapshot: Snapsho
 
 /** Those that are there: what takes their place must not be the end of them. */
 async function addIgnored(git: SafeGit, { env, signal, paths }: { env: Record<string, string>; signal: AbortSignal; paths: readonly Bytes[] }): Promise<void> {
-  if (paths.length === 0) return
-  const list = (lines: readonly Bytes[]) => Buffer.from(lines.map((path) => `${path}\0`).join(''), 'latin1')
-  const ignored = await git.attempt(['check-ignore', '-z', '--stdin'], { env, signal, bytes: true, stdin: list(paths), limitBytes: LIST_LIMIT_BYTES })
-  const named = ignored.stdout.split('\0').filter(Boolean)
+  // What git refuses to look at, beyond the agent's own link, can be no file of a tree either.
+  const { ignored } = await ignoredPaths(paths, async (input) => {
+    const told = await git.attempt(['check-ignore', '-z', '--stdin'], { env, signal, bytes: true, stdin: Buffer.from(input, 'latin1'), limitBytes: LIST_LIMIT_BYTES })
+    return { code: told.exitCode, stdout: told.stdout }
+  })
   // One by one: a directory of that name cannot be added, and is found in the way later.
-  for (const path of named.slice(0, IGNORED_LIMIT)) await git.attempt(['update-index', '--add', '--remove', '-z', '--stdin'], { env, signal, stdin: list([path]) })
+  for (const path of ignored.slice(0, IGNORED_LIMIT)) await git.attempt(['update-index', '--add', '--remove', '-z', '--stdin'], { env, signal, stdin: Buffer.from(`${path}\0`, 'latin1') })
 }
 
 /** A file that is flagged as unchanged would not be looked at. */

@@ -150,6 +150,21 @@ describe('ignored files', () => {
     await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
     expect(here('.env')).toBe('AGENT=1\n')
   })
+
+  test('of the agent are not lost behind a path that git refuses to look at', async () => {
+    await b.sh('mkdir docs other; echo d > docs/a; echo o > other/a; echo "*.local" >> .gitignore; git add .; git commit -qm docs', home)
+    expect(await take()).toMatchObject({ ok: true })
+    await b.sh('rm -r docs; ln -s other docs; echo AGENT > z.local; mkdir deep; echo AGENT > deep/z.local')
+    await b.sh('echo person > docs/a; echo PERSON > z.local; mkdir deep; echo PERSON > deep/z.local', home)
+    const included = ['z.local', 'deep/z.local']
+    expect(await take('keep', { included })).toMatchObject({ ok: true, outcome: { kept: expect.arrayContaining(['docs/a', ...included]), keptTotal: 3 } })
+    expect([here('z.local'), here('deep/z.local'), here('other/a')]).toEqual(['AGENT\n', 'AGENT\n', 'o\n'])
+    await b.sh('echo again > docs/a; echo AGAIN > z.local; echo AGAIN > deep/z.local', home)
+    const done = await take('force', { included })
+    expect([here('z.local'), here('deep/z.local')]).toEqual(['AGAIN\n', 'AGAIN\n'])
+    await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
+    expect([here('z.local'), here('deep/z.local')]).toEqual(['AGENT\n', 'AGENT\n'])
+  })
 })
 
 test('another clone shares commits only: it does not undo what the first had uncommitted', async () => {
