@@ -43,7 +43,7 @@ async function commitOf({ git }: TreeTools, { tree, parents, from, included }: S
 }
 
 /** Null: git has not all of it, since a sync brought it. */
-async function treeWith(tools: TreeTools, from: string, changes: readonly Change[]): Promise<string | null> {
+export async function treeWith(tools: TreeTools, from: string, changes: readonly Change[]): Promise<string | null> {
   return withSideIndex(tools, async (index) => {
     const env = { GIT_INDEX_FILE: index }
     await tools.git(['read-tree', from], { env })

@@ -151,6 +151,22 @@ describe('ignored files', () => {
     expect(here('.env')).toBe('AGENT=1\n')
   })
 
+  test('that were named once stay when lines are merged, as the agent left them', async () => {
+    // Ignored by the person alone, so in the workspace they are files like any other.
+    await b.sh('printf "*.own\\n" >> .git/info/exclude; echo a > a.own; echo b > b.own; echo A=1 > .env', home)
+    const included = ['a.own', 'b.own', '.env']
+    expect(await take('refuse', { included })).toMatchObject({ ok: true, outcome: { files: 3 } })
+    await b.sh("sed -i 's/^a$/agent/' both; echo agent > b.own")
+    await b.sh("sed -i 's/^h$/person/' both", home)
+    expect(await take('merge')).toMatchObject({ ok: true, outcome: { files: 1 } })
+    expect([here('both'), here('a.own'), here('b.own'), here('.env')]).toEqual(['agent\nb\nc\nd\ne\nf\ng\nperson\n', 'a\n', 'agent\n', 'A=1\n'])
+    // Named again it is the person's again.
+    await b.sh("sed -i 's/^agent$/other/' both")
+    await b.sh("sed -i 's/^g$/more/' both; echo more > a.own", home)
+    expect(await take('merge', { included: ['a.own'] })).toMatchObject({ ok: true })
+    expect([here('a.own'), here('b.own')]).toEqual(['more\n', 'agent\n'])
+  })
+
   test('of the agent are not lost behind a path that git refuses to look at', async () => {
     await b.sh('mkdir docs other; echo d > docs/a; echo o > other/a; echo "*.local" >> .gitignore; git add .; git commit -qm docs', home)
     expect(await take()).toMatchObject({ ok: true })

@@ -18,7 +18,7 @@ import type { Base } from './base.ts'
 import { isMerging, moveHead, planHead } from './heads.ts'
 import type { HeadMove } from './heads.ts'
 import { mergeLines } from './merge-lines.ts'
-import { remember } from './remember.ts'
+import { remember, treeWith } from './remember.ts'
 import { changesBetween, indexLines, readSent } from './sent.ts'
 import type { Sent } from './sent.ts'
 import { forced, threeWay } from './three-way.ts'
@@ -48,7 +48,7 @@ export async function takeSent(tools: ReviewTools, taking: Taking): Promise<Resu
   if (head.commit !== null && (await isMerging(tools))) return refused('merging', [])
   return withSnapshot(tools, async (snapshot) => {
     const ours = await changesSince(tools, base, snapshot.tree)
-    const put = await planFiles(tools, { ways: threeWay(ours, theirs), base, snapshot, sent, strategy: taking.strategy })
+    const put = await planFiles(tools, { ways: threeWay(ours, theirs), carried, base, snapshot, sent, strategy: taking.strategy })
     if ('conflicts' in put) return refused('files', put.conflicts)
     const done = await putAll(tools, { snapshot, tree: put.tree, head, index: { base, sent, strategy: taking.strategy } })
     await remember(tools, sent, carried)
@@ -77,13 +77,24 @@ function withoutCarried(all: readonly Change[], { base, sent }: { base: Base; se
   return { theirs: all.filter((change) => !isCarried(change)), carried: all.filter(isCarried) }
 }
 
-interface Planned { readonly ways: ThreeWay; readonly base: Base; readonly snapshot: Snapshot; readonly sent: Sent; readonly strategy: Strategy }
+/** What they sent, and what is left alone as it was in the base: to who merges whole trees, a file that is missing was deleted. */
+async function withCarried(tools: ReviewTools, { base, sent, carried }: { base: Base; sent: Sent; carried: readonly Change[] }): Promise<string> {
+  if (carried.length === 0) return sent.tree
+  const leftAlone = new Set(carried.map(({ path }) => path))
+  // Not as a sync brought it since: git need not have that.
+  const missing = (await changesBetween(tools.git, base.tree, sent.tree, tools.signal)).filter(({ path }) => leftAlone.has(path))
+  const whole = await treeWith(tools, sent.tree, missing.map(({ path, from }) => ({ path, from: null, to: from })))
+  if (whole === null) throw new BerthError('internal', 'what was pushed before is not whole any more', { hint: 'push without --merge' })
+  return whole
+}
 
-async function planFiles(tools: ReviewTools, { ways, base, snapshot, sent, strategy }: Planned): Promise<{ tree: string; kept: readonly Bytes[] } | { conflicts: readonly Bytes[] }> {
+interface Planned { readonly ways: ThreeWay; readonly carried: readonly Change[]; readonly base: Base; readonly snapshot: Snapshot; readonly sent: Sent; readonly strategy: Strategy }
+
+async function planFiles(tools: ReviewTools, { ways, carried, base, snapshot, sent, strategy }: Planned): Promise<{ tree: string; kept: readonly Bytes[] } | { conflicts: readonly Bytes[] }> {
   const conflicts = ways.conflicts.map(({ theirs }) => theirs.path)
   if (conflicts.length > 0 && strategy === 'refuse') return { conflicts }
   if (conflicts.length > 0 && strategy === 'merge') {
-    const merged = await mergeLines(tools, { base: base.tree, ours: snapshot.tree, theirs: sent.tree })
+    const merged = await mergeLines(tools, { base: base.tree, ours: snapshot.tree, theirs: await withCarried(tools, { base, sent, carried }) })
     return 'conflicts' in merged ? merged : { tree: merged.tree, kept: [] }
   }
   const wanted = strategy === 'force' ? forced(ways) : ways.apply
