@@ -249,16 +249,15 @@ async function assemble(base: Foundation): Promise<Server> {
 
   let ticks: TickLoop | null = null
   let socketRoom: SocketRoom | null = null
-  // A daemon may come back before the previews are there; it is told where they are when they are.
-  const [previewHosts, page] = [Promise.withResolvers<Previews['hosts']>(), Promise.withResolvers<string>()]
+  const [page, begun] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()]
   const poke = () => ticks?.poke()
   const { toolboxDir, agentsDir, toolboxFiles, imageToken } = toolboxPlaces(store)
   const [github, asks, { given }, { bootLogs, boot }] = [startGitHub(base), startAsking(base), createOwnActs(base), openBootLogs({ ...base, home: home.dir, poke })]
   const [permissions, lists] = [createPermissions({ store: store.egress, asks, clock, log }), sharingLists(store)]
   const saving = startSaving(base, { connected: (id) => link.daemons.connected(id), call: (...call) => link.daemons.call(...call) }, poke)
   const link = createLinkServer({
-    store, clock, serverId, log, daemonFile: toolboxFiles.daemon, bootLog: bootLogs.take,
-    assignmentFor: (id) => assignmentFor({ store: lists, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previewHosts.promise, given, hosted }, id),
+    store, clock, serverId, log, begun: begun.promise, daemonFile: toolboxFiles.daemon, bootLog: bootLogs.take,
+    assignmentFor: (id) => assignmentFor({ store: lists, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previews.hosts, given, hosted }, id),
     reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
     linkHttp: createLinkHttp({ store, clock, repositories, quota: hosted.quota, uploads, ghGateway: github.gh, gitGateway: openGitGateway({ store, clock, github, hosted, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), signer: createCommitSigner({ store, clock }), inject: createInject({ store: store.egress, clock, log }), saving, log }),
     egress: egressOf(base, permissions),
@@ -317,7 +316,6 @@ async function assemble(base: Foundation): Promise<Server> {
   const pages = openSocketRoom(base, services, gate)
   socketRoom = pages
   const previews = await startPreviews(base, services, gate)
-  previewHosts.resolve(previews.hosts)
   const tls = await startTls({ ...base, home: home.dir, page: people, link: machines, services, previews })
   watchServer(base, { links: () => link.daemons.count(), certificates: () => tls?.states() ?? [] })
   const reviews = createReviews(services, (id) => changes.look(id))
@@ -334,6 +332,7 @@ async function assemble(base: Foundation): Promise<Server> {
     requestStop: () => void setTimeout(() => void ending.stop(), 50),
   }))
   await announce(base, people, { machines, startedAt })
+  begun.resolve()
   return {
     url: people.localUrl, pageUrl: hosts.pageUrl, previewUrl: previews.hosts.origin, linkUrl: machines.loopbackUrl, linkSocket: machines.unixSocket,
     token: base.token, store, daemons: link.daemons, asks, pages, databasePid: () => base.database.pid(), ...ending,

@@ -27,6 +27,8 @@ export interface LinkServerDeps {
   /** Connections of closed machines. Absent: there are none. */
   readonly egress?: Egress
   readonly log: (line: string) => void
+  /** Daemons wait for it: a thousand that come back at once would stand between the server and the end of its own start. Absent: none waits. */
+  readonly begun?: Promise<void>
   /** The daemon's program, for a machine that has none yet. Absent: machines share this host's files. */
   daemonFile?(request: Request, pathname: string): Promise<Response>
   /** What a machine that boots says. Absent: nobody listens. */
@@ -64,6 +66,8 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
   const sockets = new Set<DaemonLink>()
   const byWorkspace = new Map<WorkspaceId, DaemonLink>()
   const pingMs = deps.pingMs ?? PING_INTERVAL_MS
+  const door = Promise.withResolvers<void>()
+  void (deps.begun ?? Promise.resolve()).then(door.resolve)
   let draining = false
   let emptied = (): void => {}
   const timer = setInterval(() => { for (const link of sockets) link.tick() }, pingMs)
@@ -90,6 +94,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
   }
 
   async function connect(request: Request, server: Server<LinkSocketData>): Promise<Response | undefined> {
+    await door.promise
     if (draining) return new Response('going away', { status: 503 })
     const token = request.headers.get('authorization')?.match(/^Bearer (\S{1,500})$/)?.[1]
     const identity = token === undefined ? null : await deps.store.links.authenticateLink(token)
@@ -139,6 +144,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
     },
     async drain() {
       draining = true
+      door.resolve()
       if (sockets.size > 0) {
         const empty = new Promise<void>((resolve) => { emptied = resolve })
         for (const link of sockets) {

@@ -1,9 +1,11 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { randomIds } from '@berth/wire'
 import { sendHttp } from '@berth/wire/http-stream'
 import { assignmentOf, failure, harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
+import { createMemoryLinkStore } from './test/memory-link-store.ts'
 
 // Every wait below is for an event; this is only for a machine that is busy with something else.
 setDefaultTimeout(60_000)
@@ -38,6 +40,18 @@ for (const over of ['unix', 'tcp'] as const) {
     await until('closed in the store', () => h.store.openEpochs.size === 0)
   })
 }
+
+test('daemons that come back while the server starts wait until it has started, and ask the store nothing before', async () => {
+  const links = createMemoryLinkStore()
+  const [begun, asked] = [Promise.withResolvers<void>(), [] as string[]]
+  const h = await start({ links: { ...links, authenticateLink: async (token) => { asked.push('a daemon'); return await links.authenticateLink(token) } }, deps: { begun: begun.promise.then(() => { asked.push('started') }) } })
+  const workspaceId = randomIds.workspace()
+  const d = await h.daemon({ workspaceId, bootToken: await links.issueBootToken(workspaceId, 1, 0) })
+  await until('it dials', () => existsSync(join(d.boot.stateDir, 'link-token.json')) && h.listener.pending() > 0)
+  begun.resolve()
+  await until('connected', () => h.server.daemons.connected(workspaceId))
+  expect(asked).toEqual(['started', 'a daemon'])
+})
 
 test('calls are answered with values, refusals and timeouts', async () => {
   const h = await start()

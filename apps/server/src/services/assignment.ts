@@ -25,7 +25,7 @@ interface AssignmentDeps {
   /** Repositories of this server. Absent: it keeps none for tasks. */
   readonly hosted?: HostedReach
   /** Where a port is opened. Absent: there are no previews. */
-  readonly previewHosts?: Promise<Pick<PreviewHosts, 'origin'>>
+  readonly previewHosts?: Pick<PreviewHosts, 'origin'>
 }
 
 export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Promise<Assignment> {
@@ -33,7 +33,6 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
   const [record, sessions, secrets, prompts, undelivered] = await Promise.all([store.getWorkspace(id), store.sessions.list([id]), store.secrets(id), store.prompts.pending(id), store.approvals.undelivered(id)])
   if (!record) throw new BerthError('not_found', `there is no workspace ${id}`)
   const { workspace } = record
-  const hosts = await deps.previewHosts
   const ofProject = await secretsOfProject(deps, workspace)
   const given = [...Object.keys(ofProject.env), ...ofProject.homeFiles.map(({ path }) => path)]
   if (given.length > 0) deps.given?.(workspace, given)
@@ -57,7 +56,7 @@ export async function assignmentFor(deps: AssignmentDeps, id: WorkspaceId): Prom
     ...(secrets.secretEnv === undefined ? {} : { secretEnv: [...Object.keys(ofProject.env), ...secrets.secretEnv] }),
     homeFiles: [...ofProject.homeFiles, ...secrets.homeFiles],
     ...(mcp === undefined ? {} : { mcp }),
-    ...(hosts === undefined ? {} : { previewUrl: hosts.origin({ port: 1, label: await labelOf(store.previews, workspace) }).replace('//1--', '//{port}--') }),
+    ...(deps.previewHosts === undefined ? {} : { previewUrl: deps.previewHosts.origin({ port: 1, label: await labelOf(store.previews, workspace) }).replace('//1--', '//{port}--') }),
     models: modelsFor(await store.modelKeys.list(workspace.orgId), secrets),
     egress: ((await store.egress.policy(id))?.mode ?? 'open') === 'open' ? 'direct' : 'proxy',
     injections: (await store.egress.injections(workspace.orgId)).map(({ name }) => name),
