@@ -96,7 +96,7 @@ import { listWorkspaces, wish } from './services/workspaces.ts'
 import { createCostLimits } from './services/cost-limits.ts'
 import { quoteOf } from './services/costs.ts'
 import { createProviderRegistry } from './services/providers.ts'
-import { sharingLists } from './services/shared-reads.ts'
+import { sharingReads } from './services/shared-reads.ts'
 import { createUpgrades, currentToolbox } from './services/upgrade.ts'
 import { createSocketRoom } from './socket/socket-room.ts'
 import type { SocketRoom } from './socket/socket-room.ts'
@@ -253,12 +253,12 @@ async function assemble(base: Foundation): Promise<Server> {
   const poke = () => ticks?.poke()
   const { toolboxDir, agentsDir, toolboxFiles, imageToken } = toolboxPlaces(store)
   const [github, asks, { given }, { bootLogs, boot }] = [startGitHub(base), startAsking(base), createOwnActs(base), openBootLogs({ ...base, home: home.dir, poke })]
-  const [permissions, lists] = [createPermissions({ store: store.egress, asks, clock, log }), sharingLists(store)]
+  const [permissions, reads] = [createPermissions({ store: store.egress, asks, clock, log }), sharingReads(store)]
   const saving = startSaving(base, { connected: (id) => link.daemons.connected(id), call: (...call) => link.daemons.call(...call) }, poke)
   const link = createLinkServer({
     store, clock, serverId, log, begun: begun.promise, daemonFile: toolboxFiles.daemon, bootLog: bootLogs.take,
-    assignmentFor: (id) => assignmentFor({ store: lists, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previews.hosts, given, hosted }, id),
-    reportMsFor: async (id) => reportIntervalMs((await store.getWorkspace(id))?.workspace.autoStopMs ?? 0),
+    assignmentFor: (id) => assignmentFor({ store: reads, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previews.hosts, given, hosted }, id),
+    reportMsFor: async (id) => reportIntervalMs((await reads.getWorkspace(id))?.workspace.autoStopMs ?? 0),
     linkHttp: createLinkHttp({ store, clock, repositories, quota: hosted.quota, uploads, ghGateway: github.gh, gitGateway: openGitGateway({ store, clock, github, hosted, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), signer: createCommitSigner({ store, clock }), inject: createInject({ store: store.egress, clock, log }), saving, log }),
     egress: egressOf(base, permissions),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.

@@ -70,7 +70,6 @@ export function createLinks(context: StoreContext): LinkStore {
 
     async closeLink(workspaceId, epoch, now) {
       await sql.begin(async (tx) => {
-        await wakeNow(tx, workspaceId, now)
         await tx`update links set closed_at = ${now} where workspace_id = ${workspaceId} and epoch = ${epoch} and closed_at is null`
         await tx`update machines set linked_at = null where workspace_id = ${workspaceId} and link_epoch = ${epoch}`
       })
@@ -79,9 +78,7 @@ export function createLinks(context: StoreContext): LinkStore {
     async closeLinksOf(server, now) {
       await sql.begin(async (tx) => {
         const closed = await tx<{ workspaceId: WorkspaceId; epoch: number }[]>`update links set closed_at = ${now} where server = ${server} and closed_at is null returning workspace_id, epoch`
-        const ids = closed.map(({ workspaceId }) => workspaceId)
-        await tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = any(${ids})`
-        await tx`update machines m set linked_at = null from unnest(${ids}::text[], ${closed.map(({ epoch }) => epoch)}::bigint[]) as l (id, epoch) where m.workspace_id = l.id and m.link_epoch = l.epoch`
+        await tx`update machines m set linked_at = null from unnest(${closed.map(({ workspaceId }) => workspaceId)}::text[], ${closed.map(({ epoch }) => epoch)}::bigint[]) as l (id, epoch) where m.workspace_id = l.id and m.link_epoch = l.epoch`
       })
     },
 
@@ -127,9 +124,6 @@ async function currentBootToken(tx: Transaction, at: { workspaceId: WorkspaceId;
   return tokenOf(createdAt)
 }
 
-const wakeNow = (tx: Transaction, workspaceId: WorkspaceId, now: number) =>
-  tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = ${workspaceId}`
-
 /** The machine was stopped, and nobody starts it: who comes with its token is not that machine. Of `machines m` and `workspaces w`. */
 const stands = (sql: Transaction | StoreContext['sql']) =>
   sql`(w.wish_target = 'stopped' and m.ensuring_since is null and m.stopping_since is null and m.observed ->> 'state' in ('stopped', 'absent', 'failed'))`
@@ -164,7 +158,6 @@ async function openLink(tx: Transaction, { ids }: StoreContext, { link, now }: O
       and exists (select from link_tokens t where t.boot_hash = b.hash and t.workspace_id = ${workspaceId} and t.presented)`
   const connected: EventBody = { type: 'daemon.connected', version: link.daemonVersion, generation, boot: link.boot }
   await appendEvents(tx, workspaceId, [{ id: ids.event(), at: now, source: 'server', body: connected }])
-  await wakeNow(tx, workspaceId, now)
   const [journal] = await tx<{ lastN: number }[]>`select last_n from journals where workspace_id = ${workspaceId} and id = ${cleanText(link.journalId)}`
   const ackedN = journal?.lastN ?? 0
   // It has forgotten what we stored of it, so its next numbers would be taken for old ones.

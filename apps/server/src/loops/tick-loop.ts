@@ -30,6 +30,8 @@ export interface TickLoop {
 const CONCURRENT_TICKS = 8
 /** Time is sampled and a wish written by another server is found within this. */
 const LOOK_EVERY_MS = 5000
+/** Passes follow one another in milliseconds while many are due. */
+const SAMPLE_AGAIN_MS = 1000
 const SOONEST_MS = 10
 const DATABASE_AWAY_MS = 1000
 /** Until a workspace whose tick threw is looked at again; doubled each time, up to the length of a lease. */
@@ -43,6 +45,7 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
   /** Of ticks that threw. The database may be why, so they are given back when it answers: else each would last its lease. */
   let abandoned: Claim[] = []
   let uptime: Uptime = nextUptime(null, deps.clock.now())
+  let sampledAt = Number.NEGATIVE_INFINITY
 
   const tick = async (claim: Claim) => {
     try {
@@ -75,7 +78,10 @@ export function startTickLoop(deps: TickLoopDeps): TickLoop {
 
   /** How long nothing is to be done. */
   const pass = async (): Promise<number> => {
-    await deps.clock.sample()
+    if (performance.now() - sampledAt >= SAMPLE_AGAIN_MS) {
+      await deps.clock.sample()
+      sampledAt = performance.now()
+    }
     const now = deps.clock.now()
     uptime = nextUptime(uptime, now)
     await giveBack(now)

@@ -25,12 +25,19 @@ export function createShared(): Shared {
   }
 }
 
-/** The same store, where the lists of an organisation that each assignment needs are shared. */
-export function sharingLists(store: Store): Store {
+/** The same store, where what each assignment needs of an organisation and of a person is shared, and the workspace by all who welcome it. */
+export function sharingReads(store: Store): Store {
   const shared = createShared()
-  const { gitHosts, github, deployKeys, modelKeys, egress } = store
+  const { gitHosts, github, deployKeys, modelKeys, egress, commitIdentities, access } = store
   return {
     ...store,
+    getWorkspace: (id) => shared(`workspace ${id}`, () => store.getWorkspace(id)),
+    commitIdentities: {
+      ...commitIdentities,
+      get: (userId) => shared(`identity ${userId}`, () => commitIdentities.get(userId)),
+      signingKey: (userId) => shared(`signing ${userId}`, () => commitIdentities.signingKey(userId)),
+    },
+    access: { ...access, nameOf: (userId) => shared(`name ${userId}`, () => access.nameOf(userId)) },
     gitHosts: { ...gitHosts, list: (orgId) => shared(`hosts ${orgId}`, () => gitHosts.list(orgId)) },
     github: { ...github, list: (orgId) => shared(`apps ${orgId}`, () => github.list(orgId)) },
     deployKeys: { ...deployKeys, list: (orgId) => shared(`keys ${orgId}`, () => deployKeys.list(orgId)) },
