@@ -70,6 +70,7 @@ export function createLinks(context: StoreContext): LinkStore {
 
     async closeLink(workspaceId, epoch, now) {
       await sql.begin(async (tx) => {
+        await tx`update workspaces set next_tick_at = least(next_tick_at, ${now}), woken = true where id = ${workspaceId}`
         await tx`update links set closed_at = ${now} where workspace_id = ${workspaceId} and epoch = ${epoch} and closed_at is null`
         await tx`update machines set linked_at = null where workspace_id = ${workspaceId} and link_epoch = ${epoch}`
       })

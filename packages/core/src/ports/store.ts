@@ -118,9 +118,9 @@ export interface LinkStore {
   enrol(workspaceId: WorkspaceId, generation: number, bootToken: string, now: number): Promise<{ linkToken: string } | null>
   /** Null: unknown token, or the machine is no longer wanted. */
   authenticateLink(linkToken: string): Promise<{ workspaceId: WorkspaceId; generation: number } | null>
-  /** Mints the next epoch, records the link, and says where the journal is. Wakes nobody, nor does its end: there is nothing to look at before the daemon is welcomed. */
+  /** Mints the next epoch, records the link, and says where the journal is. Wakes nobody: there is nothing to look at before the daemon is welcomed. */
   openLink(link: { workspaceId: WorkspaceId; generation: number; journalId: string; lastN: number; boot: string; daemonVersion: string; isolation: string; server: string }, now: number): Promise<{ epoch: number; journal: { do: 'continue'; ackedN: number } | { do: 'rotate' } }>
-  /** Marks the link closed unless a newer epoch is open. */
+  /** Marks the link closed unless a newer epoch is open, and has the workspace looked at. */
   closeLink(workspaceId: WorkspaceId, epoch: number, now: number): Promise<void>
   /** All that stand to this server, which goes away. Their daemons come back, and only then is there something to look at. */
   closeLinksOf(server: string, now: number): Promise<void>
