@@ -63,6 +63,10 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
       return (await records(sql, await sql`select * from workspaces where id = ${id}`))[0] ?? null
     },
 
+    async isDeleted(id) {
+      return (await sql`select from workspaces where id = ${id} and deleted_at is not null`).length > 0
+    },
+
     async listWorkspaces({ deleted }) {
       return records(sql, await sql`
         select * from workspaces where ${deleted} or deleted_at is null

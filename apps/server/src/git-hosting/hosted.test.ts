@@ -1,6 +1,6 @@
 /** Repositories of tasks in a whole server: what opens one and for how long, and what becomes of one that nobody uses. */
 import { afterAll, beforeAll, expect, it } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,6 +96,17 @@ it('one that nobody uses is said to end, is kept by use, and goes; one with work
   expect(await git(['clone', '-q', '--bare', at(work.token), 'whole.git'], b.server.token)).toMatchObject({ code: 0 })
   expect(await listed('work')).toMatchObject({ unfetched: 0 })
 }, 30_000)
+
+it('a repository that this database does not know stays while an older backup may be why', async () => {
+  const dir = join(b.home, 'repos', 'repo_000000000001.git')
+  mkdirSync(dir, { recursive: true })
+  await b.server.store.installation.holdReaper('restored')
+  await collect()
+  expect(existsSync(dir)).toBe(true)
+  await b.server.store.installation.releaseReaper()
+  await collect()
+  expect(existsSync(dir)).toBe(false)
+})
 
 it('an address leads to one repository, by its own name or by the page', () => {
   const id = 'repo_0123456789ab' as never

@@ -25,6 +25,8 @@ export async function collectHosted(deps: CollectDeps): Promise<void> {
   const { store, repositories, log } = deps
   const rows = await store.hostedRepositories.list(null)
   for (const row of rows) await look(deps, row).catch((error: unknown) => log(`the repository ${row.id} was not looked at: ${String(error)}`))
+  // After the restore of an older backup, what was made since is unknown here and nobody's to remove.
+  if ((await store.installation.installation()).reaperHeld !== null) return
   // What lies here without a row was being made, or taken away, when a server ended; a row is written first.
   for (const id of await repositories.tasks()) if (!rows.some((row) => row.id === id) && (await store.hostedRepositories.get(id)) === null) await repositories.remove(id)
 }

@@ -1,4 +1,7 @@
-/** What the server keeps on disk for a workspace goes when the workspace is gone, also after a crash between the two. */
+/**
+ * What the server keeps on disk for a workspace goes when the workspace is gone, also after a crash between the two. What is
+ * of a workspace that the database does not know, or whose row it cannot read, stays: it may be an older database.
+ */
 import { readdir } from 'node:fs/promises'
 import type { WorkspaceStore } from '@berth/core'
 import { WorkspaceId } from '@berth/wire'
@@ -7,7 +10,7 @@ import type { ProjectCode } from '../project/project-code.ts'
 import type { Uploads } from '../git-hosting/uploads.ts'
 
 export interface SweepDeps {
-  readonly store: Pick<WorkspaceStore, 'getWorkspace'>
+  readonly store: Pick<WorkspaceStore, 'isDeleted'>
   readonly repositories: Repositories
   readonly uploads: Uploads
   readonly projects?: Pick<ProjectCode, 'forget'>
@@ -15,8 +18,7 @@ export interface SweepDeps {
 }
 
 export async function forgetFiles(deps: SweepDeps, id: WorkspaceId): Promise<boolean> {
-  const record = await deps.store.getWorkspace(id)
-  if (record !== null && record.workspace.deletedAt === null) return false
+  if (!(await deps.store.isDeleted(id))) return false
   await deps.repositories.remove(id)
   await deps.uploads.remove(id)
   await deps.projects?.forget(id)

@@ -60,7 +60,10 @@ export type UploadOutcome =
 
 export interface WorkspaceStore {
   createWorkspace(row: NewWorkspace, now: number): Promise<WorkspaceRecord>
+  /** Null: there is none, or its row cannot be read. That it was deleted only `isDeleted` says. */
   getWorkspace(id: WorkspaceId): Promise<WorkspaceRecord | null>
+  /** There was one and it was deleted. False also for one that nobody knows here, as after the restore of an older backup. */
+  isDeleted(id: WorkspaceId): Promise<boolean>
   /** Newest first. A row that cannot be read is left out and logged, never an error for the rest. */
   listWorkspaces(options: { deleted: boolean }): Promise<WorkspaceRecord[]>
   /** What workspaces that came up were made of, deleted ones too; each once, last used first. */
