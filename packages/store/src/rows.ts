@@ -17,7 +17,7 @@ const ProjectRow = z.object({ revision: z.number().int(), outline: z.array(z.str
 const SessionIds = z.array(z.object({ from: SessionId, to: SessionId }))
 const RestoreFrom = z.object({ savedId: SavedId, generation: z.number().int(), sessions: SessionIds, branch: z.string().nullable(), systemOf: z.object({ workspaceId: WorkspaceId, generation: z.number().int() }).optional() })
 const MoveRow = z.object({
-  from: z.object({ provider: z.string(), generation: z.number().int() }), to: z.object({ provider: z.string(), generation: z.number().int().nullable() }), interrupt: z.boolean(),
+  from: z.object({ provider: z.string(), generation: z.number().int(), readyAt: time.nullable().optional() }), to: z.object({ provider: z.string(), generation: z.number().int().nullable() }), interrupt: z.boolean(),
   step: z.enum(['waiting', 'saving', 'stopping', 'starting', 'ending', 'undoing']), savedId: SavedId.nullable(), why: z.string().nullable(), askedBy: UserId, askedAt: time, stepAt: time,
 })
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'bun:test'
+import { nextGeneration } from '@berth/core'
 import { randomIds, type WorkspaceId } from '@berth/wire'
 import type { ActivityReport } from '@berth/wire/daemon'
 import { aLinkedWorkspace, anAsk, aWorkspace, newWorkspace, toGeneration, refusal } from './store-fixtures.ts'
@@ -226,6 +227,18 @@ describe('ticks', () => {
     await db.store.setSourceReady(id, NOW + 3)
     expect(await claim(id, NOW + 3)).not.toBeNull()
   })
+})
+
+it('knows the highest generation that a workspace had, also of a machine that ended', async () => {
+  const { id } = await aWorkspace(db.store, NOW)
+  await toGeneration(db.store, id, { generation: 1, now: NOW })
+  await toGeneration(db.store, id, { generation: 2, now: NOW + 1 })
+  await db.sql`update machines set ended_at = ${NOW + 2} where workspace_id = ${id} and generation = 2`
+  // A move that was undone.
+  await db.sql`update workspaces set generation = 1 where id = ${id}`
+  const record = await db.store.getWorkspace(id)
+  expect([record?.machine?.generation, record?.others, record?.highest]).toEqual([1, undefined, 2])
+  expect(record === null ? null : nextGeneration(record)).toBe(3)
 })
 
 it('lets ticks, daemons and people work on one workspace at once', async () => {

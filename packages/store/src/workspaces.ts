@@ -26,9 +26,10 @@ export async function recordsOf(query: Queries, rows: readonly object[], log: (l
   const workspaces = parseAll(rows, parseWorkspace, skipped)
   const charge = openCharge(query)
   const machineRows = await query`
-    select m.*, ${charge.column} from machines m join workspaces w on w.id = m.workspace_id and (w.generation = m.generation or m.ended_at is null) ${charge.join}
+    select m.*, (select max(a.generation) from machines a where a.workspace_id = m.workspace_id) as highest, ${charge.column} from machines m join workspaces w on w.id = m.workspace_id and (w.generation = m.generation or m.ended_at is null) ${charge.join}
     where m.workspace_id = any(${workspaces.map((workspace) => workspace.id)})`
-  return withMachines(workspaces, parseAll(machineRows, parseMachine, skipped))
+  const highest = new Map(machineRows.map(({ workspaceId, highest: generation }) => [String(workspaceId), Number(generation)]))
+  return withMachines(workspaces, parseAll(machineRows, parseMachine, skipped), highest)
 }
 
 export function createWorkspaces(context: StoreContext): WorkspaceRows {
@@ -126,12 +127,13 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
 }
 
 /** The active one apart from those of a move that are not gone yet. */
-function withMachines(workspaces: readonly WorkspaceRow[], machines: readonly MachineRow[]): WorkspaceRecord[] {
+function withMachines(workspaces: readonly WorkspaceRow[], machines: readonly MachineRow[], highestOf: ReadonlyMap<string, number>): WorkspaceRecord[] {
   const byWorkspace = Map.groupBy(machines, ({ workspaceId }) => workspaceId)
   return workspaces.map((workspace) => {
     const all = byWorkspace.get(workspace.id) ?? []
     const others = all.filter(({ generation }) => generation !== workspace.generation)
-    return { workspace, machine: all.find(({ generation }) => generation === workspace.generation) ?? null, ...(others.length === 0 ? {} : { others }) }
+    const highest = highestOf.get(workspace.id) ?? 0
+    return { workspace, machine: all.find(({ generation }) => generation === workspace.generation) ?? null, ...(others.length === 0 ? {} : { others }), ...(highest > workspace.generation ? { highest } : {}) }
   })
 }
 

@@ -69,7 +69,6 @@ export function createMemoryStore(installationId: string): MemoryStore {
     forgetFences: () => { fenced = false },
 
     getWorkspace: async (id) => rows.get(id)?.record ?? null,
-    isDeleted: async (id) => (rows.get(id)?.record.workspace.deletedAt ?? null) !== null,
     async setWish(id, { target, by, reason, expectVersion, unlessActiveSince }, now) {
       const row = rowOf(id)
       const { workspace } = row.record

@@ -67,7 +67,8 @@ export type MoveStep =
   /** The new one goes; the workspace goes on where it was. */
   | 'undoing'
 export interface MoveRow {
-  readonly from: { readonly provider: string; readonly generation: number }
+  /** `readyAt`: kept while the new machine has none of its own; an undone move gives it back. */
+  readonly from: { readonly provider: string; readonly generation: number; readonly readyAt?: number | null | undefined }
   readonly to: { readonly provider: string; readonly generation: number | null }
   readonly interrupt: boolean
   readonly step: MoveStep

@@ -5,7 +5,7 @@
  */
 import type { AgentState } from '@berth/wire'
 import { deadlines } from '../deadlines.ts'
-import type { MachineRow, WorkspaceRecord } from '../workspace/records.ts'
+import { nextGeneration, type MachineRow, type WorkspaceRecord } from '../workspace/records.ts'
 
 export type MoveStepDue =
   | { readonly do: 'regular' }
@@ -75,9 +75,6 @@ function stopping(record: WorkspaceRecord, { fresh }: MoveContext): MoveStepDue 
   return still ? { do: 'switch', generation: nextGeneration(record) } : { do: 'stop-old' }
 }
 
-/** Never one that was used: its name may still be at a vendor. */
-const nextGeneration = ({ workspace, others = [] }: WorkspaceRecord): number => Math.max(workspace.generation, ...others.map(({ generation }) => generation)) + 1
-
 function starting({ workspace, machine }: WorkspaceRecord, { connected }: MoveContext): MoveStepDue {
   if (workspace.failure !== null && workspace.wish.by === 'failure') return { do: 'undo', why: workspace.failure.message }
   if (workspace.wish.target !== 'running' || machine === null || workspace.readyAt === null || !connected) return { do: 'regular' }
@@ -87,7 +84,8 @@ function starting({ workspace, machine }: WorkspaceRecord, { connected }: MoveCo
 function undoing({ workspace: { move }, machine }: WorkspaceRecord, now: number): MoveStepDue {
   const generation = move?.to.generation ?? null
   if (generation === null || machine === null || machine.generation !== generation || machine.endedAt !== null) return { do: 'end' }
-  return destroying(machine, now)
+  // Tried once and not gone: a provider that is away keeps nobody from the machine that is whole; it is tried again beside it.
+  return machine.poll?.['op'] === 'destroy' && machine.retryAt !== null ? { do: 'end' } : destroying(machine, now)
 }
 
 /** A provider that is away must not keep the workspace's own rules from its own machine. */

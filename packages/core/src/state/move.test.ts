@@ -104,6 +104,34 @@ describe('a move', () => {
     const { workspace, machine, others } = world.store.record(ID)
     expect(workspace).toMatchObject({ generation: 1, provider: 'fake', move: null, failure: null, wish: { target: 'running' } })
     expect([machine?.observed.state, others, world.provider.machines().length, alive(world), notices(world)]).toEqual(['running', undefined, 1, 1, ['move_undone']])
+    // It was worked on: a machine that never was ready may be thrown away.
+    expect(workspace.readyAt).not.toBeNull()
+  })
+
+  it('makes a machine of its own after a move that was undone, and never one that was', async () => {
+    const { world, rest } = await ready()
+    world.provider.fault({ operation: 'ensure', when: 'before', category: 'quota', times: 1 })
+    await rest(90)
+    const at = world.clock.now()
+    world.store.patch(ID, { workspace: { move: { from: { provider: 'fake', generation: 1 }, to: { provider: 'a third', generation: null }, interrupt: false, step: 'waiting', savedId: null, why: null, askedBy: 'usr_000000000000' as UserId, askedAt: at, stepAt: at } } })
+    await world.store.wake(ID, at)
+    await rest()
+    const { workspace, machine } = world.store.record(ID)
+    expect([workspace.provider, workspace.generation, machine?.provider, machine?.generation]).toEqual(['a third', 3, 'a third', 3])
+  })
+
+  it('goes back also while the new provider is away, and removes what is there when it is back', async () => {
+    const { world, rest } = await ready()
+    world.provider.fault({ operation: 'ensure', when: 'after', category: 'quota', times: 1 })
+    world.provider.fault({ operation: 'destroy', when: 'before', category: 'transient', times: 6 })
+    let back: { machines: number; left: number } | null = null
+    for (let tick = 0; tick < 120; tick += 1) {
+      await rest(1)
+      const { workspace, machine, others = [] } = world.store.record(ID)
+      if (back === null && workspace.generation === 1 && workspace.move === null && machine?.observed.state === 'running') back = { machines: world.provider.machines().length, left: others.length }
+    }
+    expect(back).toEqual({ machines: 2, left: 1 })
+    expect([world.store.record(ID).others, world.provider.machines().length, alive(world)]).toEqual([undefined, 1, 1])
   })
 
   it('keeps the old machine as long as the new one has not everything', async () => {

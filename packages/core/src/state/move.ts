@@ -125,7 +125,7 @@ async function switchOver(work: MoveWork, generation: number): Promise<void> {
       generation, provider: move.to.provider, readyAt: null, statusMessage: null,
       steps: workspace.steps.map((step) => ({ ...step, state: 'pending' as const, startedAt: null, durationMs: null, detail: null })),
       restore: { savedId: move.savedId, generation, sessions: [], branch: null },
-      move: { ...move, step: 'starting', to: { ...move.to, generation }, stepAt: now },
+      move: { ...move, step: 'starting', from: { ...move.from, readyAt: workspace.readyAt }, to: { ...move.to, generation }, stepAt: now },
     },
     machine,
     // Its deadlines count from here.
@@ -168,7 +168,7 @@ async function end(work: MoveWork): Promise<void> {
   // It was wanted running when it was moved, and nobody said otherwise but its failure.
   const wanted = workspace.wish.target === 'running' || workspace.wish.by === 'failure'
   const wish = { expectVersion: workspace.wish.version, target: 'running' as const, by: 'user' as const, reason: 'the move was undone' }
-  const back = await tick.finish({ workspace: { move: null, restore: null, generation: move.from.generation, provider: move.from.provider, readyAt: null, statusMessage: null }, events: [notice], ...(wanted ? { wish } : {}) }, now)
+  const back = await tick.finish({ workspace: { move: null, restore: null, generation: move.from.generation, provider: move.from.provider, readyAt: move.from.readyAt ?? null, statusMessage: null }, events: [notice], ...(wanted ? { wish } : {}) }, now)
   // Which clears its failure; nothing depends on that.
   if (back && wanted && workspace.failure !== null) await deps.store.setWish(workspace.id, { target: 'running', by: 'user', reason: wish.reason, expectVersion: workspace.wish.version + 1 }, now)
 }
@@ -193,7 +193,8 @@ async function destroy(work: MoveWork, machine: MachineRow): Promise<void> {
   const again = async (detail: string | null): Promise<void> => {
     const attempts = machine.attempts + 1
     const at = deps.clock.now() + backoffMs(attempts)
-    await tick.finish({ ...change({ attempts, retryAt: at, poll: { op: 'destroy' } }), ...(detail === null ? {} : { workspace: { statusMessage: detail } }) }, at)
+    // Of another machine than the workspace's own: whose rules come next, and this one again after its pause.
+    await tick.finish({ ...change({ attempts, retryAt: at, poll: { op: 'destroy' } }), ...(detail === null ? {} : { workspace: { statusMessage: detail } }) }, active ? at : deps.clock.now())
   }
   try {
     const provider = deps.providers(machine.provider)

@@ -17,7 +17,8 @@ export function applyChange(record: WorkspaceRecord, change: Omit<TickChange, 'n
   const active = all.find(({ generation }) => generation === workspace.generation) ?? null
   const machine = change.machine === undefined ? active : { ...(active ?? newMachine(workspace, now)), ...change.machine }
   const others = all.filter((one) => one !== active && one.endedAt === null)
-  return { workspace, machine, ...(others.length === 0 ? {} : { others }) }
+  const highest = Math.max(record.highest ?? 0, ...all.map(({ generation }) => generation))
+  return { workspace, machine, ...(others.length === 0 ? {} : { others }), ...(highest > workspace.generation ? { highest } : {}) }
 }
 
 /** By name, in the order of first appearance: a daemon's steps that arrived meanwhile stay as they are. */

@@ -8,7 +8,7 @@
 import type { ErrorCode } from '@berth/wire'
 import { deadlines } from '../deadlines.ts'
 import { linkState } from './link-state.ts'
-import { isRebuilding, type MachineRow, type WorkspaceRecord } from './records.ts'
+import { isRebuilding, nextGeneration, type MachineRow, type WorkspaceRecord } from './records.ts'
 
 export interface DecideContext {
   /** The machine was observed in this tick. Without it, looking comes first. */
@@ -122,7 +122,7 @@ function decideRunning(record: WorkspaceRecord, now: number, context: DecideCont
   if (failure !== null && failure.at > wish.at) return { do: 'fail', refusal: { code: failure.code as ErrorCode, message: failure.message, hint: failure.hint } }
   const missing = missingCode(record, now, context)
   if (missing !== null) return { do: 'fail', refusal: missing }
-  if (machine === null || machine.endedAt !== null) return { do: 'begin', generation: workspace.generation + 1 }
+  if (machine === null || machine.endedAt !== null) return { do: 'begin', generation: nextGeneration(record) }
   const overdue = overdueRefusal(record, machine, { now, context })
   if (overdue !== null) return { do: 'fail', refusal: overdue }
   if (!context.fresh) return { do: 'observe' }

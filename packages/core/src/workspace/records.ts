@@ -120,4 +120,14 @@ export interface MachineRow {
 }
 
 /** What one tick looks at. */
-export interface WorkspaceRecord { readonly workspace: WorkspaceRow; readonly machine: MachineRow | null; /** Of other generations, not ended: a move has two. */ readonly others?: readonly MachineRow[] }
+export interface WorkspaceRecord {
+  readonly workspace: WorkspaceRow
+  readonly machine: MachineRow | null
+  /** Of other generations, not ended: a move has two. */
+  readonly others?: readonly MachineRow[]
+  /** The highest that any of its machines had, also one that ended. Absent: no machine was higher than the workspace is. */
+  readonly highest?: number
+}
+
+/** Never one that was used: its name may still be at a vendor, and its row says where it was. */
+export const nextGeneration = ({ workspace, highest = 0 }: WorkspaceRecord): number => Math.max(workspace.generation, highest) + 1
