@@ -6,7 +6,7 @@ import { runCrashes, type CrashReport } from './crash/sweep.ts'
 
 /** Each sweep ends by itself, and closes what it started, well before whoever runs the tests would end it. */
 const SWEEP_MS = 225_000
-const SMALL_SWEEP_MS = 75_000
+const SMALL_SWEEP_MS = 150_000
 const CLOSING_MS = 60_000
 
 const log = (line: string): void => { process.stderr.write(`${line}\n`) }
