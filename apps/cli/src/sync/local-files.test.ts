@@ -45,6 +45,11 @@ test('leaves secrets and ignored files at home unless they are named, or there a
   expect([...(await plain.look(['x.log', 'node_modules/x', 'id_rsa', 'deep'], new Map())).keys()]).toEqual([])
 })
 
+test('what was below a directory that is a file now is gone', async () => {
+  write('d', 'a file')
+  expect([...(await look(['d/a', 'd/new', 'd/e', 'd'], ['d/a', 'd/e/b'])).entries()].map(([path, file]) => [path, file?.mode ?? null])).toEqual([['d/a', null], ['d/new', null], ['d/e', null], ['d/e/b', null], ['d', '100644']])
+})
+
 test('one path that git refuses to look at does not make the ignored ones behind it wanted', async () => {
   write('.gitignore', '*.log\n:*.tmp\n')
   write('other/a', 'a')

@@ -9,7 +9,7 @@ import { ALWAYS_HOME } from '../source/archive.ts'
 import { git, tryGit } from '../source/git.ts'
 import { isSecretName } from '../source/secret-names.ts'
 import type { Place } from '../source/take.ts'
-import { entriesOf, onDisk, parentOf } from './paths.ts'
+import { entriesOf, onDisk, parentOf, statOrNone } from './paths.ts'
 
 /** A file of this machine. `raw`: its bytes are the blob; else git has it in another form. */
 export interface LocalFile extends SyncEntry { readonly size: number; readonly raw: boolean }
@@ -101,10 +101,10 @@ function filesAt(top: string, path: string, known: ReadonlyMap<string, SyncEntry
     const dir = path.slice(0, -1)
     return [...[...known.keys()].filter((one) => parentOf(one) === dir), ...entriesOf(top, dir).filter((entry) => !entry.directory).map((entry) => entry.path)]
   }
-  const stats = path === '' ? null : lstatSync(onDisk(top, path), { throwIfNoEntry: false })
+  const stats = path === '' ? null : statOrNone(top, path)
   const isDirectory = path === '' || stats?.isDirectory() === true
   // A directory that is no more, or was none before: what was below it.
-  const below = isDirectory || (stats === undefined && !known.has(path)) ? [...known.keys()].filter((one) => path === '' || one.startsWith(`${path}/`)) : []
+  const below = isDirectory || (stats === null && !known.has(path)) ? [...known.keys()].filter((one) => path === '' || one.startsWith(`${path}/`)) : []
   return isDirectory ? [...(known.has(path) ? [path] : []), ...below, ...walk(top, path)] : [path, ...below]
 }
 

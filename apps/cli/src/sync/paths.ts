@@ -1,9 +1,20 @@
 /** Names as git has them, one character a byte, against those of this file system. */
-import { lstatSync, readdirSync } from 'node:fs'
+import { lstatSync, readdirSync, type Stats } from 'node:fs'
 
 export const onDisk = (top: string, path: string): Buffer => Buffer.concat([Buffer.from(path === '' ? top : `${top}/`), Buffer.from(path, 'latin1')])
 export const joined = (dir: string, name: string): string => (dir === '' ? name : `${dir}/${name}`)
 export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+
+/** Nothing is there either where a file, or nothing, has the place of a directory above it: then the file system refuses another way. */
+export function statOrNone(top: string, path: string): Stats | null {
+  try {
+    return lstatSync(onDisk(top, path))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw cause
+  }
+}
 
 export interface Entry { readonly path: string; readonly directory: boolean }
 
@@ -15,7 +26,7 @@ export function entriesOf(top: string, dir: string): Entry[] {
     // Names that are no UTF-8 are only told as bytes, and bytes without the kind.
     return readdirSync(onDisk(top, dir), { encoding: 'buffer' }).map((name) => {
       const path = joined(dir, name.toString('latin1'))
-      return { path, directory: lstatSync(onDisk(top, path), { throwIfNoEntry: false })?.isDirectory() === true }
+      return { path, directory: statOrNone(top, path)?.isDirectory() === true }
     })
   } catch {
     return []

@@ -2,10 +2,10 @@
  * Tells which paths of a directory may have changed. The events are hints; what is true is looked at afterwards. On Linux
  * each directory that git does not ignore has a watch of its own: one recursive watch would hold `node_modules` too.
  */
-import { lstatSync, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { BerthError } from '@berth/wire/error'
-import { entriesOf, joined, onDisk } from './paths.ts'
+import { entriesOf, joined, onDisk, statOrNone } from './paths.ts'
 
 export interface TreeWatch {
   /** Watches those of these that are directories, with what is below them. What is new below them comes by `onDirty`. */
@@ -53,7 +53,7 @@ function watchEach({ top, ignored, onDirty, onError }: WatchOptions): TreeWatch 
   }
   return {
     async add(dirs) {
-      let level = dirs.filter((dir) => isDirectory(top, dir))
+      let level = dirs.filter((dir) => statOrNone(top, dir)?.isDirectory() === true)
       while (level.length > 0) {
         const away = await ignored(level.filter((dir) => dir !== ''))
         // Watched first, listed then: what comes between the two is in one of them.
@@ -64,10 +64,6 @@ function watchEach({ top, ignored, onDirty, onError }: WatchOptions): TreeWatch 
       for (const dir of watchers.keys()) forget(dir)
     },
   }
-}
-
-function isDirectory(top: string, path: string): boolean {
-  return lstatSync(onDisk(top, path), { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** Not what is a repository of its own, and not git's. */
