@@ -50,6 +50,19 @@ test('what was below a directory that is a file now is gone', async () => {
   expect([...(await look(['d/a', 'd/new', 'd/e', 'd'], ['d/a', 'd/e/b'])).entries()].map(([path, file]) => [path, file?.mode ?? null])).toEqual([['d/a', null], ['d/new', null], ['d/e', null], ['d/e/b', null], ['d', '100644']])
 })
 
+test('a repository in the directory stays at home, by whichever of its paths it is asked for', async () => {
+  for (const path of ['a/own/.git/HEAD', 'a/own/file', 'a/own/deep/file', 'linked/file', 'a/file']) write(path, path)
+  write('linked/.git', 'gitdir: ../elsewhere')
+  const asked = ['a/own', 'a/own/', 'a/own/file', 'a/own/deep', 'a/own/deep/', 'a/own/deep/file', 'a/own/.git', 'a/own/.git/HEAD', 'linked/file', 'a/.git', 'a', '']
+  expect([...(await look(asked)).keys()].sort()).toEqual(['a/file'])
+  // Not even what is in the workspace from before it was one.
+  expect([...(await look(['a/own/file', 'a/own'], ['a/own/file'])).keys()]).toEqual([])
+  symlinkSync('a/own', join(top, 'link'))
+  symlinkSync('a', join(top, 'above'))
+  const found = await look(['link', 'link/file', 'above/own/file'], ['link/file', 'above/own/file'])
+  expect([...found].map(([path, file]) => [path, file?.mode ?? null]).sort()).toEqual([['above/own/file', null], ['link', '120000'], ['link/file', null]])
+})
+
 test('one path that git refuses to look at does not make the ignored ones behind it wanted', async () => {
   write('.gitignore', '*.log\n:*.tmp\n')
   write('other/a', 'a')

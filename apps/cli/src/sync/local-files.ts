@@ -9,7 +9,7 @@ import { ALWAYS_HOME } from '../source/archive.ts'
 import { git, tryGit } from '../source/git.ts'
 import { isSecretName } from '../source/secret-names.ts'
 import type { Place } from '../source/take.ts'
-import { entriesOf, onDisk, parentOf, statOrNone } from './paths.ts'
+import { entriesOf, isGits, nestedIn, onDisk, parentOf, statOrNone } from './paths.ts'
 
 /** A file of this machine. `raw`: its bytes are the blob; else git has it in another form. */
 export interface LocalFile extends SyncEntry { readonly size: number; readonly raw: boolean }
@@ -45,7 +45,8 @@ export async function openLocalFiles(place: Place, options: { scratch: string; i
   return {
     ignored,
     async look(paths, known) {
-      const wanted = new Set([...paths].flatMap((path) => filesAt(top, path, known)))
+      const isNested = nestedIn(top)
+      const wanted = new Set([...paths].filter((path) => !isGits(path) && !isNested(path.replace(/\/$/, ''))).flatMap((path) => filesAt(top, path, known)))
       const away = await ignored([...wanted].filter((path) => !known.has(path)))
       const found = new Map<string, LocalFile | null>()
       const files: string[] = []
@@ -96,7 +97,6 @@ function named(include: readonly string[]): (path: string) => boolean {
 
 /** Files there, and those that were there as far as anybody knows. With a slash behind it: those right in the directory. */
 function filesAt(top: string, path: string, known: ReadonlyMap<string, SyncEntry>): string[] {
-  if (isGits(path)) return []
   if (path.endsWith('/')) {
     const dir = path.slice(0, -1)
     return [...[...known.keys()].filter((one) => parentOf(one) === dir), ...entriesOf(top, dir).filter((entry) => !entry.directory).map((entry) => entry.path)]
@@ -113,8 +113,6 @@ function walk(top: string, dir: string): string[] {
   if (dir !== '' && entries.some(({ path }) => path === `${dir}/.git`)) return []
   return entries.flatMap(({ path, directory }) => (isGits(path) ? [] : directory ? walk(top, path) : [path]))
 }
-
-const isGits = (path: string): boolean => path === '.git' || path.startsWith('.git/')
 
 /** Null where there is no file or link. `oid` is of its bytes; empty where it is too large to be read twice. */
 function lookAt(top: string, path: string): LocalFile | null {

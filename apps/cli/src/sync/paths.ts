@@ -1,5 +1,5 @@
 /** Names as git has them, one character a byte, against those of this file system. */
-import { lstatSync, readdirSync, type Stats } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, type Stats } from 'node:fs'
 
 export const onDisk = (top: string, path: string): Buffer => Buffer.concat([Buffer.from(path === '' ? top : `${top}/`), Buffer.from(path, 'latin1')])
 export const joined = (dir: string, name: string): string => (dir === '' ? name : `${dir}/${name}`)
@@ -14,6 +14,26 @@ export function statOrNone(top: string, path: string): Stats | null {
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw cause
   }
+}
+
+/** Git's own, of whichever repository. */
+export const isGits = (path: string): boolean => path.split('/').includes('.git')
+
+/**
+ * Says of a path whether it is, or is in, a repository of its own below the top: git keeps no file of those, so a push has
+ * none either. A link to one is a link. What it has seen it does not look at again.
+ */
+export function nestedIn(top: string): (path: string) => boolean {
+  const seen = new Map<string, 'nested' | 'directory' | 'other'>([['', 'directory']])
+  const kindOf = (path: string): 'nested' | 'directory' | 'other' => {
+    const known = seen.get(path)
+    if (known !== undefined) return known
+    const above = kindOf(parentOf(path))
+    const kind = above !== 'directory' ? above : statOrNone(top, path)?.isDirectory() !== true ? 'other' : existsSync(onDisk(top, `${path}/.git`)) ? 'nested' : 'directory'
+    seen.set(path, kind)
+    return kind
+  }
+  return (path) => kindOf(path) === 'nested'
 }
 
 export interface Entry { readonly path: string; readonly directory: boolean }

@@ -16,6 +16,7 @@ import { pause } from '../pause.ts'
 import { fieldsOf, git, tryGit } from '../source/git.ts'
 import type { Place, Taken } from '../source/take.ts'
 import { openLocalFiles, type LocalFiles } from './local-files.ts'
+import { isGits } from './paths.ts'
 import { pushCode } from './push-code.ts'
 import { openSyncStream, type Outgoing, type SyncStream } from './sync-stream.ts'
 import { watchTree, type TreeWatch } from './watch-tree.ts'
@@ -155,7 +156,7 @@ function createChanges(): Changes {
   }
   return {
     add(path) {
-      if (path === '.git' || path.startsWith('.git/')) return
+      if (isGits(path)) return
       if (paths.size === 0) since = performance.now()
       paths.add(path)
       wake()

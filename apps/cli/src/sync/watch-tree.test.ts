@@ -31,3 +31,15 @@ test('a name below what became a file is no directory to watch, and the others a
   write('x')
   await hears('x')
 })
+
+test('a repository in the directory is not watched, however it is come to', async () => {
+  for (const path of ['own/.git/HEAD', 'own/deep/file', 'other/own/.git/HEAD', 'other/own/deep/file']) write(path)
+  await tree.add([''])
+  await tree.add(['own', 'own/deep', 'own/.git', 'other/own', 'other/own/deep'])
+  for (const path of ['own/x', 'own/deep/x', 'own/.git/x', 'other/own/x', 'other/own/deep/x', 'other/last']) write(path)
+  // Events come in the order of what happened, at least of one directory's.
+  await hears('other/last')
+  write('last')
+  await hears('last')
+  expect(heard.filter((path) => path !== 'last' && path !== 'other/last')).toEqual([])
+})

@@ -1,11 +1,12 @@
 /**
  * Tells which paths of a directory may have changed. The events are hints; what is true is looked at afterwards. On Linux
- * each directory that git does not ignore has a watch of its own: one recursive watch would hold `node_modules` too.
+ * each directory that git does not ignore, and that is in no repository of its own, has a watch of its own: one recursive
+ * watch would hold `node_modules` too.
  */
 import { watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { BerthError } from '@berth/wire/error'
-import { entriesOf, joined, onDisk, statOrNone } from './paths.ts'
+import { entriesOf, isGits, joined, nestedIn, onDisk, statOrNone } from './paths.ts'
 
 export interface TreeWatch {
   /** Watches those of these that are directories, with what is below them. What is new below them comes by `onDirty`. */
@@ -53,11 +54,12 @@ function watchEach({ top, ignored, onDirty, onError }: WatchOptions): TreeWatch 
   }
   return {
     async add(dirs) {
-      let level = dirs.filter((dir) => statOrNone(top, dir)?.isDirectory() === true)
+      const isNested = nestedIn(top)
+      let level = dirs.filter((dir) => !isGits(dir) && statOrNone(top, dir)?.isDirectory() === true && !isNested(dir))
       while (level.length > 0) {
         const away = await ignored(level.filter((dir) => dir !== ''))
         // Watched first, listed then: what comes between the two is in one of them.
-        level = level.filter((dir) => !away.has(dir) && watchOne(dir)).flatMap((dir) => directoriesIn(top, dir))
+        level = level.filter((dir) => !away.has(dir) && watchOne(dir)).flatMap((dir) => directoriesIn(top, dir)).filter((dir) => !isNested(dir))
       }
     },
     close() {
@@ -66,11 +68,8 @@ function watchEach({ top, ignored, onDirty, onError }: WatchOptions): TreeWatch 
   }
 }
 
-/** Not what is a repository of its own, and not git's. */
 function directoriesIn(top: string, dir: string): string[] {
-  const entries = entriesOf(top, dir)
-  if (dir !== '' && entries.some(({ path }) => path === `${dir}/.git`)) return []
-  return entries.filter(({ path, directory }) => directory && path !== '.git').map(({ path }) => path)
+  return entriesOf(top, dir).filter(({ path, directory }) => directory && !isGits(path)).map(({ path }) => path)
 }
 
 function pathFrom(dir: string, name: string | null | undefined): string {
