@@ -12,7 +12,7 @@ import { manifestOf } from './manifest.ts'
 import type { StateBytes } from './state-bytes.ts'
 
 export interface SavingDeps {
-  readonly store: Pick<Store, 'getWorkspace' | 'sessions' | 'wake'> & { readonly saved: SavedStore }
+  readonly store: Pick<Store, 'getWorkspace' | 'sessions' | 'wake' | 'egress' | 'gitPolicies'> & { readonly saved: SavedStore }
   readonly daemons: Pick<Daemons, 'connected' | 'call'>
   readonly bytes: StateBytes
   readonly clock: Clock
@@ -46,9 +46,10 @@ export function createSaving(deps: SavingDeps): StateSaving {
   const add = async (record: WorkspaceRecord, id: SavedId, as: Pick<SavedRow, 'kind' | 'name' | 'expiresAt' | 'createdBy'>): Promise<void> => {
     const { workspace } = record
     const sessions = (await store.sessions.list([workspace.id])).get(workspace.id) ?? []
+    const policies = { egress: await store.egress.policy(workspace.id) ?? undefined, git: await store.gitPolicies.get(workspace.id) }
     await store.saved.add({
       id, orgId: workspace.orgId, workspaceId: workspace.id, workspaceName: workspace.name, repository: workspace.repository, place: bytes.place,
-      manifest: manifestOf(workspace, sessions), createdAt: clock.now(), ...as,
+      manifest: manifestOf(workspace, sessions, policies), createdAt: clock.now(), ...as,
     })
   }
 

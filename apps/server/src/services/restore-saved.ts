@@ -52,6 +52,10 @@ async function takeIn(deps: SavedDeps, { id, found, foreign }: { id: SavedId; fo
     id: own, orgId: caller.orgId, workspaceId: randomIds.workspace(), workspaceName: manifest.name, repository: manifest.repository, kind: 'backup', name: null, state: 'verified', detail: null, place: stateBytes.place,
     ...measured, plainBytes: 0, files: 0, leftOut: [], manifest, createdBy: caller.userId, createdAt: now, verifiedAt: now, expiresAt: now + deps.keepBackupsMs,
   }
+  // They stand where those of a workspace of this server stand, and are there before anything can be made of it.
+  const { egress, git } = manifest
+  if (egress !== undefined) await store.egress.change(row.workspaceId, () => egress, now)
+  if (git !== undefined) await store.gitPolicies.put(row.workspaceId, git, now)
   await store.saved.takeIn(row)
   return row
 }
@@ -74,9 +78,10 @@ type Restoring = { own: Awaited<ReturnType<typeof ownOf>>; systemOf: RestoreFrom
 function insert(deps: SavedDeps, restoring: Restoring): Promise<WorkspaceRecord> {
   return withFreeName({ given: restoring.input.name, wanted: restoring.manifest.name }, async (name) => {
     const made = rowOf(deps, restoring, name)
-    // Before there is anything that could be made without it: what one may not reach, the other made of it may not either.
-    const walls = await deps.store.egress.policy(restoring.row.workspaceId)
+    // Before there is anything that could be made without it: what one may not reach or send, the other made of it may not either.
+    const [walls, git] = [await deps.store.egress.policy(restoring.row.workspaceId), await deps.store.gitPolicies.get(restoring.row.workspaceId)]
     if (walls !== null) await deps.store.egress.change(made.id, () => walls, deps.clock.now())
+    await deps.store.gitPolicies.put(made.id, git, deps.clock.now())
     return deps.store.createWorkspace(made, deps.clock.now())
   })
 }
