@@ -8,6 +8,7 @@
  */
 import { connect } from 'node:net'
 import { forward } from './forward.ts'
+import { withoutPlainBun } from './plain-bun.ts'
 
 export interface ComputerSpec {
   /** Port on the sandbox's loopback by the socket that it leads to. */
@@ -22,8 +23,7 @@ const ASK_AGAIN_MS = 2000
 async function main([text = '']: string[]): Promise<number> {
   const spec = JSON.parse(text) as ComputerSpec
   for (const [path, port] of Object.entries(spec.ports)) forward({ host: '127.0.0.1', port }, { path })
-  const { BUN_BE_BUN: _ours, ...env } = process.env
-  const computer = Bun.spawn([...spec.argv], { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', env })
+  const computer = Bun.spawn([...spec.argv], { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', env: withoutPlainBun(process.env) })
   const askToEnd = (): void => {
     pressPowerButton(spec.control)
     setTimeout(askToEnd, ASK_AGAIN_MS)

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { ProviderFault, type Owner } from '@berth/core'
 import { ownerKey, readProcess } from './machine-dir.ts'
+import { PLAIN_BUN } from './plain-bun.ts'
 import { isAlive, type Mark } from './process-tree.ts'
 import { HOST_PROGRAM } from './programs.ts'
 
@@ -12,7 +13,7 @@ const START_TIMEOUT_MS = 20_000
 export async function launchHost({ dir, owner, mark }: { readonly dir: string; readonly owner: Owner; readonly mark: Mark }, signal: AbortSignal): Promise<void> {
   const child = spawn(process.execPath, [join(dir, 'programs', HOST_PROGRAM)], {
     cwd: dir, detached: true, stdio: ['ignore', 'pipe', 'ignore'],
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', BUN_BE_BUN: '1', [mark]: ownerKey(owner) },
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...PLAIN_BUN, [mark]: ownerKey(owner) },
   })
   child.unref()
   const limit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)])

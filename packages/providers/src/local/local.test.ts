@@ -42,6 +42,8 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     const boot = JSON.parse(await readFile(join(work, 'boot.json'), 'utf8'))
     expect(boot).toMatchObject({ workspaceId: owner.workspaceId, generation: 1, workDir: '/workspace', linkUrl: 'unix:/run/berth-host/link/link.sock', isolation: 'sandbox', bootToken: 'boot-token-of-the-test' })
     expect(await provider.logs(owner, 1000, signal)).toContain('up supervise --boot /run/berth-boot/boot.json')
+    // It is the agent's: what runs the daemon keeps nothing of its own there.
+    expect(await readdir(join(String(machine.ref['dir']), 'home'))).toEqual([])
 
     // Asked again: the same machine, no second process.
     const before = (await processesOf(bench)).map((one) => one.pid)

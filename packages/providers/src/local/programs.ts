@@ -11,7 +11,7 @@ export const HOST_PROGRAM = 'machine-host.ts'
 export const INIT_PROGRAM = 'machine-init.ts'
 export const COMPUTER_PROGRAM = 'computer-init.ts'
 /** With every file that one of them imports. */
-export const PROGRAMS = [HOST_PROGRAM, INIT_PROGRAM, COMPUTER_PROGRAM, 'egress.ts', 'forward.ts', 'user-namespace.ts'] as const
+export const PROGRAMS = [HOST_PROGRAM, INIT_PROGRAM, COMPUTER_PROGRAM, 'egress.ts', 'forward.ts', 'plain-bun.ts', 'user-namespace.ts'] as const
 
 export async function copyPrograms(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true })

@@ -9,6 +9,7 @@ import { ownerKey, plainRootReaches, replaceDir, type MachineRecord } from './ma
 import { WALLS } from './egress.ts'
 import { launchHost } from './launch-host.ts'
 import type { HostSpec } from './machine-host.ts'
+import { PLAIN_BUN } from './plain-bun.ts'
 import { LOCAL_MARK } from './process-tree.ts'
 import { copyPrograms, INIT_PROGRAM } from './programs.ts'
 import { EGRESS_PORT, INSIDE, proxyEnvironment, sandboxArgv, writeAccounts, type Identity } from './sandbox.ts'
@@ -131,7 +132,7 @@ function hostSpec({ options, owner, spec, isolation, machine, shownLink }: Start
   })
   return {
     argv, endBy: 'stdin', users: uid === null || agentUid === undefined ? null : { daemon: uid, agent: agentUid }, egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] }, link: shownLink === null ? linkOf(spec.boot.link) : null,
-    env: { ...env, ...proxyEnvironment(), PATH: '/usr/local/bin:/usr/bin:/bin', HOME: INSIDE.home, BUN_BE_BUN: '1' },
+    env: { ...env, ...proxyEnvironment(), PATH: '/usr/local/bin:/usr/bin:/bin', HOME: INSIDE.home, ...PLAIN_BUN },
   }
 }
 

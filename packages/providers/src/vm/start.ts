@@ -8,6 +8,7 @@ import { launchHost } from '../local/launch-host.ts'
 import type { StartedMachine } from '../local/life.ts'
 import { ownerKey, readJson, readMachine, readProcess, replaceDir, type MachineRecord } from '../local/machine-dir.ts'
 import type { HostSpec } from '../local/machine-host.ts'
+import { PLAIN_BUN } from '../local/plain-bun.ts'
 import { isAlive, sweep, VM_MARK } from '../local/process-tree.ts'
 import { copyPrograms, COMPUTER_PROGRAM } from '../local/programs.ts'
 import { EGRESS_PORT, INSIDE, sandboxArgv, writeAccounts, type Identity } from '../local/sandbox.ts'
@@ -55,7 +56,7 @@ export async function startComputer({ options, acceleration, started }: { option
   })
   const host: HostSpec = {
     argv, endBy: 'stdin', users: null, link, egress: { allow: options.egressAllow ?? [], hostPorts: options.hostPorts ?? [] },
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', HOME: INSIDE.home, BUN_BE_BUN: '1', [VM_MARK]: ownerKey(owner) },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', HOME: INSIDE.home, ...PLAIN_BUN, [VM_MARK]: ownerKey(owner) },
   }
   await writeFile(join(dir, 'host.json'), JSON.stringify(host), { mode: 0o600 })
   await launchHost({ dir, owner, mark: VM_MARK }, signal)
