@@ -1,5 +1,5 @@
 /** Sends files that changed over one connection and hears what became of each. Nothing that comes back is ever written here. */
-import { closeSync, fstatSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import type { Endpoint } from '@berth/client'
 import type { WorkspaceId } from '@berth/wire'
@@ -23,6 +23,8 @@ export interface SyncStream {
 /** A machine that does not say so by then has another daemon, or none. */
 const READY_MS = 15_000
 const SWEEP_EVERY_BYTES = 64 * 1024 * 1024
+/** Deleted, its directory became a file, it became a link. */
+const VANISHED = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export async function openSyncStream(endpoint: Endpoint & { readonly token: string }, { id, top, signal }: { id: WorkspaceId; top: string; signal: AbortSignal }): Promise<SyncStream> {
   const decode = createSyncDecoder()
@@ -70,7 +72,9 @@ export async function openSyncStream(endpoint: Endpoint & { readonly token: stri
       for (const one of batch) {
         const n = serial * 1_000_000 + sent.size
         expected.add(n)
-        sent.set(n, { path: one.path, entry: await sendOne(pipe, { n, top, one }) })
+        const entry = await sendOne(pipe, { n, top, one })
+        if (entry === 'gone') expected.delete(n)
+        else sent.set(n, { path: one.path, entry })
       }
       await pipe.send(encodeSyncFrame({ kind: 'flush', number: flushed.number }))
       await done.promise
@@ -89,15 +93,15 @@ export async function openSyncStream(endpoint: Endpoint & { readonly token: stri
 interface Sending { readonly n: number; readonly top: string; readonly one: Outgoing }
 type Pipe = { send(bytes: Uint8Array): Promise<void> }
 
-/** What was really sent: a file may change between the look and the reading. */
-async function sendOne(pipe: Pipe, { n, top, one }: Sending): Promise<SyncEntry | null> {
+/** What was really sent: a file may change between the look and the reading. `gone`: nothing was. */
+async function sendOne(pipe: Pipe, { n, top, one }: Sending): Promise<SyncEntry | null | 'gone'> {
   const { path, was, now } = one
   const change = (entry: SyncEntry, size: number) => pipe.send(encodeSyncFrame({ kind: 'change', change: { n, path, was, now: { mode: entry.mode, oid: entry.oid, size } } }))
   if (now === null) {
     await pipe.send(encodeSyncFrame({ kind: 'change', change: { n, path, was, now: null } }))
     return null
   }
-  if (one.content === null && now.mode !== '120000' && now.size > HASHED_WHOLE) return sendLarge(pipe, { n, top, one }, change)
+  if (one.content === null && now.mode !== '120000' && now.size > HASHED_WHOLE) return sendLarge(pipe, { top, one, now }, change)
   const bytes = one.content?.bytes ?? contentOf(top, path, now)
   const entry = { mode: now.mode, oid: one.content?.oid ?? blobId(bytes) }
   await change(entry, bytes.length)
@@ -114,12 +118,26 @@ function contentOf(top: string, path: string, { mode }: LocalFile): Uint8Array {
   }
 }
 
-async function sendLarge(pipe: Pipe, { top, one }: Sending, change: (entry: SyncEntry, size: number) => Promise<void>): Promise<SyncEntry | null> {
-  const now = one.now
-  if (now === null) return null
-  const file = openSync(onDisk(top, one.path), 'r')
+/** Null: no file is there any more. What it is instead, or that it is deleted, is heard of next. */
+function openFile(top: string, path: string): number | null {
   try {
-    const size = fstatSync(file).size
+    // Not what a link points to, and no waiting for somebody to write to a pipe.
+    const file = openSync(onDisk(top, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    if (fstatSync(file).isFile()) return file
+    closeSync(file)
+    return null
+  } catch (cause) {
+    if (VANISHED.has((cause as NodeJS.ErrnoException).code ?? '')) return null
+    throw cause
+  }
+}
+
+/** Opened before anything is said of it: so much content follows what was said. */
+async function sendLarge(pipe: Pipe, { top, one, now }: Omit<Sending, 'n'> & { now: LocalFile }, change: (entry: SyncEntry, size: number) => Promise<void>): Promise<SyncEntry | 'gone'> {
+  const file = openFile(top, one.path)
+  if (file === null) return 'gone'
+  try {
+    const { size } = fstatSync(file)
     const hash = createHash('sha1').update(`blob ${size}\0`)
     await change(now, size)
     const piece = Buffer.alloc(SYNC_FRAME_LIMIT)
