@@ -37,9 +37,9 @@ export interface UploadJournal extends Journal {
   /** A new journal id; entries from `from` on are renumbered from 1, behind a `gap` event when given. */
   rotate(options: { from: number; gap?: { from: number; to: number; why: string } }): void
   onAppend(listener: () => void): () => void
-  /** Of these names, and every key of what was journaled. */
+  /** Of these names, and every key of what was journaled, the newest first. */
   memory(isKept: (name: string) => boolean): { values: Record<string, string>; keys: string[] }
-  /** What another machine's journal remembered. */
+  /** What another machine's journal remembered, in the order in which it told. */
   recall(memory: { values: Readonly<Record<string, string>>; keys: readonly string[] }): void
   /** What `mask` was told so far. Secret. */
   readonly secrets: ReadonlySet<string>
@@ -162,7 +162,8 @@ function memoryOf(statements: ReturnType<typeof prepare>, isKept: (name: string)
 }
 function recallInto(statements: ReturnType<typeof prepare>, { values, keys }: Parameters<UploadJournal['recall']>[0], at: number): void {
   for (const [name, value] of Object.entries(values)) statements.setValue.run(name, value)
-  for (const key of keys) statements.addKey.run(key, at)
+  // The newest stays the newest, should it be told again.
+  keys.forEach((key, behind) => statements.addKey.run(key, at - behind))
 }
 
 /** `newestOld`: everything but the newest entry, which keeps the count. */
@@ -224,7 +225,7 @@ function prepare(db: Database) {
     setValue: db.query<null, [string, string]>('INSERT OR REPLACE INTO kv (name, value) VALUES (?, ?)'),
     dropValue: db.query<null, [string]>('DELETE FROM kv WHERE name = ?'),
     values: db.query<{ name: string; value: string }, []>('SELECT name, value FROM kv'),
-    keys: db.query<{ key: string }, []>('SELECT key FROM key'),
+    keys: db.query<{ key: string }, []>('SELECT key FROM key ORDER BY at DESC, key'),
     addKey: db.query<null, [string, number]>('INSERT OR IGNORE INTO key (key, at) VALUES (?, ?)'),
     dropKeys: db.query<null, [number]>('DELETE FROM key WHERE at < ?'),
     insert: db.query<null, [number, string, number, string]>('INSERT INTO entry (n, id, at, body) VALUES (?, ?, ?, ?)'),

@@ -16,13 +16,24 @@ export function gatherMemory(journal: Remembers, assignment: Assignment): Uint8A
   // What follows from the id here follows from another one in a fork.
   const claude = [assignment.agent, ...(assignment.sessions ?? [])].filter(({ kind }) => AGENT_KINDS[kind]?.program === 'claude')
   const named = Object.fromEntries(claude.map(({ sessionId }) => [`conversation.${sessionId}`, sessionUuidOf(sessionId)]))
-  const memory: SavedMemory = { berthSaved: 1, values: { ...named, ...values }, keys }
-  const json = new TextEncoder().encode(JSON.stringify(memory))
-  if (json.length > SAVED_MEMORY_LIMIT) throw new BerthError('too_large', 'the daemon remembers more than a saved state may hold')
+  const memory = (kept: readonly string[]): Uint8Array => new TextEncoder().encode(JSON.stringify({ berthSaved: 1, values: { ...named, ...values }, keys: [...kept] } satisfies SavedMemory))
+  const room = SAVED_MEMORY_LIMIT - memory([]).length
+  if (room < 0) throw new BerthError('too_large', 'the daemon remembers more than a saved state may hold')
+  const json = memory(fitting(keys, room))
   const framed = new Uint8Array(4 + json.length)
   new DataView(framed.buffer).setUint32(0, json.length)
   framed.set(json, 4)
   return framed
+}
+
+/** The newest: what happened last is what may be read again elsewhere, and a busy month of them must not keep a workspace from being saved. */
+function fitting(keys: readonly string[], room: number): readonly string[] {
+  let left = room
+  const over = keys.findIndex((key) => {
+    left -= Buffer.byteLength(JSON.stringify(key)) + ','.length
+    return left < 0
+  })
+  return over === -1 ? keys : keys.slice(0, over)
 }
 
 export function readMemory(json: Uint8Array, sessions: Restore['sessions']): SavedMemory {
