@@ -20,7 +20,7 @@ export const gitAccess = command({
     force: { type: 'string', multiple: true, value: 'pattern', help: 'of those, refs that it may rewrite; "" for none' },
     delete: { type: 'string', multiple: true, value: 'pattern', help: 'refs that it may delete; "" for none' },
     tags: { type: 'string', value: 'on|off', help: 'whether it may push new tags' },
-    profile: { type: 'string', value: 'standard|protected', help: 'protected: a push is kept at the server and looked at first' },
+    profile: { type: 'string', value: 'standard|protected', help: 'protected: a push is kept at the server and looked at first; nothing is sent by git-lfs' },
     approval: { type: 'string', value: 'ask|none', help: 'of protected: whether a person allows each push' },
     workflows: { type: 'string', value: 'on|off|ask', help: 'whether files that a host runs by itself may change; ask: a person is asked about each such push (of protected)' },
     'max-file': { type: 'string', value: 'bytes', help: 'of protected: no file larger than this leaves' },

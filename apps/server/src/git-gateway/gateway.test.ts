@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { LFS_BASE_HEADER } from '@berth/wire/daemon'
 import { HOST_TOKEN, openGitWorld } from './testing.ts'
 import type { GatewayWorkspace, GitWorld } from './testing.ts'
 
@@ -260,5 +261,48 @@ describe('git-lfs', () => {
     expect(kept).toBe('')
     expect((await w.audit()).filter(({ action, workspaceId }) => action === 'git.lfs' && workspaceId === ws.id).map(({ allowed }) => allowed)).toContain(true)
     expect(existsSync(join(clone, '.git/lfs'))).toBe(true)
+  })
+  /** Straight, as a machine that keeps to nothing. */
+  const batch = async (ws: GatewayWorkspace, operation: 'upload' | 'download', objects: readonly { oid: string; size: number }[]) => {
+    const answer = await w.ask(ws.id, new Request(`http://link/upstream/http/127.0.0.1:${w.host.port}/private-own.git/info/lfs/objects/batch`, {
+      method: 'POST', headers: { 'content-type': 'application/vnd.git-lfs+json', [LFS_BASE_HEADER]: `http://127.0.0.1:1/${'a'.repeat(48)}` }, body: JSON.stringify({ operation, objects }),
+    }))
+    const { objects: answered = [], message } = (await answer.json()) as { objects?: { actions?: Record<string, { href: string }> }[]; message?: string }
+    return { status: answer.status, message, actions: answered[0]?.actions ?? {} }
+  }
+  const put = async (ws: GatewayWorkspace, place: { href: string } | undefined, body: Uint8Array[], headers: Record<string, string> = {}) => {
+    const pieces = new ReadableStream<Uint8Array>({ start(controller) { for (const piece of body) controller.enqueue(piece); controller.close() } })
+    const answer = await w.ask(ws.id, new Request(`http://link${new URL(place?.href ?? '').pathname.slice(49)}`, { method: 'PUT', body: pieces, headers, duplex: 'half' } as RequestInit))
+    return { status: answer.status, text: await answer.text() }
+  }
+  const oidOf = (bytes: Uint8Array): string => new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+  test('sends as many bytes as were said, whatever the machine says later', async () => {
+    const ws = await working()
+    const bytes = crypto.getRandomValues(new Uint8Array(200_000))
+    const said = { oid: oidOf(bytes), size: 1000 }
+    const { actions } = await batch(ws, 'upload', [said])
+    const more = await put(ws, actions['upload'], [bytes.subarray(0, 800), bytes.subarray(800)])
+    expect([more.status, more.text]).toEqual([413, expect.stringContaining('larger than the 1000 bytes that were said')])
+    const fewer = await put(ws, actions['upload'], [bytes.subarray(0, 900)])
+    expect([fewer.status, fewer.text]).toEqual([400, expect.stringContaining('ended before the 1000 bytes')])
+    expect((await batch(ws, 'download', [said])).actions).toEqual({})
+    // What the host is told of the length is not the machine's to say.
+    const whole = await batch(ws, 'upload', [{ oid: said.oid, size: bytes.length }])
+    expect(await put(ws, whole.actions['upload'], [bytes.subarray(0, 50_000), bytes.subarray(50_000)], { 'content-length': '10' })).toMatchObject({ status: 200 })
+    expect(Object.keys((await batch(ws, 'download', [said])).actions)).toEqual(['download'])
+  })
+  test('fetches in a protected workspace and sends nothing, also by what it was given before it was', async () => {
+    const ws = await working()
+    const [there, kept] = [crypto.getRandomValues(new Uint8Array(500)), crypto.getRandomValues(new Uint8Array(500))]
+    expect(await put(ws, (await batch(ws, 'upload', [{ oid: oidOf(there), size: 500 }])).actions['upload'], [there])).toMatchObject({ status: 200 })
+    const before = await batch(ws, 'upload', [{ oid: oidOf(kept), size: 500 }])
+    await ws.policy({ profile: 'protected', approval: 'none' })
+    expect(await batch(ws, 'upload', [{ oid: oidOf(kept), size: 1 }])).toMatchObject({ status: 403, message: expect.stringContaining('a protected workspace sends no large files by git-lfs') })
+    expect((await put(ws, before.actions['upload'], [kept])).status).toBe(403)
+    expect((await w.audit()).filter(({ action, workspaceId, allowed }) => action === 'git.lfs' && workspaceId === ws.id && !allowed)).toHaveLength(2)
+    expect((await batch(ws, 'download', [{ oid: oidOf(kept), size: 500 }])).actions).toEqual({})
+    const { actions } = await batch(ws, 'download', [{ oid: oidOf(there), size: 500 }])
+    const got = await w.ask(ws.id, new Request(`http://link${new URL(actions['download']?.href ?? '').pathname.slice(49)}`))
+    expect(new Uint8Array(await got.arrayBuffer())).toEqual(there)
   })
 })

@@ -127,7 +127,7 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
   }
   return async (workspace, request) => {
     const ticket = deps.lfs.ticketIn(request)
-    if (ticket !== null) return byItsPath('git.lfs', { workspace, request }, () => deps.lfs.carry(workspace, ticket, request))
+    if (ticket !== null) return byItsPath('git.lfs', { workspace, request }, async () => deps.lfs.carry(workspace, ticket, { request, policy: await store.gitPolicies.get(workspace.id) }))
     const wanted = await byItsPath('git.fetch', { workspace, request }, () => wantedBy(request))
     const policy = await store.gitPolicies.get(workspace.id)
     const right = accessTo({ source: workspace.source, policy }, wanted)

@@ -140,7 +140,7 @@ async function store(body: ReadableStream<Uint8Array>, file: string, { dir, maxP
   } finally {
     await handle.close()
   }
-  if (total > maxPushBytes) throw new BerthError('too_large', `the push has more than ${maxPushBytes} bytes`, { hint: 'push less at once, or large files by git-lfs' })
+  if (total > maxPushBytes) throw new BerthError('too_large', `the push has more than ${maxPushBytes} bytes`, { hint: 'push less at once' })
 }
 
 /** Each ref with why it did not move. Whatever happens is noted once. */

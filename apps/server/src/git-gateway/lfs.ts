@@ -1,6 +1,7 @@
 /**
  * git-lfs through the gateway. A host answers where each file lies and with which headers to fetch it, tokens among
  * them: the workspace gets a ticket of ours instead, and the bytes stream through here with the headers put back.
+ * Nobody looks into such a file and no person is asked about it, so a protected workspace fetches them and sends none.
  */
 import { randomBytes } from 'node:crypto'
 import type { AuditStore, Clock } from '@berth/core'
@@ -20,9 +21,11 @@ export interface LfsOperation { readonly workspace: Asking; readonly wanted: Wan
 export interface Lfs {
   ticketIn(request: Request): string | null
   answer(operation: LfsOperation, access: (service: GitService) => Promise<Access>): Promise<Response>
-  carry(workspace: Asking, ticket: string, request: Request): Promise<Response>
+  /** `policy`: as it is now, which may be another than when the ticket was given. */
+  carry(workspace: Asking, ticket: string, now: { readonly request: Request; readonly policy: GitPolicy }): Promise<Response>
 }
-interface Ticket { readonly workspaceId: WorkspaceId; readonly method: 'GET' | 'PUT' | 'POST'; readonly href: string; readonly headers: Readonly<Record<string, string>>; readonly until: number }
+/** `sizeBytes`: what was said to be sent. */
+interface Ticket { readonly workspaceId: WorkspaceId; readonly method: 'GET' | 'PUT' | 'POST'; readonly href: string; readonly headers: Readonly<Record<string, string>>; readonly sizeBytes: number; readonly until: number }
 
 const JSON_TYPE = 'application/vnd.git-lfs+json'
 const BODY_LIMIT = 4 * 1024 * 1024
@@ -53,23 +56,24 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
   const noted = ({ workspace, wanted }: LfsOperation, { allowed, reason, expiresAt = null }: { allowed: boolean; reason: string | null; expiresAt?: number | null }) =>
     deps.store.audit.write(workspace.orgId, { action: 'git.lfs', workspaceId: workspace.id, actor: workspace.name, subject: `${wanted.origin}/${wanted.path}`, allowed, reason, refs: [], tokenExpiresAt: expiresAt }, clock.now())
 
-  const keep = (workspaceId: WorkspaceId, { method, href, headers }: Pick<Ticket, 'method' | 'href' | 'headers'>): string => {
+  const keep = (ticket: Omit<Ticket, 'until'>): string => {
     const id = randomBytes(24).toString('hex')
-    tickets.set(id, { workspaceId, method, href, headers, until: clock.now() + TICKET_MS })
+    tickets.set(id, { ...ticket, until: clock.now() + TICKET_MS })
     return id
   }
   /** What the host answered, with places of ours and without its headers. */
-  const rewritten = ({ workspace, wanted }: LfsOperation, objects: z.infer<typeof Answer>['objects'], { base, credential }: { base: string; credential: Credential | null }) => {
-    const place = ([name, { href, header = {} }]: [string, z.infer<typeof Action>]): [string, { href: string }][] => {
-      const method = METHOD[name as keyof typeof METHOD]
-      if (method === undefined || !mayHold(href, wanted.origin)) return []
+  const rewritten = ({ workspace, wanted }: LfsOperation, { asked, objects }: { asked: z.infer<typeof Batch>; objects: z.infer<typeof Answer>['objects'] }, { base, credential }: { base: string; credential: Credential | null }) => {
+    const sizes = new Map(asked.objects.map(({ oid, size }) => [oid, size]))
+    const place = (oid: string, [name, { href, header = {} }]: [string, z.infer<typeof Action>]): [string, { href: string }][] => {
+      const [method, sizeBytes] = [METHOD[name as keyof typeof METHOD], sizes.get(oid)]
+      if (method === undefined || sizeBytes === undefined || (method === 'GET') !== (asked.operation === 'download') || !mayHold(href, wanted.origin)) return []
       const own = credential !== null && new URL(href).origin === wanted.origin && !Object.keys(header).some((key) => key.toLowerCase() === 'authorization')
-      const id = keep(workspace.id, { method, href, headers: { ...header, ...(own ? { authorization: basicAuthorization(credential) } : {}) } })
+      const id = keep({ workspaceId: workspace.id, method, href, sizeBytes, headers: { ...header, ...(own ? { authorization: basicAuthorization(credential) } : {}) } })
       return [[name, { href: `${base}${LINK_HTTP.upstream}/lfs/${id}` }]]
     }
     return objects.map(({ oid, size, error, actions }) => ({
       oid, ...(size === undefined ? {} : { size }), authenticated: true, ...(error === undefined ? {} : { error }),
-      ...(actions === undefined ? {} : { actions: Object.fromEntries(Object.entries(actions).flatMap(place)) }),
+      ...(actions === undefined ? {} : { actions: Object.fromEntries(Object.entries(actions).flatMap((action) => place(oid, action))) }),
     }))
   }
   const batch = async (operation: LfsOperation, access: (service: GitService) => Promise<Access>): Promise<Response> => {
@@ -94,7 +98,7 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
       const answer = Answer.safeParse(parsed(await textOf(response.body ?? new Blob([]).stream())))
       if (!answer.success || (answer.data.transfer ?? 'basic') !== 'basic') throw new BerthError('network_unreachable', `${wanted.origin} answered git-lfs in words that are not understood`)
       forget()
-      return Response.json({ transfer: 'basic', objects: rewritten(operation, answer.data.objects, { base, credential }) }, { headers: { 'content-type': JSON_TYPE } })
+      return Response.json({ transfer: 'basic', objects: rewritten(operation, { asked: asked.data, objects: answer.data.objects }, { base, credential }) }, { headers: { 'content-type': JSON_TYPE } })
     } finally {
       letGo(credential)
     }
@@ -119,11 +123,11 @@ export function createLfs(deps: { store: { audit: Pick<AuditStore, 'write'> }; c
   return {
     ticketIn: (request) => /^\/lfs\/([0-9a-f]{48})$/.exec(new URL(request.url).pathname.slice(LINK_HTTP.upstream.length))?.[1] ?? null,
     answer: (operation, access) => (operation.wanted.lfs === 'batch' ? batch(operation, access) : locks(operation, access)),
-    async carry(workspace, name, request) {
+    async carry(workspace, name, { request, policy }) {
       const ticket = tickets.get(name)
       if (ticket === undefined || ticket.workspaceId !== workspace.id || ticket.until <= clock.now() || ticket.method !== request.method) throw new BerthError('not_found', 'this place of a large file is not known any more', { hint: 'begin again: `git lfs push` or `git lfs pull`' })
-      const { origin } = new URL(ticket.href)
-      const response = await reach(send, origin, ticket.href, { method: ticket.method, headers: headersFor(ticket, request), body: ticket.method === 'GET' ? null : request.body, signal: request.signal, ...(ticket.method === 'GET' ? {} : { duplex: 'half' as const }) })
+      if (ticket.method !== 'GET' && policy.profile === 'protected') throw new BerthError('forbidden', NOT_PROTECTED, { hint: NOT_PROTECTED_HINT })
+      const response = await sentTo(send, ticket, request)
       if (response.status >= 300 && response.status < 400) {
         void response.body?.cancel()
         throw new BerthError('network_unreachable', 'the place of a large file has moved', { hint: 'begin again: `git lfs push` or `git lfs pull`' })
@@ -139,18 +143,53 @@ const placeOf = ({ origin, path, rest }: WantedLfs): string => `${origin}/${path
 const headersOf = (credential: Credential | null, body: boolean): Record<string, string> => ({ accept: JSON_TYPE, ...(body ? { 'content-type': JSON_TYPE } : {}), ...(credential === null ? {} : { authorization: basicAuthorization(credential) }) })
 const isRefusal = (status: number): boolean => status === 401 || status === 403 || (status >= 300 && status < 400)
 
-function refusalIn({ policy, right }: LfsOperation, { operation, objects }: z.infer<typeof Batch>): string | null {
+function refusalIn({ policy, right }: LfsOperation, { operation }: z.infer<typeof Batch>): string | null {
   if (operation === 'download') return null
   if (right !== 'write') return 'this workspace may not write to that repository'
-  const large = policy.profile === 'protected' ? objects.find(({ size }) => size > policy.maxFileBytes) : undefined
-  return large === undefined ? null : `${large.oid.slice(0, 12)} has ${large.size} bytes; up to ${policy.maxFileBytes} may leave`
+  return policy.profile === 'protected' ? `${NOT_PROTECTED}: ${NOT_PROTECTED_HINT}` : null
+}
+
+const NOT_PROTECTED = 'a protected workspace sends no large files by git-lfs'
+const NOT_PROTECTED_HINT = 'nobody can look into them here; commit the file without git-lfs, or send it from elsewhere'
+
+/** As many bytes as were said, which is what the host is told: it must not take the rest for something else. */
+function exactly(given: ReadableStream<Uint8Array> | null, sizeBytes: number): { body: ReadableStream<Uint8Array> | null; wrong(): BerthError | null } {
+  if (given === null || sizeBytes === 0) return { body: null, wrong: () => null }
+  let wrong: BerthError | null = null
+  let total = 0
+  const fail = (controller: TransformStreamDefaultController, code: 'too_large' | 'bad_request', message: string): void => {
+    wrong = new BerthError(code, message, { hint: 'begin again: `git lfs push`' })
+    controller.error(wrong)
+  }
+  const meter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      total += chunk.length
+      if (total > sizeBytes) fail(controller, 'too_large', `a large file is larger than the ${sizeBytes} bytes that were said`)
+      else controller.enqueue(chunk)
+    },
+    flush(controller) {
+      if (total < sizeBytes) fail(controller, 'bad_request', `a large file ended before the ${sizeBytes} bytes that were said`)
+    },
+  })
+  return { body: given.pipeThrough(meter as unknown as ReadableWritablePair<Uint8Array, Uint8Array>), wrong: () => wrong }
+}
+
+async function sentTo(send: typeof fetch, ticket: Ticket, request: Request): Promise<Response> {
+  const { method, href, sizeBytes } = ticket
+  const sent = method === 'PUT' ? exactly(request.body, sizeBytes) : null
+  const body = sent?.body ?? (method === 'POST' && request.body !== null ? await textOf(request.body) : null)
+  const response = await reach(send, new URL(href).origin, href, { method, headers: headersFor(ticket, request), body, signal: request.signal, ...(sent === null ? {} : { duplex: 'half' as const }) })
+    .catch((error: unknown) => { throw sent?.wrong() ?? error })
+  const wrong = sent?.wrong() ?? null
+  if (wrong === null) return response
+  void response.body?.cancel()
+  throw wrong
 }
 
 function headersFor(ticket: Ticket, { headers: given }: Request): Headers {
   const headers = new Headers(ticket.headers)
   for (const kept of ['content-type', 'range', 'accept']) if (given.has(kept) && !headers.has(kept)) headers.set(kept, given.get(kept) ?? '')
-  const length = given.get('content-length')
-  if (length !== null && /^\d{1,15}$/.test(length)) headers.set('content-length', length)
+  if (ticket.method === 'PUT') headers.set('content-length', String(ticket.sizeBytes))
   return headers
 }
 

@@ -77,7 +77,7 @@ async function tooLarge(quarantine: Quarantine, { range, signal, policy }: Range
 
 async function secretsIn(quarantine: Quarantine, { range, signal }: Range): Promise<string[]> {
   const shown = await quarantine.run([...LOG, '--format=', '-p', '-U0', '--text', '--src-prefix=a/', '--dst-prefix=b/'], { input: range, signal, limitBytes: LOOK_LIMIT_BYTES })
-  if (shown.exitCode !== 0 || shown.truncated) return ['it is larger than what can be looked at: push less at once, or large files by git-lfs']
+  if (shown.exitCode !== 0 || shown.truncated) return ['it is larger than what can be looked at: push less at once']
   const found = new Map<string, SecretFinding>()
   for (const finding of addedSecrets(shown.stdout)) {
     found.set(`${finding.path}:${finding.line} ${finding.kind}`, finding)
