@@ -5,7 +5,7 @@ import { KILL_KINDS } from './crash/plan.ts'
 import { runCrashes, type CrashReport } from './crash/sweep.ts'
 
 /** Each sweep ends by itself, and closes what it started, well before whoever runs the tests would end it. */
-const SWEEP_MS = 225_000
+const SWEEP_MS = 400_000
 const SMALL_SWEEP_MS = 150_000
 const CLOSING_MS = 60_000
 

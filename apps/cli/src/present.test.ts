@@ -2,7 +2,7 @@ import { describe, expect, it } from 'bun:test'
 import type { StoredEvent } from '@berth/wire'
 import { eventLine } from './event-line.ts'
 import type { Style } from './io.ts'
-import { sessionWord, stateOf } from './present.ts'
+import { askLines, sessionWord, stateOf } from './present.ts'
 
 describe('the state of a workspace', () => {
   it('tells an agent that cannot work from a workspace that failed', () => {
@@ -23,4 +23,10 @@ it('says of a conversation without a login that it is not signed in, in its list
   const event = (wantsLogin: boolean): StoredEvent => ({ workspaceId: 'ws_0000000000aa' as StoredEvent['workspaceId'], seq: 1, id: 'evt_000000000001' as StoredEvent['id'], at: 1, source: 'daemon', body: { type: 'session.state', sessionId: 'ses_000000000001', state: 'error', detail: null, wantsLogin } })
   expect(eventLine(style, event(true))).toContain('agent <yellow>not signed in')
   expect(eventLine(style, event(false))).toContain('agent error')
+})
+
+it('says a file that a question is about once, and a command below what it is called in any case', () => {
+  expect(askLines({ title: 'Edit /work/a.ts', tool: 'Edit', input: { file_path: '/work/a.ts' } })).toEqual(['Edit /work/a.ts'])
+  expect(askLines({ title: 'change the greeting', tool: 'Edit', input: { file_path: '/work/a.ts' } })).toEqual(['change the greeting', '/work/a.ts'])
+  expect(askLines({ title: 'run ls', tool: 'Bash', input: { command: 'ls' } })).toEqual(['run ls', 'ls'])
 })

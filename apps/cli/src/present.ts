@@ -57,7 +57,9 @@ export function costWords(style: Style, { cost }: Pick<Workspace, 'cost'>): stri
 /** The ask as a person reads it: what it is called, then the command or the file it is about. */
 export function askLines(approval: Pick<Approval, 'title' | 'tool' | 'input'>): string[] {
   const { command, file_path: path, url, plan } = approval.input
-  const about = [command, path, url, plan].find((value): value is string => typeof value === 'string')
+  const named = (value: unknown): boolean => typeof value === 'string' && !approval.title.includes(value)
+  // A title often names its file or address; a command stands below it in any case.
+  const about = [command, ...[path, url].filter(named), plan].find((value): value is string => typeof value === 'string')
   const lines = about === undefined ? [] : about.split('\n').slice(0, 20).map((line) => cleanLine(line, 2000))
   return [cleanLine(approval.title) || cleanLine(approval.tool), ...lines.filter((line) => line !== cleanLine(approval.title))]
 }

@@ -1,11 +1,9 @@
 /** What a workspace would cost, said before it is made, and asked about where somebody can answer. */
 import type { Input } from '@berth/client'
 import { BerthError } from '@berth/wire/error'
-import { money, perHour } from '@berth/wire/money'
+import { inAMonth, money, perHour } from '@berth/wire/money'
 import { cleanLine } from '../clean.ts'
 import type { Connection, Context } from '../context.ts'
-
-const HOURS_A_MONTH = 730
 
 /** `0.05` of a unit, in millionths. */
 export function amount(text: string, option: string): number {
@@ -14,8 +12,6 @@ export function amount(text: string, option: string): number {
 }
 
 export interface Asked { readonly provider?: string | undefined; readonly resources: Input<'quoteWorkspace'>['resources']; readonly yes: boolean; readonly maxMicrosPerHour: number | undefined }
-
-const aMonth = (microsPerHour: number, atMost = Number.POSITIVE_INFINITY): number => Math.min(microsPerHour * HOURS_A_MONTH, atMost)
 
 /** Throws `cancelled` where a person said no. An older server says nothing about it. */
 export async function agreeToCost({ io, json, signal }: Context, { client }: Connection, { provider, resources, yes, maxMicrosPerHour }: Asked): Promise<void> {
@@ -30,8 +26,8 @@ export async function agreeToCost({ io, json, signal }: Context, { client }: Con
   if (maxMicrosPerHour !== undefined && runningMicrosPerHour > maxMicrosPerHour) {
     throw new BerthError('over_budget', `${quote.provider} takes ${perHour(running)} for it; you said at most ${perHour({ ...running, microsPerHour: maxMicrosPerHour })}`, { hint: 'ask for less with --memory and --cpus, choose another --provider, or raise --max-cost-per-hour' })
   }
-  const stopped = stoppedMicrosPerHour === 0 ? 'nothing while stopped' : `${money(aMonth(stoppedMicrosPerHour, stoppedMonthMicros), currency)} a month while stopped`
-  io.note(`${io.noteStyle.bold(`${quote.provider}: ${perHour(running)}`)} while it runs (${money(aMonth(runningMicrosPerHour, runningMonthMicros), currency)} a month), ${stopped}`)
+  const stopped = stoppedMicrosPerHour === 0 ? 'nothing while stopped' : `${money(inAMonth(stoppedMicrosPerHour, stoppedMonthMicros), currency)} a month while stopped`
+  io.note(`${io.noteStyle.bold(`${quote.provider}: ${perHour(running)}`)} while it runs (${money(inAMonth(runningMicrosPerHour, runningMonthMicros), currency)} a month), ${stopped}`)
   if (note !== '') io.note(io.noteStyle.dim(`  ${cleanLine(note, 300)}`))
   if (yes || json || !io.interactive) return
   if (!/^y(es)?$/i.test(await io.ask('Make it? [y/N] '))) throw new BerthError('cancelled', 'nothing was made')

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { deadlines, priceOf, type Store } from '@berth/core'
 import { defaultToolboxDir } from '@berth/toolbox'
 import type { OrgId } from '@berth/wire'
+import { HOURS_A_MONTH } from '@berth/wire/money'
 import { startPeriodic } from '../loops/periodic.ts'
 import { createToolboxFiles } from '../link/toolbox-files.ts'
 import { createImages, type Images, type ImagesDeps } from '../services/images.ts'
@@ -24,8 +25,6 @@ interface ImagesHere extends Omit<ImagesDeps, 'link' | 'kept'> {
 }
 
 const FIRST_COUNT_MS = 2 * 60_000
-/** What is kept is paid for by the month. */
-const HOURS_A_MONTH = 730
 /** No vendor's name of an image begins so. */
 const MADE_OF = 'made of '
 

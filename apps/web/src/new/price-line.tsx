@@ -4,10 +4,9 @@ import { useSignal } from '@preact/signals'
 import type { WorkspaceQuote } from '@berth/wire/cost'
 import { client } from '../state/session.ts'
 import { inert } from '../ui/inert.ts'
-import { money, perHour } from '../ui/words.ts'
+import { inAMonth, money, perHour } from '../ui/words.ts'
 import { SIZES, type SizeName } from './form.ts'
 
-const HOURS_A_MONTH = 730
 /** Sizes are tried one after the other. */
 const ASK_AFTER_MS = 150
 
@@ -27,6 +26,6 @@ export function PriceLine({ provider, size }: { provider: string | null; size: S
   const { value } = quote
   if (value === null || value.free) return null
   const { currency, runningMicrosPerHour, stoppedMicrosPerHour, note } = value
-  const aMonth = (micros: number): string => (micros === 0 ? 'nothing' : `${money(micros * HOURS_A_MONTH, currency)} a month`)
-  return <p class="meta price-line" role="status"><b>{perHour({ microsPerHour: runningMicrosPerHour, currency })}</b> while it runs, {aMonth(runningMicrosPerHour)}; {aMonth(stoppedMicrosPerHour)} while it is stopped. {inert(note)}</p>
+  const aMonth = (micros: number, atMost: number | undefined): string => (micros === 0 ? 'nothing' : `${money(inAMonth(micros, atMost), currency)} a month`)
+  return <p class="meta price-line" role="status"><b>{perHour({ microsPerHour: runningMicrosPerHour, currency })}</b> while it runs, {aMonth(runningMicrosPerHour, value.runningMonthMicros)}; {aMonth(stoppedMicrosPerHour, value.stoppedMonthMicros)} while it is stopped. {inert(note)}</p>
 }

@@ -1,6 +1,6 @@
 /** Times, sums and places, as people read them. */
 import type { Workspace } from '@berth/wire'
-import { money, perHour } from '@berth/wire/money'
+import { inAMonth, money, perHour } from '@berth/wire/money'
 
 export function duration(ms: number | null): string {
   if (ms === null) return ''
@@ -26,7 +26,7 @@ export function timeOf(at: number): string {
   return new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false })
 }
 
-export { money, perHour }
+export { inAMonth, money, perHour }
 
 /** Of its machine, as it stands. What is awake and free needs no word. */
 export function priceNow({ cost }: Pick<Workspace, 'cost'>, asleep: boolean): string {

@@ -2,6 +2,4 @@
 export const PLAIN_BUN = { BUN_BE_BUN: '1', BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0' } as const
 
 /** For what such a program starts. */
-export function withoutPlainBun({ BUN_BE_BUN: _ours, BUN_RUNTIME_TRANSPILER_CACHE_PATH: _too, ...env }: Record<string, string | undefined>): Record<string, string | undefined> {
-  return env
-}
+export const withoutPlainBun = (env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> => Object.fromEntries(Object.entries(env).filter(([name]) => !(name in PLAIN_BUN)))
