@@ -10,8 +10,6 @@ import { withIndexCopy, withSideIndex } from '../git/side-index.ts'
 import type { TreeTools } from '../git/side-index.ts'
 
 const LIST_LIMIT_BYTES = 64 * 1024 * 1024
-/** Each costs a process; whoever keeps more in ignored places is refused when files are switched. */
-const IGNORED_LIMIT = 500
 
 export interface Snapshot {
   readonly tree: string
@@ -40,8 +38,20 @@ async function addIgnored(git: SafeGit, { env, signal, paths }: { env: Record<st
     const told = await git.attempt(['check-ignore', '-z', '--stdin'], { env, signal, bytes: true, stdin: Buffer.from(input, 'latin1'), limitBytes: LIST_LIMIT_BYTES })
     return { code: told.exitCode, stdout: told.stdout }
   })
-  // One by one: a directory of that name cannot be added, and is found in the way later.
-  for (const path of ignored.slice(0, IGNORED_LIMIT)) await git.attempt(['update-index', '--add', '--remove', '-z', '--stdin'], { env, signal, stdin: Buffer.from(`${path}\0`, 'latin1') })
+  await add(ignored)
+
+  /** All at once, or none: by halves down to the directory that has such a name, of which everything is added. Git switches files over both. */
+  async function add(some: readonly Bytes[]): Promise<void> {
+    if (some.length === 0) return
+    const stdin = Buffer.from(some.map((path) => `${path}\0`).join(''), 'latin1')
+    if ((await git.attempt(['update-index', '--add', '--remove', '-z', '--stdin'], { env, signal, stdin })).exitCode === 0) return
+    if (some.length === 1) {
+      await git.attempt(['add', '-f', '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul'], { env: { ...env, GIT_LITERAL_PATHSPECS: '1' }, signal, stdin })
+      return
+    }
+    await add(some.slice(0, some.length >> 1))
+    await add(some.slice(some.length >> 1))
+  }
 }
 
 /** A file that is flagged as unchanged would not be looked at. */

@@ -28,7 +28,7 @@ afterEach(() => b.close())
 async function sent(options: { included?: string[]; from?: string } = {}): Promise<string> {
   const included = options.included ?? []
   await Bun.write(join(home, '.git', 'message'), sentMessage({ from: options.from ?? FROM, included }))
-  return (await b.sh(`cd ${home}; index=$(git write-tree); cp .git/index .git/side; export GIT_INDEX_FILE=.git/side; git add -A; ${included.map((path) => `git add -f -- '${path}';`).join(' ')}
+  return (await b.sh(`cd ${home}; index=$(git write-tree); cp .git/index .git/side; export GIT_INDEX_FILE=.git/side; git add -A; ${included.length === 0 ? '' : `git add -f -- ${included.map((path) => `'${path}'`).join(' ')}`}
     i=$(git commit-tree $index -p HEAD -m index); w=$(git commit-tree $(git write-tree) -p HEAD -p $i -F .git/message); git push -qf ${b.hosted} $w:refs/berth/push; echo $w`)).trim()
 }
 async function take(strategy: PushStrategy = 'refuse', options: Parameters<typeof sent>[0] = {}) {
@@ -165,6 +165,32 @@ describe('ignored files', () => {
     await b.sh("sed -i 's/^g$/more/' both; echo more > a.own", home)
     expect(await take('merge', { included: ['a.own'] })).toMatchObject({ ok: true })
     expect([here('a.own'), here('b.own')]).toEqual(['more\n', 'agent\n'])
+  })
+
+  test('of the agent are not lost however many they are', async () => {
+    const names = Array.from({ length: 600 }, (_, at) => `${at}.local`)
+    await b.sh('echo "*.local" >> .gitignore; git add .; git commit -qm ignore', home)
+    expect(await take()).toMatchObject({ ok: true })
+    await b.sh('for i in $(seq 0 599); do echo AGENT > $i.local; done')
+    await b.sh('for i in $(seq 0 599); do echo PERSON > $i.local; done', home)
+    expect(await take('keep', { included: names })).toMatchObject({ ok: true, outcome: { keptTotal: 600 } })
+    expect(names.filter((name) => here(name) !== 'AGENT\n')).toEqual([])
+  })
+
+  test('of the agent in a directory are not lost where a file of its name comes', async () => {
+    await b.sh('echo "*.local" >> .gitignore; git add .; git commit -qm ignore', home)
+    expect(await take()).toMatchObject({ ok: true })
+    await b.sh('mkdir -p x.local/deep; echo AGENT > x.local/deep/a; echo AGENT > y.local')
+    await b.sh('echo PERSON > x.local; echo PERSON > y.local; echo PERSON > z.local', home)
+    const included = ['x.local', 'y.local', 'z.local']
+    expect(await take('refuse', { included })).toMatchObject({ ok: false, files: ['x.local', 'y.local'] })
+    expect(await take('keep', { included })).toMatchObject({ ok: true, outcome: { kept: ['x.local', 'y.local'] } })
+    expect([here('x.local/deep/a'), here('y.local'), here('z.local')]).toEqual(['AGENT\n', 'AGENT\n', 'PERSON\n'])
+    await b.sh('echo AGAIN > x.local', home)
+    const done = await take('force', { included })
+    expect(here('x.local')).toBe('AGAIN\n')
+    await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
+    expect(here('x.local/deep/a')).toBe('AGENT\n')
   })
 
   test('of the agent are not lost behind a path that git refuses to look at', async () => {
