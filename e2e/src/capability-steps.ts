@@ -180,7 +180,8 @@ export function capabilityOn(ground: CapabilityGround): void {
       await product.cli(['delete', workspace.id, '-y'])
       await eventually(async () => (await product.json<Workspace[]>(['list'])).length === 0, 'the deletion')
       expect(await ground.inventory(workspace.id)).toEqual([])
-      expect(leftDirectories(product.home, workspace.id)).toEqual([])
+      // What lies on the server's disk goes right after it is gone from the list.
+      await eventually(async () => leftDirectories(product.home, workspace.id).length === 0, 'its directories gone')
       expect(processesOf(product.home).filter(({ command }) => command.includes(workspace.id))).toEqual([])
     }, 120_000 * slowness)
 
