@@ -1,5 +1,5 @@
 /** A deleted workspace's page may have left a worker in the browser: it does not answer for who takes its name. */
-import { afterAll, beforeAll, expect } from 'bun:test'
+import { afterAll, beforeAll } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
