@@ -134,6 +134,63 @@ describe('quota', () => {
     expect((await git(work, 'push', url, 'HEAD:refs/heads/main')).text).toMatch(/all repositories of its owner together are full: \d+ of 2000 bytes are used/)
   })
 
+  const packOf = () => Bun.spawnSync(['git', 'pack-objects', '--stdout', '--revs', '-q'], { cwd: work, stdin: Buffer.from('HEAD\n') }).stdout
+  /** A push that has sent all but the end of its pack, and goes on when it is told to. */
+  async function halfway(url: string, ref: string) {
+    const pack = packOf()
+    const head = (await git(work, 'rev-parse', 'HEAD')).text.trim()
+    const line = `${'0'.repeat(40)} ${head} ${ref}\0report-status`
+    const [going, all] = [Promise.withResolvers<void>(), Buffer.concat([Buffer.from(`${(line.length + 4).toString(16).padStart(4, '0')}${line}0000`), pack])]
+    const stop = new AbortController()
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(new Uint8Array(all.subarray(0, -100)))
+        await going.promise
+        controller.enqueue(new Uint8Array(all.subarray(-100)))
+        controller.close()
+      },
+    })
+    const answered = fetch(`${url}/git-receive-pack`, { method: 'POST', headers: { 'content-type': 'application/x-git-receive-pack-request' }, body, signal: stop.signal }).then((response) => response.text())
+    return { answered, goOn: going.resolve, leave: () => { stop.abort(); going.resolve(); return answered.catch(() => null) } }
+  }
+  /** Until what a push has sent is under way here. */
+  async function arrived(room: () => Promise<{ leftBytes(): number; over(kept: boolean): void }>, left: (bytes: number) => boolean): Promise<void> {
+    for (;;) {
+      const one = await room()
+      const bytes = one.leftBytes()
+      one.over(false)
+      if (left(bytes)) return
+      await Bun.sleep(5)
+    }
+  }
+
+  it.each(['one repository', 'all of a person'])('gives the room of %s to pushes at once as to one after another', async (name) => {
+    // Of one such push and a half.
+    const bytes = packOf().length
+    const limit = Math.round(bytes * 1.5)
+    const small = createRepositories({ dir: join(home, `at-once ${name}`), quotaBytes: name === 'one repository' ? limit : 1e9 })
+    const other = name === 'one repository' ? task : randomIds.repository()
+    const rows = { list: async () => [task, other].filter((one, at, all) => all.indexOf(one) === at).map((one) => ({ id: one, ownerId: owner })), get: async (one: string) => ({ id: one, ownerId: owner }) }
+    const quota = createQuota({ store: { ...store, hostedRepositories: rows } as never, repositories: small, personBytes: name === 'one repository' ? 1e9 : limit })
+    const serve = (one: typeof task) => {
+      const listener = listen({ fetch: async (request) => serveGit({ dir: await small.ensure(one), caller: { kind: 'task' }, path: new URL(request.url).pathname, request, log: () => {}, room: () => quota.roomIn(one) }) })
+      listeners.push(listener)
+      return listener.url
+    }
+    const [url, another] = [serve(task), serve(other)]
+    const first = await halfway(url, 'refs/heads/first')
+    await arrived(() => quota.roomIn(other), (left) => left < limit - bytes * 0.9)
+    const refused = await git(work, 'push', another, 'HEAD:refs/heads/second')
+    expect(refused.text).toContain(name === 'one repository' ? 'the repository is full' : 'all repositories of its owner together are full')
+    // Given back by who goes away, and by who was refused: the next one fits.
+    await first.leave()
+    await arrived(() => quota.roomIn(other), (left) => left > limit * 0.9)
+    const second = await halfway(another, 'refs/heads/second')
+    second.goOn()
+    expect(await second.answered).toContain('ok refs/heads/second')
+    await arrived(() => quota.roomIn(other), (left) => left < limit - bytes * 0.9 && left > 0)
+  }, 60_000)
+
   it('looks at a repository again when something was written into it, and not before', async () => {
     const { small, url } = await limited('kept', { repository: 1e9, person: 1e9 })
     const commit = (await git(work, 'commit-tree', '-m', 'alone', '4b825dc642cb6eb9a060e54bf8d69288fbee4904')).text.trim()

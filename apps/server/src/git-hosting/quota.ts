@@ -1,4 +1,7 @@
-/** How much the repositories of this server may hold: each of them, and all of one person together. */
+/**
+ * How much the repositories of this server may hold: each of them, and all of one person together. What pushes bring
+ * counts from the moment it comes, so that several at once have no more room than one after another.
+ */
 import type { Store } from '@berth/core'
 import { RepositoryId } from '@berth/wire'
 import type { UserId, WorkspaceId } from '@berth/wire'
@@ -24,6 +27,7 @@ export interface Quota {
 export const PERSON_BYTES = 64 * 1024 ** 3
 
 export function createQuota({ store, repositories, personBytes }: QuotaDeps): Quota {
+  const [ofRepositories, ofPersons] = [createUnderWay<WorkspaceId | RepositoryId>(), createUnderWay<UserId>()]
   const ownerOf = async (id: WorkspaceId | RepositoryId): Promise<UserId | null> => {
     const task = RepositoryId.safeParse(id)
     if (task.success) return (await store.hostedRepositories.get(task.data))?.ownerId ?? null
@@ -38,13 +42,64 @@ export function createQuota({ store, repositories, personBytes }: QuotaDeps): Qu
   return {
     repositoryBytes: repositories.quotaBytes, personBytes, usedBy,
     async roomIn(id) {
-      const [size, owner] = [(await repositories.sizeBytes(id)) ?? 0, await ownerOf(id)]
-      const ofPerson = owner === null ? 0 : await usedBy(owner)
-      const [here, together] = [repositories.quotaBytes - size, personBytes - ofPerson]
-      const refusal = here <= together
-        ? `the repository is full: ${size} of ${repositories.quotaBytes} bytes are used, and this does not fit`
-        : `all repositories of its owner together are full: ${ofPerson} of ${personBytes} bytes are used, and this does not fit`
-      return { leftBytes: Math.max(0, Math.min(here, together)), refusal, over: () => repositories.changed(id) }
+      const owner = await ownerOf(id)
+      const [repository, person] = [ofRepositories.enter(id), owner === null ? null : ofPersons.enter(owner)]
+      let own = 0
+      const over = (kept: boolean): void => {
+        if (own > 0) repositories.changed(id)
+        repository.leave(kept)
+        person?.leave(kept)
+      }
+      try {
+        const [size, ofPerson] = [(await repositories.sizeBytes(id)) ?? 0, owner === null ? 0 : await usedBy(owner)]
+        const used = () => ({ here: size + repository.others(), together: ofPerson + (person?.others() ?? 0) })
+        const left = () => ({ here: repositories.quotaBytes - used().here - own, together: personBytes - used().together - own })
+        return {
+          leftBytes: () => Math.max(0, Math.min(left().here, left().together)),
+          refusal: () => (left().here <= left().together
+            ? `the repository is full: ${used().here} of ${repositories.quotaBytes} bytes are used, and this does not fit`
+            : `all repositories of its owner together are full: ${used().together} of ${personBytes} bytes are used, and this does not fit`),
+          took(bytes) {
+            own += bytes
+            repository.took(bytes)
+            person?.took(bytes)
+          },
+          over,
+        }
+      } catch (error) {
+        over(false)
+        throw error
+      }
+    },
+  }
+}
+
+/** Bytes of pushes that are not over. */
+function createUnderWay<K>() {
+  const counts = new Map<K, { passed: number; underWay: number; pushes: number }>()
+  return {
+    /** Before anything is measured: what ends meanwhile is counted twice rather than not at all. */
+    enter(key: K) {
+      const count = counts.get(key) ?? { passed: 0, underWay: 0, pushes: 0 }
+      counts.set(key, count)
+      count.pushes += 1
+      const before = count.underWay - count.passed
+      let own = 0
+      return {
+        /** What the others have brought that was under way when this one came, or came later: ended since or not, it was not measured. */
+        others: () => before + count.passed - own,
+        took(bytes: number): void {
+          own += bytes
+          count.passed += bytes
+          count.underWay += bytes
+        },
+        leave(kept: boolean): void {
+          count.underWay -= own
+          if (!kept) count.passed -= own
+          count.pushes -= 1
+          if (count.pushes === 0) counts.delete(key)
+        },
+      }
     },
   }
 }

@@ -25,11 +25,14 @@ export interface GitRequest {
   readonly fetched?: (commits: readonly string[]) => Promise<void>
 }
 export interface Room {
-  readonly leftBytes: number
+  /** What it may still bring now: others bring something meanwhile. */
+  leftBytes(): number
+  /** It has brought so much more. */
+  took(bytes: number): void
   /** In words that git prints behind each ref of a push that is larger. */
-  readonly refusal: string
-  /** git has ended, whatever it took. */
-  over(): void
+  refusal(): string
+  /** git has ended; `kept`: perhaps with what it was given. Called once for each. */
+  over(kept: boolean): void
 }
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
@@ -61,44 +64,66 @@ async function advertise(git: GitRequest, service: Service): Promise<Response> {
 async function receive(git: GitRequest): Promise<Response> {
   const { head, body, drain } = await readPush(git.request)
   const room = head.commands.length === 0 ? null : ((await git.room?.()) ?? null)
-  const reasons = head.commands.map((command) => (room?.leftBytes === 0 ? room.refusal : refuseCommand(git.caller, command)))
+  const reasons = head.commands.map((command) => (room?.leftBytes() === 0 ? room.refusal() : refuseCommand(git.caller, command)))
   if (head.refused !== null || reasons.some((reason) => reason !== null)) {
+    room?.over(false)
     await drain()
     return refusedPush(head, reasons)
   }
   const done = () => git.pushed?.(head.commands)
   if (room === null) return exchange(git, 'git-receive-pack', body, done)
-  const taken = upTo(body, room.leftBytes)
-  const child = spawnGit(git, ['receive-pack', '--stateless-rpc', git.dir], taken.body)
-  void child.exited.finally(() => room.over())
+  const taken = upTo(body, room)
+  const child = begun(git, taken.body, room)
+  void child.exited.finally(() => room.over(taken.refusal() === null))
   // It may end before it read everything; whoever pushes reads nothing before it has sent everything.
   await Promise.race([taken.ended, child.exited])
-  if (!taken.isCut()) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done })
+  if (git.request.signal.aborted) {
+    await Promise.all([new Response(child.stdout).arrayBuffer(), child.exited])
+    throw new BerthError('cancelled', 'whoever pushed went away')
+  }
+  const refusal = taken.refusal()
+  if (refusal === null) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done })
   // git has seen no end of the pack, and keeps nothing of it.
   await Promise.all([taken.ended, new Response(child.stdout).arrayBuffer(), child.exited])
-  return refusedPush(head, head.commands.map(() => room.refusal))
+  return refusedPush(head, head.commands.map(() => refusal))
 }
 
-/** Ends early, for git, behind that many bytes; whoever sends is heard to the end all the same. */
-function upTo(body: ReadableStream<Uint8Array>, limitBytes: number): { body: ReadableStream<Uint8Array>; isCut(): boolean; ended: Promise<void> } {
+function begun(git: GitRequest, body: ReadableStream<Uint8Array>, room: Room): GitProcess {
+  try {
+    return spawnGit(git, ['receive-pack', '--stateless-rpc', git.dir], body)
+  } catch (error) {
+    room.over(false)
+    throw error
+  }
+}
+
+/** Ends early, for git, where there is no more room; whoever sends is heard to the end all the same. */
+function upTo(body: ReadableStream<Uint8Array>, room: Room): { body: ReadableStream<Uint8Array>; refusal(): string | null; ended: Promise<void> } {
   const { promise: ended, resolve } = Promise.withResolvers<void>()
-  let isCut = false
+  let refusal: string | null = null
   const reader = body.getReader()
-  let total = 0
   const rest = async (): Promise<void> => {
     while (!(await reader.read()).done);
   }
   return {
-    ended, isCut: () => isCut,
+    ended, refusal: () => refusal,
     body: new ReadableStream<Uint8Array>({
       async pull(controller) {
-        const next = await reader.read()
-        total += next.value?.length ?? 0
-        if (!next.done && total <= limitBytes) return controller.enqueue(next.value)
-        isCut = !next.done
-        controller.close()
-        if (isCut) await rest()
-        resolve()
+        try {
+          const next = await reader.read()
+          if (!next.done && next.value.length <= room.leftBytes()) {
+            room.took(next.value.length)
+            return controller.enqueue(next.value)
+          }
+          if (!next.done) refusal = room.refusal()
+          controller.close()
+          if (refusal !== null) await rest()
+          resolve()
+        } catch {
+          // Whoever pushed went away. At such an end git removes what came; killed, it would leave it there.
+          resolve()
+          if (refusal === null) controller.close()
+        }
       },
       async cancel(reason) {
         await reader.cancel(reason)
