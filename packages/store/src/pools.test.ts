@@ -53,6 +53,26 @@ test('of those who ask at once one gets the one that is ready', async () => {
   expect((await db.store.pools.members()).map(({ workspace }) => workspace.id as string)).not.toContain(member)
 })
 
+test('the same request again is given what it was given, though another is ready', async () => {
+  const { store } = db
+  const pool = await aPool({ resources: { cpus: 16 }, count: 3 })
+  await aMember(pool)
+  await aMember(pool, NOW + 1)
+  const same = () => newWorkspace(store, NOW, { name: 'asked-twice', idempotencyKey: 'key-of-one-request' })
+  const first = await store.pools.take(pool.id, await same(), NOW + HOUR)
+  const again = await store.pools.take(pool.id, await same(), NOW + HOUR + 1)
+  expect(again?.workspace.id).toBe(first?.workspace.id ?? ('nothing' as never))
+  // Made in the ordinary way before there was one, and by both at once.
+  const row = { ...(await same()), name: 'made', idempotencyKey: 'key-of-another' }
+  const made = await store.createWorkspace(row, NOW + HOUR)
+  expect((await store.pools.take(pool.id, { ...(await same()), name: 'made', idempotencyKey: 'key-of-another' }, NOW + HOUR))?.workspace.id).toBe(made.workspace.id)
+  await aMember(pool, NOW + 2)
+  const twice = await Promise.all([1, 2].map(async () => store.pools.take(pool.id, { ...(await same()), name: 'at-once', idempotencyKey: 'key-at-once' }, NOW + HOUR)))
+  expect(new Set(twice.map((record) => record?.workspace.id)).size).toBe(1)
+  // Of another request the name is taken.
+  expect(await refusal(store.pools.take(pool.id, { ...(await same()), idempotencyKey: 'another' }, NOW + HOUR))).toMatchObject({ code: 'name_taken' })
+})
+
 test('the pool pays until it is taken, and who took it from then on', async () => {
   const { store } = db
   const pool = await aPool({ resources: { cpus: 4 } })

@@ -10,7 +10,7 @@ import { cleanText, json } from './json.ts'
 import { insertPrompt } from './prompts.ts'
 import { parseAll, storedSteps } from './rows.ts'
 import { appendEvents, lockStream } from './streams.ts'
-import { insertSecrets, insertWorkspace, nameTaken, recordsOf, UNIQUE_VIOLATION } from './workspaces.ts'
+import { insertSecrets, insertWorkspace, madeByKey, nameTaken, recordsOf, UNIQUE_VIOLATION } from './workspaces.ts'
 
 const Row = z.object({
   id: PoolId, orgId: OrgId, creatorId: UserId, url: z.string(), branch: z.string().transform((name) => (name === '' ? null : name)), provider: z.string(), resources: Resources,
@@ -45,6 +45,8 @@ export function createPools(context: StoreContext): PoolStore {
       return (await recordsOf(tx, await tx`select * from workspaces where id = ${row.id}`, log))[0] ?? null
     }) as Promise<WorkspaceRecord | null>,
     async take(id, row, now) {
+      const present = await madeByKey(context, row)
+      if (present !== null) return present
       const ready = await sql<{ id: WorkspaceId }[]>`
         select w.id from workspaces w join machines m on m.workspace_id = w.id and m.generation = w.generation
         where w.pool_id = ${id} and w.pool_taken_at is null and w.deleted_at is null and w.wish_target = 'running' and w.failure is null
@@ -55,9 +57,11 @@ export function createPools(context: StoreContext): PoolStore {
       } catch (error) {
         const { code, constraint_name: constraint } = error as { code?: string; constraint_name?: string }
         if (code !== UNIQUE_VIOLATION) throw error
-        if (constraint === 'workspaces_name') throw nameTaken(row.name)
-        // The same request, twice: who makes it in the ordinary way finds the one that was made.
-        return null
+        // The same request, twice at once: the other one made it, and has the name.
+        const winner = await madeByKey(context, row)
+        if (winner !== null) return winner
+        if (constraint !== 'workspaces_name') throw error
+        throw nameTaken(row.name)
       }
     },
     end: async (member, reason, now) => (await sql`

@@ -35,10 +35,7 @@ export async function recordsOf(query: Queries, rows: readonly object[], log: (l
 export function createWorkspaces(context: StoreContext): WorkspaceRows {
   const { sql, masterKey, log } = context
   const records = (query: Queries, rows: readonly object[]): Promise<WorkspaceRecord[]> => recordsOf(query, rows, log)
-  const byKey = async (row: NewWorkspace): Promise<WorkspaceRecord | null> => {
-    if (row.idempotencyKey === null) return null
-    return (await records(sql, await sql`select * from workspaces where creator_id = ${row.creatorId} and idempotency_key = ${row.idempotencyKey}`))[0] ?? null
-  }
+  const byKey = (row: NewWorkspace): Promise<WorkspaceRecord | null> => madeByKey(context, row)
 
   return {
     async createWorkspace(row, now) {
@@ -162,6 +159,12 @@ export async function markFailed(tx: Transaction, id: WorkspaceId, { failure, no
       wish_reason = case when wish_target = 'running' then ${cleanText(failure.message)} else wish_reason end,
       wish_at = case when wish_target = 'running' then ${now} else wish_at end
     where id = ${id} and deleted_at is null`
+}
+
+/** What an earlier one of the same request made. */
+export async function madeByKey({ sql, log }: Pick<StoreContext, 'sql' | 'log'>, { creatorId, idempotencyKey }: NewWorkspace): Promise<WorkspaceRecord | null> {
+  if (idempotencyKey === null) return null
+  return (await recordsOf(sql, await sql`select * from workspaces where creator_id = ${creatorId} and idempotency_key = ${idempotencyKey}`, log))[0] ?? null
 }
 
 export async function insertWorkspace(tx: Transaction, { ids, masterKey, random }: StoreContext, { row, now }: { row: NewWorkspace; now: number }): Promise<void> {
