@@ -13,15 +13,16 @@ afterEach(async () => {
 })
 
 /** `waiting`: it was seen that another leads. */
-function ask(): { lead: Promise<Lead>; waiting: Promise<void>; cancel(): void } {
+function ask(): { lead: Promise<Lead>; waiting: Promise<void>; away: Promise<unknown>; cancel(): void } {
   const ending = new AbortController()
   const { promise: waiting, resolve } = Promise.withResolvers<void>()
-  const lead = takeLead(address, { signal: ending.signal, waits: resolve })
+  const away = Promise.withResolvers<unknown>()
+  const lead = takeLead(address, { signal: ending.signal, waits: resolve, away: away.resolve })
   after.push(async () => {
     ending.abort()
     await lead.then((held) => held.release(), () => {})
   })
-  return { lead, waiting, cancel: () => ending.abort() }
+  return { lead, waiting, away: away.promise, cancel: () => ending.abort() }
 }
 
 test('one leads, the other waits and follows when it is let go', async () => {
@@ -42,7 +43,7 @@ test('who waits can be told to stop', async () => {
 
 test('a leader that was killed is followed', async () => {
   const script = `import { takeLead } from ${JSON.stringify(join(import.meta.dir, 'lead.ts'))}
-await takeLead({ kind: 'url', url: process.env.DATABASE_URL }, { signal: new AbortController().signal, waits() {} })
+await takeLead({ kind: 'url', url: process.env.DATABASE_URL }, { signal: new AbortController().signal, waits() {}, away() {} })
 console.log('leads')
 setInterval(() => {}, 1000)`
   const child = Bun.spawn([process.execPath, '-e', script], { env: { ...process.env, DATABASE_URL: database.url }, stdout: 'pipe', stderr: 'inherit' })
@@ -54,6 +55,23 @@ setInterval(() => {}, 1000)`
   child.kill('SIGKILL')
   await second.lead
 })
+
+test('who waits goes on when the database is away for a while, and who begins says so', async () => {
+  const beside = await openTestDatabase()
+  after.push(() => beside.close())
+  const name = new URL(database.url).pathname.slice(1)
+  const reachable = (is: boolean) => beside.sql.unsafe(`alter database "${name}" allow_connections ${is}`)
+  const first = await ask().lead
+  const second = ask()
+  await second.waiting
+  await reachable(false)
+  after.push(() => reachable(true))
+  expect(String(await Promise.race([second.away, second.lead]))).toContain('not currently accepting connections')
+  await expect(ask().lead).rejects.toThrow('not currently accepting connections')
+  await reachable(true)
+  await first.release()
+  await second.lead
+}, 30_000)
 
 test('a leader learns that its session is gone, though the driver would have another one', async () => {
   const first = await ask().lead

@@ -21,14 +21,23 @@ export interface Lead {
 }
 
 /**
- * Resolves when no other server on this database leads. `waits` is called once, when another does.
+ * Resolves when no other server on this database leads. `waits` is called once, when another does; `away` with what the
+ * database says when it cannot be asked any more, once until it can: who waits is there for just that.
  * Throws `cancelled` when `signal` says so, and what the database says of the first connection.
  */
-export async function takeLead(address: DatabaseAddress, { signal, waits }: { signal: AbortSignal; waits(): void }): Promise<Lead> {
+export async function takeLead(address: DatabaseAddress, { signal, waits, away }: { signal: AbortSignal; waits(): void; away(error: unknown): void }): Promise<Lead> {
   let told = false
+  let isAway = false
   for (;;) {
-    const lead = await tryLead(address)
-    if (lead !== null) return lead
+    try {
+      const lead = await tryLead(address)
+      if (lead !== null) return lead
+      isAway = false
+    } catch (error) {
+      if (!told) throw error
+      if (!isAway) away(error)
+      isAway = true
+    }
     if (!told) waits()
     told = true
     await aWhile(signal)

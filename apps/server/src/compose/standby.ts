@@ -34,6 +34,7 @@ export async function standBy({ config, databaseUrl, listen, port, log }: Standi
         doors.push(door)
         door.serve(answerWaiting)
       },
+      away(error) { log(`standing by, and the database does not answer: ${String(error)}`) },
     })
     log('this server serves now')
     return lead
