@@ -2,7 +2,7 @@ import { hydrate, render } from 'preact'
 import { App } from './app.tsx'
 import { begin } from './begin.ts'
 import { BOOT_ID, type Boot } from './boot.ts'
-import { keepDrafts, openDrafts } from './session/composer.tsx'
+import { keepDrafts, openDrafts, takeTyped, typedEarly } from './session/composer.tsx'
 import { TWO_PANES, wide } from './shell/detail.tsx'
 import { menu } from './shell/menu.tsx'
 import { bringParts, needsOf } from './shell/parts.ts'
@@ -33,11 +33,14 @@ async function start(): Promise<void> {
   // What the server drew for wide screens is taken over first.
   if (!media.matches) wide.value = false
   const given = document.getElementById(BOOT_ID)?.textContent
+  let early: () => void = () => {}
   if (given) {
     // The server wrote it, for this very script.
     const boot = JSON.parse(given) as Boot
     const needs = needsOf(route.value, boot).filter((need) => media.matches || !need.wide)
     if (needs.length > 0) await bringParts(needs.map(({ part }) => part))
+    const [typed, here] = [typedEarly(), boot.workspaces.find(({ id }) => id === boot.stream?.id)]
+    if (here) early = () => takeTyped(here, typed)
     begin(boot)
     hydrate(<App />, root)
   } else {
@@ -48,6 +51,7 @@ async function start(): Promise<void> {
   wide.value = media.matches
   wanted.value = new URLSearchParams(location.search).get('approval')
   openDrafts()
+  early()
   media.addEventListener('change', () => (wide.value = media.matches))
   startLive()
   // A phone that goes into a pocket may never come to the end of the five seconds.

@@ -67,6 +67,25 @@ test('session-ways: from the session to its terminal and back, and out by the ke
   expect(new URL(desk.url()).pathname).toBe('/')
 }, FLOW_MS)
 
+test('session-typed-early: what is typed before the script is there is still there when it is, and can be sent', async () => {
+  const context = await world.browser.newContext({ ...DESK, storageState: await desk.context().storageState() })
+  const page = await context.newPage()
+  const goOn = Promise.withResolvers<void>()
+  await page.route(/\/assets\/[^/]+\.js$/, async (route) => {
+    await goOn.promise
+    await route.continue()
+  })
+  await page.goto(demo.webUrl, { waitUntil: 'commit' })
+  const field = page.getByRole('textbox', { name: 'Message to the agent' })
+  await field.pressSequentially('typed early')
+  expect(await page.evaluate(() => document.documentElement.classList.contains('live'))).toBe(false)
+  goOn.resolve()
+  await page.locator('html.live').waitFor()
+  await page.getByRole('button', { name: 'Send' }).and(page.locator(':enabled')).waitFor()
+  expect(await field.inputValue()).toBe('typed early')
+  await context.close()
+}, FLOW_MS)
+
 test('session-restart: a page outlasts the server, and shows nothing twice', async () => {
   await desk.goto(demo.webUrl)
   await log(desk).locator('.turn').getByText('it is over').waitFor()

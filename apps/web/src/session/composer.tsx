@@ -32,6 +32,11 @@ export function openDrafts(): void {
     // A browser that keeps nothing begins with nothing.
   }
 }
+/** The field as the server drew it takes letters, and the first drawing of ours would empty it: asked before that. */
+export const typedEarly = (): string => document.querySelector<HTMLTextAreaElement>('.composer textarea')?.value ?? ''
+export function takeTyped(workspace: Workspace, typed: string): void {
+  if (typed !== '') mention(draftOf(workspace), typed)
+}
 export function keepDrafts(): void {
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(drafts.value))
@@ -45,7 +50,7 @@ export function forgetDrafts(): void {
 }
 
 /** For other rooms: a file, lines of it, or output to talk about. */
-export function mention(id: WorkspaceId, text: string): void {
+export function mention(id: string, text: string): void {
   const before = drafts.value[id] ?? ''
   drafts.value = { ...drafts.value, [id]: before === '' || /\s$/.test(before) ? before + text : `${before} ${text}` }
 }
