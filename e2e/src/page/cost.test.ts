@@ -43,7 +43,7 @@ test('cost-quote: the form says what a machine costs before it is started, and s
   await form.getByLabel('Where', { exact: true }).selectOption('hetzner')
   await form.locator('.price-line').getByText('€0.0112/h').waitFor()
   await form.getByRole('radio', { name: '4 cores, 8 GB' }).check()
-  await form.locator('.price-line').getByText('while it runs, €8.15 a month; €1.14 a month while it is stopped').waitFor()
+  await form.locator('.price-line').getByText('while it runs, €7.13 a month; €1.14 a month while it is stopped').waitFor()
   await form.locator('.price-line').scrollIntoViewIfNeeded()
   await pictures('quote')
   await form.getByRole('radio', { name: '8 cores, 16 GB' }).check()
