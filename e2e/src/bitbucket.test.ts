@@ -4,8 +4,8 @@ import { startBitbucket } from '@berth/sim-bitbucket'
 import type { BitbucketSim } from '@berth/sim-bitbucket'
 import type { AuditRecord } from '@berth/wire/git-access'
 import type { PullRequest, PullStatus } from '@berth/wire/github'
-import { openKeptTokenWorld, type KeptTokenWorld } from './kept-token-world.ts'
-import { eventually, serverLog, type Product } from './product.ts'
+import { expectAgentTold, openKeptTokenWorld, type KeptTokenWorld } from './kept-token-world.ts'
+import { serverLog, type Product } from './product.ts'
 import { secretsFound } from './secret-search.ts'
 
 const TOKEN = 'ATCTT3xFfGN0-canary-5b20e1'
@@ -54,25 +54,7 @@ test('what its builds say is told, one by one', async () => {
 }, 60_000)
 
 test('its agent is told by itself of a check that failed, once, where that is wanted', async () => {
-  const said = async (): Promise<string[]> => {
-    const [demo] = await product.json<{ id: string }[]>(['list'])
-    const { events } = (await (await product.fetch(`/api/v1/workspaces/${demo?.id}/events?limit=1000`)).json()) as { events: { body: { type: string; text?: string; status?: string } }[] }
-    return events.flatMap(({ body }) => (body.type === 'prompt' && body.status === 'accepted' ? [body.text ?? ''] : [])).filter((text) => text.startsWith('Bitbucket reports'))
-  }
-  /** The first look is soon after a start. */
-  const again = async (): Promise<void> => {
-    await product.cli(['server', 'stop'])
-    await product.cli(['list'])
-  }
-  expect(await said()).toEqual([])
-  await product.json(['pr', 'watch', 'demo'])
-  await again()
-  const [first = ''] = await eventually(async () => (await said()).length === 1 && said(), 'its agent is told', 90_000)
-  expect(first).toContain('- unit (failure): 2 of 40 failed')
-  bitbucket.world.setStatus({ repository: PATH, commit: git('rev-parse', 'berth/demo'), key: 'lint', name: 'lint', state: 'FAILED', description: '' })
-  await again()
-  const both = await eventually(async () => (await said()).length > 1 && said(), 'it is told of the other one', 90_000)
-  expect([both.length, both[0], both[1]?.includes('- lint (failure)')]).toEqual([2, first, true])
+  await expectAgentTold(world, { reporter: 'Bitbucket', failLint: () => bitbucket.world.setStatus({ repository: PATH, commit: git('rev-parse', 'berth/demo'), key: 'lint', name: 'lint', state: 'FAILED', description: '' }) })
   expectNothingOdd()
 }, 240_000)
 

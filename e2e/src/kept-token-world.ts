@@ -1,9 +1,10 @@
 /** A workspace whose code is at a host that the server reaches with a kept token, and the token is never inside. */
+import { expect } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startGitServer } from '@berth/testkit/git-server'
-import { startProduct, type CliResult, type Product } from './product.ts'
+import { eventually, startProduct, type CliResult, type Product } from './product.ts'
 
 export interface KeptTokenWorld<Host> {
   readonly product: Product
@@ -59,4 +60,27 @@ export async function openKeptTokenWorld<Host extends { readonly url: string; cl
     throw error
   }
   return { product, host, git, keep, close, inside: (script, exit = 0) => product.cli(['ssh', 'demo', `cd /workspace && ${script}`], { exit }) }
+}
+
+/** The agent of `demo` hears of the check `unit`, which failed, and then of `lint`, which `failLint` lets fail; of each once. */
+export async function expectAgentTold({ product }: Pick<KeptTokenWorld<unknown>, 'product'>, { reporter, failLint }: { reporter: string; failLint(): void }): Promise<void> {
+  const said = async (): Promise<string[]> => {
+    const [demo] = await product.json<{ id: string }[]>(['list'])
+    const { events } = (await (await product.fetch(`/api/v1/workspaces/${demo?.id}/events?limit=1000`)).json()) as { events: { body: { type: string; text?: string; status?: string } }[] }
+    return events.flatMap(({ body }) => (body.type === 'prompt' && body.status === 'accepted' ? [body.text ?? ''] : [])).filter((text) => text.startsWith(`${reporter} reports`))
+  }
+  /** The first look is soon after a start. */
+  const again = async (): Promise<void> => {
+    await product.cli(['server', 'stop'])
+    await product.cli(['list'])
+  }
+  expect(await said()).toEqual([])
+  await product.json(['pr', 'watch', 'demo'])
+  await again()
+  const [first = ''] = await eventually(async () => (await said()).length === 1 && said(), 'its agent is told', 90_000)
+  expect(first).toContain('- unit (failure): 2 of 40 failed')
+  failLint()
+  await again()
+  const both = await eventually(async () => (await said()).length > 1 && said(), 'it is told of the other one', 90_000)
+  expect([both.length, both[0], both[1]?.includes('- lint (failure)')]).toEqual([2, first, true])
 }
