@@ -68,13 +68,13 @@ async function ownOf(deps: SavedDeps, { kind, workspaceId }: SavedRow, caller: I
 
 /** Only where it is made with the same rights: what root may have left in the one is no root's in the other. */
 async function systemOfFork({ store }: SavedDeps, { row, manifest, provider, resources }: Pick<Restoring, 'row' | 'manifest' | 'provider' | 'resources'>): Promise<Restoring['systemOf']> {
-  if (row.kind !== 'fork' || provider !== manifest.provider) return null
-  if (resources.sudo !== manifest.resources.sudo || resources.docker !== manifest.resources.docker) return null
+  if (row.kind !== 'fork' || provider !== manifest.provider) return {}
+  if (resources.sudo !== manifest.resources.sudo || resources.docker !== manifest.resources.docker) return {}
   const record = await store.getWorkspace(row.workspaceId)
-  return record === null || record.workspace.provider !== provider ? null : { workspaceId: row.workspaceId, generation: record.workspace.generation }
+  return record === null || record.workspace.provider !== provider ? {} : { systemOf: { workspaceId: row.workspaceId, generation: record.workspace.generation } }
 }
 
-type Restoring = { own: Awaited<ReturnType<typeof ownOf>>; systemOf: RestoreFrom['systemOf'] | null; row: SavedRow; manifest: Manifest; input: RestoreRequest; provider: string; resources: Manifest['resources']; caller: Identity }
+type Restoring = { own: Awaited<ReturnType<typeof ownOf>>; systemOf: Pick<RestoreFrom, 'systemOf'>; row: SavedRow; manifest: Manifest; input: RestoreRequest; provider: string; resources: Manifest['resources']; caller: Identity }
 function insert(deps: SavedDeps, restoring: Restoring): Promise<WorkspaceRecord> {
   return withFreeName({ given: restoring.input.name, wanted: restoring.manifest.name }, async (name) => {
     const made = rowOf(deps, restoring, name)
@@ -95,7 +95,7 @@ function rowOf(deps: SavedDeps, { own, systemOf, row, manifest, input, provider,
     id, orgId: caller.orgId, creatorId: caller.userId, name, repository: manifest.repository, branch: manifest.branch, source: manifest.source, sourceReady: true, provider, image: manifest.image,
     project: { revision: 1, outline: manifest.outline, from: 'source' }, resources, agent: manifest.agent, command: manifest.command, services: manifest.services, approvalMode: manifest.approvalMode,
     acceptNoIsolation: input.acceptNoIsolation, web: true, ephemeral: input.ephemeral, sessionId: main, steps: [], exposures: input.exposures, autoStopMs: manifest.autoStopMs,
-    restore: { savedId: row.id, generation: 1, sessions: [{ from: manifest.sessionId, to: main }, ...others.map(({ session, to }) => ({ from: session.id, to }))], branch: `berth/${name}`, ...(systemOf === null || systemOf === undefined ? {} : { systemOf }) },
+    restore: { savedId: row.id, generation: 1, sessions: [{ from: manifest.sessionId, to: main }, ...others.map(({ session, to }) => ({ from: session.id, to }))], branch: `berth/${name}`, ...systemOf },
     sessions: others.map(({ session, to }) => ({ ...session, id: to, workspaceId: id, main: false, forkedFrom: null, state: 'none', detail: null, wantsLogin: false, createdAt: now, endedAt: null })),
     secrets: { env: { ...own.env, ...input.env }, secretEnv: [...(own.secretEnv ?? Object.keys(own.env)), ...(input.secretEnv ?? Object.keys(input.env))], homeFiles: input.homeFiles, ...(own.mcp === undefined ? {} : { mcp: own.mcp }) },
     prompt: input.prompt === undefined ? null : { promptId: randomIds.prompt(), text: input.prompt },
