@@ -1,10 +1,10 @@
 /**
- * A page that holds a long session, its reader at the end, on a slow processor: from the message on its socket until the
- * frame with the new card is drawn, and what the page's script holds in memory. A message comes when it comes, so half a
- * frame of waiting is in it; once more with each at the beginning of a frame, as a script that appends in a loop has it.
- * The floor is a page of one paragraph, turn about.
+ * A page that holds a long session, its reader at the end, on a slow processor, and what its script holds in memory. Once
+ * as messages come: from the one on its socket until the frame with the new card is drawn, half a frame of waiting in it.
+ * Once in a loop, the next card after the frame of the one before it, each with its frame: how the goal was taken
+ * (shared/research/supervision.md §5.2, "one frame"). The floor is a page of one paragraph, in the same run.
  */
-import type { BrowserContext, Page } from 'playwright-core'
+import type { BrowserContext, ConsoleMessage, Page } from 'playwright-core'
 import type { WorkspaceId } from '@berth/wire'
 import { openBarePage, type BarePage } from './bare-page.ts'
 import { heapBytes, openBrowser, PHONE, SLOWDOWN } from './browser.ts'
@@ -53,12 +53,12 @@ export const pageAppend: Bench = {
       const heap = await heapBytes(session)
       const { ours, floor } = await appends(at, 'many')
       const detail = `${ours.length} messages, one after the other, ${SLOWDOWN}x slower; from the socket to the drawn frame; with ${FEW} events ${percentile(few.ours, 50).toFixed(1)} ms; floor: a page of one paragraph`
-      yield { name: 'page-append-p50', value: percentile(ours, 50), unit: 'ms', floor: percentile(floor, 50), goal: { valueAtMost: GOAL.appendMs }, detail }
+      yield { name: 'page-append-p50', value: percentile(ours, 50), unit: 'ms', floor: percentile(floor, 50), detail }
       yield { name: 'page-append-p95', value: percentile(ours, 95), unit: 'ms', floor: percentile(floor, 95), detail }
-      const fromFrame = await appends(at, 'from a frame')
-      const framed = `the same, each message at the beginning of a frame, so that no wait for the screen is in it but the frame's own`
-      yield { name: 'page-append-frame-p50', value: percentile(fromFrame.ours, 50), unit: 'ms', floor: percentile(fromFrame.floor, 50), goal: { valueAtMost: GOAL.appendMs }, detail: framed }
-      yield { name: 'page-append-frame-p95', value: percentile(fromFrame.ours, 95), unit: 'ms', floor: percentile(fromFrame.floor, 95), detail: framed }
+      const loop = await appendsInLoop(at)
+      const looped = `${loop.ours.length} messages in a loop, each after the frame of the one before it, ${SLOWDOWN}x slower; with its frame (60 a second)`
+      yield { name: 'page-append-loop-p50', value: percentile(loop.ours, 50), unit: 'ms', floor: percentile(loop.floor, 50), goal: { valueAtMost: GOAL.appendMs }, detail: looped }
+      yield { name: 'page-append-loop-p95', value: percentile(loop.ours, 95), unit: 'ms', floor: percentile(loop.floor, 95), detail: looped }
       yield { name: 'page-heap', value: heap / MB, unit: 'MB', floor: null, goal: { valueAtMost: GOAL.heapMb }, detail: `the script's heap with ${EVENTS} events in it, after a collection` }
     } finally {
       for (const close of closers) await close()
@@ -77,8 +77,9 @@ async function open(context: BrowserContext, url: string): Promise<Page> {
 }
 
 /**
- * In the page, before its script: when a message of events came, and when the frame after it was drawn. Nobody else looks
- * meanwhile. Where `name` of the window says so, a message is held until the frame before it is drawn.
+ * In the page, before its script: how long each message of events took until its frame was drawn. Nobody else looks
+ * meanwhile. Where the window's name is a number, that many messages are held first and then given one by one, each when
+ * the frame of the one before it is drawn.
  */
 function watchFrames(): void {
   const channel = new MessageChannel()
@@ -89,17 +90,25 @@ function watchFrames(): void {
     next = then
     channel.port2.postMessage(null)
   })
+  const held: (() => void)[] = []
   globalThis.WebSocket = class extends WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols)
       this.addEventListener('message', (event) => {
         if (!String(event.data).startsWith('{"type":"events"')) return
-        if (event.isTrusted && window.name === 'from a frame') {
+        const hold = event.isTrusted ? Number(window.name) || 0 : 0
+        if (hold > 0) {
           event.stopImmediatePropagation()
-          return afterFrame(() => this.dispatchEvent(new MessageEvent('message', { data: event.data })))
+          held.push(() => this.dispatchEvent(new MessageEvent('message', { data: event.data })))
+          console.debug(`held ${held.length}`)
+          if (held.length === hold) afterFrame(() => held.shift()?.())
+          return
         }
         const since = performance.now()
-        afterFrame(() => console.debug(`drawn ${performance.now() - since}`))
+        afterFrame(() => {
+          console.debug(`drawn ${performance.now() - since}`)
+          held.shift()?.()
+        })
       })
     }
   }
@@ -128,7 +137,6 @@ function isAtEnd(): boolean {
 async function appends({ events, page, bare, id, signal }: At, name: string): Promise<{ ours: number[]; floor: number[] }> {
   const ours: number[] = []
   const floor: number[] = []
-  for (const shown of [page, bare.page]) await shown.evaluate((as) => void (window.name = as), name)
   for (let append = 0; append < APPENDS; append++) {
     signal.throwIfAborted()
     const text = `${name} and one more, ${append}.`
@@ -140,12 +148,43 @@ async function appends({ events, page, bare, id, signal }: At, name: string): Pr
   return { ours: ours.slice(WARMING), floor: floor.slice(WARMING) }
 }
 
+async function appendsInLoop({ events, page, bare, id, signal }: At): Promise<{ ours: number[]; floor: number[] }> {
+  const ours = await loop(page, (text) => events.append(id, [said(text)]), signal)
+  await page.waitForFunction(isAtEnd, null, { timeout: SHOWN_MS })
+  return { ours, floor: await loop(bare.page, (text) => bare.say(text), signal) }
+}
+
+async function loop(page: Page, say: (text: string) => Promise<void> | void, signal: AbortSignal): Promise<number[]> {
+  const took: number[] = []
+  const all = Promise.withResolvers<void>()
+  const heard = (message: ConsoleMessage): void => {
+    const ms = told(message, 'drawn')
+    if (ms !== null && took.push(ms) === APPENDS) all.resolve()
+  }
+  await page.evaluate((many) => void (window.name = String(many)), APPENDS)
+  page.on('console', heard)
+  for (let append = 1; append <= APPENDS; append++) {
+    signal.throwIfAborted()
+    const held = page.waitForEvent('console', { predicate: (message) => told(message, 'held') === append, timeout: SHOWN_MS })
+    await say(`in a loop and one more, ${append}.`)
+    await held
+  }
+  await all.promise
+  page.off('console', heard)
+  await page.getByText(`in a loop and one more, ${APPENDS}.`).waitFor({ timeout: SHOWN_MS })
+  return took.slice(WARMING)
+}
+
 /** Told by the page: whatever is evaluated in it stays in its heap. */
 async function drawn(page: Page, act: () => Promise<void> | void): Promise<number> {
-  const told = page.waitForEvent('console', { predicate: (message) => message.text().startsWith('drawn '), timeout: SHOWN_MS })
+  const heard = page.waitForEvent('console', { predicate: (message) => told(message, 'drawn') !== null, timeout: SHOWN_MS })
   await act()
-  const { length } = 'drawn '
-  const ms = Number((await told).text().slice(length))
+  const ms = Number(told(await heard, 'drawn'))
   await Bun.sleep(REST_MS)
   return ms
+}
+
+function told(message: ConsoleMessage, what: string): number | null {
+  const [word, number] = message.text().split(' ')
+  return word === what ? Number(number) : null
 }
