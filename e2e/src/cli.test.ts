@@ -110,14 +110,28 @@ describe('the server', () => {
   test('has logs, and an older one is replaced while machines go on', async () => {
     expect((await product.cli(['server', 'logs'])).stdout).toContain('ready on http')
     const path = join(product.home, SERVER_FILE)
-    const before = JSON.parse(readFileSync(path, 'utf8')) as { pid: number }
+    const before = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; url: string }
     writeFileSync(path, JSON.stringify({ ...before, version: '0.0.1' }))
     const listed = await product.cli(['list', '--json'])
     expect(listed.stderr).toContain('replacing the server 0.0.1')
-    expect((JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid).not.toBe(before.pid)
+    const after = JSON.parse(readFileSync(path, 'utf8')) as typeof before
+    expect(after.pid).not.toBe(before.pid)
+    expect(after.url).toBe(before.url)
     await eventually(async () => (await product.json<{ daemons: number }>(['server', 'status'])).daemons === 2, 'both machines at the new server')
     expect((await read('plain'))?.phase).toBe('running')
-  }, 30_000)
+
+    // What another program took meanwhile is left to it, and said.
+    await product.cli(['server', 'stop'])
+    const port = Number(new URL(before.url).port)
+    const stranger = Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } })
+    try {
+      expect((await product.cli(['list'])).stderr).toContain(`port ${port} of this server is not free: it is at http://127.0.0.1:`)
+      expect((JSON.parse(readFileSync(path, 'utf8')) as typeof before).url).not.toBe(before.url)
+    } finally {
+      stranger.stop(true)
+    }
+    await eventually(async () => (await product.json<{ daemons: number }>(['server', 'status'])).daemons === 2, 'both machines at the server that moved')
+  }, 60_000)
 
   test('takes the settings of a provider at once, and refuses wrong ones', async () => {
     const said = await product.cli(['provider', 'setup', 'local', '--allow', '10.1.2.3:443'])

@@ -195,7 +195,7 @@ async function foundation(options: ServeOptions, log: (line: string) => void, cl
   const home = await prepareHome(options.home)
   const config = withOptions(await readConfig(home.dir), options)
   const databaseUrl = options.databaseUrl ?? config.databaseUrl ?? null
-  const lead = await standBy({ ...options, config, databaseUrl, log })
+  const lead = await standBy({ ...options, config, databaseUrl, home: home.dir, log })
   closers.add('its turn', () => lead?.release())
   closers.add('the lock', lockHome(home.dir))
   const database = await startDatabase({ home: home.dir, url: databaseUrl, log, ...(carried ? { binaries: carried.postgres } : {}) })
@@ -280,10 +280,10 @@ async function assemble(base: Foundation): Promise<Server> {
     agentsDir, file: join(home.dir, 'agents.json'), latest: latestAgent, log,
   })
   const upgrades = createUpgrades({ store, daemons: link.daemons, currentToolbox: currentToolbox(toolbox, clock), log })
-  const machines = await listenForMachines({ socket: home.linkSocket, hostname: config.linkListen, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir), link })
+  const machines = await listenForMachines({ socket: home.linkSocket, hostname: config.linkListen, port: config.linkPort ?? 0, remembered: await rememberedPort(home.dir, 'link'), link })
   closers.add('the link listener', () => machines.stop())
   closers.add('the links', () => link.drain())
-  await rememberPort(home.dir, machines.port)
+  await rememberPort(home.dir, 'link', machines.port)
 
   // The lock of the home is ours: whoever claimed something from here before was killed, and its leases would only be waited for.
   await store.releaseClaims(placeId, clock.now())
@@ -294,7 +294,7 @@ async function assemble(base: Foundation): Promise<Server> {
   startRounds({ ...base, providers, github, origins, costLimits, saving, poke })
   await sweepDeleted({ store, repositories, uploads, projects, bootLogs }, [home.repositories, home.uploads, home.looks, join(home.dir, 'boot')])
 
-  const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port })
+  const people = listenForPeople({ hostname: options.listen ?? config.listen, port: options.port ?? config.port, remembered: await rememberedPort(home.dir, 'page'), log })
   closers.add('the control listener', () => people.stop())
   base.drain.add(people)
   const hosts = createHosts({ loopback: people.loopback, port: people.port ?? 0, publicUrl: config.publicUrl ?? null, gitUrl: config.hosting?.url ?? null })
@@ -440,7 +440,8 @@ function startAsking({ store, clock, log, closers }: Foundation): ServerAsks {
 }
 
 async function announce(base: Foundation, people: ControlListener, { machines, startedAt }: { machines: LinkListener; startedAt: number }): Promise<void> {
-  await writeServerFile(base.home.dir, { pid: process.pid, url: people.localUrl, version: VERSION, installation: base.installation, linkUrl: machines.loopbackUrl, startedAt })
+  await rememberPort(base.home.dir, 'page', people.port ?? 0)
+  await writeServerFile(base.home.dir, { pid: process.pid, url: people.localUrl, version: VERSION, installation: base.installation, linkUrl: machines.loopbackUrl, startedAt, ...(people.movedFrom === null ? {} : { movedFrom: people.movedFrom }) })
   base.log(`ready on ${people.localUrl} (${base.database.kind} database)`)
 }
 

@@ -14,4 +14,6 @@ export interface ServerFile {
   readonly url: string
   readonly version: string
   readonly installation: string
+  /** The port of the last time, where another program has taken it: who knew that address must be told. */
+  readonly movedFrom?: number
 }

@@ -16,9 +16,9 @@ export const serve = command({
   summary: 'Run the server in the foreground',
   options: {
     listen: { type: 'string', value: 'address', help: 'address to listen on (default 127.0.0.1)' },
-    port: { type: 'string', value: 'port', help: 'port (default 7420 or the next free one)' },
+    port: { type: 'string', value: 'port', help: 'port (default: the one of the last time, at first 7420 or the next free one)' },
     'preview-base': { type: 'string', value: 'domain', help: 'previews live below it instead of localhost; it needs a wildcard DNS record' },
-    'preview-port': { type: 'string', value: 'port', help: 'port of the previews (default 7480 or the next free one)' },
+    'preview-port': { type: 'string', value: 'port', help: 'port of the previews (default: the one of the last time, at first 7480 or the next free one)' },
     public: { type: 'string', value: 'url', help: 'where a tunnel or proxy of yours makes it reachable, or its own https does' },
     acme: { type: 'string', value: 'email', help: 'own https: certificates by ACME, whose terms you accept with it' },
     'acme-directory': { type: 'string', value: 'which', help: 'letsencrypt (default), letsencrypt-staging, or the address of another' },

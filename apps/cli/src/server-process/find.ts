@@ -59,9 +59,9 @@ function isOver(pid: number): boolean {
 async function readServerFile(home: string): Promise<ServerFile | null> {
   try {
     const value = JSON.parse(await readFile(join(home, SERVER_FILE), 'utf8')) as Partial<ServerFile>
-    const { pid, url, version, installation } = value
+    const { pid, url, version, installation, movedFrom } = value
     if (typeof pid !== 'number' || pid <= 1 || typeof url !== 'string' || typeof installation !== 'string') return null
-    return { pid, url, version: String(version), installation }
+    return { pid, url, version: String(version), installation, ...(typeof movedFrom === 'number' ? { movedFrom } : {}) }
   } catch {
     // Absent, or half-written by a crash: either way nobody can be found by it.
     return null

@@ -45,7 +45,7 @@ async function launch(context: Context, deadline: number): Promise<ServerFile> {
   context.io.note(context.io.noteStyle.dim('starting the server…'))
   for (;;) {
     const found = await findServer(context.home)
-    if (found.kind === 'running') return found.file
+    if (found.kind === 'running') return saying(context, found.file)
     // Ours may have found another one that is still starting (by hand, or by a service) and left it the field.
     if ((ended !== null && found.kind !== 'silent') || Date.now() > deadline) {
       const tail = await tailOf(logPath, logStart)
@@ -55,6 +55,11 @@ async function launch(context: Context, deadline: number): Promise<ServerFile> {
     }
     await wait(context.signal)
   }
+}
+
+function saying(context: Context, file: ServerFile): ServerFile {
+  if (file.movedFrom !== undefined) context.io.note(`port ${file.movedFrom} of this server is not free: it is at ${file.url} now; open pages and a running \`berth sync\` must be opened anew`)
+  return file
 }
 
 const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '')

@@ -88,12 +88,17 @@ export async function rememberInstallation(dir: string, id: string): Promise<voi
   if (known.at(-1) !== id) await writeWhole(join(dir, INSTALLATIONS_FILE), `${[...known.filter((other) => other !== id), id].join('\n')}\n`)
 }
 
-/** Machines keep the address they were made with, so the port stays the same over restarts. */
-export async function rememberedPort(dir: string): Promise<number> {
-  const port = Number((await readFile(join(dir, 'run', 'link-port'), 'utf8').catch(() => '')).trim())
+/** Of whom: machines, previews, people. */
+export type Door = 'link' | 'preview' | 'page'
+
+/** Whoever came by an address comes by it again, so a port stays the same over restarts. 0: none is known. */
+export async function rememberedPort(dir: string, door: Door): Promise<number> {
+  const port = Number((await readFile(join(dir, 'run', `${door}-port`), 'utf8').catch(() => '')).trim())
   return Number.isInteger(port) && port > 0 && port < 65536 ? port : 0
 }
 
-export async function rememberPort(dir: string, port: number): Promise<void> {
-  await writeWhole(join(dir, 'run', 'link-port'), `${port}\n`)
+/** Read again at the next start. */
+export async function rememberPort(dir: string, door: Door, port: number): Promise<void> {
+  await mkdir(join(dir, 'run'), { recursive: true, mode: 0o700 })
+  await writeWhole(join(dir, 'run', `${door}-port`), `${port}\n`)
 }

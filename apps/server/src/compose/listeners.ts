@@ -23,11 +23,14 @@ export interface ControlListener extends Listener {
   readonly loopback: boolean
   /** Where programs on this host reach it. */
   readonly localUrl: string
+  /** The port of the last time, where another program has taken it. */
+  readonly movedFrom: number | null
   /** Until then requests are refused: the address is needed to build what answers them. */
   serve(handle: ControlFetch): void
 }
 
-export function listenForPeople(options: { hostname: string | undefined; port: number | undefined }): ControlListener {
+/** `port`: that one or none. Without it the port of the last time (`remembered`, 0: none), else the first that is free. */
+export function listenForPeople(options: { hostname: string | undefined; port: number | undefined; remembered: number; log: (line: string) => void }): ControlListener {
   const hostname = options.hostname ?? '127.0.0.1'
   let handle: ControlFetch | null = null
   const open = (port: number) => listen<Attachment>({
@@ -50,11 +53,14 @@ export function listenForPeople(options: { hostname: string | undefined; port: n
       close: (socket) => socket.data.closed(),
     },
   })
-  const listener = options.port === undefined ? firstFree(open) : open(options.port)
+  const listener = options.port === undefined ? firstFree(open, options.remembered) : open(options.port)
+  const movedFrom = options.port !== undefined || options.remembered === 0 || listener.port === options.remembered ? null : options.remembered
+  if (movedFrom !== null) options.log(`port ${movedFrom}, on which this server listened before, is not free: listening on ${listener.port}; open pages and programs that know ${movedFrom} must be opened anew`)
   return {
     ...listener,
     loopback: isLoopback(hostname),
     localUrl: localUrlOf(hostname, listener),
+    movedFrom,
     serve(next) {
       handle = next
     },
@@ -65,12 +71,14 @@ function localUrlOf(hostname: string, { port, url }: Pick<Listener, 'port' | 'ur
   return hostname === '0.0.0.0' || hostname === '::' ? `http://127.0.0.1:${port}` : url
 }
 
-function firstFree(open: (port: number) => Listener): Listener {
-  for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED; port++) {
+/** Open pages, a `berth sync` and a tunnel know an address, so the one they know goes before the one that would be the first. */
+function firstFree(open: (port: number) => Listener, remembered: number): Listener {
+  for (const port of [...(remembered === 0 ? [] : [remembered]), ...Array.from({ length: PORTS_TRIED }, (_, index) => DEFAULT_PORT + index)]) {
     try {
       return open(port)
     } catch (error) {
-      if (!(error instanceof BerthError) || error.code !== 'port_taken') throw error
+      // One of the last time may be for the administrator only, or the address another one by now.
+      if (!(error instanceof BerthError) || (error.code !== 'port_taken' && port !== remembered)) throw error
     }
   }
   throw new BerthError('port_taken', `ports ${DEFAULT_PORT} to ${DEFAULT_PORT + PORTS_TRIED - 1} are in use`, { hint: 'choose one with --port' })

@@ -1,10 +1,9 @@
 /** The door of previews: raw TCP, because a WebSocket through it is a pipe of bytes, and answers keep their framing. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { BerthError } from '@berth/wire'
 import { createClientConnection } from '../previews/client-connection.ts'
 import type { ClientConnection, ClientEvents } from '../previews/client-connection.ts'
 import { messageOf } from '../thrown.ts'
+import { rememberedPort, rememberPort } from './home.ts'
 
 const DEFAULT_PREVIEW_PORT = 7480
 const PORTS_TRIED = 20
@@ -21,15 +20,13 @@ export interface PreviewListener {
 /** The port of the last time, so that addresses stay; `any`: for tests, whatever is free. */
 export async function listenForPreviews(options: { hostname: string | undefined; port: number | undefined; any: boolean; home: string; log: (line: string) => void }): Promise<PreviewListener> {
   const hostname = options.hostname ?? '127.0.0.1'
-  const kept = join(options.home, 'run', 'preview-port')
-  const remembered = Number((await readFile(kept, 'utf8').catch(() => '')).trim())
+  const remembered = await rememberedPort(options.home, 'preview')
   const candidates = options.port !== undefined ? [options.port] : [
-    ...(Number.isInteger(remembered) && remembered > 0 && remembered < 65536 ? [remembered] : []),
+    ...(remembered === 0 ? [] : [remembered]),
     ...(options.any ? [0] : Array.from({ length: PORTS_TRIED }, (_, index) => DEFAULT_PREVIEW_PORT + index)),
   ]
   const listener = open(hostname, candidates, options.log)
-  await mkdir(join(options.home, 'run'), { recursive: true, mode: 0o700 })
-  await writeFile(kept, `${listener.port}\n`, { mode: 0o600 })
+  await rememberPort(options.home, 'preview', listener.port)
   return listener
 }
 

@@ -8,29 +8,32 @@ import { standbyRoute } from '../http/health.ts'
 import { refusal, secured } from '../http/respond.ts'
 import type { ServerConfig } from './config.ts'
 import { requireExternalDatabase } from './external-database.ts'
+import { rememberedPort } from './home.ts'
 import { listenForPeople, type ControlListener } from './listeners.ts'
 
 interface Standing {
   readonly config: Pick<ServerConfig, 'standby' | 'listen' | 'port'>
   readonly databaseUrl: string | null
+  readonly home: string
   readonly listen?: string | undefined
   readonly port?: number | undefined
   readonly log: (line: string) => void
 }
 
 /** Resolves when it is this server's turn. Null: there are no others. Throws `config_invalid` without an external database. */
-export async function standBy({ config, databaseUrl, listen, port, log }: Standing): Promise<Lead | null> {
+export async function standBy({ config, databaseUrl, home, listen, port, log }: Standing): Promise<Lead | null> {
   if (config.standby !== true) return null
   if (databaseUrl === null) throw new BerthError('config_invalid', 'standby: true needs a PostgreSQL that the servers share', { hint: 'name it with DATABASE_URL, or `databaseUrl` in config.yaml' })
   await requireExternalDatabase(databaseUrl)
   const { signal, forget } = onSignals()
   const doors: ControlListener[] = []
+  const remembered = await rememberedPort(home, 'page')
   try {
     const lead = await takeLead({ kind: 'url', url: databaseUrl }, {
       signal,
       waits() {
         log('another server on this database serves; standing by')
-        const door = listenForPeople({ hostname: listen ?? config.listen, port: port ?? config.port })
+        const door = listenForPeople({ hostname: listen ?? config.listen, port: port ?? config.port, remembered, log })
         doors.push(door)
         door.serve(answerWaiting)
       },
