@@ -12,6 +12,11 @@ const QUANTUM = 8 * 1024
 const TRANSPORT_LEAST = 256 * 1024
 const TRANSPORT_MOST = 2 * 1024 * 1024
 const TRANSPORT_POLL_MS = 2
+/**
+ * So often in a row more than half was left: the way is slow, and less is handed to it. Once alone says that the peer had no
+ * processor for a moment, and whoever hands over little to a fast one finds it empty at each look.
+ */
+const SLOW_LOOKS = 4
 
 export interface Sending {
   /** How many of the bytes it took; `onRoom` says when to come again with the rest. */
@@ -28,6 +33,7 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
   let turn: Stream | null = null
   let moved = false
   let limit = TRANSPORT_LEAST
+  let slowLooks = 0
   let poll: ReturnType<typeof setTimeout> | null = null
 
   function transportFull(): boolean {
@@ -41,7 +47,11 @@ export function createSending(connection: Connection, bufferedAmount?: () => num
     poll = null
     const left = buffered()
     if (left === 0) limit = Math.min(2 * limit, TRANSPORT_MOST)
-    else if (left > limit / 2) limit = TRANSPORT_LEAST
+    if (left <= limit / 2) slowLooks = 0
+    else if (++slowLooks === SLOW_LOOKS) {
+      slowLooks = 0
+      limit = Math.max(limit / 2, TRANSPORT_LEAST)
+    }
     pump()
   }
 

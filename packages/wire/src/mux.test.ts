@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { BerthError } from './errors.ts'
 import { createMux, DATA_LIMIT, STREAM_LIMIT, WINDOW_LIMIT, WINDOW_START } from './mux.ts'
 import type { Mux, MuxStream } from './mux.ts'
+import { DATA, encodeFrame, encodeWindow, WIN } from './mux-frames.ts'
 
 interface Pair { server: Mux; daemon: Mux; opened: MuxStream[]; faults: string[]; frames: { from: 'server' | 'daemon'; frame: Uint8Array }[]; deliver(pick?: (n: number) => number): number; deliverOne(): void; quiet(): boolean; run(): Promise<void> }
 
@@ -187,6 +188,44 @@ test('a transport that is empty whenever it is looked at is given more at once',
   }
   expect(await most(false)).toBeLessThan(256 * 1024 + 2 * DATA_LIMIT)
   expect(await most(true)).toBeGreaterThan(400 * 1024)
+})
+
+test('a transport that stood still for a moment is given as much as before, and one that is slow for longer less', async () => {
+  let waits = 0
+  let looks = 0
+  const STREAM = 2
+  const mux: Mux = createMux({
+    role: 'daemon', onOpen: () => {},
+    send(frame) {
+      if (frame[0] !== DATA) return
+      waits += frame.length
+      // The peer reads at once, so that it is the transport alone that holds back.
+      mux.receive(encodeFrame(WIN, STREAM, encodeWindow(frame.length - 5, 0)))
+    },
+    bufferedAmount: () => {
+      looks++
+      return waits
+    },
+  })
+  const stream = await mux.open({})
+  const direct = stream.direct({ onBytes() {}, onRoom: write, onOver() {} })
+  function write(): void { direct.write(new Uint8Array(8 * 1024 * 1024)) }
+  write()
+  /** What it is given once it has sent `sends`, or all. */
+  const look = async (sends = Number.POSITIVE_INFINITY): Promise<number> => {
+    waits = Math.max(0, waits - sends)
+    const [before, left] = [looks, waits]
+    while (looks === before) await new Promise((resolve) => setImmediate(resolve))
+    return waits - left
+  }
+  for (let round = 0; round < 4; round++) await look()
+  const most = await look()
+  expect(most).toBeGreaterThanOrEqual(2 * 1024 * 1024)
+  for (let round = 0; round < 3; round++) expect(await look(0)).toBe(0)
+  expect(await look()).toBeGreaterThanOrEqual(most)
+  for (let round = 0; round < 12; round++) expect(await look(0)).toBe(0)
+  expect(await look(waits - 128 * 1024)).toBeLessThan(256 * 1024)
+  mux.close('end of test')
 })
 
 test('whatever arrives, receive does not throw; what is answered is bounded by what came', async () => {
