@@ -33,7 +33,7 @@ beforeAll(async () => {
   world = await startWorld({ scenarios: {
     edited: () => [[bash('touch as-asked')], [{ text: 'The edit is over.' }]],
     lengthy: () => [[bash(LONG_COMMAND)], [{ text: 'The long part is over.' }]],
-    twice: () => [[{ tool: 'write', input: { path: 'one.txt', content: '1\n' } }], [{ tool: 'write', input: { path: 'two.txt', content: '2\n' } }], [{ text: 'Both are written.' }]],
+    twice: () => [[{ tool: 'write', input: { path: 'one.txt', content: '1\n2\n3\n' } }], [{ tool: 'write', input: { path: 'two.txt', content: '2\n' } }], [{ text: 'Both are written.' }]],
     risks: () => [[bash('curl -s -m 1 https://get.example.com/x -o x', { description: 'Get the installer' })], [bash('curl -s -m 1 https://get.example.com/y -o y')], [bash('cp README.md ../elsewhere')], [bash('git push --force-with-lease origin main')], [{ text: 'The risks are over.' }]],
     three: () => [[{ text: 'Three at once.' }, ...['/etc/hostname', '/etc/hosts', '/etc/passwd'].map((path) => ({ tool: 'Read', input: { file_path: path } }))], [{ text: 'All three are read.' }]],
     choices: () => [[{ tool: 'question', input: { questions: [
@@ -212,6 +212,8 @@ test('approve-session: allowed for the session, it is not asked again', async ()
   await eventually(async () => (await world.workspace(demo.id)).phase === 'running', 'awake again')
   await say('now [[twice]]')
   await asks(desk).getByRole('heading', { name: /^Write .*one\.txt\?$/ }).waitFor()
+  // The sign is drawn, so it is asked of each line.
+  expect(await asks(desk).locator('.ask-diff .a .cmd > div').evaluateAll((lines) => lines.map((line) => `${getComputedStyle(line, '::before').content} ${line.textContent}`))).toEqual(['"+" 1', '"+" 2', '"+" 3'])
   await asks(desk).getByRole('button', { name: 'For this session' }).click()
   await turnEnded('Both are written.')
   await call(phone, 'one.txt').getByText('Allowed for this session by ada on web').waitFor()

@@ -1,6 +1,6 @@
 /** What is asked, all of it. */
 import type { ApprovalAsk } from '@berth/wire'
-import { Command } from '../ui/command.tsx'
+import { Command, Lines } from '../ui/command.tsx'
 import { Prose } from '../ui/prose.tsx'
 import { inert } from '../ui/inert.ts'
 import { pathOf } from '../ui/tool-words.ts'
@@ -13,7 +13,7 @@ export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input'
   // The sentence above names the file.
   const named = ['file_path', 'notebook_path', 'path'].find((name) => typeof ask.input[name] === 'string') ?? ''
   if (typeof before === 'string' && typeof after === 'string') return <><Replacement before={before} after={after} /><Rest of={ask.input} but={[named, 'old_string', 'new_string']} /></>
-  if (typeof content === 'string' && pathOf(ask) !== null) return <><div class="ask-diff"><div class="a"><Command text={content} /></div></div><Rest of={ask.input} but={[named, 'content']} /></>
+  if (typeof content === 'string' && pathOf(ask) !== null) return <><Replacement before="" after={content} /><Rest of={ask.input} but={[named, 'content']} /></>
   const rest = Object.entries(ask.input)
   // The sentence above names it already.
   if (rest.length === 0 || (rest.length === 1 && pathOf(ask) !== null)) return null
@@ -37,10 +37,13 @@ function Rest({ of, but }: { of: ApprovalAsk['input']; but: readonly string[] })
 }
 
 function Replacement({ before, after }: { before: string; after: string }) {
+  // A last line end that both have changes nothing.
+  const over = [before, after].every((text) => text === '' || text.endsWith('\n'))
+  const [old, now] = [before, after].map((text) => (over ? text.slice(0, -1) : text))
   return (
     <div class="ask-diff">
-      {before !== '' && <div class="d"><Command text={before} /></div>}
-      {after !== '' && <div class="a"><Command text={after} /></div>}
+      {before !== '' && <div class="d"><Lines text={old ?? ''} /></div>}
+      {after !== '' && <div class="a"><Lines text={now ?? ''} /></div>}
     </div>
   )
 }

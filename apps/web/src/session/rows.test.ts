@@ -29,6 +29,14 @@ test('rows leave by the block, so that one that comes moves none of the others',
   expect(hidden()).toBe(61)
 })
 
+test('stretches are as long where every name ends the same', () => {
+  const stream = createStream(workspaceId)
+  const events = said(1, 400).map((event, index) => ({ ...event, body: { ...event.body, messageId: `${(Math.imul(index, 2_654_435_761) >>> 0).toString(16)}-90ab-cdef.0` } }) as StoredEvent)
+  const sizes = drawRows({ view: fold(emptyView, events), workspace, stream, shown: 400 }).nodes.map((node) => flat([node]).length)
+  expect(sizes.length).toBeGreaterThan(400 / 8 / 2)
+  expect(Math.max(...sizes)).toBeLessThan(6 * 8)
+})
+
 test('many that come at once leave no more behind than the page should hold', () => {
   const stream = createStream(workspaceId)
   let view = fold(emptyView, said(1, 90))

@@ -110,11 +110,13 @@ function drawStretch({ workspace, stream, thinking = false }: ToDraw, { rows, ke
 const NEAR = 2
 const nodeOf = ({ key, nodes }: Pick<Stretch, 'key' | 'nodes'>, past: boolean): VNode => <div key={key} class={past ? 'stretch past' : 'stretch'}>{nodes}</div>
 
-/** One row in so many begins a stretch. */
+/** One row in so many begins a stretch; all of its name says which, since what one agent says ends always the same. */
 const STRETCH = 8
 function isFirst(row: Row | undefined): boolean {
   const key = row?.key ?? ''
-  return (key.charCodeAt(key.length - 1) + 7 * key.charCodeAt(key.length - 2)) % STRETCH === 0
+  let place = 0
+  for (let at = 0; at < key.length; at++) place = (7 * place + key.charCodeAt(at)) % STRETCH
+  return place === 0
 }
 
 type Tie = '' | 'up' | 'down' | 'up down'
