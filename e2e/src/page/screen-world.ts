@@ -13,7 +13,7 @@ import { git } from '../repository.ts'
 import { forecast, shop, startArrivals, UNBUILDABLE } from './screen-arrivals.ts'
 import { startWorld, type World } from './world.ts'
 
-export const SHIPS = ['done', 'asks', 'question', 'plan', 'stack', 'works', 'asleep', 'failed', 'starting', 'idle', 'unsigned', 'tool', 'tells', 'recovers'] as const
+export const SHIPS = ['done', 'asks', 'question', 'plan', 'stack', 'works', 'asleep', 'failed', 'starting', 'idle', 'unsigned', 'tool', 'tells', 'recovers', 'edits'] as const
 export type Ship = (typeof SHIPS)[number]
 export interface ScreenWorld extends Omit<World, 'at'> {
   readonly ships: Partial<Record<Ship, Workspace>>
@@ -108,6 +108,12 @@ const stack: Scenario = () => [
   [{ text: 'I look at how the others do it.' }, { tool: 'Read', input: { file_path: '/etc/hosts' } }, { tool: 'Read', input: { file_path: '/etc/hostname' } }, { tool: 'WebFetch', input: { url: 'https://day.js.org/docs', prompt: 'Which formats are there?' } }],
   [{ text: 'Seen.' }],
 ]
+/** Of a file that only asks when it is changed: it was read before. */
+const amend: Scenario = (context) => [
+  [{ text: 'Half a cent goes up today, whatever stands before it.' }, { tool: 'Read', input: { file_path: inside(context, 'src/totals/line.ts') } }],
+  [{ tool: 'edit', input: { path: inside(context, 'src/totals/line.ts'), old: 'export const net = ({ price, amount, discount }: Line) =>\n  price * amount * (1 - discount)\n', new: '/** In cents, not rounded: a sum rounds once. */\nexport function net({ price, amount, discount }: Line): number {\n  const whole = price * amount\n  return whole - whole * Math.min(Math.max(discount, 0), 1)\n}\n' } }],
+  [{ text: 'Kept exact.' }],
+]
 const keep: Scenario = () => [
   [{ text: 'The old endpoint has two callers left.' }, { tool: 'question', input: { questions: [{ question: 'Keep /v1/orders for how long?', header: 'Keep', multiSelect: false, options: [{ label: '90 days', description: 'two releases' }, { label: '180 days', description: 'what the contract says' }] }] } }],
   [{ text: 'Noted.' }],
@@ -126,6 +132,7 @@ const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting' | 'tells'>, Car
   asks: { name: 'webhook-retries', place: 'northquay/tide-client', prompt: 'One clean commit, then open the PR.', plays: 'force' },
   question: { name: 'cursor-pagination', place: 'northquay/atlas-api', prompt: 'Deprecate the old endpoint.', plays: 'keep' },
   plan: { name: 'bump-vite', place: 'plinth/site', prompt: 'Move us to the next Vite. Plan first.', plays: 'bump', words: ['--agent', 'claude', '--command=--permission-mode plan'] },
+  edits: { name: 'exact-lines', place: 'northquay/ledger', prompt: 'Keep a line exact; the total rounds.', plays: 'amend' },
   stack: { name: 'drop-moment', place: 'plinth/kelp-ui', prompt: 'Drop moment from the date picker.', plays: 'stack' },
   works: { name: 'postgres-17', place: 'saltworks/ingest', prompt: 'Move ingest to Postgres 17.', plays: 'ingest', words: ['--approvals', 'skip'] },
   asleep: { name: 'self-hosting-guide', place: 'plinth/docs', words: ['--agent', 'plain', '--command', 'cat'] },
@@ -139,7 +146,7 @@ const CARGO: Readonly<Record<Exclude<Ship, 'failed' | 'starting' | 'tells'>, Car
 export async function startScreenWorld(wanted: readonly Ship[], before: (world: World) => Promise<void> = async () => {}): Promise<ScreenWorld> {
   const top = mkdtempSync(join(tmpdir(), 'berth-screens-'))
   const silent = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: ({ url }) => (url.includes('/saltworks/') ? new Promise<Response>(() => {}) : new Response('', { status: 404 })) })
-  const world = await startWorld({ scenarios: { invoice, ingest, force, stack, keep, bump, shop, forecast }, from: join(top, 'northquay/ledger') })
+  const world = await startWorld({ scenarios: { invoice, ingest, force, stack, amend, keep, bump, shop, forecast }, from: join(top, 'northquay/ledger') })
   const arrivals = startArrivals(top)
   // The ports of the one that keeps the code back, and of the person's tools, are open too.
   writeFileSync(join(world.product.home, 'providers/local.yaml'), `hostPorts: [${new URL(world.model.url).port}, ${silent.port}, ${arrivals.port}]\n`)
@@ -169,7 +176,7 @@ export async function startScreenWorld(wanted: readonly Ship[], before: (world: 
       if (ship === 'asleep') await world.product.cli(['stop', CARGO.asleep.name])
     }))
     await Promise.all((['done', 'works', 'failed', 'tells'] as const).map((ship) => settled(world, ship, ships[ship])))
-    const asking = (['asks', 'question', 'plan', 'stack', 'tool'] as const).flatMap((ship) => ships[ship]?.id ?? [])
+    const asking = (['asks', 'question', 'plan', 'stack', 'tool', 'edits'] as const).flatMap((ship) => ships[ship]?.id ?? [])
     await eventually(async () => {
       const open = await world.approvals()
       return asking.every((id) => open.some(({ workspaceId }) => workspaceId === id))

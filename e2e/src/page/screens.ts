@@ -106,6 +106,7 @@ const HARBOUR: readonly Screen[] = [
   inHarbour({ name: 'decision', says: 'a push that rewrites history', route: 'workspace/chat', ...ofShip('asks'), seen: (page) => dock(page) }),
   inHarbour({ name: 'decision-edit', says: 'the command, changed before it is allowed', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Edit').click(), seen: (page) => dock(page).locator('textarea') }),
   inHarbour({ name: 'decision-reason', says: 'a refusal with its reason', part: '.dock', route: 'workspace/chat', ...ofShip('asks'), act: (page) => button(dock(page), 'Deny with a reason').click(), seen: (page) => dock(page).locator('textarea') }),
+  inHarbour({ name: 'decision-lines', says: 'an edit, line by line', part: '.dock', route: 'workspace/chat', ...ofShip('edits'), seen: (page) => dock(page).locator('.ask-diff .a') }),
   inHarbour({ name: 'stack', says: 'three questions of one session', part: '.dock', route: 'workspace/chat', ...ofShip('stack'), seen: (page) => dock(page).getByText('1 of 3') }),
   inHarbour({ name: 'question', says: 'a question with its options', part: '.dock', route: 'workspace/chat', ...ofShip('question'), seen: (page) => dock(page).getByRole('radio').first() }),
   inHarbour({ name: 'plan', says: 'a plan to approve', part: '.dock', route: 'workspace/chat', ...ofShip('plan'), seen: (page) => dock(page).locator('.plan') }),
