@@ -42,11 +42,11 @@ function matching(sources: Awaited<ReturnType<Store['listSources']>>, query: str
     if (repository === null || found.has(repository.url)) continue
     if (repository.url.toLowerCase().includes(query) || repository.label.toLowerCase().includes(query)) found.set(repository.url, { ...repository, lastUsedAt })
   }
-  return told([...found.values()].slice(0, LISTED))
+  return toldApart([...found.values()].slice(0, LISTED))
 }
 
 /** Of one name are told apart by what stands before it: the directory above, the owner, the host. */
-function told<R extends { readonly url: string; readonly label: string }>(repositories: readonly R[]): R[] {
+export function toldApart<R extends { readonly url: string; readonly label: string }>(repositories: readonly R[]): R[] {
   const byLabel = Map.groupBy(repositories, ({ label }) => label)
   return repositories.map((one) => {
     const others = byLabel.get(one.label)?.filter((other) => other !== one) ?? []

@@ -11,7 +11,7 @@ import type { HostedReach } from '../git-hosting/hosted.ts'
 import { listAtHost } from '../git-hosting/host-kinds.ts'
 import type { GitHub } from '../github/index.ts'
 import { repositoriesAt } from '../github/reading.ts'
-import { repositoryOf, SOURCES } from './repositories.ts'
+import { repositoryOf, SOURCES, toldApart } from './repositories.ts'
 
 export interface RepositorySearchDeps {
   readonly store: Pick<Store, 'listSources' | 'gitHosts' | 'github' | 'hostedRepositories'>
@@ -74,7 +74,7 @@ export function createRepositorySearch({ store, hosted, github, clock, fetch: se
   return {
     async search(orgId, { query, cursor, limit }) {
       const [said, sources, own] = await Promise.all([asked(orgId), store.listSources(orgId, SOURCES), here(orgId)])
-      const all = merged(usedOf(sources), [...own, ...said.flatMap(({ repositories }) => repositories)])
+      const all = toldApart(merged(usedOf(sources), [...own, ...said.flatMap(({ repositories }) => repositories)]))
       const words = query.trim().toLowerCase().split(/\s+/)
       const hits = all.filter(({ url, label }) => words.every((word) => label.toLowerCase().includes(word) || url.toLowerCase().includes(word)))
       const from = Number(cursor ?? 0)

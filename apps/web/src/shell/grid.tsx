@@ -5,17 +5,14 @@ import type { Workspace } from '@berth/wire'
 import { ordered } from '../inbox/order.ts'
 import { streamOf, watchStream } from '../state/live.ts'
 import { linkTo, pathTo, workspaces } from '../state/session.ts'
-import type { Card } from '../state/stream-view.ts'
 import { Delta } from '../ui/delta.tsx'
 import { StateBadge, stateOf } from '../ui/state.tsx'
 import { placeOf } from '../ui/words.ts'
 import { inert } from '../ui/inert.ts'
-import { objectOf, onlyPlans, questionOf, toolWords } from '../ui/tool-words.ts'
-import { shortPath } from '../session/tool-line.tsx'
+import { tileLines } from './tile-lines.ts'
 
 /** Half of what one page may watch at once (`WATCH_LIMIT` of the wire): the rest is in the inbox. */
 const TILES = 12
-const LINES = 5
 const TILE_EVENTS = 40
 
 export function Grid() {
@@ -36,10 +33,7 @@ function Tile({ workspace }: { workspace: Workspace }) {
     return watchStream(workspace.id, 'grid', TILE_EVENTS)
   }, [workspace.id])
   const { cards } = stream.view.value
-  // How the machine came up is of interest until something is said in it.
-  const begun = cards.some(({ kind }) => kind === 'said' || kind === 'tool')
-  const written = [...stream.writing.value.values()].map(({ text }) => inert(text).trim().split('\n').at(-1) ?? '')
-  const lines = [...cards.filter(({ kind }) => !begun || kind !== 'step').map(lineOf), ...written].filter((line) => line !== '').slice(-LINES)
+  const lines = tileLines(cards, [...stream.writing.value.values()].map(({ text }) => text))
   const { name } = stateOf(workspace)
   return (
     <a class={`tile ${name}`} {...linkTo(pathTo(workspace.id))}>
@@ -48,19 +42,4 @@ function Tile({ workspace }: { workspace: Workspace }) {
       <footer class="meta"><span class="grow cut">{inert(placeOf(workspace.repository))}</span>{workspace.changes && <Delta added={workspace.changes.added} removed={workspace.changes.removed} />}</footer>
     </a>
   )
-}
-
-/** Their question stands beside them. */
-const ASKING: readonly string[] = ['AskUserQuestion', 'ExitPlanMode']
-
-function lineOf(card: Card): string {
-  switch (card.kind) {
-    case 'said': return inert(card.text).trim().split('\n')[0] ?? ''
-    case 'tool': return onlyPlans(card.name) || ASKING.includes(card.name) ? '' : `${toolWords(card.name).verb} ${inert(shortPath(card.command ?? card.path ?? objectOf(card.name, card.title))).split('\n')[0]}`
-    case 'turn': return card.outcome === 'done' ? 'Turn done' : card.outcome
-    case 'approval': return `${card.state === 'open' ? 'Asks' : 'Asked'}: ${inert(questionOf(card.ask))}`
-    case 'step': return `${inert(card.title)}: ${card.state}`
-    case 'notice': return inert(card.text)
-    case 'prompt': return ''
-  }
 }
