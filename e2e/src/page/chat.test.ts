@@ -117,6 +117,13 @@ test('chat-upload: files and images land in the workspace, whatever their names,
   ])
   const files = desk.getByRole('list', { name: 'Files' })
   await eventually(async () => (await files.locator('li').allInnerTexts()).filter((text) => /\/\.?[^ ]*uploads?\//.test(text)).length === 2, 'both are there')
+  // Pasted as a screenshot is, and let go over the message.
+  await field(desk).evaluate((element) => {
+    const carried = (name: string) => { const data = new DataTransfer(); data.items.add(new File(['some bytes'], name)); return data }
+    element.dispatchEvent(new ClipboardEvent('paste', { clipboardData: carried('pasted.png'), bubbles: true, cancelable: true }))
+    element.dispatchEvent(new DragEvent('drop', { dataTransfer: carried('dropped.txt'), bubbles: true, cancelable: true }))
+  })
+  await eventually(async () => /-pasted\.png[^]*-dropped\.txt|-dropped\.txt[^]*-pasted\.png/.test(await field(desk).inputValue()), 'those too')
   const text = await field(desk).inputValue()
   expect(text).toMatch(/-notes\.txt /)
   expect(text).not.toMatch(/[<>\n]/)
@@ -221,4 +228,16 @@ test('haptics: a device that can be felt is told of an answer, once', async () =
   // What its page asked of a machine on its way to sleep and back, before it knew, was refused, which a browser writes down.
   const expected = new RegExp(`status of (409|503) .*/${demo.id}/review$`)
   expect(world.complaints.filter((line) => !expected.test(line))).toEqual([])
+}, FLOW_MS)
+
+test('bar-pause-all: everything is put to sleep by a long press, and all of it wakes again on second thoughts', async () => {
+  await phone.goto(world.at(demo))
+  const targets = async () => (await world.product.json<Workspace[]>(['list'])).map(({ wish }) => wish.target).join()
+  await eventually(async () => (await world.product.json<Workspace[]>(['list'])).filter(({ phase }) => phase === 'running').length === 2, 'two that are awake')
+  await hold('Pause')
+  await menu().getByRole('button', { name: 'Pause all' }).tap()
+  await phone.getByText('2 put to sleep').waitFor()
+  expect(await targets()).toBe('stopped,stopped')
+  await phone.getByRole('button', { name: 'Undo' }).tap()
+  await eventually(async () => (await targets()) === 'running,running', 'they are to stay awake')
 }, FLOW_MS)

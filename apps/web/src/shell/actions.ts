@@ -32,9 +32,16 @@ export async function stopTurn(workspace: Workspace): Promise<void> {
   await attempt(() => client.interrupt({ id: workspace.id, ...sessionMeant(workspace) }))
 }
 
-function pauseAll(): void {
+/** Those that can; what is refused is said beside it. */
+async function pauseAll(): Promise<void> {
   const awake = (workspaces.value ?? []).filter((each) => canPause(each) && may(each))
-  void Promise.all(awake.map((workspace) => change(() => client.stopWorkspace({ id: workspace.id })))).then(() => say(`${awake.length} put to sleep`, () => { for (const workspace of awake) void wake(workspace) }))
+  await attempt(async () => {
+    const asked = await Promise.allSettled(awake.map(({ id }) => client.stopWorkspace({ id })))
+    const slept = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    for (const workspace of slept) putWorkspace(workspace)
+    if (slept.length > 0) say(`${slept.length} put to sleep`, () => { for (const workspace of slept) void wake(workspace) })
+    for (const each of asked) if (each.status === 'rejected') throw each.reason
+  })
 }
 
 async function quickCommit(workspace: Workspace): Promise<void> {
@@ -58,7 +65,7 @@ export function pauseActions(workspace: Workspace): Action[] {
   return [
     { label: 'Stop the turn', icon: 'i-stop', off: away(workspace) || !busy || !workspaceCan('interrupt', workspace.phase), run: () => void stopTurn(workspace) },
     canPause(workspace) ? { label: 'Pause', icon: 'st-sleeping', detail: 'saves the work', off: away(workspace), run: () => void pause(workspace) } : { label: 'Wake', icon: 'i-moor', off: away(workspace) || !workspaceCan('start', workspace.phase), run: () => void wake(workspace) },
-    { label: 'Pause all', icon: 'st-sleeping', off: away() || !(workspaces.value ?? []).some((each) => canPause(each) && may(each)), run: pauseAll },
+    { label: 'Pause all', icon: 'st-sleeping', off: away() || !(workspaces.value ?? []).some((each) => canPause(each) && may(each)), run: () => void pauseAll() },
   ]
 }
 
