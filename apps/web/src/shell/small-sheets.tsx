@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { Command } from '../ui/command.tsx'
 import { attempt, client, go, putWorkspace } from '../state/session.ts'
 import { copy } from './copy.ts'
@@ -24,10 +25,19 @@ export function ConnectSheet() {
   return (
     <Dialog title={`Connect to ${name}`}>
       <p>On a computer with the command line signed in to this server:</p>
-      <Command text={`berth attach ${name}`} />
-      <button type="button" class="btn" onClick={() => void copy(`berth attach ${name}`)}>Copy the command</button>
-      <p class="meta">It joins the terminal that the agent runs in. Several may be in it at once.</p>
+      <Way command={`berth attach ${name}`}>It joins the terminal that the agent runs in. Several may be in it at once.</Way>
+      <Way command={`berth ssh ${name}`}>A shell of your own beside it. After <code>berth ssh-config</code> plain ssh, scp and editors reach <code>berth-{name}</code> too.</Way>
     </Dialog>
+  )
+}
+
+function Way({ command, children }: { command: string; children: ComponentChildren }) {
+  return (
+    <>
+      <Command text={command} />
+      <button type="button" class="btn" aria-label={`Copy the command ${command}`} onClick={() => void copy(command)}>Copy the command</button>
+      <p class="meta">{children}</p>
+    </>
   )
 }
 
