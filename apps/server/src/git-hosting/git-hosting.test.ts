@@ -164,6 +164,26 @@ describe('quota', () => {
     }
   }
 
+  it('ends by itself what came whole, also when whoever pushed went away before the answer', async () => {
+    const small = createRepositories({ dir: join(home, 'left alone') })
+    const dir = await small.ensure(task)
+    const head = (await git(work, 'rev-parse', 'HEAD')).text.trim()
+    const line = `${'0'.repeat(40)} ${head} refs/heads/main\0report-status`
+    const body = Buffer.concat([Buffer.from(`${(line.length + 4).toString(16).padStart(4, '0')}${line}0000`), packOf()])
+    for (const leave of ['the request', 'the answer'] as const) {
+      const [stop, pushed] = [new AbortController(), Promise.withResolvers<void>()]
+      const request = new Request('http://here/git-receive-pack', { method: 'POST', headers: { 'content-type': 'application/x-git-receive-pack-request' }, body, signal: stop.signal })
+      const answer = await serveGit({ dir, caller: { kind: 'task' }, path: '/git-receive-pack', request, log: () => {}, pushed: async () => pushed.resolve() })
+      if (leave === 'the answer') await answer.body?.cancel()
+      else stop.abort()
+      await pushed.promise
+      expect((await git(dir, 'rev-parse', 'refs/heads/main')).text.trim()).toBe(head)
+      expect(await Array.fromAsync(new Bun.Glob('**/tmp_*').scan({ cwd: dir, onlyFiles: false }))).toEqual([])
+      await git(dir, 'update-ref', '-d', 'refs/heads/main')
+      await git(dir, 'prune', '--expire=now')
+    }
+  }, 30_000)
+
   it.each(['one repository', 'all of a person'])('gives the room of %s to pushes at once as to one after another', async (name) => {
     // Of one such push and a half.
     const bytes = packOf().length

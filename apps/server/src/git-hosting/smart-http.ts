@@ -71,10 +71,9 @@ async function receive(git: GitRequest): Promise<Response> {
     return refusedPush(head, reasons)
   }
   const done = () => git.pushed?.(head.commands)
-  if (room === null) return exchange(git, 'git-receive-pack', body, done)
-  const taken = upTo(body, room)
-  const child = begun(git, taken.body, room)
-  void child.exited.finally(() => room.over(taken.refusal() === null))
+  const taken = upTo(body, room ?? ENDLESS)
+  const child = begun(git, taken.body, room ?? ENDLESS)
+  void child.exited.finally(() => room?.over(taken.refusal() === null))
   // It may end before it read everything; whoever pushes reads nothing before it has sent everything.
   await Promise.race([taken.ended, child.exited])
   if (git.request.signal.aborted) {
@@ -82,11 +81,14 @@ async function receive(git: GitRequest): Promise<Response> {
     throw new BerthError('cancelled', 'whoever pushed went away')
   }
   const refusal = taken.refusal()
-  if (refusal === null) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done })
+  if (refusal === null) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done, toItsEnd: true })
   // git has seen no end of the pack, and keeps nothing of it.
   await Promise.all([taken.ended, new Response(child.stdout).arrayBuffer(), child.exited])
   return refusedPush(head, head.commands.map(() => refusal))
 }
+
+/** Where nobody counts. */
+const ENDLESS: Room = { leftBytes: () => Number.POSITIVE_INFINITY, took: () => {}, refusal: () => '', over: () => {} }
 
 function begun(git: GitRequest, body: ReadableStream<Uint8Array>, room: Room): GitProcess {
   try {
@@ -156,11 +158,29 @@ function spawnGit(git: GitRequest, args: string[], stdin: 'ignore' | ReadableStr
   return Bun.spawn(['git', ...args], { env: environment, stdin, stdout: 'pipe', stderr: 'pipe' })
 }
 
-/** `done`: when git ended well and all that it said was taken. */
-interface Answer { readonly contentType: string; readonly head: Uint8Array | null; readonly done?: () => Promise<void> | undefined }
-function answer(git: GitRequest, child: GitProcess, { contentType, head, done }: Answer): Response {
+/**
+ * `done`: when git ended well and all that it said was taken. `toItsEnd`: whoever leaves leaves git alone; all that it
+ * waits for has come, and killed it would leave in the repository what it had not taken yet.
+ */
+interface Answer { readonly contentType: string; readonly head: Uint8Array | null; readonly done?: () => Promise<void> | undefined; readonly toItsEnd?: boolean }
+function answer(git: GitRequest, child: GitProcess, { contentType, head, done, toItsEnd = false }: Answer): Response {
   const reader = child.stdout.getReader()
   const complaint = new Response(child.stderr).text()
+  const follow = async (): Promise<void> => {
+    const exitCode = await child.exited
+    if (exitCode !== 0) git.log(`git ${contentType} ended with ${exitCode}: ${(await complaint).trim().slice(0, 500)}`)
+    else await Promise.resolve(done?.()).catch((error: unknown) => git.log(`git ${contentType}: what follows it was not done: ${String(error)}`))
+  }
+  let following: Promise<void> | null = null
+  const ended = (): Promise<void> => (following ??= follow())
+  const unheard = async (): Promise<void> => {
+    while (!(await reader.read()).done);
+    await ended()
+  }
+  const leave = (): void => {
+    if (toItsEnd) void unheard()
+    else child.kill()
+  }
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       if (head) controller.enqueue(head)
@@ -168,15 +188,11 @@ function answer(git: GitRequest, child: GitProcess, { contentType, head, done }:
     async pull(controller) {
       const next = await reader.read()
       if (!next.done) return controller.enqueue(next.value)
-      const exitCode = await child.exited
-      if (exitCode !== 0) git.log(`git ${contentType} ended with ${exitCode}: ${(await complaint).trim().slice(0, 500)}`)
-      else await Promise.resolve(done?.()).catch((error: unknown) => git.log(`git ${contentType}: what follows it was not done: ${String(error)}`))
+      await ended()
       controller.close()
     },
-    cancel() {
-      child.kill()
-    },
+    cancel: leave,
   })
-  git.request.signal.addEventListener('abort', () => child.kill(), { once: true })
+  git.request.signal.addEventListener('abort', leave, { once: true })
   return new Response(body, { headers: { 'content-type': contentType, 'cache-control': NO_CACHE } })
 }
