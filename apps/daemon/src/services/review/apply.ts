@@ -1,6 +1,7 @@
 /** Puts a change on the worktree: all of it, or nothing. */
 import type { DaemonResult } from '@berth/wire/daemon'
 import { BerthError } from '@berth/wire/error'
+import { pathBytes } from '@berth/wire/git-bytes'
 import type { TreeMove } from '@berth/wire/review-methods'
 import { join } from 'node:path'
 import { createSafeGit } from '../git/safe-git.ts'
@@ -26,7 +27,7 @@ export async function applyChange(tools: ReviewTools, change: TreeChange, meant:
       throw cause
     }
     return { applied: true, checkpoint }
-  })
+  }, { also: change.moves.filter(({ to }) => to !== null).map(({ path }) => pathBytes(path)) })
 }
 
 /** The other way round it fits: so it is done already. */

@@ -6,6 +6,7 @@ import { ignoredPaths } from '@berth/wire/ignored-paths'
 import type { TreeMove } from '@berth/wire/review-methods'
 import { gitRefusal } from '../git/safe-git.ts'
 import type { SafeGit } from '../git/safe-git.ts'
+import { parentsOf } from '../sync/three-way.ts'
 import { withIndexCopy, withSideIndex } from '../git/side-index.ts'
 import type { TreeTools } from '../git/side-index.ts'
 
@@ -38,7 +39,7 @@ async function addIgnored(git: SafeGit, { env, signal, paths }: { env: Record<st
     const told = await git.attempt(['check-ignore', '-z', '--stdin'], { env, signal, bytes: true, stdin: Buffer.from(input, 'latin1'), limitBytes: LIST_LIMIT_BYTES })
     return { code: told.exitCode, stdout: told.stdout }
   })
-  await add(ignored)
+  await add([...new Set([...ignored, ...(await ignoredBelow(git, { env, signal, paths }))])])
 
   /** All at once, or none: by halves down to the directory that has such a name, of which everything is added. Git switches files over both. */
   async function add(some: readonly Bytes[]): Promise<void> {
@@ -52,6 +53,15 @@ async function addIgnored(git: SafeGit, { env, signal, paths }: { env: Record<st
     await add(some.slice(0, some.length >> 1))
     await add(some.slice(some.length >> 1))
   }
+}
+
+/** A directory in which git would look for files goes whole where a file takes its place, with what is ignored in it. */
+async function ignoredBelow(git: SafeGit, { env, signal, paths }: { env: Record<string, string>; signal: AbortSignal; paths: readonly Bytes[] }): Promise<Bytes[]> {
+  if (paths.length === 0) return []
+  const replaced = new Set(paths)
+  // A directory of which all is ignored is named alone, and not looked through.
+  const listed = await git(['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'], { env, signal, bytes: true, limitBytes: LIST_LIMIT_BYTES })
+  return listed.split('\0').map((path) => path.replace(/\/$/, '')).filter((path) => path !== '' && (replaced.has(path) || parentsOf(path).some((parent) => replaced.has(parent))))
 }
 
 /** A file that is flagged as unchanged would not be looked at. */

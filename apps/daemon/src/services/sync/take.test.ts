@@ -193,6 +193,25 @@ describe('ignored files', () => {
     expect(here('x.local/deep/a')).toBe('AGENT\n')
   })
 
+  test('of the agent below a directory are not lost where a file takes its place, whoever replaces it', async () => {
+    await b.sh('mkdir d e; echo a > d/a; echo e > e/a; echo "*.log" >> .gitignore; git add .; git commit -qm directories', home)
+    expect(await take()).toMatchObject({ ok: true })
+    await b.sh('mkdir -p d/deep only; echo AGENT > d/x.log; echo AGENT > d/deep/y.log; echo AGENT > only/z.log; echo AGENT > e/kept.log')
+    const logs = ['d/x.log', 'd/deep/y.log', 'only/z.log']
+    await b.sh('rm -r d; echo file > d; echo file > only', home)
+    expect(await take('refuse')).toMatchObject({ ok: false, files: ['d', 'only'] })
+    expect(logs.map(here)).toEqual(logs.map(() => 'AGENT\n'))
+    const done = await take('force')
+    expect([here('d'), here('only'), here('e/kept.log')]).toEqual(['file\n', 'file\n', 'AGENT\n'])
+    const { before } = await b.calls['git.rewind']({ key: 'back', commit: done.ok ? done.outcome.checkpoint ?? '' : '', conversation: false }, b.signal)
+    expect(logs.map(here)).toEqual(logs.map(() => 'AGENT\n'))
+    // Back to the files, and once more to what the second rewind kept by itself.
+    const again = await b.calls['git.rewind']({ key: 'forth', commit: before, conversation: false }, b.signal)
+    expect(here('d')).toBe('file\n')
+    await b.calls['git.rewind']({ key: 'and back', commit: again.before, conversation: false }, b.signal)
+    expect(logs.map(here)).toEqual(logs.map(() => 'AGENT\n'))
+  })
+
   test('of the agent are not lost behind a path that git refuses to look at', async () => {
     await b.sh('mkdir docs other; echo d > docs/a; echo o > other/a; echo "*.local" >> .gitignore; git add .; git commit -qm docs', home)
     expect(await take()).toMatchObject({ ok: true })

@@ -59,7 +59,8 @@ function above(path: Bytes, mine: ReadonlyMap<Bytes, Change>): Change[] {
   })
 }
 
-function parentsOf(path: Bytes): Bytes[] {
+/** From the top. */
+export function parentsOf(path: Bytes): Bytes[] {
   const parents: Bytes[] = []
   for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) parents.push(path.slice(0, at))
   return parents
