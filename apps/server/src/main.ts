@@ -52,7 +52,7 @@ import { createInject } from './egress/inject.ts'
 import { createPermissions, type Permissions } from './egress/permission.ts'
 import { createEgress, type Egress } from './egress/proxy.ts'
 import { openGitGateway } from './git-gateway/index.ts'
-import { followGitHub } from './github/follow.ts'
+import { followHosts } from './pulls/follow-hosts.ts'
 import { createGitHub } from './github/index.ts'
 import type { StateSaving } from './saved/saving.ts'
 import { sayer } from './http/api-github.ts'
@@ -321,7 +321,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const reviews = createReviews(services, (id) => changes.look(id))
   closers.add('the reviews', () => reviews.stop())
   openDoor(base, { ...services, gate, ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }) })
-  closers.add('what GitHub tells', followGitHub({ ...services, github, say: sayer(services) }))
+  closers.add('what git hosts tell', followHosts({ ...services, github, say: sayer(services) }))
   const ending = createEnding(base)
   people.serve(createControl({
     ...services, gate, github, permissions, saving, stateBytes: base.savedPlace.bytes, keepBackupsMs: base.savedPlace.keepBackupsMs, publicUrl: config.publicUrl, homeOrg: base.homeOrg, homeTokenId: base.homeTokenId, pace: createPace({ clock, ...SIGN_IN_PACE }), catalogue: toolbox, hosts, reviews, previews, tls, metrics: base.metrics, drain: base.drain, socketRoom: pages, notifying, branches: createBranches(), ...(options.allowedMs === undefined ? {} : { allowedMs: options.allowedMs }),

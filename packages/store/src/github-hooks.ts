@@ -3,7 +3,7 @@ import type { GitHubStore, PullWatch } from '@berth/core'
 import type { OrgId } from '@berth/wire'
 import type { StoreContext } from './context.ts'
 
-type Hooks = Pick<GitHubStore, 'withAppId' | 'all' | 'takeDelivery' | 'untaken' | 'hook' | 'noteHook' | 'forgetDeliveries' | 'watch' | 'setWatch' | 'takeTold'>
+type Hooks = Pick<GitHubStore, 'withAppId' | 'all' | 'takeDelivery' | 'untaken' | 'hook' | 'noteHook' | 'forgetDeliveries' | 'watch' | 'setWatch' | 'noteTold'>
 type HookRow = Awaited<ReturnType<GitHubStore['hook']>>
 
 export function createGitHubHooks({ sql }: StoreContext): Hooks {
@@ -37,6 +37,6 @@ export function createGitHubHooks({ sql }: StoreContext): Hooks {
     async setWatch(id, { tell, by }) {
       await sql`insert into pull_watches ${sql({ workspaceId: id, tell, by })} on conflict (workspace_id) do update set tell = excluded.tell, by = excluded.by`
     },
-    takeTold: async (id, told) => (await sql`update pull_watches set told = ${told} where workspace_id = ${id} and told is distinct from ${told}`).count > 0,
+    async noteTold(id, told) { await sql`update pull_watches set told = ${told} where workspace_id = ${id}` },
   }
 }

@@ -68,13 +68,16 @@ test('how far deliveries are known never goes back, and begins anew with another
   expect(await github.hook({ ...at, appId: 8 })).toEqual({ heardAt: NOW - 9, caughtUpTo: null })
 })
 
-test('an agent is told once of the same outcome, and only where somebody wants it', async () => {
+test('what an agent was told of is kept, and only where somebody wants it told', async () => {
   const { github } = database.store
   const id = 'ws_0000000000000000' as WorkspaceId
   expect(await github.watch(id)).toBeNull()
-  expect(await github.takeTold(id, 'abc failed')).toBe(false)
+  await github.noteTold(id, 'abc failed')
+  expect(await github.watch(id)).toBeNull()
   await github.setWatch(id, { tell: true, by: 'ada' })
-  expect((await Promise.all([github.takeTold(id, 'abc failed'), github.takeTold(id, 'abc failed')])).toSorted()).toEqual([false, true])
-  expect(await github.takeTold(id, 'def passed')).toBe(true)
-  expect(await github.watch(id)).toEqual({ tell: true, by: 'ada', told: 'def passed' })
+  await github.noteTold(id, 'abc failed')
+  await github.setWatch(id, { tell: false, by: 'bob' })
+  expect(await github.watch(id)).toEqual({ tell: false, by: 'bob', told: 'abc failed' })
+  await github.noteTold(id, 'def passed')
+  expect(await github.watch(id)).toMatchObject({ told: 'def passed' })
 })

@@ -30,6 +30,6 @@ export const pullWatches = pgTable('pull_watches', {
   tell: boolean('tell').notNull(),
   /** Who said so. */
   by: text('by').notNull(),
-  /** What it was told of last, so that it is told once: commit and outcome. */
+  /** What it was told of last, so that it is told once: commit, outcome, and the id that it was said with. */
   told: text('told'),
 })

@@ -10,8 +10,8 @@ import { createPulls } from '../pulls/index.ts'
 import { connectionOf, listInstallations, listRepositories } from '../github/reading.ts'
 import { addApp, beginSetup, removeApp, shown } from '../github/setup.ts'
 import type { SetupDeps } from '../github/setup.ts'
-import { tellChecks } from '../github/told.ts'
-import type { ToldDeps } from '../github/told.ts'
+import { tellChecks } from '../pulls/tell-checks.ts'
+import type { ToldDeps } from '../pulls/tell-checks.ts'
 import type { ServiceDeps } from '../services/deps.ts'
 import { sendMessage } from '../services/messages.ts'
 import { tellMachines } from '../services/git-access.ts'
@@ -61,7 +61,7 @@ export function githubRouter(deps: GitHubApiDeps) {
 }
 
 /** What the server says to an agent in a person's name. */
-export const sayer = (deps: ServiceDeps): ToldDeps['say'] => ({ id, text, by }) => sendMessage(deps, { id, text, promptId: undefined }, { userName: by })
+export const sayer = (deps: ServiceDeps): ToldDeps['say'] => ({ id, text, by, promptId }) => sendMessage(deps, { id, text, promptId }, { userName: by })
 
 const hookUrlOf = ({ publicUrl }: Pick<GitHubApiDeps, 'publicUrl'>): string | null => (publicUrl === undefined ? null : `${publicUrl.replace(/\/$/, '')}${HOOK_PATH}`)
 

@@ -34,8 +34,8 @@ export interface GitHubStore {
   forgetDeliveries(before: number): Promise<void>
   watch(id: WorkspaceId): Promise<PullWatch | null>
   setWatch(id: WorkspaceId, watch: Pick<PullWatch, 'tell' | 'by'>): Promise<void>
-  /** True for the first who asks: that one tells the agent. */
-  takeTold(id: WorkspaceId, told: string): Promise<boolean>
+  /** Once the agent was told. */
+  noteTold(id: WorkspaceId, told: string): Promise<void>
 }
 export interface GitHubDelivery { readonly orgId: OrgId; readonly origin: string; readonly guid: string; readonly event: string; readonly action: string | null }
 export interface PullWatch { readonly tell: boolean; readonly by: string; readonly told: string | null }
