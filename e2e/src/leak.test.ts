@@ -28,8 +28,10 @@ for (const { vendor, open, lives } of [{ vendor: 'Amazon EC2', open: openEc2, li
   }, 300_000)
 }
 
+/** One in which what never got ready was given back with its disk, and is wanted again. */
+const GIVEN_BACK = 7_000_119
 test(`the bill of ${LIVES} random lives comes to what is wanted, and to nothing when all is deleted`, async () => {
-  for (let seed = 1; seed <= LIVES; seed += 1) expect({ seed, ...(await live(openHetzner, seed)) }).toMatchObject({ seed, problems: [] })
+  for (const seed of [...Array.from({ length: LIVES }, (_, at) => at + 1), GIVEN_BACK]) expect({ seed, ...(await live(openHetzner, seed)) }).toMatchObject({ seed, problems: [] })
 }, 300_000)
 
 test(`nothing stands on Kubernetes after ${KUBERNETES_LIVES} random lives but what is wanted, and nothing when all is deleted`, async () => {
