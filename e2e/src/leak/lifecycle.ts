@@ -34,12 +34,14 @@ function randomOf(seed: number): Random {
   return { int, pick: <T>(of: readonly T[]): T => of[int(of.length)] as T }
 }
 
-interface Scene { readonly world: TickWorld<Provider>; readonly vendor: Vendor; readonly random: Random; readonly held: { release(): Promise<void> }[]; readonly script: string[]; readonly pool: PoolLife | null; readonly waste: Waste }
+interface Scene { readonly world: TickWorld<Provider>; readonly vendor: Vendor; readonly random: Random; readonly held: { release(): Promise<void> }[]; readonly script: string[]; readonly pool: PoolLife | null; readonly pauses: boolean; readonly waste: Waste }
 /** Wishes under which what failed before anybody could work on it was given back, disk and all, by the workspace's number: a start after that buys another disk, and nothing was lost. */
 type Waste = ReadonlyMap<string, ReadonlySet<number>>
 
 /** Every so many lives have a warm pool. */
 const POOL_EACH = 3
+/** Every so many are stopped and started as a whole in the end. */
+const PAUSE_EACH = 4
 /** Those of the beginning, and what a pool made. */
 const idsIn = ({ world }: Pick<Scene, 'world'>): WorkspaceId[] => world.store.records().map(({ workspace }) => workspace.id)
 
@@ -57,7 +59,7 @@ export async function live(open: Open, seed: number, mutation?: Mutation & { rea
       return vendor.provider.destroy(owner, context)
     } }, clock)
     mutation?.world?.(world)
-    const scene: Scene = { world, vendor, random, waste, held: [], script: [], pool: seed % POOL_EACH === 0 ? createPoolLife(world, random, mutation?.pools) : null }
+    const scene: Scene = { world, vendor, random, waste, held: [], script: [], pauses: seed % PAUSE_EACH === 0, pool: seed % POOL_EACH === 0 ? createPoolLife(world, random, mutation?.pools) : null }
     for (const id of ids) world.store.put({ workspace: workspaceRow({ id, autoStopMs: 0, wish: { target: 'running', by: 'user', version: 1, reason: null, at: clock.now() } }), machine: null }, clock.now())
     for (let at = 0; at < EVENTS; at += 1) await act(scene)
     await calm(scene)
@@ -155,7 +157,7 @@ const chargesOf = (vendor: Vendor, id: WorkspaceId): string[] => vendor.charged(
 
 async function judge(scene: Scene): Promise<string[]> {
   const { world, vendor } = scene
-  const problems = [...await wrong(scene), ...await away(scene)]
+  const problems = [...await wrong(scene), ...await away(scene), ...(scene.pauses ? await pause(scene) : [])]
   await scene.pool?.remove()
   for (const id of personal(world)) await wish(world, id, 'deleted')
   await rest(scene)
@@ -172,6 +174,18 @@ async function judge(scene: Scene): Promise<string[]> {
 }
 
 const givenUp = (waste: Waste, disk: string): number => [...waste].find(([number]) => disk.includes(number))?.[1].size ?? 0
+
+/** All are stopped, and wanted again: what that leaves is the declared rest, and the disks are those of before. */
+async function pause(scene: Scene): Promise<string[]> {
+  const { world } = scene
+  const problems: string[] = []
+  for (const target of ['stopped', 'running'] as const) {
+    for (const id of personal(world)) await wish(world, id, target)
+    await world.run({ limit: RESTS, between: () => follow(scene), done: () => idsIn(scene).every((id) => settled(scene, id)) })
+    problems.push(...await wrong(scene))
+  }
+  return problems
+}
 
 /** No server for hours: what can end by itself ends, and comes back with the server. */
 async function away(scene: Scene): Promise<string[]> {

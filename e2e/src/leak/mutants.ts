@@ -54,6 +54,12 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     }),
   },
   'the disk is forgotten: a delete gives only the server back': { seed: 5, fetch: (fetch) => async (request) => (request.method === 'DELETE' && request.url.includes('/volumes/') ? new Response(null, { status: 204 }) : fetch(request)), provider: (provider) => ({ ...provider, observe: (owner, signal) => provider.observe(owner, signal).then((machine) => (machine.ref['server'] === undefined ? { ...machine, observed: { state: 'absent' as const } } : machine)) }) },
+  'a stop takes the disk with it': { seed: 8,
+    provider: (provider) => ({ ...provider, stop: async (owner, context) => {
+      for (let tries = 0; tries < 3; tries += 1) if ((await provider.destroy(owner, context)).done) break
+      return { done: true as const, value: { state: 'stopped' as const, exitCode: null, detail: null } }
+    } }),
+  },
   'the reaper asks nobody: what it sees is not claimed': { seed: 88, world: (world) => { Object.assign(world.store.installation, { machines: async () => [] }) } },
 }
 let count = 0

@@ -13,6 +13,7 @@ import { OVERLAYS } from './spec/overlay.ts'
 import { createWorld, type World, type WorldOptions } from './world.ts'
 
 export { createContainers, type Containers } from './containers.ts'
+export { startFlyRegistry, type FlyRegistry } from './registry.ts'
 export { REGIONS, type World } from './world.ts'
 export type { App, Backend, Fault, Machine, Token, Volume } from './model.ts'
 

@@ -3,11 +3,12 @@
  * resets everything but the volume, so a stop here keeps the volume alone; a start makes a machine beside it. Never run
  * against the live vendor: tested against a simulator of its published description.
  */
-import { isPassing, ProviderFault, type CallContext, type Inventory, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
+import { isPassing, ProviderFault, type CallContext, type Inventory, type Leftover, type Machine, type MachineSpec, type Observed, type Owner, type Provider, type ProviderCheck, type ProviderFinding, type Step } from '@berth/core'
 import { createOneAtATime } from '../one-at-a-time.ts'
 import { labelsOf, sameOwner } from '../owner-labels.ts'
 import { createApi, ENDPOINT, type Api } from './client.ts'
-import { appNameOf, byAge, diskOf, isGoing, machineOf, networkOf, observedOf, ownerOf, standing, type App, type Found, type FlyMachine, type Volume } from './machine.ts'
+import { createFlyImages, REGISTRY, type FlyImages } from './images.ts'
+import { appNameOf, byAge, diskOf, isGoing, machineOf, networkOf, observedOf, ownerOf, standing, surplusOf, type App, type Found, type FlyMachine, type Volume } from './machine.ts'
 import { guestFor, quoteOf, type CpuKind } from './sizes.ts'
 import { DISK_PATH, filesFor } from './start.ts'
 
@@ -21,6 +22,8 @@ interface Options {
   /** Where machines are made: the first that has room. */
   readonly regions: readonly string[]
   readonly image: string
+  /** Where prepared images are put, and Fly reads them from. */
+  readonly registry: string
   readonly cpuKind: CpuKind
   readonly volumeGb: number
   /** Without an answer of this server a machine ends by itself. */
@@ -34,7 +37,7 @@ export interface FlyProviderOptions extends Pick<Options, 'installation' | 'toke
 }
 
 const GIB = 1024 ** 3
-const DEFAULT = { organization: 'personal', regions: ['iad'], image: 'buildpack-deps:bookworm-scm', cpuKind: 'shared', volumeGb: 20, endAfterHours: 12, now: Date.now } as const
+const DEFAULT = { organization: 'personal', regions: ['iad'], image: 'buildpack-deps:bookworm-scm', registry: REGISTRY, cpuKind: 'shared', volumeGb: 20, endAfterHours: 12, now: Date.now } as const
 /** Between two looks; each action may be asked for once a second. */
 const LOOK_AGAIN_MS = 2000
 /** It is asked to stop, then ended. */
@@ -42,8 +45,9 @@ const SHUTDOWN_MS = 30_000
 const SMALLEST_MEMORY_BYTES = 64 * 1024 * 1024
 const MACHINE = 'workspace'
 const VOLUME = 'berth'
+const VOLUME_KIND = 'volume'
 
-interface Deps { readonly api: Api; readonly options: Options }
+interface Deps { readonly api: Api; readonly options: Options; readonly images: Pick<FlyImages, 'fitting'> }
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 interface There extends Found { readonly app: App }
 
@@ -54,7 +58,9 @@ export function createFlyProvider({ endpoint = ENDPOINT, fetch, ...given }: FlyP
     if (is === null) throw new ProviderFault('auth', 'there is no token for Fly', { hint: 'run `berth provider setup fly`' })
     return is
   }
-  const deps: Deps = { api: createApi({ endpoint, token, ...(fetch === undefined ? {} : { fetch }) }), options }
+  const api = createApi({ endpoint, token, ...(fetch === undefined ? {} : { fetch }) })
+  const images = createFlyImages({ api, options, apps: (signal) => listApps({ api, options }, signal), app: (name, signal) => appNamed(api, name, signal) })
+  const deps: Deps = { api, options, images }
   const oneAtATime = createOneAtATime()
   return {
     name: 'fly',
@@ -71,15 +77,19 @@ export function createFlyProvider({ endpoint = ENDPOINT, fetch, ...given }: FlyP
     list: (installation, signal) => inventory(deps, installation, signal),
     stop: (owner, context) => oneAtATime(owner, () => stop(deps, owner, context)),
     destroy: (owner, context) => oneAtATime(owner, () => destroy(deps, owner, context)),
-    // Everything is in an app, and an app is a machine.
-    leftovers: async () => ({ items: [], complete: true, missing: [] }),
-    async removeLeftover({ kind, name }) { throw new ProviderFault('invalid', `fly knows no ${kind} (${name})`) },
+    // Everything else is in an app, and an app is a machine; but one has one volume.
+    async leftovers(installation, signal) {
+      const [surplus, ofImages] = await Promise.all([surplusVolumes(deps, installation, signal), images.leftovers.leftovers(installation, signal)])
+      return { items: [...surplus.items, ...ofImages.items], complete: surplus.complete && ofImages.complete, missing: [...surplus.missing, ...ofImages.missing] }
+    },
+    removeLeftover: async (leftover, signal) => (leftover.kind === VOLUME_KIND ? removeSurplusVolume(deps, leftover, signal) : images.leftovers.removeLeftover(leftover, signal)),
+    images: images.images,
     // The vendor streams them by another way.
     logs: async () => '',
   }
 }
 
-async function check({ api, options }: Deps, signal: AbortSignal): Promise<ProviderCheck> {
+async function check({ api, options }: Pick<Deps, 'api' | 'options'>, signal: AbortSignal): Promise<ProviderCheck> {
   const refused = (detail: string, hint: string): ProviderCheck => ({ ok: false, isolation: 'vm', detail, hint })
   if (options.token() === null) return refused('not set up', 'run `berth provider setup fly`')
   try {
@@ -105,9 +115,11 @@ async function examine({ api }: Deps, signal: AbortSignal): Promise<readonly Pro
 const isOurs = (app: App, owner: Owner): boolean => sameOwner(ownerOf(app), owner)
 const isAbsent = (error: unknown): boolean => error instanceof ProviderFault && error.category === 'not_found'
 
-async function appOf(api: Api, owner: Owner, signal: AbortSignal): Promise<App | null> {
+const appOf = (api: Api, owner: Owner, signal: AbortSignal): Promise<App | null> => appNamed(api, appNameOf(owner), signal)
+
+async function appNamed(api: Api, name: string, signal: AbortSignal): Promise<App | null> {
   try {
-    return await api.call<App>(`/apps/${appNameOf(owner)}`, { what: 'looking for the app' }, signal)
+    return await api.call<App>(`/apps/${name}`, { what: 'looking for the app' }, signal)
   } catch (error) {
     if (isAbsent(error)) return null
     throw error
@@ -155,13 +167,17 @@ async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallC
   }
   const [machine] = byAge(found.machines)
   if (machine === undefined) {
-    for (const surplus of byAge(standing(found.volumes)).slice(1)) await removeVolume(api, { app, id: surplus.id, owner }, signal)
+    await removeSurplus(api, { ...found, app }, owner, signal)
     log?.(`making a machine with ${guest.cpus} processors and ${guest.memory_mb} MB in ${disk.region}`)
     await makeMachine(deps, { owner, spec }, { app, disk, guest }, signal)
     return later('the machine starts')
   }
   const { state } = observedOf(found)
-  if (state === 'running') return { done: true, value: machineOf(owner, found) }
+  if (state === 'running') {
+    // Now it is known which one has the work: without a machine it is not.
+    await removeSurplus(api, { ...found, app }, owner, signal)
+    return { done: true, value: machineOf(owner, found) }
+  }
   if (state !== 'stopped' && state !== 'unknown') return later('the machine starts')
   // All but its volume is lost anyway, and its boot token is used up.
   await removeMachine(api, { app, id: machine.id, owner }, signal)
@@ -192,10 +208,11 @@ async function makeVolume({ api, options }: Deps, { app, guest, image }: { app: 
   }
 }
 
-async function makeMachine({ api, options }: Deps, { owner, spec }: Asked, { app, disk, guest }: { app: App; disk: Volume; guest: unknown }, signal: AbortSignal): Promise<void> {
+async function makeMachine({ api, options, images }: Deps, { owner, spec }: Asked, { app, disk, guest }: { app: App; disk: Volume; guest: unknown }, signal: AbortSignal): Promise<void> {
   const { files, exec } = filesFor(owner, spec, { endAfterMinutes: options.endAfterHours * 60 })
   // A machine that ends is looked at, not started again: a start wants a boot token of its own.
-  const config = { image: spec.image ?? options.image, guest, files, init: { exec }, mounts: [{ volume: disk.id, path: DISK_PATH }], metadata: labelsOf(owner, options.now()), restart: { policy: 'no' }, auto_destroy: false }
+  const image = spec.image ?? await images.fitting(spec.boot.toolbox.hash, signal) ?? options.image
+  const config = { image, guest, files, init: { exec }, mounts: [{ volume: disk.id, path: DISK_PATH }], metadata: labelsOf(owner, options.now()), restart: { policy: 'no' }, auto_destroy: false }
   try {
     await api.call(`/apps/${app.name}/machines`, { method: 'POST', body: { name: MACHINE, region: disk.region, config }, what: 'making the machine' }, signal)
   } catch (error) {
@@ -219,6 +236,7 @@ async function stop(deps: Deps, owner: Owner, { signal, poll }: CallContext): Pr
   const [machine] = byAge(found.machines)
   if (app === null || machine === undefined) return { done: true, value: observedOf(found) }
   if (isGoing(machine)) return later('the machine goes', { ...poll })
+  await removeSurplus(api, { ...found, app }, owner, signal)
   const since = Number(poll?.['askedAt'] ?? 0)
   if (machine.state === 'started' && since === 0) {
     await api.call(`/apps/${app.name}/machines/${machine.id}/stop`, { method: 'POST', body: { signal: 'SIGTERM', timeout: `${SHUTDOWN_MS / 1000}s` }, what: 'stopping the machine' }, signal)
@@ -259,18 +277,25 @@ async function removeMachine(api: Api, { app, id, owner }: Part, signal: AbortSi
   await prove(api, owner, signal)
   await gone(api.call(`/apps/${app.name}/machines/${id}`, { method: 'DELETE', query: { force: 'true' }, what: 'giving the machine back' }, signal))
 }
+async function removeSurplus(api: Api, found: There, owner: Owner, signal: AbortSignal): Promise<void> {
+  for (const { id } of surplusOf(found)) await removeVolume(api, { app: found.app, id, owner }, signal)
+}
 async function removeVolume(api: Api, { app, id, owner }: Part, signal: AbortSignal): Promise<void> {
   await prove(api, owner, signal)
   await gone(api.call(`/apps/${app.name}/volumes/${id}`, { method: 'DELETE', what: 'giving the volume back' }, signal))
 }
 
-async function listApps({ api, options }: Deps, signal: AbortSignal): Promise<Inventory<App>> {
+async function listApps({ api, options }: Pick<Deps, 'api' | 'options'>, signal: AbortSignal): Promise<Inventory<App>> {
   const what = 'listing apps'
   const { apps = [], total_apps: total = 0 } = await api.call<{ apps?: readonly App[]; total_apps?: number }>('/apps', { query: { org_slug: options.organization }, what }, signal)
   return apps.length >= total ? { items: apps, complete: true, missing: [] } : { items: apps, complete: false, missing: [`${what}: ${apps.length} of ${total}`] }
 }
 
-async function inventory(deps: Deps, installation: string, signal: AbortSignal): Promise<Inventory<Machine>> {
+interface Ours { readonly owner: Owner; readonly found: There }
+interface Standing { readonly items: readonly Ours[]; readonly complete: boolean; readonly missing: readonly string[] }
+
+/** All apps of machines of an installation, with what is in them. */
+async function everything(deps: Deps, installation: string, signal: AbortSignal): Promise<Standing> {
   const { api, options } = deps
   const of = `/orgs/${encodeURIComponent(options.organization)}`
   const [apps, machines, volumes] = await Promise.all([
@@ -282,7 +307,26 @@ async function inventory(deps: Deps, installation: string, signal: AbortSignal):
     const owner = ownerOf(app)
     if (typeof owner !== 'object' || owner.installation !== installation) return []
     const within = <T extends { readonly app_name: string }>({ items: all }: Inventory<T>): T[] => all.filter(({ app_name: name }) => name === app.name)
-    return [machineOf(owner, { app, machines: within(machines).filter(({ state }) => state !== 'destroyed'), volumes: within(volumes) })]
+    return [{ owner, found: { app, machines: within(machines).filter(({ state }) => state !== 'destroyed'), volumes: within(volumes) } }]
   })
   return { items, complete: [apps, machines, volumes].every(({ complete }) => complete), missing: [apps, machines, volumes].flatMap(({ missing }) => missing) }
+}
+
+async function inventory(deps: Deps, installation: string, signal: AbortSignal): Promise<Inventory<Machine>> {
+  const { items, ...rest } = await everything(deps, installation, signal)
+  return { ...rest, items: items.map(({ owner, found }) => machineOf(owner, found)) }
+}
+
+async function surplusVolumes(deps: Deps, installation: string, signal: AbortSignal): Promise<Inventory<Leftover>> {
+  const { items, ...rest } = await everything(deps, installation, signal)
+  return { ...rest, items: items.flatMap(({ owner, found }) => surplusOf(found).map(({ id, created_at: created }): Leftover => ({ kind: VOLUME_KIND, name: id, owner, createdAt: Date.parse(created) || 0 }))) }
+}
+
+/** By a look of now: which one has the work may have changed. */
+async function removeSurplusVolume(deps: Deps, { name, owner }: Leftover, signal: AbortSignal): Promise<void> {
+  if (typeof owner !== 'object' || owner.installation !== deps.options.installation) throw new ProviderFault('conflict', `the volume ${name} is not this installation's`, { hint: 'look at it at fly.io' })
+  const found = await find(deps, owner, signal)
+  refuseForeign(found, owner)
+  const { app } = found
+  if (app !== null && surplusOf(found).some(({ id }) => id === name)) await removeVolume(deps.api, { app, id: name, owner }, signal)
 }

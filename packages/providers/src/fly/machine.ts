@@ -32,8 +32,20 @@ export const byAge = <T extends { readonly created_at: string; readonly id: stri
 export const standing = <T extends { readonly state: string }>(all: readonly T[]): T[] => all.filter(({ state }) => !GOING.has(state))
 export const isGoing = ({ state }: { readonly state: string }): boolean => GOING.has(state)
 
-/** The oldest: a second one can only come of a purchase whose answer was lost, before anything was written. */
-export const diskOf = ({ volumes }: Found): Volume | null => byAge(standing(volumes))[0] ?? null
+/**
+ * What a machine has mounted; without one the oldest. A second one can only come of a purchase whose answer was lost, or of a
+ * list that lagged, before anything was written.
+ */
+export function diskOf({ machines, volumes }: Pick<Found, 'machines' | 'volumes'>): Volume | null {
+  const all = byAge(standing(volumes))
+  const mounted = new Set(machines.flatMap(({ config }) => config?.mounts ?? []).map(({ volume }) => volume))
+  return all.find(({ id, attached_machine_id: machine = '' }) => machine !== '' || mounted.has(id)) ?? all[0] ?? null
+}
+/** Paid for, and never written to. */
+export function surplusOf(found: Pick<Found, 'machines' | 'volumes'>): Volume[] {
+  const disk = diskOf(found)
+  return standing(found.volumes).filter(({ id }) => id !== disk?.id)
+}
 
 export function observedOf({ app, machines }: Found): Observed {
   if (app === null) return { state: 'absent' }

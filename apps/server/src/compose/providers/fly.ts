@@ -10,6 +10,8 @@ const Settings = z.strictObject({
   /** The first that has room when a workspace is made. */
   regions: z.array(z.string().regex(/^[a-z]{3}$/)).min(1).optional(),
   image: z.string().min(1).optional(),
+  /** Of prepared images, by its host. */
+  registry: z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$/).optional(),
   cpuKind: z.enum(['shared', 'performance']).optional(),
   /** Of the volume with the tree, the home and the state. */
   volumeGb: z.number().int().min(1).max(500).optional(),
