@@ -95,9 +95,11 @@ plainTest.skipIf(CHROMIUM === null || !canBuild)('VS Code: a file is opened, cha
   await page.keyboard.press('Control+s')
   const inWorkspace = async (path: string): Promise<string> => (await world.product.cli(['run', 'code', '--', 'sh', '-c', `cat ${path} 2>/dev/null || true`])).stdout
   await eventually(async () => (await inWorkspace('notes.txt')) === 'first line\nwritten in a browser', 'the saved file')
-  // What changes beside it is seen.
-  await world.product.cli(['run', 'code', '--', 'sh', '-c', 'echo "from the agent" > notes.txt'])
-  await lines.getByText('from the agent').waitFor()
+  // What changes beside it is seen, once the editor watches: it says to nobody when that is.
+  await eventually(async () => {
+    await world.product.cli(['run', 'code', '--', 'sh', '-c', 'echo "from the agent" > notes.txt'])
+    return await lines.getByText('from the agent').isVisible()
+  }, 'what the agent wrote')
   await page.keyboard.press('Control+Backquote')
   await page.locator('.terminal-wrapper.active .xterm').waitFor()
   await page.keyboard.type('echo typed > from-terminal\n')
