@@ -44,6 +44,7 @@ beforeAll(async () => {
       [bash('printf "quiet output\\n Tests  49 passed (49)\\n"')],
       [{ text: 'Totals round once now' }],
     ],
+    reads: () => [[{ tokensRead: 60_000 }, { text: 'That was much to read.' }]],
     plans: () => [
       [{ tool: 'ToolSearch', input: { query: 'select:TaskCreate,TaskUpdate' } }],
       [task('find the drift'), task('round once'), task('run the tests')],
@@ -106,6 +107,18 @@ test('stream-turn, stream-cost: a turn ends with its files, tests, time and cost
   await cost.getByText('tokens read').waitFor()
   await cost.getByText('claude-').waitFor()
   expect(await cost.locator('tbody tr').count()).toBeGreaterThanOrEqual(2)
+}, FLOW_MS)
+
+test('stream-context: how full the agent’s window is stands in the strip and in the status', async () => {
+  expect(await strip(phone).innerText()).not.toContain('% context')
+  await phone.goto(world.at(demo))
+  await say('now [[reads]]')
+  await turn(phone, 'That was much to read.').waitFor({ timeout: FLOW_MS })
+  await strip(phone).getByText('% context').waitFor()
+  const [, percent] = /(\d+) % context/.exec(await strip(phone).innerText()) ?? []
+  expect(Number(percent)).toBeGreaterThanOrEqual(6)
+  await phone.goto(world.at(demo, 'status'))
+  await phone.getByRole('region', { name: 'Cost' }).getByText(`${percent} %of the context`).waitFor()
 }, FLOW_MS)
 
 test('stream-why, stream-timeline, stream-viewers: the status says why it is on, how it started, and who looks', async () => {

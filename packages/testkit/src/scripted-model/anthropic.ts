@@ -28,9 +28,8 @@ function turnsOf(message: unknown): Turn[] {
   ]
 }
 
-const inputTokens = 100
 const stopReason = (reply: Reply): string => (reply.blocks.some((block) => block.kind === 'tool') ? 'tool_use' : 'end_turn')
-const usage = { input_tokens: inputTokens, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 }
+const usageOf = ({ tokensRead }: Reply) => ({ input_tokens: tokensRead, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 })
 
 export function wholeMessage(reply: Reply): unknown {
   const content = reply.blocks.map((block) => {
@@ -40,12 +39,12 @@ export function wholeMessage(reply: Reply): unknown {
       case 'tool': return { type: 'tool_use', id: block.id, name: block.name, input: block.input }
     }
   })
-  return { id: reply.id, type: 'message', role: 'assistant', model: reply.model, content, stop_reason: stopReason(reply), stop_sequence: null, usage: { ...usage, output_tokens: 50 } }
+  return { id: reply.id, type: 'message', role: 'assistant', model: reply.model, content, stop_reason: stopReason(reply), stop_sequence: null, usage: { ...usageOf(reply), output_tokens: 50 } }
 }
 
 export async function* streamMessage(reply: Reply): AsyncGenerator<string> {
   const frame = (data: { type: string } & Record<string, unknown>): string => sseData(data, data.type)
-  const message = { id: reply.id, type: 'message', role: 'assistant', model: reply.model, content: [], stop_reason: null, stop_sequence: null, usage: { ...usage, output_tokens: 1 } }
+  const message = { id: reply.id, type: 'message', role: 'assistant', model: reply.model, content: [], stop_reason: null, stop_sequence: null, usage: { ...usageOf(reply), output_tokens: 1 } }
   yield frame({ type: 'message_start', message })
   for (const [index, block] of reply.blocks.entries()) {
     yield frame({ type: 'content_block_start', index, content_block: emptyBlock(block) })

@@ -21,7 +21,7 @@ function turnOf(message: Json): Turn[] {
   return [{ role, text: [textOf(message['content']), ...calls].join('\n') }]
 }
 
-const usage = { prompt_tokens: 100, completion_tokens: 50, total_tokens: 150 }
+const usageOf = ({ tokensRead }: Reply) => ({ prompt_tokens: tokensRead, completion_tokens: 50, total_tokens: tokensRead + 50 })
 const toolCalls = (reply: Reply) => reply.blocks.flatMap((block) => (block.kind === 'tool' ? [block] : []))
 const finish = (reply: Reply): string => (toolCalls(reply).length > 0 ? 'tool_calls' : 'stop')
 
@@ -29,7 +29,7 @@ export function wholeChat(reply: Reply): unknown {
   const calls = toolCalls(reply).map((call) => ({ id: call.id, type: 'function', function: { name: call.name, arguments: JSON.stringify(call.input) } }))
   const content = reply.blocks.flatMap((block) => (block.kind === 'text' ? [block.text] : [])).join('\n')
   const message = { role: 'assistant', content, ...(calls.length > 0 ? { tool_calls: calls } : {}) }
-  return { id: reply.id, object: 'chat.completion', created: 0, model: reply.model, choices: [{ index: 0, message, finish_reason: finish(reply) }], usage }
+  return { id: reply.id, object: 'chat.completion', created: 0, model: reply.model, choices: [{ index: 0, message, finish_reason: finish(reply) }], usage: usageOf(reply) }
 }
 
 export async function* streamChat(reply: Reply): AsyncGenerator<string> {
@@ -51,6 +51,6 @@ export async function* streamChat(reply: Reply): AsyncGenerator<string> {
     } else yield chunk({ reasoning_content: block.text })
   }
   yield chunk({}, finish(reply))
-  yield sseData({ id: reply.id, object: 'chat.completion.chunk', created: 0, model: reply.model, choices: [], usage })
+  yield sseData({ id: reply.id, object: 'chat.completion.chunk', created: 0, model: reply.model, choices: [], usage: usageOf(reply) })
   yield sseData('[DONE]')
 }

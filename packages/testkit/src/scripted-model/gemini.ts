@@ -24,7 +24,7 @@ function turnsOf(content: unknown): Turn[] {
   ]
 }
 
-const usageMetadata = { promptTokenCount: 100, candidatesTokenCount: 50, totalTokenCount: 150 }
+const usageOf = ({ tokensRead }: Reply) => ({ promptTokenCount: tokensRead, candidatesTokenCount: 50, totalTokenCount: tokensRead + 50 })
 function partOf(block: ReplyBlock): unknown {
   switch (block.kind) {
     case 'text': return { text: block.text }
@@ -33,10 +33,10 @@ function partOf(block: ReplyBlock): unknown {
   }
 }
 export const wholeGemini = (reply: Reply): unknown => ({
-  candidates: [{ content: { role: 'model', parts: reply.blocks.map(partOf) }, index: 0, finishReason: 'STOP' }], usageMetadata, modelVersion: reply.model,
+  candidates: [{ content: { role: 'model', parts: reply.blocks.map(partOf) }, index: 0, finishReason: 'STOP' }], usageMetadata: usageOf(reply), modelVersion: reply.model,
 })
 export async function* streamGemini(reply: Reply): AsyncGenerator<string> {
-  const frame = (parts: unknown[], last = {}): string => sseData({ candidates: [{ content: { role: 'model', parts }, index: 0, ...last }], usageMetadata, modelVersion: reply.model })
+  const frame = (parts: unknown[], last = {}): string => sseData({ candidates: [{ content: { role: 'model', parts }, index: 0, ...last }], usageMetadata: usageOf(reply), modelVersion: reply.model })
   for (const block of reply.blocks) {
     if (block.kind === 'tool' && block.delayMs > 0) await Bun.sleep(block.delayMs)
     if (block.kind !== 'text') { yield frame([partOf(block)]); continue }

@@ -31,7 +31,7 @@ function turnOf(item: unknown): Turn[] {
   return []
 }
 
-const usage = { input_tokens: 100, input_tokens_details: { cached_tokens: 0 }, output_tokens: 50, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 150 }
+const usageOf = ({ tokensRead }: Reply) => ({ input_tokens: tokensRead, input_tokens_details: { cached_tokens: 0 }, output_tokens: 50, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: tokensRead + 50 })
 const itemId = (reply: Reply, index: number, prefix: string): string => `${prefix}_${reply.id}_${index}`
 
 function itemOf(reply: Reply, index: number, block: ReplyBlock): Record<string, unknown> {
@@ -52,7 +52,7 @@ function nameOf(name: string): { name: string; namespace?: string } {
 const responseOf = (reply: Reply, status: string): Record<string, unknown> => ({
   id: reply.id, object: 'response', created_at: 0, status, model: reply.model,
   output: status === 'completed' ? reply.blocks.map((block, index) => itemOf(reply, index, block)) : [],
-  ...(status === 'completed' ? { usage } : {}),
+  ...(status === 'completed' ? { usage: usageOf(reply) } : {}),
 })
 export const wholeResponse = (reply: Reply): unknown => responseOf(reply, 'completed')
 

@@ -3,6 +3,8 @@
 export type Block =
   | { readonly text: string; /** Pause between pieces of the text; absent: at once. */ readonly chunkMs?: number; readonly pieces?: number }
   | { readonly thinking: string }
+  /** The answer says that it read so many tokens; absent: 100. */
+  | { readonly tokensRead: number }
   /** `tool` is abstract (write, edit, bash, question, plan, todo) or the name of a tool the agent offers. */
   | { readonly tool: string; readonly input: Readonly<Record<string, unknown>>; readonly delayMs?: number }
   /** The endpoint refuses this step so many times before it answers. */
@@ -37,7 +39,7 @@ export type ReplyBlock =
   | { readonly kind: 'text'; readonly text: string; readonly chunkMs: number; readonly pieces: number }
   | { readonly kind: 'thinking'; readonly text: string }
   | { readonly kind: 'tool'; readonly id: string; readonly name: string; readonly input: Readonly<Record<string, unknown>> | string; readonly delayMs: number }
-export interface Reply { readonly id: string; readonly model: string; readonly blocks: readonly ReplyBlock[] }
+export interface Reply { readonly id: string; readonly model: string; readonly tokensRead: number; readonly blocks: readonly ReplyBlock[] }
 
 const MARKER = /\[\[([a-z][a-z0-9-]*)(?:\s+([^\]]*))?\]\]/g
 /** How agents say that a call never ran to its end, as opposed to one that a person refused. */

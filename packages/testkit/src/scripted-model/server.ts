@@ -133,6 +133,7 @@ function refusalOf(refusals: Map<string, number>, step: Step, selected: Selected
   return block
 }
 
+const TOKENS_READ = 100
 const randomId = (prefix: string): string => `${prefix}_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`
 function replyOf(exchange: Exchange, step: Step): Reply {
   const blocks = step.flatMap((block): ReplyBlock[] => {
@@ -141,7 +142,7 @@ function replyOf(exchange: Exchange, step: Step): Reply {
     if ('tool' in block) return [{ kind: 'tool', id: randomId('toolu'), delayMs: block.delayMs ?? 0, ...callOf(exchange.tools, block) }]
     return []
   })
-  return { id: randomId('msg'), model: exchange.model, blocks }
+  return { id: randomId('msg'), model: exchange.model, tokensRead: step.reduce((sum, block) => ('tokensRead' in block ? block.tokensRead : sum), TOKENS_READ), blocks }
 }
 
 function bytes(frames: AsyncGenerator<string>): ReadableStream<Uint8Array> {
