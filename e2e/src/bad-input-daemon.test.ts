@@ -50,10 +50,10 @@ describe('an old daemon', () => {
     const { id } = await product.json<Workspace>(['up', code, '--provider', 'local', '--agent', 'plain', '--command', 'cat', '--name', 'calm', '--no-open', '-y'])
     const { linkUrl } = JSON.parse(readFileSync(join(product.home, SERVER_FILE), 'utf8')) as { linkUrl: string }
     const { linkToken } = JSON.parse(readFileSync(join(machine(id), 'state/link-token.json'), 'utf8')) as { linkToken: string }
-    // The program begins a moment after the daemon is there.
+    // The program begins a moment after the daemon is there, and its shell becomes it another moment later.
     const before = await eventually(async () => {
       const now = await takeInventory(product.home)
-      return now.processes.some((line) => line.endsWith(' cat')) && now
+      return now.processes.some((line) => /^\d+ cat$/.test(line)) && now
     }, 'the program')
     expect(await dial(linkUrl, linkToken, { ...hello(id, {}), workspaceId: 'ws_000000000000' })).toMatchObject({ code: LINK_CLOSE.rejected })
     expect(await dial(linkUrl, linkToken, hello(id, { generation: 2 }))).toMatchObject({ code: LINK_CLOSE.rejected })
