@@ -79,7 +79,7 @@ describe('inside', () => {
     await ground.turnOver(workspace.id)
     expect((await bodies('report.status')).map(({ text }) => text)).toEqual(['looking at the shop'])
     // It is of the turn, and the turn is over.
-    expect((await ground.workspace(workspace.id)).report).toBeNull()
+    await eventually(async () => (await ground.workspace(workspace.id)).report === null, 'that it is gone', TURN_MS)
     const [preview] = await bodies('report.preview')
     expect(preview).toMatchObject({ port: 3000, label: 'shop', url: expect.stringMatching(/^http:\/\/3000--shop\.localhost:\d+$/) })
     const { origin } = new URL((await ground.ask<{ url: string }>('POST', `/workspaces/${workspace.id}/previews/3000/share`, {})).url)

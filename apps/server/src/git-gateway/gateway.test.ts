@@ -39,10 +39,15 @@ async function cutOff(ws: Awaited<ReturnType<typeof working>>, ...refs: string[]
     text += new TextDecoder().decode(chunk)
     if (text.includes('waiting for')) break
   }
+  if (child.exitCode !== null || !text.includes('waiting for')) return void (await child.exited)
+  const gone = await goneAway()
   // git and its helper that speaks http.
-  if (child.exitCode === null && text.includes('waiting for')) process.kill(-child.pid, 'SIGKILL')
+  process.kill(-child.pid, 'SIGKILL')
   await child.exited
+  // An answer that comes before the server knows of it would let this push go.
+  while ((await goneAway()) === gone) await Bun.sleep(5)
 }
+const goneAway = async () => (await w.audit()).filter(({ reason }) => reason === 'whoever pushed went away').length
 const lastOf = async () => (await w.audit()).at(-1)
 
 describe('reading', () => {
