@@ -162,10 +162,14 @@ test('chat-queue, chat-steer, chat-stop: while it works a message waits its turn
   await phone.locator('.writing, .thinking').first().waitFor()
   await say(phone, 'later [[say the queued one]]')
   await log(desk).locator('.said.pending').getByText('later [[say the queued one]]').waitFor()
+  // At once behind another one of the same hand.
+  await say(desk, 'and [[say the one before]]')
   await field(desk).fill('instead [[say the steered one]]')
   await desk.getByRole('button', { name: 'Say it now' }).click()
-  for (const answer of ['the queued one', 'the steered one']) await log(phone).getByText(answer, { exact: true }).waitFor({ timeout: FLOW_MS })
+  await log(phone).getByText('the steered one', { exact: true }).waitFor()
   await turnOver()
+  // The agent may take what waited in one turn, so that the last of it is answered alone.
+  for (const waited of ['the queued one', 'the one before']) expect(told()).toContain(waited)
   await say(desk, 'now [[long 120]]')
   await phone.getByRole('button', { name: 'Stop the turn' }).tap()
   await log(desk).locator('.turn.interrupted').last().getByText('Interrupted').waitFor()

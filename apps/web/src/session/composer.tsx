@@ -1,5 +1,5 @@
 /** What a person says to the agent. The keyboard comes only when the field is tapped. */
-import { signal, useSignal } from '@preact/signals'
+import { signal, useSignal, type Signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { ComponentType } from 'preact'
 import type { Workspace, WorkspaceId } from '@berth/wire'
@@ -96,8 +96,8 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
     holdTaps()
   }
   const steer = async () => {
-    // The second of two would stop the turn that the first began.
-    if (!takesTaps.peek()) return
+    // The second of two would stop the turn that the first began, and what is on its way is said before.
+    if (!takesTaps.peek() || sending.peek()) return
     holdTaps()
     await stopTurn(workspace)
     await say(drafts.peek()[draft] ?? '')
@@ -132,13 +132,17 @@ export function Composer({ workspace, stream }: { workspace: Workspace; stream: 
           onInput={(event) => onInput(event.currentTarget.value)} onKeyDown={onKeyDown}
           onPaste={(event) => { const files = event.clipboardData?.files; if (files && files.length > 0) { event.preventDefault(); attach(files) } }}
         />
-        {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <button type="button" class="btn quiet steer" title="Stop the turn and say this now" onClick={() => void steer()}>Say it now</button>}
+        {busy && text.trim() !== '' && workspaceCan('interrupt', workspace.phase) && <SayNow sending={sending} steer={steer} />}
         {busy && text.trim() === '' && workspaceCan('interrupt', workspace.phase)
           ? <button type="button" class="icon go" aria-label="Stop the turn" aria-disabled={!takesTaps.value} onClick={() => { if (takesTaps.peek()) void stopTurn(workspace) }}><Icon name="i-stop" /></button>
           : <button type="submit" class="icon go" disabled={!can || sending.value || text.trim() === ''} aria-label={busy ? 'Queue' : 'Send'}><Icon name="i-send" /></button>}
       </div>
     </form>
   )
+}
+
+function SayNow({ sending, steer }: { sending: Signal<boolean>; steer(): Promise<void> }) {
+  return <button type="button" class="btn quiet steer" title="Stop the turn and say this now" aria-disabled={!takesTaps.value || sending.value} onClick={() => void steer()}>Say it now</button>
 }
 
 function Attach({ off, take }: { off: boolean; take(files: Iterable<File>): void }) {
