@@ -1,8 +1,8 @@
 /**
  * A page that holds a long session, its reader at the end, on a slow processor, and what its script holds in memory. Once
  * as messages come: from the one on its socket until the frame with the new card is drawn, half a frame of waiting in it.
- * Once in a loop, the next card after the frame of the one before it, each with its frame: how the goal was taken
- * (shared/research/supervision.md §5.2, "one frame"). The floor is a page of one paragraph, in the same run.
+ * Once in a loop, the next card after the frame of the one before it, each with its frame: how the goal, one
+ * frame, was taken. The floor is a page of one paragraph, in the same run.
  */
 import type { BrowserContext, ConsoleMessage, Page } from 'playwright-core'
 import type { WorkspaceId } from '@berth/wire'

@@ -44,6 +44,19 @@ async function git(cwd: string, ...args: string[]): Promise<{ code: number; text
   return { code, text: out + err }
 }
 
+/** All of it, and at its end `then`. */
+function endingWith(body: Uint8Array, then: () => void): ReadableStream<Uint8Array> {
+  const parts = [body]
+  return new ReadableStream({
+    pull(controller) {
+      const part = parts.shift()
+      if (part !== undefined) return controller.enqueue(part)
+      then()
+      controller.close()
+    },
+  })
+}
+
 function remote(caller: GitCaller): string {
   const listener = listen({
     fetch: async (request) => {
@@ -170,12 +183,14 @@ describe('quota', () => {
     const head = (await git(work, 'rev-parse', 'HEAD')).text.trim()
     const line = `${'0'.repeat(40)} ${head} refs/heads/main\0report-status`
     const body = Buffer.concat([Buffer.from(`${(line.length + 4).toString(16).padStart(4, '0')}${line}0000`), packOf()])
-    for (const leave of ['the request', 'the answer'] as const) {
+    for (const leave of ['with the last byte', 'the request', 'the answer'] as const) {
       const [stop, pushed] = [new AbortController(), Promise.withResolvers<void>()]
-      const request = new Request('http://here/git-receive-pack', { method: 'POST', headers: { 'content-type': 'application/x-git-receive-pack-request' }, body, signal: stop.signal })
-      const answer = await serveGit({ dir, caller: { kind: 'task' }, path: '/git-receive-pack', request, log: () => {}, pushed: async () => pushed.resolve() })
-      if (leave === 'the answer') await answer.body?.cancel()
-      else stop.abort()
+      const sent = leave === 'with the last byte' ? endingWith(body, () => stop.abort()) : body
+      const request = new Request('http://here/git-receive-pack', { method: 'POST', headers: { 'content-type': 'application/x-git-receive-pack-request' }, body: sent, signal: stop.signal })
+      const served = serveGit({ dir, caller: { kind: 'task' }, path: '/git-receive-pack', request, log: () => {}, pushed: async () => pushed.resolve() })
+      if (leave === 'with the last byte') await expect(served).rejects.toThrow('whoever pushed went away')
+      else if (leave === 'the answer') await (await served).body?.cancel()
+      else void served.then(() => stop.abort())
       await pushed.promise
       expect((await git(dir, 'rev-parse', 'refs/heads/main')).text.trim()).toBe(head)
       expect(await Array.fromAsync(new Bun.Glob('**/tmp_*').scan({ cwd: dir, onlyFiles: false }))).toEqual([])

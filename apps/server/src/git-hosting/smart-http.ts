@@ -63,30 +63,32 @@ async function advertise(git: GitRequest, service: Service): Promise<Response> {
 /** The commands are judged first; only then does git see the request. */
 async function receive(git: GitRequest): Promise<Response> {
   const { head, body, drain } = await readPush(git.request)
-  const room = head.commands.length === 0 ? null : ((await git.room?.()) ?? null)
-  const reasons = head.commands.map((command) => (room?.leftBytes() === 0 ? room.refusal() : refuseCommand(git.caller, command)))
+  const room = (head.commands.length === 0 ? undefined : await git.room?.()) ?? ENDLESS
+  const reasons = head.commands.map((command) => (room.leftBytes() === 0 ? room.refusal() : refuseCommand(git.caller, command)))
   if (head.refused !== null || reasons.some((reason) => reason !== null)) {
-    room?.over(false)
+    room.over(false)
     await drain()
     return refusedPush(head, reasons)
   }
   const done = () => git.pushed?.(head.commands)
-  const taken = upTo(body, room ?? ENDLESS)
-  const child = begun(git, taken.body, room ?? ENDLESS)
-  void child.exited.finally(() => room?.over(taken.refusal() === null))
+  const taken = upTo(body, room)
+  const child = begun(git, taken.body, room)
+  void child.exited.finally(() => room.over(taken.refusal() === null))
   // It may end before it read everything; whoever pushes reads nothing before it has sent everything.
   await Promise.race([taken.ended, child.exited])
   if (git.request.signal.aborted) {
-    await Promise.all([new Response(child.stdout).arrayBuffer(), child.exited])
+    // Perhaps after its last byte: git has then taken it all.
+    await Promise.all([new Response(child.stdout).arrayBuffer(), follower(git, child, RECEIVED, done)()])
     throw new BerthError('cancelled', 'whoever pushed went away')
   }
   const refusal = taken.refusal()
-  if (refusal === null) return answer(git, child, { contentType: 'application/x-git-receive-pack-result', head: null, done, toItsEnd: true })
+  if (refusal === null) return answer(git, child, { contentType: RECEIVED, head: null, done, toItsEnd: true })
   // git has seen no end of the pack, and keeps nothing of it.
   await Promise.all([taken.ended, new Response(child.stdout).arrayBuffer(), child.exited])
   return refusedPush(head, head.commands.map(() => refusal))
 }
 
+const RECEIVED = 'application/x-git-receive-pack-result'
 /** Where nobody counts. */
 const ENDLESS: Room = { leftBytes: () => Number.POSITIVE_INFINITY, took: () => {}, refusal: () => '', over: () => {} }
 
@@ -145,7 +147,7 @@ async function give(git: GitRequest, body: ReadableStream<Uint8Array>): Promise<
   })
 }
 
-function exchange(git: GitRequest, service: Service, body: ReadableStream<Uint8Array>, done?: () => Promise<void> | undefined): Response {
+function exchange(git: GitRequest, service: Service, body: ReadableStream<Uint8Array>, done?: Done): Response {
   const child = spawnGit(git, [service.slice(4), '--stateless-rpc', git.dir], body)
   return answer(git, child, { contentType: `application/x-${service}-result`, head: null, ...(done === undefined ? {} : { done }) })
 }
@@ -162,23 +164,17 @@ function spawnGit(git: GitRequest, args: string[], stdin: 'ignore' | ReadableStr
  * `done`: when git ended well and all that it said was taken. `toItsEnd`: whoever leaves leaves git alone; all that it
  * waits for has come, and killed it would leave in the repository what it had not taken yet.
  */
-interface Answer { readonly contentType: string; readonly head: Uint8Array | null; readonly done?: () => Promise<void> | undefined; readonly toItsEnd?: boolean }
+type Done = () => Promise<void> | undefined
+interface Answer { readonly contentType: string; readonly head: Uint8Array | null; readonly done?: Done; readonly toItsEnd?: boolean }
 function answer(git: GitRequest, child: GitProcess, { contentType, head, done, toItsEnd = false }: Answer): Response {
   const reader = child.stdout.getReader()
-  const complaint = new Response(child.stderr).text()
-  const follow = async (): Promise<void> => {
-    const exitCode = await child.exited
-    if (exitCode !== 0) git.log(`git ${contentType} ended with ${exitCode}: ${(await complaint).trim().slice(0, 500)}`)
-    else await Promise.resolve(done?.()).catch((error: unknown) => git.log(`git ${contentType}: what follows it was not done: ${String(error)}`))
-  }
-  let following: Promise<void> | null = null
-  const ended = (): Promise<void> => (following ??= follow())
+  const ended = follower(git, child, contentType, done)
   const unheard = async (): Promise<void> => {
     while (!(await reader.read()).done);
     await ended()
   }
   const leave = (): void => {
-    if (toItsEnd) void unheard()
+    if (toItsEnd) void unheard().catch((error: unknown) => git.log(`git ${contentType}: its answer was not read to the end: ${String(error)}`))
     else child.kill()
   }
   const body = new ReadableStream<Uint8Array>({
@@ -195,4 +191,16 @@ function answer(git: GitRequest, child: GitProcess, { contentType, head, done, t
   })
   git.request.signal.addEventListener('abort', leave, { once: true })
   return new Response(body, { headers: { 'content-type': contentType, 'cache-control': NO_CACHE } })
+}
+
+/** What waits until git ended and did what follows a good end, once. It never fails: an answer is under way, so the log is told. */
+function follower(git: GitRequest, child: GitProcess, contentType: string, done: Done | undefined): () => Promise<void> {
+  const complaint = new Response(child.stderr).text()
+  const follow = async (): Promise<void> => {
+    const exitCode = await child.exited
+    if (exitCode !== 0) git.log(`git ${contentType} ended with ${exitCode}: ${(await complaint).trim().slice(0, 500)}`)
+    else await Promise.resolve(done?.()).catch((error: unknown) => git.log(`git ${contentType}: what follows it was not done: ${String(error)}`))
+  }
+  let following: Promise<void> | null = null
+  return () => (following ??= follow())
 }

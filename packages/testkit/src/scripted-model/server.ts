@@ -142,7 +142,7 @@ function replyOf(exchange: Exchange, step: Step): Reply {
     if ('tool' in block) return [{ kind: 'tool', id: randomId('toolu'), delayMs: block.delayMs ?? 0, ...callOf(exchange.tools, block) }]
     return []
   })
-  return { id: randomId('msg'), model: exchange.model, tokensRead: step.reduce((sum, block) => ('tokensRead' in block ? block.tokensRead : sum), TOKENS_READ), blocks }
+  return { id: randomId('msg'), model: exchange.model, tokensRead: step.flatMap((block) => ('tokensRead' in block ? [block.tokensRead] : [])).at(-1) ?? TOKENS_READ, blocks }
 }
 
 function bytes(frames: AsyncGenerator<string>): ReadableStream<Uint8Array> {
