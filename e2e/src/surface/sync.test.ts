@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Workspace } from '@berth/wire'
+import { SERVER_FILE } from '@berth/wire/server-file'
 import { eventually } from '../product.ts'
 import { git } from '../repository.ts'
 import { startWorld, type Sync, type There, type World } from './sync-world.ts'
@@ -25,6 +26,7 @@ afterAll(() => world.close(), 60_000)
 
 const here = (path: string): string => join(home, path)
 const file = (path: string): string => readFileSync(join(there.dir, path), 'utf8')
+const urlOfServer = (): string => (JSON.parse(readFileSync(join(world.product.home, SERVER_FILE), 'utf8')) as { url: string }).url
 const push = (args: readonly string[] = [], exit = 0) => world.product.cli(['push', ...args], { cwd: home, exit })
 
 describe('push', () => {
@@ -127,6 +129,27 @@ describe('sync', () => {
     await sync.says(({ event }) => event === 'caught-up', 'the commit')
     expect(await there.git('rev-parse', 'HEAD')).toBe(await git(home, 'rev-parse', 'HEAD'))
     expect(await there.git('status', '--porcelain')).toBe('')
+  }, 60_000)
+
+  test('finds the server at another port, and tells nothing to what listens at the one of before', async () => {
+    const before = urlOfServer()
+    await world.product.cli(['server', 'stop'])
+    const heard: string[] = []
+    const stranger = Bun.serve({ hostname: '127.0.0.1', port: Number(new URL(before).port), fetch: ({ headers }) => { heard.push(headers.get('authorization') ?? ''); return Response.json({}, { status: 404 }) } })
+    try {
+      // As long as nobody is there it asks whoever has the port, and no more than who that is.
+      await eventually(async () => heard.length > 0 || sync.said.filter(({ event }) => event === 'lost').length > 2, 'that it looks for the server')
+      writeFileSync(here('a.txt'), 'elsewhere\n')
+      await world.product.cli(['server', 'start'])
+      expect(urlOfServer()).not.toBe(before)
+      await sync.says(({ event, files }) => event === 'caught-up' && files === 1, 'what was saved meanwhile')
+      expect(file('a.txt')).toBe('elsewhere\n')
+      writeFileSync(here('a.txt'), 'agent\n')
+      await sent('a.txt')
+      expect(heard.filter((authorization) => authorization !== '')).toEqual([])
+    } finally {
+      await stranger.stop(true)
+    }
   }, 60_000)
 
   test('goes on after the server was away, and remembers what it brought', async () => {

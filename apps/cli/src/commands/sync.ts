@@ -28,13 +28,13 @@ export const sync = command({
     return { word: positionals[0], include: values.include ?? [], once: values.once === true, start: values.start === true }
   },
   async run(context, { word, include, once, start }) {
-    const { signal, cwd, io, json } = context
+    const { signal, cwd, home, io, json } = context
     const place = await placeOf(cwd, signal)
     const connection = await context.connect()
     const { id } = await workspaceOfHere(connection.client, { word, path: place.path, verb: 'sync' }, signal)
     const workspace = await readyWorkspace(context, connection, { word: id, start })
     const told = json ? asJson(io) : inWords(io, workspace.name)
-    if (!once) return runSync({ connection, workspace, place, include, signal, told })
+    if (!once) return runSync({ connection, findAgain: async (before) => (await import('../server-process/find-again.ts')).findAgain(home, before), workspace, place, include, signal, told })
     const outcome = await pushCode(context, connection, { workspace, place, include, strategy: 'keep', onProgress: () => {} })
     told.caughtUp(outcome)
     if (outcome.keptTotal > 0) context.exitWith(1)

@@ -58,7 +58,7 @@ async function launch(context: Context, deadline: number): Promise<ServerFile> {
 }
 
 function saying(context: Context, file: ServerFile): ServerFile {
-  if (file.movedFrom !== undefined) context.io.note(`port ${file.movedFrom} of this server is not free: it is at ${file.url} now; open pages and a running \`berth sync\` must be opened anew`)
+  if (file.movedFrom !== undefined) context.io.note(`port ${file.movedFrom} of this server is not free: it is at ${file.url} now; open pages must be opened anew`)
   return file
 }
 

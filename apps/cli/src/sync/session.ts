@@ -23,6 +23,8 @@ import { watchTree, type TreeWatch } from './watch-tree.ts'
 
 export interface SyncDeps {
   readonly connection: Connection
+  /** After a connection was lost: the one to try next. */
+  readonly findAgain: (before: Connection) => Promise<Connection>
   readonly workspace: Workspace
   readonly place: Place
   readonly include: readonly string[]
@@ -54,7 +56,7 @@ export async function runSync(deps: SyncDeps): Promise<void> {
   const tree = watchTree({ top: place.path, ignored: files.ignored, onDirty: changes.add, onError: broken.reject })
   const heads = place.git ? await watchHead(place.path, { signal, onChange: changes.commit }) : null
   try {
-    await Promise.race([broken.promise, again(deps, () => session(deps, { files, changes, tree }))])
+    await Promise.race([broken.promise, again(deps, (connection) => session({ ...deps, connection }, { files, changes, tree }))])
   } finally {
     tree.close();
     heads?.close()
@@ -65,10 +67,12 @@ export async function runSync(deps: SyncDeps): Promise<void> {
 /** What cannot become better by trying again. */
 const FINAL = new Set(['unsupported', 'not_found', 'unauthorized', 'forbidden', 'bad_request', 'workspace_not_running', 'conflict'])
 
-async function again({ signal, told }: SyncDeps, work: () => Promise<'new push'>): Promise<void> {
+async function again({ connection: first, findAgain, signal, told }: SyncDeps, work: (connection: Connection) => Promise<'new push'>): Promise<void> {
+  let connection = first
   for (let tries = 0; !signal.aborted;) {
     try {
-      await work()
+      if (tries > 0) connection = await findAgain(connection)
+      await work(connection)
       tries = 0
     } catch (error) {
       if (signal.aborted) return
