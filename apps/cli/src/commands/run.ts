@@ -28,11 +28,11 @@ export const run = command({
 })
 
 async function runThere({ signal }: Context, { endpoint, id, argv }: { endpoint: Awaited<ReturnType<Context['connect']>>['endpoint']; id: Parameters<typeof RUN_STREAM_PATH>[0]; argv: readonly string[] }): Promise<number> {
-  const { reach } = await import('../ssh/reach-socket.ts')
+  const [{ reach }, { whenLinked }] = await Promise.all([import('../ssh/reach-socket.ts'), import('../ssh/ready.ts')])
   const decode = createRunDecoder()
   let code: number | null = null
   const write = (to: NodeJS.WriteStream, bytes: Uint8Array) => new Promise<void>((resolve) => { to.write(bytes, () => resolve()) })
-  const { pipe, ended } = await reach(endpoint, RUN_STREAM_PATH(id), {
+  const { pipe, ended } = await whenLinked(signal, () => reach(endpoint, RUN_STREAM_PATH(id), {
     async write(bytes) {
       for (const frame of decode(bytes)) {
         if (frame.kind === 'exit') code = frame.code
@@ -40,7 +40,7 @@ async function runThere({ signal }: Context, { endpoint, id, argv }: { endpoint:
       }
     },
     end: async () => { pipe.close(1000, 'it ended') },
-  }, signal)
+  }, signal))
   const listenNoMore = onAbort(signal, () => pipe.close(1000, 'interrupted'))
   input(pipe, argv).catch(() => {})
   const { reason } = await ended

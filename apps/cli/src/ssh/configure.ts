@@ -6,7 +6,7 @@ import { workspaceCan } from '@berth/wire/workspace-can'
 import type { Connection, Context } from '../context.ts'
 import { hostsOf, pinned, readHosts, serverKey, writeHosts } from './hosts.ts'
 import type { Host, Hosts } from './hosts.ts'
-import { hostName } from './render.ts'
+import { hostNames } from './render.ts'
 import { sshHome } from './ssh-home.ts'
 import { exclude, include, userConfigPath } from './user-config.ts'
 
@@ -25,8 +25,9 @@ export async function configure(context: Context, file?: string): Promise<Config
   for (const { workspace, access } of answers) if (access !== null) hosts = await known(context, hosts, () => pinned(hosts, { ...workspace, server }, access))
   await writeHosts(context, hosts)
   const path = file === undefined ? userConfigPath() : resolve(context.cwd, file)
+  const names = hostNames(hosts)
   const added = await include(path, sshHome(context.home).config)
-  return { path, added, hosts: Object.values(hosts).map(({ id, name, user }) => ({ id, name, host: hostName({ name }), user })) }
+  return { path, added, hosts: Object.values(hosts).map(({ id, name, user }) => ({ id, name, host: names.get(id) ?? id, user })) }
 }
 
 async function ask(context: Context, { client }: Connection, id: string) {

@@ -2,9 +2,9 @@
 import { BerthError } from '@berth/wire/error'
 import type { Context } from '../context.ts'
 import { configure } from './configure.ts'
-import type { Host } from './hosts.ts'
-import { hostName, shellWord } from './render.ts'
+import { shellWord } from './render.ts'
 import { meet } from './run-ssh.ts'
+import type { Known } from './run-ssh.ts'
 import { readyWorkspace } from './ready.ts'
 
 const IDES = ['code', 'cursor', 'windsurf', 'zed', 'jetbrains', 'terminal'] as const
@@ -20,8 +20,7 @@ export function readIde(word: string): Ide {
   throw new BerthError('bad_request', `there is no editor "${word}" here`, { hint: IDES.join(', ') })
 }
 
-export function launchOf(ide: Exclude<Ide, 'terminal'>, { name, user, workDir }: Pick<Host, 'name' | 'user' | 'workDir'>): Launch {
-  const host = hostName({ name })
+export function launchOf(ide: Exclude<Ide, 'terminal'>, { alias: host, user, workDir }: Pick<Known, 'alias' | 'user' | 'workDir'>): Launch {
   const path = workDir.split('/').map(encodeURIComponent).join('/')
   switch (ide) {
     case 'zed': return { argv: ['zed', `ssh://${host}${path}`], url: `zed://ssh/${host}${path}` }

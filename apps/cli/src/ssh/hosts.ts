@@ -85,5 +85,7 @@ export function pinned(known: Hosts, workspace: { readonly id: string; readonly 
   if (before?.hostKey && before.hostKey !== hostKey && before.generation === access.generation) {
     throw new BerthError('conflict', `${workspace.name} shows another host key than before`, { hint: `nothing was sent to it; if you know why, \`berth ssh-config --forget ${workspace.name}\` accepts the new one` })
   }
-  return { ...known, [workspace.id]: { ...before, id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation, server: workspace.server } }
+  // One of that name, of the same server, is gone: names are given once.
+  const others = Object.fromEntries(Object.entries(known).filter(([id, { name, server }]) => id === workspace.id || name !== workspace.name || server !== workspace.server))
+  return { ...others, [workspace.id]: { ...before, id: workspace.id, name: workspace.name, user: access.user, workDir: access.workDir, hostKey, generation: access.generation, server: workspace.server } }
 }

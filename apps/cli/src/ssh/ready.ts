@@ -10,6 +10,8 @@ import { waitFor } from '../wait.ts'
 const COMING_MS = 15_000
 const COMING_AGAIN_MS = 100
 const START_MS = 5 * 60_000
+/** `workspace_busy`: between two looks it began to start anew. */
+const COMES: ReadonlySet<string> = new Set(['daemon_unreachable', 'workspace_busy'])
 const COMING = new Set<Workspace['phase']>(['queued', 'provisioning', 'starting'])
 
 export async function readyWorkspace(context: Context, connection: Connection, wanted: { readonly word: string; readonly start: boolean }): Promise<Workspace> {
@@ -18,6 +20,7 @@ export async function readyWorkspace(context: Context, connection: Connection, w
   if (workspaceCan('attach', workspace.phase)) return workspace
   if (!wanted.start && !COMING.has(workspace.phase)) throw new BerthError('workspace_not_running', `${workspace.name} is ${workspace.phase}`, { hint: `berth start ${workspace.name}, or \`berth ssh --start ${workspace.name}\`` })
   const started = wanted.start ? await client.startWorkspace({ id: workspace.id }, context.signal) : workspace
+  context.io.note(context.io.noteStyle.dim(`${started.name} is starting; \`berth logs ${started.name} setup\` shows what it does`))
   const running = await waitFor({ client, endpoint, signal: context.signal }, started, ({ phase }) => workspaceCan('attach', phase) || phase === 'failed' || phase === 'deleted', { timeoutMs: START_MS })
   if (workspaceCan('attach', running.phase)) return running
   throw new BerthError('workspace_not_running', `${running.name} is ${running.phase}`, { hint: `see \`berth logs ${running.name}\`` })
@@ -31,7 +34,7 @@ export async function whenLinked<T>(signal: AbortSignal, work: () => Promise<T>)
       return await work()
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof BerthError) || error.code !== 'daemon_unreachable' || performance.now() > until) throw error
+      if (!(error instanceof BerthError) || !COMES.has(error.code) || performance.now() > until) throw error
       await Bun.sleep(COMING_AGAIN_MS)
     }
   }

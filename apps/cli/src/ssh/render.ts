@@ -20,6 +20,8 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
   const shown = Object.values(hosts).filter(({ id, name, user }) => [id, name, user].every(isName))
   if (shown.length === 0) return HEAD
   const { at, sockets } = rendering
+  const names = hostNames(hosts)
+  const nameOf = ({ id }: Host): string => names.get(id) ?? id
   const shared = [
     'IdentityFile ' + quoted(escaped(at.key)), 'IdentitiesOnly yes', 'PreferredAuthentications publickey',
     'UserKnownHostsFile ' + quoted(escaped(at.knownHosts)), 'GlobalKnownHostsFile /dev/null', 'StrictHostKeyChecking yes', 'UpdateHostKeys no', 'CheckHostIP no',
@@ -30,8 +32,8 @@ export function hostEntries(hosts: Hosts, rendering: Rendering): string {
   ]
   return [
     HEAD,
-    ...shown.flatMap((host) => [`Host ${hostName(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : []), ...(host.forwardAgent === true ? WITH_AGENT : [])]), '']),
-    `Host ${shown.map(hostName).join(' ')}`, ...indented(shared), '',
+    ...shown.flatMap((host) => [`Host ${nameOf(host)}`, ...indented([`HostName ${host.id}`, `HostKeyAlias ${host.id}`, `User ${host.user}`, `ProxyCommand ${proxyCommand(host, rendering)}`, ...(handsOver(host) ? ['ProxyUseFdpass yes'] : []), ...(host.forwardAgent === true ? WITH_AGENT : [])]), '']),
+    `Host ${shown.map(nameOf).join(' ')}`, ...indented(shared), '',
   ].join('\n')
 }
 
@@ -48,8 +50,22 @@ export function knownHostLines(hosts: Hosts): string {
   return HEAD + Object.values(hosts).flatMap(({ id, hostKey }) => (hostKey === null || !isName(id) || !IS_KEY.test(hostKey) ? [] : [`${id} ${hostKey}\n`])).join('')
 }
 
-/** As a person types it. */
-export const hostName = ({ name }: Pick<Host, 'name'>): string => `berth-${name}`
+/**
+ * By id, as a person types it. OpenSSH takes the first entry of a name, so no two may have one: what this home's own server
+ * calls `demo` is `berth-demo`, and that of another server, then, `berth-demo.<server>`. No workspace has a dot in its name.
+ */
+export function hostNames(hosts: Hosts): ReadonlyMap<string, string> {
+  const own = new Set(Object.values(hosts).filter(({ server }) => server === null).map(({ name }) => name))
+  const taken = new Set<string>()
+  return new Map(Object.values(hosts).map((host) => {
+    const { id, name, server } = host
+    const short = `berth-${name}`
+    const wanted = server !== null && (own.has(name) || taken.has(short)) ? `${short}.${server}` : short
+    const given = taken.has(wanted) || !isName(wanted) ? id : wanted
+    taken.add(given)
+    return [id, given]
+  }))
+}
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
 
 /** The server of this home has a door; only Linux is seen to give ssh what comes out of it. */

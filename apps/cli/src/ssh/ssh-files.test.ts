@@ -7,7 +7,7 @@ import { disconnect } from './disconnect.ts'
 import { launchOf } from './editors.ts'
 import { hostsOf, pinned, readHosts } from './hosts.ts'
 import type { Host, Hosts } from './hosts.ts'
-import { hostEntries, knownHostLines } from './render.ts'
+import { hostEntries, hostNames, knownHostLines } from './render.ts'
 import { publicKeyOf, socketDir, sshHome } from './ssh-home.ts'
 import { exclude, include } from './user-config.ts'
 
@@ -83,6 +83,16 @@ test('OpenSSH reads the entries, also in a home with a per cent sign, a quote an
   expect(Bun.spawnSync(['sh', '-c', `printf '%s\\n' ${proxy}`]).stdout.toString().split('\n')).toEqual(expect.arrayContaining([`BERTH_HOME=${home}`, 'ssh', '--hand-over', 'ws_aaaabbbbcccc']))
 })
 
+test('what two servers call the same has two names, and the short one is of this home', () => {
+  const home = directory()
+  const all = hostsBy(host({ id: 'ws_far', server: 'team' }), host(), host({ id: 'ws_farther', server: 'lab' }), host({ id: 'ws_only', name: 'only', server: 'team' }), host({ id: 'ws_odd', server: 'a b' }))
+  const file = join(home, 'config')
+  writeFileSync(file, hostEntries(all, { home, at: sshHome(home), sockets: null }), { mode: 0o600 })
+  const led = (name: string): string => /^hostname (.*)$/m.exec(Bun.spawnSync(['ssh', '-F', file, '-G', name]).stdout.toString())?.[1] ?? ''
+  expect(Object.fromEntries(hostNames(all))).toEqual({ ws_far: 'berth-demo.team', ws_aaaabbbbcccc: 'berth-demo', ws_farther: 'berth-demo.lab', ws_only: 'berth-only', ws_odd: 'ws_odd' })
+  for (const [id, name] of hostNames(all)) expect(led(name)).toBe(id)
+})
+
 test('nothing that a machine or a server says becomes a line of its own', () => {
   const home = directory()
   const evil = 'x\n  ProxyCommand touch /tmp/evil'
@@ -96,6 +106,8 @@ test('a machine keeps its host key; a new machine has a new one', () => {
   const first = pinned({}, workspace, access(`${KEY} a comment`, 1))
   expect(first[workspace.id]?.hostKey).toBe(KEY)
   expect(pinned(first, workspace, access(KEY, 1))).toEqual(first)
+  // Another of that name: the one before is gone, wherever it was deleted. One of another server is another.
+  expect(Object.keys(pinned({ ...first, ws_far: host({ id: 'ws_far', server: 'team' }) }, { ...workspace, id: 'ws_again' }, access(KEY, 1)))).toEqual(['ws_far', 'ws_again'])
   expect(() => pinned(first, workspace, access('ssh-ed25519 BBBB', 1))).toThrow('another host key')
   expect(pinned(first, workspace, access('ssh-ed25519 BBBB', 2))[workspace.id]?.hostKey).toBe('ssh-ed25519 BBBB')
 })
@@ -139,7 +151,7 @@ test('OpenSSH shows the words of a refusal', () => {
 })
 
 test('each editor is told the machine and the directory', () => {
-  const at = host({ workDir: '/work space' })
+  const at = { ...host({ workDir: '/work space' }), alias: 'berth-demo' }
   expect(launchOf('cursor', at)).toEqual({ argv: ['cursor', '--remote', 'ssh-remote+berth-demo', '/work space'], url: 'cursor://vscode-remote/ssh-remote+berth-demo/work%20space' })
   expect(launchOf('zed', at).argv).toEqual(['zed', 'ssh://berth-demo/work%20space'])
   expect(launchOf('jetbrains', at).url).toContain('host=berth-demo&port=22&user=dev&projectPath=%2Fwork+space')
