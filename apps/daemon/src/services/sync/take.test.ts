@@ -50,6 +50,19 @@ describe('what only the person changed', () => {
     expect(await take()).toMatchObject({ ok: true, outcome: { files: 0, head: 'kept', checkpoint: null } })
   })
 
+  test('goes back with them when they check out what was before, and is no change there', async () => {
+    await b.sh(`cd ${home}; git add .; git commit -qm second; git switch -qc feature; echo feature > one; git commit -qam feature`)
+    await take()
+    await b.sh('git switch -q main', home)
+    expect(await take()).toMatchObject({ ok: true, outcome: { head: 'moved', keptBranch: null } })
+    expect([await b.sh('git rev-parse HEAD'), await status(b.work)]).toEqual([await b.sh('git rev-parse HEAD', home), ''])
+    // What the agent committed since stays, and the branch with it.
+    await b.sh('echo agent > agent; git add agent; git commit -qm agent')
+    await b.sh('git reset -q --hard HEAD~1', home)
+    expect(await take()).toMatchObject({ ok: true, outcome: { head: 'kept' } })
+    expect((await b.sh('git log -1 --format=%s')).trim()).toBe('agent')
+  })
+
   test('comes beside what the agent made and committed, and can be taken back', async () => {
     await b.sh('echo agent > agent; git add agent; git commit -qm agent; echo loose > loose')
     await b.sh('echo mine > one', home)

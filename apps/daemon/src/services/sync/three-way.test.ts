@@ -36,6 +36,8 @@ test('decideHead never leaves the agent\'s commits unless they are below the per
   expect(plan({ theirsBelowOurs: true })).toBe('keep')
   expect(plan({ theirs: 'b' })).toBe('keep')
   expect(plan({ oursBelowTheirs: true })).toBe('move')
+  // Another branch is checked out there: what was sent before is no work of the agent's, and not to be taken for a change.
+  expect(plan({ ours: 'b', theirsBelowOurs: true })).toBe('move')
   expect(plan({ ours: null })).toBe('move')
   expect(plan({ ours: 'b' })).toBe('move')
 })

@@ -79,7 +79,8 @@ export interface Heads {
 }
 
 export function decideHead({ theirs, ours, base, theirsBelowOurs, oursBelowTheirs }: Heads): HeadPlan {
-  if (theirs === null || theirs === ours || theirs === base || theirsBelowOurs) return 'keep'
-  // Rewritten by the person, and nothing of the agent's stands on what was there.
-  return ours === null || oursBelowTheirs || ours === base ? 'move' : 'diverged'
+  if (theirs === null || theirs === ours || theirs === base) return 'keep'
+  // Rewritten by the person, or gone back, and nothing of the agent's stands on what was there: it is the person's own.
+  if (ours === null || oursBelowTheirs || ours === base) return 'move'
+  return theirsBelowOurs ? 'keep' : 'diverged'
 }
