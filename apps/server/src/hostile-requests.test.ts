@@ -26,6 +26,11 @@ describe('a hostile request with a credential', () => {
     const source = (label: string): string => JSON.stringify({ name: 'zero', source: { kind: 'archive', label }, agent: 'plain', command: 'true' })
     expect(await refused('/api/v1/workspaces', { method: 'POST', headers: json, body: source('a\u0000b') })).toBe('bad_request')
     expect(await refused('/api/v1/workspaces', { method: 'POST', headers: json, body: JSON.stringify({ source: { kind: 'empty' }, agent: 'plain', command: 'a\u0000b' }) })).toBe('bad_request')
+    // What starts a program with such a variable says its value.
+    for (const [path, method, body] of [['/api/v1/workspaces', 'POST', { source: { kind: 'empty' }, agent: 'plain', command: 'true', env: { KEY: 'hunter2\0' } }], ['/api/v1/project-secrets', 'PUT', { project: '/x', name: 'KEY', value: 'hunter2\0' }]] as const) {
+      const told = await b.fetch(path, { method, headers: json, body: JSON.stringify(body) })
+      expect([told.status, await told.text()]).toEqual([400, expect.not.stringContaining('hunter2')])
+    }
     expect(await refused('/api/v1/workspaces', { method: 'POST', headers: json, body: new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]) })).toBe('bad_request')
     expect(await refused('/api/v1/workspaces', { method: 'POST', headers: json, body: '['.repeat(100_000) })).toBe('bad_request')
     expect(await refused('/api/v1/workspaces', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: source('x') })).toBe('bad_request')

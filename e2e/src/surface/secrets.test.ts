@@ -45,8 +45,9 @@ afterAll(async () => {
   rmSync(join(dir, '..'), { recursive: true, force: true })
 }, 60_000)
 
+// The file ends as it did: ssh takes no key without its last line end.
 test('the workspace has them, those of its project too, and of no other', async () => {
-  expect(await run('echo "$PROJECT_TOKEN $FROM_DOTENV $OWN $MODE ${OTHERS-none}"; cat ~/.secrets/key; echo; cat ~/.secrets/project_key; echo; stat -c %a ~/.secrets/key ~/.secrets/project_key')).toBe(
+  expect(await run('echo "$PROJECT_TOKEN $FROM_DOTENV $OWN $MODE ${OTHERS-none}"; cat ~/.secrets/key; echo; cat ~/.secrets/project_key; stat -c %a ~/.secrets/key ~/.secrets/project_key')).toBe(
     `${SECRETS.project} ${SECRETS.dotenv} ${SECRETS.own} fast none\n${SECRETS.file}\n${SECRETS.projectFile}\n600\n600\n`)
   expect(workspace.exposures.map(({ name }) => name).sort()).toEqual(['OWN', 'key'])
 })

@@ -32,6 +32,7 @@ import { catalogueApi } from './catalogue.ts'
 import { settingsApi } from './settings.ts'
 import { syncApi } from './sync.ts'
 import { imagesApi } from './images.ts'
+import { Variables } from './variables.ts'
 import { vmsApi } from './vms.ts'
 import { AgentKind, ApprovalMode, CodeSource, Exposure, Resources, Workspace } from './workspace.ts'
 
@@ -59,7 +60,7 @@ export const CreateWorkspace = z.object({
   /** Servers for the agent. Kept with the environment, whose variables they name. */
   mcp: McpSetup.default({ servers: [], own: true }),
   /** Stored encrypted, masked in every event. */
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(64 * 1024)).default({}),
+  env: Variables.default({}),
   /** Of `env` those whose values are secret; of the rest only those that look like secrets are masked. Absent: all are. */
   secretEnv: z.array(z.string().max(256)).max(2000).optional(),
   homeFiles: z.array(z.object({ path: z.string().max(1024), contentBase64: z.string().max(1024 * 1024) })).max(16).default([]),

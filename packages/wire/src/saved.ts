@@ -2,6 +2,7 @@
 import { oc } from '@orpc/contract'
 import { z } from 'zod'
 import { SavedId, WorkspaceId } from './ids.ts'
+import { Variables } from './variables.ts'
 import { Exposure, Workspace, Resources } from './workspace.ts'
 
 const tag = { tags: ['saved'] }
@@ -47,7 +48,7 @@ export const RestoreRequest = z.object({
   provider: z.string().max(64).optional(),
   resources: Resources.optional(),
   prompt: z.string().max(256 * 1024).optional(),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(64 * 1024)).default({}),
+  env: Variables.default({}),
   secretEnv: z.array(z.string().max(256)).max(2000).optional(),
   homeFiles: z.array(z.object({ path: z.string().max(1024), contentBase64: z.string().max(1024 * 1024) })).max(16).default([]),
   exposures: z.array(Exposure).max(16).default([]),

@@ -5,6 +5,7 @@ import { atMost, command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { table } from '../io.ts'
 import { projectOf } from '../source/project-of.ts'
+import { textOf } from '../up/secret-files.ts'
 
 const VERBS = ['list', 'set', 'remove'] as const
 
@@ -30,7 +31,7 @@ export const secret = command({
   async run(context, { verb, name, project, file }) {
     const { io, json, signal } = context
     const address = verb === 'list' && project === undefined ? null : await projectOf(context, project ?? '.')
-    const value = verb === 'set' ? await valueFrom(context) : ''
+    const value = verb === 'set' ? await valueFrom(context, file) : ''
     const { client } = await context.connect()
     if (verb === 'list' || address === null) return show(context, client)
     if (verb === 'remove') {
@@ -43,9 +44,13 @@ export const secret = command({
   },
 })
 
-async function valueFrom({ io }: Context): Promise<string> {
+async function valueFrom({ io }: Context, file: boolean): Promise<string> {
   if (process.stdin.isTTY) io.note('Paste the value, then Enter and Ctrl-D:')
-  const value = (await Bun.stdin.text()).replace(/\r?\n$/, '')
+  const bytes = await Bun.stdin.bytes()
+  const text = textOf(bytes)
+  if (text === null) throw new BerthError('bad_request', 'what came on standard input is no text', { hint: '`berth up --secret-file NAME=path` takes any file, for one workspace' })
+  // A key whose last line does not end is none for ssh.
+  const value = file ? text : text.replace(/\r?\n$/, '')
   if (value === '') throw new BerthError('bad_request', 'there is no value on standard input', { hint: 'berth secret set NPM_TOKEN < token.txt' })
   return value
 }

@@ -8,10 +8,26 @@ const LIMIT_BYTES = 64 * 1024
 
 /** What was taken for a value is one more reason not to repeat it. */
 export async function readValue(option: string, path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) throw new BerthError('not_found', `the file for ${option} cannot be read`, { hint: 'a path, never the value: a command line is no place for it' })
-  if (Buffer.byteLength(text) > LIMIT_BYTES) throw new BerthError('too_large', `the file for ${option} is larger than 64 KB`)
-  return text
+  const text = textOf(await readBytes(option, path))
+  if (text !== null) return text
+  throw new BerthError('bad_request', `the file for ${option} is no text, and a variable is`, { hint: 'give it as a file: --secret-file NAME=path' })
+}
+
+/** Null: something would have to be changed in it, or left out, to make it a variable. */
+export function textOf(bytes: Uint8Array): string | null {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return text.includes('\0') ? null : text
+  } catch {
+    return null
+  }
+}
+
+async function readBytes(option: string, path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch(() => null)
+  if (bytes === null) throw new BerthError('not_found', `the file for ${option} cannot be read`, { hint: 'a path, never the value: a command line is no place for it' })
+  if (bytes.length > LIMIT_BYTES) throw new BerthError('too_large', `the file for ${option} is larger than 64 KB`)
+  return bytes
 }
 
 export async function readEnvFiles(paths: readonly string[]): Promise<Record<string, string>> {
@@ -47,7 +63,7 @@ export async function readSecretFiles(given: readonly string[]): Promise<{ name:
     const name = entry.slice(0, Math.max(at, 0))
     if (!VARIABLE_NAME.test(name)) throw new BerthError('bad_request', '--secret-file takes NAME=file', { hint: '--secret-file service_account=./key.json' })
     if (files.some((one) => one.name === name)) throw new BerthError('bad_request', `${name} is given twice`)
-    files.push({ name, path: `${SECRET_FILES_DIR}/${name}`, contentBase64: Buffer.from(await readValue(`--secret-file ${name}`, entry.slice(at + 1))).toString('base64') })
+    files.push({ name, path: `${SECRET_FILES_DIR}/${name}`, contentBase64: Buffer.from(await readBytes(`--secret-file ${name}`, entry.slice(at + 1))).toString('base64') })
   }
   return files
 }

@@ -7,7 +7,7 @@ import { parseEnvFile } from './secret-files.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'berth-secrets-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
-const file = (name: string, content: string): string => {
+const file = (name: string, content: string | Uint8Array): string => {
   writeFileSync(join(dir, name), content)
   return join(dir, name)
 }
@@ -59,11 +59,21 @@ describe('--env-file', () => {
   })
 })
 
+it('what is no text is no variable, and is not shown by saying so', async () => {
+  for (const bytes of [Uint8Array.of(0x70, 0x77, 0xff), Uint8Array.of(0x70, 0x77, 0)]) {
+    const refused = admit({ env: [], secret: [`KEY=${file('key.bin', bytes)}`], copyCredentials: false }, { env: {} })
+    await expect(refused).rejects.toMatchObject({ code: 'bad_request', message: 'the file for --secret KEY is no text, and a variable is' })
+  }
+})
+
 describe('--secret-file', () => {
   it('becomes a file of the home, and is shown', async () => {
     const { homeFiles, exposures } = await admit({ env: [], secretFile: [`key=${file('key.json', '{"a":1}')}`], copyCredentials: false }, { env: {} })
     expect(homeFiles).toEqual([{ path: '.secrets/key', contentBase64: Buffer.from('{"a":1}').toString('base64') }])
     expect(exposures).toEqual([{ name: 'key', how: 'env', warning: 'the agent can read ~/.secrets/key' }])
+    // A keystore is no text.
+    const { homeFiles: [keystore] } = await admit({ env: [], secretFile: [`store=${file('store.p12', Uint8Array.of(0, 1, 0xff, 0xfe, 0x0a))}`], copyCredentials: false }, { env: {} })
+    expect(keystore?.contentBase64).toBe('AAH//go=')
     for (const secretFile of [['key'], ['../x=y'], ['key=/nowhere']]) await expect(admit({ env: [], secretFile, copyCredentials: false }, { env: {} })).rejects.toMatchObject({ code: expect.stringMatching(/bad_request|not_found/) })
   })
 })

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { BerthError } from '@berth/wire/error'
 import type { Assignment } from '@berth/wire/daemon'
+import { SECRET_FILES_DIR } from '@berth/wire/secret-places'
 import { looksSecret } from '@berth/wire/secret-values'
 import type { AsAgent } from '../contracts.ts'
 import { selfCommand } from '../self.ts'
@@ -37,7 +38,12 @@ export async function putMain(argv: readonly string[]): Promise<number> {
 
 /** What must not show up in an event: secret variables, and the token-like parts of these files, however they are quoted. */
 export function secretsOf({ env, secretEnv, homeFiles }: Pick<Assignment, 'env' | 'secretEnv' | 'homeFiles'>): string[] {
-  const parts = homeFiles.flatMap((file) => Buffer.from(file.contentBase64, 'base64').toString('utf8').match(/[A-Za-z0-9_\-./+=]{20,}/g) ?? [])
+  const parts = homeFiles.flatMap(({ path, contentBase64 }) => {
+    const text = Buffer.from(contentBase64, 'base64').toString('utf8')
+    const line = text.trim()
+    // A secret of one line is all of it, however short its pieces are.
+    return [...(path.startsWith(`${SECRET_FILES_DIR}/`) && !line.includes('\n') ? [line] : []), ...(text.match(/[A-Za-z0-9_\-./+=]{20,}/g) ?? [])]
+  })
   const ofEnv = Object.entries(env).flatMap(([name, value]) => (secretEnv === undefined || secretEnv.includes(name) || looksSecret(name, value) ? [value] : []))
   return [...ofEnv, ...parts].filter((value) => value.length >= 8)
 }
