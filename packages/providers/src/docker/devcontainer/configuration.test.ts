@@ -11,6 +11,20 @@ const unsafe = (config: Record<string, unknown>): string[] => read(config).ignor
 const own = { capAdd: [], shmSizeBytes: null, appPorts: [], folder: null }
 const merged = (config: Record<string, unknown>) => readMerged(config, { imageEnv: ['PATH=/bin', 'X=1=2'], own })
 
+describe('what has not the form that its key takes', () => {
+  it('is named, and does not come into the build', () => {
+    const wrong = { features: [], overrideFeatureInstallOrder: 'x', containerEnv: 'A=b', remoteEnv: ['A=b'], mounts: 'x', forwardPorts: '3000', portsAttributes: [], remoteUser: 5, containerUser: [], onCreateCommand: 7, updateContentCommand: true, postCreateCommand: ['echo', 5], postStartCommand: null, postAttachCommand: { a: 'true', b: 1 } }
+    const { ignored, used, build } = read(wrong)
+    expect(ignored.map(({ key }) => key)).toEqual(expect.arrayContaining(Object.keys(wrong)))
+    expect([used, Object.keys(build ?? {}).filter((key) => key in wrong)]).toEqual([['image'], []])
+  })
+  it('nor is a variable that is none passed over', () => {
+    const { containerEnv, remoteEnv, ignored } = merged({ containerEnv: { A: 'a', N: 5, Z: 'a\0b' }, remoteEnv: { 'A-B': 'x', GONE: null } })
+    expect([containerEnv, remoteEnv]).toEqual([{ A: 'a' }, {}])
+    expect(ignored.map(({ key }) => key)).toEqual(['containerEnv.N', 'containerEnv.Z', 'remoteEnv.A-B'])
+  })
+})
+
 describe('what a repository may not ask for', () => {
   it('is left out of the build and named', () => {
     expect(unsafe({ privileged: true })).toEqual(['privileged'])
@@ -109,7 +123,7 @@ describe('the machine that an image asks for', () => {
     })
     expect(shape.remoteEnv).toEqual({ P: '/bin:/x', Q: '1=2', R: 'other' })
     expect(shape.ports).toEqual([{ port: 3000, label: 'web', primary: true }, { port: 4000, label: null, primary: false }, { port: 9000, label: 'metrics', primary: false }])
-    expect(shape.ignored.map(({ key }) => key)).toEqual(['forwardPorts: db:5432', 'forwardPorts: 70000'])
+    expect(shape.ignored.map(({ key }) => key)).toEqual(['remoteEnv.BAD NAME', 'forwardPorts: db:5432', 'forwardPorts: 70000'])
     expect(shape.remoteUser).toBe('node')
   })
 

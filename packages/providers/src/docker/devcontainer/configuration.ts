@@ -26,6 +26,18 @@ const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filt
 
 /** Passed to the build as they are: they end in the image's metadata, and the machine is made from that. */
 const METADATA = ['features', 'overrideFeatureInstallOrder', 'onCreateCommand', 'updateContentCommand', 'postCreateCommand', 'postStartCommand', 'postAttachCommand', 'remoteUser', 'containerUser', 'containerEnv', 'remoteEnv', 'mounts', 'forwardPorts', 'portsAttributes'] as const
+interface Form { readonly is: (value: unknown) => boolean; readonly what: string }
+const isText = (value: unknown): value is string => typeof value === 'string'
+const OBJECT: Form = { is: isObject, what: 'an object' }
+const LIST: Form = { is: Array.isArray, what: 'a list' }
+const NAME: Form = { is: isText, what: 'a name' }
+const isCommand = (value: unknown): boolean => isText(value) || (Array.isArray(value) && value.every(isText))
+const COMMAND: Form = { is: (value) => isCommand(value) || (isObject(value) && Object.values(value).every(isCommand)), what: 'a command' }
+/** What has another form would be passed over by the build without a word. */
+const TAKES: Readonly<Record<(typeof METADATA)[number], Form>> = {
+  features: OBJECT, overrideFeatureInstallOrder: LIST, containerEnv: OBJECT, remoteEnv: OBJECT, mounts: LIST, forwardPorts: LIST, portsAttributes: OBJECT, remoteUser: NAME, containerUser: NAME,
+  onCreateCommand: COMMAND, updateContentCommand: COMMAND, postCreateCommand: COMMAND, postStartCommand: COMMAND, postAttachCommand: COMMAND,
+}
 const QUIET = ['$schema', 'name', 'init', 'image', 'build', 'dockerFile', 'context', 'updateRemoteUserUID', 'waitFor', 'overrideCommand'] as const
 export const SAFE_CAPABILITIES: readonly string[] = ['SYS_PTRACE']
 export const IMAGE = /^[a-zA-Z0-9][\w./:@-]{0,254}$/
@@ -55,9 +67,14 @@ export function readConfiguration(config: Json, place: { path: string }): Config
   const build: Record<string, unknown> = {}
   const reads = new Set<string>([own === '' ? place.path : '.devcontainer'])
   for (const [key, value] of Object.entries(config)) sortKey(key, value, notes)
-  for (const key of METADATA) if (config[key] !== undefined) build[key] = config[key]
-  if (config['features'] !== undefined) build['features'] = featuresOf(config['features'], own, notes)
-  if (config['mounts'] !== undefined) build['mounts'] = mountsOf(config['mounts'], notes)
+  for (const key of METADATA) {
+    if (config[key] === undefined) continue
+    const { is, what } = TAKES[key]
+    if (is(config[key])) build[key] = config[key]
+    else notes.ignore(key, `it is not ${what}`)
+  }
+  if (build['features'] !== undefined) build['features'] = featuresOf(config['features'], own, notes)
+  if (build['mounts'] !== undefined) build['mounts'] = mountsOf(config['mounts'], notes)
   for (const [port, given] of Object.entries(isObject(config['portsAttributes']) ? config['portsAttributes'] : {})) {
     for (const name of isObject(given) ? Object.keys(given) : []) if (name !== 'label') notes.ignore(`portsAttributes.${port}.${name}`, 'of a port its label is used')
   }

@@ -52,9 +52,12 @@ export function readMerged(merged: Json, { imageEnv, own }: { imageEnv: readonly
 function environmentOf(merged: Json, key: 'remoteEnv' | 'containerEnv', ignored: Ignored[]): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(isObject(merged[key]) ? merged[key] : {})) {
-    if (typeof value !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue
-    if (/^(?:BERTH_|LD_)/.test(name)) ignored.push({ key: `${key}.${name}`, why: 'that name belongs to the machine', unsafe: true })
-    else kept[name] = value
+    // Taken away (null), where the machine has none to begin with.
+    if (value === null) continue
+    const no = typeof value !== 'string' || value.includes('\0') ? 'its value is no text' : /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? null : 'that is no name of a variable'
+    if (no !== null) ignored.push({ key: `${key}.${name.slice(0, 100)}`, why: no, unsafe: false })
+    else if (/^(?:BERTH_|LD_)/.test(name)) ignored.push({ key: `${key}.${name}`, why: 'that name belongs to the machine', unsafe: true })
+    else kept[name] = String(value)
   }
   return kept
 }
