@@ -45,6 +45,8 @@ describe('in a file', () => {
   })
   it('may be in the form of another editor, and are refused when they are none', async () => {
     expect((await fromFile('{"servers":{"a":{"command":"run"}}}')).mcp.servers).toMatchObject([{ name: 'a', command: 'run' }])
+    // As VS Code keeps it.
+    expect((await fromFile('{ // mine\n "servers": {"a": {"command": "run", "env": {"U": "https://x.test"}},} }')).mcp.servers).toMatchObject([{ name: 'a', command: 'run' }])
     expect(await fromFile('{ placeholder-secret').catch((error: unknown) => error)).toMatchObject({ code: 'config_invalid', message: expect.not.stringContaining('placeholder') })
     expect(await fromFile('{}').catch((error: unknown) => error)).toMatchObject({ code: 'config_invalid' })
     expect(await fromFile('{"mcpServers":{"a":{"type":"sse","url":"https://x.test"}}}').catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('SSE') })

@@ -55,10 +55,11 @@ async function readJson(path: string, cwd: string): Promise<unknown> {
   if (text === null) throw new BerthError('not_found', `${path} cannot be read`, { hint: '--mcp-file takes the path of a file with {"mcpServers": {…}}' })
   if (Buffer.byteLength(text) > FILE_LIMIT_BYTES) throw new BerthError('too_large', `${path} is larger than 256 KB`)
   try {
-    return JSON.parse(text)
+    // Editors allow comments in theirs.
+    return Bun.JSONC.parse(text)
   } catch {
     // Without the text, which may hold secrets.
-    throw new BerthError('config_invalid', `${path} is no JSON`)
+    throw new BerthError('config_invalid', `${path} is no JSON`, { hint: 'it begins with {"mcpServers": {"name": {"command": …}}}' })
   }
 }
 

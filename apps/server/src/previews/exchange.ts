@@ -6,7 +6,7 @@ import type { Body } from './body.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { isWebSocket, toBrowser, toServer } from './headers.ts'
 import type { Place } from './headers.ts'
-import { encodeHead, framingOfRequest, framingOfResponse, parseResponseHead, staysOpen, valueOf, wordsOf } from './http1.ts'
+import { BadMessage, encodeHead, framingOfRequest, framingOfResponse, parseResponseHead, staysOpen, valueOf, wordsOf } from './http1.ts'
 import type { Framing, RequestHead, ResponseHead } from './http1.ts'
 import type { ServerConnection, ServerConnections } from './upstream.ts'
 
@@ -127,7 +127,8 @@ function parsed(bytes: Buffer, method: string, place: Place): ResponseHead {
   }
 }
 
-const unreadable = (place: Place, cause: unknown): BerthError => new BerthError('network_unreachable', `what listens on port ${place.port} does not speak HTTP`, { hint: `for other protocols: \`berth forward <workspace> ${place.port}\``, cause })
+/** With the reason, which is ours: a server with 300 headers does speak HTTP. */
+const unreadable = (place: Place, cause: unknown): BerthError => new BerthError('network_unreachable', `what listens on port ${place.port} does not speak HTTP that can be passed on${cause instanceof BadMessage ? `: ${cause.message}` : ''}`, { hint: `for other protocols: \`berth forward <workspace> ${place.port}\``, cause })
 export const NOT_LISTENING = 'not-listening'
 const notListening = (place: Place, cause: unknown): BerthError => new BerthError('network_unreachable', `nothing listens on port ${place.port} yet`, { hint: 'start a server in the workspace', details: { reason: NOT_LISTENING, port: place.port }, cause })
 

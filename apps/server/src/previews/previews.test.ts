@@ -197,11 +197,12 @@ describe('a preview', () => {
   })
 
   test('tells of an answer that cannot be passed on, rather than break off', async () => {
-    for (const header of ['Content-Length: 2\r\nContent-Length: 3', 'Content-Length: -1', 'Transfer-Encoding: gzip, chunked']) {
+    const many = Array.from({ length: 201 }, (_, at) => `X-${at}: y`).join('\r\n')
+    for (const [header, why] of [['Content-Length: 2\r\nContent-Length: 3', ''], ['Content-Length: -1', ''], ['Transfer-Encoding: gzip, chunked', ''], [many, 'more than 200 headers'], [`X: ${'y'.repeat(64 * 1024)}`, 'headers above 64 KiB']] as const) {
       answer = (_, socket) => void socket.write(`HTTP/1.1 200 OK\r\n${header}\r\n\r\nhi`)
       const visitor = await visit()
       visitor.say(request('GET / HTTP/1.1'))
-      expect(await visitor.hear(/}$/)).toMatch(/^HTTP\/1\.1 502 [^]*does not speak HTTP/)
+      expect(await visitor.hear(/}$/)).toMatch(new RegExp(`^HTTP/1\\.1 502 [^]*does not speak HTTP[^]*${why}`))
     }
   })
 
