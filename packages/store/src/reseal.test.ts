@@ -2,27 +2,61 @@ import { expect, test } from 'bun:test'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Store } from '@berth/core'
 import { BerthError, randomIds, type GitHostId } from '@berth/wire'
 import { connect } from './address.ts'
 import { keysOf } from './crypto.ts'
 import { beginRotation, endRotation, loadMasterKey } from './key-file.ts'
 import { openStore } from './open-store.ts'
 import { reseal, SEALED } from './reseal.ts'
+import { aWorkspace } from './store-fixtures.ts'
 import { openTestDatabase } from './testing.ts'
 
 const NOW = 1_760_000_000_000
 const COUNT = 400
 const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
-/** Of rooms that are made now: their tables are there, and nothing seals into them yet. */
-const AWAITED = ['injections', 'model_fallbacks']
-
 test('every sealed column of the schema is sealed anew', async () => {
   const db = await openTestDatabase()
   try {
     const rows = await db.sql<{ tableName: string }[]>`select table_name from information_schema.columns where column_name = 'sealed' and table_schema = 'public' order by table_name`
-    const known = SEALED.map(({ table }) => table)
-    expect(rows.map(({ tableName }) => tableName).filter((name) => !known.includes(name)).every((name) => AWAITED.includes(name))).toBe(true)
-    expect(known.filter((name) => !rows.some(({ tableName }) => tableName === name))).toEqual([])
+    expect(rows.map(({ tableName }) => tableName)).toEqual(SEALED.map(({ table }) => table).toSorted())
+  } finally {
+    await db.close()
+  }
+})
+
+test('a secret of every kind opens with the new key alone, for what it was kept for', async () => {
+  const [old, current] = [random(32), random(32)]
+  const db = await openTestDatabase({ masterKey: old })
+  try {
+    const origin = 'https://git.example.org'
+    const { id, row: { orgId, creatorId: userId } } = await aWorkspace(db.store, NOW, { secrets: { env: { A: 'of a workspace' }, homeFiles: [] } })
+    const app = { origin, appId: 7, slug: 'berth', name: 'Berth', htmlUrl: origin }
+    const login = { accessToken: 'of a login', refreshToken: 'and the next', expiresAt: NOW, tokenUrl: origin, clientId: 'c' }
+    const notVendors = { model: 'anthropic', url: 'https://api.example' } as const
+    const device = await db.store.devices.add(userId, { name: 'phone', subscription: { endpoint: 'https://push.example/of-a-device', keys: { p256dh: 'p', auth: 'a' } } }, NOW)
+    await db.store.settings.change(userId, (own) => ({ ...own, secrets: { ntfyToken: 'of ntfy', webhookSecret: null } }), NOW)
+    await db.store.serverKeys.key('vapid', () => ({ publicKey: 'p', secret: 'of the server' }), NOW)
+    await db.store.gitHosts.put({ orgId, origin, username: 'x', token: 'of a host' }, NOW)
+    await db.store.deployKeys.put({ orgId, origin, path: 'a/b', sshUrl: 'ssh://git@git.example.org/a/b', publicKey: 'p', hostKeys: '', seed: 'of a repository' }, NOW)
+    await db.store.commitIdentities.putSigningKey(userId, { publicKey: 'p', seed: 'of commits' }, NOW)
+    await db.store.github.put({ ...app, orgId, key: { clientId: 'c', clientSecret: 'of an app', webhookSecret: 'w', privateKey: 'p' } }, NOW)
+    await db.store.modelKeys.put({ orgId, vendor: notVendors.model, baseUrl: notVendors.url, key: 'of a model', limitMicros: null }, NOW)
+    await db.store.modelKeys.putFurther({ orgId, vendor: notVendors.model, name: 'plain', userId: null, baseUrl: notVendors.url, key: 'of another' }, NOW)
+    await db.store.modelKeys.putFurther({ orgId, vendor: notVendors.model, name: 'login', userId: null, baseUrl: notVendors.url, key: login }, NOW + 1)
+    await db.store.egress.putInjection({ orgId, name: 'npm', host: 'registry.example', how: { kind: 'header', header: 'Authorization', template: 'Bearer {secret}' }, secret: 'of a registry' }, NOW)
+    await db.store.projectSecrets.put({ orgId, project: 'host/a/b', name: 'S', kind: 'env', value: 'of a project' }, NOW)
+    const told = async ({ secrets, settings, devices, serverKeys, gitHosts, deployKeys, commitIdentities, github, modelKeys, egress, projectSecrets }: Store) => [
+      await secrets(id), await settings.get(userId), await devices.subscription(device.id), await serverKeys.key('vapid', () => { throw new Error('it is there') }, NOW), await gitHosts.credential(orgId, origin), await deployKeys.of(orgId, { origin, path: 'a/b' }),
+      await commitIdentities.useSigningKey(userId, NOW), await github.key(orgId, origin), await modelKeys.inOrder(orgId, notVendors.model, userId), await egress.injectionFor(orgId, 'registry.example'), await projectSecrets.values(orgId, 'host/a/b'),
+    ]
+    const before = JSON.stringify(await told(db.store))
+    for (const words of ['of a workspace', 'of-a-device', 'of ntfy', 'of the server', 'of a host', 'of a repository', 'of commits', 'of an app', 'of a model', 'of another', 'of a login', 'of a registry', 'of a project']) expect(before).toContain(words)
+    for (const { table } of SEALED) expect([table, (await db.sql`select 1 from ${db.sql(table)} where sealed is not null`).length]).not.toEqual([table, 0])
+    await reseal(db.sql, [current, old], random)
+    const after = await openStore({ database: db.address, masterKey: current, connections: 1 })
+    expect(JSON.stringify(await told(after))).toBe(before)
+    await after.close()
   } finally {
     await db.close()
   }
