@@ -162,7 +162,7 @@ it('what was done is written down, with who, refused or not, and the chain holds
 }, 20_000)
 
 describe('what was taken away', () => {
-  it('ends live sockets, streams and shells within moments, and by its right too', async () => {
+  it('ends live sockets and streams within moments', async () => {
     const workspace = await b.create()
     const person = await addPerson(b, { role: 'member', name: 'Leaving' })
     const socket = new WebSocket(`${b.server.url.replace('http', 'ws')}/api/v1/socket`, { headers: { authorization: `Bearer ${person.token}` } } as unknown as string[])
