@@ -26,15 +26,15 @@ export interface GitHubWorld {
   close(): Promise<void>
 }
 
-/** `hooks`: GitHub reaches the server by a public address of its own. `env`: of the person who starts it all. */
-export async function startGitHubWorld({ repositories = ['ledger', 'other'], hooks = false, hostname = '127.0.0.1', env = {} }: { repositories?: readonly string[]; hooks?: boolean; hostname?: string; env?: Record<string, string> } = {}): Promise<GitHubWorld> {
+/** `hooks`: GitHub reaches the server by a public address of its own. `env`: of the person who starts it all. `withinMs`: for each command to end. */
+export async function startGitHubWorld({ repositories = ['ledger', 'other'], hooks = false, hostname = '127.0.0.1', env = {}, withinMs }: { repositories?: readonly string[]; hooks?: boolean; hostname?: string; env?: Record<string, string>; withinMs?: number } = {}): Promise<GitHubWorld> {
   const root = mkdtempSync(join(tmpdir(), 'berth-github-'))
   const github = startGitHub({ root, hostname })
   const { world } = github
   world.signedIn = world.addUser('ada')
   world.addOrganization('northquay')
   for (const name of repositories) await world.addRepository(`northquay/${name}`)
-  const product = startProduct(env)
+  const product = startProduct(env, withinMs === undefined ? {} : { withinMs })
   if (hooks) writeFileSync(join(product.home, 'config.yaml'), settings(freePort()))
   await product.cli(['provider', 'setup', 'local'])
 

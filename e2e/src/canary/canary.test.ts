@@ -9,7 +9,7 @@ import { join, relative } from 'node:path'
 import type { Workspace } from '@berth/wire'
 import { TOKEN_FILE } from '@berth/wire/server-file'
 import { formsOf } from '../secret-forms.ts'
-import { tell } from './hunt.ts'
+import { serversIn, tell } from './hunt.ts'
 import { startCanaryWorld, type CanaryWorld } from './world.ts'
 
 const UP_MS = 300_000
@@ -39,6 +39,9 @@ test('in a sandbox of this host the agent comes to no secret', async () => {
   // It did get at what is its own: its program's memory, its files, the gateways' answers.
   for (const own of [/^memory \d+ sleep/, /^file \/workspace\/README\.md/, /^gateway model POST \/v1\/messages \(200\)/, /^gateway git GET northquay\/ledger\.git\/info\/refs\?service=git-upload-pack \(200\)/]) expect(places.filter((place) => own.test(place))).not.toEqual([])
   expect(bytes).toBeGreaterThan(100_000)
+  // It was told no by the way out, and reached nothing by it or beside it.
+  expect(places.filter((place) => /^network proxied 127\.0\.0\.1:.* \(403\)$/.test(place))).not.toEqual([])
+  expect(serversIn(places)).toEqual([])
 }, UP_MS)
 
 test('the database holds no secret that can be read, and no log says one', async () => {

@@ -13,6 +13,8 @@ export interface CanaryGround {
   readonly secrets: Readonly<Record<string, string>>
   /** Null: the agent is the daemon's own user there, and has it. */
   readonly linkTokenOf: ((workspace: Workspace) => Promise<string>) | null
+  /** For each command to end, on a machine that is slow. */
+  readonly withinMs?: number
   close(): Promise<void>
 }
 /** To be tried in tests, whose names stand where SECURITY.md looks for them. */
@@ -27,15 +29,18 @@ export const UP_MS = 400_000
 /** What it is, then what a program tries that wants to be root. */
 const CLIMB = 'grep -E "^(CapPrm|CapEff)" /proc/self/status; (id -u; sudo -n id -u; su -c "id -u" </dev/null; setpriv --reuid 0 id -u; pkexec id -u </dev/null; systemd-run --wait --pipe id -u) 2>/dev/null | grep -x 0; cat /etc/shadow; echo tried'
 
+/** One that answers, or what it keeps; its program may be there. */
+const ENGINE = /^(?:socket .*|file \/(?:run|var\/lib)\/)(?:docker|containerd)/
+
 export function canaryOn(ground: CanaryGround): CanaryOn {
-  const { provider } = ground
+  const { provider, withinMs } = ground
   let world: CanaryWorld
   let workspace: Workspace
   beforeAll(async () => {
-    world = await startCanaryWorld({ setUp: ground.setUp })
+    world = await startCanaryWorld({ setUp: ground.setUp, ...(withinMs === undefined ? {} : { withinMs }) })
     workspace = await world.up('demo', ['--provider', provider])
     expect(workspace.exposures).toEqual([])
-  }, UP_MS)
+  }, withinMs ?? UP_MS)
   afterAll(async () => {
     await world?.close()
     await ground.close()
@@ -48,7 +53,7 @@ export function canaryOn(ground: CanaryGround): CanaryOn {
       // It did get at what is its own.
       for (const own of [/^memory \d+ sleep/, /^file \/workspace\/README\.md/, /^gateway model POST \/v1\/messages \(200\)/, /^gateway git GET northquay\/ledger\.git\/info\/refs\?service=git-upload-pack \(200\)/]) expect(places.filter((place) => own.test(place))).not.toEqual([])
       expect(bytes).toBeGreaterThan(100_000)
-      expect(places.filter((place) => /docker\.sock|containerd/.test(place))).toEqual([])
+      expect(places.filter((place) => ENGINE.test(place))).toEqual([])
       // Of the server it comes to the link's address, which is there for it, and nothing else answers.
       const link = new URL(world.urls().linkUrl).port
       expect(serversIn(places).filter((place) => !place.includes(`:${link}/`))).toEqual([])

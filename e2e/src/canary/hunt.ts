@@ -60,8 +60,10 @@ export async function hunt(asked: Hunt): Promise<Hunted> {
 /** Root keeps what the agent has in its environment: a thief would. */
 export const AS_ROOT = ['sudo', '-n', '--preserve-env'] as const
 
+/** The way out of a machine says itself that it lets nobody there, or knows no such name; a server of ours answers neither to whoever is not signed in. */
+const REFUSED_ON_THE_WAY = /^network proxied .* \((?:403|502)\)$/
 /** What answered it on the network, but for a cloud's metadata address: what stands there is the cloud's. */
-export const serversIn = (places: readonly string[]): string[] => places.filter((place) => place.startsWith('network') && !place.startsWith('network 169.254.169.254:'))
+export const serversIn = (places: readonly string[]): string[] => places.filter((place) => place.startsWith('network') && !place.startsWith('network 169.254.169.254:') && !REFUSED_ON_THE_WAY.test(place))
 
 export const tell = (finds: readonly Find[]): string => finds.map(({ name, from }) => `${name} in ${from}`).join('; ') || 'nothing'
 

@@ -202,7 +202,9 @@ def ask(where, connect, sent, within=1.5):
     except OSError as error:
         got = locals().get('got') or b''
     if got:
-        say(where, got)
+        # Who answers for others says so by its number.
+        number = re.match(rb'HTTP/1\.[01] (\d{3})', got) if where.startswith('network proxied') else None
+        say(where + (' (%s)' % number[1].decode() if number else ''), got)
 
 
 PROBES = (b'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', b'{"jsonrpc":"2.0","id":1,"method":"environment","params":{}}\n', b'\n')

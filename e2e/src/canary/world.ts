@@ -27,14 +27,15 @@ const random = (what: string): string => `${what}_${randomBytes(24).toString('ba
 type SetUp = (home: string, config: string) => Promise<void> | void
 const plainSetUp: SetUp = (home, config) => writeFileSync(join(home, 'config.yaml'), config)
 
-export async function startCanaryWorld({ setUp = plainSetUp }: { setUp?: SetUp } = {}): Promise<CanaryWorld> {
+/** `withinMs`: for each command to end. */
+export async function startCanaryWorld({ setUp = plainSetUp, withinMs }: { setUp?: SetUp; withinMs?: number } = {}): Promise<CanaryWorld> {
   const person = mkdtempSync(join(tmpdir(), 'berth-person-'))
   const kept = {
     'token of a git host': random('glpat'), 'key of a model': random('sk-ant-api03'), 'secret of another project': random('npm'), 'token of ntfy': random('tk'), 'secret of a webhook': random('whsec'),
     'variable of the person': random('AKIA'), 'git credential of the person': random('gho'), 'ssh key of the person': random('ssh'), 'login of an agent of the person': random('oauth'),
   }
   layHome(person, kept)
-  const at = await startGitHubWorld({ env: { HOME: person, AWS_SECRET_ACCESS_KEY: kept['variable of the person'], GITHUB_TOKEN: kept['git credential of the person'] } })
+  const at = await startGitHubWorld({ env: { HOME: person, AWS_SECRET_ACCESS_KEY: kept['variable of the person'], GITHUB_TOKEN: kept['git credential of the person'] }, ...(withinMs === undefined ? {} : { withinMs }) })
   const { product, github } = at
   const model = await startScriptedModel({ hostname: '127.0.0.1' })
   let pem = ''
