@@ -3,16 +3,18 @@
  * numbered; those of later issues are named where they will stand.
  *
  *   1 up · 2 the daemon dials out · 3 the prompt reaches the model with zero viewers · 4 an approval is asked
- *   5 answered by a second client · 6 a file is changed · 7 a hunk is reviewed · 8 (pushed through the gateway)
+ *   5 answered by a second client · 6 a file is changed · 7 a hunk is reviewed · 8 pushed through the gateway
  *   9 the work comes back by pull · 10 the dev command answers at its preview · 11 idle stops it · 12 start resumes the same conversation
  *   13 a second agent, of another maker · 14 delete leaves nothing · 15 server stop leaves no process · 16 a person's own ssh works beside the agent
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Approval, StoredEvent, Workspace } from '@berth/wire'
 import type { Review } from '@berth/wire/review'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
+import { startGitServer, type GitServer } from './git-server.ts'
 import { modelUrl, modelWords } from './providers.ts'
 import { dirtyRepository, git } from './repository.ts'
 import { eventually, processesOf, startProduct, type Product } from './product.ts'
@@ -34,6 +36,8 @@ const DEV_PROGRAM = [
   'while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()',
 ].join('\n')
 const DEV_COMMAND = `python3 -c "$(echo ${Buffer.from(DEV_PROGRAM).toString('base64')} | base64 -d)"`
+
+const HOST_TOKEN = 'longlived-canary-capability-8'
 
 /** What the steps must know of where the machines are. */
 export interface CapabilityGround {
@@ -57,11 +61,16 @@ export function capabilityOn(ground: CapabilityGround): void {
     let model: ScriptedModel
     let repository: Awaited<ReturnType<typeof dirtyRepository>>
     let workspace: Workspace
+    /** Of a git host elsewhere, which the server has a token for. */
+    let hosted: string
+    let gitHost: GitServer
     const read = async () => product.json<Workspace[]>(['list']).then((list) => list.find(({ id }) => id === workspace.id))
     const events = async () => (await product.cli(['events', workspace.id, '--json', '--after', '0', '--no-follow'])).stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as StoredEvent)
 
     beforeAll(async () => {
       repository = await dirtyRepository()
+      hosted = mkdtempSync(join(tmpdir(), 'berth-capability-git-'))
+      gitHost = startGitServer(hosted, { username: 'x-access-token', token: HOST_TOKEN })
       model = await startScriptedModel({ hostname: ground.modelHost })
       product = startProduct({}, { withinMs: 180_000 * slowness })
       await ground.setUp(product.home, model)
@@ -69,6 +78,8 @@ export function capabilityOn(ground: CapabilityGround): void {
     afterAll(async () => {
       await product.close()
       await model.close()
+      await gitHost.close()
+      rmSync(hosted, { recursive: true, force: true })
       repository.remove()
       await ground.close?.()
     })
@@ -132,6 +143,29 @@ export function capabilityOn(ground: CapabilityGround): void {
       expect(await git(repository.dir, 'ls-tree', '-r', '--name-only', branch)).not.toContain('ignored.txt')
       expect(await git(repository.dir, 'status', '--porcelain=v1', '-z')).toBe(before)
     }, 60_000 * slowness)
+
+    test('8: its work is pushed through the gateway, to a host whose token it does not have, and to its own branch alone', async () => {
+      const url = `http://127.0.0.1:${gitHost.port}/private-capability.git`
+      const bare = join(hosted, 'private-capability.git')
+      await git(hosted, 'clone', '-q', '--bare', '--single-branch', '--branch', 'main', repository.dir, bare)
+      const added = await product.fetch('/api/v1/git-hosts', { method: 'POST', body: JSON.stringify({ origin: new URL(url).origin, token: HOST_TOKEN, check: 'private-capability' }) })
+      expect(added.status).toBe(200)
+      await product.cli(['git-access', workspace.id, '--repo', `${url}:write`])
+      const branch = `berth/cap-${provider}`
+      // What the agent changed, by an index of its own: the tree stays as the other steps want it.
+      const commit = `export GIT_INDEX_FILE=/tmp/pushed.index; git add -A && git -c user.name=a -c user.email=a@example.org commit-tree -p HEAD -m pushed $(git write-tree)`
+      const push = async (ref: string) => product.cli(['run', workspace.id, '--', 'sh', '-c', `cd /workspace && commit=$(${commit}) && git push -q ${url} $commit:${ref}`], { exit: null })
+      await eventually(async () => {
+        const { exitCode, stderr } = await push(`refs/heads/${branch}`)
+        if (exitCode !== 0) throw new Error(stderr)
+        return true
+      }, 'git inside learns of the host', 60_000 * slowness)
+      expect(await git(bare, 'show', `${branch}:hello.txt`)).toContain('alpha')
+      const before = await git(bare, 'for-each-ref')
+      expect((await push('refs/heads/main')).exitCode).not.toBe(0)
+      expect(await git(bare, 'for-each-ref')).toBe(before)
+      expect((await product.cli(['run', workspace.id, '--', 'sh', '-c', 'env; git -C /workspace config --list; cat ~/.git-credentials ~/.netrc 2>/dev/null; true'])).stdout).not.toContain(HOST_TOKEN)
+    }, 120_000 * slowness)
 
     test('10: the dev command answers at its preview, WebSocket included', async () => {
       const { share } = await product.json<{ share: { url: string } }>(['preview', workspace.id, '--share'])

