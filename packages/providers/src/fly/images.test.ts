@@ -117,6 +117,12 @@ test('it is made once, replaces that of another daemon, and costs no machine', a
   expect([fly.world.apps.size, fly.world.ledger.all()]).toEqual([0, []])
 })
 
+test('it is not made by a list that has not all', async () => {
+  await build()
+  fly.world.faults.push({ path: /^\/apps$/, times: 1, what: { kind: 'stale' } })
+  expect(await make().images.build(wanted(), { signal, log: undefined }).catch(String)).toContain('only a part')
+})
+
 test('whichever answer fails, before or after it was done, one image is made in the end', async () => {
   for (const [at, fault] of [
     { method: 'POST', path: /uploads/, status: 500 }, { method: 'PUT', path: /uploads/, status: 502, after: true }, { method: 'PUT', path: /manifests/, status: 503 }, { method: 'PUT', path: /manifests/, status: 503, after: true }, { method: 'GET', path: /manifests/, status: 500 },
@@ -165,7 +171,7 @@ test('what was begun and nobody waits for is a leftover, an image is kept, and a
   expect((await make().images.list(signal)).items.map(({ toolbox }) => toolbox)).toEqual([TWO])
 })
 
-test('a new machine begins with the image of its daemon, with the usual one otherwise, and also when the registry does not answer', async () => {
+test('a new machine begins with the image of its daemon, with the usual one otherwise: when the registry does not answer, or the app of that name is not ours', async () => {
   const { name } = await build()
   const beganWith = async (hash: string, image: string | null = null): Promise<string> => {
     const owner: Owner = { installation: INSTALLATION, workspaceId: `ws_${crypto.randomUUID().slice(0, 8)}`, generation: 1 }
@@ -179,4 +185,7 @@ test('a new machine begins with the image of its daemon, with the usual one othe
   expect([await beganWith(ONE), logged.some((line) => line.includes('prepared image'))]).toEqual([base, true])
   // A machine of a workspace, and an image's app is none.
   expect((await make().list(INSTALLATION, signal)).items.length).toBe(4)
+  const app = fly.world.apps.get(parseReference(name).repository)
+  if (app !== undefined) fly.world.apps.set(app.name, { ...app, network: `berth-images-${'b'.repeat(32)}-1` })
+  expect(await beganWith(ONE)).toBe(base)
 })
