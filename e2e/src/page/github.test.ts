@@ -105,6 +105,20 @@ test('pull-tell: a pull request by a tap, and what its checks say told to the ag
   expect(complaints).toEqual([])
 }, 120_000)
 
+test('origin-update: a workspace says that its branch moved at the origin, and one tap brings what is new', async () => {
+  // A program that runs counts as a turn.
+  const moved = await at.up('ledger', 'moved', ['--command', 'true'])
+  const commit = await at.commitAt('northquay/ledger')
+  await at.product.cli(['update', 'moved', '--check'], { exit: 1 })
+  await page.goto(address(`/workspaces/${moved.id}/status`))
+  const line = page.getByRole('status').filter({ hasText: 'Behind origin/main' })
+  await line.getByRole('button', { name: 'Update' }).click()
+  await page.getByText('1 commit of the origin came').waitFor()
+  await line.waitFor({ state: 'detached' })
+  expect((await at.inside('moved', 'git rev-parse HEAD')).stdout.trim()).toBe(commit.trim())
+  expect(complaints).toEqual([])
+}, 120_000)
+
 test('settings-commits: who commits are by, and a key that signs them, of which the public half is shown', async () => {
   await page.goto(address('/settings'))
   const part = page.getByRole('region', { name: 'Your commits' })

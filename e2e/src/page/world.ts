@@ -61,7 +61,8 @@ export async function newPage(browser: Browser, options: BrowserContextOptions =
 }
 
 export function keepComplaints(page: Page, complaints: string[]): void {
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push([message.text(), message.location().url].filter(Boolean).join(' ')) })
+  // A container that starts beside it changes the networks of this host, and Chromium gives up what it asks for at that moment.
+  page.on('console', (message) => { if (message.type() === 'error' && !message.text().includes('net::ERR_NETWORK_CHANGED')) complaints.push([message.text(), message.location().url].filter(Boolean).join(' ')) })
   page.on('pageerror', (error) => complaints.push(String(error)))
 }
 

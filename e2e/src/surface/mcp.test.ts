@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { programArgv } from '@berth/wire/agents'
-import type { Approval, EventBody, Workspace } from '@berth/wire'
+import type { Approval, EventBody, Session, Workspace } from '@berth/wire'
 import { z } from 'zod'
 import { createVictims, killAll } from '../crash/victims.ts'
 import { startGround, type Ground } from '../ground.ts'
@@ -15,6 +15,7 @@ import { NOTES_FILE, notesServer, scratch, startWeatherServer, type WeatherServe
 
 const TOKEN = 'placeholder-token-of-the-notes'
 const KEY = 'placeholder-key-of-the-weather'
+const EXTRA = 'placeholder-token-of-what-came-later'
 const TURN_MS = 60_000
 type Body<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
@@ -37,6 +38,7 @@ beforeAll(async () => {
       color: () => [[{ tool: 'mcp:berth/ask_user', input: { question: 'Which color?', options: [{ label: 'red' }, { label: 'blue' }] } }], [{ text: 'I have the color.' }]],
       review: () => [[{ tool: 'mcp:berth/request_review', input: { summary: 'the shop is done' } }], [{ text: 'Now it is yours.' }]],
       theirs: () => [[{ tool: 'mcp:notes/add_note', input: { text: 'milk' } }], [{ tool: 'mcp:weather/forecast', input: { place: 'Bremen' } }], [{ text: 'Noted and forecast.' }]],
+      extra: () => [[{ tool: 'mcp:extra/add_note', input: { text: 'bread' } }], [{ text: 'Noted there too.' }]],
       drive: () => [[{ tool: 'mcp:berth/list_workspaces', input: {} }], [{ text: 'Listed.' }]],
     },
   })
@@ -133,6 +135,31 @@ describe('inside', () => {
     }
     expect((await ground.workspace(workspace.id)).exposures.map(({ name }) => name).sort()).toEqual(['ANTHROPIC_AUTH_TOKEN', 'MCP_NOTES_NOTES_TOKEN', 'WEATHER_KEY'])
   }, 2 * TURN_MS)
+
+  test('a server given to a workspace that is there is the next session\'s, and no other\'s once it is taken back', async () => {
+    const { product } = ground
+    const missing = await product.cli(['mcp-server', 'add', `extra=node /workspace/${NOTES_FILE}`, '--workspace', 'shop', '--env', 'NOTES_TOKEN'], { exit: null })
+    expect([missing.exitCode === 0, missing.stderr]).toEqual([false, expect.stringContaining('${NOTES_TOKEN} is no variable of this workspace')])
+    const child = Bun.spawn([...COMMAND, 'secret', 'set', 'NOTES_TOKEN'], { cwd: ground.dir, env: product.env, stdin: new Blob([`${EXTRA}\n`]), stdout: 'ignore', stderr: 'inherit' })
+    expect(await child.exited).toBe(0)
+    expect((await product.cli(['mcp-server', 'add', `extra=node /workspace/${NOTES_FILE}`, '--workspace', 'shop', '--env', 'NOTES_TOKEN'])).stdout).toContain('the next session has it')
+    // One of the project's is named as such, and it is not taken away from here.
+    expect((await product.cli(['mcp-server', '--workspace', 'shop'])).stdout).toMatch(/notes +node .* the workspace\n(.*\n)*extra +node .* the workspace\n(.*\n)*weather .* the project/)
+    expect((await product.cli(['mcp-server', 'remove', 'weather', '--workspace', 'shop'], { exit: null })).stderr).toContain('no MCP server weather of its own')
+    const session = await product.json<Session>(['session', 'new', 'shop', '--agent', 'claude-headless', '--prompt', 'now [[extra]]'])
+    await decide(await asked(({ tool }) => tool.endsWith('mcp__extra__add_note')), { behavior: 'allow' })
+    await said('Noted there too.')
+    expect(JSON.stringify(ground.model.requests().at(-1)?.body)).toContain(`noted bread with ${EXTRA}`)
+    await product.cli(['session', 'end', 'shop', session.id])
+    expect((await product.cli(['mcp-server', 'remove', 'extra', '--workspace', 'shop'])).stdout).toContain('Forgot extra')
+    await product.json<Session>(['session', 'new', 'shop', '--agent', 'claude-headless', '--prompt', 'without it [[say nothing extra]]'])
+    await said('nothing extra')
+    const offered = JSON.stringify(ground.model.requests().findLast(({ body }) => JSON.stringify(body).includes('without it'))?.body)
+    expect([offered.includes('mcp__notes__add_note'), offered.includes('mcp__extra__add_note')]).toEqual([true, false])
+    const record = await (await product.fetch('/api/v1/audit')).text()
+    expect(['mcp.set', 'mcp.remove'].map((action) => record.includes(`"${action}"`))).toEqual([true, true])
+    for (const told of [record, JSON.stringify(await ground.events(workspace.id)), commandLines()]) expect(told).not.toContain(EXTRA)
+  }, 3 * TURN_MS)
 
   test('what is missing is refused before anything is made', async () => {
     writeFileSync(join(files.dir, 'missing.json'), JSON.stringify({ mcpServers: { x: { command: 'run', env: { A: '${NOT_GIVEN}' } } } }))

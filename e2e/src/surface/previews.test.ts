@@ -153,6 +153,20 @@ test('50 MB up and down, a hundred at once, and answers that are hard', async ()
   expect((await ask('/large', { method: 'HEAD' })).headers.get('content-length')).toBe(String(50 * 1024 * 1024))
 }, 120_000)
 
+test('a server that insists on its own name hears it, and its page is where it was', async () => {
+  const ask = await visitor(person, 'other')
+  const heard = async () => (await (await ask('/echo', { headers: { origin: origin('other', 3000) } })).json()) as { host: string }
+  expect((await heard()).host).toBe(new URL(origin('other', 3000)).host)
+  await product.cli(['preview', 'other', '3000', '--host', 'localhost'])
+  expect((await heard()).host).toBe('localhost:3000')
+  const page = await visit(person, `${origin('other', 3000)}/here`)
+  await heading(page, 'App two')
+  expect(page.url()).toBe(`${origin('other', 3000)}/here`)
+  await page.close()
+  await product.cli(['preview', 'other', '3000', '--host', 'preview'])
+  expect((await heard()).host).toBe(new URL(origin('other', 3000)).host)
+}, 60_000)
+
 test('cookies of one workspace are nobody else\'s, and ours are not passed on', async () => {
   const [one, two] = [await visit(person, origin('app', 3000)), await visit(person, origin('other', 3000))]
   await heading(two, 'App two')

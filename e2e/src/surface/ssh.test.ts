@@ -215,6 +215,9 @@ for (const provider of ['local', 'docker'] as const) {
       const up = await world.berth(['up', name, '--ide', 'windsurf'])
       expect(up.stdout).toContain(`berth ssh ${name}`)
       expect(up.stdout).toEndWith(`windsurf --remote ssh-remote+berth-${name} /workspace\n`)
+      for (const [ide, said] of [['code', 'code --remote'], ['cursor', 'cursor --remote'], ['zed', `zed ssh://berth-${name}/workspace`], ['jetbrains', 'jetbrains-gateway://connect']] as const) {
+        expect((await world.berth(['up', name, '--ide', ide])).stdout.trim().split('\n').at(-1)).toContain(said)
+      }
       expect((await world.berth(['up', '.', '--ide', 'ed'], { exit: 2 })).stderr).toContain('there is no editor "ed"')
     }, 30_000)
 

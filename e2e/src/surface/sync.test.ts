@@ -167,6 +167,17 @@ describe('sync', () => {
   }, 60_000)
 })
 
+test('what comes back says how it is taken, and its words take it', async () => {
+  const dir = await world.repository('taking')
+  const it = await world.up('taking', dir)
+  await it.run('echo theirs > theirs.txt && git add theirs.txt && git -c user.name=a -c user.email=a@a commit -qm theirs')
+  const { stdout } = await world.product.cli(['pull', 'taking'], { cwd: dir })
+  const [, ...words] = /git merge \S+/.exec(stdout)?.[0].split(' ') ?? []
+  expect(words).toEqual(['merge', 'berth/taking'])
+  await git(dir, ...words, '--quiet')
+  expect(readFileSync(join(dir, 'theirs.txt'), 'utf8')).toBe('theirs\n')
+}, 30_000)
+
 test('a directory without git is pushed and synced too', async () => {
   const plain = join(world.root, 'plain')
   mkdirSync(plain)

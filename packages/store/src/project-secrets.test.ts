@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import type { McpServer } from '@berth/wire/mcp'
+import type { McpServer, McpSetup } from '@berth/wire/mcp'
+import { aWorkspace } from './store-fixtures.ts'
 import { openTestDatabase } from './testing.ts'
 import type { TestDatabase } from './testing.ts'
 
@@ -24,6 +25,20 @@ test('a secret of a project is kept sealed, replaced whole, and opens in its own
   await database.sql`update project_secrets set project = 'git.example/evil' where project = ${at.project}`
   await expect(projectSecrets.values(orgId, 'git.example/evil')).rejects.toThrow('sealed under another master key')
   expect([await projectSecrets.remove(orgId, at.project, 'TOKEN'), await projectSecrets.remove(orgId, 'git.example/evil', 'TOKEN')]).toEqual([false, true])
+})
+
+test('MCP servers of a workspace are changed beside its secrets, and two at once both count', async () => {
+  const { store } = database
+  const notes = (name: string) => ({ kind: 'stdio' as const, name, command: 'notes', args: [], env: { TOKEN: '${TOKEN}' } }) satisfies McpServer
+  const add = (name: string) => (mcp: McpSetup | undefined): McpSetup => ({ own: mcp?.own ?? true, servers: [...mcp?.servers ?? [], notes(name)] })
+  const { id } = await aWorkspace(store, NOW, { name: 'with-secrets', secrets: { env: { TOKEN: 'canary-3' }, secretEnv: ['TOKEN'], homeFiles: [], mcp: { own: false, servers: [] } } })
+  const { id: bare } = await aWorkspace(store, NOW, { name: 'without', secrets: { env: {}, homeFiles: [] } })
+  const names = 'abcdefghijkl'.split('')
+  for (const of of [id, bare]) await Promise.all(names.map((name) => store.changeMcp(of, add(name), NOW + 1)))
+  const [{ mcp, ...rest }, { mcp: first }] = [await store.secrets(id), await store.secrets(bare)]
+  expect(rest).toEqual({ env: { TOKEN: 'canary-3' }, secretEnv: ['TOKEN'], homeFiles: [] })
+  expect([mcp?.own, mcp?.servers.map(({ name }) => name).sort(), first?.servers.length]).toEqual([false, names, names.length])
+  expect(JSON.stringify(await database.sql`select * from workspace_secrets`)).not.toContain('canary')
 })
 
 test('MCP servers of a project are kept beside its secrets, and are none', async () => {

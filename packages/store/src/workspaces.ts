@@ -115,11 +115,14 @@ export function createWorkspaces(context: StoreContext): WorkspaceRows {
       })
     },
 
-    async secrets(id) {
-      const [row] = await sql<{ sealed: string }[]>`select sealed from workspace_secrets where workspace_id = ${id}`
-      if (row === undefined) return { env: {}, homeFiles: [] }
-      return Secrets.parse(JSON.parse(unseal(row.sealed, { key: masterKey, subject: id })))
-    },
+    secrets: (id) => readSecrets(sql, context, id),
+    changeMcp: (id, change, now) => sql.begin(async (tx) => {
+      // A workspace without secrets has no row to lock.
+      await tx`update workspaces set updated_at = ${now} where id = ${id}`
+      const before = await readSecrets(tx, context, id)
+      const sealed = seal(JSON.stringify({ ...before, mcp: change(before.mcp) }), { key: masterKey, subject: id, random: context.random })
+      await tx`insert into workspace_secrets ${tx({ workspaceId: id, sealed })} on conflict (workspace_id) do update set sealed = excluded.sealed`
+    }),
   }
 }
 
@@ -186,6 +189,11 @@ export async function insertWorkspace(tx: Transaction, { ids, masterKey, random 
   await appendEvents(tx, row.id, [{ id: ids.event(), at: now, source: 'server', body: queued }])
   for (const session of sessions) await tx`insert into sessions ${tx(session as unknown as Record<string, never>)}`
   if (prompt !== null) await insertPrompt(tx, { workspaceId: row.id, prompt: { ...prompt, by: row.creatorId }, eventId: ids.event(), now })
+}
+
+async function readSecrets(sql: Queries, { masterKey }: Pick<StoreContext, 'masterKey'>, id: WorkspaceId): Promise<NewWorkspace['secrets']> {
+  const [row] = await sql<{ sealed: string }[]>`select sealed from workspace_secrets where workspace_id = ${id}`
+  return row === undefined ? { env: {}, homeFiles: [] } : Secrets.parse(JSON.parse(unseal(row.sealed, { key: masterKey, subject: id })))
 }
 
 export async function insertSecrets(tx: Transaction, { masterKey, random }: Pick<StoreContext, 'masterKey' | 'random'>, { id, secrets }: { id: WorkspaceId; secrets: NewWorkspace['secrets'] }): Promise<void> {

@@ -25,6 +25,7 @@ import { savedApi } from './saved.ts'
 import { sessionsApi } from './sessions.ts'
 import { peopleApi } from './people.ts'
 import { projectMcpApi } from './project-mcp.ts'
+import { workspaceMcpApi } from './workspace-mcp.ts'
 import { projectSecretsApi } from './project-secrets.ts'
 import { signInApi } from './sign-in.ts'
 import { costApi } from './cost.ts'
@@ -104,6 +105,7 @@ export const api = {
   ...settingsApi,
   ...projectSecretsApi,
   ...projectMcpApi,
+  ...workspaceMcpApi,
   ...previewsApi,
   ...syncApi,
   ...gitAccessApi, ...hostedApi,

@@ -40,6 +40,7 @@ import { savedRouter } from './api-saved.ts'
 import type { SavedDeps } from '../services/saved.ts'
 import { sessionsRouter } from './api-sessions.ts'
 import { projectMcpRouter } from './api-project-mcp.ts'
+import { workspaceMcpRouter } from './api-workspace-mcp.ts'
 import { projectSecretsRouter } from './api-project-secrets.ts'
 import { catalogueRouter } from './api-catalogue.ts'
 import type { CatalogueApiDeps } from './api-catalogue.ts'
@@ -128,6 +129,7 @@ function routerOf(deps: ApiDeps) {
     ...settingsRouter(deps),
     ...projectSecretsRouter(deps),
     ...projectMcpRouter(deps),
+    ...workspaceMcpRouter(deps),
     ...previewsRouter(deps),
     ...syncRouter(deps),
     ...gitAccessRouter(deps), ...hostedRouter(deps),

@@ -4,20 +4,19 @@ import { BerthError, randomIds } from '@berth/wire'
 import type { CodeSource, Workspace } from '@berth/wire'
 import { EGRESS_DEFAULT } from '@berth/wire/egress'
 import type { CreateWorkspace } from '@berth/wire/api'
-import { referencesOf } from '@berth/wire/mcp'
 import { checkFixedSize, checkWaitingSize } from './assignment-size.ts'
 import type { ServiceDeps } from './deps.ts'
 import { NAME_LIMIT, withFreeName } from './free-name.ts'
 import { changedPolicy, checkRepositories } from './git-access.ts'
 import { localRepository, takeIn } from './local-repository.ts'
-import { secretsOfProject } from './project-secrets.ts'
 import { takePrepared } from './take-prepared.ts'
 import { viewOf } from './view.ts'
+import { requireVariables } from './workspace-mcp.ts'
 
 export async function createWorkspace(deps: ServiceDeps, input: CreateWorkspace, identity: Identity): Promise<Workspace> {
   checkSource(input.source)
   checkFixedSize(input)
-  await checkMcp(deps, input, identity)
+  await requireVariables(deps, { servers: input.mcp.servers, env: input.env, workspace: { orgId: identity.orgId, source: input.source }, hint: (name) => `give its value along, such as \`--secret ${name}=file\`` })
   if (input.prompt !== undefined) checkWaitingSize([], input.prompt)
   const provider = input.provider ?? (await deps.providers.defaultName())
   await checkProvider(deps, provider, input)
@@ -98,16 +97,6 @@ function rowOf(deps: ServiceDeps, create: { input: CreateWorkspace; provider: st
     prompt: input.prompt === undefined ? null : { promptId: randomIds.prompt(), text: input.prompt },
     idempotencyKey: input.idempotencyKey ?? null,
   }
-}
-
-/** What a server names has to be there: an agent would start it with a hole in its place. */
-async function checkMcp(deps: ServiceDeps, { mcp, env, source }: CreateWorkspace, { orgId }: Identity): Promise<void> {
-  const named = mcp.servers.flatMap((server) => referencesOf(server).map((variable) => ({ server: server.name, variable })))
-  if (named.every(({ variable }) => Object.hasOwn(env, variable))) return
-  const ofProject = await secretsOfProject(deps, { orgId, source })
-  const missing = named.find(({ variable }) => !Object.hasOwn(env, variable) && !Object.hasOwn(ofProject.env, variable))
-  if (missing === undefined) return
-  throw new BerthError('bad_request', `mcp server ${missing.server}: \${${missing.variable}} is no variable of this workspace`, { hint: `give its value along, such as \`--secret ${missing.variable}=file\`` })
 }
 
 const URL_FORM = /^(?:https?|ssh|git|file):\/\//i

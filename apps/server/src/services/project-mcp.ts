@@ -23,4 +23,5 @@ export async function mcpOf({ store }: Pick<ProjectMcpDeps, 'store'>, { orgId, s
   return { ...setup, servers: [...setup.servers, ...kept.filter((server) => !setup.servers.some((one) => isNamed(one, server.name)))].slice(0, MCP_SERVERS_LIMIT) }
 }
 
-const isNamed = (server: McpServer, name: string): boolean => server.name.toLowerCase() === name.toLowerCase()
+/** Agents take names of two cases for one. */
+export const isNamed = (server: McpServer, name: string): boolean => server.name.toLowerCase() === name.toLowerCase()

@@ -15,7 +15,7 @@ export const AUDITED_ROUTES: Readonly<Partial<Record<RouteName, Audited>>> = {
   setPreview: of('preview.set', 'port', 'access'), sharePreview: of('preview.share', 'port'),
   grantWorkspace: of('workspace.grant', 'userId', 'level'),
   setProjectSecret: of('secret.set', 'project', 'name'), removeProjectSecret: of('secret.remove', 'project', 'name'),
-  setProjectMcp: of('mcp.set', 'project', 'server.name'), removeProjectMcp: of('mcp.remove', 'project', 'name'),
+  setProjectMcp: of('mcp.set', 'project', 'server.name'), removeProjectMcp: of('mcp.remove', 'project', 'name'), setWorkspaceMcp: of('mcp.set', 'server.name'), removeWorkspaceMcp: of('mcp.remove', 'name'),
   putModelKey: of('model-key.set', 'vendor'), removeModelKey: of('model-key.remove', 'vendor'),
   addModelFallback: of('model-key.set', 'vendor', 'name'), removeModelFallback: of('model-key.remove', 'vendor', 'name'), setModelBudget: of('model-budget.change', 'scope', 'subject', 'softMicros', 'hardMicros'),
   createVm: of('workspace.create', 'name', 'repoUrl'), deleteVm: of('workspace.delete'), cleanupVm: of('workspace.stop'),

@@ -82,6 +82,8 @@ export interface WorkspaceStore {
   setWeb(id: WorkspaceId, web: boolean, now: number): Promise<void>
   failWorkspace(id: WorkspaceId, failure: { code: string; message: string; hint: string | null }, now: number): Promise<void>
   secrets(id: WorkspaceId): Promise<NewWorkspace['secrets']>
+  /** `change` sees what is there as it is written: two at once do not undo each other. */
+  changeMcp(id: WorkspaceId, change: (mcp: McpSetup | undefined) => McpSetup, now: number): Promise<void>
 
   /** Due workspaces, each leased to this server for `leaseMs`, by FOR UPDATE SKIP LOCKED. */
   claimDue(options: { owner: string; limit: number; leaseMs: number }, now: number): Promise<Claim[]>

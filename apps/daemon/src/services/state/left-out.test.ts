@@ -35,6 +35,14 @@ test("Claude Code's copies of its settings stay behind, wherever its directory i
   expect(leftOut).toContain('home/.claude.json.backup')
 })
 
+test("no agent's login goes into a saved state", () => {
+  const logins = ['.claude/.credentials.json', '.codex/auth.json', '.gemini/oauth_creds.json', '.qwen/oauth_creds.json', '.local/share/opencode/auth.json', '.copilot/config.json', '.config/github-copilot/hosts.json']
+  const { text, leftOut } = packed(logins)
+  expect(text).not.toContain(LOGIN)
+  for (const path of logins) expect(leftOut.some((one) => `home/${path}`.startsWith(one))).toBe(true)
+  expect(leftOut.some((one) => ['home/', 'home/.codex/', 'home/.local/share/opencode/'].includes(one))).toBe(false)
+})
+
 test('its settings come without the login, its conversations and the files of other programs as they are', () => {
   const { text, leftOut } = packed(['.claude.json', '.claude/.claude.json', '.claude/.config.json', '.claude-custom-oauth.json'])
   expect(text).not.toContain(LOGIN)
