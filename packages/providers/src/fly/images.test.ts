@@ -120,7 +120,7 @@ test('it is made once, replaces that of another daemon, and costs no machine', a
 test('it is not made by a list that has not all', async () => {
   await build()
   fly.world.faults.push({ path: /^\/apps$/, times: 1, what: { kind: 'stale' } })
-  expect(await make().images.build(wanted(), { signal, log: undefined }).catch(String)).toContain('only a part')
+  expect(await make().images.build(wanted(), { signal }).catch(String)).toContain('only a part')
 })
 
 test('whichever answer fails, before or after it was done, one image is made in the end', async () => {
