@@ -21,6 +21,8 @@ export interface CanaryWorld {
   close(): Promise<void>
 }
 
+const addressesNow = (): string[] => Object.values(networkInterfaces()).flat().flatMap((one) => (one?.family === 'IPv4' && !one.internal ? [one.address] : []))
+
 const random = (what: string): string => `${what}_${randomBytes(24).toString('base64url')}`
 
 /** What a cloud needs, of a home whose server has not started; `config` are further lines of its settings, which it writes. */
@@ -70,14 +72,19 @@ export async function startCanaryWorld({ setUp = plainSetUp, withinMs }: { setUp
       ...Object.fromEntries(github.world.issued.map((issued, number) => [`token of operation ${number + 1}`, issued])),
     }
   }
-  const addresses = Object.values(networkInterfaces()).flat().flatMap((one) => (one?.family === 'IPv4' && !one.internal ? [one.address] : []))
   return {
     at, secrets, urls,
     up: (name, words, repository = 'ledger') => product.json<Workspace>(['up', `${github.url}/northquay/${repository}.git`, '--agent', 'plain', '--command', 'sleep 100000', '--name', name, '-y', '--no-open', ...words]),
-    hunt: (workspace, { secrets: more = {}, ...how } = {}) => hunt({
-      product, workspace, ...how, secrets: { ...secrets(), ...more }, hosts: [...new Set([hostname(), ...addresses])], repositories: ['northquay/ledger.git', 'northquay/other.git'],
-      ports: [urls().url, urls().linkUrl, github.url, model.url].map((url) => Number(new URL(url).port)).filter((port) => port > 0),
-    }),
+    async hunt(workspace, { secrets: more = {}, ...how } = {}) {
+      const addresses = addressesNow()
+      const hunted = await hunt({
+        product, workspace, ...how, secrets: { ...secrets(), ...more }, hosts: [...new Set([hostname(), ...addresses])], repositories: ['northquay/ledger.git', 'northquay/other.git'],
+        ports: [urls().url, urls().linkUrl, github.url, model.url].map((url) => Number(new URL(url).port)).filter((port) => port > 0),
+      })
+      // A network of this host that somebody took away meanwhile: whoever answers there is elsewhere.
+      const gone = addresses.filter((address) => !addressesNow().includes(address))
+      return { ...hunted, places: hunted.places.filter((place) => !gone.some((address) => place.startsWith(`network ${address}:`))) }
+    },
     async close() {
       await at.close()
       await model.close()
