@@ -50,6 +50,15 @@ describe('towards the browser', () => {
       .map(([, text]) => text)).toEqual(['a=1; Path=/', 'b=2; path=/; Secure', 'c=domain=x; HttpOnly', 'd=1'])
   })
 
+  test('what is cleared are its own cookies alone', () => {
+    const cleared = (text: string, origin: string) => value(given([['clear-site-data', text]], { ...place, origin }), 'clear-site-data')
+    const below = 'https://3000--demo.p.example'
+    expect(cleared('"cache", "cookies","storage"', below)).toEqual(['"cache", "storage"'])
+    expect(cleared('"*"', below)).toEqual(['"cache", "storage", "executionContexts"'])
+    expect(cleared('"cookies"', below)).toEqual([])
+    expect(cleared('"cookies", "storage"', place.origin)).toEqual(['"cookies", "storage"'])
+  })
+
   test('its own address becomes this one', () => {
     const location = (text: string) => given([['location', text]])[0]?.[1]
     expect(location('http://localhost:3000/a?b')).toBe('http://3000--demo.localhost:7480/a?b')

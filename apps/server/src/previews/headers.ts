@@ -75,6 +75,9 @@ export function toBrowser(head: ResponseHead, place: Place): [string, string][] 
     if (name === 'set-cookie') {
       const cookie = hostOnly(value)
       if (cookie !== null) kept.push([name, cookie])
+    } else if (name === 'clear-site-data') {
+      const cleared = clearedHere(value, place)
+      if (cleared !== '') kept.push([name, cleared])
     } else kept.push([name, name === 'location' ? toPlace(value, place) : value])
   }
   return kept
@@ -86,6 +89,17 @@ function hostOnly(cookie: string): string | null {
   const [pair = ''] = parts
   if (OUR_COOKIES.has(pair.slice(0, Math.max(0, pair.indexOf('='))).trim())) return null
   return parts.filter((part, index) => index === 0 || !/^\s*domain\s*(=|$)/i.test(part)).join(';')
+}
+
+/**
+ * `"cookies"` clears those of the whole registrable domain (Clear Site Data §3.1): under a domain of its owner's, other
+ * previews' and the sign-in to us. Below `localhost` each host is a registrable domain of its own.
+ */
+function clearedHere(value: string, place: Place): string {
+  if (new URL(place.origin).hostname.endsWith('.localhost')) return value
+  const types = value.split(',').map((type) => type.trim())
+  const kept = types.includes('"*"') ? ['"cache"', '"storage"', '"executionContexts"'] : types.filter((type) => type !== '"cookies"')
+  return kept.join(', ')
 }
 
 /** A server that sends people to its own address means this one. */
