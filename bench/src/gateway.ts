@@ -1,6 +1,6 @@
 /**
  * What it costs that a credential stays with the server: a clone of 100 MB, and a call of a model, through the workspace's
- * gateway, the link and the server, against the same host asked directly.
+ * gateway, the link and the server, against the same host asked directly, and through programs that do nothing else.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -36,6 +36,9 @@ export const gateway: Bench = {
     await repository(join(root, 'big.git'), PACK_BYTES)
     await repository(join(root, 'smaller.git'), SMALLER_BYTES)
     const host = await startFloorServer('upstream.ts', [root])
+    // As many processes as stand between an agent and a host.
+    const near = await startFloorServer('http-relay.ts', [host.url])
+    const relay = await startFloorServer('http-relay.ts', [near.url])
     try {
       await kept(product, ['git-host', 'add', host.url])
       await kept(product, ['model-key', 'add', 'anthropic', '--url', host.url])
@@ -43,14 +46,15 @@ export const gateway: Bench = {
       const inside = (script: string): Promise<string> => product.cli(['ssh', 'bench', script])
       const outside = async (script: string): Promise<string> => new Response(Bun.spawn(['/bin/sh', '-c', script], { cwd: root, env: { PATH: process.env['PATH'] ?? '', HOME: root, ANTHROPIC_BASE_URL: host.url }, stderr: 'inherit' }).stdout).text()
 
-      const clones: { direct: number[]; through: number[] } = { direct: [], through: [] }
+      const clones: { direct: number[]; relayed: number[]; through: number[] } = { direct: [], relayed: [], through: [] }
       for (let at = 0; at <= RUNS; at++) {
         signal.throwIfAborted()
-        const taken = { direct: Number(await outside(clone(host.url))), through: Number(await inside(clone(host.url))) }
+        const taken = { direct: Number(await outside(clone(host.url))), relayed: Number(await outside(clone(relay.url))), through: Number(await inside(clone(host.url))) }
         // The first only warms.
-        if (at > 0) for (const way of ['direct', 'through'] as const) clones[way].push(taken[way])
+        if (at > 0) for (const way of ['direct', 'relayed', 'through'] as const) clones[way].push(taken[way])
       }
       yield { name: 'git-clone', value: percentile(clones.through, 50), unit: 'ms', floor: percentile(clones.direct, 50), goal: { ratioAtMost: CLONE_MOST }, detail: `${RUNS} clones of a pack of 100 MB, turn about; floor: from the host itself` }
+      yield { name: 'git-clone-relayed', value: percentile(clones.through, 50), unit: 'ms', floor: percentile(clones.relayed, 50), detail: `the same; floor: through two programs that only pass it on, which took ${(percentile(clones.relayed, 50) / percentile(clones.direct, 50)).toFixed(2)}x of the host itself` }
 
       note(`${AT_ONCE} clones at once`)
       const grown = await growth([product.server().pid, processOf(id, 'run')], () => inside(manyClones(host.url)))
@@ -68,7 +72,7 @@ export const gateway: Bench = {
       yield { name: 'model-call-added-p95', value: percentile(calls.through, 95) - percentile(calls.direct, 95), unit: 'ms', floor: null, detail: 'the same' }
     } finally {
       await product.close()
-      await host.close()
+      for (const each of [relay, near, host]) await each.close()
       rmSync(root, { recursive: true, force: true })
     }
   },

@@ -33,6 +33,7 @@ import { createLog, logFormat } from './compose/log.ts'
 import { specFor } from './compose/machine-spec.ts'
 import { checkServer } from './compose/server-checks.ts'
 import { standBy } from './compose/standby.ts'
+import { rememberAuditHeads } from './compose/audit-heads.ts'
 import { createCatalogue } from './compose/catalogue.ts'
 import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
@@ -203,7 +204,7 @@ async function foundation(options: ServeOptions, log: (line: string) => void, cl
   const masterKey = await loadMasterKey(home.dir, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)), process.env['BERTH_MASTER_KEY_COMMAND'])
   // An external database has an owner, who makes backups of his own.
   const backups = database.kind === 'embedded' ? { backupsDir: backupsDir(home.dir) } : {}
-  const opened = await openStore({ database: database.address, masterKey, log, ...backups, ...(carried ? { migrationsFolder: carried.migrations } : {}) })
+  const opened = await rememberAuditHeads(await openStore({ database: database.address, masterKey, log, ...backups, ...(carried ? { migrationsFolder: carried.migrations } : {}) }), { home: home.dir, log, closers })
   const metrics = createMetrics()
   const store = metrics.store(options.store?.(opened) ?? opened)
   closers.add('the store', () => store.close())

@@ -2,8 +2,8 @@
  * The record of what was done with credentials: a chain for each organisation, keyed with the master key, so that who
  * can write to the database alone cannot write a chain that holds.
  */
-import { createHmac } from 'node:crypto'
-import type { AuditStore, NewAuditRecord } from '@berth/core'
+import { createHash, createHmac } from 'node:crypto'
+import type { AuditHead, AuditStore, NewAuditRecord } from '@berth/core'
 import { AuditRecord } from '@berth/wire/git-access'
 import type { StoreContext } from './context.ts'
 import { keysOf } from './crypto.ts'
@@ -16,10 +16,10 @@ const PAGE = 1000
 
 type Unhashed = Omit<AuditRecord, 'hash'>
 /** By its fields in this order, so that it does not depend on how a database gives a row back. */
-export function hashOf(key: Uint8Array, before: string, { n, at, action, workspaceId, actor, subject, allowed, reason, refs, tokenExpiresAt }: Unhashed): string {
-  const told = [before, n, at, action, workspaceId, actor, subject, allowed, reason, refs.map(({ ref, from, to, refused }) => [ref, from, to, refused]), tokenExpiresAt]
-  return createHmac('sha256', key).update(`audit\n${JSON.stringify(told)}`).digest('hex')
-}
+const told = ({ n, at, action, workspaceId, actor, subject, allowed, reason, refs, tokenExpiresAt }: Unhashed) =>
+  [n, at, action, workspaceId, actor, subject, allowed, reason, refs.map(({ ref, from, to, refused }) => [ref, from, to, refused]), tokenExpiresAt]
+export const hashOf = (key: Uint8Array, before: string, record: Unhashed): string => createHmac('sha256', key).update(`audit\n${JSON.stringify([before, ...told(record)])}`).digest('hex')
+export const headOf = (record: Unhashed): AuditHead => ({ n: record.n, digest: createHash('sha256').update(JSON.stringify(told(record))).digest('hex') })
 /** While keys are changed, a record may be of the older one. */
 export const holds = (key: MasterKey, before: string, record: AuditRecord): boolean => keysOf(key).some((one) => hashOf(one, before, record) === record.hash)
 const cleaned = (record: NewAuditRecord): NewAuditRecord => ({
@@ -50,7 +50,7 @@ export function createAudit({ sql, masterKey }: Pick<StoreContext, 'sql' | 'mast
         order by n desc limit ${limit}`
       return rows.map((row) => AuditRecord.parse(row))
     },
-    async firstBroken(orgId) {
+    async firstBroken(orgId, seen) {
       let [hash, n] = [BEGINNING, 0]
       for (;;) {
         const rows = await sql`select ${columns} from audit where org_id = ${orgId} and n > ${n} order by n limit ${PAGE}`
@@ -58,9 +58,10 @@ export function createAudit({ sql, masterKey }: Pick<StoreContext, 'sql' | 'mast
           const record = AuditRecord.safeParse(row)
           n++
           if (!record.success || record.data.n !== n || !holds(masterKey, hash, record.data)) return n
+          if (n === seen?.n && headOf(record.data).digest !== seen.digest) return n
           hash = record.data.hash
         }
-        if (rows.length < PAGE) return null
+        if (rows.length < PAGE) return seen === undefined || n >= seen.n ? null : n + 1
       }
     },
   }

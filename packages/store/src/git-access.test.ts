@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import type { NewAuditRecord } from '@berth/core'
+import { headOf } from './audit.ts'
 import { openTestDatabase } from './testing.ts'
 import type { TestDatabase } from './testing.ts'
 
@@ -52,6 +53,14 @@ test('records follow one another, also when they are written at once; one that w
   expect((await audit.list(orgId, { limit: 500 })).map(({ n }) => n)).toEqual(Array.from({ length: 20 }, (_, at) => 20 - at))
   expect((await audit.list(orgId, { limit: 2, before: 5 })).map(({ n }) => n)).toEqual([4, 3])
   expect(await audit.firstBroken(orgId)).toBeNull()
+  const [newest, ...older] = await audit.list(orgId, { limit: 500 })
+  if (newest === undefined) throw new Error('nothing was written')
+  for (const each of [newest, ...older]) expect(await audit.firstBroken(orgId, headOf(each))).toBeNull()
+  // Cut off at the end, alone or with another in its place: the chain holds, and what was seen tells.
+  await database.sql`delete from audit where n = 20`
+  expect([await audit.firstBroken(orgId), await audit.firstBroken(orgId, headOf(newest))]).toEqual([null, 20])
+  await audit.write(orgId, record('https://git.example/another'), NOW)
+  expect([await audit.firstBroken(orgId), await audit.firstBroken(orgId, headOf(newest))]).toEqual([null, 20])
   for (const [change, undo, broken] of [
     [`update audit set allowed = false where n = 7`, `update audit set allowed = true where n = 7`, 7],
     [`update audit set refs = '[]' where n = 9`, `update audit set refs = '[{"ref":"refs/heads/berth/demo","from":"0","to":"1","refused":null}]' where n = 9`, 9],

@@ -1,4 +1,5 @@
 export { connect, type DatabaseAddress, type Sql } from './address.ts'
+export { headOf } from './audit.ts'
 export { backup, type BackupSummary, restore, type RestoreOptions } from './backup.ts'
 export type { MasterKey } from './crypto.ts'
 export { beginRotation, endRotation, keysIn, loadMasterKey } from './key-file.ts'

@@ -42,7 +42,7 @@ export const audit = command({
     if (!all && json) io.out(JSON.stringify({ records, intact }))
     else if (!all && records.length === 0) io.note('Nothing yet.')
     else if (!all) io.out(lines(records, io.style))
-    if (intact === false) throw new BerthError('conflict', 'a record was changed or taken out', { hint: 'compare with a backup: `berth backup` keeps the records as they were' })
+    if (intact === false) throw new BerthError('conflict', 'a record was changed or taken out', { hint: 'compare with a backup: `berth backup` keeps the records as they were. A database that was brought back by other means than `berth restore` lacks records too: then remove audit-heads.json of the server\'s home and start it anew' })
     if (intact === true && !json) io.note('Every record is as it was written.')
   },
 })

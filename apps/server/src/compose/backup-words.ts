@@ -11,6 +11,7 @@ import { BerthError, VERSION } from '@berth/wire'
 import type { Carried } from './carried.ts'
 import { readConfig } from './config.ts'
 import { requireExternalDatabase } from './external-database.ts'
+import { forgetAuditHeads } from './audit-heads.ts'
 import { backupsDir, defaultHome, lockHome, prepareHome } from './home.ts'
 import { messageOf } from '../thrown.ts'
 
@@ -107,6 +108,7 @@ async function putBack(words: Words): Promise<void> {
       await migrateDatabase({ address, version: VERSION, ...(words.carried ? { folder: words.carried.migrations } : {}) })
       const kept = replace ? await keepWhatIsThere(sql, home) : null
       const restored = await restore(sql, file, { replace })
+      await forgetAuditHeads(home)
       const masterKey = await loadMasterKey(home, (bytes) => crypto.getRandomValues(new Uint8Array(bytes)), words.keyCommand)
       return { summary: restored, before: kept, keyFits: await opensSecrets(sql, masterKey) }
     })

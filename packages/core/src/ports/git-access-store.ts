@@ -44,11 +44,13 @@ export interface GitPolicyStore {
 }
 
 export type NewAuditRecord = Omit<AuditRecord, 'n' | 'at' | 'hash'>
+/** The newest record that was seen; `digest`: of what it says, whatever key its chain has. */
+export interface AuditHead { readonly n: number; readonly digest: string }
 /** Written and never changed: each record holds the hash of the one before, so that what was changed or taken out is noticed. */
 export interface AuditStore {
   write(orgId: OrgId, record: NewAuditRecord, now: number): Promise<AuditRecord>
   /** Newest first, `n < before`. */
   list(orgId: OrgId, options: { workspaceId?: WorkspaceId; before?: number; limit: number; /** Or what it begins with. */ action?: string; by?: string; refused?: boolean; since?: number }): Promise<AuditRecord[]>
-  /** The first record that is not what was written; null: all are. */
-  firstBroken(orgId: OrgId): Promise<number | null>
+  /** The first record that is not what was written, or that is not there any more although it was `seen`; null: all are. */
+  firstBroken(orgId: OrgId, seen?: AuditHead): Promise<number | null>
 }
