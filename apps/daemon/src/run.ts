@@ -43,6 +43,7 @@ import { createSince } from './services/sync/since.ts'
 import { createServices } from './services/processes/services.ts'
 import { carries, listProcesses } from './services/processes/table.ts'
 import { openTerminals } from './services/terminal/index.ts'
+import { withSystemPath } from './services/system-path.ts'
 import { findTmux } from './services/terminal/tmux.ts'
 import { createStreams } from './streams.ts'
 
@@ -59,6 +60,8 @@ export function checkMain(argv: readonly string[]): number {
 }
 
 export async function runMain(argv: readonly string[]): Promise<number> {
+  // A project's image, or its `containerEnv`, may have set one without tmux in it.
+  process.env['PATH'] = withSystemPath(process.env['PATH'])
   const path = bootPath(argv)
   let boot: BootFile
   try {

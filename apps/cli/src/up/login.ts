@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { AgentKind, Exposure } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { hasSecretName } from '@berth/wire/secret-values'
-import { readEnvFiles, readSecretFiles, readValue, VARIABLE_NAME } from './secret-files.ts'
+import { checkVariable, readEnvFiles, readSecretFiles, readValue, VARIABLE_NAME } from './secret-files.ts'
 
 export interface Admitted {
   readonly env: Record<string, string>
@@ -41,6 +41,7 @@ export async function admit(choice: Choice, world: { env: Readonly<Record<string
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
     if (!VARIABLE_NAME.test(name)) throw new BerthError('bad_request', at < 0 ? '--env takes NAME or NAME=value' : `--env: "${name}" is no name of a variable`, { hint: '--env ANTHROPIC_API_KEY takes the value from your environment' })
+    checkVariable('--env', name)
     const value = at < 0 ? world.env[name] : entry.slice(at + 1)
     if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give --env ${name}=value` })
     env[name] = value
@@ -69,6 +70,7 @@ async function readSecrets(given: readonly string[], world: { taken: Readonly<Re
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
     if (!VARIABLE_NAME.test(name)) throw new BerthError('bad_request', '--secret takes NAME or NAME=file', { hint: '--secret NPM_TOKEN=./npm-token' })
+    checkVariable('--secret', name)
     if (name in world.taken || name in secrets) throw new BerthError('bad_request', `${name} is given twice`)
     const value = at < 0 ? world.env[name] : (await readValue(`--secret ${name}`, entry.slice(at + 1))).replace(/\r?\n$/, '')
     if (value === undefined) throw new BerthError('bad_request', `${name} is not set here`, { hint: `export ${name}=… first, or give a file: --secret ${name}=path` })

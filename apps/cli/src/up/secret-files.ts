@@ -1,10 +1,15 @@
 /** Variables and secrets that stand in files of this machine: `--env-file`, `--secret-file`, and the value of `--secret NAME=file`. */
 import { readFile } from 'node:fs/promises'
 import { BerthError } from '@berth/wire/error'
-import { SECRET_FILES_DIR } from '@berth/wire/secret-places'
+import { isProductsVariable, SECRET_FILES_DIR } from '@berth/wire/secret-places'
 
 export const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const LIMIT_BYTES = 64 * 1024
+
+/** Before it goes to a server: by what option it came. */
+export function checkVariable(option: string, name: string): void {
+  if (isProductsVariable(name)) throw new BerthError('bad_request', `${option} ${name}: that one is set by Berth in a workspace`, { hint: 'choose another name; HOME and BERTH_* are taken' })
+}
 
 /** What was taken for a value is one more reason not to repeat it. */
 export async function readValue(option: string, path: string): Promise<string> {
@@ -33,6 +38,7 @@ async function readBytes(option: string, path: string): Promise<Uint8Array> {
 export async function readEnvFiles(paths: readonly string[]): Promise<Record<string, string>> {
   const env: Record<string, string> = {}
   for (const path of paths) Object.assign(env, parseEnvFile(await readValue(`--env-file ${path}`, path), path))
+  for (const name of Object.keys(env)) checkVariable('--env-file:', name)
   return env
 }
 

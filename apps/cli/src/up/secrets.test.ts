@@ -21,6 +21,17 @@ describe('--secret', () => {
     expect(exposures.map(({ name, how }) => [name, how])).toEqual([['NPM', 'env'], ['PLAIN', 'env']])
   })
 
+  it('takes no name that the product sets itself, wherever it stands', async () => {
+    const refusedAs = { code: 'bad_request', hint: expect.stringContaining('BERTH_*') }
+    for (const name of ['HOME', 'BERTH_WORKSPACE', 'BERTH_']) {
+      await expect(admitted([name], [], { [name]: '/x' })).rejects.toMatchObject(refusedAs)
+      await expect(admitted([], [`${name}=/x`])).rejects.toMatchObject(refusedAs)
+      await expect(admit({ env: [], envFile: [file('own', `${name}=/x`)], copyCredentials: false }, { env: {} })).rejects.toMatchObject(refusedAs)
+    }
+    // The project's own to say: they reach its processes alone.
+    expect((await admitted([], ['LD_PRELOAD=/x.so', 'PATH=/opt/x', 'HOMEBREW_X=1', 'BERTHA=1'])).env).toEqual({ LD_PRELOAD: '/x.so', PATH: '/opt/x', HOMEBREW_X: '1', BERTHA: '1' })
+  })
+
   it('keeps the lines of a key', async () => {
     expect((await admitted([`KEY=${file('key', 'one\ntwo\r\n')}`])).env).toEqual({ KEY: 'one\ntwo' })
   })

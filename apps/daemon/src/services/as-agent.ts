@@ -3,8 +3,8 @@ import type { BootFile } from '@berth/wire/daemon'
 import { MACHINE_ENV } from '../machine.ts'
 import type { AsAgent } from '../contracts.ts'
 import { endFirst } from './processes/victim.ts'
+import { withSystemPath } from './system-path.ts'
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** On a machine that is a person's own, only what says how to find and show things is passed on. */
 const HARMLESS = /^(PATH|LANG|LC_[A-Z]+|LANGUAGE|TZ|TMPDIR|SHELL|TERMINFO|SSL_CERT_FILE|SSL_CERT_DIR|NIX_[A-Z_]+)$/
 /** Names the file for git that the daemon runs itself. */
@@ -36,7 +36,8 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
       ...boot.env, ...deps.workspaceEnv(), ...extra,
       BERTH_WORKSPACE: boot.workspaceId, [MACHINE_ENV]: deps.machineBoot,
     }
-    return { ...all, ...withPrograms(all, deps.programs), ...withGitConfig(all, deps.gitConfig) }
+    const path = withSystemPath(all['PATH'])
+    return { ...all, PATH: path, ...withPrograms(path, deps.programs), ...withGitConfig(all, deps.gitConfig) }
   }
   const command: AsAgent['command'] = (argv) => ({ argv: [...argv], ...(user === null ? {} : { uid: user.uid, gid: user.gid }) })
 
@@ -48,7 +49,7 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
       const { argv: whole, ...identity } = command(argv)
       const env = environment(options.env)
       const [name = '', ...rest] = whole
-      const program = Bun.which(name, { PATH: env['PATH'] ?? DEFAULT_PATH })
+      const program = Bun.which(name, { PATH: env['PATH'] ?? '' })
       if (program === null) return { exitCode: 127, stdout: '', stderr: `${name}: not found in this machine` }
       // Its own process group, so that an abort ends its children too.
       const child = Bun.spawn([program, ...rest], {
@@ -71,8 +72,8 @@ export function createAsAgent(deps: AsAgentDeps): AsAgent {
   }
 }
 
-function withPrograms(env: Readonly<Record<string, string>>, dir: string | undefined): Record<string, string> {
-  return dir === undefined ? {} : { PATH: `${env['PATH'] ?? DEFAULT_PATH}:${dir}`, BERTH_PROGRAMS: dir }
+function withPrograms(path: string, dir: string | undefined): Record<string, string> {
+  return dir === undefined ? {} : { PATH: `${path}:${dir}`, BERTH_PROGRAMS: dir }
 }
 
 /** A person's own configuration by environment stays as it is, and loses the way to the git hosts. */
@@ -88,7 +89,7 @@ function inherited(env: Readonly<Record<string, string | undefined>>, isolation:
     if (value === undefined || name.startsWith('BERTH_')) continue
     if (whole || HARMLESS.test(name)) kept[name] = value
   }
-  return { ...kept, PATH: kept['PATH'] ?? DEFAULT_PATH }
+  return kept
 }
 
 /** Reads to the end and keeps the first `limit` bytes, so that the writer is never blocked by a full pipe. */
