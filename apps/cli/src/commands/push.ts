@@ -30,7 +30,7 @@ export const push = command({
     const place = await placeOf(cwd, signal)
     const connection = await context.connect()
     const { id } = await workspaceOfHere(connection.client, { word, path: place.path, verb: 'push' }, signal)
-    const workspace = await readyWorkspace(context, connection, { word: id, start })
+    const workspace = await readyWorkspace(context, connection, { word: id, start, verb: 'push' })
     const { taken, ...outcome } = await pushCode(context, connection, { workspace, place, include, strategy, onProgress: progressOn(io) })
     io.redraw?.write('\r\u001b[2K')
     sayKept(io, taken.kept)

@@ -21,7 +21,7 @@ export const run = command({
   run: async (context, { word, argv, start }) => {
     const connection = await context.connect()
     const { readyWorkspace } = await import('../ssh/ready.ts')
-    const { id } = await readyWorkspace(context, connection, { word, start })
+    const { id } = await readyWorkspace(context, connection, { word, start, verb: 'run' })
     const code = await runThere(context, { endpoint: connection.endpoint, id, argv })
     context.exitWith(code)
   },

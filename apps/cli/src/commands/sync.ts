@@ -32,7 +32,7 @@ export const sync = command({
     const place = await placeOf(cwd, signal)
     const connection = await context.connect()
     const { id } = await workspaceOfHere(connection.client, { word, path: place.path, verb: 'sync' }, signal)
-    const workspace = await readyWorkspace(context, connection, { word: id, start })
+    const workspace = await readyWorkspace(context, connection, { word: id, start, verb: 'sync' })
     const told = json ? asJson(io) : inWords(io, workspace.name)
     if (!once) return runSync({ connection, findAgain: async (before) => (await import('../server-process/find-again.ts')).findAgain(home, before), workspace, place, include, signal, told })
     const outcome = await pushCode(context, connection, { workspace, place, include, strategy: 'keep', onProgress: () => {} })

@@ -22,7 +22,7 @@ export const update = command({
     const connection = await context.connect()
     const { client } = connection
     const path = word === undefined ? (await placeOf(cwd, signal)).path : cwd
-    const { id, name } = await readyWorkspace(context, connection, { word: (await workspaceOfHere(client, { word, path, verb: 'update' }, signal)).id, start: false })
+    const { id, name } = await readyWorkspace(context, connection, { word: (await workspaceOfHere(client, { word, path, verb: 'update' }, signal)).id, start: false, verb: null })
     if (check) {
       const { origin } = await client.checkOrigin({ id }, signal)
       if (json) io.out(JSON.stringify({ id, name, origin }))

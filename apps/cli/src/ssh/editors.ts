@@ -34,7 +34,7 @@ export function launchOf(ide: Exclude<Ide, 'terminal'>, { alias: host, user, wor
 export async function openEditor(context: Context, { word, start, ide }: { word: string; start: boolean; ide: Exclude<Ide, 'terminal'> }): Promise<void> {
   const { io, json } = context
   const connection = await context.connect()
-  const workspace = await readyWorkspace(context, connection, { word, start })
+  const workspace = await readyWorkspace(context, connection, { word, start, verb: 'open' })
   const { path, added } = await configure(context)
   if (added) io.note(io.noteStyle.dim(`${path} now includes your workspaces; \`berth ssh-config --remove\` takes that away`))
   const { argv, url } = launchOf(ide, await meet(context, connection, workspace))

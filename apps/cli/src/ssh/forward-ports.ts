@@ -18,7 +18,7 @@ const PORT_LAST = 65_535
 export async function forwardPorts(context: Context, { word, start, ports }: { word: string; start: boolean; ports: readonly Port[] }): Promise<void> {
   const { io, json, signal } = context
   const first = await context.connect()
-  const workspace = await readyWorkspace(context, first, { word, start })
+  const workspace = await readyWorkspace(context, first, { word, start, verb: 'forward' })
   const { id, name } = workspace
   const ssh = ports.some(({ remote }) => remote === 'ssh') ? await sshWay(context, first, workspace) : null
   const path = (remote: Port['remote']): string => (remote === 'ssh' ? SSH_STREAM_PATH(id, ssh?.key ?? '') : PORT_STREAM_PATH(id, remote))

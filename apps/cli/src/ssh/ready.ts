@@ -14,11 +14,12 @@ const START_MS = 5 * 60_000
 const COMES: ReadonlySet<string> = new Set(['daemon_unreachable', 'workspace_busy'])
 const COMING = new Set<Workspace['phase']>(['queued', 'provisioning', 'starting'])
 
-export async function readyWorkspace(context: Context, connection: Connection, wanted: { readonly word: string; readonly start: boolean }): Promise<Workspace> {
+/** `verb`: the command whose own `--start` would start it. Null: it has none. */
+export async function readyWorkspace(context: Context, connection: Connection, wanted: { readonly word: string; readonly start: boolean; readonly verb: string | null }): Promise<Workspace> {
   const { client, endpoint } = connection
   const workspace = await resolveWorkspace(client, wanted.word, context.signal)
   if (workspaceCan('attach', workspace.phase)) return workspace
-  if (!wanted.start && !COMING.has(workspace.phase)) throw new BerthError('workspace_not_running', `${workspace.name} is ${workspace.phase}`, { hint: `berth start ${workspace.name}, or \`berth ssh --start ${workspace.name}\`` })
+  if (!wanted.start && !COMING.has(workspace.phase)) throw new BerthError('workspace_not_running', `${workspace.name} is ${workspace.phase}`, { hint: `\`berth start ${workspace.name}\`${wanted.verb === null ? '' : `, or \`berth ${wanted.verb} --start ${workspace.name}\``}` })
   const started = wanted.start ? await client.startWorkspace({ id: workspace.id }, context.signal) : workspace
   context.io.note(context.io.noteStyle.dim(`${started.name} is starting; \`berth logs ${started.name} setup\` shows what it does`))
   const running = await waitFor({ client, endpoint, signal: context.signal }, started, ({ phase }) => workspaceCan('attach', phase) || phase === 'failed' || phase === 'deleted', { timeoutMs: START_MS })

@@ -10,7 +10,7 @@ import { program, sshHome } from './ssh-home.ts'
 export async function runSsh(context: Context, { word, rest, start, forwardAgent }: { word: string; rest: readonly string[]; start: boolean; forwardAgent: boolean }): Promise<number> {
   const client = program('ssh')
   const connection = await context.connect()
-  const workspace = await readyWorkspace(context, connection, { word, start })
+  const workspace = await readyWorkspace(context, connection, { word, start, verb: 'ssh' })
   const { alias } = await meet(context, connection, workspace)
   if (forwardAgent) context.io.note(`${context.io.noteStyle.yellow('⚠')} whatever runs in ${workspace.name} can sign with your keys until this connection ends`)
   // Not through the shared channel: that one stays when this is over, and the agent with it.

@@ -76,7 +76,7 @@ async function connected(context: Context, wanted: Wanted, open: (endpoint: Addr
   }
   const connection = await context.connect()
   const { readyWorkspace, whenLinked } = await import('./ready.ts')
-  const workspace = await readyWorkspace(context, connection, wanted)
+  const workspace = await readyWorkspace(context, connection, { ...wanted, verb: 'ssh' })
   return whenLinked(context.signal, async () => {
     const access = await connection.client.sshAccess({ id: workspace.id }, context.signal)
     await writeHosts(context, pinned(await readHosts(context), { ...workspace, server: serverKey(context, connection) }, access))
