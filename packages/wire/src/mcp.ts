@@ -44,12 +44,17 @@ export function fillReferences(text: string, of: (name: string) => string): stri
   return text.replaceAll(new RegExp(REFERENCE, 'g'), (_, name: string) => of(name))
 }
 
-const FileEntry = z.looseObject({
+export const McpFileEntry = z.looseObject({
   command: z.string().optional(), args: z.array(z.string()).optional(), env: z.record(z.string(), z.string()).optional(),
   url: z.string().optional(), httpUrl: z.string().optional(), serverUrl: z.string().optional(), headers: z.record(z.string(), z.string()).optional(), type: z.string().optional(),
 })
 /** The file that people have of their servers: `mcpServers` of most clients, `servers` of VS Code. */
 export const McpFile = z.union([
-  z.looseObject({ mcpServers: z.record(z.string(), FileEntry) }),
-  z.looseObject({ servers: z.record(z.string(), FileEntry) }).transform(({ servers }) => ({ mcpServers: servers })),
+  z.looseObject({ mcpServers: z.record(z.string(), McpFileEntry) }),
+  z.looseObject({ servers: z.record(z.string(), McpFileEntry) }).transform(({ servers }) => ({ mcpServers: servers })),
+])
+/** The entries of such a file, whatever each is. */
+export const McpEntries = z.union([
+  z.looseObject({ mcpServers: z.record(z.string(), z.unknown()) }).transform(({ mcpServers }) => mcpServers),
+  z.looseObject({ servers: z.record(z.string(), z.unknown()) }).transform(({ servers }) => servers),
 ])

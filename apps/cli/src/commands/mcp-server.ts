@@ -66,9 +66,11 @@ async function ofWorkspace({ io, json, signal }: Context, { client, verb, what, 
 }
 
 async function serverFrom(text: string, { env, headers }: { env: readonly string[]; headers: readonly string[] }): Promise<McpServer> {
-  const [{ mcpServerFrom }, { McpServer: Server }] = await Promise.all([import('@berth/wire/mcp-words'), import('@berth/wire/mcp')])
+  const [{ addressFault, mcpServerFrom }, { McpServer: Server }] = await Promise.all([import('@berth/wire/mcp-words'), import('@berth/wire/mcp')])
   const server = mcpServerFrom(text)
-  if (server === null) throw new BerthError('bad_request', `add takes name=command or name=url, not "${cleanLine(text, 80)}"`, { hint: 'berth mcp-server add docs=https://mcp.example.com/mcp' })
+  if (server === null) throw new BerthError('bad_request', 'add takes name=command or name=url', { hint: 'berth mcp-server add docs=https://mcp.example.com/mcp' })
+  const fault = addressFault(server)
+  if (fault !== null) throw new BerthError('bad_request', `${cleanLine(server.name, 60)}: ${fault.message}`, { hint: "berth mcp-server add docs=https://… --header 'Authorization=Bearer ${NAME}'" })
   if (server.kind === 'stdio' && headers.length > 0) throw new BerthError('bad_request', '--header is for a server at a url', { hint: 'a command is given variables: --env NAME' })
   if (server.kind === 'http' && env.length > 0) throw new BerthError('bad_request', '--env is for a server that is a command', { hint: "a url is given headers: --header 'Authorization=Bearer ${NAME}'" })
   const withValue = env.find((name) => name.includes('='))

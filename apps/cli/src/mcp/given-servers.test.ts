@@ -26,6 +26,12 @@ describe('in the command line', () => {
     for (const [word, message] of [['files', /name=command/], ['berth=npx x', /berth: name: that name is taken/], ['a b=x', /name=command/], ['x=run ${TOKEN}', /x: args.0: a command line is seen/], ['x_=run', /x_: name/], ['a__b=run', /taken/]] as const) {
       expect(await given(word).catch((error: unknown) => error)).toMatchObject({ code: 'bad_request', message: expect.stringMatching(message) })
     }
+    for (const [word, message] of [['a=ftp://x', /mcp server a: its address begins with neither/], ['a=http://u:hunter2@x/', /mcp server a: its address holds a user/], ['a=HTTPS://hunter2@x', /holds a user/], ['http://u:hunter2@x/', /name=command/]] as const) {
+      const refused = await given(word).catch((error: unknown) => error)
+      expect(refused).toMatchObject({ code: 'bad_request', message: expect.stringMatching(message) })
+      expect(JSON.stringify(refused) + String(refused)).not.toContain('hunter2')
+    }
+    expect((await given('a=https://x/@scope/mcp?at=a@b')).mcp.servers).toMatchObject([{ kind: 'http', url: 'https://x/@scope/mcp?at=a@b' }])
     expect(await given('x=run', 'X=run').catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('two servers of one name') })
   })
 })
@@ -50,6 +56,12 @@ describe('in a file', () => {
     expect(await fromFile('{ placeholder-secret').catch((error: unknown) => error)).toMatchObject({ code: 'config_invalid', message: expect.not.stringContaining('placeholder') })
     expect(await fromFile('{}').catch((error: unknown) => error)).toMatchObject({ code: 'config_invalid' })
     expect(await fromFile('{"mcpServers":{"a":{"type":"sse","url":"https://x.test"}}}').catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('SSE') })
+    for (const key of ['mcpServers', 'servers']) {
+      const refused = await fromFile(`{"${key}":{"b":{"command":"run"},"a":{"command":"run","env":{"PORT":8080}}}}`).catch((error: unknown) => error)
+      expect(refused).toMatchObject({ code: 'config_invalid', message: expect.stringMatching(/^mcp\.json: mcp server a: env: PORT: .*expected string/) })
+      expect(String(refused)).not.toContain('8080')
+    }
+    expect(await fromFile('{"mcpServers":{"a":{"url":"https://u:p@x"}}}').catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('mcp server a: its address holds') })
     expect(await fromFile('{"mcpServers":{"a":{}}}').catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('mcp server a: command') })
   })
 })

@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Exposure } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
-import { McpFile, McpSetup } from '@berth/wire/mcp'
-import { mcpServerFrom } from '@berth/wire/mcp-words'
+import { McpEntries, McpFile, McpFileEntry, McpSetup, type McpServer } from '@berth/wire/mcp'
+import { addressFault, mcpServerFrom } from '@berth/wire/mcp-words'
 
 const FILE_LIMIT_BYTES = 256 * 1024
 export interface GivenMcp { readonly mcp: McpSetup; /** Values that stood in a file. */ readonly env: Record<string, string>; readonly exposures: Exposure[] }
@@ -24,19 +24,26 @@ export async function givenMcp(given: { words: readonly string[]; files: readonl
 
 function fromWord(text: string): unknown {
   const server = mcpServerFrom(text)
-  if (server === null) throw new BerthError('bad_request', `--mcp takes name=command or name=url, not "${text}"`, { hint: '--mcp files="npx -y @modelcontextprotocol/server-filesystem /workspace"' })
+  if (server === null) throw new BerthError('bad_request', '--mcp takes name=command or name=url', { hint: '--mcp files="npx -y @modelcontextprotocol/server-filesystem /workspace"' })
+  return reached(server)
+}
+
+/** A server whose address can be one. */
+function reached(server: McpServer): McpServer {
+  const fault = addressFault(server)
+  if (fault !== null) throw new BerthError('bad_request', `mcp server ${server.name.slice(0, 60)}: ${fault.message}`, { hint: fault.hint })
   return server
 }
 
 function fromFile(json: unknown, { path, env }: { path: string; env: Record<string, string> }): unknown[] {
   const file = McpFile.safeParse(json)
-  if (!file.success) throw new BerthError('config_invalid', `${path} holds no MCP servers`, { hint: 'it begins with {"mcpServers": {"name": {"command": …}}}' })
+  if (!file.success) throw new BerthError('config_invalid', `${path}${wrongIn(json)}`, { hint: 'it begins with {"mcpServers": {"name": {"command": …}}}' })
   return Object.entries(file.data.mcpServers).map(([name, entry]) => {
     const url = entry.url ?? entry.httpUrl ?? entry.serverUrl
     const kept = (values: Readonly<Record<string, string>> = {}) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, keep(value, { name: `MCP_${name}_${key}`, env })]))
     if (url === undefined) return { kind: 'stdio', name, command: entry.command ?? '', args: entry.args ?? [], env: kept(entry.env) }
     if (entry.type === 'sse') throw new BerthError('config_invalid', `${path}: ${name} speaks by SSE, which the protocol has given up`, { hint: 'most such servers answer at another address by streamable HTTP; see their documentation' })
-    return { kind: 'http', name, url: references(url), headers: kept(entry.headers) }
+    return reached({ kind: 'http', name, url: references(url), headers: kept(entry.headers) })
   })
 }
 /** What names a variable stays; anything else may be a secret. */
@@ -61,6 +68,17 @@ async function readJson(path: string, cwd: string): Promise<unknown> {
     // Without the text, which may hold secrets.
     throw new BerthError('config_invalid', `${path} is no JSON`, { hint: 'it begins with {"mcpServers": {"name": {"command": …}}}' })
   }
+}
+
+/** The entry that has not its form, and which of its fields; never a value. */
+function wrongIn(json: unknown): string {
+  const entries = McpEntries.safeParse(json)
+  if (!entries.success) return ' holds no MCP servers'
+  for (const [name, entry] of Object.entries(entries.data)) {
+    const issue = McpFileEntry.safeParse(entry).error?.issues[0]
+    if (issue !== undefined) return `: mcp server ${name.slice(0, 60)}: ${[...issue.path, issue.message].join(': ')}`
+  }
+  return ' holds no MCP servers'
 }
 
 /** The server it is about, and what is wrong with it; never a value. */

@@ -31,6 +31,7 @@ describe('the form of a new workspace', () => {
       { kind: 'http', name: 'docs', url: 'https://mcp.example.com/mcp', headers: {} }, { kind: 'stdio', name: 'files', command: 'npx', args: ['-y', 'a b'], env: {} },
     ] } }) })
     expect(check({ ownTools: false })).toEqual({ request: expect.objectContaining({ mcp: { own: false, servers: [] } }) })
+    expect(check({ mcp: 'docs=http://u:p@x' })).toEqual({ wrong: { mcp: expect.stringMatching(/^docs: its address holds/) } })
     expect(check({ mcp: 'docs' })).toEqual({ wrong: { mcp: expect.stringContaining('“docs”') } })
   })
 

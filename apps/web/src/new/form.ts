@@ -3,7 +3,7 @@ import { AGENT_KINDS } from '@berth/wire/agents'
 import type { CreateWorkspace } from '@berth/wire/api'
 import type { EgressMode } from '@berth/wire/egress'
 import { EGRESS_DEFAULT, EGRESS_RULE } from '@berth/wire/egress-rules'
-import { mcpServerFrom } from '@berth/wire/mcp-words'
+import { addressFault, mcpServerFrom } from '@berth/wire/mcp-words'
 
 export interface Form {
   readonly repository: string; readonly empty: boolean; readonly branch: string
@@ -49,12 +49,22 @@ export function readForm(form: Form, { isolation, idempotencyKey }: { isolation:
   if (AGENT_KINDS[form.agent].needsCommand && form.command.trim() === '') wrong.command = 'what should run?'
   if (form.name.trim() !== '' && !/^[a-z0-9][a-z0-9-]{0,38}$/.test(form.name.trim())) wrong.name = 'lower-case letters, digits and dashes, at most 39'
   if (isolation === 'none' && !form.acceptNoIsolation) wrong.acceptNoIsolation = 'say yes to this, or choose another place'
-  const unread = linesOf(form.mcp).find((line) => mcpServerFrom(line) === null)
-  if (unread !== undefined) wrong.mcp = `write name=command or name=https://…, not “${unread.slice(0, 60)}”`
+  const mcp = wrongMcp(form.mcp)
+  if (mcp !== null) wrong.mcp = mcp
   const noHost = form.egress === 'allowlist' ? hostsOf(form.hosts).find((host) => !EGRESS_RULE.test(host)) : undefined
   if (noHost !== undefined) wrong.hosts = `write names such as api.example.com or *.example.com:8443, not “${noHost.slice(0, 60)}”`
   if (Object.keys(wrong).length > 0) return { wrong }
   return { request: requestOf(form, repository, idempotencyKey) }
+}
+
+function wrongMcp(text: string): string | null {
+  for (const line of linesOf(text)) {
+    const server = mcpServerFrom(line)
+    if (server === null) return `write name=command or name=https://…, not “${line.slice(0, 60)}”`
+    const fault = addressFault(server)
+    if (fault !== null) return `${server.name.slice(0, 60)}: ${fault.message}`
+  }
+  return null
 }
 
 function requestOf(form: Form, repository: string, idempotencyKey: string): Request {
