@@ -23,6 +23,8 @@ beforeAll(async () => {
         const after = Number(searchParams.get('after'))
         return Response.json({ events: [1, 2, 3].filter((seq) => seq > after).slice(0, 2).map(event), tail: 3 })
       }
+      if (pathname.endsWith('/share')) return Response.json({ url: 'http://shared', expiresAt: null })
+      if (pathname.endsWith('/previews')) return Response.json([[3000, 'public'], [4000, 'link']].map(([port, access]) => ({ port, from: 'declared', label: null, primary: false, listening: true, process: null, access, url: 'http://open' })))
       if (pathname.endsWith('/logs')) return Response.json({ text: 'x'.repeat(1_000_000) })
       if (request.method === 'DELETE') return Response.json({ ...workspace, phase: 'deleted' })
       return Response.json({ code: 'not_found', message: 'gone' }, { status: 404 })
@@ -43,6 +45,18 @@ async function berth(args: string[], env: Record<string, string> = {}) {
 }
 
 describe('berth', () => {
+  it('says that a port which is shared is open without the link too, when it is public', async () => {
+    const open = await berth(['preview', 'demo', '3000', '--share'])
+    expect(open.out.trim()).toBe('http://shared')
+    expect(open.err).toContain('port 3000 of demo is public')
+    expect((await berth(['preview', 'demo', '4000', '--share'])).err).not.toContain('public')
+  })
+  it('says of a port that is named twice that it is', async () => {
+    for (const ports of [['3000', '3000'], ['8080:3000', '8080:4000'], ['2222:ssh', '2222']]) expect(await berth(['forward', 'demo', ...ports])).toMatchObject({ code: 2, err: expect.stringContaining('named twice') })
+    const { err } = await berth(['forward', 'nobody', '0:3000', '0:3000', '3000'])
+    expect(err).not.toContain('named twice')
+  })
+
   it('prints the stable fields as JSON and clean text for people', async () => {
     const [first] = JSON.parse((await berth(['list', '--json'])).out) as Record<string, unknown>[]
     expect(Object.keys(first ?? {}).slice(0, 6)).toEqual(['id', 'name', 'phase', 'provider', 'webUrl', 'terminalUrl'])

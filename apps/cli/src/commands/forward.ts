@@ -13,7 +13,10 @@ export const forward = command({
   parse({ values, positionals }) {
     const [word, ...specs] = positionals
     if (word === undefined || specs.length === 0) throw new BerthError('bad_request', 'which workspace, and which port?', { hint: 'berth forward <workspace> 3000' })
-    return { word, start: values.start ?? false, ports: specs.map(readSpec) }
+    const ports = specs.map(readSpec)
+    const twice = ports.find(({ local }, at) => local !== 0 && ports.findIndex((other) => other.local === local) !== at)
+    if (twice !== undefined) throw new BerthError('bad_request', `port ${twice.local} of this computer is named twice`, { hint: `name it once; 0:${twice.remote} chooses a free one` })
+    return { word, start: values.start ?? false, ports }
   },
   async run(context, { word, start, ports }) {
     const { forwardPorts } = await import('../ssh/forward-ports.ts')

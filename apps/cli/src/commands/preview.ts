@@ -52,6 +52,7 @@ export const preview = command({
     if (json) return io.out(JSON.stringify({ ...now, ...(link === null ? {} : { share: link }) }))
     if (change.access === 'public') io.note(`${io.noteStyle.yellow('⚠')} everybody who knows the address can open port ${port} of ${workspace.name} now; \`berth preview ${workspace.name} ${port} --private\` ends that`)
     if (link !== null) io.note(io.noteStyle.dim(`Opens port ${port} for whoever has it${link.expiresAt === null ? '' : `, until ${new Date(link.expiresAt).toLocaleDateString()}`}. A new link, or --private, ends it.`))
+    if (link !== null && now.access === 'public') io.note(`${io.noteStyle.yellow('⚠')} port ${port} of ${workspace.name} is public: everybody who knows the address can open it without this link; \`berth preview ${workspace.name} ${port} --private\`, then --share again, ends that`)
     io.out(link?.url ?? now.url)
     if (open) await openSignedIn(context, client, now)
   },
