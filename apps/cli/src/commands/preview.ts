@@ -50,13 +50,20 @@ export const preview = command({
     const link = share ? await client.sharePreview({ id: workspace.id, port }, signal) : null
     const now = changed !== null && link === null ? changed : await known(client, { workspace, port }, signal)
     if (json) return io.out(JSON.stringify({ ...now, ...(link === null ? {} : { share: link }) }))
-    if (change.access === 'public') io.note(`${io.noteStyle.yellow('⚠')} everybody who knows the address can open port ${port} of ${workspace.name} now; \`berth preview ${workspace.name} ${port} --private\` ends that`)
-    if (link !== null) io.note(io.noteStyle.dim(`Opens port ${port} for whoever has it${link.expiresAt === null ? '' : `, until ${new Date(link.expiresAt).toLocaleDateString()}`}. A new link, or --private, ends it.`))
-    if (link !== null && now.access === 'public') io.note(`${io.noteStyle.yellow('⚠')} port ${port} of ${workspace.name} is public: everybody who knows the address can open it without this link; \`berth preview ${workspace.name} ${port} --private\`, then --share again, ends that`)
+    for (const word of openTo(now, { name: workspace.name, changed: change.access === 'public', link })) io.note(word.loud ? `${io.noteStyle.yellow('⚠')} ${word.text}` : io.noteStyle.dim(word.text))
     io.out(link?.url ?? now.url)
     if (open) await openSignedIn(context, client, now)
   },
 })
+
+/** Who can open it now, as far as a person has to know. */
+function openTo({ port, access }: Preview, { name, changed, link }: { name: string; changed: boolean; link: { readonly expiresAt: number | null } | null }): { readonly text: string; readonly loud: boolean }[] {
+  const closing = `\`berth preview ${name} ${port} --private\``
+  if (link === null) return changed ? [{ loud: true, text: `everybody who knows the address can open port ${port} of ${name} now; ${closing} ends that` }] : []
+  const until = link.expiresAt === null ? '' : `, until ${new Date(link.expiresAt).toLocaleDateString()}`
+  const shared = { loud: false, text: `Opens port ${port} for whoever has it${until}. A new link, or --private, ends it.` }
+  return access === 'public' ? [{ loud: true, text: `port ${port} of ${name} is public: everybody who knows the address can open it without this link; ${closing}, then --share again, ends that` }, shared] : [shared]
+}
 
 function hostFrom(word: string | undefined): Preview['hostHeader'] {
   if (word === undefined || word === 'preview' || word === 'localhost') return word
