@@ -67,6 +67,17 @@ test.skipIf(Bun.which('docker') === null)('what is read beside a build is told o
   expect(readFileSync(began, 'utf8')).toBe('x')
 })
 
+test.skipIf(Bun.which('docker') === null)('a build that ends before the engine is asked gives the reason, in the log too', async () => {
+  const said = { outcome: 'error', message: `ENOENT: no such file or directory, open '${dir}/.devcontainer/missing/devcontainer-feature.json'`, description: 'An error occurred building the container.' }
+  writeFileSync(join(dir, 'cli.js'), `console.error(JSON.stringify({ type: 'text', level: 3, text: "Resolving Feature dependencies for './missing'..." })); console.log(${JSON.stringify(JSON.stringify(said))})`)
+  const cli = createDevcontainerCli({ script: join(dir, 'cli.js'), dockerHost: 'unix:///nowhere', memoryBytes: 1 })
+  const context = { signal: new AbortController().signal, log: () => {}, scratch: join(dir, 'scratch') }
+  const why = "ENOENT: no such file or directory, open '.devcontainer/missing/devcontainer-feature.json'"
+  for (const run of [cli.build({ folder: dir, config: dir, tag: 'x' }, context), cli.merged({ folder: dir, config: dir, image: new Promise(() => {}) }, context)]) {
+    expect(await run.catch((error: unknown) => error)).toMatchObject({ name: 'BuildFailed', message: why, log: `Resolving Feature dependencies for './missing'...\n${why}` })
+  }
+})
+
 test('what a killed server left is removed when it is old, and nothing else', async () => {
   const script = `import { tidyScratch } from ${JSON.stringify(join(import.meta.dir, 'scratch.ts'))}; await tidyScratch(Date.now())`
   for (const name of ['berth-devcontainer-old', 'berth-devcontainer-new', 'another']) mkdirSync(join(dir, name, 'workspace'), { recursive: true })

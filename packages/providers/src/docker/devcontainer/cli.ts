@@ -80,7 +80,7 @@ export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDe
   return {
     async build({ folder, config, tag }, context) {
       const { said, log } = await run(['build', '--workspace-folder', folder, '--config', config, '--image-name', tag], { context, withinMs: BUILD_MS })
-      if (said.outcome !== 'success') throw new BuildFailed(lastWords(log) ?? said.description ?? said.message ?? 'the build failed', log)
+      if (said.outcome !== 'success') throw failure(said, { log, folder, known: lastWords(log), otherwise: 'the build failed' })
     },
     async buildPlain({ context: dir, dockerfile, args, target, tag }, context) {
       const words = ['build', '--tag', tag, '--file', dockerfile, ...(target === null ? [] : ['--target', target]), ...Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]), '--', dir]
@@ -92,7 +92,7 @@ export function createDevcontainerCli({ script, dockerHost, memoryBytes }: CliDe
       // Whoever waits for the image hears of its failure there.
       image.then((told) => writeWhole(join(context.scratch, IMAGE_FILE), JSON.stringify([told]))).catch(() => {})
       const { said, log } = await run(['read-configuration', '--workspace-folder', folder, '--config', config, '--include-merged-configuration'], { context, withinMs: BUILD_MS + READ_MS, wrapper: readWrapper })
-      if (said.mergedConfiguration === undefined) throw new BuildFailed(said.description ?? said.message ?? 'its configuration cannot be read', log)
+      if (said.mergedConfiguration === undefined) throw failure(said, { log, folder, known: null, otherwise: 'its configuration cannot be read' })
       return said.mergedConfiguration
     },
   }
@@ -137,6 +137,13 @@ function answerIn(out: string): Answer {
   } catch {
     return {}
   }
+}
+
+/** Its `description` names the step that failed, its `message` why; the paths in it are of our copy of the project. */
+function failure({ message, description }: Answer, { log, folder, known, otherwise }: { log: string; folder: string; known: string | null; otherwise: string }): BuildFailed {
+  if (known !== null) return new BuildFailed(known, log)
+  const [why = otherwise] = plainLines((message || description || otherwise).replaceAll(`${folder}/`, ''))
+  return new BuildFailed(why.slice(0, 300), log.includes(why) ? log : `${log}\n${why}`.trim())
 }
 
 /** What the engine said of the failing step; the CLI's own words only repeat the command. */
