@@ -1,12 +1,15 @@
 /** How a cloud's machine comes up is told while it does, and what is known of one that never did stays, without secrets and without a bill. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createContainers, startFly } from '@berth/sim-fly'
+import { machineImage } from '@berth/sim-machine'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { eventually, startProduct, type Product } from '../product.ts'
-import { setUpProviders } from '../providers.ts'
+import { modelHost, setUpProviders } from '../providers.ts'
 import { dirtyRepository } from '../repository.ts'
 import { startHetznerGround, type HetznerGround } from './hetzner-ground.ts'
+import { openWayIn } from './way-in.ts'
 
 let ground: HetznerGround
 let product: Product
@@ -56,4 +59,35 @@ test('one that the vendor refuses leaves what it said, and no bill', async () =>
   expect(text).not.toMatch(/Bearer ws_[a-z0-9]+\.\d+\.[A-Za-z0-9_-]{10,}/)
   expect(readFileSync(join(product.home, 'providers/hetzner.token'), 'utf8').split('\n').some((secret) => text.includes(secret.trim()))).toBe(false)
   await eventually(async () => world.ledger.running().length === 0, 'the end of what was bought')
+}, 240_000)
+
+test('a machine at Fly, which has no init of its own, tells its boot too', async () => {
+  const containers = createContainers(`sim-fly-boot-${process.pid}`)
+  const fly = startFly({ backend: containers })
+  fly.world.tokens.set('fo1_example', { org: 'berth' })
+  const wayIn = openWayIn(modelHost('docker'))
+  const there = startProduct()
+  try {
+    setUpProviders(there.home, { url: 'http://127.0.0.1:1' })
+    writeFileSync(join(there.home, 'config.yaml'), wayIn.config)
+    mkdirSync(join(there.home, 'providers'), { recursive: true })
+    writeFileSync(join(there.home, 'providers/fly.yaml'), `endpoint: ${fly.url}\norganization: berth\nimage: ${await machineImage()}\nvolumeGb: 10\n`)
+    writeFileSync(join(there.home, 'providers/fly.token'), 'fo1_example', { mode: 0o600 })
+    await there.cli(['up', '.', '--provider', 'fly', '--agent', 'plain', '--command', 'sleep 100000', '--no-open', '-y', '--name', 'boots'], { cwd: repository.dir })
+    const read = async (): Promise<string> => (await there.cli(['logs', 'boots', '--boot'])).stdout
+    expect(await read()).toMatch(/making a machine with \d+ processors/)
+    // What it was told, and what it said of it.
+    await eventually(async () => /\nbringing the daemon\nthe daemon starts\n/.test(await read()), 'what the machine said')
+    expect(await read()).toContain('/etc/berth/start:')
+    expect(await read()).not.toMatch(/Bearer ws_[a-z0-9]+\.\d+\.[A-Za-z0-9_-]{10,}/)
+    // Its console has the same, for who looks there.
+    expect(await containers.machines.logs([...fly.world.machines.keys()][0] ?? '')).toContain('bringing the daemon')
+    await there.cli(['delete', 'boots', '-y'])
+    expect([fly.world.ledger.running(), [...fly.faulty, ...fly.refused, ...fly.world.failed]]).toEqual([[], []])
+  } finally {
+    await there.close()
+    wayIn.close()
+    await fly.close()
+    await containers.close()
+  }
 }, 240_000)

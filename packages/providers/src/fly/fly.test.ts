@@ -40,7 +40,7 @@ test('a machine is made as it has to be, and nothing but its volume is kept', as
   const [machine] = fly.world.machines.values()
   expect(machine?.config).toMatchObject({ guest: { cpu_kind: 'shared', cpus: 2, memory_mb: 4096 }, restart: { policy: 'no' }, metadata: { 'dev.berth.workspace': owner.workspaceId }, mounts: [{ path: '/mnt/berth' }] })
   expect(machine?.config['services']).toBeUndefined()
-  expect(machine?.config.files?.map(({ guest_path: path, mode }) => [path, mode])).toEqual([['/etc/berth/boot.json', 0o600], ['/etc/berth/authorization', 0o600], ['/etc/berth/start', 0o755]])
+  expect(machine?.config.files?.map(({ guest_path: path, mode }) => [path, mode])).toEqual([['/etc/berth/boot.json', 0o600], ['/etc/berth/authorization', 0o600], ['/etc/berth/start', 0o755], ['/etc/berth/tell-boot', 0o755]])
   await settle((context) => provider.stop(owner, context))
   expect(fly.world.ledger.running().map(({ kind }) => kind)).toEqual(['volume'])
 })

@@ -148,7 +148,7 @@ function refuseForeign({ app }: Found, owner: Owner): void {
 
 const later = (detail: string, poll: Record<string, unknown> = {}, afterMs = LOOK_AGAIN_MS): Step<never> => ({ done: false, poll, afterMs, detail })
 
-async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallContext): Promise<Step<Machine>> {
+async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log, told }: CallContext): Promise<Step<Machine>> {
   const { api, options } = deps
   signal.throwIfAborted()
   refuseSpec(deps, { owner, spec })
@@ -169,7 +169,7 @@ async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log }: CallC
   if (machine === undefined) {
     await removeSurplus(api, { ...found, app }, owner, signal)
     log?.(`making a machine with ${guest.cpus} processors and ${guest.memory_mb} MB in ${disk.region}`)
-    await makeMachine(deps, { owner, spec }, { app, disk, guest }, signal)
+    await makeMachine(deps, { owner, spec }, { app, disk, guest }, { signal, ...(told === undefined ? {} : { told }) })
     return later('the machine starts')
   }
   const { state } = observedOf(found)
@@ -208,8 +208,9 @@ async function makeVolume({ api, options }: Deps, { app, guest, image }: { app: 
   }
 }
 
-async function makeMachine({ api, options, images }: Deps, { owner, spec }: Asked, { app, disk, guest }: { app: App; disk: Volume; guest: unknown }, signal: AbortSignal): Promise<void> {
-  const { files, exec } = filesFor(owner, spec, { endAfterMinutes: options.endAfterHours * 60 })
+async function makeMachine({ api, options, images }: Deps, { owner, spec }: Asked, { app, disk, guest }: { app: App; disk: Volume; guest: unknown }, { signal, told }: Pick<CallContext, 'signal' | 'told'>): Promise<void> {
+  const { files, exec, told: instructions } = filesFor(owner, spec, { endAfterMinutes: options.endAfterHours * 60 })
+  told?.(instructions)
   // A machine that ends is looked at, not started again: a start wants a boot token of its own.
   const image = spec.image ?? await images.fitting(spec.boot.toolbox.hash, signal) ?? options.image
   const config = { image, guest, files, init: { exec }, mounts: [{ volume: disk.id, path: DISK_PATH }], metadata: labelsOf(owner, options.now()), restart: { policy: 'no' }, auto_destroy: false }
