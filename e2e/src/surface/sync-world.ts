@@ -19,11 +19,13 @@ export interface World {
 }
 /** The workspace's own tree, seen from outside. */
 export interface There { readonly workspace: Workspace; readonly dir: string; git(...args: string[]): Promise<string>; run(script: string): Promise<string> }
-export interface Said { readonly event: string; readonly ms?: number; readonly count?: number; readonly written?: number; readonly paths?: string[]; readonly kept?: unknown[]; readonly failed?: unknown[]; readonly files?: number; readonly keptTotal?: number }
+export interface Said { readonly event: string; readonly ms?: number; readonly count?: number; readonly written?: number; readonly paths?: string[]; readonly kept?: unknown[]; readonly failed?: unknown[]; readonly files?: number; readonly keptTotal?: number; readonly why?: string }
 export interface Sync {
   readonly said: readonly Said[]
   /** Asked of what was said after the last one that it gave. */
   says(what: (said: Said) => boolean, name: string): Promise<Said>
+  /** The exit code, by itself. */
+  ended(): Promise<number>
   /** As ^C; the exit code. */
   stop(): Promise<number>
 }
@@ -71,11 +73,14 @@ export async function startWorld(): Promise<World> {
           if (found >= 0) at = found + 1
           return said[found]
         }, `${asked} among ${JSON.stringify(said.slice(-5))}`, 20_000),
-        async stop() {
-          child.kill('SIGINT')
+        async ended() {
           const code = await child.exited
           running.delete(child)
           return code
+        },
+        stop() {
+          child.kill('SIGINT')
+          return sync.ended()
         },
       }
       await sync.says(({ event }) => event === 'caught-up', 'that all is there')

@@ -152,6 +152,15 @@ describe('sync', () => {
     }
   }, 60_000)
 
+  test('waits while its workspace is stopped, and says how it is started', async () => {
+    await world.product.cli(['stop', 'demo'])
+    await sync.says(({ event, why = '' }) => event === 'lost' && why.includes('berth start demo'), 'that it is stopped')
+    writeFileSync(here('a.txt'), 'while it slept\n')
+    await world.product.cli(['start', 'demo'])
+    await sync.says(({ event, files }) => event === 'caught-up' && files === 1, 'what was saved meanwhile')
+    expect(file('a.txt')).toBe('while it slept\n')
+  }, 60_000)
+
   test('goes on after the server was away, and remembers what it brought', async () => {
     await world.product.cli(['server', 'stop'])
     writeFileSync(here('a.txt'), 'while away\n')
@@ -166,6 +175,14 @@ describe('sync', () => {
     expect(file('a.txt')).toBe('after\n')
   }, 60_000)
 })
+
+test('a sync ends with its workspace', async () => {
+  const dir = await world.repository('gone')
+  await world.up('gone', dir)
+  const ending = await world.sync('gone', dir)
+  await world.product.cli(['delete', 'gone', '-y'])
+  expect(await ending.ended()).not.toBe(0)
+}, 60_000)
 
 test('what comes back says how it is taken, and its words take it', async () => {
   const dir = await world.repository('taking')

@@ -57,6 +57,7 @@ function asJson(io: Io): SyncTold {
 function inWords(io: Io, name: string): SyncTold {
   const { style } = io
   const warned = new Set<string>()
+  let lostBy: string | null = null
   const keep = (path: string, why: string): void => {
     if (warned.has(path)) return
     warned.add(path)
@@ -65,6 +66,7 @@ function inWords(io: Io, name: string): SyncTold {
   }
   return {
     caughtUp({ files, kept, keptTotal, taken }) {
+      lostBy = null
       if (taken.kept.length > 0) io.note(io.noteStyle.dim(`left at home because they look like secrets: ${taken.kept.slice(0, 6).map((path) => cleanLine(path, 80)).join(', ')}`))
       for (const path of kept) keep(path, 'both sides changed it')
       if (keptTotal > kept.length) io.note(`  and ${keptTotal - kept.length} more`)
@@ -79,6 +81,9 @@ function inWords(io: Io, name: string): SyncTold {
       const [first] = done
       if (first !== undefined) io.out(`→ ${done.length === 1 ? cleanLine(textOf(first.path)) : plural(done.length, 'file')}${done.length === 1 && first.entry === null ? ' (deleted)' : ''} ${style.dim(`${Math.round(sinceMs)} ms`)}`)
     },
-    lost: (why) => io.note(`${io.noteStyle.yellow('⚠')} not connected (${cleanLine(why, 160)}); trying again`),
+    lost(why) {
+      if (why !== lostBy) io.note(`${io.noteStyle.yellow('⚠')} not connected (${cleanLine(why, 160)}); trying again`)
+      lostBy = why
+    },
   }
 }

@@ -65,22 +65,30 @@ export async function runSync(deps: SyncDeps): Promise<void> {
 }
 
 /** What cannot become better by trying again. */
-const FINAL = new Set(['unsupported', 'not_found', 'unauthorized', 'forbidden', 'bad_request', 'workspace_not_running', 'conflict'])
+const FINAL = new Set(['unsupported', 'not_found', 'unauthorized', 'forbidden', 'bad_request', 'conflict'])
 
-async function again({ connection: first, findAgain, signal, told }: SyncDeps, work: (connection: Connection) => Promise<'new push'>): Promise<void> {
+async function again({ connection: first, findAgain, workspace: { id }, signal, told }: SyncDeps, work: (connection: Connection) => Promise<'new push'>): Promise<void> {
   let connection = first
   for (let tries = 0; !signal.aborted;) {
     try {
-      if (tries > 0) connection = await findAgain(connection)
+      if (tries > 0) {
+        connection = await findAgain(connection)
+        refuseDeleted(await connection.client.getWorkspace({ id }, signal))
+      }
       await work(connection)
       tries = 0
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof BerthError) || FINAL.has(error.code)) throw error
-      told.lost(error.message)
+      told.lost(error.code === 'workspace_not_running' && error.hint !== undefined ? `${error.message}; ${error.hint}` : error.message)
       await pause(AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)] ?? 0, signal)
     }
   }
+}
+
+/** git would say of it that it cannot be reached. */
+function refuseDeleted({ name, phase }: Workspace): void {
+  if (phase === 'deleting' || phase === 'deleted') throw new BerthError('not_found', `${name} is deleted`, { hint: 'see `berth list`' })
 }
 
 interface Parts { readonly files: LocalFiles; readonly changes: Changes; readonly tree: TreeWatch }
