@@ -72,8 +72,8 @@ async function dockerObjects(installation: string): Promise<string[]> {
   return [...containers.map(({ Names, State }) => `container ${Names.join()} ${State}`), ...(Volumes ?? []).map(({ Name }) => `volume ${Name}`), ...networks.map(({ Name }) => `network ${Name}`)].toSorted()
 }
 
-/** The database's and the logs' files change all the time; below a machine or a hosted repository only its being there counts. */
-const SKIPPED = /^(postgres|logs)(\/|$)|^(home\.lock|.*-journal)$/
+/** The database's and the logs' files change all the time, and with each record of who did what how far it came; below a machine or a hosted repository only its being there counts. */
+const SKIPPED = /^(postgres|logs)(\/|$)|^(home\.lock|audit-heads\.json.*|.*-journal)$/
 const ONLY_NAMED = /^(workspaces\/[^/]+\/[^/]+|repos\/[^/]+|agents|[0-9a-f]{16})$/
 /** The port of the last time: another one when a server of somebody else took it between two runs. */
 const ANY_CONTENT = /^run\/[a-z]+-port$/
