@@ -139,7 +139,8 @@ async function readPids(command: TmuxCommand, terminalId: string): Promise<Pane 
   return pid > 1 && server > 1 ? { pid, server } : null
 }
 
-function remindOfDead(pane: Pane | null): void {
+/** Where the program of a pane ended and tmux left it unreaped, tmux is told again. */
+export function remindOfDead(pane: Pane | null): void {
   const found = pane === null ? null : readProcess(pane.pid)
   if (found?.state !== 'Z' || found.parent !== pane?.server) return
   try {

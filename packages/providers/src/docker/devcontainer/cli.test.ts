@@ -73,8 +73,8 @@ test.skipIf(Bun.which('docker') === null)('a build that ends before the engine i
   const cli = createDevcontainerCli({ script: join(dir, 'cli.js'), dockerHost: 'unix:///nowhere', memoryBytes: 1 })
   const context = { signal: new AbortController().signal, log: () => {}, scratch: join(dir, 'scratch') }
   const why = "ENOENT: no such file or directory, open '.devcontainer/missing/devcontainer-feature.json'"
-  for (const run of [cli.build({ folder: dir, config: dir, tag: 'x' }, context), cli.merged({ folder: dir, config: dir, image: new Promise(() => {}) }, context)]) {
-    expect(await run.catch((error: unknown) => error)).toMatchObject({ name: 'BuildFailed', message: why, log: `Resolving Feature dependencies for './missing'...\n${why}` })
+  for (const run of [() => cli.build({ folder: dir, config: dir, tag: 'x' }, context), () => cli.merged({ folder: dir, config: dir, image: new Promise(() => {}) }, context)]) {
+    expect(await run().catch((error: unknown) => error)).toMatchObject({ name: 'BuildFailed', message: why, log: `Resolving Feature dependencies for './missing'...\n${why}` })
   }
 })
 

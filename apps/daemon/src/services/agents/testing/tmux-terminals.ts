@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Terminal, Terminals } from '../../../contracts.ts'
+import { remindOfDead } from '../../terminal/tmux.ts'
 
 export interface TestTerminals extends Terminals {
   /** Types keys as a person at the terminal would. */
@@ -35,8 +36,11 @@ export function createTmuxTerminals(options: { dir: string; user: { uid: number;
     snapshot: () => Promise.resolve(tmux(['capture-pane', '-p', '-t', terminalId]).out),
     picture: () => Promise.resolve({ ansi: tmux(['capture-pane', '-e', '-p', '-t', terminalId]).out, cols: 120, rows: 32 }),
     exited: () => {
-      const [dead, status] = tmux(['display-message', '-p', '-t', terminalId, '#{pane_dead} #{pane_dead_status}']).out.split(' ')
-      if (dead === '0') return Promise.resolve(null)
+      const [dead, pid, server, status] = tmux(['display-message', '-p', '-t', terminalId, '#{pane_dead} #{pane_pid} #{pid} #{pane_dead_status}']).out.split(' ')
+      if (dead === '0') {
+        remindOfDead({ pid: Number(pid), server: Number(server) })
+        return Promise.resolve(null)
+      }
       return Promise.resolve({ code: status === undefined || status === '' ? null : Number(status) })
     },
     attach: () => Promise.resolve({ write: () => Promise.resolve(), resize: () => Promise.resolve(), detach: () => Promise.resolve() }),
