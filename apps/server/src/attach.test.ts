@@ -2,19 +2,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'bun:test'
 import type { Workspace } from '@berth/wire'
 import { createTerminalDecoder, encodeTerminalFrame } from '@berth/wire/terminal-frames'
-import { dialMachine } from './test/dialled.ts'
+import { runDialled, type DialledMachine } from './test/dialled.ts'
 import { startHarness } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 
 let b: Harness
 let workspace: Workspace
-let machine: Awaited<ReturnType<typeof dialMachine>>
+let machine: DialledMachine
 beforeAll(async () => {
   b = await startHarness({ allowedMs: 50 })
-  const made = await b.create()
-  await b.until(made.id, ({ phase }) => phase === 'starting')
-  machine = await dialMachine(b, made)
-  workspace = await b.until(made.id, ({ phase }) => phase === 'running')
+  ;({ workspace, machine } = await runDialled(b))
 }, 60_000)
 afterAll(async () => {
   machine?.close()

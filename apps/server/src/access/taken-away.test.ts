@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'bun:test'
 import type { Workspace } from '@berth/wire'
 import { SOCKET_PATH } from '@berth/wire/live'
 import type { ToPage } from '@berth/wire/live'
-import { dialMachine } from '../test/dialled.ts'
+import { runDialled, type DialledMachine } from '../test/dialled.ts'
 import { startHarness } from '../test/harness.ts'
 import type { Harness } from '../test/harness.ts'
 import { addPerson } from '../test/people.ts'
@@ -12,13 +12,10 @@ import type { Person } from '../test/people.ts'
 const WITHIN_MS = 10_000
 let b: Harness
 let workspace: Workspace
-let machine: Awaited<ReturnType<typeof dialMachine>>
+let machine: DialledMachine
 beforeAll(async () => {
   b = await startHarness()
-  const made = await b.create()
-  await b.until(made.id, ({ phase }) => phase === 'starting')
-  machine = await dialMachine(b, made)
-  workspace = await b.until(made.id, ({ phase }) => phase === 'running')
+  ;({ workspace, machine } = await runDialled(b))
 }, 60_000)
 afterAll(async () => {
   machine?.close()

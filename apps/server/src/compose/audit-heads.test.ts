@@ -58,6 +58,22 @@ test('records that are written at once, by others too, are none that are missing
   expect(await during(nothing)).toBe(32)
 })
 
+test('what is written is written, also when it cannot be looked at afterwards', async () => {
+  const { home, orgId, store, logged } = await world()
+  let away = false
+  const list: typeof store.audit.list = (...asked) => (away ? Promise.reject(new Error('the database went')) : store.audit.list(...asked))
+  const closers = createClosers(() => {})
+  const { audit } = await rememberAuditHeads({ audit: { ...store.audit, list } }, { home, log: (line) => void logged.push(line), closers })
+  await audit.write(orgId, record('one'), NOW)
+  away = true
+  expect(await audit.write(orgId, record('two'), NOW)).toMatchObject({ n: 2 })
+  expect(logged.join('\n')).toContain('the database went')
+  away = false
+  expect(await audit.write(orgId, record('three'), NOW)).toMatchObject({ n: 3 })
+  await closers.closeAll()
+  expect(JSON.parse(readFileSync(join(home, AUDIT_HEADS_FILE), 'utf8'))).toMatchObject({ [orgId]: { n: 3 } })
+})
+
 test('a restored database begins anew, and a file that cannot be read is said', async () => {
   const { home, sql, logged, during, write } = await world()
   await write(4)

@@ -51,7 +51,8 @@ export async function rememberAuditHeads<S extends { readonly audit: AuditStore 
       ...store.audit,
       async write(orgId, record, now) {
         const written = await store.audit.write(orgId, record, now)
-        await advance(orgId, written)
+        // It is written, whatever becomes of this.
+        await advance(orgId, written).catch((error: unknown) => log(`${AUDIT_HEADS_FILE}: ${orgId} was not looked at: ${messageOf(error)}`))
         return written
       },
       firstBroken: (orgId) => store.audit.firstBroken(orgId, heads.get(orgId)),

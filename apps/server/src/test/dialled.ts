@@ -7,7 +7,7 @@ import type { MuxStream } from '@berth/wire/mux'
 import type { Harness } from './harness.ts'
 
 /** A daemon as the wire sees it: enrols, says hello, says that its agent is up, and hands over what is opened. */
-export async function dialMachine(b: Harness, { id, generation }: Pick<Workspace, 'id' | 'generation'>) {
+async function dialMachine(b: Harness, { id, generation }: Pick<Workspace, 'id' | 'generation'>) {
   const bootToken = await b.server.store.links.issueBootToken(id, generation || 1, Date.now())
   const enrolled = await fetch(`${b.server.linkUrl}${ENROL_PATH}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ workspaceId: id, generation: 1, bootToken }) })
   const { linkToken } = (await enrolled.json()) as { linkToken: string }
@@ -45,4 +45,13 @@ export async function dialMachine(b: Harness, { id, generation }: Pick<Workspace
       return streams.shift() ?? Promise.reject(new Error('nothing was opened'))
     },
   }
+}
+
+export type DialledMachine = Awaited<ReturnType<typeof dialMachine>>
+/** A workspace that runs on such a machine. */
+export async function runDialled(b: Harness): Promise<{ workspace: Workspace; machine: DialledMachine }> {
+  const made = await b.create()
+  await b.until(made.id, ({ phase }) => phase === 'starting')
+  const machine = await dialMachine(b, made)
+  return { machine, workspace: await b.until(made.id, ({ phase }) => phase === 'running') }
 }

@@ -60,7 +60,7 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
 
   getWorkspace: 'look', listEvents: 'look', joinViewer: 'look', diff: 'look', logs: 'look', listTerminals: 'look', getApproval: 'look',
   getReview: 'look', suggestCommit: 'look', listCheckpoints: 'look', listFiles: 'look', readFile: 'look', listPorts: 'look', listCommands: 'look',
-  listPreviews: 'look', listSessions: 'look', listWorkspaceMcp: 'look', pullStatus: 'look', listPulls: 'look',
+  listPreviews: 'look', listSessions: 'look', pullStatus: 'look', listPulls: 'look',
 
   sendMessage: 'act', interrupt: 'act', decideApproval: 'act', startWorkspace: 'act', stopWorkspace: 'act', rebuildWorkspace: 'act', keepAlive: 'act',
   sourceReady: 'act', sourceFailed: 'act', publish: 'act', pushCode: 'act', checkOrigin: 'act', updateFromOrigin: 'act', createPull: 'act', tellChecks: 'act', watchPull: 'act',
@@ -71,6 +71,8 @@ export const ROUTE_RIGHTS: Readonly<Record<RouteName, Right>> = {
   addSession: 'act', forkSession: 'act', handOverSession: 'act', endSession: 'act',
   listLogins: 'act', beginSignIn: 'act', getSignIn: 'act', answerSignIn: 'act',
 
+  // With a project's servers among them, whose addresses only those read who read the machine.
+  listWorkspaceMcp: 'act',
   listWorkspacePeople: 'own', grantWorkspace: 'own', deleteWorkspace: 'own', setWeb: 'own', setPreview: 'own', sharePreview: 'own', setWorkspaceMcp: 'own', removeWorkspaceMcp: 'own',
 }
 
