@@ -1,15 +1,14 @@
 /** How a cloud's machine comes up is told while it does, and what is known of one that never did stays, without secrets and without a bill. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createContainers, startFly } from '@berth/sim-fly'
-import { machineImage } from '@berth/sim-machine'
+import { docker, machineImage } from '@berth/sim-machine'
 import type { StoredEvent, Workspace } from '@berth/wire'
 import { eventually, startProduct, type Product } from '../product.ts'
-import { modelHost, setUpProviders } from '../providers.ts'
+import { setUpProviders } from '../providers.ts'
 import { dirtyRepository } from '../repository.ts'
+import { startFlyGround } from './fly-ground.ts'
 import { startHetznerGround, type HetznerGround } from './hetzner-ground.ts'
-import { openWayIn } from './way-in.ts'
 
 let ground: HetznerGround
 let product: Product
@@ -61,33 +60,40 @@ test('one that the vendor refuses leaves what it said, and no bill', async () =>
   await eventually(async () => world.ledger.running().length === 0, 'the end of what was bought')
 }, 240_000)
 
-test('a machine at Fly, which has no init of its own, tells its boot too', async () => {
-  const containers = createContainers(`sim-fly-boot-${process.pid}`)
-  const fly = startFly({ backend: containers })
-  fly.world.tokens.set('fo1_example', { org: 'berth' })
-  const wayIn = openWayIn(modelHost('docker'))
-  const there = startProduct()
+test('a machine at Fly, which has no init of its own, tells its boot too, and how it failed', async () => {
+  const there = startFlyGround('sim-fly-boot')
+  const { fly, containers } = there
+  const mine = startProduct()
+  // Where there is no user of ours, and nothing that makes one.
+  const bare = `berth-test/bare:${process.pid}`
   try {
-    setUpProviders(there.home, { url: 'http://127.0.0.1:1' })
-    writeFileSync(join(there.home, 'config.yaml'), wayIn.config)
-    mkdirSync(join(there.home, 'providers'), { recursive: true })
-    writeFileSync(join(there.home, 'providers/fly.yaml'), `endpoint: ${fly.url}\norganization: berth\nimage: ${await machineImage()}\nvolumeGb: 10\n`)
-    writeFileSync(join(there.home, 'providers/fly.token'), 'fo1_example', { mode: 0o600 })
-    await there.cli(['up', '.', '--provider', 'fly', '--agent', 'plain', '--command', 'sleep 100000', '--no-open', '-y', '--name', 'boots'], { cwd: repository.dir })
-    const read = async (): Promise<string> => (await there.cli(['logs', 'boots', '--boot'])).stdout
-    expect(await read()).toMatch(/making a machine with \d+ processors/)
+    await docker(['create', '--name', `bare-${process.pid}`, '--entrypoint', 'rm', await machineImage(), '-f', '/usr/sbin/groupadd'])
+    await docker(['start', '--attach', `bare-${process.pid}`])
+    await docker(['commit', `bare-${process.pid}`, bare])
+    setUpProviders(mine.home, { url: 'http://127.0.0.1:1' })
+    there.setUp(mine.home, { image: await machineImage() })
+    const begin = (name: string, more: readonly string[] = [], exit: number | null = 0) => mine.cli(['up', '.', '--provider', 'fly', '--agent', 'plain', '--command', 'sleep 100000', '--no-open', '-y', '--name', name, ...more], { cwd: repository.dir, exit })
+    const read = async (name: string): Promise<string> => (await mine.cli(['logs', name, '--boot'])).stdout
+    await begin('boots')
+    expect(await read('boots')).toMatch(/making a machine with \d+ processors/)
     // What it was told, and what it said of it.
-    await eventually(async () => /\nbringing the daemon\nthe daemon starts\n/.test(await read()), 'what the machine said')
-    expect(await read()).toContain('/etc/berth/start:')
-    expect(await read()).not.toMatch(/Bearer ws_[a-z0-9]+\.\d+\.[A-Za-z0-9_-]{10,}/)
+    await eventually(async () => /\nbringing the daemon\nthe daemon starts\n/.test(await read('boots')), 'what the machine said')
+    expect(await read('boots')).toContain('/etc/berth/start:')
+    expect(await read('boots')).not.toMatch(/Bearer ws_[a-z0-9]+\.\d+\.[A-Za-z0-9_-]{10,}/)
     // Its console has the same, for who looks there.
     expect(await containers.machines.logs([...fly.world.machines.keys()][0] ?? '')).toContain('bringing the daemon')
-    await there.cli(['delete', 'boots', '-y'])
+    await mine.cli(['delete', 'boots', '-y'])
+
+    // Its first program ends at once, and its last words are told all the same.
+    const failing = begin('bare', ['--image', bare], null)
+    await eventually(async () => (await read('bare').catch(() => '')).includes('groupadd: not found'), 'why it ended')
+    await mine.cli(['delete', 'bare', '-y'])
+    await failing
     expect([fly.world.ledger.running(), [...fly.faulty, ...fly.refused, ...fly.world.failed]]).toEqual([[], []])
   } finally {
+    await mine.close()
     await there.close()
-    wayIn.close()
-    await fly.close()
-    await containers.close()
+    await docker(['rm', '--force', `bare-${process.pid}`], { mayFail: true })
+    await docker(['image', 'rm', bare], { mayFail: true })
   }
 }, 240_000)

@@ -3,25 +3,21 @@
  * the token of the organization, and a workspace that begins with it: its machine fetches neither the daemon nor the agent.
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createContainers, startFly, startFlyRegistry, type FlyRegistry } from '@berth/sim-fly'
+import { startFlyRegistry, type FlyRegistry } from '@berth/sim-fly'
 import { docker, machineImage } from '@berth/sim-machine'
 import { startScriptedModel, type ScriptedModel } from '@berth/testkit/scripted-model'
 import type { Workspace } from '@berth/wire'
 import type { ImageBuild, MachineImage } from '@berth/wire/images'
 import { startProduct, type Product } from '../product.ts'
-import { modelHost, modelWords, setUpProviders } from '../providers.ts'
+import { modelWords, setUpProviders } from '../providers.ts'
 import { dirtyRepository } from '../repository.ts'
-import { openWayIn } from './way-in.ts'
+import { FLY_TOKEN, startFlyGround } from './fly-ground.ts'
 
-const TOKEN = 'fm2_example'
-const containers = createContainers(`sim-fly-image-${process.pid}`)
-const fly = startFly({ backend: containers })
-fly.world.tokens.set(TOKEN, { org: 'berth' })
-const bridge = modelHost('docker')
-const wayIn = openWayIn(bridge)
+const ground = startFlyGround('sim-fly-image')
+const { fly, containers, bridge } = ground
 
 let registry: FlyRegistry
 let product: Product
@@ -36,18 +32,13 @@ beforeAll(async () => {
   model = await startScriptedModel({ hostname: bridge })
   product = startProduct()
   setUpProviders(product.home, model)
-  writeFileSync(join(product.home, 'config.yaml'), wayIn.config)
-  mkdirSync(join(product.home, 'providers'), { recursive: true })
-  writeFileSync(join(product.home, 'providers/fly.yaml'), `endpoint: ${fly.url}\nregistry: ${registry.host}\norganization: berth\nimage: ${base}\nvolumeGb: 10\n`)
-  writeFileSync(join(product.home, 'providers/fly.token'), TOKEN, { mode: 0o600 })
+  ground.setUp(product.home, { image: base, registry: registry.host })
 }, 300_000)
 afterAll(async () => {
   await product?.close()
   await model?.close()
   repository?.remove()
-  wayIn.close()
-  await fly.close()
-  await containers.close()
+  await ground.close()
   await registry?.close()
   await docker(['image', 'rm', base], { mayFail: true })
 }, 120_000)
@@ -72,7 +63,7 @@ test('an image is put to the registry once, and a new workspace begins with the 
   const built = await product.json<ImageBuild>(['image', 'build', 'fly', '--agent', 'claude'])
   expect(built).toMatchObject({ state: 'ready', failure: null, price: { currency: 'USD', monthlyMicrosPerGb: 0 }, image: { provider: 'fly', fits: true, base, monthlyMicros: null } })
   const name = built.image?.name ?? 'no name'
-  expect(JSON.stringify(built)).not.toContain(TOKEN)
+  expect(JSON.stringify(built)).not.toContain(FLY_TOKEN)
   // No machine was bought for it.
   expect(world.ledger.all()).toEqual([])
   const before = registry.asked.filter((asked) => asked.startsWith('PUT')).length

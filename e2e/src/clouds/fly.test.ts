@@ -3,35 +3,20 @@
  * with the files and the first program of their configuration, and reach this server by an address of the network.
  */
 import { afterAll, expect, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { createContainers, startFly } from '@berth/sim-fly'
 import { machineImage } from '@berth/sim-machine'
 import { capabilityOn } from '../capability-steps.ts'
-import { modelHost, setUpProviders } from '../providers.ts'
-import { openWayIn } from './way-in.ts'
+import { setUpProviders } from '../providers.ts'
+import { startFlyGround } from './fly-ground.ts'
 
-const TOKEN = 'fo1_example'
-const containers = createContainers(`sim-fly-${process.pid}`)
-const fly = startFly({ backend: containers })
-fly.world.tokens.set(TOKEN, { org: 'berth' })
-const bridge = modelHost('docker')
-const wayIn = openWayIn(bridge)
-
-afterAll(async () => {
-  wayIn.close()
-  await fly.close()
-  await containers.close()
-})
+const ground = startFlyGround('sim-fly')
+const { fly, bridge } = ground
+afterAll(() => ground.close())
 
 capabilityOn({
   provider: 'fly', modelHost: bridge,
   async setUp(home, model) {
     setUpProviders(home, model)
-    writeFileSync(join(home, 'config.yaml'), wayIn.config)
-    mkdirSync(join(home, 'providers'), { recursive: true })
-    writeFileSync(join(home, 'providers/fly.yaml'), `endpoint: ${fly.url}\norganization: berth\nimage: ${await machineImage()}\nvolumeGb: 10\n`)
-    writeFileSync(join(home, 'providers/fly.token'), TOKEN, { mode: 0o600 })
+    ground.setUp(home, { image: await machineImage() })
   },
   async inventory(workspaceId) {
     const { apps, machines, volumes } = fly.world

@@ -29,6 +29,9 @@ mkfifo -m 600 ${SAID_PATH}.way
 tee ${SAID_PATH} < ${SAID_PATH}.way &
 exec 3>&1 4>&2 > ${SAID_PATH}.way 2>&1
 ${TELL_PATH} > /dev/null 2>&1 3>&- 4>&- &
+# The machine ends with this script; and when the daemon has called home nobody is let in with this token.
+last_words() { timeout 3 ${TELL_PATH} 1 > /dev/null 2>&1 || true; }
+trap last_words EXIT
 disk=${DISK_PATH}
 echo "the disk: $(df -h --output=size,avail "$disk" | tail -n 1 | xargs) free"
 ${makeAgent({ ...AGENT, homeDir: PLACES.homeDir })}
@@ -37,8 +40,7 @@ rm -f ${PLACES.stateDir}/link-token.json
 echo 'bringing the daemon'
 ${bringDaemon({ toolboxDir: PLACES.toolboxDir, hash, linkUrl: boot.linkUrl, headerPath: HEADER_PATH })}
 echo 'the daemon starts'
-# When it has called home nobody is let in with this token.
-timeout 3 ${TELL_PATH} 1 > /dev/null 2>&1 || true
+last_words
 me=$$
 (
   while sleep ${LOOK_EVERY_S}; do
