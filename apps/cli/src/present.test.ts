@@ -29,4 +29,5 @@ it('says a file that a question is about once, and a command below what it is ca
   expect(askLines({ title: 'Edit /work/a.ts', tool: 'Edit', input: { file_path: '/work/a.ts' } })).toEqual(['Edit /work/a.ts'])
   expect(askLines({ title: 'change the greeting', tool: 'Edit', input: { file_path: '/work/a.ts' } })).toEqual(['change the greeting', '/work/a.ts'])
   expect(askLines({ title: 'run ls', tool: 'Bash', input: { command: 'ls' } })).toEqual(['run ls', 'ls'])
+  expect(askLines({ title: 'push 2 commits', tool: 'berth:push', input: { repository: 'https://git.example/o/r', commits: 'a one\nb two\u001b[31m' } })).toEqual(['push 2 commits', 'repository: https://git.example/o/r', 'commits: a one', expect.stringMatching(/^ {2}b two\P{Cc}*$/u)])
 })

@@ -1,5 +1,6 @@
 /** A workspace as tools get it (stable) and as people read it: shape, word, colour. */
 import type { AgentState, Approval, Workspace } from '@berth/wire'
+import { PUSH_TOOL, pushFacts } from '@berth/wire/approval-rules'
 import { perHour } from '@berth/wire/money'
 import type { Preview } from '@berth/wire/previews'
 import { cleanLine } from './clean.ts'
@@ -60,6 +61,8 @@ export function askLines(approval: Pick<Approval, 'title' | 'tool' | 'input'>): 
   const named = (value: unknown): boolean => typeof value === 'string' && !approval.title.includes(value)
   // A title often names its file or address; a command stands below it in any case.
   const about = [command, ...[path, url].filter(named), plan].find((value): value is string => typeof value === 'string')
+  // The server's own question about a push is a list of facts.
+  if (approval.tool === PUSH_TOOL) return [cleanLine(approval.title), ...pushFacts(approval.input).flatMap(({ name, lines: [first = '', ...rest] }) => [`${cleanLine(name)}: ${cleanLine(first)}`, ...rest.map((line) => `  ${cleanLine(line)}`)])]
   const lines = about === undefined ? [] : about.split('\n').slice(0, 20).map((line) => cleanLine(line, 2000))
   return [cleanLine(approval.title) || cleanLine(approval.tool), ...lines.filter((line) => line !== cleanLine(approval.title))]
 }

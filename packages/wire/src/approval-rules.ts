@@ -39,6 +39,16 @@ export function preapproves(answer: EarlierAnswer, request: { contentHash: strin
   return !answer.used && answer.ageMs >= 0 && answer.ageMs <= PREAPPROVAL_MS && answer.contentHash === request.contentHash
 }
 
+/** The tool of the server's own question whether a push may leave, and the names of what the host would lose, or run. */
+export const PUSH_TOOL = 'berth:push'
+export const PUSH_WARNING = { deleted: 'is deleted', rewritten: 'is rewritten', runs: 'run by the host' } as const
+const PUSH_FACTS: readonly string[] = [...Object.values(PUSH_WARNING), 'repository', 'refs', 'commits', 'files', 'checks']
+/** What is said of a push, what matters most first: a database keeps no order. */
+export function pushFacts(input: Readonly<Record<string, unknown>>): { readonly name: string; readonly lines: string[]; readonly warns: boolean }[] {
+  const rank = (name: string): number => (PUSH_FACTS.includes(name) ? PUSH_FACTS.indexOf(name) : PUSH_FACTS.length)
+  return Object.entries(input).toSorted(([one], [other]) => rank(one) - rank(other)).map(([name, value]) => ({ name, lines: String(value).split('\n'), warns: rank(name) < Object.keys(PUSH_WARNING).length }))
+}
+
 const TITLE_LIMIT = 200
 
 type Input = Readonly<Record<string, unknown>>

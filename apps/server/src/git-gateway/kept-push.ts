@@ -2,22 +2,23 @@
  * A push that is kept: stored whole, looked at in quarantine, allowed by a person where the workspace's policy says so,
  * and only then passed on. git shows how it goes; nothing of it is at the host before all of it was allowed.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import type { Clock, RefCommand } from '@berth/core'
+import type { Clock } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { UserId, WorkspaceId } from '@berth/wire'
 import type { PushHead } from '../git-hosting/policy.ts'
 import { NO_CACHE } from '../git-hosting/push-request.ts'
 import { reported, spoken, stillHere } from '../git-hosting/push-report.ts'
 import type { Log } from '../http/respond.ts'
-import type { ServerAsk, ServerAsks, ServerDecision } from '../services/server-asks.ts'
+import type { ServerAsks, ServerDecision } from '../services/server-asks.ts'
 import type { Operation, Outcome } from './gateway.ts'
 import { lookAt } from './look.ts'
-import type { PushSummary, Seen } from './look.ts'
+import type { Seen } from './look.ts'
+import { questionOf } from './push-question.ts'
 import type { Quarantine, Quarantines } from './quarantine.ts'
 import { letGo } from './upstream.ts'
 import type { Access } from './upstream.ts'
@@ -188,37 +189,14 @@ async function forwarded(quarantine: Quarantine, { head, access, noted, request,
   }
 }
 
-async function asked(deps: KeptPushDeps, { workspace, request, say, ...push }: Stage, seen: Pick<Seen, 'summary' | 'workflows'>): Promise<ServerDecision> {
-  const { approvalId, expiresAt, decided } = await deps.asks.begin(questionOf({ workspaceId: workspace.id, repository: `${push.wanted.origin}/${push.wanted.path}`, commands: push.head.commands }, seen))
+async function asked(deps: KeptPushDeps, { workspace, request, say, ...push }: Stage, seen: Seen): Promise<ServerDecision> {
+  const { approvalId, expiresAt, decided } = await deps.asks.begin(questionOf({ workspaceId: workspace.id, repository: `${push.wanted.origin}/${push.wanted.path}`, commands: push.head.commands, policy: push.policy }, seen))
   const minutes = Math.max(1, Math.round((expiresAt - deps.clock.now()) / 60_000))
   say(`berth: waiting for ${(await deps.nameOf(workspace.creatorId)) ?? 'a person'} to allow this push, up to ${minutes} minutes ...\n       ${await deps.pageOf(workspace.id, approvalId)}\n       Should git end before, push again: an answer is kept.`)
   return decided(request.signal)
 }
 
 const deniedWords = ({ by, message }: ServerDecision): string => (by.via === 'rule' ? (message ?? 'nobody answered') : `${by.who} denied it${message === null ? '' : `: ${message}`}`)
-
-const ZERO = /^0+$/
-const SHOWN_REFS = 20
-/** Words alone, so that every screen shows it. All of it is bound to the decision. */
-export function questionOf({ workspaceId, repository, commands }: { workspaceId: WorkspaceId; repository: string; commands: readonly RefCommand[] }, { summary, workflows = [] }: { summary: PushSummary; workflows?: readonly string[] }): ServerAsk {
-  const words = ({ ref, oldId, newId }: RefCommand): string => `${ref}: ${ZERO.test(newId) ? `deleted, was ${oldId}` : `${ZERO.test(oldId) ? 'new' : oldId} → ${newId}`}`
-  // What is not shown is bound by its sum: one answer must not serve for another commit behind the last line.
-  const hidden = commands.slice(SHOWN_REFS)
-  const sum = (): string => createHash('sha256').update(JSON.stringify(commands.map(({ oldId, newId, ref }) => [oldId, newId, ref]))).digest('hex')
-  const { commits, commitCount, files, fileCount, added, removed } = summary
-  const short = commands.map(({ ref }) => ref.replace(/^refs\/(?:heads|tags)\//, '')).slice(0, 3).join(', ')
-  const more = (count: number, shown: number): string[] => (count > shown ? [`and ${count - shown} more`] : [])
-  const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
-  return {
-    workspaceId, tool: 'berth:push', title: `push ${plural(commitCount, 'commit')} (+${added} -${removed}) to ${short} of ${repository.replace(/^https?:\/\//, '')}${workflows.length > 0 ? ', changing what the host runs' : ''}`,
-    input: {
-      ...(workflows.length > 0 ? { 'run by the host': [...workflows.slice(0, 20), ...more(workflows.length, 20)].join('\n') } : {}),
-      repository, refs: [...commands.slice(0, SHOWN_REFS).map(words), ...(hidden.length > 0 ? [`and ${hidden.length} more; all of them have the sum ${sum()}`] : [])].join('\n'),
-      commits: [...commits.map(({ id, subject }) => `${id.slice(0, 10)} ${subject}`), ...more(commitCount, commits.length)].join('\n') || 'none',
-      files: [`${plural(fileCount, 'file')}, +${added} -${removed}`, ...files.map((file) => `${file.path} +${file.added} -${file.removed}`), ...more(fileCount, files.length)].join('\n'),
-    },
-  }
-}
 
 async function unpack(quarantine: Quarantine, file: string, { from, signal }: { from: number; signal: AbortSignal }): Promise<void> {
   // A slice of a file as the input of a process begins at the file's beginning (Bun 1.4.5).

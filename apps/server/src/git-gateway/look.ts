@@ -13,6 +13,8 @@ export interface Seen {
   readonly summary: PushSummary
   /** Files of it that a host runs by itself, and that may leave as far as the policy goes. */
   readonly workflows: readonly string[]
+  /** Refs that would not hold all that they hold now, with the number of commits that they would lose. */
+  readonly rewritten: readonly { readonly ref: string; readonly lost: number }[]
 }
 /** Newest first; no more than a person reads, with the numbers of all. */
 export interface PushSummary { readonly commits: readonly { id: string; subject: string }[]; readonly commitCount: number; readonly files: readonly { path: string; added: number; removed: number }[]; readonly fileCount: number; readonly added: number; readonly removed: number }
@@ -24,33 +26,47 @@ const LOOK_LIMIT_BYTES = 96 * 1024 * 1024
 const SHOWN_COMMITS = 12
 const SHOWN_FILES = 20
 const FINDINGS_LIMIT = 20
+const WALKED_REFS = 100
 const NOTHING: PushSummary = { commits: [], commitCount: 0, files: [], fileCount: 0, added: 0, removed: 0 }
 
 export interface LookAt { readonly commands: readonly RefCommand[]; readonly forwardOnly: ReadonlySet<string>; readonly policy: Pick<GitPolicy, 'profile' | 'workflows' | 'askWorkflows' | 'maxFileBytes'>; readonly signal: AbortSignal }
 
 export async function lookAt(quarantine: Quarantine, at: LookAt): Promise<Seen> {
   const { commands, forwardOnly, signal } = at
-  const refused = (reason: (command: RefCommand) => string | null, said: readonly string[] = []): Seen => ({ reasons: commands.map(reason), said, summary: NOTHING, workflows: [] })
+  const refused = (reason: (command: RefCommand) => string | null, said: readonly string[] = []): Seen => ({ reasons: commands.map(reason), said, summary: NOTHING, workflows: [], rewritten: [] })
   const moved = commands.filter(({ ref, oldId }) => (quarantine.refs.get(ref) ?? '0'.repeat(oldId.length)) !== oldId)
   if (moved.length > 0) return refused((command) => (moved.includes(command) ? 'it has moved at the host: fetch first' : null))
   const tips = commands.filter(({ newId }) => !ZERO.test(newId)).map(({ newId }) => newId)
-  if (tips.length === 0) return { reasons: commands.map(() => null), said: [], summary: NOTHING, workflows: [] }
+  if (tips.length === 0) return { reasons: commands.map(() => null), said: [], summary: NOTHING, workflows: [], rewritten: [] }
   const range = `${[...new Set(tips)].join('\n')}\n${[...new Set(quarantine.refs.values())].map((id) => `^${id}`).join('\n')}\n`
   const whole = await quarantine.run(['rev-list', '--objects', '--quiet', '--stdin'], { input: range, signal })
   if (whole.exitCode !== 0) return refused(() => 'objects of it are missing')
-  const rewritten: string[] = []
-  for (const { ref, oldId, newId } of commands) {
-    if (!forwardOnly.has(ref) || ZERO.test(newId)) continue
-    if ((await quarantine.run(['merge-base', '--is-ancestor', oldId, newId], { signal })).exitCode !== 0) rewritten.push(ref)
-  }
-  if (rewritten.length > 0) return refused(({ ref }) => (rewritten.includes(ref) ? 'it would be rewritten, and this workspace may only add to it' : null))
+  const rewritten = await rewrittenBy(quarantine, at)
+  const unasked = rewritten.filter(({ ref }) => forwardOnly.has(ref)).map(({ ref }) => ref)
+  if (unasked.length > 0) return refused(({ ref }) => (unasked.includes(ref) ? 'it would be rewritten, and this workspace may only add to it' : null))
   const summary = await summaryOf(quarantine, { range, signal })
   if (summary.commitCount > COMMITS_LIMIT) return refused(() => `more than ${COMMITS_LIMIT} new commits at once`)
   const { workflows, said: ofWorkflows } = await runByHost(quarantine, { range, ...at })
-  if (at.policy.profile !== 'protected') return { reasons: commands.map(() => null), said: [], summary, workflows }
+  if (at.policy.profile !== 'protected') return { reasons: commands.map(() => null), said: [], summary, workflows, rewritten }
   const said = [...ofWorkflows, ...await tooLarge(quarantine, { range, ...at }), ...await secretsIn(quarantine, { range, signal })]
-  if (said.length === 0) return { reasons: commands.map(() => null), said, summary, workflows }
-  return { reasons: commands.map(() => 'what is in it may not leave; see above'), said, summary, workflows }
+  if (said.length === 0) return { reasons: commands.map(() => null), said, summary, workflows, rewritten }
+  return { reasons: commands.map(() => 'what is in it may not leave; see above'), said, summary, workflows, rewritten }
+}
+
+/** Each is a walk, and a push may name many: what is not looked at by itself is taken for rewritten. */
+async function rewrittenBy(quarantine: Quarantine, { commands, forwardOnly, signal }: LookAt): Promise<Seen['rewritten']> {
+  const found: { ref: string; lost: number }[] = []
+  const moved = commands.filter(({ oldId, newId }) => !ZERO.test(oldId) && !ZERO.test(newId))
+  for (const [at, { ref, oldId, newId }] of moved.entries()) {
+    if (at >= WALKED_REFS && !forwardOnly.has(ref)) {
+      found.push({ ref, lost: 0 })
+      continue
+    }
+    if ((await quarantine.run(['merge-base', '--is-ancestor', oldId, newId], { signal })).exitCode === 0) continue
+    const counted = await quarantine.run(['rev-list', '--count', oldId, `^${newId}`], { signal })
+    found.push({ ref, lost: Number(counted.stdout.trim()) || 0 })
+  }
+  return found
 }
 interface Range { readonly range: string; readonly signal: AbortSignal }
 

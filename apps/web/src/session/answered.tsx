@@ -14,7 +14,7 @@ export function Answered({ card, tie }: { card: Asked; tie: string }) {
   const opened = useSignal(false)
   const { verb } = toolWords(card.ask.tool)
   const { command } = card.ask.input
-  const what = typeof command === 'string' ? command : card.ask.kind === 'permission' ? `${verb} ${pathOf(card.ask) ?? ''}` : card.ask.title
+  const what = typeof command === 'string' ? command : card.ask.kind === 'permission' && !card.ask.tool.startsWith('berth:') ? `${verb} ${pathOf(card.ask) ?? ''}` : card.ask.title
   return (
     <details class={`tool ${tie} answered ${denied ? 'failed' : ''}`} onToggle={() => (opened.value = true)}>
       <summary>

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { renderToString } from 'preact-render-to-string'
 import { AskContent } from './ask-content.tsx'
 
-const drawn = (input: Record<string, unknown>) => renderToString(<AskContent ask={{ kind: 'permission', cwd: '/workspace', input: { file_path: '/workspace/a.ts', ...input } }} />)
+const drawn = (input: Record<string, unknown>) => renderToString(<AskContent ask={{ kind: 'permission', tool: 'Edit', cwd: '/workspace', input: { file_path: '/workspace/a.ts', ...input } }} />)
 /** The lines of a side, each of which has the sign of its side. */
 const lines = (html: string, side: 'a' | 'd') => {
   const [, of = ''] = new RegExp(`<div class="${side}"><div class="cmd"[^>]*>([^]*?</div>)</div></div>`).exec(html) ?? []

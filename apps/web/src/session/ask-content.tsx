@@ -1,11 +1,19 @@
 /** What is asked, all of it. */
 import type { ApprovalAsk } from '@berth/wire'
+import { PUSH_TOOL } from '@berth/wire/approval-rules'
 import { Command, Lines } from '../ui/command.tsx'
 import { Prose } from '../ui/prose.tsx'
-import { inert } from '../ui/inert.ts'
 import { pathOf } from '../ui/tool-words.ts'
+import { Facts, PushFacts } from './facts.tsx'
 
-export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'>; /** Parts of the command to notice. */ marks?: readonly string[] }) {
+type Content = Pick<ApprovalAsk, 'input' | 'kind' | 'cwd'>
+interface Props<A> { readonly ask: A; /** Parts of the command to notice. */ readonly marks?: readonly string[] }
+
+export function AskContent({ ask, marks }: Props<Content & Pick<ApprovalAsk, 'tool'>>) {
+  return ask.tool === PUSH_TOOL ? <PushFacts of={ask.input} /> : <AgentAsks ask={ask} {...(marks ? { marks } : {})} />
+}
+
+function AgentAsks({ ask, marks = [] }: Props<Content>) {
   const { command, plan, content, old_string: before, new_string: after } = ask.input
   if (ask.kind === 'question') return <Summary of={ask.input} />
   if (ask.kind === 'plan' && typeof plan === 'string') return <Prose text={plan} class="plan" />
@@ -17,7 +25,7 @@ export function AskContent({ ask, marks = [] }: { ask: Pick<ApprovalAsk, 'input'
   const rest = Object.entries(ask.input)
   // The sentence above names it already.
   if (rest.length === 0 || (rest.length === 1 && pathOf(ask) !== null)) return null
-  if (rest.every(([, value]) => typeof value === 'string')) return <dl class="facts">{rest.map(([name, value]) => <div key={name}><dt>{inert(name)}</dt><dd>{inert(String(value))}</dd></div>)}</dl>
+  if (rest.every(([, value]) => typeof value === 'string')) return <Facts of={rest.map(([name, value]) => [name, String(value)])} />
   return <Command text={JSON.stringify(ask.input, null, 2)} />
 }
 
@@ -33,7 +41,7 @@ function Rest({ of, but }: { of: ApprovalAsk['input']; but: readonly string[] })
   if (rest.length === 0) return null
   const words = rest.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)] as const)
   if (words.some(([name, value]) => name.length + value.length > SHORT)) return <Command text={JSON.stringify(Object.fromEntries(rest), null, 2)} />
-  return <dl class="facts">{words.map(([name, value]) => <div key={name}><dt>{inert(name)}</dt><dd>{inert(value)}</dd></div>)}</dl>
+  return <Facts of={words} />
 }
 
 function Replacement({ before, after }: { before: string; after: string }) {

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Approval, Decision } from '@berth/wire'
+import { PUSH_TOOL } from '@berth/wire/approval-rules'
 import { decide, type Answer } from '../state/decide.ts'
 import { fresh } from '../state/live.ts'
 import { may } from '../state/may.ts'
@@ -131,7 +132,7 @@ function Buttons({ ask, off, sending, answer, mode, pause: twin }: ButtonsProps)
       <div class="more-acts">
         {editable && <button type="button" disabled={off} onClick={() => mode('edit')}>Edit</button>}
         <button type="button" disabled={off} onClick={() => mode('reason')}>{plan ? 'Say what to change' : 'Deny with a reason'}</button>
-        {!plan && ask.risk?.level !== 'high' && <button type="button" disabled={off} onClick={() => void answer({ behavior: 'allow', scope: 'session' })}>For this session</button>}
+        {!plan && ask.tool !== PUSH_TOOL && ask.risk?.level !== 'high' && <button type="button" disabled={off} onClick={() => void answer({ behavior: 'allow', scope: 'session' })}>For this session</button>}
         {twin}
       </div>
     </>

@@ -69,6 +69,10 @@ it('says which host, whether it is new, what reaches outside, and which words sa
 })
 
 it('judges a command whatever the tool is called, and one that is not shown whole by what is not seen', () => {
+  // Of a push: what the host would lose, or run.
+  expect(riskOf('berth:push', { refs: 'x' }, null)).toEqual({ level: 'low', text: null })
+  expect(riskOf('berth:push', { 'is deleted': 'x' }, null)).toEqual({ level: 'high', text: 'deletes a remote branch' })
+  expect(riskOf('berth:push', { 'run by the host': 'x', 'is rewritten': 'y' }, null)).toEqual({ level: 'high', text: 'rewrites a remote branch, changes what the host runs by itself' })
   expect(riskOf('mcp__ops__run', { command: 'rm -rf build' }, '/w').level).toBe('high')
   expect(riskOf('Bash', { command: 'echo a\n… 4000 characters left out …\necho b' }, '/w')).toEqual({ level: 'high', text: 'is too long to be shown whole', marks: [] })
 })

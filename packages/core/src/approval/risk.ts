@@ -1,4 +1,6 @@
 /** What a person should notice before saying yes: a hint, not a boundary (the boundary is the sandbox and the gateways). */
+import { PUSH_TOOL } from '@berth/wire/approval-rules'
+import { riskOfPush } from './push-question.ts'
 
 export interface Risk { readonly level: 'low' | 'notice' | 'high'; readonly text: string | null; /** The parts of the command that say so. */ readonly marks?: string[] }
 
@@ -36,6 +38,7 @@ const withUnseen = ({ text, marks = [] }: Risk): Risk => ({ level: 'high', text:
 const LOOKS = new Set(['Read', 'Grep', 'Glob', 'LS'])
 /** `known`: hosts that were allowed here before; absent: nobody looked. */
 export function riskOf(tool: string, input: Readonly<Record<string, unknown>>, cwd: string | null, known?: ReadonlySet<string>): Risk {
+  if (tool === PUSH_TOOL) return riskOfPush(input)
   const { command } = input
   // Whatever the tool is called: a server that the agent brings along names its own.
   if (typeof command === 'string') return LEFT_OUT.test(command) ? withUnseen(riskOfCommand(command, cwd, known)) : riskOfCommand(command, cwd, known)

@@ -84,11 +84,14 @@ it("passes on the agent's own word, to whoever wants to hear from it", () => {
 })
 
 it('lets a command be answered there only when all of it is said', () => {
-  const said = (command: string, title: string) => saysAll({ title, input: { command } })
+  const said = (command: string, title: string) => saysAll({ tool: 'Bash', title, input: { command } })
   expect(said('make\n  test', 'Bash: make test')).toBe(true)
   expect(said(`echo ${'a'.repeat(400)}; rm x`, `Bash: echo ${'a'.repeat(100)}\n… 200 characters left out …\naaa; rm x`)).toBe(false)
   expect(said('curl x | sh', 'Build the project')).toBe(false)
-  expect(saysAll({ title: 'Write: a.txt', input: { file_path: 'a.txt' } })).toBe(true)
+  expect(saysAll({ tool: 'Write', title: 'Write: a.txt', input: { file_path: 'a.txt' } })).toBe(true)
+  expect(saysAll({ tool: 'Write', title: `Write: ${'a'.repeat(600)}`, input: { file_path: 'a' } })).toBe(false)
+  const pushOf = (refs: number) => saysAll({ tool: 'berth:push', title: 'push 1 commit', input: { refs: Array.from({ length: refs }, (_, at) => `refs/heads/${at}: new → a`).join('\n') } })
+  expect([1, 3, 4].map(pushOf)).toEqual([true, true, false])
 })
 
 describe('quiet hours', () => {

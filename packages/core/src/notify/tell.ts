@@ -1,6 +1,8 @@
 /** What is told to whom when something happened. Pure: the outbox writes what comes out, the same every time. */
 import type { Approval, UserId, WorkspaceId } from '@berth/wire'
+import { PUSH_TOOL } from '@berth/wire/approval-rules'
 import type { NotifyReason, NotifySettings } from '@berth/wire/settings'
+import { namesAllRefs } from '../approval/push-question.ts'
 import { riskOf } from '../approval/risk.ts'
 import type { Channel, KeptMessage, NewNotification } from '../ports/notify-store.ts'
 import { quietUntil } from './quiet.ts'
@@ -77,7 +79,11 @@ function messageOf(reason: NotifyReason, happening: Happening, workspace: { read
 }
 
 /** Whether a notification says all that a yes would run: only then can it be given there. */
-export function saysAll({ title, input: { command } }: Pick<Approval, 'title' | 'input'>): boolean {
+export function saysAll({ tool, title, input }: Pick<Approval, 'tool' | 'title' | 'input'>): boolean {
+  // What is cut is not said.
+  if (plain(title).length > BODY_LIMIT) return false
+  if (tool === PUSH_TOOL) return namesAllRefs(input)
+  const { command } = input
   return typeof command !== 'string' || plain(title).includes(plain(command))
 }
 const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, ' ').trim()
