@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import type { Workspace } from '@berth/wire'
 import type { HostedRepository } from '@berth/wire/hosted'
+import { withDatabase } from '../inventory.ts'
 import { eventually, startProduct, type Product } from '../product.ts'
 import { dirtyRepository } from '../repository.ts'
+import { shapeProblems } from './screen-checks.ts'
 import { CHROMIUM, keepComplaints, newPage, PHONE, QUIET, signIn, test } from './world.ts'
 
 let product: Product
@@ -92,6 +94,19 @@ test('repositories-password: one to fetch and one to push are made, let git in, 
   expect(await shown.count()).toBe(0)
   for (const password of [fetching, pushing]) expect(await refusalOf(url, password, 'ls-remote')).not.toBeNull()
 }, 90_000)
+
+test('repositories-keep: one that is about to go says when, in the list of the terminal too, and stays by one press', async () => {
+  const ending = Date.now() + 6 * 24 * 3600_000
+  await withDatabase(product.home, (sql) => sql`update hosted_repositories set ends_at = ${ending} where name = 'ledger'`)
+  expect((await product.cli(['repos'])).stderr).toMatch(/ledger is taken away on .* unless somebody uses it: `berth repos keep ledger`/)
+  await page.goto(address('/repositories'))
+  await ofTask('ledger').getByText(/^taken away on .* unless somebody uses it$/).waitFor()
+  expect(await shapeProblems(page, 'phone')).toEqual([])
+  await ofTask('ledger').getByRole('button', { name: 'Keep ledger' }).tap()
+  await ofTask('ledger').getByText(/^taken away on/).waitFor({ state: 'detached' })
+  expect(await kept('ledger')).toMatchObject({ endsAt: null })
+  expect(await ofTask('ledger').getByRole('button', { name: 'Keep ledger' }).count()).toBe(0)
+}, 60_000)
 
 test('repositories-remove: one that a workspace is made of says so, and goes when that is asked all the same', async () => {
   const { url = '' } = await kept('ledger') ?? {}

@@ -29,7 +29,8 @@ export { DEFAULT_PHRASES } from './phrases.ts'
 
 /** What a notification holds. `decide`: one-time tokens, each for one answer to one request with this content. */
 export const NotifyMessage = z.object({
-  reason: NotifyReason, title: z.string().max(120), body: z.string().max(500),
+  /** `ending`: a repository that the server keeps is about to go; that is told whatever is switched off. */
+  reason: z.enum([...NotifyReason.options, 'ending']), title: z.string().max(120), body: z.string().max(500),
   /** One card on a device: a later one with the same tag takes its place. */
   tag: z.string().max(100), url: z.string().max(512),
   workspaceId: z.string(), approvalId: z.string().nullable(),

@@ -5,6 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { HostedRepository, RepositoryToken } from '@berth/wire/hosted'
+import { decryptPush, makeSubscription, startReceiver } from '@berth/testkit/push-service'
+import type { Receiver } from '@berth/testkit/push-service'
+import { NotifyMessage } from '@berth/wire/settings'
 import { collectHosted } from '../loops/collect-hosted.ts'
 import { startHarness } from '../test/harness.ts'
 import type { Harness } from '../test/harness.ts'
@@ -13,18 +16,21 @@ import { hostedAddresses, hostedPath } from './hosted-addresses.ts'
 import { createRepositories } from './repositories.ts'
 
 let b: Harness
+let receiver: Receiver
 let root: string
 let aheadMs = 0
 const clock = { now: () => Date.now() + aheadMs }
 const DAY = 24 * 3600_000
 beforeAll(async () => {
-  b = await startHarness({ clock })
+  b = await startHarness({ clock, notify: { allowPrivate: true } })
+  receiver = startReceiver()
   root = await mkdtemp(join(tmpdir(), 'berth-hosted-'))
   await git(['init', '-q', '-b', 'main', root])
   await git(['commit', '-q', '--allow-empty', '-m', 'first'])
 }, 60_000)
 afterAll(async () => {
   await b?.close()
+  await receiver?.stop()
   await rm(root, { recursive: true, force: true })
 })
 
@@ -96,6 +102,44 @@ it('one that nobody uses is said to end, is kept by use, and goes; one with work
   expect(await git(['clone', '-q', '--bare', at(work.token), 'whole.git'], b.server.token)).toMatchObject({ code: 0 })
   expect(await listed('work')).toMatchObject({ unfetched: 0 })
 }, 30_000)
+
+it('its owner is told days before it goes, once for one end, and not of one that was kept meanwhile', async () => {
+  const device = makeSubscription(`${receiver.url}/push/owner`)
+  await b.client.addPushDevice({ name: 'phone', subscription: device.subscription })
+  const told = () => receiver.arrived.map((one) => NotifyMessage.parse(JSON.parse(decryptPush(one.body, device)))).filter(({ reason, title }) => reason === 'ending' && /^(?:put-off|unused) /.test(title))
+  /** Until nothing is due, or on its way: that is due again within the minute. */
+  const delivered = async () => {
+    await b.client.changeSettings({ notify: { reminderMs: 0 } })
+    while (((await b.server.store.notifications.nextDue()) ?? Infinity) < clock.now() + 2 * 60_000) await Bun.sleep(10)
+  }
+  const [kept, gone] = [await made('put-off', 60_000), await made('unused', 60_000)]
+  aheadMs += 31 * DAY
+  // In quiet hours it waits; who keeps it meanwhile is not told of it.
+  const minute = new Date(clock.now()).getUTCHours() * 60 + new Date(clock.now()).getUTCMinutes()
+  await b.client.changeSettings({ notify: { quiet: { fromMinute: (minute + 1410) % 1440, toMinute: (minute + 30) % 1440, zone: 'UTC' } } })
+  await collect()
+  await delivered()
+  expect(told()).toEqual([])
+  await b.client.keepHostedRepository({ repositoryId: kept.repository.id as never })
+  await b.client.changeSettings({ notify: { quiet: null, reasons: { 'needs-you': false, 'turn-done': false, failed: false, stopped: false, reminder: false } } })
+  aheadMs += 3600_000
+  await collect()
+  await delivered()
+  expect(told()).toEqual([expect.objectContaining({ title: 'unused goes in 7 days', url: '/repositories', decide: null })])
+  // The next looks, another server's too, and those days later tell nothing of it again.
+  await collect()
+  for (const days of [1, 1, 4]) {
+    aheadMs += days * DAY
+    await b.database.sql`delete from notifications where ${days === 4} and sent_at is not null`
+    await collect()
+    await delivered()
+  }
+  expect(told().map(({ title }) => title)).toEqual(['unused goes in 7 days'])
+  expect((await listed('unused'))?.endsAt).toBeGreaterThan(clock.now())
+  aheadMs += DAY
+  await collect()
+  expect([existsSync(dirOf(gone.repository)), existsSync(dirOf(kept.repository))]).toEqual([false, true])
+}, 60_000)
 
 it('a repository that this database does not know stays while an older backup may be why', async () => {
   const dir = join(b.home, 'repos', 'repo_000000000001.git')

@@ -2,6 +2,7 @@
  * Repositories of tasks that nobody needs any more go: first it is said when, and who uses one before then keeps it. One
  * with commits that nobody else has stays until a person takes it away.
  */
+import { tellEnding } from '@berth/core'
 import type { Clock, HostedRow, Store } from '@berth/core'
 import { noteOf } from '../access/record.ts'
 import type { Hosted } from '../git-hosting/hosted.ts'
@@ -43,10 +44,20 @@ async function look(deps: CollectDeps, row: HostedRow): Promise<void> {
     return
   }
   if (row.endsAt === null) {
-    if (await store.hostedRepositories.setEnd(row.id, now + graceMs, row.lastUsedAt)) await note('repository.ending', `${row.name} (${row.id})`)
-    return
+    if (!(await store.hostedRepositories.setEnd(row.id, now + graceMs, row.lastUsedAt))) return
+    await note('repository.ending', `${row.name} (${row.id})`)
+    return tellOwner(deps, { ...row, endsAt: now + graceMs }, now)
   }
-  if (row.endsAt > now || !(await store.hostedRepositories.setEnd(row.id, row.endsAt, row.lastUsedAt))) return
+  // Again after a server that ended between the two; what is told already is not told twice.
+  if (row.endsAt > now) return tellOwner(deps, { ...row, endsAt: row.endsAt }, now)
+  if (!(await store.hostedRepositories.setEnd(row.id, row.endsAt, row.lastUsedAt))) return
   await takeAway({ store, repositories }, row.id)
   await note('repository.remove', `${row.name} (${row.id}), unused`)
+}
+
+async function tellOwner({ store, graceMs }: CollectDeps, { id, name, ownerId, endsAt }: HostedRow & { endsAt: number }, now: number): Promise<void> {
+  const listener = (await store.notifications.channels()).find(({ userId }) => userId === ownerId)
+  if (listener === undefined) return
+  const { settings } = await store.settings.get(ownerId)
+  await store.notifications.add(tellEnding({ id, name, endsAt, saidAt: endsAt - graceMs }, { ...listener, settings: settings.notify }, now), now)
 }

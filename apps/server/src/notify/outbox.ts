@@ -1,5 +1,5 @@
 /** Sends what is due. Tokens are made now, for what is sent now; whatever goes wrong, the row comes back or is given up. */
-import { decideRetry, decideSend, riskOf, saysAll } from '@berth/core'
+import { decideRetry, decideSend, endingOf, riskOf, saysAll } from '@berth/core'
 import type { Approval, ApprovalId, UserId } from '@berth/wire'
 import type { ClaimedNotification, Clock, OwnSettings, Store } from '@berth/core'
 import type { NotifyMessage } from '@berth/wire/settings'
@@ -8,7 +8,7 @@ import type { ChannelSender, SenderDeps, Sent } from './channels.ts'
 import { messageOf } from '../thrown.ts'
 
 export interface OutboxDeps {
-  readonly store: Pick<Store, 'notifications' | 'settings' | 'approvals' | 'devices' | 'decisionTokens'>
+  readonly store: Pick<Store, 'notifications' | 'settings' | 'approvals' | 'devices' | 'decisionTokens' | 'hostedRepositories'>
   readonly clock: Clock
   readonly log: (line: string) => void
   readonly senders: () => Promise<SenderDeps>
@@ -34,13 +34,19 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     return senderFor(await deps.senders(), { channel }, { own, subscription })
   }
 
+  /** A repository that was about to go, and is kept since. */
+  const wasKept = async (key: string): Promise<boolean> => {
+    const ending = endingOf(key)
+    return ending !== null && (await store.hostedRepositories.get(ending.id))?.endsAt !== ending.endsAt
+  }
+
   const deliver = async (row: ClaimedNotification): Promise<void> => {
     const { approvalId, withdraw } = row.message
     // Every id here was written by us.
     const id = approvalId as ApprovalId | null
     const [own, approval] = await Promise.all([store.settings.get(row.userId), id === null ? null : store.approvals.get(id)])
     const seen = id !== null && !withdraw && deps.isCardOnFocusedScreen(id, row.userId)
-    const decision = decideSend({ row, settings: own.settings.notify, approval, seen }, clock.now())
+    const decision = decideSend({ row, settings: own.settings.notify, approval, seen, over: await wasKept(row.key) }, clock.now())
     if (decision.do !== 'send') return store.notifications.finish(row.id, decision, clock.now())
     const sender = await senderOf(row.channel, own)
     if (sender === null) return store.notifications.finish(row.id, { do: 'drop', why: 'the channel is gone' }, clock.now())

@@ -31,6 +31,7 @@ export function RepositoryRow({ repository, changed }: Shown) {
         <button type="button" class="icon" aria-label={`Copy the address of ${name}`} title="Copy the address" onClick={() => void copy(url)}><Icon name="i-read" /></button>
         <button type="button" class="icon" aria-label={`More about ${name}`} aria-expanded={open.value} aria-controls={inside} onClick={() => (open.value = !open.value)}><Icon name="i-more" /></button>
       </div>
+      {repository.workspaceId === null && repository.endsAt !== null && <Keep repository={repository} changed={changed} />}
       <div id={inside} hidden={!open.value}>{open.value && <Inside repository={repository} changed={changed} />}</div>
     </div>
   )
@@ -48,8 +49,18 @@ function Standing({ workspaceId, endsAt, unfetched, workspaces }: HostedReposito
   )
 }
 
-function Inside({ repository, changed }: Shown) {
-  const { id, workspaceId, name, url, endsAt } = repository
+/** One press, where it is said that it goes. */
+function Keep({ repository: { id, name }, changed }: Shown) {
+  const { refusal, act } = useActs(changed)
+  return (
+    <div class="hosted-in">
+      <RefusalLine refusal={refusal.value} onDismiss={() => (refusal.value = null)} />
+      <div class="hosted-acts"><button type="button" class="btn" onClick={() => void act(() => client.keepHostedRepository({ repositoryId: taskOf(id) }))}>Keep {inert(name)}</button></div>
+    </div>
+  )
+}
+
+function useActs(changed: () => void) {
   const refusal = useSignal<Refusal | null>(null)
   const act: Act = async (work) => {
     const failed = await work().then(() => null, refusalOf)
@@ -57,6 +68,12 @@ function Inside({ repository, changed }: Shown) {
     if (failed === null) changed()
     return failed === null
   }
+  return { refusal, act }
+}
+
+function Inside({ repository, changed }: Shown) {
+  const { id, workspaceId, name, url } = repository
+  const { refusal, act } = useActs(changed)
   return (
     <div class="hosted-in">
       <RefusalLine refusal={refusal.value} onDismiss={() => (refusal.value = null)} />
@@ -64,7 +81,6 @@ function Inside({ repository, changed }: Shown) {
       <Passwords repository={repository} act={act} />
       <div class="hosted-acts">
         {workspaceId !== null && <a class="btn quiet" {...linkTo(pathTo(workspaceId))}>Open the workspace</a>}
-        {workspaceId === null && endsAt !== null && <button type="button" class="btn" onClick={() => void act(() => client.keepHostedRepository({ repositoryId: taskOf(id) }))}>Keep {inert(name)}</button>}
         {workspaceId === null && <Removal name={name} remove={(force) => act(() => client.removeHostedRepository({ repositoryId: taskOf(id), force: force ? 'true' : 'false' }))} refused={refusal.value?.code === 'conflict'} />}
       </div>
     </div>

@@ -4,6 +4,7 @@ import { NotifyMessage, NotifyReason } from '@berth/wire/settings'
 import type { NotifySettings } from '@berth/wire/settings'
 import fc from 'fast-check'
 import type { Channel } from '../ports/notify-store.ts'
+import { endingOf, tellEnding } from './ending.ts'
 import { quietUntil } from './quiet.ts'
 import { decideRetry, decideSend, GIVE_UP_MS } from './send.ts'
 import { saysAll, tell, TOLD_PER_HOUR, IN_SIGHT_MS } from './tell.ts'
@@ -94,6 +95,25 @@ it('lets a command be answered there only when all of it is said', () => {
   expect([1, 3, 4].map(pushOf)).toEqual([true, true, false])
 })
 
+describe('a repository that goes', () => {
+  const day = 24 * 3600_000
+  const ending = { id: 'repo_000000000000' as never, name: 'ledger', saidAt: NOW, endsAt: NOW + 7 * day }
+  const listener = { userId, settings: settings(), channels: [{ channel: 'ntfy' as const, since: 0 }, { channel: 'webhook' as const, since: NOW + 1 }] }
+  it('is told once for one end, to each channel that was there, early enough to keep it', () => {
+    const [one, ...others] = tellEnding(ending, listener, NOW)
+    expect(others).toEqual([])
+    expect(one).toMatchObject({ channel: 'ntfy', dueAt: NOW, message: { reason: 'ending', title: 'ledger goes in 7 days', url: '/repositories' } })
+    expect(tellEnding(ending, listener, NOW + day)[0]?.key).toBe(one?.key)
+    expect(tellEnding({ ...ending, endsAt: ending.endsAt + 1 }, listener, NOW)[0]?.key).not.toBe(one?.key)
+    expect(endingOf(one?.key ?? '')).toEqual({ id: ending.id, endsAt: ending.endsAt })
+    expect(endingOf('ask:apr_0')).toBeNull()
+  })
+  it('is not told after days, when the row that kept it from being told twice may be gone', () => {
+    expect(tellEnding(ending, listener, NOW + 3 * day)).toEqual([])
+    expect(tellEnding({ ...ending, endsAt: NOW }, listener, NOW)).toEqual([])
+  })
+})
+
 describe('quiet hours', () => {
   const hour = 60
   it('end where they end, over midnight too, and an empty window never holds', () => {
@@ -121,12 +141,18 @@ describe('a row that is due', () => {
     const states: (ApprovalState | null)[] = ['open', 'orphaned', 'decided', 'applied', 'superseded', null]
     for (const [reason, on, state, seen, quiet] of combinations(NotifyReason.options, booleans, states, booleans, [null, QUIET])) {
       const about = reason === 'needs-you' || reason === 'reminder'
-      const facts = { row: { createdAt: NOW, attempts: 1, message: { reason, withdraw: false, approvalId: about ? 'apr_000000000000' : null } }, settings: settings({ quiet, reasons: { ...ON, [reason]: on } }), approval: state === null ? null : { state }, seen }
+      const facts = { row: { createdAt: NOW, attempts: 1, message: { reason, withdraw: false, approvalId: about ? 'apr_000000000000' : null } }, settings: settings({ quiet, reasons: { ...ON, [reason]: on } }), approval: state === null ? null : { state }, seen, over: false }
       const waits = state === 'open' || state === 'orphaned'
       const expected = !on || (about && !waits) ? 'drop' : quiet !== null || seen ? 'later' : 'send'
       expect([reason, on, state, seen, quiet, decideSend(facts, NOW).do]).toEqual([reason, on, state, seen, quiet, expected])
       expect(decideSend({ ...facts, row: { ...facts.row, message: { ...facts.row.message, withdraw: true } } }, NOW).do).toBe('send')
     }
+  })
+  it('of a repository that goes is told whatever is switched off, unless that was kept', () => {
+    const facts = { row: { createdAt: NOW, attempts: 1, message: { reason: 'ending' as const, withdraw: false, approvalId: null } }, settings: settings({ reasons: Object.fromEntries(NotifyReason.options.map((each) => [each, false])) as typeof ON }), approval: null, seen: false }
+    expect(decideSend({ ...facts, over: false }, NOW)).toEqual({ do: 'send' })
+    expect(decideSend({ ...facts, over: true }, NOW)).toEqual({ do: 'drop', why: 'it is kept' })
+    expect(decideSend({ ...facts, settings: settings({ quiet: QUIET }), over: false }, NOW)).toMatchObject({ do: 'later' })
   })
   it('is tried again ever later, and given up after a day', () => {
     let at = NOW

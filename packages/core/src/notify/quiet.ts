@@ -7,6 +7,11 @@ const MINUTE = 60_000
 /** A window is shorter than a day, and a day at most some hours longer than usual. */
 const LOOK_AHEAD_MINUTES = 30 * 60
 
+/** When something of that moment is told. */
+export function heldUntil({ quiet }: Pick<NotifySettings, 'quiet'>, at: number): number {
+  return quietUntil(quiet, at) ?? at
+}
+
 /** When the quiet hours that hold now end; null: they do not hold. */
 export function quietUntil(quiet: NotifySettings['quiet'], now: number): number | null {
   if (quiet === null || quiet.fromMinute === quiet.toMinute) return null

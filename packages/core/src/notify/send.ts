@@ -11,6 +11,8 @@ export interface SendFacts {
   readonly approval: Pick<Approval, 'state'> | null
   /** That very card is on a focused screen. */
   readonly seen: boolean
+  /** What it tells of does not hold any more: it was kept. */
+  readonly over: boolean
 }
 
 /** Looked at again: whoever has the card before them may leave without an answer. */
@@ -19,11 +21,13 @@ export const GIVE_UP_MS = 24 * 3600_000
 const FIRST_RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 30 * 60_000
 
-export function decideSend({ row, settings, approval, seen }: SendFacts, now: number): { readonly do: 'send' } | SendOutcome {
+export function decideSend({ row, settings, approval, seen, over }: SendFacts, now: number): { readonly do: 'send' } | SendOutcome {
   const { reason, withdraw, approvalId } = row.message
   // Taking a card away is silent, and of no use later.
   if (withdraw) return now - row.createdAt > GIVE_UP_MS ? { do: 'drop', why: 'too late' } : { do: 'send' }
-  if (!settings.reasons[reason] || (reason === 'reminder' && settings.reminderMs === 0)) return { do: 'drop', why: 'switched off' }
+  if (over) return { do: 'drop', why: 'it is kept' }
+  // What is lost for good has no switch.
+  if (reason !== 'ending' && (!settings.reasons[reason] || (reason === 'reminder' && settings.reminderMs === 0))) return { do: 'drop', why: 'switched off' }
   if (approvalId !== null && approval?.state !== 'open' && approval?.state !== 'orphaned') return { do: 'drop', why: 'answered' }
   const quiet = quietUntil(settings.quiet, now)
   if (quiet !== null) return { do: 'later', at: quiet, counts: false }

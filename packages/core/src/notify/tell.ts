@@ -5,7 +5,7 @@ import type { NotifyReason, NotifySettings } from '@berth/wire/settings'
 import { namesAllRefs } from '../approval/push-question.ts'
 import { riskOf } from '../approval/risk.ts'
 import type { Channel, KeptMessage, NewNotification } from '../ports/notify-store.ts'
-import { quietUntil } from './quiet.ts'
+import { heldUntil } from './quiet.ts'
 
 export type Asked = Pick<Approval, 'approvalId' | 'kind' | 'tool' | 'title' | 'input' | 'cwd' | 'askedAt'>
 export type Happening =
@@ -57,10 +57,6 @@ function silence(reason: 'turn-done' | 'failed' | 'stopped', { settings, present
   if (!settings.reasons[reason]) return 'switched off'
   if (present) return 'somebody was looking'
   return toldLately >= TOLD_PER_HOUR.others ? 'too many within an hour' : null
-}
-
-function heldUntil(settings: NotifySettings, at: number): number {
-  return quietUntil(settings.quiet, at) ?? at
 }
 
 const TITLES: Record<NotifyReason, string> = { 'needs-you': 'needs you', reminder: 'still waits for you', 'turn-done': 'is done', failed: 'failed', stopped: 'stopped' }
