@@ -9,14 +9,16 @@ import { BerthError } from '@berth/wire'
 import type { GitPolicy } from '@berth/wire/git-policy'
 import type { PushHead } from '../git-hosting/policy.ts'
 import type { HostedReach } from '../git-hosting/hosted.ts'
-import { gitBody, readPush, refusedPush } from '../git-hosting/push-request.ts'
+import { readPush, refusedPush } from '../git-hosting/push-request.ts'
 import type { GitHub } from '../github/index.ts'
 import type { Log } from '../http/respond.ts'
+import { createFetching } from './fetching.ts'
+import type { KeptPacks } from './kept-packs.ts'
 import type { KeptPushes } from './kept-push.ts'
 import type { Lfs } from './lfs.ts'
 import { createHostAccess } from './host-access.ts'
 import type { Quarantines } from './quarantine.ts'
-import { askHost, isPushing, letGo, onceWritten, passed, untilRead } from './upstream.ts'
+import { askHost, isPushing, letGo, passed, untilRead } from './upstream.ts'
 import type { Access } from './upstream.ts'
 import { wantedBy } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
@@ -29,6 +31,7 @@ export interface GitGatewayDeps {
   /** Another source of credentials, one for each operation. */
   readonly github: Pick<GitHub, 'credentialFor'>
   readonly keptPushes: KeptPushes
+  readonly keptPacks: Pick<KeptPacks, 'find' | 'passing'>
   readonly quarantines: Pick<Quarantines, 'mirror' | 'mirrorOf'>
   /** Repositories of this server. Absent: it keeps none for tasks. */
   readonly hosted?: HostedReach
@@ -74,6 +77,7 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     }
   }
   const { accessFor, fromMirror } = createHostAccess(deps)
+  const fetchPack = createFetching({ keptPacks: deps.keptPacks, send, noted })
   const performed = async (operation: Operation, access: Access): Promise<Response> => {
     const { wanted, request } = operation
     if (access.credential?.ssh !== undefined && (request.method === 'GET' || !isPushing(wanted.service))) {
@@ -82,8 +86,7 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
     }
     if (request.method === 'GET') return notedIfRefused(operation, () => beginning(operation, access))
     if (isPushing(wanted.service)) return push(operation, access)
-    const written = noted(operation, { allowed: true, reason: access.credential === null ? 'as a stranger, without the credential' : null, tokenExpiresAt: access.credential?.expiresAt ?? null })
-    return passed(await onceWritten(written, askHost(send, wanted, { request, body: gitBody(request), credential: access.credential })), wanted, access.missing)
+    return fetchPack(operation, access)
   }
   const push = async (operation: Operation, { credential, missing }: Access): Promise<Response> => {
     const { workspace, wanted, policy, request } = operation

@@ -7,6 +7,8 @@ import type { Log } from '../http/respond.ts'
 import type { ServerAsks } from '../services/server-asks.ts'
 import { createGitGateway } from './gateway.ts'
 import type { GitGateway } from './gateway.ts'
+import { createKeptPacks } from './kept-packs.ts'
+import type { KeptPacksLimits } from './kept-packs.ts'
 import { createKeptPushes } from './kept-push.ts'
 import { createLfs } from './lfs.ts'
 import { createQuarantines } from './quarantine.ts'
@@ -23,19 +25,22 @@ export interface GitGatewayRoom {
   /** Where people's browsers go; known a moment after the first machine may ask. */
   readonly pageUrl: Promise<string>
   readonly fetch?: typeof fetch
+  /** Absent: those of the product. */
+  readonly packLimits?: KeptPacksLimits
 }
 
 /** Whatever a server before this one kept of pushes is gone: whoever pushed was cut off with it. */
-export function openGitGateway({ store, github, hosted, asks, clock, log, dir, pageUrl, fetch: outside = fetch }: GitGatewayRoom): GitGateway {
+export function openGitGateway({ store, github, hosted, asks, clock, log, dir, pageUrl, fetch: outside = fetch, packLimits }: GitGatewayRoom): GitGateway {
   const send = hosted === undefined ? outside : locally(hosted, outside)
   const quarantines = createQuarantines({ dir, ...(hosted === undefined ? {} : { locally: async (address) => (await hosted.addresses).locally(address) }) })
   quarantines.tidy(clock.now()).catch((error: unknown) => log(`pushes that were kept: ${String(error)}`))
+  const keptPacks = createKeptPacks({ dir: join(dir, 'packs'), clock, log, ...(packLimits === undefined ? {} : { limits: packLimits }) })
   const keptPushes = createKeptPushes({
     dir: join(dir, 'kept'), quarantines, asks, clock, log,
     pageOf: async (workspaceId, approvalId) => `${await pageUrl}/workspaces/${workspaceId}?approval=${approvalId}`,
     nameOf: (userId) => store.access.nameOf(userId),
   })
-  return createGitGateway({ store, github, clock, log, keptPushes, quarantines, ...(hosted === undefined ? {} : { hosted }), keysDir: join(dir, 'keys'), lfs: createLfs({ store, clock, fetch: send }), fetch: send })
+  return createGitGateway({ store, github, clock, log, keptPushes, keptPacks, quarantines, ...(hosted === undefined ? {} : { hosted }), keysDir: join(dir, 'keys'), lfs: createLfs({ store, clock, fetch: send }), fetch: send })
 }
 
 /** This server's own name may lead nowhere from here: what is asked of it goes to its own listener. */

@@ -18,6 +18,7 @@ import { createUploads } from '../git-hosting/uploads.ts'
 import { createServerAsks } from '../services/server-asks.ts'
 import type { ServerAsks } from '../services/server-asks.ts'
 import { openGitGateway } from './index.ts'
+import type { GitGatewayRoom } from './index.ts'
 
 export const HOST_TOKEN = 'longlived-canary-4f1d9a7c2b'
 const SECRET = 'a'.repeat(48)
@@ -52,7 +53,7 @@ export interface GitWorld {
   close(): Promise<void>
 }
 
-export async function openGitWorld(over: { fetch?: typeof fetch } = {}): Promise<GitWorld> {
+export async function openGitWorld(over: Pick<GitGatewayRoom, 'fetch' | 'packLimits'> = {}): Promise<GitWorld> {
   const root = mkdtempSync(join(tmpdir(), 'berth-git-world-'))
   const database = await openTestDatabase()
   const { store } = database

@@ -15,13 +15,13 @@ export interface Access { readonly credential: Credential | null; readonly missi
 
 const isAdvertisement = ({ rest }: Wanted): boolean => rest.startsWith('info/refs')
 
-export async function askHost(send: typeof fetch, wanted: Wanted, { request, body, credential }: { request: Request; body: ReadableStream<Uint8Array> | null; credential: Credential | null }): Promise<Response> {
+export async function askHost(send: typeof fetch, wanted: Wanted, { request, body, credential }: { request: Request; body: BodyInit | null; credential: Credential | null }): Promise<Response> {
   const headers = new Headers({ 'user-agent': 'git/2 (berth)', accept: isAdvertisement(wanted) ? '*/*' : `application/x-${wanted.service}-result` })
   const protocol = request.headers.get('git-protocol')
   if (protocol !== null && /^version=[012]$/.test(protocol)) headers.set('git-protocol', protocol)
   if (body !== null) headers.set('content-type', `application/x-${wanted.service}-request`)
   if (credential !== null) headers.set('authorization', basicAuthorization(credential))
-  return reach(send, wanted.origin, `${wanted.origin}/${wanted.path}.git/${wanted.rest}`, { method: request.method, headers, body, signal: request.signal, ...(body === null ? {} : { duplex: 'half' as const }) })
+  return reach(send, wanted.origin, `${wanted.origin}/${wanted.path}.git/${wanted.rest}`, { method: request.method, headers, body, signal: request.signal, ...(body instanceof ReadableStream ? { duplex: 'half' as const } : {}) })
 }
 
 export async function reach(send: typeof fetch, origin: string, url: string, init: RequestInit & { duplex?: 'half' }): Promise<Response> {

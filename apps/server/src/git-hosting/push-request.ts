@@ -46,6 +46,18 @@ export function gitBody(request: Request): ReadableStream<Uint8Array> {
   return body.pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>)
 }
 
+/** `whole` where it is so short, and `body` whatever it is: the same bytes, to be sent on. */
+export async function shortBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<{ whole: Uint8Array<ArrayBuffer> | null; body: BodyInit }> {
+  const reader = body.getReader()
+  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+  while (bytes.length <= limitBytes) {
+    const next = await reader.read()
+    if (next.done) return { whole: bytes, body: bytes }
+    bytes = join(bytes, next.value)
+  }
+  return { whole: null, body: continued(bytes, reader) }
+}
+
 function understand(bytes: Uint8Array): PushHead | null {
   try {
     return parsePushHead(bytes)

@@ -3,6 +3,8 @@
  * what is judged here. Where git takes several forms, so does the reading; `strict` says which of them honest git
  * never sends, and a push that has one is refused whole. Pure.
  */
+import { LATIN, readPacket } from './packet.ts'
+
 export interface RefCommand { readonly oldId: string; readonly newId: string; readonly ref: string }
 
 export interface PushCommands {
@@ -16,27 +18,8 @@ export interface PushCommands {
 /** `more`: the list is not complete yet. `broken`: git would end here, and does nothing. */
 export type PushReading = { readonly kind: 'more' } | { readonly kind: 'broken'; readonly why: string } | ({ readonly kind: 'read' } & PushCommands)
 
-/** What git's own buffer holds. */
-const PAYLOAD_LIMIT = 65_520
-/** One letter for each byte. What the platform calls latin1 is another table, in which some bytes are other letters. */
-const LATIN = { decode: (bytes: Uint8Array): string => { let text = ''; for (const byte of bytes) text += String.fromCharCode(byte); return text } }
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const NEWLINE = 10
-
-type Packet = { readonly kind: 'line'; readonly payload: Uint8Array; readonly end: number } | { readonly kind: 'flush' | 'delimiter' | 'response-end'; readonly end: number } | { readonly kind: 'more' } | { readonly kind: 'broken'; readonly why: string }
-
-function readPacket(bytes: Uint8Array, at: number): Packet {
-  if (bytes.length - at < 4) return { kind: 'more' }
-  const digits = LATIN.decode(bytes.subarray(at, at + 4))
-  if (!/^[0-9a-fA-F]{4}$/.test(digits)) return { kind: 'broken', why: 'bad line length' }
-  const length = Number.parseInt(digits, 16)
-  if (length === 0) return { kind: 'flush', end: at + 4 }
-  if (length === 1) return { kind: 'delimiter', end: at + 4 }
-  if (length === 2) return { kind: 'response-end', end: at + 4 }
-  if (length === 3 || length - 4 >= PAYLOAD_LIMIT) return { kind: 'broken', why: 'bad line length' }
-  if (bytes.length - at < length) return { kind: 'more' }
-  return { kind: 'line', payload: bytes.subarray(at + 4, at + length), end: at + length }
-}
 
 interface State { readonly commands: RefCommand[]; capabilities: string[]; strict: string | null; certificate: boolean; /** Null: nothing was said of it yet. */ format: 'sha1' | 'sha256' | null; /** A shallow commit has an id of the shorter kind. */ shortShallow: boolean }
 
