@@ -19,7 +19,7 @@ const TABLE: Record<string, readonly string[]> = {
   store: ['wire', 'core', 'aws-signature'], // an adapter: knows the ports, not its neighbours
   providers: ['wire', 'core', 'aws-signature'],
   toolbox: ['wire'],
-  testkit: ['wire', 'client', 'core', 'store', 'providers', 'toolbox'], // never imported outside tests
+  testkit: ['wire', 'client', 'core', 'store', 'providers', 'toolbox', 'sim-vendor'], // never imported outside tests
   daemon: ['wire'], // runs on hostile ground: it carries no server code and no client credentials
   cli: ['wire', 'client'], // speaks to any server, so it links none
   web: ['wire', 'client'],
@@ -30,7 +30,7 @@ const TABLE: Record<string, readonly string[]> = {
   'sim-cloudflare': [],
   'sim-bitbucket': ['sim-spec', 'sim-vendor'],
   'sim-gitlab': [],
-  'sim-github': ['sim-spec'], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
+  'sim-github': ['sim-spec', 'sim-vendor'], // speaks a vendor's API as the vendor describes it, and knows nothing of who asks
   'sim-machine': [],
   'sim-vendor': [],
   'sim-hetzner': ['sim-spec', 'sim-machine', 'sim-vendor'],

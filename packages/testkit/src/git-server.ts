@@ -1,4 +1,5 @@
 /** A git host on loopback: git's own HTTP backend, and a store of large files that wants its headers back. */
+import { gitBackend } from '@berth/sim-vendor'
 
 export interface GitServer { readonly port: number; /** As machines reach it. */ url(name: string): string; close(): Promise<void> }
 
@@ -8,28 +9,13 @@ export function startGitServer(root: string, credential?: { username: string; to
   const fetch = (request: Request): Response | Promise<Response> => {
     if (secret !== null && new URL(request.url).pathname.startsWith('/private') && request.headers.get('authorization') !== secret) return new Response('who are you?', { status: 401, headers: { 'www-authenticate': 'Basic realm="git"' } })
     const name = /^\/(.+?)\.git\/info\/lfs\//.exec(new URL(request.url).pathname)?.[1]
-    return name === undefined ? httpBackend(root, request) : lfs(name, request)
+    return name === undefined ? gitBackend(request, { root, path: new URL(request.url).pathname }) : lfs(name, request)
   }
   const lfs = createLfsHost(secret)
   const server = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch })
   const port = server.port ?? 0
   return { port, url: (name) => `http://host.docker.internal:${port}/${name}`, close: () => server.stop(true) }
 }
-
-async function httpBackend(root: string, request: Request): Promise<Response> {
-  const url = new URL(request.url)
-  const header = (name: string): string => request.headers.get(name) ?? ''
-  const child = Bun.spawn(['git', '-c', 'safe.directory=*', '-c', 'uploadpack.allowFilter=true', '-c', 'uploadpack.allowAnySHA1InWant=true', '-c', 'http.receivepack=true', 'http-backend'], {
-    env: { PATH: process.env['PATH'] ?? '', GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method, CONTENT_TYPE: header('content-type'), HTTP_CONTENT_ENCODING: header('content-encoding'), GIT_PROTOCOL: header('git-protocol') },
-    stdin: new Blob([await request.arrayBuffer()]), stdout: 'pipe', stderr: 'ignore',
-  })
-  const bytes = Buffer.from(await new Response(child.stdout).arrayBuffer())
-  const end = bytes.indexOf('\r\n\r\n')
-  if (end < 0) return new Response('no answer', { status: 500 })
-  const headers = new Headers(bytes.subarray(0, end).toString().split('\r\n').map((line) => line.split(': ') as [string, string]))
-  return new Response(bytes.subarray(end + 4), { status: Number((headers.get('status') ?? '200').slice(0, 3)), headers })
-}
-
 
 /** As hosts answer git-lfs: a place for each file, with a token in a header. What is stored is looked at by its hash. */
 function createLfsHost(secret: string | null): (name: string, request: Request) => Promise<Response> {

@@ -1,4 +1,5 @@
 /** Smart HTTP of the repositories: git's own backend behind the rights of the token that came as a password. */
+import { gitBackend } from '@berth/sim-vendor'
 import { branchesOf, MAY_WRITE_WORKFLOWS } from './bare-repository.ts'
 import { tokenOf } from './identity.ts'
 import { reaches, Refusal } from './model.ts'
@@ -71,20 +72,6 @@ function mayContents(world: World, caller: Caller, repository: Repository, level
   return world.covers(caller.installation, repository) && (caller.repositories === null || caller.repositories.has(repository.id)) && reaches(caller.permissions['contents'], level)
 }
 
-async function backend(request: Request, { repository, rest, workflows }: { repository: Repository; rest: string; workflows: boolean }): Promise<Response> {
-  const header = (name: string): string => request.headers.get(name) ?? ''
-  const child = Bun.spawn(['git', '-c', 'safe.directory=*', '-c', 'uploadpack.allowFilter=true', '-c', 'uploadpack.allowAnySHA1InWant=true', '-c', 'http.receivepack=true', 'http-backend'], {
-    env: {
-      PATH: process.env['PATH'] ?? '', GIT_PROJECT_ROOT: repository.dir, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: `/${rest}`, QUERY_STRING: new URL(request.url).search.slice(1), REQUEST_METHOD: request.method,
-      CONTENT_TYPE: header('content-type'), HTTP_CONTENT_ENCODING: header('content-encoding'), GIT_PROTOCOL: header('git-protocol'), [MAY_WRITE_WORKFLOWS]: workflows ? '1' : '0',
-    },
-    stdin: new Blob([await request.arrayBuffer()]), stdout: 'pipe', stderr: 'ignore',
-  })
-  const bytes = Buffer.from(await new Response(child.stdout).arrayBuffer())
-  const end = bytes.indexOf('\r\n\r\n')
-  if (end < 0) return new Response('no answer', { status: 500 })
-  const headers = new Headers(bytes.subarray(0, end).toString().split('\r\n').map((line) => line.split(': ') as [string, string]))
-  return new Response(bytes.subarray(end + 4), { status: Number((headers.get('status') ?? '200').slice(0, 3)), headers })
-}
+const backend = (request: Request, { repository, rest, workflows }: { repository: Repository; rest: string; workflows: boolean }): Promise<Response> => gitBackend(request, { root: repository.dir, path: `/${rest}`, env: { [MAY_WRITE_WORKFLOWS]: workflows ? '1' : '0' } })
 
 const challenge = (text: string): Response => new Response(`${text}\n`, { status: 401, headers: { 'www-authenticate': 'Basic realm="GitHub"' } })

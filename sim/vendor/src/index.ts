@@ -1,8 +1,10 @@
-/** What every simulated cloud has: a front on loopback that scripted faults spoil, books of what is charged, and things that take their time. */
+/** What every simulated vendor has: a front on loopback that scripted faults spoil, books of what is charged, things that take their time, and git behind HTTP. */
 export { listOf } from './fault.ts'
 export type { Fault, ListAs, PathFault, Wrong } from './fault.ts'
 export { byPath, jsonOf, startFront } from './front.ts'
 export type { AskedAtPath, Front, JsonAnswer } from './front.ts'
+export { gitBackend } from './git-backend.ts'
+export type { GitBackend } from './git-backend.ts'
 export { createLedger } from './ledger.ts'
 export type { Ledger } from './ledger.ts'
 export { createTransitions } from './transitions.ts'
