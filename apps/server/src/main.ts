@@ -38,6 +38,7 @@ import { createCatalogue } from './compose/catalogue.ts'
 import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
 import { openBootLogs } from './compose/boot-logs.ts'
+import { startGitHosts } from './compose/git-hosts.ts'
 import { startImages, toolboxPlaces } from './compose/images.ts'
 import { startRounds } from './compose/rounds.ts'
 import { runReapWord } from './compose/reap-word.ts'
@@ -54,7 +55,6 @@ import { createPermissions, type Permissions } from './egress/permission.ts'
 import { createEgress, type Egress } from './egress/proxy.ts'
 import { openGitGateway } from './git-gateway/index.ts'
 import { followHosts } from './pulls/follow-hosts.ts'
-import { createGitHub } from './github/index.ts'
 import type { StateSaving } from './saved/saving.ts'
 import { sayer } from './http/api-github.ts'
 import { createLinkHttp } from './link/link-http.ts'
@@ -253,7 +253,7 @@ async function assemble(base: Foundation): Promise<Server> {
   const [page, begun] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()]
   const poke = () => ticks?.poke()
   const { toolboxDir, agentsDir, toolboxFiles, imageToken } = toolboxPlaces(store)
-  const [github, asks, { given }, { bootLogs, boot }] = [startGitHub(base), startAsking(base), createOwnActs(base), openBootLogs({ ...base, home: home.dir, poke })]
+  const [github, asks, { given }, { bootLogs, boot }] = [startGitHosts(base), startAsking(base), createOwnActs(base), openBootLogs({ ...base, home: home.dir, poke })]
   const [permissions, reads] = [createPermissions({ store: store.egress, asks, clock, log }), sharingReads(store)]
   const saving = startSaving(base, { connected: (id) => link.daemons.connected(id), call: (...call) => link.daemons.call(...call) }, poke)
   const link = createLinkServer({
@@ -428,11 +428,6 @@ function openSocketRoom({ options, store, clock, log, closers }: Foundation, ser
   return room
 }
 
-function startGitHub({ store, clock, log, closers }: Foundation): ReturnType<typeof createGitHub> {
-  const github = createGitHub({ store, clock, log })
-  closers.add('the tokens of GitHub', () => github.stop())
-  return github
-}
 
 function startAsking({ store, clock, log, closers }: Foundation): ServerAsks {
   const asks = createServerAsks({ store, clock, log })

@@ -17,7 +17,7 @@ test('a credential is kept sealed, opens for its own origin, and is replaced who
   const orgId = await org()
   const first = await gitHosts.put({ orgId, origin: 'https://git.example', username: 'me', token: 'canary-1' }, NOW)
   expect(JSON.stringify(await database.sql`select * from git_hosts`)).not.toContain('canary-1')
-  expect(await gitHosts.credential(orgId, 'https://git.example')).toEqual({ id: first.id, username: 'me', token: 'canary-1' })
+  expect(await gitHosts.credential(orgId, 'https://git.example')).toEqual({ id: first.id, username: 'me', kind: 'generic', token: 'canary-1' })
   expect(await gitHosts.credential(orgId, 'https://git.example:8443')).toBeNull()
   // Moved to another host's row it does not open.
   await database.sql`update git_hosts set origin = 'https://evil.example'`

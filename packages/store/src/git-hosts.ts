@@ -1,6 +1,7 @@
 /** Credentials of git hosts, sealed under the master key. */
 import type { GitHostStore } from '@berth/core'
 import type { GitHostId } from '@berth/wire'
+import type { GitHostKind } from '@berth/wire/git-access'
 import { GitHost } from '@berth/wire/git-access'
 import type { StoreContext } from './context.ts'
 import { seal, unseal } from './crypto.ts'
@@ -27,8 +28,8 @@ export function createGitHosts({ sql, ids, random, masterKey }: StoreContext): G
       return row === undefined ? null : GitHost.parse(row)
     },
     async credential(orgId, origin) {
-      const [row] = await sql<{ id: GitHostId; username: string; sealed: string }[]>`select id, username, sealed from git_hosts where org_id = ${orgId} and origin = ${origin}`
-      return row === undefined ? null : { id: row.id, username: row.username, token: unseal(row.sealed, { key: masterKey, subject: subjectOf(row.id, origin) }) }
+      const [row] = await sql<{ id: GitHostId; username: string; kind: GitHostKind; sealed: string }[]>`select id, username, kind, sealed from git_hosts where org_id = ${orgId} and origin = ${origin}`
+      return row === undefined ? null : { id: row.id, username: row.username, kind: row.kind, token: unseal(row.sealed, { key: masterKey, subject: subjectOf(row.id, origin) }) }
     },
     async used(id, now) { await sql`update git_hosts set last_used_at = ${now} where id = ${id} and (last_used_at is null or last_used_at < ${now - LAST_USED_STEP_MS})` },
   }

@@ -8,7 +8,7 @@ import { GitPolicy, GitPolicyChange } from './git-policy.ts'
 import { DeployKeyId, GitHostId, WorkspaceId } from './ids.ts'
 
 /** What speaks there, as far as it matters here: how it wants a token, and whether it lists repositories. */
-export const GitHostKind = z.enum(['github', 'gitlab', 'bitbucket', 'generic'])
+export const GitHostKind = z.enum(['github', 'gitlab', 'bitbucket', 'freestyle', 'generic'])
 export type GitHostKind = z.infer<typeof GitHostKind>
 
 export const GitHost = z.object({

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { table } from '../io.ts'
 import { secretFromInput } from '../secret-input.ts'
 
-const KINDS = ['github', 'gitlab', 'bitbucket', 'generic'] as const
+const KINDS = ['github', 'gitlab', 'bitbucket', 'freestyle', 'generic'] as const
 const VERBS = ['list', 'add', 'remove'] as const
 
 export const gitHost = command({
@@ -14,12 +14,12 @@ export const gitHost = command({
   summary: 'Keep the credential of a git host, which no workspace ever sees',
   arguments: '[list | add <origin> | remove <origin>]',
   options: {
-    type: { type: 'string', value: 'kind', help: 'github, gitlab, bitbucket or generic, where the name of the host does not say it' },
+    type: { type: 'string', value: 'kind', help: 'github, gitlab, bitbucket, freestyle or generic, where the name of the host does not say it' },
     username: { type: 'string', value: 'name', help: 'user of the credential; without it, as the host wants it: oauth2 at a GitLab, x-token-auth at Bitbucket' },
     check: { type: 'string', value: 'owner/name', help: 'ask the host for this repository before the credential is kept' },
   },
-  notes: 'The token is read from standard input. A workspace made from a repository there clones, fetches and pushes its own branches (berth/<name>…) through the server; other repositories of that host it reads as a stranger would.\nProtect the main branch at the host, too: the token may do more than any workspace. A GitLab token needs read_repository, write_repository and, to list its projects, read_api.',
-  examples: ['berth git-host add https://github.com --check northquay/ledger < token.txt', 'gh auth token | berth git-host add https://github.com', 'berth git-host add https://git.northquay.example --type gitlab < token.txt', 'berth git-host', 'berth git-host remove https://github.com'],
+  notes: 'The token is read from standard input. A workspace made from a repository there clones, fetches and pushes its own branches (berth/<name>…) through the server; other repositories of that host it reads as a stranger would.\nProtect the main branch at the host, too: the token may do more than any workspace. A GitLab token needs read_repository, write_repository and, to list its projects, read_api. Of Freestyle the key of the account is kept; git gets a token for one repository and one operation instead, which is taken back.',
+  examples: ['berth git-host add https://github.com --check northquay/ledger < token.txt', 'gh auth token | berth git-host add https://github.com', 'berth git-host add https://git.northquay.example --type gitlab < token.txt', 'berth git-host add https://git.freestyle.sh < key.txt', 'berth git-host', 'berth git-host remove https://github.com'],
   parse({ values, positionals }) {
     atMost(2, positionals, 'git-host')
     const [word = 'list', address] = positionals

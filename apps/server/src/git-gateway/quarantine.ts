@@ -9,6 +9,7 @@ import type { RefCommand, RepositoryAddress } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { OrgId } from '@berth/wire'
 import { configEnvironment, credentialSetting } from '../git-hosting/config-environment.ts'
+import { gitUrlOf } from '../git-hosting/host-kinds.ts'
 import { GIT_ENVIRONMENT } from '../git-hosting/repositories.ts'
 import { refusalOf } from './upstream.ts'
 import type { Credential } from './upstream.ts'
@@ -39,7 +40,7 @@ function withCredential(origin: string, credential: Credential | null): Record<s
   if (credential?.ssh !== undefined) return { ...environment({ 'protocol.http.allow': 'never', 'protocol.https.allow': 'never', 'protocol.ssh.allow': 'always' }), GIT_SSH_COMMAND: credential.ssh.command, GIT_SSH_VARIANT: 'ssh' }
   return environment(credential === null ? {} : Object.fromEntries([credentialSetting({ origin }, credential)]))
 }
-const urlOf = ({ origin, path }: RepositoryAddress, credential: Credential | null): string => credential?.ssh?.url ?? `${origin}/${path}.git`
+const urlOf = (address: RepositoryAddress, credential: Credential | null): string => credential?.ssh?.url ?? gitUrlOf(address, credential?.exact)
 
 async function runGit(dir: string, args: readonly string[], { input, limitBytes = LIMIT_BYTES, env = environment({}), signal }: RunOptions = {}): Promise<Ran> {
   const child = Bun.spawn(['git', '--git-dir', dir, ...args], { env, stdin: input === undefined ? 'ignore' : typeof input === 'string' ? new Blob([input]) : input, stdout: 'pipe', stderr: 'pipe', timeout: GIT_WITHIN_MS, killSignal: 'SIGKILL' })

@@ -1,12 +1,13 @@
 /** One request to a git host. Redirects are not followed, so a credential goes to its own origin and nowhere else. */
 import { BerthError } from '@berth/wire'
 import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
+import { gitUrlOf } from '../git-hosting/host-kinds.ts'
 import { NO_CACHE } from '../git-hosting/push-request.ts'
 import type { SshAccess } from './ssh-access.ts'
 import type { GitService, Wanted } from './wanted.ts'
 
 /** `expiresAt` null: it was stored, and does not end. */
-export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; /** Null: there is nothing to do. */ readonly release: (() => void) | null; /** Null: there is no other. */ readonly discard: (() => void) | null; /** It is no token: the host is reached by ssh. */ readonly ssh?: SshAccess }
+export interface Credential { readonly username: string; readonly token: string; readonly expiresAt: number | null; /** Null: there is nothing to do. */ readonly release: (() => void) | null; /** Null: there is no other. */ readonly discard: (() => void) | null; /** It is no token: the host is reached by ssh. */ readonly ssh?: SshAccess; /** As a lease has it. */ readonly exact?: true }
 /** The operation is over. */
 export const letGo = (credential: Credential | null): void => credential?.release?.()
 /** What the host would have said with a credential that nobody has yet. */
@@ -21,7 +22,7 @@ export async function askHost(send: typeof fetch, wanted: Wanted, { request, bod
   if (protocol !== null && /^version=[012]$/.test(protocol)) headers.set('git-protocol', protocol)
   if (body !== null) headers.set('content-type', `application/x-${wanted.service}-request`)
   if (credential !== null) headers.set('authorization', basicAuthorization(credential))
-  return reach(send, wanted.origin, `${wanted.origin}/${wanted.path}.git/${wanted.rest}`, { method: request.method, headers, body, signal: request.signal, ...(body instanceof ReadableStream ? { duplex: 'half' as const } : {}) })
+  return reach(send, wanted.origin, `${gitUrlOf(wanted, credential?.exact)}/${wanted.rest}`, { method: request.method, headers, body, signal: request.signal, ...(body instanceof ReadableStream ? { duplex: 'half' as const } : {}) })
 }
 
 export async function reach(send: typeof fetch, origin: string, url: string, init: RequestInit & { duplex?: 'half' }): Promise<Response> {

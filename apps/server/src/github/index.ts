@@ -2,6 +2,7 @@
 import type { Clock, RepositoryAddress, Store, WorkspaceRow } from '@berth/core'
 import type { OrgId } from '@berth/wire'
 import { GITHUB_SETUP_PATH } from '@berth/wire/github'
+import type { Leased } from '../git-hosting/held-tokens.ts'
 import type { Log } from '../http/respond.ts'
 import { createGitHubApi } from './github-api.ts'
 import type { GitHubApi } from './github-api.ts'
@@ -12,7 +13,7 @@ import type { CatchUp } from './hooks/catch-up.ts'
 import { createHooks } from './hooks/index.ts'
 import type { Hooks } from './hooks/index.ts'
 import { createTokens } from './tokens.ts'
-import type { Leased, Tokens } from './tokens.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface GitHub {
   readonly api: GitHubApi

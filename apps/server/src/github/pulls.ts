@@ -8,7 +8,8 @@ import { must } from './reading.ts'
 import type { GitHubApi } from './github-api.ts'
 import { commandIn } from './command-in.ts'
 import { passedOf, Runs, Statuses, resultsOf } from './checks.ts'
-import type { Lease, Rights, Tokens } from './tokens.ts'
+import type { Lease } from '../git-hosting/held-tokens.ts'
+import type { Rights, Tokens } from './tokens.ts'
 
 export interface PullDeps { readonly api: GitHubApi; readonly tokens: Pick<Tokens, 'lease'>; readonly daemons: Daemons; readonly store: { readonly audit: Pick<AuditStore, 'write'> }; readonly clock: Clock }
 export interface NewPull { readonly title?: string | undefined; readonly body: string; readonly base?: string | undefined; readonly draft: boolean }

@@ -61,7 +61,7 @@ async function ask(row: Partial<WorkspaceRecord['workspace']>, { app, stored }: 
   const record = { workspace, machine: null }
   const projects = createProjectCode({
     repositories, dir: join(root, 'looks'), keysDir: join(root, 'keys'), log: () => {},
-    store: { getWorkspace: async () => record, deployKeys: { of: async () => null }, gitHosts: { credential: async () => (stored === undefined ? null : { id: 'gh_stored' as GitHostId, ...stored }) } },
+    store: { getWorkspace: async () => record, deployKeys: { of: async () => null }, gitHosts: { credential: async () => (stored === undefined ? null : { id: 'gh_stored' as GitHostId, kind: 'generic' as const, ...stored }) } },
     github: { credentialFor: async () => (app === undefined ? null : { lease: { expiresAt: Infinity, discard() {}, ...app() } }) },
   })
   const says = await projects.projectOf(record)?.look(context)

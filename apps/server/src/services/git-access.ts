@@ -3,10 +3,11 @@ import { repositoryAddress, repositoryPath } from '@berth/core'
 import type { Clock, Identity, Store } from '@berth/core'
 import { BerthError } from '@berth/wire'
 import type { GitHostId, WorkspaceId } from '@berth/wire'
-import type { gitAccessApi, GitHost } from '@berth/wire/git-access'
+import type { gitAccessApi, GitHost, GitHostKind } from '@berth/wire/git-access'
 import type { GitPolicy, GitPolicyChange } from '@berth/wire/git-policy'
 import type { z } from 'zod'
 import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
+import { repositoryAtFreestyle } from '../git-hosting/freestyle-api.ts'
 import { kindOf, USER_OF_TOKEN } from '../git-hosting/host-kinds.ts'
 import type { ServiceDeps } from './deps.ts'
 
@@ -22,7 +23,7 @@ export async function addGitHost(deps: GitAccessDeps, by: Identity, { origin: ad
   if (pathname !== '/' || search !== '' || hash !== '' || inAddress !== '') throw new BerthError('bad_request', 'a git host is scheme and host, such as https://github.com', { hint: 'give the repository with --check' })
   const kind = given ?? kindOf(origin)
   const username = user ?? USER_OF_TOKEN[kind]
-  if (check !== undefined) await checkCredential(origin, { username, token }, check)
+  if (check !== undefined) await checkCredential({ origin, kind, username, token }, check)
   const host = await deps.store.gitHosts.put({ orgId: by.orgId, origin: origin.toLowerCase(), username, token, kind }, deps.clock.now())
   await note(deps, by, { action: 'git-host.add', subject: host.origin })
   await tellMachines(deps)
@@ -83,9 +84,13 @@ export async function tellMachines({ store, daemons, log }: Pick<GitAccessDeps, 
 }
 
 const CHECK_WITHIN_MS = 15_000
-async function checkCredential(origin: string, credential: { username: string; token: string }, repository: string): Promise<void> {
+async function checkCredential({ origin, kind, ...credential }: { origin: string; kind: GitHostKind; username: string; token: string }, repository: string): Promise<void> {
   const path = repositoryPath(repository)
   if (path === null) throw new BerthError('bad_request', `"${repository}" is no path of a repository`, { hint: 'such as owner/name' })
+  if (kind === 'freestyle') {
+    if (await repositoryAtFreestyle(fetch, { origin, token: credential.token }, path) === null) throw new BerthError('unauthorized', `Freestyle knows no repository ${path} with this key`, { hint: 'check the id of the repository and which account the key is of; nothing was kept' })
+    return
+  }
   const answer = await fetch(`${origin}/${path}.git/info/refs?service=git-upload-pack`, {
     headers: { authorization: basicAuthorization(credential) }, redirect: 'manual', signal: AbortSignal.timeout(CHECK_WITHIN_MS),
   }).catch((cause: unknown) => { throw new BerthError('network_unreachable', `${origin} cannot be reached from the server`, { cause }) })

@@ -6,7 +6,7 @@ import type { WorkspaceId } from '@berth/wire'
 import { GITHUB_ORIGIN } from '@berth/wire/github'
 import type { RepositoryReach } from '@berth/wire/repositories'
 import { basicAuthorization } from '../git-hosting/basic-authorization.ts'
-import { kindOf, TOKEN_HINTS } from '../git-hosting/host-kinds.ts'
+import { gitUrlOf, kindOf, TOKEN_HINTS } from '../git-hosting/host-kinds.ts'
 import type { HostedReach } from '../git-hosting/hosted.ts'
 import type { GitHub } from '../github/index.ts'
 
@@ -67,7 +67,7 @@ function notConnected({ origin, path }: RepositoryAddress, stored: boolean): Rep
 }
 
 async function reads({ fetch: send = fetch }: RepositoryReachDeps, { origin, path }: RepositoryAddress, credential: { username: string; token: string } | null): Promise<'yes' | 'no' | 'unknown'> {
-  const answer = await send(`${origin}/${path}.git/info/refs?service=git-upload-pack`, {
+  const answer = await send(`${gitUrlOf({ origin, path })}/info/refs?service=git-upload-pack`, {
     headers: { 'user-agent': 'git/2 (berth)', ...(credential === null ? {} : { authorization: basicAuthorization(credential) }) }, redirect: 'manual', signal: AbortSignal.timeout(WITHIN_MS),
   }).catch(() => null)
   void answer?.body?.cancel()

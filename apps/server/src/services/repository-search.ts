@@ -8,7 +8,7 @@ import { BerthError } from '@berth/wire'
 import type { OrgId } from '@berth/wire'
 import type { FoundRepository, RepositoryTrouble } from '@berth/wire/repositories'
 import type { HostedReach } from '../git-hosting/hosted.ts'
-import { listAtHost } from '../git-hosting/host-kinds.ts'
+import { LISTING, listAtHost } from '../git-hosting/host-kinds.ts'
 import type { GitHub } from '../github/index.ts'
 import { repositoriesAt } from '../github/reading.ts'
 import { repositoryOf, SOURCES, toldApart } from './repositories.ts'
@@ -67,7 +67,7 @@ export function createRepositorySearch({ store, hosted, github, clock, fetch: se
     const [apps, hosts] = await Promise.all([store.github.list(orgId), store.gitHosts.list(orgId)])
     const answers = [
       ...apps.map(({ origin, htmlUrl }) => remembered(`${orgId} github ${origin}`, () => atGitHub(orgId, origin, htmlUrl).catch(troubleAt(origin, `${htmlUrl}/installations/new`)))),
-      ...hosts.filter(({ kind }) => kind === 'gitlab').map(({ origin }) => remembered(`${orgId} host ${origin}`, () => atHost(orgId, origin).catch(troubleAt(origin, null)))),
+      ...hosts.filter(({ kind }) => LISTING.has(kind)).map(({ origin }) => remembered(`${orgId} host ${origin}`, () => atHost(orgId, origin).catch(troubleAt(origin, null)))),
     ]
     return Promise.all(answers)
   }

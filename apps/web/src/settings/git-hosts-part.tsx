@@ -7,7 +7,7 @@ import { RefusalLine } from '../rooms/refusal-line.tsx'
 import { when } from '../rooms/words.ts'
 import { Section } from './parts.tsx'
 
-const KINDS = { gitlab: 'GitLab', bitbucket: 'Bitbucket', github: 'GitHub', generic: 'another' } as const
+const KINDS = { gitlab: 'GitLab', bitbucket: 'Bitbucket', github: 'GitHub', freestyle: 'Freestyle', generic: 'another' } as const
 type Kind = keyof typeof KINDS
 const usedWords = (at: number | null): string => (at === null ? 'never used' : `used ${when(at, now.value)}`)
 

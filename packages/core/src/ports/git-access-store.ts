@@ -8,8 +8,8 @@ export interface GitHostStore {
   /** One for each origin: what is there is replaced. */
   put(host: { orgId: OrgId; origin: string; username: string; token: string; kind?: GitHostKind }, now: number): Promise<GitHost>
   remove(orgId: OrgId, id: GitHostId): Promise<GitHost | null>
-  /** A secret: only for a request to that very origin. */
-  credential(orgId: OrgId, origin: string): Promise<{ id: GitHostId; username: string; token: string } | null>
+  /** A secret: only for a request to that very origin, or to the API that its kind has beside it. */
+  credential(orgId: OrgId, origin: string): Promise<{ id: GitHostId; username: string; kind: GitHostKind; token: string } | null>
   used(id: GitHostId, now: number): Promise<void>
 }
 

@@ -79,6 +79,7 @@ export const OPERATIONS: readonly Operation[] = [
       const { holder, repository } = grantOf(call)
       if (holder.grants.has(repository.id)) throw new Refusal(409, 'PERMISSION_ALREADY_EXISTS', 'Permission already exists')
       holder.grants.set(repository.id, call.taken.permission)
+      call.world.granted.push({ repo: repository.id, level: call.taken.permission })
       return {}
     },
   }),
@@ -105,6 +106,7 @@ export const OPERATIONS: readonly Operation[] = [
     run({ world, ids: [id = ''] }) {
       const made = { id: crypto.randomUUID(), token: `${crypto.randomUUID().slice(0, 16)}.${crypto.randomUUID().slice(0, 16)}` }
       world.identity(id).tokens.set(made.id, made.token)
+      world.tokensMade.push(made.token)
       return made
     },
   }),

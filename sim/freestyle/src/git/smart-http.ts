@@ -4,7 +4,7 @@
  */
 import { gitBackend } from '@berth/sim-vendor'
 import type { Level } from './described.ts'
-import type { GitWorld, Repository } from './world.ts'
+import type { GitWorld, Holder, Repository } from './world.ts'
 
 /** Without `.git`: no page of the vendor writes it. */
 const PATH = /^\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/(info\/refs|git-upload-pack|git-receive-pack)$/
@@ -17,7 +17,7 @@ export async function serveGit(world: GitWorld, request: Request): Promise<Respo
   const { id, rest, wanted } = askedBy(request)
   if (wanted === null) return notFound()
   const repository = world.repositories.get(id)
-  const level = levelOf(world, request.headers.get('authorization'), repository)
+  const level = levelOf(world, request.headers.get('authorization'), { repository, wanted })
   if (level === 'nobody') return new Response('who are you?\n', { status: 401, headers: { 'www-authenticate': 'Basic realm="Freestyle"' } })
   if (repository === undefined) return notFound()
   if (level === null || (wanted === 'write' && level === 'read')) return new Response('Repository access denied\n', { status: 403 })
@@ -35,13 +35,24 @@ function askedBy(request: Request): { id: string; rest: string; wanted: Level | 
 }
 
 /** Null: known, and not let in. A stranger to what only some may read has to say who it is, and so has one that would write. */
-function levelOf(world: GitWorld, authorization: string | null, repository: Repository | undefined): Level | 'nobody' | null {
-  if (authorization === null) return repository?.public === true ? 'read' : 'nobody'
-  const key = /^Bearer (\S+)$/.exec(authorization)?.[1]
-  if (key !== undefined) return world.keys.has(key) ? 'write' : 'nobody'
+function levelOf(world: GitWorld, authorization: string | null, { repository, wanted }: { repository: Repository | undefined; wanted: Level }): Level | 'nobody' | null {
+  if (authorization === null) return repository?.public === true && wanted === 'read' ? 'read' : 'nobody'
+  const password = passwordIn(authorization)
+  const key = /^Bearer (\S+)$/.exec(authorization)?.[1] ?? password ?? ''
+  if (world.keys.has(key)) world.keyAtGit += 1
+  if (password === null) return world.keys.has(key) ? 'write' : 'nobody'
+  const holder = world.holderOf(password)
+  return holder === null ? 'nobody' : grantOf(holder, repository)
+}
+
+function grantOf({ grants }: Holder, repository: Repository | undefined): Level | null {
+  if (repository === undefined) return null
+  return grants.get(repository.id) ?? (repository.public ? 'read' : null)
+}
+
+/** Null: none beside the user that the vendor wants. */
+function passwordIn(authorization: string): string | null {
   const [scheme = '', encoded = ''] = authorization.split(' ')
-  const [user = '', token = ''] = Buffer.from(encoded, 'base64').toString().split(/:(.*)/s)
-  const holder = scheme === 'Basic' && user === USER ? world.holderOf(token) : null
-  if (holder === null) return 'nobody'
-  return (repository === undefined ? undefined : holder.grants.get(repository.id)) ?? (repository?.public === true ? 'read' : null)
+  const [user, password = ''] = Buffer.from(encoded, 'base64').toString().split(/:(.*)/s)
+  return scheme === 'Basic' && user === USER ? password : null
 }

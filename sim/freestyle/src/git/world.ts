@@ -13,7 +13,9 @@ export function createGitWorld({ now = Date.now }: { now?: () => number } = {}) 
   const repositories = new Map<string, Repository>()
   const identities = new Map<string, Holder>()
   return {
-    repositories, identities, keys: new Set<string>(), asked: [] as string[], faults: [] as Fault[],
+    repositories, identities, keys: new Set<string>(),
+    /** Ever, to whomever. `keyAtGit`: how often git itself was asked with the account's key. */
+    granted: [] as { repo: string; level: Level }[], tokensMade: [] as string[], keyAtGit: 0, asked: [] as string[], faults: [] as Fault[],
     create({ name = null, public: isPublic = false, defaultBranch, import: files }: NewRepo): Repository {
       const id = crypto.randomUUID()
       const made = { id, name, public: isPublic, defaultBranch: defaultBranch ?? 'main', createdAt: now(), dir: join(root, id) }
