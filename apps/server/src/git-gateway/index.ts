@@ -32,7 +32,7 @@ export interface GitGatewayRoom {
 /** Whatever a server before this one kept of pushes is gone: whoever pushed was cut off with it. */
 export function openGitGateway({ store, github, hosted, asks, clock, log, dir, pageUrl, fetch: outside = fetch, packLimits }: GitGatewayRoom): GitGateway {
   const send = hosted === undefined ? outside : locally(hosted, outside)
-  const quarantines = createQuarantines({ dir, ...(hosted === undefined ? {} : { locally: async (address) => (await hosted.addresses).locally(address) }) })
+  const quarantines = createQuarantines({ dir, log, ...(hosted === undefined ? {} : { locally: async (address) => (await hosted.addresses).locally(address) }) })
   quarantines.tidy(clock.now()).catch((error: unknown) => log(`pushes that were kept: ${String(error)}`))
   const keptPacks = createKeptPacks({ dir: join(dir, 'packs'), clock, log, ...(packLimits === undefined ? {} : { limits: packLimits }) })
   const keptPushes = createKeptPushes({

@@ -11,6 +11,7 @@ import type { OrgId } from '@berth/wire'
 import { configEnvironment, credentialSetting } from '../git-hosting/config-environment.ts'
 import { gitUrlOf } from '../git-hosting/host-kinds.ts'
 import { GIT_ENVIRONMENT } from '../git-hosting/repositories.ts'
+import type { Log } from '../http/respond.ts'
 import { refusalOf } from './upstream.ts'
 import type { Credential } from './upstream.ts'
 
@@ -75,8 +76,22 @@ export interface Quarantines {
   /** What a server before this one left, and mirrors nobody used. */ tidy(now: number): Promise<void>
 }
 
+/**
+ * Each fetch brings a pack or loose objects. git puts them together when they are many, takes nothing that no ref leads
+ * to before its grace is over, and keeps open what somebody reads. A large pack is not written anew, unless there are
+ * many of those; a run has one thread, and so much memory.
+ */
+const MAINTENANCE = { 'gc.auto': '500', 'gc.autoPackLimit': '10', 'gc.bigPackThreshold': '64m', 'gc.autoDetach': 'false', 'gc.pruneExpire': '2.weeks.ago', 'gc.cruftPacks': 'true', 'pack.threads': '1', 'pack.windowMemory': '128m' }
+
+/** In the mirror's turn. */
+async function maintain(mirror: string): Promise<Ran> {
+  // Only one runs at a time, so what is locked was left by one that was ended.
+  await rm(join(mirror, 'gc.pid'), { force: true })
+  return runGit(mirror, ['gc', '--auto', '--quiet'], { env: environment(MAINTENANCE) })
+}
+
 /** `locally`: where this server reaches what it keeps itself. */
-export function createQuarantines({ dir, locally = (address) => Promise.resolve(address) }: { dir: string; locally?: (address: RepositoryAddress) => Promise<RepositoryAddress> }): Quarantines {
+export function createQuarantines({ dir, log, locally = (address) => Promise.resolve(address) }: { dir: string; log: Log; locally?: (address: RepositoryAddress) => Promise<RepositoryAddress> }): Quarantines {
   const mirrors = join(dir, 'mirrors')
   const waiting = join(dir, 'waiting')
   /** One fetch at a time into each. */
@@ -97,6 +112,9 @@ export function createQuarantines({ dir, locally = (address) => Promise.resolve(
     const address = await locally(named)
     const fetched = await runGit(mirror, ['fetch', '--quiet', '--no-tags', '--prune', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules', '--', urlOf(address, credential), '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'], { env: withCredential(address.origin, credential), signal })
     if (fetched.exitCode !== 0) throw refused(fetched, named)
+    // What was fetched is there all the same.
+    const tidied = await maintain(mirror)
+    if (tidied.exitCode !== 0) log(`a mirror was not put in order: ${tidied.stderr.trim().slice(0, 300)}`)
     const now = new Date()
     await utimes(mirror, now, now)
     return refsIn((await required(runGit(mirror, ['for-each-ref', '--format=%(objectname) %(refname)'], { limitBytes: 64 * 1024 * 1024 }))).stdout)
