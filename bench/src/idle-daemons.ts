@@ -20,12 +20,16 @@ const REAL = 3
 const HOSTS = 4
 const CALM_MS = 15_000
 const WINDOW_MS = 60_000
+const LIMIT_MS = 8 * 60_000
+const EACH_MS = 150
 const WITHIN_MS = 8 * 60_000
+const NOTE_EVERY_MS = 10_000
 const RECONNECT_GOAL_MS = 10_000
 
 export const idleDaemons = (many: number): Bench => ({
   name: `idle-daemons-${many}`,
   summary: `${many} idle daemons on one server: memory, processor time, and all back after a restart`,
+  limitMs: LIMIT_MS + many * EACH_MS,
   run: (world) => run(many, world),
 })
 
@@ -102,10 +106,12 @@ async function* restart(many: number, { product, hosts, world }: Omit<Parts, 've
   const stopAt = Date.now()
   await product.cli(['server', 'stop'])
   const stoppedMs = Date.now() - stopAt
+  // What the hosts said last may be older than the stop.
+  await hosts.until((connected) => connected === 0, world.signal)
   const startAt = Date.now()
   await product.cli(['server', 'start'])
   const readyMs = Date.now() - startAt
-  const backAt = await hosts.all(many, world.signal)
+  const backAt = await hosts.until((connected) => connected === many, world.signal, (connected) => world.note(`${connected} are back ${((Date.now() - startAt) / 1000).toFixed(0)} s after the start`))
   const count = await connectedOf(product)
   if (count !== many + REAL) throw new BerthError('internal', `the server knows ${count} daemons of ${many + REAL}`)
   const first = hosts.firstBackAfter(startAt) - startAt
@@ -117,8 +123,8 @@ const connectedOf = async (product: Product): Promise<number> => (await product.
 interface Hosts {
   begin(boots: ToHost['boots']): void
   connected(): number
-  /** When the last of so many was back, in ms since the epoch. */
-  all(many: number, signal: AbortSignal): Promise<number>
+  /** Since when it was so, in ms since the epoch. */
+  until(fits: (connected: number) => boolean, signal: AbortSignal, note?: (connected: number) => void): Promise<number>
   firstBackAfter(at: number): number
   close(): void
 }
@@ -142,11 +148,16 @@ function startHosts(): Hosts {
       for (const boot of boots) shares[turn++ % HOSTS]?.push(boot)
       for (const [at, share] of shares.entries()) if (share.length > 0) children[at]?.send({ boots: share, dir } satisfies ToHost)
     },
-    async all(many, signal) {
+    async until(fits, signal, note) {
       const end = performance.now() + WITHIN_MS
-      while (connected() < many) {
+      let said = performance.now()
+      while (!fits(connected())) {
         signal.throwIfAborted()
-        if (performance.now() > end) throw new BerthError('timeout', `${connected()} of ${many} came back`)
+        if (performance.now() > end) throw new BerthError('timeout', `${connected()} were connected at the end`)
+        if (performance.now() > said + NOTE_EVERY_MS) {
+          said = performance.now()
+          note?.(connected())
+        }
         await Bun.sleep(20)
       }
       return Math.max(...latest.map(({ at }) => at))

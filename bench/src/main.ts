@@ -82,7 +82,7 @@ async function* runOne(name: string, interrupt: AbortSignal): AsyncGenerator<Res
   if (bench === undefined) return
   // What else this machine does tells how far to trust a figure.
   process.stderr.write(`${name}: ${bench.summary} (${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)})\n`)
-  const signal = AbortSignal.any([interrupt, AbortSignal.timeout(LIMIT_MS)])
+  const signal = AbortSignal.any([interrupt, AbortSignal.timeout(bench.limitMs ?? LIMIT_MS)])
   const world: World = { signal, note: (line) => void process.stderr.write(`  ${line}\n`) }
   for await (const figure of bench.run(world)) yield judge(figure)
 }

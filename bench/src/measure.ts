@@ -32,6 +32,8 @@ export interface Result {
 export interface Bench {
   readonly name: string
   readonly summary: string
+  /** It may take longer than others. Absent: as long as any. */
+  readonly limitMs?: number
   /** Gives its figures as it has them. What it starts it ends, whichever way it goes. */
   run(world: World): AsyncGenerator<Figure, void, void>
 }

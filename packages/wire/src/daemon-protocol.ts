@@ -224,6 +224,8 @@ export const ToDaemon = z.discriminatedUnion('type', [
   z.object({ type: z.literal('call'), rid: z.number().int(), method: z.string(), params: z.unknown() }),
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('goaway') }),
+  /** Before the welcome, at the pace of pings: its hello waits for those of others. An older daemon passes over it. */
+  z.object({ type: z.literal('queued') }),
 ])
 export type ToDaemon = z.infer<typeof ToDaemon>
 

@@ -68,7 +68,7 @@ export function startSession(deps: SessionDeps): Session {
     },
     onClose(code, reason) {
       clearInterval(watch)
-      clearTimeout(hurry)
+      hurry.stop()
       reports.stop()
       stopKicks()
       uploader.stop()
@@ -85,7 +85,7 @@ export function startSession(deps: SessionDeps): Session {
   })
   const calls = createCalls({ handlers: handlers.calls, send: sendText, signal: abort.signal, log: context.log })
   const stopKicks = journal.onAppend(() => { uploader.kick() })
-  const hurry = setTimeout(() => { if (epoch === null) leave(1000, 'no welcome') }, timings.welcomeMs)
+  const hurry = createPace(() => { if (epoch === null) leave(1000, 'no welcome') }, timings.welcomeMs)
   const watch = setInterval(() => { if (performance.now() - heardAt > timings.silenceMs) leave(1000, 'the server fell silent') }, timings.silenceMs / 9)
   const reports = createPace(() => { report() }, timings.reportMs)
 
@@ -101,6 +101,7 @@ export function startSession(deps: SessionDeps): Session {
 
   function dispatch(message: ToDaemon): void {
     if (message.type === 'welcome') return welcome(message)
+    if (message.type === 'queued') return epoch === null ? hurry.every(timings.welcomeMs) : undefined
     if (epoch === null) return leave(LINK_CLOSE.garbage, 'the server spoke before its welcome')
     switch (message.type) {
       case 'assign': return assign(message.assignment)
@@ -119,7 +120,7 @@ export function startSession(deps: SessionDeps): Session {
     if (epoch !== null) return leave(LINK_CLOSE.garbage, 'welcomed twice')
     epoch = message.epoch
     welcomedAt = performance.now()
-    clearTimeout(hurry)
+    hurry.stop()
     if (message.reportMs !== undefined) reports.every(Math.max(message.reportMs, SHORTEST_REPORT_MS))
     deps.onWelcome()
     uploader.begin(message.journal)

@@ -8,6 +8,7 @@ import { createInbox } from './inbox.ts'
 import type { LinkServerDeps } from './link-server.ts'
 import type { PendingCalls } from './pending-calls.ts'
 import type { Reassigning } from './reassigning.ts'
+import type { Turns } from './turns.ts'
 
 /** `epoch` 0: its hello was not taken yet. */
 export interface LinkState { phase: 'new' | 'greeting' | 'ready' | 'over'; epoch: number }
@@ -15,6 +16,9 @@ export interface Identity { readonly workspaceId: WorkspaceId; readonly generati
 export interface ConversationDeps extends LinkServerDeps {
   readonly identity: Identity
   readonly state: LinkState
+  readonly greetings: Turns
+  /** The link is over. */
+  readonly ended: AbortSignal
   readonly calls: PendingCalls
   readonly assigning: Reassigning
   send(message: ToDaemon): void
@@ -52,6 +56,17 @@ export function createConversation(deps: ConversationDeps): { onText(text: strin
       return close(refusal.code, refusal.reason)
     }
     state.phase = 'greeting'
+    // Who does not wait for it costs nothing more.
+    const done = await deps.greetings.take(deps.ended).catch(() => null)
+    if (done === null) return
+    try {
+      await greet(message)
+    } finally {
+      done()
+    }
+  }
+
+  async function greet(message: FromDaemon & { type: 'hello' }): Promise<void> {
     const { boot, daemonVersion, isolation, journal: { id: journalId, lastN } } = message
     const opened = await store.links.openLink({ workspaceId, generation, journalId, lastN, boot, daemonVersion, isolation, server: deps.serverId }, clock.now())
     state.epoch = opened.epoch

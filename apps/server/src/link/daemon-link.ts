@@ -15,6 +15,7 @@ import { createPendingCalls } from './pending-calls.ts'
 import type { PendingCalls } from './pending-calls.ts'
 import { createReassigning } from './reassigning.ts'
 import { createTurns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 export interface LinkSocket extends OutboxSocket {
   close(code: number, reason: string): void
@@ -43,6 +44,7 @@ export interface DaemonLinkDeps extends LinkServerDeps {
   readonly socket: LinkSocket
   readonly identity: { readonly workspaceId: WorkspaceId; readonly generation: number }
   readonly silenceMs: number
+  readonly greetings: Turns
   /** Takes the workspace over from an older link. False: a newer one is there already. */
   takeOver(link: DaemonLink): boolean
   leave(link: DaemonLink): void
@@ -55,12 +57,13 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   const outbox = createOutbox(socket, () => { if (!over()) mux.drained() })
   const state: LinkState = { phase: 'new', epoch: 0 }
   const heartbeat = createHeartbeat(deps.silenceMs)
+  const ended = new AbortController()
   const over = (): boolean => state.phase === 'over'
 
   const calls = createPendingCalls(sendText)
   const mux = muxOf(deps, outbox, (reason) => { close(LINK_CLOSE.garbage, reason) })
   const assigning = createReassigning({ ready: () => state.phase === 'ready', read: () => deps.assignmentFor(workspaceId), send: (assignment) => { send({ type: 'assign', assignment }) } })
-  const conversation = createConversation({ ...deps, state, calls, assigning, send, close, guard, takeOver: () => deps.takeOver(link) })
+  const conversation = createConversation({ ...deps, state, ended: ended.signal, calls, assigning, send, close, guard, takeOver: () => deps.takeOver(link) })
 
   function sendText(text: string): void {
     if (!over() && !outbox.text(text)) close(TROUBLE, 'the daemon does not keep up')
@@ -81,6 +84,7 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   function end(reason: string): void {
     if (over()) return
     state.phase = 'over'
+    ended.abort()
     calls.fail(reason)
     mux.close(reason)
     deps.leave(link)
@@ -96,6 +100,8 @@ export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
     get epoch() { return state.epoch },
     get ready() { return state.phase === 'ready' },
     tick() {
+      // It has said all that it may say before its welcome.
+      if (state.phase === 'greeting') return send({ type: 'queued' })
       const heard = heartbeat.look()
       if (heard === 'silent') {
         end('the daemon fell silent')

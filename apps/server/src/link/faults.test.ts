@@ -5,10 +5,11 @@ import type { Socket } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomIds } from '@berth/wire'
-import type { WorkspaceId } from '@berth/wire'
 import { ENROL_PATH, LINK_CLOSE, LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
 import { assignmentOf, failure, harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
+import { hello, rawPeer, tokenOf } from './test/raw-peer.ts'
+import type { RawPeer } from './test/raw-peer.ts'
 
 // Every wait below is for an event; this is only for a machine that is busy with something else.
 setDefaultTimeout(60_000)
@@ -20,22 +21,11 @@ afterEach(async () => {
 })
 async function start(...args: Parameters<typeof harness>): Promise<Harness> { const h = await harness(...args); open.push(h); return h }
 
-interface RawPeer { readonly texts: string[]; readonly closed: Promise<number>; readonly socket: WebSocket; say(message: unknown): void }
-/** A peer that speaks as it likes. */
 async function raw(h: Harness, token: string): Promise<RawPeer> {
-  const socket = new WebSocket(`${h.listener.url.replace('http', 'ws')}/link/v1`, { headers: { authorization: `Bearer ${token}` } } as unknown as string[])
-  const texts: string[] = []
-  socket.addEventListener('message', (event: MessageEvent<unknown>) => { if (typeof event.data === 'string') texts.push(event.data) })
-  const closed = new Promise<number>((resolve) => { socket.addEventListener('close', (event) => { resolve(event.code) }) })
-  await new Promise((resolve) => { socket.addEventListener('open', resolve); socket.addEventListener('close', resolve) })
-  cleanups.push(() => { socket.close() })
-  return { texts, closed, socket, say: (value) => { socket.send(JSON.stringify(value)) } }
+  const peer = await rawPeer(h, token)
+  cleanups.push(() => { peer.socket.close() })
+  return peer
 }
-async function tokenOf(h: Harness, workspaceId: WorkspaceId): Promise<string> {
-  const bootToken = await h.store.issueBootToken(workspaceId, 1, 0)
-  return (await h.store.enrol(workspaceId, 1, bootToken, 0))?.linkToken ?? ''
-}
-const hello = (workspaceId: WorkspaceId, more: object = {}) => ({ type: 'hello', protocol: 1, daemonVersion: '0', workspaceId, generation: 1, boot: 'b', machineBoot: 'm', journal: { id: 'j', firstN: 1, lastN: 0 }, platform: { os: 'linux', arch: 'x64', libc: null, tmux: false }, isolation: 'none', ...more })
 
 test('the newest link wins; the older one is fenced and waits long', async () => {
   const h = await start({ over: 'tcp' })

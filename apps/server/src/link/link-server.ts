@@ -13,6 +13,7 @@ import type { Server, ServerWebSocket, WebSocketHandler } from 'bun'
 import { createDaemonLink } from './daemon-link.ts'
 import type { DaemonLink } from './daemon-link.ts'
 import { enrol } from './enrol.ts'
+import { createTurns } from './turns.ts'
 
 export interface LinkServerDeps {
   readonly store: { readonly links: LinkStore }
@@ -59,6 +60,12 @@ export interface LinkServer {
 /** Above what honest traffic can queue (see outbox.ts); a daemon that reads nothing is cut off here. */
 const BACKPRESSURE_LIMIT = 32 * LINK_MESSAGE_LIMIT
 const BOOT_LOG_PATH = '/boot-log'
+/**
+ * Hellos that are taken at once. Of thousands that come back together each would else wait for the first question of all others
+ * before its second is asked, and be gone before its welcome; and people's own questions would wait behind all of them.
+ */
+const GREETED_AT_ONCE = 16
+const GREETING_WAITS_MS = 10 * 60_000
 /** Daemons get this long to say goodbye by themselves. */
 const DRAIN_MS = 2000
 
@@ -68,6 +75,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
   const pingMs = deps.pingMs ?? PING_INTERVAL_MS
   const door = Promise.withResolvers<void>()
   void (deps.begun ?? Promise.resolve()).then(door.resolve)
+  const greetings = createTurns({ atOnce: GREETED_AT_ONCE, waitMs: GREETING_WAITS_MS })
   let draining = false
   let emptied = (): void => {}
   const timer = setInterval(() => { for (const link of sockets) link.tick() }, pingMs)
@@ -123,7 +131,7 @@ export function createLinkServer(deps: LinkServerDeps): LinkServer {
         const { identity } = socket.data
         if (identity === null) return socket.close(LINK_CLOSE.rejected, 'the link token is not known')
         if (draining) return socket.close(LINK_CLOSE.goaway, 'the server is going away')
-        socket.data.link = createDaemonLink({ ...deps, socket: faceOf(socket), identity, silenceMs: 3 * pingMs, takeOver, leave, leaving: () => draining })
+        socket.data.link = createDaemonLink({ ...deps, socket: faceOf(socket), identity, silenceMs: 3 * pingMs, greetings, takeOver, leave, leaving: () => draining })
         sockets.add(socket.data.link)
       },
       message({ data: { link } }, message) {
