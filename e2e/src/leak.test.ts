@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { openEc2 } from './leak/ec2.ts'
 import { EC2_MUTANTS } from './leak/ec2-mutants.ts'
-import { openFly } from './leak/fly.ts'
+import { openFly, openForgetfulFly } from './leak/fly.ts'
 import { FLY_MUTANTS } from './leak/fly-mutants.ts'
 import { openFreestyle } from './leak/freestyle.ts'
 import { FREESTYLE_MUTANTS } from './leak/freestyle-mutants.ts'
@@ -19,15 +19,17 @@ const EC2_LIVES = 100
 const KUBERNETES_LIVES = 100
 const FLY_LIVES = 40
 const FREESTYLE_LIVES = 60
+/** Lists of volumes that do not show the oldest, one after another. */
+const FORGETFUL_LIVES = 40
 /** One in which what never got ready was given back with its disk, and is wanted again. */
 const GIVEN_BACK = 7_000_119
-/** One in which a list lags, so that two volumes are bought, and lags again when the machine is. */
+/** One in which a list lags when a volume is bought, and again when the machine is. */
 const TWO_VOLUMES = 7_000_488
 const seeds = (lives: number): number[] => Array.from({ length: lives }, (_, at) => at + 1)
 /** Seeds after which a mutant that was not found is one that cannot be. */
 const TRIES = 300
 
-for (const { vendor, open, lives, more = [] } of [{ vendor: 'Amazon EC2', open: openEc2, lives: EC2_LIVES }, { vendor: 'Fly', open: openFly, lives: FLY_LIVES, more: [TWO_VOLUMES] }, { vendor: 'Freestyle', open: openFreestyle, lives: FREESTYLE_LIVES }]) {
+for (const { vendor, open, lives, more = [] } of [{ vendor: 'Amazon EC2', open: openEc2, lives: EC2_LIVES }, { vendor: 'Fly', open: openFly, lives: FLY_LIVES, more: [TWO_VOLUMES] }, { vendor: 'Fly, whose lists forget', open: openForgetfulFly, lives: FORGETFUL_LIVES }, { vendor: 'Freestyle', open: openFreestyle, lives: FREESTYLE_LIVES }]) {
   test(`the bill of ${lives} random lives at ${vendor} comes to what is wanted, and to nothing when all is deleted`, async () => {
     for (const seed of [...seeds(lives), ...more]) expect({ seed, ...(await live(open, seed)) }).toMatchObject({ seed, problems: [] })
   }, 300_000)

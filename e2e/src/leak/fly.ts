@@ -17,7 +17,10 @@ function faultOf(random: Random): Fault {
   return { path: random.pick(PATHS), times: 1 + random.int(4), what, ...(method === undefined ? {} : { method }) }
 }
 
-export const openFly: Open = ({ installation, clock, random, mutation = {}, lookAlike }) => {
+/** Every other time: lists that do not know of a disk that has been there for long, one after another. */
+const forgetfulFaultOf = (random: Random): Fault => (random.int(2) === 0 ? faultOf(random) : { method: 'GET', path: /\/volumes$/, times: 1 + random.int(8), what: { kind: 'oldest hidden' } })
+
+const openWith = (faults: (random: Random) => Fault): Open => ({ installation, clock, random, mutation = {}, lookAlike }) => {
   const fly = startFly({ now: clock.now, transitionMs: random.pick([0, 0, 2_000, 20_000]) })
   const { world } = fly
   const setToken = (good: boolean): void => {
@@ -38,9 +41,9 @@ export const openFly: Open = ({ installation, clock, random, mutation = {}, look
     running: (id) => started().some(({ app }) => whoseIs(app) === numberOf(id)),
     charged: () => world.ledger.running().map(({ kind, app }) => ({ kind, name: app, whose: whoseIs(app) })),
     // One that nothing was ever written to may be bought twice, where the answer of the first was lost.
-    disks: () => [],
+    disks: () => [...world.written.values()].filter((app) => !strangers.has(app)),
     foreignLeft: () => [...world.apps.keys()].filter((name) => strangers.has(name) && [...world.machines.values()].some(({ app, state }) => app === name && state === 'started') && [...world.volumes.values()].some(({ app, state }) => app === name && state === 'created')),
-    addFault() { world.faults.push(faultOf(random)) },
+    addFault() { world.faults.push(faults(random)) },
     limitCapacity(to) {
       const full = random.pick(['iad', 'fra', ''])
       setCapacity((region) => to === 'none' || (to === 'some' && region === full))
@@ -66,6 +69,9 @@ export const openFly: Open = ({ installation, clock, random, mutation = {}, look
     close: () => fly.close(),
   }
 }
+
+export const openFly = openWith(faultOf)
+export const openForgetfulFly = openWith(forgetfulFaultOf)
 
 /** Others in the same organization: named for the same workspace by another installation, with and without our kind of network. */
 function addStrangers({ world }: FlySim, owners: readonly Owner[]): Set<string> {

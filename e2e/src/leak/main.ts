@@ -2,14 +2,14 @@
 import { parseArgs } from 'node:util'
 import { openEc2 } from './ec2.ts'
 import { openExec } from './exec.ts'
-import { openFly } from './fly.ts'
+import { openFly, openForgetfulFly } from './fly.ts'
 import { openFreestyle } from './freestyle.ts'
 import { openHetzner } from './hetzner.ts'
 import { openKubernetes } from './kubernetes.ts'
 import { live } from './lifecycle.ts'
 import type { Open } from './vendor.ts'
 
-const VENDORS: Readonly<Record<string, Open>> = { hetzner: openHetzner, ec2: openEc2, fly: openFly, freestyle: openFreestyle, kubernetes: openKubernetes, exec: openExec }
+const VENDORS: Readonly<Record<string, Open>> = { hetzner: openHetzner, ec2: openEc2, fly: openFly, 'fly-forgetful': openForgetfulFly, freestyle: openFreestyle, kubernetes: openKubernetes, exec: openExec }
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' }, vendor: { type: 'string', default: 'hetzner' } } })
 const runs = Number(values.runs)

@@ -39,7 +39,7 @@ export function startFly({ rated = false, ...options }: WorldOptions & { readonl
         refusal: refusalOf,
         async run({ operation, path, query, body }) {
           if (rated && !rate.take(operation.id, String(path['machine_id'] ?? path['app_name'] ?? ''))) throw new Refusal(429, 'rate limit exceeded')
-          const answer = await OPERATIONS[operation.id as OperationId]({ world, token, path, query, body, list: listOf(what), away: what?.kind === 'region away' ? what.region : null })
+          const answer = await OPERATIONS[operation.id as OperationId]({ world, token, path, query, body, list: what?.kind === 'oldest hidden' ? what.kind : listOf(what), away: what?.kind === 'region away' ? what.region : null })
           // Without a duration a transition has ended by the time its answer is sent, all but in name.
           world.settle()
           return answer

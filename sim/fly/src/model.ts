@@ -24,6 +24,8 @@ export type Fault = PathFault<
   | Wrong
   /** A region did not answer: lists of the organization have nothing of it, and say so. */
   | { readonly kind: 'region away'; readonly region: string }
+  /** A list from a copy that has lost what it had longest. */
+  | { readonly kind: 'oldest hidden' }
 >
 
 /** Where machines really run; a world without one only keeps books. */

@@ -5,7 +5,7 @@ import { Refusal, type App, type Guest, type Machine, type MachineConfig, type T
 import type { OperationId } from './spec/operations.ts'
 import { REGIONS, type World } from './world.ts'
 
-export interface Call extends Pick<Asked, 'path' | 'query' | 'body'> { readonly world: World; readonly token: Token; readonly list: ListAs; /** A region that did not answer. */ readonly away: string | null }
+export interface Call extends Pick<Asked, 'path' | 'query' | 'body'> { readonly world: World; readonly token: Token; readonly list: ListAs | 'oldest hidden'; /** A region that did not answer. */ readonly away: string | null }
 
 const ok = (body: unknown): Answer => ({ status: 200, body })
 const iso = (at: number): string => new Date(at).toISOString()
@@ -31,7 +31,7 @@ function volumeOf(call: Call): Volume {
 }
 
 const inApp = <T extends { readonly app: string }>(app: App, all: Iterable<T>): T[] => [...all].filter((each) => each.app === app.name)
-const listed = <T>({ list }: Call, all: readonly T[]): readonly T[] => (list === 'stale' ? all.slice(0, -1) : all)
+const listed = <T>({ list }: Call, all: readonly T[]): readonly T[] => (list === 'stale' ? all.slice(0, -1) : list === 'oldest hidden' ? all.slice(1) : all)
 
 const appShape = (world: World, app: App) => ({ id: app.id, name: app.name, network: app.network, status: 'deployed', machine_count: inApp(app, world.machines.values()).length, volume_count: inApp(app, world.volumes.values()).length, organization: { name: app.org, slug: app.org } })
 const machineShape = (machine: Machine) => ({ id: machine.id, name: machine.name, state: machine.state, region: machine.region, instance_id: `01${machine.id}`, private_ip: 'fdaa::3', config: machine.config, created_at: iso(machine.createdAt), updated_at: iso(machine.updatedAt), host_status: machine.hostStatus, events: [], checks: [] })

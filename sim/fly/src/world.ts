@@ -11,7 +11,7 @@ export interface WorldOptions {
   /** How long a start, a stop or a deletion takes. */
   readonly transitionMs?: number
 }
-interface State { readonly backend: Backend | undefined; readonly apps: Map<string, App>; readonly machines: Map<string, Machine>; readonly volumes: Map<string, Volume>; readonly ledger: Ledger<Charged>; readonly transitions: Transitions; hasRoom: (wanted: { region: string; memoryMb: number }) => boolean; now(): number; nextId(): string }
+interface State { readonly backend: Backend | undefined; readonly apps: Map<string, App>; readonly machines: Map<string, Machine>; readonly volumes: Map<string, Volume>; readonly written: Map<string, string>; readonly ledger: Ledger<Charged>; readonly transitions: Transitions; hasRoom: (wanted: { region: string; memoryMb: number }) => boolean; now(): number; nextId(): string }
 
 export const REGIONS = ['ams', 'fra', 'iad', 'sjc'] as const
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
@@ -24,7 +24,7 @@ export function createWorld({ backend, now: clock = Date.now, transitionMs = 0 }
   let last = 0
   let offsetMs = 0
   const now = (): number => clock() + offsetMs
-  const state: State = { backend, apps: new Map(), machines: new Map(), volumes: new Map(), ledger: createLedger(now, costOf), transitions: createTransitions({ now, durationMs: transitionMs }), hasRoom: () => true, now, nextId: () => (last += 1).toString(16).padStart(14, '0') }
+  const state: State = { backend, apps: new Map(), machines: new Map(), volumes: new Map(), written: new Map(), ledger: createLedger(now, costOf), transitions: createTransitions({ now, durationMs: transitionMs }), hasRoom: () => true, now, nextId: () => (last += 1).toString(16).padStart(14, '0') }
   const machineOps = machineActs(state)
   backend?.onDown((id) => {
     const machine = state.machines.get(id)
@@ -32,6 +32,8 @@ export function createWorld({ backend, now: clock = Date.now, transitionMs = 0 }
   })
   return {
     apps: state.apps, machines: state.machines, volumes: state.volumes, ledger: state.ledger, now,
+    /** Volumes that a machine came up with, by their app. */
+    written: state.written as ReadonlyMap<string, string>,
     /** What the host of machines could not do: a fault of the test's ground. */
     failed: state.transitions.failed,
     imageProblem: async (image: string): Promise<string | null> => (await backend?.imageProblem(image)) ?? null,
@@ -81,7 +83,11 @@ function machineActs(state: State) {
   const boot = (machine: Machine): void => {
     machine.updatedAt = state.now()
     const volume = [...volumes.values()].find(({ machine: id }) => id === machine.id) ?? null
-    later(state, () => { if (machine.state === 'created' || machine.state === 'starting') machine.state = 'started' }, (backend) => backend.start(machine, volume))
+    later(state, () => {
+      if (machine.state !== 'created' && machine.state !== 'starting') return
+      machine.state = 'started'
+      if (volume !== null) state.written.set(volume.id, machine.app)
+    }, (backend) => backend.start(machine, volume))
   }
   const down = (machine: Machine): void => {
     ledger.close('machine', machine.id)

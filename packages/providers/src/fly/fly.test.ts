@@ -75,6 +75,17 @@ test('a volume whose answer is lost is bought at most twice, and the second one 
   expect([...fly.world.volumes.values()].filter(({ state }) => state === 'created')).toHaveLength(1)
 })
 
+test('a disk that a list hides for long is waited for: no other is bought, and none is taken in its place', async () => {
+  const provider = open()
+  await settle((context) => provider.ensure(owner, spec, context))
+  const [disk] = [...fly.world.volumes.keys()]
+  await settle((context) => provider.stop(owner, context))
+  fly.world.faults.push({ path: /volumes$/, method: 'GET', times: 6, what: { kind: 'oldest hidden' } })
+  await settle((context) => provider.ensure(owner, spec, context))
+  expect(fly.world.faults.every(({ times }) => times === 0)).toBe(true)
+  expect([[...fly.world.written.keys()], fly.world.asked.filter((line) => /^POST \S+\/volumes /.test(line)).length]).toEqual([[disk ?? ''], 1])
+})
+
 test('a region that does not answer makes a list incomplete', async () => {
   const provider = open()
   await settle((context) => provider.ensure(owner, spec, context))

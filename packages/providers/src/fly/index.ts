@@ -8,7 +8,7 @@ import { createOneAtATime } from '../one-at-a-time.ts'
 import { labelsOf, sameOwner } from '../owner-labels.ts'
 import { createApi, ENDPOINT, type Api } from './client.ts'
 import { createFlyImages, REGISTRY, type FlyImages } from './images.ts'
-import { appNameOf, byAge, diskOf, isGoing, machineOf, networkOf, observedOf, ownerOf, standing, surplusOf, type App, type Found, type FlyMachine, type Volume } from './machine.ts'
+import { appNameOf, byAge, diskOf, hidesVolumes, isGoing, machineOf, networkOf, observedOf, ownerOf, standing, surplusOf, type App, type Found, type FlyMachine, type Volume } from './machine.ts'
 import { guestFor, quoteOf, type CpuKind } from './sizes.ts'
 import { DISK_PATH, filesFor } from './start.ts'
 
@@ -160,12 +160,13 @@ async function ensure(deps: Deps, { owner, spec }: Asked, { signal, log, told }:
     await makeApp(deps, owner, signal)
     return later('the app is made')
   }
+  const [machine] = byAge(found.machines)
+  if (machine === undefined && hidesVolumes(found)) return later(`Fly counts ${app.volume_count} volumes of the app and lists ${found.volumes.length}: waiting for the list`)
   const disk = diskOf(found)
   if (disk === null) {
     await makeVolume(deps, { app, guest, image: spec.image ?? options.image }, { signal, ...(log === undefined ? {} : { log }) })
     return later('the volume is made')
   }
-  const [machine] = byAge(found.machines)
   if (machine === undefined) {
     await removeSurplus(api, { ...found, app }, owner, signal)
     log?.(`making a machine with ${guest.cpus} processors and ${guest.memory_mb} MB in ${disk.region}`)

@@ -5,7 +5,7 @@
 import type { Machine, MachineRef, Observed, Owner } from '@berth/core'
 import { installationShown, machineName } from '../owner-labels.ts'
 
-export interface App { readonly id: string; readonly name: string; readonly network?: string }
+export interface App { readonly id: string; readonly name: string; readonly network?: string; readonly volume_count?: number }
 export interface FlyMachine { readonly id: string; readonly state: string; readonly created_at: string; readonly config?: { readonly mounts?: readonly { readonly volume?: string }[] } }
 export interface Volume { readonly id: string; readonly state: string; readonly region: string; readonly created_at: string; readonly attached_machine_id?: string }
 export interface Found { readonly app: App | null; readonly machines: readonly FlyMachine[]; readonly volumes: readonly Volume[] }
@@ -31,6 +31,12 @@ const createdAtOf = ({ network }: App): number => Number.parseInt(NETWORK.exec(n
 export const byAge = <T extends { readonly created_at: string; readonly id: string }>(all: readonly T[]): T[] => [...all].sort((a, b) => a.created_at.localeCompare(b.created_at) || a.id.localeCompare(b.id))
 export const standing = <T extends { readonly state: string }>(all: readonly T[]): T[] => all.filter(({ state }) => !GOING.has(state))
 export const isGoing = ({ state }: { readonly state: string }): boolean => GOING.has(state)
+
+/**
+ * The app counts more volumes than the list has: one of them may be the disk with the work, so nothing is bought and none is
+ * chosen. Those that go are in both.
+ */
+export const hidesVolumes = ({ app, volumes }: Pick<Found, 'app' | 'volumes'>): boolean => volumes.length < (app?.volume_count ?? 0)
 
 /**
  * What a machine has mounted; without one the oldest. A second one can only come of a purchase whose answer was lost, or of a
