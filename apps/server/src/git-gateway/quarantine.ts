@@ -29,7 +29,7 @@ export interface Quarantine {
 const LIMIT_BYTES = 4 * 1024 * 1024
 const GIT_WITHIN_MS = 10 * 60_000
 const MIRROR_UNUSED_MS = 14 * 24 * 3600_000
-const QUIET = { 'core.hooksPath': '/dev/null', 'gc.auto': '0', 'core.fsmonitor': 'false', 'protocol.allow': 'never', 'protocol.http.allow': 'always', 'protocol.https.allow': 'always', 'http.followRedirects': 'false', 'core.logAllRefUpdates': 'false', 'push.recurseSubmodules': 'no', 'push.gpgSign': 'false', 'core.quotePath': 'true', 'log.showSignature': 'false', 'log.mailmap': 'false', 'credential.helper': '' }
+const QUIET = { 'core.hooksPath': '/dev/null', 'gc.auto': '0', 'core.fsmonitor': 'false', 'protocol.allow': 'never', 'protocol.http.allow': 'always', 'protocol.https.allow': 'always', 'http.followRedirects': 'false', 'core.logAllRefUpdates': 'false', 'fetch.unpackLimit': '1', 'push.recurseSubmodules': 'no', 'push.gpgSign': 'false', 'core.quotePath': 'true', 'log.showSignature': 'false', 'log.mailmap': 'false', 'credential.helper': '' }
 /** The server's own way out, where it has one. */
 const OUTWARD = Object.fromEntries(['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])))
 
@@ -77,11 +77,12 @@ export interface Quarantines {
 }
 
 /**
- * Each fetch brings a pack or loose objects. git puts them together when they are many, takes nothing that no ref leads
- * to before its grace is over, and keeps open what somebody reads. A large pack is not written anew, unless there are
- * many of those; a run has one thread, and so much memory.
+ * Each fetch brings a pack, however small it is: git counts packs, and guesses how many loose objects there are. It puts
+ * them together when they are many, takes nothing that no ref leads to before its grace is over, and keeps open what
+ * somebody reads. A large pack is not written anew, unless there are many of those; a run has one thread, and so much
+ * memory.
  */
-const MAINTENANCE = { 'gc.auto': '500', 'gc.autoPackLimit': '10', 'gc.bigPackThreshold': '64m', 'gc.autoDetach': 'false', 'gc.pruneExpire': '2.weeks.ago', 'gc.cruftPacks': 'true', 'pack.threads': '1', 'pack.windowMemory': '128m' }
+const MAINTENANCE = { 'gc.auto': '500', 'gc.autoPackLimit': '20', 'gc.bigPackThreshold': '64m', 'gc.autoDetach': 'false', 'gc.pruneExpire': '2.weeks.ago', 'gc.cruftPacks': 'true', 'pack.threads': '1', 'pack.windowMemory': '128m' }
 
 /** In the mirror's turn. */
 async function maintain(mirror: string): Promise<Ran> {
