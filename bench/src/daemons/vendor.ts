@@ -7,7 +7,7 @@ import { BerthError } from '@berth/wire/error'
 import type { Product } from '../product.ts'
 
 const ASKED_AT_ONCE = 32
-const WITHIN_MS = 8 * 60_000
+const WITHIN_MS = 20 * 60_000
 export const VENDOR_TOKEN = 'T'.repeat(64)
 
 export function startVendor(backend?: Backend): HetznerSim {
