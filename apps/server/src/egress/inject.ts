@@ -23,6 +23,8 @@ export type Inject = (workspace: { readonly id: WorkspaceId; readonly orgId: Org
 
 /** Of the workspace's own request these stay behind: who it says it is, and what speaks of this connection. */
 const LEFT_BEHIND = new Set(['host', 'authorization', 'proxy-authorization', 'cookie', 'connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect', 'content-length', 'accept-encoding', 'x-amz-security-token', 'x-amz-date', 'x-amz-content-sha256', LFS_BASE_HEADER])
+/** A secret that a host repeats is known by its whole: with half of it in one answer and half in the next it would not be. What is signed with travels nowhere. */
+const PARTS = new Set(['range', 'if-range', 'x-ms-range'])
 const NOT_ANSWERED = new Set(['set-cookie', 'connection', 'keep-alive', 'transfer-encoding', 'content-encoding', 'content-length', 'alt-svc', 'strict-transport-security'])
 /** A signed body is read whole first. */
 const SIGNED_LIMIT = 64 * 1024 * 1024
@@ -67,7 +69,7 @@ function answered({ answer, words }: Sent, { target, depth, here }: { target: UR
 
 interface Target { readonly target: URL; readonly how: InjectionHow; readonly secret: string }
 async function send({ clock, log, fetch: get = fetch }: InjectDeps, request: Request, { target, how, secret }: Target): Promise<Sent | Response> {
-  const headers = new Headers([...request.headers].filter(([header]) => !LEFT_BEHIND.has(header)))
+  const headers = new Headers([...request.headers].filter(([header]) => !LEFT_BEHIND.has(header) && (how.kind === 'aws' || !PARTS.has(header))))
   headers.set('accept-encoding', 'identity')
   const body = how.kind === 'aws' && request.body !== null ? await wholeBody(request.body, SIGNED_LIMIT) : request.body
   if (body === 'too long') return new Response('berth: a request that is signed here is at most 64 MB\n', { status: 413 })
