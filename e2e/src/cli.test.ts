@@ -133,6 +133,13 @@ describe('the server', () => {
     await eventually(async () => (await product.json<{ daemons: number }>(['server', 'status'])).daemons === 2, 'both machines at the server that moved')
   }, 60_000)
 
+  test('clouds are said to be unverified before anybody sets one up, and how that is done', async () => {
+    const found = await product.json<{ name: string; detail: string; hint: string | null }[]>(['provider', 'list'])
+    expect(found.filter(({ detail }) => detail.endsWith('(unverified live)')).map(({ name }) => name).toSorted()).toEqual(['ec2', 'fly', 'freestyle', 'hetzner', 'kubernetes'])
+    // What to type is whole: the bare command would say the same again.
+    for (const { name, detail, hint } of found) if (detail.startsWith('not set up')) expect([name, hint]).toEqual([name, expect.stringMatching(new RegExp(`berth provider setup ${name} --\\w`))])
+  })
+
   test('takes the settings of a provider at once, and refuses wrong ones', async () => {
     const said = await product.cli(['provider', 'setup', 'local', '--allow', '10.1.2.3:443'])
     expect(said.stdout).toContain('local is ready')

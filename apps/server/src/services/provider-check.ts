@@ -11,7 +11,6 @@ import { quoteOf } from './costs.ts'
 import type { ServiceDeps } from './deps.ts'
 
 const WITHIN_MS = 30_000
-const UNVERIFIED = /\s*\(?unverified live\)?/i
 
 export async function checkProvider({ providers, store, clock }: Pick<ServiceDeps, 'providers' | 'store' | 'clock'>, name: string, home: string): Promise<ProviderReport> {
   const provider = providers.get(name)
@@ -24,7 +23,7 @@ export async function checkProvider({ providers, store, clock }: Pick<ServiceDep
   const isOwn = provider.isOwn === true || prices.length > 0 && prices.every(({ quote }) => quote.runningMicrosPerHour === 0)
   const report: ProviderReport = {
     name, ok: ok && findings.every(({ level }) => level !== 'error'), detail, checkedAt: clock.now(),
-    live: UNVERIFIED.test(detail) ? 'unverified' : isOwn || !ok ? 'own' : 'verified', findings,
+    live: provider.unverifiedLive === true ? 'unverified' : isOwn || !ok ? 'own' : 'verified', findings,
     prices: prices.map(({ memoryBytes, cpus, quote: { currency, runningMicrosPerHour, stoppedMicrosPerHour, note } }) => ({ memoryBytes, cpus, currency, runningMicrosPerHour, stoppedMicrosPerHour, note })),
   }
   await store.providerNotes.keepReport(report)

@@ -61,9 +61,9 @@ export function createProviderRegistry(providers: readonly Provider[], preferred
     defaultName,
     async infos() {
       const chosen = await defaultName().catch(() => null)
-      return Promise.all(providers.map(async ({ name }) => {
+      return Promise.all(providers.map(async ({ name, unverifiedLive }) => {
         const { ok, isolation, detail, hint, images, can } = await check(name)
-        return { name, status: ok ? ('ready' as const) : ('unavailable' as const), default: name === chosen, isolation, detail, hint, ...(images === undefined ? {} : { images }), can: [...can ?? []] }
+        return { name, status: ok ? ('ready' as const) : ('unavailable' as const), default: name === chosen, isolation, detail: unverifiedLive === true ? `${detail} (unverified live)` : detail, hint, ...(images === undefined ? {} : { images }), can: [...can ?? []] }
       }))
     },
   }

@@ -132,6 +132,8 @@ export interface Provider {
   check(signal: AbortSignal): Promise<ProviderCheck>
   /** A person's own, whatever it costs: there is no vendor to have tried it with. Absent: what costs nothing is. */
   readonly isOwn?: true
+  /** Made by what its vendor publishes, and never tried with the vendor itself; people are told so wherever they see it. */
+  readonly unverifiedLive?: true
   /** What a machine gets when nobody says; absent: what the server's own host can give. */
   readonly size?: Pick<MachineSpec, 'memoryBytes' | 'cpus'>
   /** By the vendor's list of prices, which may have to be fetched first. Throws ProviderFault: there is none of this size. */

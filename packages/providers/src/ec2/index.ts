@@ -39,11 +39,13 @@ const LAG_MS = 2 * 60_000
 const SHUTDOWN_MS = 3 * 60_000
 const SMALLEST_MEMORY_BYTES = 64 * 1024 * 1024
 
+const SETUP_HINT = '`berth provider setup ec2 --credentials-file <path> --region <region>`; docs/ec2.md says what its user has to be allowed'
+
 export function createEc2Provider({ credentials, endpoint, fetch = globalThis.fetch, ...given }: Ec2ProviderOptions): Provider {
   const options: Options = { ...DEFAULT, ...given }
   const keys = (): Credentials => {
     const are = credentials()
-    if (are === null) throw new ProviderFault('auth', 'there are no keys for Amazon EC2', { hint: 'run `berth provider setup ec2`' })
+    if (are === null) throw new ProviderFault('auth', 'there are no keys for Amazon EC2', { hint: SETUP_HINT })
     return are
   }
   const deps: Deps = { api: createApi({ endpoint: endpoint ?? endpointOf(options.region), region: options.region, credentials: keys, now: options.now, fetch }), options, region: { known: null, at: 0 }, bought: new Map() }
@@ -52,6 +54,7 @@ export function createEc2Provider({ credentials, endpoint, fetch = globalThis.fe
   const oneAtATime = createOneAtATime()
   return {
     name: 'ec2',
+    unverifiedLive: true,
     size: { memoryBytes: 8 * GIB, cpus: 2 },
     isSetUp: () => credentials() !== null,
     check: (signal) => check(deps, { isSetUp: credentials() !== null }, signal),
@@ -73,10 +76,10 @@ export function createEc2Provider({ credentials, endpoint, fetch = globalThis.fe
 
 async function check(deps: Deps, { isSetUp }: { isSetUp: boolean }, signal: AbortSignal): Promise<ProviderCheck> {
   const refused = (detail: string, hint: string): ProviderCheck => ({ ok: false, isolation: 'vm', detail, hint })
-  if (!isSetUp) return refused('not set up', 'run `berth provider setup ec2`')
+  if (!isSetUp) return refused('not set up', SETUP_HINT)
   try {
     const { places } = await regionOf(deps, signal)
-    return { ok: true, isolation: 'vm', detail: `Amazon EC2 in ${places.map(({ zone }) => zone).join(', ')} (unverified live)`, hint: null }
+    return { ok: true, isolation: 'vm', detail: `Amazon EC2 in ${places.map(({ zone }) => zone).join(', ')}`, hint: null }
   } catch (error) {
     if (!(error instanceof ProviderFault) || isPassing(error)) throw error
     return refused(error.message, error.hint)

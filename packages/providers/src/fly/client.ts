@@ -49,7 +49,7 @@ export function createApi({ endpoint, token, fetch = globalThis.fetch }: { endpo
 /** Their own tools write some tokens with the word before them. */
 const authorizationOf = (token: string): string => (token.startsWith('FlyV1 ') ? token : `Bearer ${token}`)
 
-const TOKEN: Meaning = { category: 'auth', hint: 'the token is not (or no longer) good, or may not do this: make one with `fly tokens create org` and run `berth provider setup fly`' }
+const TOKEN: Meaning = { category: 'auth', hint: 'the token is not (or no longer) good, or may not do this: make one with `fly tokens create org` and run `berth provider setup fly --token-file <path>`' }
 const BUSY: Meaning = { category: 'transient', hint: 'something on it goes on' }
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
   400: { category: 'invalid', hint: 'see `berth provider check fly`' }, 401: TOKEN, 403: TOKEN, 404: { category: 'not_found', hint: 'it was removed meanwhile; try again' }, 408: BUSY, 409: { category: 'conflict', hint: 'something of this name is there already' },

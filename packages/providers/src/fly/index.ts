@@ -51,11 +51,13 @@ interface Deps { readonly api: Api; readonly options: Options; readonly images: 
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 interface There extends Found { readonly app: App }
 
+const SETUP_HINT = 'make a token with `fly tokens create org`: `berth provider setup fly --token-file <path>`'
+
 export function createFlyProvider({ endpoint = ENDPOINT, fetch, ...given }: FlyProviderOptions): Provider {
   const options: Options = { ...DEFAULT, ...given }
   const token = (): string => {
     const is = options.token()
-    if (is === null) throw new ProviderFault('auth', 'there is no token for Fly', { hint: 'run `berth provider setup fly`' })
+    if (is === null) throw new ProviderFault('auth', 'there is no token for Fly', { hint: SETUP_HINT })
     return is
   }
   const api = createApi({ endpoint, token, ...(fetch === undefined ? {} : { fetch }) })
@@ -64,6 +66,7 @@ export function createFlyProvider({ endpoint = ENDPOINT, fetch, ...given }: FlyP
   const oneAtATime = createOneAtATime()
   return {
     name: 'fly',
+    unverifiedLive: true,
     size: { memoryBytes: 8 * GIB, cpus: 2 },
     isSetUp: () => options.token() !== null,
     check: (signal) => check(deps, signal),
@@ -91,13 +94,13 @@ export function createFlyProvider({ endpoint = ENDPOINT, fetch, ...given }: FlyP
 
 async function check({ api, options }: Pick<Deps, 'api' | 'options'>, signal: AbortSignal): Promise<ProviderCheck> {
   const refused = (detail: string, hint: string): ProviderCheck => ({ ok: false, isolation: 'vm', detail, hint })
-  if (options.token() === null) return refused('not set up', 'run `berth provider setup fly`')
+  if (options.token() === null) return refused('not set up', SETUP_HINT)
   try {
     const { regions = [] } = await api.call<{ regions?: readonly { code: string; deprecated?: boolean }[] }>('/platform/regions', { what: 'asking for regions' }, signal)
     const unknown = options.regions.find((region) => !regions.some(({ code, deprecated }) => code === region && deprecated !== true))
     if (unknown !== undefined) return refused(`there is no region ${unknown}`, `regions are ${regions.map(({ code }) => code).join(', ')}`)
     await listApps({ api, options }, signal)
-    return { ok: true, isolation: 'vm', detail: `the organization ${options.organization} at Fly, ${options.regions.join(', ')} (unverified live)`, hint: null }
+    return { ok: true, isolation: 'vm', detail: `the organization ${options.organization} at Fly, ${options.regions.join(', ')}`, hint: null }
   } catch (error) {
     if (!(error instanceof ProviderFault) || isPassing(error)) throw error
     return refused(error.message, error.hint)

@@ -44,7 +44,7 @@ export function createApi({ endpoint, key, fetch = globalThis.fetch }: { endpoin
   }
 }
 
-const KEY: Meaning = { category: 'auth', hint: 'the API key is not (or no longer) good: make one at dash.freestyle.sh and run `berth provider setup freestyle`' }
+const KEY: Meaning = { category: 'auth', hint: 'the API key is not (or no longer) good: make one at dash.freestyle.sh and run `berth provider setup freestyle --token-file <path>`' }
 const PASSES = 'see dash.freestyle.sh, and whether they have trouble'
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
   400: { category: 'invalid', hint: 'see `berth provider check freestyle`' }, 401: KEY, 403: KEY,

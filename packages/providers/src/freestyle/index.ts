@@ -36,7 +36,7 @@ const LOOK_AGAIN_MS = 1_000
 const SHUTDOWN_MS = 30_000
 const NEVER = -1
 const DAY_S = 86_400
-const SETUP_HINT = 'run `berth provider setup freestyle`'
+const SETUP_HINT = 'make a key of the account at dash.freestyle.sh: `berth provider setup freestyle --token-file <path>`'
 const OUTPUT_SHOWN = 300
 
 const LIMITS = {
@@ -63,6 +63,7 @@ export function createFreestyleProvider(given: FreestyleProviderOptions): Provid
   const oneAtATime = createOneAtATime()
   return {
     name: 'freestyle',
+    unverifiedLive: true,
     size: SIZE,
     isSetUp: () => options.key() !== null,
     check: (signal) => check(deps, signal),
@@ -226,7 +227,7 @@ async function check({ api, options }: Deps, signal: AbortSignal): Promise<Provi
   if (options.key() === null) return refused('not set up', SETUP_HINT)
   try {
     await api.call('/vms', { query: { limit: '1' }, what: 'asking for machines' }, signal)
-    return { ok: true, isolation: 'vm', detail: 'an account of Freestyle (unverified live)', hint: 'the key reaches everything in its account: give Berth an account of its own' }
+    return { ok: true, isolation: 'vm', detail: 'an account of Freestyle', hint: 'the key reaches everything in its account: give Berth an account of its own' }
   } catch (error) {
     if (!(error instanceof ProviderFault) || isPassing(error)) throw error
     return refused(error.message, error.hint)

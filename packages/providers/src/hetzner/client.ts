@@ -49,8 +49,8 @@ export function createApi({ endpoint, token, fetch = globalThis.fetch }: { endpo
 
 /** https://docs.hetzner.cloud/reference/cloud#errors */
 const BY_CODE: Readonly<Record<string, Meaning>> = {
-  unauthorized: { category: 'auth', hint: 'the token is not (or no longer) good: make one in the project under Security, API tokens, and run `berth provider setup hetzner`' },
-  token_readonly: { category: 'auth', hint: 'the token may only read: make one with Read & Write and run `berth provider setup hetzner`' },
+  unauthorized: { category: 'auth', hint: 'the token is not (or no longer) good: make one in the project under Security, API tokens, and run `berth provider setup hetzner --token-file <path>`' },
+  token_readonly: { category: 'auth', hint: 'the token may only read: make one with Read & Write and run `berth provider setup hetzner --token-file <path>`' },
   forbidden: { category: 'auth', hint: 'the token may not do this' },
   rate_limit_exceeded: { category: 'rate', hint: 'too many calls in this hour; it goes on by itself' },
   resource_limit_exceeded: { category: 'quota', hint: 'the limit of the project is reached: delete something, or ask Hetzner for more' },

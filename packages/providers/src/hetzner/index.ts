@@ -49,11 +49,13 @@ interface Deps { readonly api: Api; readonly options: Required<Omit<HetznerProvi
 interface Found { readonly server: Server | null; readonly volume: Volume | null }
 interface Asked { readonly owner: Owner; readonly spec: MachineSpec }
 
+const SETUP_HINT = 'make a token with Read & Write in a project of its own, under Security, API tokens: `berth provider setup hetzner --token-file <path>`'
+
 export function createHetznerProvider(given: HetznerProviderOptions): Provider {
   const options = { ...DEFAULT, ...given }
   const token = (): string => {
     const is = options.token()
-    if (is === null) throw new ProviderFault('auth', 'there is no token for Hetzner Cloud', { hint: 'run `berth provider setup hetzner`' })
+    if (is === null) throw new ProviderFault('auth', 'there is no token for Hetzner Cloud', { hint: SETUP_HINT })
     return is
   }
   const api = createApi({ endpoint: options.endpoint ?? ENDPOINT, token, ...(options.fetch === undefined ? {} : { fetch: options.fetch }) })
@@ -62,6 +64,7 @@ export function createHetznerProvider(given: HetznerProviderOptions): Provider {
   const oneAtATime = createOneAtATime()
   return {
     name: 'hetzner',
+    unverifiedLive: true,
     isSetUp: () => options.token() !== null,
     check: (signal) => check(deps, signal),
     size: SIZE,
@@ -108,12 +111,12 @@ async function preparedFor(deps: Deps, { image, boot }: MachineSpec, signal: Abo
 async function check(deps: Deps, signal: AbortSignal): Promise<ProviderCheck> {
   const { api, options } = deps
   const refused = (detail: string, hint: string): ProviderCheck => ({ ok: false, isolation: 'vm', detail, hint })
-  if (options.token() === null) return refused('not set up', 'run `berth provider setup hetzner`')
+  if (options.token() === null) return refused('not set up', SETUP_HINT)
   try {
     await askForSizes(deps, signal)
     const places = await api.list<{ id: number; name: string }>('/locations', { key: 'locations', what: 'asking for locations' }, signal)
     if (places.complete && !places.items.some(({ name }) => name === options.location)) return refused(`there is no location ${options.location}`, `locations are ${places.items.map(({ name }) => name).join(', ')}`)
-    return { ok: true, isolation: 'vm', detail: `a project of Hetzner Cloud, ${options.location} (unverified live)`, hint: 'the token reaches everything in its project: give Berth a project of its own' }
+    return { ok: true, isolation: 'vm', detail: `a project of Hetzner Cloud, ${options.location}`, hint: 'the token reaches everything in its project: give Berth a project of its own' }
   } catch (error) {
     if (!(error instanceof ProviderFault) || isPassing(error)) throw error
     return refused(error.message, error.hint)

@@ -65,6 +65,7 @@ export function createKubernetesProvider(given: KubernetesProviderOptions): Prov
   const isSetUp = kubeconfig !== undefined || inCluster
   return {
     name: 'kubernetes',
+    unverifiedLive: true,
     isSetUp: () => isSetUp,
     check: (signal) => (isSetUp ? check(deps, image, signal) : Promise.resolve(refused('not set up', NOT_SET_UP.hint))),
     examine: async (signal) => {
@@ -105,7 +106,7 @@ async function check({ cluster, options }: StartDeps, image: string | null, sign
     if (missing.length > 0 && rights.complete) return refused(`the credential may not in ${namespace}: ${missing.slice(0, 4).join(', ')}${missing.length > 4 ? ' …' : ''}`, 'bind the role of docs/kubernetes to a service account of this namespace, and use its token')
     if (image === null) return refused(`namespace ${namespace} of ${server}, and no image`, 'name one that its nodes can pull: `berth provider setup kubernetes --image <image>`')
     const shared = options.podSecurity === 'restricted'
-    return { ok: true, isolation: 'container', detail: `namespace ${namespace} of ${server}, by ${kinds[0] === 'sandbox' ? 'sandboxes' : 'stateful sets'} (unverified live)`, hint: shared ? 'its daemon is the agent\'s own user: where the namespace may, `--pod-security baseline` parts them' : null }
+    return { ok: true, isolation: 'container', detail: `namespace ${namespace} of ${server}, by ${kinds[0] === 'sandbox' ? 'sandboxes' : 'stateful sets'}`, hint: shared ? 'its daemon is the agent\'s own user: where the namespace may, `--pod-security baseline` parts them' : null }
   } catch (error) {
     if (!(error instanceof ProviderFault) || isPassing(error)) throw error
     return refused(error.message, error.hint)
