@@ -51,7 +51,7 @@ export const POLICIES: readonly Policy[] = [
   { attack: 'a ref outside the policy, in the hosted repository', test: HOSTED, off: { file: 'apps/server/src/git-hosting/policy.ts', from: "if (ref !== own && !ref.startsWith(`${own}-`) && ref !== HOSTED_REFS.save)", to: 'if (false)' } },
   // The list of a push, read otherwise than git reads it.
   { attack: 'pkt-line: what stands behind a NUL', test: PKT_LINE, off: { file: 'packages/core/src/git/push-commands.ts', from: 'return nul < 0 ? bytes : bytes.subarray(0, nul)', to: 'return nul < 0 ? bytes : bytes.subarray(0, nul + 1)' } },
-  { attack: 'pkt-line: an end that is no end', test: PKT_LINE, off: { file: 'packages/core/src/git/push-commands.ts', from: "if (length === 1) return { kind: 'delimiter', end: at + 4 }", to: "if (length === 1) return { kind: 'more' }" } },
+  { attack: 'pkt-line: an end that is no end', test: PKT_LINE, off: { file: 'packages/core/src/git/packet.ts', from: "if (length === 1) return { kind: 'delimiter', end: at + 4 }", to: "if (length === 1) return { kind: 'more' }" } },
   { attack: 'pkt-line: a certificate', test: { file: 'packages/core/src/git/push-commands.test.ts', name: 'what a certificate says is not read for commands, and the push is refused whole' }, off: { file: 'packages/core/src/git/push-commands.ts', from: "if (LATIN.decode(line) === 'push-cert') {", to: "if (LATIN.decode(line) === 'no push-cert') {" } },
   // Where the gateway goes, and with what.
   { attack: 'gateway SSRF: a host that nobody named', test: ADDRESS, off: { file: 'apps/server/src/git-gateway/host-access.ts', from: 'if (stored === null && missing === null && !(await', to: 'if (false && !(await' } },
