@@ -14,6 +14,7 @@ const push = (what: string): Policy['test'] => ({ file: GIT, name: `a push of > 
 const REFS = 'packages/core/src/git/git-policy.ts'
 const GATEWAY = 'apps/server/src/git-gateway/gateway.ts'
 const LOOK = 'apps/server/src/git-gateway/look.ts'
+const KEPT_PACKS = 'apps/server/src/git-gateway/kept-packs.test.ts'
 const HOSTED = { file: 'apps/server/src/git-hosting/git-hosting.test.ts', name: 'refuses other refs with a message that git prints, and all of a mixed push' }
 const PKT_LINE = { file: 'e2e/src/attack/git-pkt-line.test.ts', name: 'lists are read without a failure' }
 const ADDRESS = { file: GIT, name: 'that another reader would read otherwise reaches nothing' }
@@ -53,6 +54,9 @@ export const POLICIES: readonly Policy[] = [
   { attack: 'pkt-line: what stands behind a NUL', test: PKT_LINE, off: { file: 'packages/core/src/git/push-commands.ts', from: 'return nul < 0 ? bytes : bytes.subarray(0, nul)', to: 'return nul < 0 ? bytes : bytes.subarray(0, nul + 1)' } },
   { attack: 'pkt-line: an end that is no end', test: PKT_LINE, off: { file: 'packages/core/src/git/packet.ts', from: "if (length === 1) return { kind: 'delimiter', end: at + 4 }", to: "if (length === 1) return { kind: 'more' }" } },
   { attack: 'pkt-line: a certificate', test: { file: 'packages/core/src/git/push-commands.test.ts', name: 'what a certificate says is not read for commands, and the push is refused whole' }, off: { file: 'packages/core/src/git/push-commands.ts', from: "if (LATIN.decode(line) === 'push-cert') {", to: "if (LATIN.decode(line) === 'no push-cert') {" } },
+  // Packs that the server keeps.
+  { attack: 'a kept pack, without having been shown its refs', test: { file: KEPT_PACKS, name: 'nor who was not shown the refs, asks for what was not among them, or was shown them long ago' }, off: { file: 'apps/server/src/git-gateway/kept-packs.ts', from: ' || !command.wants.every((id) => refs.ids.has(id))', to: '' } },
+  { attack: 'a kept pack of other refs', test: { file: KEPT_PACKS, name: 'another tag makes it another pack, also where the same commit is wanted' }, off: { file: 'apps/server/src/git-gateway/kept-packs.ts', from: 'asker.path, refs.digest,', to: 'asker.path,' } },
   // Where the gateway goes, and with what.
   { attack: 'gateway SSRF: a host that nobody named', test: ADDRESS, off: { file: 'apps/server/src/git-gateway/host-access.ts', from: 'if (stored === null && missing === null && !(await', to: 'if (false && !(await' } },
   { attack: 'host confusion: an address that is written in another way', test: ADDRESS, off: { file: 'apps/server/src/git-gateway/wanted.ts', from: 'if (path === null || origin !== withoutDefaultPort(address)) throw notGit()', to: 'if (path === null) throw notGit()' } },
