@@ -22,14 +22,15 @@ const log = () => phone.getByRole('log')
 const at = (workspace: Workspace, room?: string) => relay.through(world.at(workspace, room))
 const banner = () => phone.getByText(NOT_HEARD)
 /** Looks without making the database: the page makes it. */
-const kept = (database: string, key: string) => phone.evaluate(async ([name = '', wanted = '']) => {
-  if (!(await indexedDB.databases()).some((known) => known.name === name)) return false
-  return new Promise<boolean>((resolve) => {
+const kept = async (database: string, key: string) => (await read(database, key)) !== undefined
+const read = (database: string, key: string) => phone.evaluate(async ([name = '', wanted = '']) => {
+  if (!(await indexedDB.databases()).some((known) => known.name === name)) return undefined
+  return new Promise<unknown>((resolve) => {
     const opening = indexedDB.open(name)
     opening.onsuccess = () => {
       const { result } = opening
       const asked = result.transaction('kept').objectStore('kept').get(wanted)
-      asked.onsuccess = () => resolve((result.close(), asked.result !== undefined))
+      asked.onsuccess = () => resolve((result.close(), asked.result))
     }
   })
 }, [database, key])
@@ -100,6 +101,8 @@ test('offline-session, offline-inbox: what was opened is read from the device, a
   await phone.goto(at(asks))
   await phone.locator('.dock').getByRole('region', { name: /^Needs you/ }).waitFor()
   await eventually(() => kept('berth', `session ${asks.id}`), 'the other session is kept')
+  // The list has it some seconds after the card stands.
+  await eventually(async () => ((await read('berth', 'list')) as { approvals: { workspaceId: string }[] } | undefined)?.approvals.some(({ workspaceId }) => workspaceId === asks.id) === true, 'what it asks is kept in the list')
   await relay.cut()
   // From nothing, as after the phone was off; at its end, also where it is longer than the screen.
   await phone.setViewportSize({ ...PHONE.viewport, height: 420 })

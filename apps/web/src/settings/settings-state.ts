@@ -14,15 +14,31 @@ export interface SettingsRoom {
   change(change: NonNullable<Change>): Promise<boolean>
 }
 
-export function openSettings(): SettingsRoom {
+type Server = Pick<typeof client, 'getSettings' | 'changeSettings'>
+
+export function openSettings(server: Server = client): SettingsRoom {
   const settings = signal<Settings | null>(null)
   const refusal = signal<Refusal | null>(null)
   const saving = signal<Saving>('idle')
+  /** The server's last word. What is shown may be ahead of it. */
+  let told: Settings | null = null
+  /** Changes go one after the other: of two that cross on their way the first could have the last word. */
+  let last: Promise<unknown> = Promise.resolve()
+  let underWay = 0
+  const hear = (said: Settings | null): void => {
+    told = said
+    if (underWay === 0) settings.value = said
+  }
+  const inTurn = (change: NonNullable<Change>): Promise<Settings> => {
+    const mine = last.then(() => server.changeSettings(change))
+    last = mine.catch(() => {})
+    return mine
+  }
   return {
     settings, refusal, saving,
     async read() {
       try {
-        settings.value = await client.getSettings()
+        hear(await server.getSettings())
         refusal.value = null
       } catch (error) {
         refusal.value = refusalOf(error)
@@ -32,15 +48,19 @@ export function openSettings(): SettingsRoom {
       const before = settings.value
       if (before) settings.value = { phrases: change.phrases ?? before.phrases, notify: { ...before.notify, ...withoutGaps(change.notify ?? {}) } }
       saving.value = 'saving'
+      underWay += 1
       try {
-        settings.value = await client.changeSettings(change)
+        const said = await inTurn(change)
+        underWay -= 1
+        hear(said)
         refusal.value = null
-        saving.value = 'saved'
+        if (underWay === 0) saving.value = 'saved'
         return true
       } catch (error) {
-        settings.value = before
+        underWay -= 1
+        hear(told)
         refusal.value = refusalOf(error)
-        saving.value = 'idle'
+        if (underWay === 0) saving.value = 'idle'
         return false
       }
     },
