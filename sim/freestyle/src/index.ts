@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import { Accepted, RefusalGiven } from './described.ts'
 import { Refusal, type Fault } from './model.ts'
 import { OPERATIONS, type Operation } from './operations.ts'
+import { Malformed, takenBy } from './taken.ts'
 import { createWorld, type World, type WorldOptions } from './world.ts'
 
 export { createContainers, type Containers } from './containers.ts'
@@ -17,8 +18,6 @@ export interface FreestyleSim extends Front { readonly world: World }
 
 const BACKGROUND_AFTER = 'x-freestyle-background-after-secs'
 const RESULTS = '/v5/background-requests/'
-/** As the description has it, and not as the world is. */
-class Malformed extends Refusal {}
 
 export function startFreestyle(options: WorldOptions = {}): FreestyleSim {
   const world = createWorld(options)
@@ -67,20 +66,4 @@ async function answered(world: World, { gives, run }: Operation, call: { path: s
   // Without a duration a transition has ended by the time its answer is sent, all but in name.
   world.settle()
   return gives === null ? { status: 204, body: null } : { status: 200, body: given(gives, value) }
-}
-
-async function takenBy({ method, takes }: Operation, request: Request, url: URL): Promise<unknown> {
-  const text = method === 'GET' ? '' : await request.text()
-  const value = method === 'GET' ? Object.fromEntries(url.searchParams) : parsed(text)
-  const read = takes.safeParse(value)
-  if (read.success) return read.data
-  throw new Malformed(400, 'INVALID_REQUEST', read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
-}
-
-function parsed(text: string): unknown {
-  try {
-    return text === '' ? {} : JSON.parse(text)
-  } catch {
-    throw new Malformed(400, 'INVALID_REQUEST', 'the body is no JSON')
-  }
 }

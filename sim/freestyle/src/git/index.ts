@@ -4,16 +4,15 @@
  */
 import { byPath, jsonOf, startFront, type AskedAtPath, type Front, type JsonAnswer } from '@berth/sim-vendor'
 import { Refusal, type Fault } from '../model.ts'
+import { Malformed, takenBy } from '../taken.ts'
 import { RefusalGiven } from './described.ts'
-import { OPERATIONS, type Operation } from './operations.ts'
+import { OPERATIONS } from './operations.ts'
 import { isGitPath, serveGit } from './smart-http.ts'
 import { createGitWorld, type GitWorld } from './world.ts'
 
 export type { GitWorld, Holder, Repository } from './world.ts'
 export interface FreestyleGitSim extends Front { readonly world: GitWorld }
 
-/** As the description has it, and not as the world is. */
-class Malformed extends Refusal {}
 /** `git`: what git's own backend said, which is no JSON. */
 type Answer = JsonAnswer & { readonly git?: Response }
 
@@ -49,20 +48,5 @@ export function startFreestyleGit(): FreestyleGitSim {
       await front.close()
       world.close()
     },
-  }
-}
-
-async function takenBy({ method, takes }: Operation, request: Request, url: URL): Promise<unknown> {
-  const text = method === 'GET' ? '' : await request.text()
-  const read = takes.safeParse(method === 'GET' ? Object.fromEntries(url.searchParams) : parsed(text))
-  if (read.success) return read.data
-  throw new Malformed(400, 'INVALID_REQUEST', read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
-}
-
-function parsed(text: string): unknown {
-  try {
-    return text === '' ? {} : JSON.parse(text)
-  } catch {
-    throw new Malformed(400, 'INVALID_REQUEST', 'the body is no JSON')
   }
 }
