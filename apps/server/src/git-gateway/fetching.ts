@@ -1,6 +1,6 @@
 /** What git fetches: its questions by the host, or a pack by this server, where it has the very same one. */
 import { readFetchCommand } from '@berth/core'
-import { gitBody, shortBody } from '../git-hosting/push-request.ts'
+import { gitBody, shortBody } from '../git-hosting/git-body.ts'
 import type { Operation, Outcome } from './gateway.ts'
 import type { KeptPacks } from './kept-packs.ts'
 import { askHost, onceWritten, passed } from './upstream.ts'

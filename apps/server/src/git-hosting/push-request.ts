@@ -1,5 +1,6 @@
 /** A push on its way in: its commands are known before anybody takes its pack. */
 import { BerthError } from '@berth/wire'
+import { continued, gitBody, joined } from './git-body.ts'
 import { parsePushHead, refusedReport } from './policy.ts'
 import type { PushHead } from './policy.ts'
 
@@ -27,35 +28,13 @@ export async function readPush(request: Request): Promise<PushRequest> {
       await reader.cancel().catch(() => {})
       throw new BerthError(next.done ? 'bad_request' : 'too_large', 'the list of refs in the push cannot be used', { hint: 'push fewer refs at once' })
     }
-    bytes = join(bytes, next.value)
+    bytes = joined(bytes, next.value)
   }
 }
 
 /** Each ref with its reason, in the words of git's own protocol. */
 export function refusedPush(head: PushHead, reasons: readonly (string | null)[]): Response {
   return new Response(refusedReport(head, reasons), { headers: { 'content-type': 'application/x-git-receive-pack-result', 'cache-control': NO_CACHE } })
-}
-
-/** The body of a git request, decoded. */
-export function gitBody(request: Request): ReadableStream<Uint8Array> {
-  const body = request.body ?? new Blob([]).stream()
-  const encoding = request.headers.get('content-encoding')
-  if (encoding === null || encoding === 'identity') return body
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new BerthError('bad_request', `content-encoding ${encoding} is not understood`, { hint: 'git sends gzip or nothing' })
-  // The platform's types of the two sides differ in the buffer they name, not in what flows.
-  return body.pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>)
-}
-
-/** `whole` where it is so short, and `body` whatever it is: the same bytes, to be sent on. */
-export async function shortBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<{ whole: Uint8Array<ArrayBuffer> | null; body: BodyInit }> {
-  const reader = body.getReader()
-  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
-  while (bytes.length <= limitBytes) {
-    const next = await reader.read()
-    if (next.done) return { whole: bytes, body: bytes }
-    bytes = join(bytes, next.value)
-  }
-  return { whole: null, body: continued(bytes, reader) }
 }
 
 function understand(bytes: Uint8Array): PushHead | null {
@@ -68,23 +47,4 @@ function understand(bytes: Uint8Array): PushHead | null {
 
 async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   while (!(await reader.read()).done);
-}
-
-function continued(head: Uint8Array, reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(head),
-    async pull(controller) {
-      const next = await reader.read()
-      if (next.done) controller.close()
-      else controller.enqueue(next.value)
-    },
-    cancel: (reason) => reader.cancel(reason),
-  })
-}
-
-function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(a.length + b.length)
-  out.set(a)
-  out.set(b, a.length)
-  return out
 }

@@ -8,7 +8,8 @@ import { overheard, wantsOf } from './fetched.ts'
 import { GIT_ENVIRONMENT } from './repositories.ts'
 import { refuseCommand } from './policy.ts'
 import type { GitCaller } from './policy.ts'
-import { gitBody, NO_CACHE, readPush, refusedPush } from './push-request.ts'
+import { gitBody } from './git-body.ts'
+import { NO_CACHE, readPush, refusedPush } from './push-request.ts'
 
 export interface GitRequest {
   readonly dir: string
