@@ -1,6 +1,6 @@
 /** A pack that several ask for is taken from the host twice, and given to nobody to whom the host would not give it. */
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openGitWorld } from './testing.ts'
 import type { GatewayWorkspace, GitWorld } from './testing.ts'
@@ -168,6 +168,10 @@ test('where it cannot be kept, it is given all the same', async () => {
   writeFileSync(packs(), 'in its way')
   for (const name of ['second', 'third']) await works(await w.workspace(name))
   expect(packsAsked).toBe(3)
+  // And kept as soon as that is over.
+  rmSync(packs())
+  for (const name of ['fourth', 'fifth']) await works(await w.workspace(name))
+  expect([packsAsked, await lastReason()]).toEqual([4, KEPT])
 })
 
 test('what is too large is not kept, and of too much the longest unused goes', async () => {

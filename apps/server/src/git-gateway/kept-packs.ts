@@ -7,7 +7,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readShownIds } from '@berth/core'
 import type { Clock, FetchCommand, RepositoryAddress } from '@berth/core'
 import type { OrgId, WorkspaceId } from '@berth/wire'
@@ -55,10 +55,14 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     return digest([asker.orgId, asker.origin, asker.path, refs.digest, command.terms].join('\n'))
   }
   const keeping = async (name: string, response: Response): Promise<Response> => {
-    if (writing.has(name) || writing.size >= WRITERS || !await hasRoom(dir)) return response
+    if (writing.has(name) || writing.size >= WRITERS) return response
     writing.add(name)
     const aside = join(dir, `${name}.${randomUUID()}${UNFINISHED}`)
-    const file = await open(aside, 'wx', 0o600)
+    const file = await begun(aside).catch((error: unknown) => notKept(null, error, log))
+    if (file === null) {
+      writing.delete(name)
+      return response
+    }
     const watch = watchPack()
     let size = 0
     return onTheWay(response, {
@@ -111,7 +115,7 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
       if (command.kind === 'refs') return noting(response, (refs) => { shown.put(placeOf(asker), refs) }, log)
       const name = nameOf(asker, command)
       if (name === null) return response
-      if (asked.get(name) !== null) return keeping(name, response).catch((error: unknown) => notKept(response, error, log))
+      if (asked.get(name) !== null) return keeping(name, response)
       asked.put(name, true)
       return response
     },
@@ -124,10 +128,11 @@ const digest = (text: string | Uint8Array): string => createHash('sha256').updat
 const placeOf = ({ workspaceId, own, origin, path }: Asker): string => [workspaceId, own, origin, path].join('\n')
 const usedOf = async (path: string): Promise<{ size: number; usedAt: number }> => stat(path).then(({ size, mtimeMs }) => ({ size, usedAt: mtimeMs }), () => ({ size: 0, usedAt: 0 }))
 
-async function hasRoom(dir: string): Promise<boolean> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const { bavail, blocks } = await statfs(dir)
-  return bavail > blocks * FREE_SHARE
+/** Null: there is no room for what can be asked for again. */
+async function begun(path: string): Promise<FileHandle | null> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const { bavail, blocks } = await statfs(dirname(path))
+  return bavail > blocks * FREE_SHARE ? open(path, 'wx', 0o600) : null
 }
 
 /** What was said for so long, and of so many; the oldest goes first. */
@@ -149,9 +154,9 @@ function createBook<T>({ clock, ms, limit }: { clock: Clock; ms: number; limit: 
   }
 }
 
-function notKept(response: Response, error: unknown, log: Log): Response {
+function notKept<T>(instead: T, error: unknown, log: Log): T {
   log(`a pack is not kept: ${error instanceof Error ? error.message : String(error)}`)
-  return response
+  return instead
 }
 
 /** Where they are not too many, and came whole, `take` has them too. */

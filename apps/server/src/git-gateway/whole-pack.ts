@@ -1,6 +1,5 @@
 /** Whether an answer to a fetch has come whole (gitprotocol-v2, "fetch"), told while it passes. Nothing of it is kept here. */
 
-/** `broken`: no line of git's, or the host says that something went wrong. */
 export interface PackWatch {
   pass(bytes: Uint8Array): void
   /** Nothing is missing at the end, and the host had no complaint. */
@@ -12,6 +11,7 @@ const DIGITS = 4
 const FATAL = new Set([3, 'E'.charCodeAt(0)])
 
 export function watchPack(): PackWatch {
+  // `broken`: no line of git's, or the host says that something went wrong.
   let state: 'length' | 'first' | 'rest' | 'broken' = 'length'
   let digits = ''
   let left = 0
