@@ -41,6 +41,8 @@ const START_PATH = '/usr/local/sbin/berth-start'
 export const UNIT = 'berth-daemon.service'
 const TELL_PATH = '/usr/local/sbin/berth-tell-boot'
 const TELL_UNIT = 'berth-tell-boot.service'
+/** The stage that writes files, as cloud-init called it before its version 24.3, and since. */
+const FILES_WRITTEN = ['cloud-init.service', 'cloud-init-network.service']
 /** What was said before the daemon, and by what brings it. */
 const SAID = ['cat /var/log/cloud-init-output.log', `journalctl --no-pager --boot --output cat --unit ${UNIT}`]
 export const AGENT = { uid: 1000, gid: 1000, name: 'dev' } as const
@@ -51,7 +53,8 @@ export function cloudConfig(machine: MachineBoot, { limitBytes }: { limitBytes: 
   const { boot } = machine
   const end = machine.endAfterMinutes === undefined ? { files: [], units: [] } : deadMan({ linkUrl: boot.linkUrl, afterMinutes: machine.endAfterMinutes })
   const engine = machine.docker === true ? { files: ownEngine(boot, AGENT.gid), units: [ENGINE_UNIT] } : { files: [], units: [] }
-  const bootcmd = [...(machine.copied === true ? forgetting(machine.diskMount) : []), ...(machine.restarts === true ? renewal(boot) : [])]
+  const begun = [TELL_UNIT, ...engine.units, UNIT]
+  const bootcmd = [...(machine.copied === true ? forgetting(machine.diskMount) : []), ...(machine.restarts === true ? renewal(boot) : []), ...(machine.sudo === true || machine.docker === true ? [] : headStart(begun))]
   const config = {
     ssh_pwauth: false, disable_root: true,
     users: [{ name: AGENT.name, uid: AGENT.uid, homedir: PLACES.homeDir, shell: '/bin/bash', lock_passwd: true, ...(machine.sudo === true ? { sudo: 'ALL=(ALL) NOPASSWD:ALL' } : {}) }],
@@ -61,14 +64,24 @@ export function cloudConfig(machine: MachineBoot, { limitBytes }: { limitBytes: 
       writtenFile(START_PATH, '0755', startScript(machine)),
       writtenFile(`/etc/systemd/system/${UNIT}`, '0644', daemonUnit(START_PATH, engine.units)),
       writtenFile(TELL_PATH, '0755', tellBoot({ linkUrl: boot.linkUrl, headerPath: HEADER_PATH, sources: SAID })),
-      writtenFile(`/etc/systemd/system/${TELL_UNIT}`, '0644', `[Unit]\nDescription=Berth boot log\n\n[Service]\nExecStart=${TELL_PATH}\n`),
+      writtenFile(`/etc/systemd/system/${TELL_UNIT}`, '0644', `[Unit]\nDescription=Berth boot log\n\n[Service]\nRemainAfterExit=yes\nExecStart=${TELL_PATH}\n`),
       ...[...end.files, ...engine.files].map(({ path, permissions, content }) => writtenFile(path, permissions, content)),
     ],
     ...(bootcmd.length === 0 ? {} : { bootcmd }),
     // Nobody comes in from outside: the daemon calls home, and people come through it.
-    runcmd: [['systemctl', 'daemon-reload'], ['systemctl', 'start', '--no-block', TELL_UNIT], ['sh', '-c', 'systemctl disable --now ssh.service ssh.socket sshd.service 2>/dev/null; true'], ...engine.units.map((name) => ['systemctl', 'enable', '--now', '--no-block', name]), ['systemctl', 'enable', UNIT], ['systemctl', 'start', '--no-block', UNIT], ...end.units.map((name) => ['systemctl', 'enable', '--now', name])],
+    runcmd: [['systemctl', 'daemon-reload'], ['systemctl', 'start', '--no-block', ...begun], ['sh', '-c', 'systemctl disable --now ssh.service ssh.socket sshd.service 2>/dev/null; true'], ['systemctl', 'enable', ...engine.units, UNIT], ...end.units.map((name) => ['systemctl', 'enable', '--now', name])],
   }
   return userData(config, limitBytes)
+}
+
+/**
+ * Once in a machine's life, as soon as its files and users are there and its network: what is left of cloud-init, which
+ * takes seconds, is of no use to these units. Not where somebody is root who may install at once: what is left includes the
+ * addresses of packages. `runcmd` starts them for those, and for an image whose stages have other names.
+ */
+function headStart(units: readonly string[]): readonly (readonly string[])[] {
+  const begin = `systemctl daemon-reload && systemctl start --no-block ${units.join(' ')}`
+  return [['cloud-init-per', 'instance', 'berth-begin', 'systemd-run', '--no-block', '--collect', '--unit', 'berth-begin', ...FILES_WRITTEN.map((stage) => `--property=After=${stage}`), 'sh', '-c', begin]]
 }
 
 /** JSON is YAML. Throws a ProviderFault where it is longer than the vendor takes. */

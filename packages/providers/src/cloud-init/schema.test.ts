@@ -1,26 +1,18 @@
 /** What machines are told at first boot, held to cloud-init's own description of it, by the cloud-init of a Debian host. */
 import { beforeAll, expect, test } from 'bun:test'
 import { docker, machineImage } from '@berth/sim-machine'
-import { randomIds } from '@berth/wire'
-import { remoteBoot } from '../remote-boot.ts'
 import { cloudConfig, userData, type MachineBoot } from './cloud-config.ts'
 import { imageConfig } from './image-config.ts'
+import { bootOf, LIMIT, LINK, TOOLBOX } from './testing.ts'
 
-const limit = { limitBytes: 64 * 1024 }
-const link = { unixSocket: null, loopbackUrl: null, publicUrl: 'https://berth.example.org' }
-const toolbox = { hostDir: '/nonexistent', hash: 'a1b2c3d4e5f60718' }
-const owner = { installation: 'ins_0', workspaceId: randomIds.workspace(), generation: 1 }
-const machine = (change: Partial<MachineBoot>): string => cloudConfig({
-  boot: remoteBoot(owner, { boot: { bootToken: 'once', link, toolbox } }, { isolation: 'vm', what: 'a machine' }),
-  toolboxHash: toolbox.hash, diskMount: '/mnt/disk', diskDevice: null, ...change,
-}, limit)
+const machine = (change: Partial<MachineBoot>): string => cloudConfig({ boot: bootOf(), toolboxHash: TOOLBOX.hash, diskMount: '/mnt/disk', diskDevice: null, ...change }, LIMIT)
 
 const TOLD: Readonly<Record<string, string>> = {
   'a machine whose disk the vendor mounts': machine({}),
   'one that is bought anew, with a disk to look for': machine({ diskDevice: '/dev/disk/by-id/scsi-0HC_Volume_1' }),
   'one that is started again, formats its disk and ends by itself': machine({ diskDevice: '/dev/nvme1n1', prepareDisk: 'true', restarts: true, endAfterMinutes: 720 }),
   'a copy, with root and an engine of its own': machine({ restarts: true, copied: true, sudo: true, docker: true }),
-  'what an image is made of': imageConfig({ toolbox, programs: ['claude-2.1.329'], link: { publicUrl: link.publicUrl, token: 'once' } }, limit),
+  'what an image is made of': imageConfig({ toolbox: TOOLBOX, programs: ['claude-2.1.329'], link: { publicUrl: LINK.publicUrl, token: 'once' } }, LIMIT),
 }
 
 let image: string
@@ -37,6 +29,6 @@ for (const [what, text] of Object.entries(TOLD)) {
 
 test('and it would say of one word that is not its own, or means another kind of thing', async () => {
   for (const wrong of [{ write_files: [{ path: '/a', permission: '0600' }] }, { runcmd: 'reboot' }]) {
-    expect((await asked(userData(wrong, limit.limitBytes))).exitCode).not.toBe(0)
+    expect((await asked(userData(wrong, LIMIT.limitBytes))).exitCode).not.toBe(0)
   }
 }, 60_000)
