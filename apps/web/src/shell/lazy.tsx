@@ -1,36 +1,39 @@
 /** Rooms that come when somebody enters them, so that the first load carries none of them. */
 import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { useSignal } from '@preact/signals'
+import { signal, useSignal, type Signal } from '@preact/signals'
 
 type Loader<P> = () => Promise<ComponentType<P>>
-const loaded = new Map<unknown, unknown>()
+/** By its loader; null: not here. Whoever draws one hears when it comes, whoever brought it. */
+const rooms = new Map<unknown, Signal<unknown>>()
+
+function roomOf<P>(load: Loader<P>): Signal<ComponentType<P> | null> {
+  const room = rooms.get(load) ?? signal(null)
+  rooms.set(load, room)
+  // What was put under this loader is what it gave.
+  return room as Signal<ComponentType<P> | null>
+}
 
 /** Here before it is drawn: the drawing waits for nothing. */
 export async function bring<P>(load: Loader<P>): Promise<void> {
-  if (!loaded.has(load)) put(load, await load())
+  if (roomOf(load).peek() === null) put(load, await load())
 }
 
 export function put<P>(load: Loader<P>, component: ComponentType<P>): void {
-  loaded.set(load, component)
+  roomOf(load).value = component
 }
 
 export function Lazy<P extends object>({ load, props, name }: { load: Loader<P>; props: P; name: string }) {
-  const state = useSignal<'loading' | 'here' | 'refused'>(loaded.has(load) ? 'here' : 'loading')
+  const asked = useSignal<{ readonly load: Loader<P>; readonly isRefused: boolean } | null>(null)
   const get = () => {
-    state.value = 'loading'
-    load().then((component) => {
-      loaded.set(load, component)
-      state.value = 'here'
-    }, () => (state.value = 'refused'))
+    const mine = (asked.value = { load, isRefused: false })
+    bring(load).catch(() => { if (asked.peek() === mine) asked.value = { load, isRefused: true } })
   }
-  useEffect(() => {
-    if (!loaded.has(load)) get()
-  }, [load])
-  // What was put under this loader is what it gave.
-  const Room = loaded.get(load) as ComponentType<P> | undefined
+  useEffect(get, [load])
+  const Room = roomOf(load).value
   if (Room) return <Room {...props} />
-  if (state.value === 'loading') return <Skeleton name={name} />
+  // The same place had another room before.
+  if (asked.value?.load !== load || !asked.value.isRefused) return <Skeleton name={name} />
   return (
     <div class="empty" role="alert">
       <p>{name} could not be loaded. The connection is gone, or the server was replaced by another version.</p>
