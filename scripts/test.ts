@@ -40,7 +40,7 @@ const real: Readonly<Record<string, readonly string[]>> = {
 const bunTest = (paths: readonly string[]) => [process.execPath, 'test', '--timeout', '120000', ...paths.filter((path) => existsSync(join(root, path))).map((path) => `./${path}`)]
 
 /** What judges a promise of the product is never tried until it passes. The others drive browsers and programs that keep no exact time. */
-const ONCE = new Set(['capability.test.ts', 'crash.test.ts', 'rollback.test.ts', 'links.test.ts', 'approval-over-time.test.ts', 'flows.test.ts', 'leak.test.ts', 'leak-exec.test.ts'])
+const ONCE = new Set(['capability.test.ts', 'crash.test.ts', 'rollback.test.ts', 'links.test.ts', 'approval-over-time.test.ts', 'flows.test.ts', 'leak.test.ts', 'leak-exec.test.ts', 'leak-own-host.test.ts'])
 
 /** The capability test: nothing else matters while it is red. Then the longest, so that the lanes end together. */
 const FIRST = ['e2e/capability.test.ts', AGENTS, 'apps/daemon', 'e2e/crash.test.ts']

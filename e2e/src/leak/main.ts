@@ -7,9 +7,10 @@ import { openFreestyle } from './freestyle.ts'
 import { openHetzner } from './hetzner.ts'
 import { openKubernetes } from './kubernetes.ts'
 import { live } from './lifecycle.ts'
+import { openLocal, openVm } from './own-host.ts'
 import type { Open } from './vendor.ts'
 
-const VENDORS: Readonly<Record<string, Open>> = { hetzner: openHetzner, ec2: openEc2, fly: openFly, 'fly-forgetful': openForgetfulFly, freestyle: openFreestyle, kubernetes: openKubernetes, exec: openExec }
+const VENDORS: Readonly<Record<string, Open>> = { hetzner: openHetzner, ec2: openEc2, fly: openFly, 'fly-forgetful': openForgetfulFly, freestyle: openFreestyle, kubernetes: openKubernetes, exec: openExec, vm: openVm, local: openLocal }
 /** Where each call is a program of its own, which starts while others do; elsewhere there is nothing to wait for. */
 const AT_ONCE: Readonly<Record<string, number>> = { exec: 4 }
 

@@ -53,8 +53,8 @@ export function createProcessMachines(kind: MachineKind): Provider {
       // Nothing begins or ends of a machine while another one is made of it.
       return serially(owner, spec.systemOf === undefined ? work : () => serially(spec.systemOf ?? owner, work))
     },
-    observe: async (owner) => machineOf(owner, await readMachine(place, owner)),
-    list: (of) => list(place, of),
+    observe: async (owner) => machineOf(kind, owner, await readMachine(place, owner)),
+    list: (of) => list(kind, of),
     stop: (owner, context) => serially(owner, () => stop(kind, owner, context)),
     destroy: (owner, context) => serially(owner, () => destroy(kind, owner, context)),
     setEgress: (owner, egress) => serially(owner, async () => {
@@ -78,7 +78,7 @@ async function ensure(kind: MachineKind, { owner, spec }: { owner: Owner; spec: 
   kind.refuse(spec)
   const found = await readMachine(kind.place, owner)
   if (found !== null) refuseForeign(owner, found)
-  const running = await machineOf(owner, found)
+  const running = await machineOf(kind, owner, found)
   if (running.observed.state === 'running') return { done: true, value: running }
   const isolation = kind.isolationFor(spec, await kind.check(signal))
   signal.throwIfAborted()
@@ -86,38 +86,40 @@ async function ensure(kind: MachineKind, { owner, spec }: { owner: Owner; spec: 
   const machine = found ?? await createMachine(kind.place, record)
   await sweep(kind.mark, ownerKey(owner), signal)
   const [made] = await Promise.all([found === null ? kind.madeFrom(spec, signal) : null, kind.start({ owner, spec, isolation, machine: { dir: machine.dir, record }, isNew: found === null }, context)])
-  return { done: true, value: { ...await machineOf(owner, await readMachine(kind.place, owner)), made } }
+  return { done: true, value: { ...await machineOf(kind, owner, await readMachine(kind.place, owner)), made } }
 }
 
-function refuseForeign(owner: Owner, found: MachineFiles): void {
-  if (found.record !== null && ownerKey(found.record.owner) === ownerKey(owner)) return
+function refuseForeign(owner: Owner, found: MachineFiles): MachineRecord {
+  if (found.record !== null && ownerKey(found.record.owner) === ownerKey(owner)) return found.record
   throw new ProviderFault('conflict', `${found.dir} belongs to ${found.record === null ? 'somebody unknown' : 'another installation'}`, { hint: 'move it away, or delete the workspace and create it again' })
 }
 
-async function machineOf(owner: Owner, found: MachineFiles | null): Promise<Machine> {
+async function machineOf({ mark }: MachineKind, owner: Owner, found: MachineFiles | null): Promise<Machine> {
   if (found === null) return { ref: {}, owner, observed: { state: 'absent' }, createdAt: 0, isolation: null }
   const { dir, record } = found
   if (record === null) return { ref: { dir }, owner: 'ambiguous', observed: { state: 'unknown', raw: 'machine.json is missing or unreadable' }, createdAt: 0, isolation: null }
   const ref = record.uid === null ? { dir } : { dir, uid: record.uid }
   const mine = ownerKey(record.owner) === ownerKey(owner)
-  return { ref, owner: mine ? record.owner : 'foreign', observed: await observedIn(dir, record), createdAt: record.createdAt, isolation: record.isolation }
+  return { ref, owner: mine ? record.owner : 'foreign', observed: await observedIn(mark, dir, record), createdAt: record.createdAt, isolation: record.isolation }
 }
 
-async function observedIn(dir: string, record: MachineRecord | null): Promise<Observed> {
+async function observedIn(mark: Mark, dir: string, record: MachineRecord): Promise<Observed> {
   const file = await readProcess(dir)
-  if (file !== null && isAlive(file)) return { state: 'running', startedAt: file.startedAt, ...(record?.slow === true ? { slow: true as const } : {}) }
+  if (file !== null && isAlive(file)) return { state: 'running', startedAt: file.startedAt, ...(record.slow === true ? { slow: true as const } : {}) }
   const exit = await readExit(dir)
-  if (exit === null) return { state: 'stopped', exitCode: null, detail: file === null ? null : 'its processes were killed' }
-  return { state: 'stopped', exitCode: exit.exitCode, detail: exit.signal === null ? null : `ended by ${exit.signal}` }
+  // Begun by a server that was killed at it, or left by a host process that was: nobody talks to them any more.
+  const strays = (await markedProcesses(mark, (value) => value === ownerKey(record.owner))).length > 0 ? { charged: true as const } : {}
+  if (exit === null) return { state: 'stopped', exitCode: null, detail: file === null ? null : 'its processes were killed', ...strays }
+  return { state: 'stopped', exitCode: exit.exitCode, detail: exit.signal === null ? null : `ended by ${exit.signal}`, ...strays }
 }
 
-async function list(place: Place, installation: string): Promise<Inventory<Machine>> {
-  const { machines } = await scan(place, installation)
+async function list(kind: MachineKind, installation: string): Promise<Inventory<Machine>> {
+  const { machines } = await scan(kind.place, installation)
   const items: Machine[] = []
   for (const found of machines) {
     // A directory that does not say whose it is stays out of an installation's list; leftovers shows it.
     if (found.record === null || found.record.owner.installation !== installation) continue
-    items.push(await machineOf(found.record.owner, found))
+    items.push(await machineOf(kind, found.record.owner, found))
   }
   return { items, complete: true, missing: [] }
 }
@@ -125,7 +127,7 @@ async function list(place: Place, installation: string): Promise<Inventory<Machi
 async function stop({ place, mark, graceMs }: MachineKind, owner: Owner, { signal, poll }: CallContext): Promise<Step<Observed>> {
   const found = await readMachine(place, owner)
   if (found === null) return { done: true, value: { state: 'absent' } }
-  refuseForeign(owner, found)
+  const record = refuseForeign(owner, found)
   const since = typeof poll?.['since'] === 'number' ? poll['since'] : Date.now()
   const until = Date.now() + STOP_WAIT_MS
   let asked = poll?.['since'] !== undefined
@@ -141,7 +143,7 @@ async function stop({ place, mark, graceMs }: MachineKind, owner: Owner, { signa
     await Bun.sleep(STOP_LOOK_MS)
   }
   await sweep(mark, ownerKey(owner), signal)
-  return { done: true, value: await observedIn(found.dir, found.record) }
+  return { done: true, value: await observedIn(mark, found.dir, record) }
 }
 
 async function destroy({ place, mark }: MachineKind, owner: Owner, { signal }: CallContext): Promise<Step<null>> {
@@ -170,9 +172,9 @@ async function leftovers({ place, mark }: MachineKind, installation: string): Pr
   for (const { dir, record } of machines) if (record === null) items.push({ kind: 'directory', name: dir, owner: 'ambiguous', createdAt: await ageOf(dir) })
   const known = new Set(machines.flatMap(({ record }) => record === null ? [] : [ownerKey(record.owner)]))
   const stray = await markedProcesses(mark, (value) => value.startsWith(`${installation}/`) && !known.has(value))
-  for (const value of new Set(stray.map((one) => one.value))) {
+  for (const [value, processes] of Map.groupBy(stray, (one) => one.value)) {
     const owner = parseOwner(value)
-    if (owner !== null) items.push({ kind: 'processes', name: value, owner, createdAt: Date.now() })
+    if (owner !== null) items.push({ kind: 'processes', name: value, owner, createdAt: Math.min(...processes.map(({ startedAt }) => startedAt)) })
   }
   return { items, complete: true, missing: [] }
 }

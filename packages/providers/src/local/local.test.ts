@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Project, Provider } from '@berth/core'
 import { eventually, finish, openBench, refusalOf, WAIT, type Bench } from '../testing/stand-in.ts'
 import { createLocalProvider, type LocalProviderOptions } from './index.ts'
+import { ownerKey } from './machine-dir.ts'
 import { LOCAL_MARK, markedProcesses } from './process-tree.ts'
 
 const signal = new AbortController().signal
@@ -33,6 +34,30 @@ afterEach(async () => {
 })
 
 describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
+  it('says that a stopped machine has processes which nobody talks to, and ends them with the next stop', async () => {
+    const { bench, provider, owner } = await open(WAIT)
+    await finish(() => provider.ensure(owner, bench.spec, context))
+    const stop = () => finish((poll) => provider.stop(owner, { signal, ...(poll ? { poll } : {}) }))
+    await stop()
+    const stray = Bun.spawn(['sleep', '1000'], { env: { [LOCAL_MARK]: ownerKey(owner) }, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
+    await eventually(async () => (await processesOf(bench)).length === 1)
+    expect((await provider.observe(owner, signal)).observed).toMatchObject({ state: 'stopped', charged: true })
+    expect(await stop()).toEqual({ state: 'stopped', exitCode: 0, detail: null })
+    expect(await stray.exited).not.toBe(0)
+  }, 30_000)
+
+  it('leaves the claim of a host that came after it', async () => {
+    const { bench, provider, owner } = await open(WAIT)
+    const { ref } = await finish(() => provider.ensure(owner, bench.spec, context))
+    const claim = join(String(ref['dir']), 'process.json')
+    const first = JSON.parse(await readFile(claim, 'utf8')) as { pid: number }
+    const later = JSON.stringify({ ...first, pid: process.pid })
+    await writeFile(claim, later)
+    process.kill(first.pid, 'SIGTERM')
+    await eventually(async () => (await processesOf(bench)).length === 0)
+    expect(await readFile(claim, 'utf8')).toBe(later)
+  }, 30_000)
+
   it('runs the daemon with its boot file, keeps its disk over a stop, and leaves nothing when destroyed', async () => {
     const { bench, provider, owner } = await open(`echo once >> /workspace/count; cp "$3" /workspace/boot.json; ${WAIT}`)
     const machine = await finish(() => provider.ensure(owner, bench.spec, context))

@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     return await run(spec)
   } finally {
     for (const server of servers) server.close()
-    rmSync('process.json', { force: true })
+    unclaim()
   }
 }
 
@@ -102,6 +102,16 @@ function claim(): boolean {
     return false
   } finally {
     rmSync(draft, { force: true })
+  }
+}
+
+/** Not the claim of a host that came after this one. */
+function unclaim(): void {
+  try {
+    const { pid } = JSON.parse(readFileSync('process.json', 'utf8')) as ProcessFile
+    if (pid === process.pid) rmSync('process.json')
+  } catch {
+    // Taken away already, by who stops this machine.
   }
 }
 

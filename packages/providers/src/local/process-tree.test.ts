@@ -34,6 +34,18 @@ test.skipIf(process.platform !== 'linux')('sweeps a machine\'s processes and nob
   expect(await Promise.all(decoys.map(lives))).toEqual(decoys.map(() => true))
 }, 30_000)
 
+test.skipIf(process.platform !== 'linux')('since when a process runs does not hang on when it is looked at', async () => {
+  const key = `${randomBytes(16).toString('hex')}/ws_aaaabbbbcccc/1`
+  const before = Date.now()
+  await run({ [LOCAL_MARK]: key })
+  const after = Date.now()
+  await Bun.sleep(1000)
+  const [first] = await markedProcesses(LOCAL_MARK, (value) => value === key)
+  // The kernel counts in hundredths of a second.
+  expect(first?.startedAt).toBeGreaterThan(before - 100)
+  expect(first?.startedAt).toBeLessThan(after + 100)
+}, 30_000)
+
 test('a pid alone is nobody: another start or another boot of the host is another process', async () => {
   const child = await run({})
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8')

@@ -8,6 +8,8 @@ export type Mark = 'BERTH_OWNER' | 'BERTH_VM_OWNER'
 export const LOCAL_MARK: Mark = 'BERTH_OWNER'
 export const VM_MARK: Mark = 'BERTH_VM_OWNER'
 const SWEEP_ROUNDS = 50
+/** `USER_HZ`, the same on every Linux of our processors. */
+const TICKS_PER_SECOND = 100
 
 /** True while the very process that wrote the file lives: same pid, same start, same boot of the host. */
 export function isAlive(file: ProcessFile): boolean {
@@ -36,19 +38,31 @@ export function signalProcess(file: ProcessFile, signal: 'SIGTERM' | 'SIGKILL'):
   }
 }
 
-/** Pids of living processes whose environment names this owner, or any owner of the installation. Linux only. */
-export async function markedProcesses(mark: Mark, isMeant: (value: string) => boolean): Promise<{ pid: number; value: string }[]> {
+/** Living processes whose environment names this owner, or any owner of the installation; `startedAt` in ms since 1970. Linux only. */
+export async function markedProcesses(mark: Mark, isMeant: (value: string) => boolean): Promise<{ pid: number; value: string; startedAt: number }[]> {
   if (process.platform !== 'linux') return []
-  const found: { pid: number; value: string }[] = []
+  const found: { pid: number; value: string; startedAt: number }[] = []
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue
     const environ = await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '')
     const start = `\0${environ}`.indexOf(`\0${mark}=`)
     if (start < 0) continue
     const value = environ.slice(start + mark.length + 1).split('\0', 1)[0] ?? ''
-    if (isMeant(value)) found.push({ pid: Number(entry), value })
+    if (isMeant(value)) found.push({ pid: Number(entry), value, startedAt: startedAt(entry) })
   }
   return found
+}
+
+/** Of a process that ended meanwhile: now. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, field 22, in ticks since the host began. */
+function startedAt(pid: string): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+    const beganAt = Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000
+    return Math.round(beganAt + ticks * (1000 / TICKS_PER_SECOND))
+  } catch {
+    return Date.now()
+  }
 }
 
 /** Kills everything marked, again until a look finds nothing: a process may fork between the look and the kill. */
