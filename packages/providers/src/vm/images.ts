@@ -16,6 +16,10 @@ export interface KeptImage { readonly key: string; readonly dir: string; readonl
 /** In a machine's directory: what it stands on. */
 export const STANDS_ON = 'image.json'
 
+const MAKING = '.making-'
+/** So long is nothing written to a copy that a server was killed at. */
+const GIVEN_UP_MS = 3_600_000
+
 const imagesDir = (home: string): string => join(home, 'images')
 
 /** The copy, made when there is none. Throws a ProviderFault `image` for what is no disk. */
@@ -25,7 +29,7 @@ export async function keepImage(home: string, files: ImageFiles, signal: AbortSi
   const about = await qemuImgInfo(files.image, signal)
   const kept: KeptImage = { key, dir, disk: join(dir, 'disk'), kernel: files.kernel === null ? null : join(dir, 'kernel'), initrd: files.initrd === null ? null : join(dir, 'initrd'), ...about }
   if (await stat(dir).catch(() => null) !== null) return kept
-  const making = join(imagesDir(home), `.making-${randomBytes(6).toString('hex')}`)
+  const making = join(imagesDir(home), `${MAKING}${randomBytes(6).toString('hex')}`)
   await mkdir(making, { recursive: true, mode: 0o711 })
   try {
     for (const [name, from] of [['disk', files.image], ['kernel', files.kernel], ['initrd', files.initrd]] as const) {
@@ -45,16 +49,24 @@ export async function keepImage(home: string, files: ImageFiles, signal: AbortSi
   return kept
 }
 
-/** Removes those that no machine stands on and that are not the one in use. Answers their names. */
+/** Removes those that no machine stands on and that are not the one in use, and copies that nobody goes on with. Answers their names. */
 export async function tidyImages(place: Place, installation: string, inUse: string | null): Promise<string[]> {
   const used = new Set(inUse === null ? [] : [inUse])
   for (const { dir } of (await scan(place, installation)).machines) {
     const on = await readJson<{ key: string }>(join(dir, STANDS_ON))
     if (on !== null) used.add(on.key)
   }
-  const unused = (await readdir(imagesDir(place.home)).catch(() => [])).filter((name) => !name.startsWith('.') && !used.has(name))
+  const unused: string[] = []
+  for (const name of await readdir(imagesDir(place.home)).catch(() => [])) {
+    if (name.startsWith(MAKING) ? await lastWritten(join(imagesDir(place.home), name)) < Date.now() - GIVEN_UP_MS : !used.has(name)) unused.push(name)
+  }
   for (const name of unused) await rm(join(imagesDir(place.home), name), { recursive: true, force: true })
   return unused
+}
+
+async function lastWritten(dir: string): Promise<number> {
+  const files = (await readdir(dir).catch(() => [])).map((name) => join(dir, name))
+  return Math.max(...await Promise.all([dir, ...files].map(async (path) => (await stat(path).catch(() => null))?.mtimeMs ?? 0)))
 }
 
 export async function keyOf({ image, kernel, initrd }: ImageFiles): Promise<string> {
