@@ -16,7 +16,7 @@ export function bringDaemon({ toolboxDir, hash, linkUrl, headerPath }: { toolbox
   return `if [ ! -x ${daemon} ]; then
   mkdir -p ${toolboxDir}/${hash} ${toolboxDir}/agents
   ln -sfn ../agents ${toolboxDir}/${hash}/agents
-  curl --fail --silent --show-error --location --retry 60 --retry-delay 2 --retry-all-errors --header @${headerPath} --output ${daemon}.new ${linkUrl}/toolbox/${hash}/berth-daemon
+  curl --fail --silent --show-error --location --compressed --retry 60 --retry-delay 2 --retry-all-errors --header @${headerPath} --output ${daemon}.new ${linkUrl}/toolbox/${hash}/berth-daemon
   chmod 755 ${daemon}.new
   mv ${daemon}.new ${daemon}
 fi`
