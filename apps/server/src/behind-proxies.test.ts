@@ -155,6 +155,17 @@ for (const [name, start] of [['nginx', nginx], ['caddy', caddy], ['our own https
       expect((await curl(url(PAGE, '/metrics'), { root: front.root })).status).toBe({ nginx: '403', caddy: '404', 'our own https': '401' }[name])
     })
 
+    test('who guesses at a sign-in link cannot seem to be another each time', async () => {
+      const guess = async (at: number): Promise<string> => {
+        const forged = [`203.0.113.${at}`, `198.51.100.${at}, 203.0.113.${at}`].flatMap((address) => [`x-forwarded-for: ${address}`, `x-real-ip: ${address}`, `forwarded: for=${address}`])
+        const answer = await curl(url(PAGE, '/sign-in'), { root: front.root, args: [...forged.flatMap((header) => ['-H', header]), '--data-urlencode', `code=guess${at}`] })
+        return answer.status
+      }
+      const statuses: string[] = []
+      for (let at = 1; at <= 9; at += 1) statuses.push(await guess(at))
+      expect(statuses.at(-1)).toBe('429')
+    })
+
     test('an event of a stream comes when it happens', async () => {
       const child = Bun.spawn(['curl', '-sSN', '--cacert', front.root, '--resolve', `${PAGE}:${front.port}:127.0.0.1`, '-H', token(), url(PAGE, `/api/v1/workspaces/${workspace.id}/stream?offset=now&live=sse`)], { stdout: 'pipe', stderr: 'inherit' })
       const reader = child.stdout.getReader()
