@@ -35,14 +35,38 @@ const SEEN_PATHS = /^\/api\/v1\/workspaces\/[^/]+\/(?:diff|files|files\/content|
 /** A phone that has bars and no network: what was kept is there sooner. */
 const PAGE_WITHIN_MS = 6000
 const SHELL_PAGE = '/shell'
+/** Browsers let an installation take minutes; a tunnel that takes longer than this is left to the next page. */
+const AGAIN_AFTER_MS = [200, 1000, 4000, 15_000]
 const DECISION_PATH = '/api/v1/push/decision'
 
-worker.addEventListener('install', (event) => event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll([...SHELL_FILES, SHELL_PAGE])).then(() => worker.skipWaiting())))
+worker.addEventListener('install', (event) => event.waitUntil(install()))
+
+async function install(): Promise<void> {
+  const cache = await caches.open(SHELL)
+  await Promise.all(SHELL_FILES.map((path) => keep(cache, path)))
+  // The last of them: a shell that has its page is whole.
+  await keep(cache, SHELL_PAGE)
+  await worker.skipWaiting()
+}
+
+/** Without one of its files there is no new worker at all, and a browser that changes its network gives up all that it asks for at that moment. */
+async function keep(cache: Cache, path: string): Promise<void> {
+  for (const pauseMs of AGAIN_AFTER_MS) {
+    try {
+      return await cache.add(path)
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+  await cache.add(path)
+}
 
 worker.addEventListener('activate', (event) => event.waitUntil((async () => {
   const before = (await caches.keys()).filter((name) => name.startsWith('berth-shell-') && name !== SHELL)
-  // A page in another tab may be of the version before, whose rooms the server has no more.
-  for (const name of before.slice(0, -1)) await caches.delete(name)
+  // A page in another tab may be of the version before, whose rooms the server has no more. One that never became whole had no page.
+  const had = await Promise.all(before.map(async (name) => (await (await caches.open(name)).match(SHELL_PAGE)) !== undefined))
+  const last = before.findLast((_, index) => had[index])
+  for (const name of before) if (name !== last) await caches.delete(name)
   await worker.clients.claim()
 })()))
 

@@ -18,7 +18,6 @@ const KEEP_MS = 2000
 export function later(withoutServer: boolean): void {
   void readPhrases()
   offerInstall()
-  void register()
   if (withoutServer) void fromCache().catch(() => undefined)
   let timer: ReturnType<typeof setTimeout> | undefined
   effect(() => {
@@ -31,6 +30,11 @@ export function later(withoutServer: boolean): void {
   })
   effect(() => {
     if (offlineSince.value === null) void sendAll()
+  })
+  // Without a network none was installed; where there is one, this changes nothing.
+  effect(() => {
+    void offlineSince.value
+    void register()
   })
   effect(() => {
     if (!signedOut.value) return
@@ -114,13 +118,26 @@ function offerInstall(): void {
   })
 }
 
+/** A browser that changes its network gives up what it asks for at that moment. */
+const REGISTER_AGAIN_MS = [4000, 20_000, 60_000]
+interface WorkerPolicy { createScriptURL(url: string): unknown }
+/** Scripts by name are a sink of trusted types; this policy knows one name, and is made once. */
+let policy: WorkerPolicy | undefined
+let isRegistering = false
+
 async function register(): Promise<void> {
-  if (!('serviceWorker' in navigator)) return
-  try {
-    // Scripts by name are a sink of trusted types; this policy knows one name.
-    const policy = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): unknown } } }).trustedTypes?.createPolicy('berth-worker', { createScriptURL: () => '/sw.js' })
-    await navigator.serviceWorker.register((policy?.createScriptURL('/sw.js') ?? '/sw.js') as string)
-  } catch {
-    // Without TLS there is no worker: no offline reading, no push; everything else is as it is.
+  // Without TLS there is no worker: no offline reading, no push; everything else is as it is.
+  if (isRegistering || !('serviceWorker' in navigator)) return
+  isRegistering = true
+  for (const pauseMs of [0, ...REGISTER_AGAIN_MS]) {
+    try {
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      policy ??= (globalThis as { trustedTypes?: { createPolicy(name: string, rules: { createScriptURL(url: string): string }): WorkerPolicy } }).trustedTypes?.createPolicy('berth-worker', { createScriptURL: () => '/sw.js' })
+      await navigator.serviceWorker.register((policy?.createScriptURL('/sw.js') ?? '/sw.js') as string)
+      break
+    } catch {
+      // Nobody is told: it is tried with the next page too, and whenever the server is heard again.
+    }
   }
+  isRegistering = false
 }
