@@ -193,6 +193,8 @@ const rows = async () => (await log().locator('.stretch > *').allInnerTexts()).m
 async function caughtUp(word: string): Promise<void> {
   await log().getByText(word, { exact: true }).waitFor()
   await world.turnOver(demo.id)
+  // The page hears of the end of the turn a little after the server.
+  await log().locator('.stretch > *').last().getByText('$').waitFor()
   const [here, seen] = [await rows(), await wordsSeen()]
   expect(seen).toEqual([])
   expect(await log().getByText(word, { exact: true }).count()).toBe(1)
