@@ -9,7 +9,7 @@ import type { Workspace } from '@berth/wire'
 import { BerthError } from '@berth/wire/error'
 import { startFloorServer } from './floor-server.ts'
 import { MB, percentile, pssBytes, RUNS } from './measure.ts'
-import type { Bench } from './measure.ts'
+import type { Bench, Figure } from './measure.ts'
 import { BERTH, startProduct } from './product.ts'
 import type { Product } from './product.ts'
 import { plainOn, processOf } from './workspace.ts'
@@ -58,6 +58,9 @@ export const gateway: Bench = {
       yield { name: 'git-clone-first', value: percentile(clones.first, 50), unit: 'ms', floor: direct, goal: { ratioAtMost: CLONE_MOST }, detail: 'the same of one that nobody asked for before' }
       yield { name: 'git-clone-first-relayed', value: percentile(clones.first, 50), unit: 'ms', floor: percentile(clones.relayed, 50), detail: `the same; floor: through two programs that only pass it on, which took ${(percentile(clones.relayed, 50) / direct).toFixed(2)}x of the host itself` }
 
+      note('bringing workspaces up')
+      yield* broughtUp({ product, root, origin: host.url, signal, outside })
+
       note(`${AT_ONCE} clones at once`)
       for (let at = 1; at <= AT_ONCE; at++) another(root, 'smaller', at)
       const grown = await growth([product.server().pid, processOf(id, 'run')], () => inside(manyClones(host.url)))
@@ -79,6 +82,26 @@ export const gateway: Bench = {
       rmSync(root, { recursive: true, force: true })
     }
   },
+}
+
+/** `berth up` of a repository that nobody asked for before, against git alone at the same work. */
+async function* broughtUp({ product, root, origin, signal, outside }: { product: Product; root: string; origin: string; signal: AbortSignal; outside(script: string): Promise<string> }): AsyncGenerator<Figure> {
+  const direct: number[] = []
+  const through: number[] = []
+  for (let at = 0; at <= RUNS; at++) {
+    signal.throwIfAborted()
+    const floor = Number(await outside(cloneAsUp(origin, another(root, 'big', `floor-${at}`))))
+    const { steps } = await product.json<Workspace>(['up', `${origin}/${another(root, 'big', `up-${at}`)}.git`, '--name', `up-${at}`, '--no-open', '-y', ...plainOn('sleep 100000')])
+    await product.cli(['delete', `up-${at}`, '-y'])
+    // The first of each only warms.
+    if (at === 0) continue
+    direct.push(floor)
+    through.push(steps.find(({ step }) => step === 'code')?.durationMs ?? Number.NaN)
+  }
+  yield {
+    name: 'git-clone-up', value: percentile(through, 50), unit: 'ms', floor: percentile(direct, 50), goal: { ratioAtMost: CLONE_MOST },
+    detail: `${RUNS} times \`berth up\` of a repository of 100 MB that nobody asked for before, turn about: the whole step that gets the code, of which the server asked ahead while the machine started; floor: the same runs of git (clone without files, checkout, six small ones), from the host itself`,
+  }
 }
 
 /** Any secret will do: the host asks for none. */
@@ -103,17 +126,22 @@ async function repository(path: string, bytes: number): Promise<void> {
   await git(['-c', 'core.compression=0', 'commit', '-qm', 'big'], work)
   await git(['clone', '-q', '--bare', work, path], work)
   await git(['--git-dir', path, 'repack', '-adq'], work)
+  // As the hosts do that people use: `berth up` takes the history first, and then the files.
+  await git(['--git-dir', path, 'config', 'uploadpack.allowFilter', 'true'], work)
   rmSync(work, { recursive: true, force: true })
 }
 
 /** The same repository, at an address that nobody asked for yet. */
-function another(root: string, name: string, at: number): string {
+function another(root: string, name: string, at: number | string): string {
   symlinkSync(`${name}.git`, join(root, `${name}-${at}.git`))
   return `${name}-${at}`
 }
 
 /** Prints the milliseconds. The same words inside and outside: inside, git is led through the server. */
 const clone = (origin: string, name: string): string => `cd /tmp && rm -rf clone && since=$(date +%s%N) && git clone -q --bare ${origin}/${name}.git clone && echo $((($(date +%s%N) - since) / 1000000)); rm -rf clone`
+
+/** What the daemon has git do: a clone without files, which git fetches when it checks them out, a branch of its own, and what is small. */
+const cloneAsUp = (origin: string, name: string): string => `cd /tmp && rm -rf clone && mkdir clone && cd clone && since=$(date +%s%N) && git clone -q --filter=blob:none -- ${origin}/${name}.git . && git rev-parse --verify -q HEAD >/dev/null && git checkout -q --no-track -B berth/up HEAD && git rev-parse HEAD >/dev/null && (git ls-files --error-unmatch .gitmodules >/dev/null 2>&1; git update-ref refs/berth/source HEAD) && git config --local user.name Berth && git config --local user.email berth@localhost && echo $((($(date +%s%N) - since) / 1000000)); rm -rf /tmp/clone`
 
 /** Fails when one of them does. */
 const manyClones = (origin: string): string => `cd /tmp && set -e; for at in $(seq ${AT_ONCE}); do (rm -rf clone-$at; git clone -q --bare ${origin}/smaller-$at.git clone-$at; rm -rf clone-$at) & all="$all $!"; done; for one in $all; do wait $one; done`

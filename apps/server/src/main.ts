@@ -38,7 +38,7 @@ import { createCatalogue } from './compose/catalogue.ts'
 import { agentFetcher, createPreparation } from './compose/preparation.ts'
 import { listenForPreviews } from './compose/preview-listener.ts'
 import { openBootLogs } from './compose/boot-logs.ts'
-import { startGitHosts } from './compose/git-hosts.ts'
+import { startGitGateway, startGitHosts } from './compose/git-hosts.ts'
 import { startImages, toolboxPlaces } from './compose/images.ts'
 import { startRounds } from './compose/rounds.ts'
 import { runReapWord } from './compose/reap-word.ts'
@@ -53,7 +53,6 @@ import { createModelGateway, type ModelGateway } from './model-gateway/gateway.t
 import { createInject } from './egress/inject.ts'
 import { createPermissions, type Permissions } from './egress/permission.ts'
 import { createEgress, type Egress } from './egress/proxy.ts'
-import { openGitGateway } from './git-gateway/index.ts'
 import { followHosts } from './pulls/follow-hosts.ts'
 import type { StateSaving } from './saved/saving.ts'
 import { sayer } from './http/api-github.ts'
@@ -74,7 +73,7 @@ import { createDatabaseClock } from './loops/database-clock.ts'
 import type { SampledClock } from './loops/database-clock.ts'
 import { forgetFiles, sweepDeleted } from './loops/sweep-deleted.ts'
 import { startTickLoop } from './loops/tick-loop.ts'
-import type { TickLoop } from './loops/tick-loop.ts'
+import type { TickLoop, TickLoopDeps } from './loops/tick-loop.ts'
 import { startNotifying } from './notify/index.ts'
 import type { Notifying, NotifyDeps } from './notify/index.ts'
 import { createPreviewHosts } from './previews/hosts.ts'
@@ -255,12 +254,13 @@ async function assemble(base: Foundation): Promise<Server> {
   const { toolboxDir, agentsDir, toolboxFiles, imageToken } = toolboxPlaces(store)
   const [github, asks, { given }, { bootLogs, boot }] = [startGitHosts(base), startAsking(base), createOwnActs(base), openBootLogs({ ...base, home: home.dir, poke })]
   const [permissions, reads] = [createPermissions({ store: store.egress, asks, clock, log }), sharingReads(store)]
+  const git = startGitGateway(base, { github, hosted, asks, pageUrl: page.promise })
   const saving = startSaving(base, { connected: (id) => link.daemons.connected(id), call: (...call) => link.daemons.call(...call) }, poke)
   const link = createLinkServer({
     store, clock, serverId, log, begun: begun.promise, daemonFile: toolboxFiles.daemon, bootLog: bootLogs.take,
     assignmentFor: (id) => assignmentFor({ store: reads, clock, claudeExecutable: config.agents?.claude?.executable ?? null, versionOf: (program) => toolbox.chosen(program), previewHosts: previews.hosts, given, hosted }, id),
     reportMsFor: async (id) => reportIntervalMs((await reads.getWorkspace(id))?.workspace.autoStopMs ?? 0),
-    linkHttp: createLinkHttp({ store, clock, repositories, quota: hosted.quota, uploads, ghGateway: github.gh, gitGateway: openGitGateway({ store, clock, github, hosted, asks, log, dir: home.pushes, pageUrl: page.promise }), toolboxFiles, modelGateway: modelGatewayOf(base), signer: createCommitSigner({ store, clock }), inject: createInject({ store: store.egress, clock, log }), saving, log }),
+    linkHttp: createLinkHttp({ store, clock, repositories, quota: hosted.quota, uploads, ghGateway: github.gh, gitGateway: git.gateway, toolboxFiles, modelGateway: modelGatewayOf(base), signer: createCommitSigner({ store, clock }), inject: createInject({ store: store.egress, clock, log }), saving, log }),
     egress: egressOf(base, permissions),
     // Its machine cannot be used by this server: stopped, it gets today's daemon when a person starts it again.
     onIncompatible: (id, reason) => void store.failWorkspace(id, { code: 'daemon_incompatible', message: `the daemon of the machine is too old for this server: ${reason}`, hint: 'start it again with `berth start`: that gives the machine the daemon of this server' }, clock.now())
@@ -288,7 +288,7 @@ async function assemble(base: Foundation): Promise<Server> {
 
   // The lock of the home is ours: whoever claimed something from here before was killed, and its leases would only be waited for.
   await store.releaseClaims(placeId, clock.now())
-  ticks = startTicks(base, { boot, saving, link, machines, providers, serverId, toolbox, projects, declarePorts: (id, ports) => declarePorts(base, id, ports), forget: (id) => forgetFiles({ store, repositories, uploads, projects, bootLogs }, id) })
+  ticks = startTicks(base, { begun: git.begun, boot, saving, link, machines, providers, serverId, toolbox, projects, declarePorts: (id, ports) => declarePorts(base, id, ports), forget: (id) => forgetFiles({ store, repositories, uploads, projects, bootLogs }, id) })
   const running = ticks
   closers.add('the ticks', () => running.stop())
   closers.add('the listener of appends', store.events.onAppend(poke))
@@ -347,7 +347,7 @@ function pageFileOf({ options, store, clock, log }: Foundation, services: Servic
   )
 }
 
-function startTicks(base: Foundation, parts: { boot: NonNullable<ReconcileDeps['boot']>; saving: StateSaving; link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; projects: ProjectCode; declarePorts: NonNullable<ReconcileDeps['declarePorts']>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
+function startTicks(base: Foundation, parts: { begun(...taken: Parameters<TickLoopDeps['ticked']>): void; boot: NonNullable<ReconcileDeps['boot']>; saving: StateSaving; link: LinkServer; machines: LinkListener; providers: ServiceDeps['providers']; serverId: string; toolbox: Pick<Toolbox, 'ensureDaemon' | 'ensureAgent'>; projects: ProjectCode; declarePorts: NonNullable<ReconcileDeps['declarePorts']>; forget(id: Parameters<Daemons['connected']>[0]): Promise<boolean> }): TickLoop {
   const { config, store, clock, installation, log, closers } = base
   const { boot, saving, link, machines, providers, serverId, toolbox, projects, declarePorts } = parts
   const preparation = createPreparation({
@@ -371,6 +371,7 @@ function startTicks(base: Foundation, parts: { boot: NonNullable<ReconcileDeps['
       upSince: () => loop.upSince(),
     }, claim, signal),
     async ticked(id, step) {
+      parts.begun(id, step)
       if (step.do === 'destroy' || step.do === 'settle') await parts.forget(id)
     },
   })

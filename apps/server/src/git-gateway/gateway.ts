@@ -31,7 +31,7 @@ export interface GitGatewayDeps {
   /** Another source of credentials, one for each operation. */
   readonly github: Pick<GitHub, 'credentialFor'>
   readonly keptPushes: KeptPushes
-  readonly keptPacks: Pick<KeptPacks, 'find' | 'passing'>
+  readonly keptPacks: Pick<KeptPacks, 'find' | 'passing' | 'ahead'>
   readonly quarantines: Pick<Quarantines, 'mirror' | 'mirrorOf'>
   /** Repositories of this server. Absent: it keeps none for tasks. */
   readonly hosted?: HostedReach
@@ -43,10 +43,11 @@ export interface GitGatewayDeps {
   readonly fetch?: typeof fetch
 }
 export type Asking = Pick<WorkspaceRow, 'id' | 'orgId' | 'name' | 'source' | 'creatorId'>
-export type GitGateway = (workspace: Asking, request: Request) => Promise<Response>
+/** `ahead`: the server itself asks, for this workspace, before it does. Its answer to a fetch has no bytes, and ends when the server has the pack. */
+export type GitGateway = (workspace: Asking, request: Request, how?: { readonly ahead: true }) => Promise<Response>
 export type Outcome = Pick<NewAuditRecord, 'allowed' | 'reason'> & Partial<Pick<NewAuditRecord, 'refs' | 'tokenExpiresAt'>>
 /** What one operation has at hand. `own`: the kept credential is for it. */
-export interface Operation { readonly workspace: Asking; readonly wanted: Wanted; readonly policy: GitPolicy; readonly request: Request; readonly own: boolean }
+export interface Operation { readonly workspace: Asking; readonly wanted: Wanted; readonly policy: GitPolicy; readonly request: Request; readonly own: boolean; readonly ahead: boolean }
 
 const SUBJECT_LIMIT = 250
 const reasonOf = (error: unknown): string => (error instanceof BerthError ? error.message : 'it could not be done')
@@ -128,14 +129,14 @@ export function createGitGateway(deps: GitGatewayDeps): GitGateway {
       letGo(again.credential)
     }
   }
-  return async (workspace, request) => {
+  return async (workspace, request, how) => {
     const ticket = deps.lfs.ticketIn(request)
     if (ticket !== null) return byItsPath('git.lfs', { workspace, request }, async () => deps.lfs.carry(workspace, ticket, { request, policy: await store.gitPolicies.get(workspace.id) }))
     const wanted = await byItsPath('git.fetch', { workspace, request }, () => wantedBy(request))
     const policy = await store.gitPolicies.get(workspace.id)
     const right = accessTo({ source: workspace.source, policy }, wanted)
     if ('lfs' in wanted) return deps.lfs.answer({ workspace, wanted, policy, right, request }, (service) => accessFor(workspace, wanted, { service, own: right !== null }))
-    const operation: Operation = { workspace, wanted, policy, request, own: right !== null }
+    const operation: Operation = { workspace, wanted, policy, request, own: right !== null, ahead: how !== undefined }
     const found = await notedIfRefused(operation, () => accessFor(workspace, wanted, { service: wanted.service, own: right !== null && (right === 'write' || !isPushing(wanted.service)) }))
     const refuse = async (reason: string, hint: string): Promise<never> => {
       await noted(operation, { allowed: false, reason })

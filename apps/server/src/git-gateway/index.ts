@@ -5,6 +5,9 @@ import type { HostedReach } from '../git-hosting/hosted.ts'
 import type { GitHub } from '../github/index.ts'
 import type { Log } from '../http/respond.ts'
 import type { ServerAsks } from '../services/server-asks.ts'
+import { createAskingAhead } from './asking-ahead.ts'
+import type { AskingAhead } from './asking-ahead.ts'
+import { createBlobs } from './blobs-of.ts'
 import { createGitGateway } from './gateway.ts'
 import type { GitGateway } from './gateway.ts'
 import { createKeptPacks } from './kept-packs.ts'
@@ -29,8 +32,15 @@ export interface GitGatewayRoom {
   readonly packLimits?: KeptPacksLimits
 }
 
+export interface OpenGitGateway {
+  readonly gateway: GitGateway
+  readonly ahead: AskingAhead['ahead']
+  /** Nothing is asked ahead any more. */
+  stop(): Promise<void>
+}
+
 /** Whatever a server before this one kept of pushes is gone: whoever pushed was cut off with it. */
-export function openGitGateway({ store, github, hosted, asks, clock, log, dir, pageUrl, fetch: outside = fetch, packLimits }: GitGatewayRoom): GitGateway {
+export function openGitGateway({ store, github, hosted, asks, clock, log, dir, pageUrl, fetch: outside = fetch, packLimits }: GitGatewayRoom): OpenGitGateway {
   const send = hosted === undefined ? outside : locally(hosted, outside)
   const quarantines = createQuarantines({ dir, log, ...(hosted === undefined ? {} : { locally: async (address) => (await hosted.addresses).locally(address) }) })
   quarantines.tidy(clock.now()).catch((error: unknown) => log(`pushes that were kept: ${String(error)}`))
@@ -40,7 +50,15 @@ export function openGitGateway({ store, github, hosted, asks, clock, log, dir, p
     pageOf: async (workspaceId, approvalId) => `${await pageUrl}/workspaces/${workspaceId}?approval=${approvalId}`,
     nameOf: (userId) => store.access.nameOf(userId),
   })
-  return createGitGateway({ store, github, clock, log, keptPushes, keptPacks, quarantines, ...(hosted === undefined ? {} : { hosted }), keysDir: join(dir, 'keys'), lfs: createLfs({ store, clock, fetch: send }), fetch: send })
+  const gateway = createGitGateway({ store, github, clock, log, keptPushes, keptPacks, quarantines, ...(hosted === undefined ? {} : { hosted }), keysDir: join(dir, 'keys'), lfs: createLfs({ store, clock, fetch: send }), fetch: send })
+  const asking = createAskingAhead({ store, gateway, keptPacks, blobs: createBlobs(join(dir, 'ahead')), clock, log })
+  return {
+    gateway,
+    ahead: asking.ahead,
+    async stop() {
+      await Promise.all([asking.stop(), keptPacks.stop()])
+    },
+  }
 }
 
 /** This server's own name may lead nowhere from here: what is asked of it goes to its own listener. */

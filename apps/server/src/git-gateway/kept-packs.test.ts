@@ -24,9 +24,9 @@ beforeEach(async () => {
     packsAsked += 1
     return cutAfter === Infinity ? answer : new Response((await answer.bytes()).subarray(0, cutAfter), { status: answer.status, headers: { 'content-type': answer.headers.get('content-type') ?? '' } })
   }
-  w = await openGitWorld({ fetch: Object.assign(send, { preconnect: fetch.preconnect }), packLimits: { leastBytes: 1000, mostBytes: 100_000, totalBytes: 160_000 } })
+  w = await openGitWorld({ fetch: Object.assign(send, { preconnect: fetch.preconnect }), packLimits: { leastBytes: 1000, mostBytes: 100_000, totalBytes: 160_000, aheadMs: 60_000, expectedMs: 60_000 } })
   w.repository('private-own', { 'ledger.txt': 'private-own\n', 'noise.txt': noise(20_000) })
-})
+}, 60_000)
 afterEach(() => w.close())
 
 const packs = (): string => join(w.root, 'pushes', 'packs')

@@ -1,8 +1,9 @@
 /**
  * Packs that were asked for before, word for word: many agents are given the same repository, and the host makes and sends
  * the same hundred megabytes for each. An answer is kept when the same is asked for the second time, and serves from then
- * on whoever was shown the same refs by the host itself, with the access that is theirs, a moment before. What is left of a
- * server before this one, what is too much, and what nobody used goes.
+ * on whoever was shown the same refs by the host itself, with the access that is theirs, a moment before. What the server
+ * asks ahead for a workspace is kept at once, and read by who asks while it still comes. What is left of a server before this
+ * one, what is too much, and what nobody used goes.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
@@ -12,6 +13,9 @@ import { readShownIds } from '@berth/core'
 import type { Clock, FetchCommand, RepositoryAddress } from '@berth/core'
 import type { OrgId, WorkspaceId } from '@berth/wire'
 import type { Log } from '../http/respond.ts'
+import { createBook } from './book.ts'
+import { growPack } from './growing-pack.ts'
+import type { GrowingPack } from './growing-pack.ts'
 import { watchPack } from './whole-pack.ts'
 
 /** `own`: with the access that the workspace has, not as a stranger. */
@@ -22,15 +26,33 @@ export interface KeptPacks {
   find(asker: Asker, command: FetchCommand): Promise<Response | null>
   /** What the host said, as it comes: refs are remembered for a moment, a pack that is asked for again is kept. */
   passing(asker: Asker, command: FetchCommand, response: Response): Promise<Response>
+  /**
+   * For a pack that the server asks ahead: written from the first time on, as fast as it comes. Null: it is here or on its way, the
+   * host has not just shown its refs, or there is no room. What is given must be begun, or ended.
+   */
+  ahead(asker: Asker, command: FetchCommand): Promise<AskedAhead | null>
+  /** Something of it is about to be asked ahead: who asks meanwhile waits for a moment, so as not to have it twice. Returns the end of that. */
+  expect(repository: Repository): () => void
+  /** Nothing is written after it. */
+  stop(): Promise<void>
+}
+export type Repository = Pick<Asker, 'orgId' | 'origin' | 'path'>
+export interface AskedAhead {
+  /** What the host said. Resolves when all of it was taken. */
+  take(response: Response): Promise<void>
+  /** The host said nothing. */
+  drop(error: Error): Promise<void>
 }
 
-export interface KeptPacksLimits { readonly leastBytes: number; readonly mostBytes: number; readonly totalBytes: number }
+export interface KeptPacksLimits { readonly leastBytes: number; readonly mostBytes: number; readonly totalBytes: number; /** What is asked ahead and nobody reads. */ readonly aheadMs: number; /** What is about to be asked ahead is waited for no longer. */ readonly expectedMs: number }
 /** Below it there is nothing to gain; above it one repository would push out all others. */
-export const PACK_LIMITS: KeptPacksLimits = { leastBytes: 1024 * 1024, mostBytes: 2 * 1024 ** 3, totalBytes: 8 * 1024 ** 3 }
+export const PACK_LIMITS: KeptPacksLimits = { leastBytes: 1024 * 1024, mostBytes: 2 * 1024 ** 3, totalBytes: 8 * 1024 ** 3, aheadMs: 10 * 60_000, expectedMs: 5000 }
 /** Of the disk, so much stays free for what cannot be asked for again. */
 const FREE_SHARE = 0.1
 const UNUSED_MS = 7 * 24 * 3600_000
 const TIDY_MS = 3600_000
+/** Of those that are smaller than it is worth: they were asked ahead, for a clone that comes soon. */
+const SMALL_UNUSED_MS = 3600_000
 /** git asks for the pack at once after it was shown the refs. */
 const SHOWN_MS = 60_000
 const SHOWN_LIMIT = 100
@@ -46,13 +68,28 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
   const shown = createBook<Shown>({ clock, ms: SHOWN_MS, limit: SHOWN_LIMIT })
   const asked = createBook<true>({ clock, ms: ASKED_MS, limit: ASKED_LIMIT })
   const writing = new Set<string>()
+  const expected = createExpected(limits.expectedMs)
+  let stopped = false
 
-  /** Null: the host has not just shown all of this to this asker. */
+  /** Of what was kept for these refs and these terms. Null: the host has not just shown any to this asker. */
   const nameOf = (asker: Asker, command: FetchCommand): string | null => {
-    if (command.kind !== 'pack') return null
+    const refs = command.kind === 'pack' ? shown.get(placeOf(asker)) : null
+    return refs === null || command.kind !== 'pack' ? null : digest([asker.orgId, asker.origin, asker.path, refs.digest, command.terms].join('\n'))
+  }
+  /** Whatever is wanted was among what was shown: of anything else nobody here knows that whoever is shown the same may have it. */
+  const mayKeep = (asker: Asker, command: FetchCommand): boolean => {
     const refs = shown.get(placeOf(asker))
-    if (refs === null || !command.wants.every((id) => refs.ids.has(id))) return null
-    return digest([asker.orgId, asker.origin, asker.path, refs.digest, command.terms].join('\n'))
+    return !(refs === null || command.kind !== 'pack' || !command.wants.every((id) => refs.ids.has(id)))
+  }
+  const bodyOf = async (name: string): Promise<ReadableStream<Uint8Array> | null> => {
+    const onItsWay = await growing.read(name)
+    if (onItsWay !== null) return onItsWay
+    const path = join(dir, name)
+    const file = await open(path, 'r').catch(() => null)
+    if (file === null) return null
+    const now = new Date(clock.now())
+    await utimes(path, now, now).catch(() => {})
+    return readingOf(file)
   }
   const keeping = async (name: string, response: Response): Promise<Response> => {
     if (writing.has(name) || writing.size >= WRITERS) return response
@@ -85,39 +122,41 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
       },
     })
   }
-  let tidiedAt = -Infinity
-  const tidy = async (): Promise<void> => {
-    tidiedAt = clock.now()
-    const found = await Promise.all((await readdir(dir).catch(() => [])).map(async (name) => ({ name, ...await usedOf(join(dir, name)) })))
-    let kept = 0
-    for (const { name, size, usedAt } of found.toSorted((a, b) => b.usedAt - a.usedAt)) {
-      if (name.endsWith(UNFINISHED)) {
-        if (!writing.has(name.slice(0, name.indexOf('.')))) await rm(join(dir, name), { force: true })
-        continue
-      }
-      kept += size
-      if (kept > limits.totalBytes || usedAt < clock.now() - UNUSED_MS) await rm(join(dir, name), { force: true })
-    }
-  }
+  const { tidy, isDue } = createTidying({ dir, clock, limits, isWritten: (name) => writing.has(name) })
+  const growing = createGrowing({ dir, limits, log, tidy, over: (name) => void writing.delete(name) })
   return {
     async find(asker, command) {
-      if (clock.now() > tidiedAt + TIDY_MS) await tidy().catch((error: unknown) => log(`packs that were kept: ${String(error)}`))
+      if (isDue()) await tidy().catch((error: unknown) => log(`packs that were kept: ${String(error)}`))
       const name = nameOf(asker, command)
-      const path = name === null ? null : join(dir, name)
-      const file = path === null ? null : await open(path, 'r').catch(() => null)
-      if (path === null || file === null) return null
-      const now = new Date(clock.now())
-      await utimes(path, now, now).catch(() => {})
-      return new Response(readingOf(file), { headers: { 'content-type': RESULT } })
+      if (name === null) return null
+      const body = await bodyOf(name) ?? (await expected.waited(repositoryOf(asker)) ? await bodyOf(name) : null)
+      return body === null ? null : new Response(body, { headers: { 'content-type': RESULT } })
     },
     async passing(asker, command, response) {
       if (response.status !== 200 || response.headers.get('content-type') !== RESULT) return response
       if (command.kind === 'refs') return noting(response, (refs) => { shown.put(placeOf(asker), refs) }, log)
-      const name = nameOf(asker, command)
+      const name = mayKeep(asker, command) ? nameOf(asker, command) : null
       if (name === null) return response
       if (asked.get(name) !== null) return keeping(name, response)
       asked.put(name, true)
       return response
+    },
+    async ahead(asker, command) {
+      const name = nameOf(asker, command)
+      if (name === null || stopped || writing.has(name) || writing.size >= WRITERS || (await stat(join(dir, name)).catch(() => null)) !== null) return null
+      writing.add(name)
+      const aside = join(dir, `${name}.${randomUUID()}${UNFINISHED}`)
+      const file = await begun(aside).catch((error: unknown) => notKept(null, error, log))
+      if (file === null) {
+        writing.delete(name)
+        return null
+      }
+      return growing.begin(name, { aside, file })
+    },
+    expect: (repository) => expected.add(repositoryOf(repository)),
+    async stop() {
+      stopped = true
+      await growing.stop()
     },
   }
 }
@@ -125,31 +164,103 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
 /** The refs of a repository, as the host showed them to one asker. */
 interface Shown { readonly ids: ReadonlySet<string>; readonly digest: string }
 const digest = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+const repositoryOf = ({ orgId, origin, path }: Repository): string => [orgId, origin, path].join('\n')
 const placeOf = ({ workspaceId, own, origin, path }: Asker): string => [workspaceId, own, origin, path].join('\n')
 const usedOf = async (path: string): Promise<{ size: number; usedAt: number }> => stat(path).then(({ size, mtimeMs }) => ({ size, usedAt: mtimeMs }), () => ({ size: 0, usedAt: 0 }))
 
 /** Null: there is no room for what can be asked for again. */
 async function begun(path: string): Promise<FileHandle | null> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const { bavail, blocks } = await statfs(dirname(path))
-  return bavail > blocks * FREE_SHARE ? open(path, 'wx', 0o600) : null
+  return await hasRoom(dirname(path)) ? open(path, 'wx', 0o600) : null
+}
+async function hasRoom(dir: string): Promise<boolean> {
+  const { bavail, blocks } = await statfs(dir)
+  return bavail > blocks * FREE_SHARE
 }
 
-/** What was said for so long, and of so many; the oldest goes first. */
-function createBook<T>({ clock, ms, limit }: { clock: Clock; ms: number; limit: number }): { get(key: string): T | null; put(key: string, value: T): void } {
-  const entries = new Map<string, { readonly value: T; readonly until: number }>()
+/** What is too much, and what nobody used. */
+function createTidying({ dir, clock, limits, isWritten }: { dir: string; clock: Clock; limits: KeptPacksLimits; isWritten(name: string): boolean }): { isDue(): boolean; tidy(): Promise<void> } {
+  let tidiedAt = -Infinity
   return {
-    get(key) {
-      const entry = entries.get(key)
-      return entry === undefined || entry.until <= clock.now() ? null : entry.value
-    },
-    put(key, value) {
-      entries.delete(key)
-      entries.set(key, { value, until: clock.now() + ms })
-      for (const [first, { until }] of entries) {
-        if (entries.size <= limit && until > clock.now()) break
-        entries.delete(first)
+    isDue: () => clock.now() > tidiedAt + TIDY_MS,
+    async tidy() {
+      tidiedAt = clock.now()
+      const found = await Promise.all((await readdir(dir).catch(() => [])).map(async (name) => ({ name, ...await usedOf(join(dir, name)) })))
+      let kept = 0
+      for (const { name, size, usedAt } of found.toSorted((a, b) => b.usedAt - a.usedAt)) {
+        if (name.endsWith(UNFINISHED)) {
+          if (!isWritten(name.slice(0, name.indexOf('.')))) await rm(join(dir, name), { force: true })
+          continue
+        }
+        kept += size
+        if (kept > limits.totalBytes || usedAt < clock.now() - (size < limits.leastBytes ? SMALL_UNUSED_MS : UNUSED_MS)) await rm(join(dir, name), { force: true })
       }
+    },
+  }
+}
+
+/** Those that were asked ahead and still come. */
+function createGrowing({ dir, limits, log, tidy, over }: { dir: string; limits: KeptPacksLimits; log: Log; tidy(): Promise<void>; over(name: string): void }) {
+  const growing = new Map<string, { readonly pack: GrowingPack; readonly written: Promise<void> }>()
+  let stopped: Error | null = null
+  return {
+    read: async (name: string): Promise<ReadableStream<Uint8Array> | null> => await growing.get(name)?.pack.read() ?? null,
+    begin(name: string, { aside, file }: { aside: string; file: FileHandle }): AskedAhead {
+      const pack = growPack(aside, file, { mostBytes: limits.mostBytes, withinMs: limits.aheadMs, room: () => hasRoom(dir) })
+      const { promise: written, resolve } = Promise.withResolvers<void>()
+      growing.set(name, { pack, written })
+      if (stopped !== null) pack.end(stopped)
+      const take = async (response: Response): Promise<void> => {
+        try {
+          if (await pack.fill(response)) await rename(aside, join(dir, name))
+          else await rm(aside, { force: true })
+        } catch (error) {
+          notKept(null, error, log)
+        } finally {
+          growing.delete(name)
+          over(name)
+          resolve()
+        }
+        await tidy().catch((error: unknown) => notKept(null, error, log))
+      }
+      return {
+        take,
+        drop(error) {
+          pack.end(error)
+          return take(new Response(null))
+        },
+      }
+    },
+    async stop(): Promise<void> {
+      stopped = new Error('the server stops')
+      const all = [...growing.values()]
+      for (const { pack } of all) pack.end(stopped)
+      await Promise.all(all.map(({ written }) => written))
+    },
+  }
+}
+
+/** What is about to be asked ahead, by its repository. */
+function createExpected(mostMs: number) {
+  const expected = new Map<string, Promise<void>>()
+  return {
+    add(key: string): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      expected.set(key, promise)
+      return () => {
+        resolve()
+        if (expected.get(key) === promise) expected.delete(key)
+      }
+    },
+    /** False: nothing was expected. */
+    async waited(key: string): Promise<boolean> {
+      const coming = expected.get(key)
+      if (coming === undefined) return false
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, mostMs)
+      await Promise.race([coming, late.promise])
+      clearTimeout(timer)
+      return true
     },
   }
 }

@@ -43,7 +43,8 @@ function withCredential(origin: string, credential: Credential | null): Record<s
 }
 const urlOf = (address: RepositoryAddress, credential: Credential | null): string => credential?.ssh?.url ?? gitUrlOf(address, credential?.exact)
 
-async function runGit(dir: string, args: readonly string[], { input, limitBytes = LIMIT_BYTES, env = environment({}), signal }: RunOptions = {}): Promise<Ran> {
+/** In that directory, without hooks, filters or configuration but ours. */
+export async function runGit(dir: string, args: readonly string[], { input, limitBytes = LIMIT_BYTES, env = environment({}), signal }: RunOptions = {}): Promise<Ran> {
   const child = Bun.spawn(['git', '--git-dir', dir, ...args], { env, stdin: input === undefined ? 'ignore' : typeof input === 'string' ? new Blob([input]) : input, stdout: 'pipe', stderr: 'pipe', timeout: GIT_WITHIN_MS, killSignal: 'SIGKILL' })
   const end = () => child.kill('SIGKILL')
   signal?.addEventListener('abort', end, { once: true })

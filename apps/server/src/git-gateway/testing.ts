@@ -17,6 +17,7 @@ import { createRepositories } from '../git-hosting/repositories.ts'
 import { createUploads } from '../git-hosting/uploads.ts'
 import { createServerAsks } from '../services/server-asks.ts'
 import type { ServerAsks } from '../services/server-asks.ts'
+import type { AheadOf } from './asking-ahead.ts'
 import { openGitGateway } from './index.ts'
 import type { GitGatewayRoom } from './index.ts'
 
@@ -43,6 +44,10 @@ export interface GitWorld {
   repository(name: string, files?: Readonly<Record<string, string>>): void
   refs(name: string): Record<string, string>
   workspace(name: string, over?: Partial<NewWorkspace>): Promise<GatewayWorkspace>
+  /** As when its first machine is about to be made. Resolves when nothing more is asked. */
+  ahead(id: WorkspaceId, over?: Partial<AheadOf>): Promise<void>
+  /** Nothing is asked ahead any more. */
+  stop(): Promise<void>
   /** As the link of that workspace would. */
   ask(id: WorkspaceId, request: Request): Promise<Response>
   /** Straight to the host, as a person. */
@@ -67,8 +72,8 @@ export async function openGitWorld(over: Pick<GitGatewayRoom, 'fetch' | 'packLim
   const { orgId, userId } = await store.access.bootstrap(clock.now())
   await store.gitHosts.put({ orgId, origin, username: 'x-access-token', token: HOST_TOKEN }, clock.now())
   const asks = createServerAsks({ store, clock, log, expireEveryMs: 50 })
-  const gitGateway = openGitGateway({ store, github: { credentialFor: async () => null }, asks, clock, log, dir: join(root, 'pushes'), pageUrl: Promise.resolve('http://berth.test'), ...over })
-  const linkHttp = createLinkHttp({ store, clock, log, repositories: createRepositories({ dir: join(root, 'repos') }), uploads: createUploads({ dir: join(root, 'uploads') }), gitGateway, toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model')), inject: () => Promise.reject(new Error('nothing is put in here')) })
+  const git = openGitGateway({ store, github: { credentialFor: async () => null }, asks, clock, log, dir: join(root, 'pushes'), pageUrl: Promise.resolve('http://berth.test'), ...over })
+  const linkHttp = createLinkHttp({ store, clock, log, repositories: createRepositories({ dir: join(root, 'repos') }), uploads: createUploads({ dir: join(root, 'uploads') }), gitGateway: git.gateway, toolboxFiles: { program: async () => new Response() }, modelGateway: () => Promise.reject(new Error('no model')), inject: () => Promise.reject(new Error('nothing is put in here')) })
 
   // The daemon's part: its secret path, and who asks.
   const listeners: Bun.Server<undefined>[] = []
@@ -120,11 +125,17 @@ export async function openGitWorld(over: Pick<GitGatewayRoom, 'fetch' | 'packLim
         policy: async (change) => store.gitPolicies.put(id, { ...GitPolicy.parse({}), ...change }, clock.now()),
       }
     },
+    async ahead(id, over = {}) {
+      const record = await store.getWorkspace(id)
+      if (record !== null) await git.ahead({ ...record.workspace, ...over })
+    },
+    stop: git.stop,
     ask: linkHttp,
     person: (cwd, ...args) => run(cwd, ['-c', `http.extraHeader=Authorization: Basic ${btoa(`x-access-token:${HOST_TOKEN}`)}`, ...args]),
     audit: async () => (await store.audit.list(orgId, { limit: 500 })).toReversed(),
     answer: (id, behavior, message) => answered(store, id, { behavior, message }),
     async close() {
+      await git.stop()
       await asks.stop()
       for (const listener of listeners) await listener.stop(true)
       await host.close()

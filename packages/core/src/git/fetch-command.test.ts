@@ -11,6 +11,8 @@ test('a clone is known by what it wants and how, and not by who asks', () => {
   expect(command).toMatchObject({ kind: 'pack', wants: [A, B] })
   const another = readFetchCommand(new TextEncoder().encode(`${line('command=fetch')}${line('agent=git/2.50.0')}${line('session-id=1-2')}0001${['thin-pack', 'ofs-delta', `want ${A}`, `want ${B}`, 'done'].map(line).join('')}0000`))
   expect(another).toEqual(command)
+  const twice = asked('ofs-delta', `want ${B}`, 'thin-pack', 'done', `want ${A}`, `want ${B}`)
+  expect(twice?.kind === 'pack' && command?.kind === 'pack' && twice.terms === command.terms && twice.wants.length === 2).toBe(true)
   for (const way of ['deepen 1', 'filter blob:none', 'no-progress', 'include-tag']) {
     expect(asked('thin-pack', 'ofs-delta', way, `want ${A}`, `want ${B}`, 'done')).not.toEqual(command)
     expect(asked(way, `want ${A}`, 'done')?.kind).toBe('pack')

@@ -3,7 +3,7 @@ import { LATIN, readPacket } from './packet.ts'
 
 /**
  * `refs`: to be shown the refs, or some of them. `pack`: everything that is reached from `wants`, by somebody who has nothing of
- * it; `terms` is how, without what tells one asker from another.
+ * it; `terms` is how, without what tells one asker from another: a set, so neither order nor repetition counts.
  */
 export type FetchCommand = { readonly kind: 'refs' } | { readonly kind: 'pack'; readonly wants: readonly string[]; readonly terms: string }
 
@@ -20,9 +20,9 @@ export function readFetchCommand(bytes: Uint8Array): FetchCommand | null {
   const [command, ...rest] = lines
   if (command === 'command=ls-refs') return { kind: 'refs' }
   if (command !== 'command=fetch' || !rest.includes('done') || rest.some((line) => OF_THE_MOMENT.test(line))) return null
-  const wants = rest.flatMap((line) => WANT.exec(line)?.[1] ?? [])
+  const wants = [...new Set(rest.flatMap((line) => WANT.exec(line)?.[1] ?? []))]
   if (wants.length === 0) return null
-  return { kind: 'pack', wants, terms: rest.filter((line) => !OF_THE_ASKER.test(line)).join('\n') }
+  return { kind: 'pack', wants, terms: [...new Set(rest.filter((line) => !OF_THE_ASKER.test(line)))].toSorted().join('\n') }
 }
 
 /** The ids of all refs in an answer to `ls-refs`; null: it is none, or not whole. */
@@ -31,8 +31,14 @@ export function readShownIds(bytes: Uint8Array): ReadonlySet<string> | null {
   return lines === null ? null : new Set(lines.flatMap((line) => /^([0-9a-f]{40}|[0-9a-f]{64}) /.exec(line)?.[1] ?? []))
 }
 
+/** Each ref of an answer to `ls-refs` with its id, `HEAD` among them; null: it is none, or not whole. */
+export function readShownRefs(bytes: Uint8Array): ReadonlyMap<string, string> | null {
+  const lines = linesOf(bytes)
+  return lines === null ? null : new Map(lines.flatMap((line) => { const [, id, name] = /^([0-9a-f]{40}|[0-9a-f]{64}) (\S+)/.exec(line) ?? []; return id === undefined || name === undefined ? [] : [[name, id] as const] }))
+}
+
 /** One request or answer, to its flush and not beyond; a delimiter is a line of its own that no git writes. */
-function linesOf(bytes: Uint8Array): string[] | null {
+export function linesOf(bytes: Uint8Array): string[] | null {
   const lines: string[] = []
   for (let at = 0; ;) {
     const packet = readPacket(bytes, at)
