@@ -21,6 +21,8 @@ async function begunBy(name: string, told: Partial<Told>): Promise<boolean> {
 
 test('it begins before the last stage of cloud-init, and without its help', async () => {
   expect(await begunBy('early', { ...toldTo(), runcmd: [] })).toBe(true)
+  // The home is the workspace's from then on, and no stage puts anything in it.
+  expect((await machines.exec('early', ['find', '/home/dev', '-name', 'authorized_keys'])).stdout).toBe('')
 }, 60_000)
 
 test('and by the last stage, where the stages before it are called something else', async () => {

@@ -56,7 +56,8 @@ export function cloudConfig(machine: MachineBoot, { limitBytes }: { limitBytes: 
   const begun = [TELL_UNIT, ...engine.units, UNIT]
   const bootcmd = [...(machine.copied === true ? forgetting(machine.diskMount) : []), ...(machine.restarts === true ? renewal(boot) : []), ...(machine.sudo === true || machine.docker === true ? [] : headStart(begun))]
   const config = {
-    ssh_pwauth: false, disable_root: true,
+    // To look for keys to print, its last stage makes a file of them in the home, which is the workspace's by then.
+    ssh_pwauth: false, disable_root: true, no_ssh_fingerprints: true,
     users: [{ name: AGENT.name, uid: AGENT.uid, homedir: PLACES.homeDir, shell: '/bin/bash', lock_passwd: true, ...(machine.sudo === true ? { sudo: 'ALL=(ALL) NOPASSWD:ALL' } : {}) }],
     write_files: [
       writtenFile(BOOT_PATH, '0600', JSON.stringify(boot)),
