@@ -29,6 +29,5 @@ export const benches: Readonly<Record<string, { readonly summary: string; load()
   sync: { summary: 'a saved file until the workspace has it, against rsync over the same ssh', load: () => import('./sync.ts').then(({ sync }) => sync) },
   ssh: { summary: 'ssh through the link against a direct sshd in the same container', load: () => import('./ssh.ts').then(({ ssh }) => ssh) },
   gateway: { summary: 'a clone and a call of a model through the server that holds the credential, against the host itself', load: () => import('./gateway.ts').then(({ gateway }) => gateway) },
-  'clone-elsewhere': { summary: '`berth up` of a repository of 100 MB on a machine that boots, against git there from the host itself', load: () => import('./clone-elsewhere.ts').then(({ cloneElsewhere }) => cloneElsewhere) },
   mux: { summary: 'bytes and round trips through the link\'s mux against raw TCP', load: () => import('./mux.ts').then(({ mux }) => mux) },
 }

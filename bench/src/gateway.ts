@@ -2,16 +2,16 @@
  * What it costs that a credential stays with the server: a clone of 100 MB, and a call of a model, through the workspace's
  * gateway, the link and the server, against the same host asked directly, and through programs that do nothing else.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Workspace } from '@berth/wire'
+import { BerthError } from '@berth/wire/error'
 import { startFloorServer } from './floor-server.ts'
 import { MB, percentile, pssBytes, RUNS } from './measure.ts'
 import type { Bench, Figure } from './measure.ts'
-import { startProduct } from './product.ts'
+import { BERTH, startProduct } from './product.ts'
 import type { Product } from './product.ts'
-import { another, cloneAsUp, kept, repository } from './repositories.ts'
 import { plainOn, processOf } from './workspace.ts'
 
 const PACK_BYTES = 100 * MB
@@ -104,8 +104,44 @@ async function* broughtUp({ product, root, origin, signal, outside }: { product:
   }
 }
 
+/** Any secret will do: the host asks for none. */
+async function kept(product: Product, words: readonly string[]): Promise<void> {
+  const child = Bun.spawn([...BERTH, ...words], { env: product.env, stdin: Buffer.from('sk-ant-bench\n'), stdout: 'ignore', stderr: 'inherit' })
+  if ((await child.exited) !== 0) throw new BerthError('internal', `berth ${words.slice(0, 2).join(' ')} did not end well`)
+}
+
+async function git(args: readonly string[], cwd: string): Promise<void> {
+  const child = Bun.spawn(['git', '-c', 'user.name=b', '-c', 'user.email=b@b', '-c', 'init.defaultBranch=main', ...args], { cwd, env: { PATH: process.env['PATH'] ?? '', HOME: cwd, GIT_CONFIG_NOSYSTEM: '1' }, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
+  const said = await new Response(child.stderr).text()
+  if ((await child.exited) !== 0) throw new BerthError('internal', `git ${args[0]}: ${said.slice(0, 300)}`)
+}
+
+/** Ten files of random bytes, packed once, so that a clone is a copy of the pack. */
+async function repository(path: string, bytes: number): Promise<void> {
+  const work = `${path}.work`
+  mkdirSync(work)
+  for (let at = 0; at < 10; at++) await Bun.write(join(work, `part-${at}`), Buffer.concat(Array.from({ length: bytes / 10 / 50_000 }, () => crypto.getRandomValues(Buffer.alloc(50_000)))))
+  await git(['init', '-q'], work)
+  await git(['add', '.'], work)
+  await git(['-c', 'core.compression=0', 'commit', '-qm', 'big'], work)
+  await git(['clone', '-q', '--bare', work, path], work)
+  await git(['--git-dir', path, 'repack', '-adq'], work)
+  // As the hosts do that people use: `berth up` takes the history first, and then the files.
+  await git(['--git-dir', path, 'config', 'uploadpack.allowFilter', 'true'], work)
+  rmSync(work, { recursive: true, force: true })
+}
+
+/** The same repository, at an address that nobody asked for yet. */
+function another(root: string, name: string, at: number | string): string {
+  symlinkSync(`${name}.git`, join(root, `${name}-${at}.git`))
+  return `${name}-${at}`
+}
+
 /** Prints the milliseconds. The same words inside and outside: inside, git is led through the server. */
 const clone = (origin: string, name: string): string => `cd /tmp && rm -rf clone && since=$(date +%s%N) && git clone -q --bare ${origin}/${name}.git clone && echo $((($(date +%s%N) - since) / 1000000)); rm -rf clone`
+
+/** What the daemon has git do: a clone without files, which git fetches when it checks them out, a branch of its own, and what is small. */
+const cloneAsUp = (origin: string, name: string): string => `cd /tmp && rm -rf clone && mkdir clone && cd clone && since=$(date +%s%N) && git clone -q --filter=blob:none -- ${origin}/${name}.git . && git rev-parse --verify -q HEAD >/dev/null && git checkout -q --no-track -B berth/up HEAD && git rev-parse HEAD >/dev/null && (git ls-files --error-unmatch .gitmodules >/dev/null 2>&1; git update-ref refs/berth/source HEAD) && git config --local user.name Berth && git config --local user.email berth@localhost && echo $((($(date +%s%N) - since) / 1000000)); rm -rf /tmp/clone`
 
 /** Fails when one of them does. */
 const manyClones = (origin: string): string => `cd /tmp && set -e; for at in $(seq ${AT_ONCE}); do (rm -rf clone-$at; git clone -q --bare ${origin}/smaller-$at.git clone-$at; rm -rf clone-$at) & all="$all $!"; done; for one in $all; do wait $one; done`

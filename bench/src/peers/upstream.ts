@@ -1,9 +1,9 @@
-/** A git host and a model in one: repositories below the directory of the first argument, and an answer to `/v1/messages`. The second: where it listens. */
-const [, , root = '', hostname = '127.0.0.1'] = process.argv
+/** A git host and a model in one: repositories below the directory of the first argument, and an answer to `/v1/messages`. */
+const root = process.argv[2] ?? ''
 const ANSWER = JSON.stringify({ id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-opus-5-5', content: [{ type: 'text', text: 'yes' }], stop_reason: 'end_turn', usage: { input_tokens: 10, output_tokens: 1 } })
 
 const server = Bun.serve({
-  port: 0, hostname, idleTimeout: 0,
+  port: 0, hostname: '127.0.0.1', idleTimeout: 0,
   async fetch(request) {
     const url = new URL(request.url)
     if (url.pathname !== '/v1/messages') return backend(request, url)
