@@ -94,18 +94,15 @@ function startServer(made: Made): { provider: Provider; cutNext(at: CutAt): void
   let child: Bun.Subprocess | null = null
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
   const died = (): ProviderFault => new ProviderFault('transient', 'the server was killed', { committed: 'unknown' })
-  const begin = (): Bun.Subprocess => {
-    const begun = Bun.spawn([process.execPath, join(import.meta.dir, 'own-process.ts'), JSON.stringify(made)], {
-      stdin: 'ignore', stdout: 'ignore', stderr: 'inherit',
-      ipc(answer: Answered) {
-        const asker = waiting.get(answer.id)
-        waiting.delete(answer.id)
-        if ('fault' in answer) asker?.reject(new ProviderFault(answer.fault.category, answer.fault.message, answer.fault))
-        else asker?.resolve(answer.value)
-      },
-    })
-    return begun
-  }
+  const begin = (): Bun.Subprocess => Bun.spawn([process.execPath, join(import.meta.dir, 'own-process.ts'), JSON.stringify(made)], {
+    stdin: 'ignore', stdout: 'ignore', stderr: 'inherit',
+    ipc(answer: Answered) {
+      const asker = waiting.get(answer.id)
+      waiting.delete(answer.id)
+      if ('fault' in answer) asker?.reject(new ProviderFault(answer.fault.category, answer.fault.message, answer.fault))
+      else asker?.resolve(answer.value)
+    },
+  })
   const kill = async (): Promise<void> => {
     const killed = child
     child = null

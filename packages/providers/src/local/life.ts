@@ -53,7 +53,7 @@ export function createProcessMachines(kind: MachineKind): Provider {
       // Nothing begins or ends of a machine while another one is made of it.
       return serially(owner, spec.systemOf === undefined ? work : () => serially(spec.systemOf ?? owner, work))
     },
-    observe: async (owner) => machineOf(kind, owner, await readMachine(place, owner)),
+    observe: async (owner) => machineOf(owner, await readMachine(place, owner), processesOf(kind.mark)),
     list: (of) => list(kind, of),
     stop: (owner, context) => serially(owner, () => stop(kind, owner, context)),
     destroy: (owner, context) => serially(owner, () => destroy(kind, owner, context)),
@@ -78,7 +78,7 @@ async function ensure(kind: MachineKind, { owner, spec }: { owner: Owner; spec: 
   kind.refuse(spec)
   const found = await readMachine(kind.place, owner)
   if (found !== null) refuseForeign(owner, found)
-  const running = await machineOf(kind, owner, found)
+  const running = await machineOf(owner, found, processesOf(kind.mark))
   if (running.observed.state === 'running') return { done: true, value: running }
   const isolation = kind.isolationFor(spec, await kind.check(signal))
   signal.throwIfAborted()
@@ -86,7 +86,7 @@ async function ensure(kind: MachineKind, { owner, spec }: { owner: Owner; spec: 
   const machine = found ?? await createMachine(kind.place, record)
   await sweep(kind.mark, ownerKey(owner), signal)
   const [made] = await Promise.all([found === null ? kind.madeFrom(spec, signal) : null, kind.start({ owner, spec, isolation, machine: { dir: machine.dir, record }, isNew: found === null }, context)])
-  return { done: true, value: { ...await machineOf(kind, owner, await readMachine(kind.place, owner)), made } }
+  return { done: true, value: { ...await machineOf(owner, await readMachine(kind.place, owner), processesOf(kind.mark)), made } }
 }
 
 function refuseForeign(owner: Owner, found: MachineFiles): MachineRecord {
@@ -94,32 +94,38 @@ function refuseForeign(owner: Owner, found: MachineFiles): MachineRecord {
   throw new ProviderFault('conflict', `${found.dir} belongs to ${found.record === null ? 'somebody unknown' : 'another installation'}`, { hint: 'move it away, or delete the workspace and create it again' })
 }
 
-async function machineOf({ mark }: MachineKind, owner: Owner, found: MachineFiles | null): Promise<Machine> {
+async function machineOf(owner: Owner, found: MachineFiles | null, hasProcesses: HasProcesses): Promise<Machine> {
   if (found === null) return { ref: {}, owner, observed: { state: 'absent' }, createdAt: 0, isolation: null }
   const { dir, record } = found
   if (record === null) return { ref: { dir }, owner: 'ambiguous', observed: { state: 'unknown', raw: 'machine.json is missing or unreadable' }, createdAt: 0, isolation: null }
   const ref = record.uid === null ? { dir } : { dir, uid: record.uid }
   const mine = ownerKey(record.owner) === ownerKey(owner)
-  return { ref, owner: mine ? record.owner : 'foreign', observed: await observedIn(mark, dir, record), createdAt: record.createdAt, isolation: record.isolation }
+  return { ref, owner: mine ? record.owner : 'foreign', observed: await observedIn(dir, record, hasProcesses), createdAt: record.createdAt, isolation: record.isolation }
 }
 
-async function observedIn(mark: Mark, dir: string, record: MachineRecord): Promise<Observed> {
+/** Whether any lives that carries this owner's key. */
+type HasProcesses = (key: string) => Promise<boolean>
+const processesOf = (mark: Mark): HasProcesses => async (key) => (await markedProcesses(mark, (value) => value === key)).length > 0
+
+async function observedIn(dir: string, record: MachineRecord, hasProcesses: HasProcesses): Promise<Observed> {
   const file = await readProcess(dir)
   if (file !== null && isAlive(file)) return { state: 'running', startedAt: file.startedAt, ...(record.slow === true ? { slow: true as const } : {}) }
   const exit = await readExit(dir)
   // Begun by a server that was killed at it, or left by a host process that was: nobody talks to them any more.
-  const strays = (await markedProcesses(mark, (value) => value === ownerKey(record.owner))).length > 0 ? { charged: true as const } : {}
+  const strays = await hasProcesses(ownerKey(record.owner)) ? { charged: true as const } : {}
   if (exit === null) return { state: 'stopped', exitCode: null, detail: file === null ? null : 'its processes were killed', ...strays }
   return { state: 'stopped', exitCode: exit.exitCode, detail: exit.signal === null ? null : `ended by ${exit.signal}`, ...strays }
 }
 
-async function list(kind: MachineKind, installation: string): Promise<Inventory<Machine>> {
-  const { machines } = await scan(kind.place, installation)
+async function list({ place, mark }: MachineKind, installation: string): Promise<Inventory<Machine>> {
+  const { machines } = await scan(place, installation)
+  // One look at the host for all of them.
+  const marked = new Set((await markedProcesses(mark, (value) => value.startsWith(`${installation}/`))).map(({ value }) => value))
   const items: Machine[] = []
   for (const found of machines) {
     // A directory that does not say whose it is stays out of an installation's list; leftovers shows it.
     if (found.record === null || found.record.owner.installation !== installation) continue
-    items.push(await machineOf(kind, found.record.owner, found))
+    items.push(await machineOf(found.record.owner, found, async (key) => marked.has(key)))
   }
   return { items, complete: true, missing: [] }
 }
@@ -143,7 +149,7 @@ async function stop({ place, mark, graceMs }: MachineKind, owner: Owner, { signa
     await Bun.sleep(STOP_LOOK_MS)
   }
   await sweep(mark, ownerKey(owner), signal)
-  return { done: true, value: await observedIn(mark, found.dir, record) }
+  return { done: true, value: await observedIn(found.dir, record, processesOf(mark)) }
 }
 
 async function destroy({ place, mark }: MachineKind, owner: Owner, { signal }: CallContext): Promise<Step<null>> {

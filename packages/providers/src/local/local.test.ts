@@ -42,6 +42,7 @@ describe.skipIf(!sandboxed)('local provider, sandboxed', () => {
     const stray = Bun.spawn(['sleep', '1000'], { env: { [LOCAL_MARK]: ownerKey(owner) }, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
     await eventually(async () => (await processesOf(bench)).length === 1)
     expect((await provider.observe(owner, signal)).observed).toMatchObject({ state: 'stopped', charged: true })
+    expect((await provider.list(bench.installation, signal)).items.map(({ observed }) => observed)).toMatchObject([{ state: 'stopped', charged: true }])
     expect(await stop()).toEqual({ state: 'stopped', exitCode: 0, detail: null })
     expect(await stray.exited).not.toBe(0)
   }, 30_000)

@@ -19,10 +19,9 @@ export function isAlive(file: ProcessFile): boolean {
   }
   try {
     if (readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() !== file.bootId) return false
-    const stat = readFileSync(`/proc/${file.pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const { state, startTicks } = statOf(file.pid)
     // A zombie holds its pid, but nothing runs.
-    return fields[19] === file.startTime && fields[0] !== 'Z' && fields[0] !== 'X'
+    return startTicks === file.startTime && state !== 'Z' && state !== 'X'
   } catch {
     return false
   }
@@ -53,13 +52,18 @@ export async function markedProcesses(mark: Mark, isMeant: (value: string) => bo
   return found
 }
 
-/** Of a process that ended meanwhile: now. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, field 22, in ticks since the host began. */
+/** Throws for one that is gone. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: fields 3 and 22, the start in ticks since the host began. */
+function statOf(pid: number | string): { state: string | undefined; startTicks: string | undefined } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { state: fields[0], startTicks: fields[19] }
+}
+
+/** Of a process that ended meanwhile: now. */
 function startedAt(pid: string): number {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
     const beganAt = Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000
-    return Math.round(beganAt + ticks * (1000 / TICKS_PER_SECOND))
+    return Math.round(beganAt + Number(statOf(pid).startTicks) * (1000 / TICKS_PER_SECOND))
   } catch {
     return Date.now()
   }
