@@ -91,15 +91,20 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     await utimes(path, now, now).catch(() => {})
     return readingOf(file)
   }
-  const keeping = async (name: string, response: Response): Promise<Response> => {
-    if (writing.has(name) || writing.size >= WRITERS) return response
+  /** To write it. Null: somebody does already, too many do, or there is no room. */
+  const placeFor = async (name: string): Promise<Place | null> => {
+    if (writing.has(name) || writing.size >= WRITERS) return null
     writing.add(name)
     const aside = join(dir, `${name}.${randomUUID()}${UNFINISHED}`)
     const file = await begun(aside).catch((error: unknown) => notKept(null, error, log))
-    if (file === null) {
-      writing.delete(name)
-      return response
-    }
+    if (file !== null) return { aside, file }
+    writing.delete(name)
+    return null
+  }
+  const keeping = async (name: string, response: Response): Promise<Response> => {
+    const place = await placeFor(name)
+    if (place === null) return response
+    const { aside, file } = place
     const watch = watchPack()
     let size = 0
     return onTheWay(response, {
@@ -143,15 +148,9 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     },
     async ahead(asker, command) {
       const name = nameOf(asker, command)
-      if (name === null || stopped || writing.has(name) || writing.size >= WRITERS || (await stat(join(dir, name)).catch(() => null)) !== null) return null
-      writing.add(name)
-      const aside = join(dir, `${name}.${randomUUID()}${UNFINISHED}`)
-      const file = await begun(aside).catch((error: unknown) => notKept(null, error, log))
-      if (file === null) {
-        writing.delete(name)
-        return null
-      }
-      return growing.begin(name, { aside, file })
+      if (name === null || stopped || (await stat(join(dir, name)).catch(() => null)) !== null) return null
+      const place = await placeFor(name)
+      return place === null ? null : growing.begin(name, place)
     },
     expect: (repository) => expected.add(repositoryOf(repository)),
     async stop() {
@@ -161,6 +160,8 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
   }
 }
 
+/** Where one is written until it is whole. */
+interface Place { readonly aside: string; readonly file: FileHandle }
 /** The refs of a repository, as the host showed them to one asker. */
 interface Shown { readonly ids: ReadonlySet<string>; readonly digest: string }
 const digest = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
@@ -205,7 +206,7 @@ function createGrowing({ dir, limits, log, tidy, over }: { dir: string; limits: 
   let stopped: Error | null = null
   return {
     read: async (name: string): Promise<ReadableStream<Uint8Array> | null> => await growing.get(name)?.pack.read() ?? null,
-    begin(name: string, { aside, file }: { aside: string; file: FileHandle }): AskedAhead {
+    begin(name: string, { aside, file }: Place): AskedAhead {
       const pack = growPack(aside, file, { mostBytes: limits.mostBytes, withinMs: limits.aheadMs, room: () => hasRoom(dir) })
       const { promise: written, resolve } = Promise.withResolvers<void>()
       growing.set(name, { pack, written })
