@@ -78,7 +78,7 @@ async function packProgram(dir: string, { name, to }: { name: string; to: string
   try {
     await writePacked(tar.stdout, to, async () => {
       const [said, exitCode] = await Promise.all([new Response(tar.stderr).text(), tar.exited])
-      if (exitCode !== 0) throw missing(name, `: ${said.trim().slice(0, 200)}`)
+      return exitCode === 0 ? null : missing(name, `: ${said.trim().slice(0, 200)}`)
     })
   } finally {
     tar.kill('SIGKILL')
@@ -94,14 +94,16 @@ async function packDaemon(dir: string, { plain, to }: { plain: string; to: strin
   }
 }
 
-/** At its place when it is whole and `check` did not throw. */
-async function writePacked(from: ReadableStream<Uint8Array>, to: string, check: () => Promise<void> = async () => {}): Promise<void> {
+/** At its place when it is whole. `wrong`: with what comes. */
+async function writePacked(from: ReadableStream<Uint8Array>, to: string, wrong: () => Promise<BerthError | null> = async () => null): Promise<void> {
   const aside = `${to}.${crypto.randomUUID()}.part`
   await mkdir(dirname(to), { recursive: true })
   try {
     // The type of the platform's stream lacks zstd, the platform does not.
     const zip = new CompressionStream('zstd' as CompressionFormat)
-    await Promise.all([Bun.write(aside, new Response(from.pipeThrough(zip as unknown as ReadableWritablePair<Uint8Array, Uint8Array>))), check()])
+    // Nothing is written any more once it is taken away.
+    const [, error] = await Promise.all([Bun.write(aside, new Response(from.pipeThrough(zip as unknown as ReadableWritablePair<Uint8Array, Uint8Array>))), wrong()])
+    if (error !== null) throw error
     await rename(aside, to)
   } finally {
     await rm(aside, { force: true })
