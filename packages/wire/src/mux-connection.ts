@@ -1,7 +1,7 @@
 /** What the two directions of a mux share: its streams, and how one of them ends. */
 import { BerthError } from './errors.ts'
 import { WINDOW_START, fromPool } from './mux-credit.ts'
-import { createDataFrame, encodeFrame, encodeReason, RST } from './mux-frames.ts'
+import { APART, APART_BYTES, createDataFrame, encodeFrame, encodeReason, RST } from './mux-frames.ts'
 import { createByteQueue } from './mux-queue.ts'
 import type { ByteQueue } from './mux-queue.ts'
 
@@ -67,7 +67,7 @@ export interface Connection {
   gone(): BerthError
 }
 
-export function createConnection(deps: { role: 'server' | 'daemon'; send(frame: Uint8Array): boolean | void; onFault?(reason: string): void; onRoom(): void }): Connection {
+export function createConnection(deps: { role: 'server' | 'daemon'; send(frame: Uint8Array): boolean | void; apart?(): boolean; onFault?(reason: string): void; onRoom(): void }): Connection {
   let closedBecause: string | null = null
   const dataFrame = createDataFrame()
 
@@ -90,7 +90,9 @@ export function createConnection(deps: { role: 'server' | 'daemon'; send(frame: 
       if (closedBecause === null && deps.send(encodeFrame(type, id, payload)) === false) self.blocked = true
     },
     transmitData(id, payload) {
-      if (closedBecause === null && deps.send(dataFrame(id, payload)) === false) self.blocked = true
+      const apart = payload.length >= APART_BYTES && deps.apart?.() === true
+      if (apart) self.transmit(APART, id)
+      if (closedBecause === null && deps.send(apart ? payload : dataFrame(id, payload)) === false) self.blocked = true
     },
     tell(stream, event) {
       try {

@@ -3,14 +3,16 @@ export const DATA_LIMIT = 64 * 1024
 export const OPEN_LIMIT = 16 * 1024
 const REASON_LIMIT = 1024
 const HEADER = 5
-export const OPEN = 1, DATA = 2, WIN = 3, FIN = 4, RST = 5
+/** A shorter payload is copied behind its head sooner than it is sent by itself. */
+export const APART_BYTES = 16 * 1024
+export const OPEN = 1, DATA = 2, WIN = 3, FIN = 4, RST = 5, APART = 6
 export const LAST_STREAM_ID = 0xffff_fffd
 
 export interface Frame { readonly type: number; readonly id: number; readonly payload: Uint8Array }
 
 const NOTHING = new Uint8Array(0)
 const SIZES: Readonly<Record<number, { min: number; max: number }>> = {
-  [OPEN]: { min: 0, max: DATA_LIMIT }, [DATA]: { min: 1, max: DATA_LIMIT }, [WIN]: { min: 8, max: 8 }, [FIN]: { min: 0, max: 0 }, [RST]: { min: 0, max: REASON_LIMIT },
+  [OPEN]: { min: 0, max: DATA_LIMIT }, [DATA]: { min: 1, max: DATA_LIMIT }, [WIN]: { min: 8, max: 8 }, [FIN]: { min: 0, max: 0 }, [RST]: { min: 0, max: REASON_LIMIT }, [APART]: { min: 0, max: 0 },
 }
 
 export function encodeFrame(type: number, id: number, payload: Uint8Array = NOTHING): Uint8Array {
@@ -40,6 +42,11 @@ export function decodeFrame(bytes: Uint8Array): Frame | null {
   const id = readU32(bytes, 1)
   const payload = bytes.subarray(HEADER)
   return id === 0 || payload.length < sizes.min || payload.length > sizes.max ? null : { type, id, payload }
+}
+
+/** The message behind an APART. Null: not one of this protocol. */
+export function dataApart(id: number, payload: Uint8Array): Frame | null {
+  return payload.length === 0 || payload.length > DATA_LIMIT ? null : { type: DATA, id, payload }
 }
 
 export function encodeWindow(consumed: number, extra: number): Uint8Array {

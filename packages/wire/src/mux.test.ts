@@ -3,19 +3,19 @@ import fc from 'fast-check'
 import { BerthError } from './errors.ts'
 import { createMux, DATA_LIMIT, STREAM_LIMIT, WINDOW_LIMIT, WINDOW_START } from './mux.ts'
 import type { Mux, MuxStream } from './mux.ts'
-import { DATA, encodeFrame, encodeWindow, WIN } from './mux-frames.ts'
+import { APART, APART_BYTES, DATA, encodeFrame, encodeWindow, RST, WIN } from './mux-frames.ts'
 
 interface Pair { server: Mux; daemon: Mux; opened: MuxStream[]; faults: string[]; frames: { from: 'server' | 'daemon'; frame: Uint8Array }[]; deliver(pick?: (n: number) => number): number; deliverOne(): void; quiet(): boolean; run(): Promise<void> }
 
 /** Two muxes joined by queues that deliver only when told. */
-function pair(): Pair {
+function pair(apart = false): Pair {
   const opened: MuxStream[] = []
   const faults: string[] = []
   const frames: Pair['frames'] = []
   const toDaemon: Uint8Array[] = []
   const toServer: Uint8Array[] = []
-  const server = createMux({ role: 'server', send: (frame) => { const kept = frame.slice(); frames.push({ from: 'server', frame: kept }); toDaemon.push(kept) }, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
-  const daemon = createMux({ role: 'daemon', send: (frame) => { const kept = frame.slice(); frames.push({ from: 'daemon', frame: kept }); toServer.push(kept) }, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
+  const server = createMux({ role: 'server', send: (frame) => { const kept = frame.slice(); frames.push({ from: 'server', frame: kept }); toDaemon.push(kept) }, apart: () => apart, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
+  const daemon = createMux({ role: 'daemon', send: (frame) => { const kept = frame.slice(); frames.push({ from: 'daemon', frame: kept }); toServer.push(kept) }, apart: () => apart, onOpen: (_, s) => { opened.push(s) }, onFault: (r) => { faults.push(r) } })
   const step = (pick: (n: number) => number): boolean => {
     const ways = [[toDaemon, daemon] as const, [toServer, server] as const].filter(([queue]) => queue.length > 0)
     const way = ways[pick(ways.length)]
@@ -51,8 +51,9 @@ test('delivers the bytes of every stream in order, however frames interleave and
   await fc.assert(fc.asyncProperty(
     fc.array(fc.record({ by: fc.constantFrom('server' as const, 'daemon' as const), up: fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 5 }), down: fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 5 }) }), { minLength: 1, maxLength: 6 }),
     fc.infiniteStream(fc.nat(1)),
-    async (specs, picks) => {
-      const p = pair()
+    fc.boolean(),
+    async (specs, picks, apart) => {
+      const p = pair(apart)
       const next = (n: number): number => (n === 0 ? 0 : (picks.next().value ?? 0) % n)
       const results: Promise<void>[] = []
       for (const [index, spec] of specs.entries()) {
@@ -75,6 +76,42 @@ test('delivers the bytes of every stream in order, however frames interleave and
       expect([p.server.streams, p.daemon.streams]).toEqual([0, 0])
     }), { numRuns: 40 })
 }, 60_000)
+
+test('a large payload is a message of its own to a peer that knows it, and nobody else\'s', async () => {
+  const large = bytesOf(DATA_LIMIT)
+  for (const apart of [true, false]) {
+    const p = pair(apart)
+    const stream = await p.server.open({})
+    p.deliver()
+    const reading = readAll(first(p).readable)
+    await writeAll(stream, [bytesOf(3), large, bytesOf(APART_BYTES - 1)])
+    const [, ...sent] = p.frames.filter((f) => f.from === 'server').map((f) => f.frame)
+    expect(sent.map((frame) => frame.length)).toEqual(apart ? [5 + 3, 5, DATA_LIMIT, 5 + APART_BYTES - 1, 5] : [5 + 3, 5 + DATA_LIMIT, 5 + APART_BYTES - 1, 5])
+    await p.run()
+    expect(Buffer.compare(await reading, Buffer.concat([bytesOf(3), large, bytesOf(APART_BYTES - 1)]))).toBe(0)
+    expect(p.faults).toEqual([])
+  }
+})
+
+test('what comes behind an APART is never read as a frame: nothing and too much of it are faults, a stream that is gone costs nothing', async () => {
+  for (const [payload, faults] of [[new Uint8Array(0), 1], [new Uint8Array(DATA_LIMIT + 1), 1], [encodeFrame(RST, 1), 0], [encodeFrame(99, 0), 0]] as const) {
+    const p = pair()
+    const stream = await p.server.open({})
+    const reading = stream.readable.getReader().read().catch((error: unknown) => error)
+    p.server.receive(encodeFrame(APART, 1))
+    p.server.receive(payload)
+    expect(p.faults.length).toBe(faults)
+    if (faults === 0) expect(await reading).toEqual({ done: false, value: payload })
+    else expect(await reading).toMatchObject({ code: 'daemon_unreachable' })
+  }
+  const p = pair()
+  const [gone, other] = [await p.server.open({}), await p.server.open({})]
+  gone.abort('enough')
+  p.server.receive(encodeFrame(APART, 1))
+  p.server.receive(encodeFrame(RST, 3))
+  p.server.receive(encodeFrame(DATA, 3, bytesOf(4)))
+  expect(await other.readable.getReader().read()).toEqual({ done: false, value: bytesOf(4) })
+})
 
 test('no frame carries more than the limit, and a stalled reader holds the writer at its window', async () => {
   const p = pair()

@@ -9,6 +9,8 @@
  *   WIN   u32be consumed, u32be extra   the reader took `consumed` bytes; `extra` widens the stream's window
  *   FIN                                 no more DATA this way; the other way stays open
  *   RST   UTF-8 reason                  both ways end now
+ *   APART                               the next message is no frame: all of it is what a DATA would carry. To copy a large
+ *                                       payload behind a head costs as much as to send it. Only to peers that know of it
  *
  * Credit. A sender may have at most the stream's window in flight (sent and not reported consumed). Above that,
  * the connection holds CONNECTION_CREDIT: each stream always owns RESERVE of it, the rest is a pool from which a
@@ -23,7 +25,7 @@ import type { Stream } from './mux-connection.ts'
 import { STREAM_LIMIT } from './mux-credit.ts'
 import { faceOf } from './mux-face.ts'
 import type { MuxStream } from './mux-face.ts'
-import { DATA, decodeFrame, decodeOpen, decodeReason, encodeReason, FIN, LAST_STREAM_ID, OPEN, OPEN_LIMIT, RST, WIN } from './mux-frames.ts'
+import { APART, DATA, dataApart, decodeFrame, decodeOpen, decodeReason, encodeReason, FIN, LAST_STREAM_ID, OPEN, OPEN_LIMIT, RST, WIN } from './mux-frames.ts'
 import type { Frame } from './mux-frames.ts'
 import { createReceiving } from './mux-receiving.ts'
 import { createSending } from './mux-sending.ts'
@@ -49,6 +51,8 @@ export interface MuxOptions {
   /** Hands one frame to the transport; its memory is the mux's again afterwards. False: it took it, and wants no DATA until `drained()`. */
   send(frame: Uint8Array): boolean | void
   onOpen(open: unknown, stream: MuxStream): void
+  /** Whether the peer knows payloads apart from their heads, by now. Absent: it does not. */
+  apart?(): boolean
   /** For transports that cannot tell when they drain: the mux looks again every few ms while this is high. */
   bufferedAmount?(): number
   /** The peer broke the protocol; the mux is closed already. */
@@ -57,7 +61,7 @@ export interface MuxOptions {
 
 export function createMux(options: MuxOptions): Mux {
   const connection = createConnection({
-    role: options.role, send: options.send, onRoom: () => { sending.pump() },
+    role: options.role, send: options.send, ...(options.apart === undefined ? {} : { apart: options.apart }), onRoom: () => { sending.pump() },
     onFault(reason) { sending.stop(); options.onFault?.(reason) },
   })
   const sending = createSending(connection, options.bufferedAmount)
@@ -68,6 +72,8 @@ export function createMux(options: MuxOptions): Mux {
   const peer = options.role === 'server' ? 'daemon' : 'server'
   let nextId = options.role === 'server' ? 1 : 2
   let peerLastId = 0
+  /** Whose payload the next message is. */
+  let apart: number | null = null
   const countOf = (parity: number): number => [...streams.keys()].filter((id) => id % 2 === parity).length
 
   function onOpen({ id, payload }: Frame): void {
@@ -86,8 +92,10 @@ export function createMux(options: MuxOptions): Mux {
 
   function receive(bytes: Uint8Array): void {
     if (connection.closed) return
-    const frame = decodeFrame(bytes)
+    const frame = apart === null ? decodeFrame(bytes) : dataApart(apart, bytes)
+    apart = frame?.type === APART ? frame.id : null
     if (frame === null) return connection.fault('malformed frame')
+    if (frame.type === APART) return
     if (frame.type === OPEN) return onOpen(frame)
     const stream = streams.get(frame.id)
     if (stream === undefined) return onStray(frame)

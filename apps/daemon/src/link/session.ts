@@ -1,10 +1,10 @@
 /** One connection to the server, from `hello` to its end. What outlives it is in `link.ts`. */
-import { BerthError, PROTOCOL_VERSION, VERSION } from '@berth/wire'
+import { BerthError, PAYLOADS_APART_SINCE, PROTOCOL_VERSION, VERSION } from '@berth/wire'
 import { LINK_CLOSE, LINK_MESSAGE_LIMIT, StreamOpen, ToDaemon } from '@berth/wire/daemon'
 import type { FromDaemon, Hello } from '@berth/wire/daemon'
 import type { LiveItem } from '@berth/wire/live'
 import { createMux } from '@berth/wire/mux'
-import type { Mux } from '@berth/wire/mux'
+import type { Mux, MuxOptions } from '@berth/wire/mux'
 import type { DaemonContext, LinkHandlers, LinkStream } from '../contracts.ts'
 import type { UploadJournal } from '../journal/journal.ts'
 import { ownToolboxHash } from '../self.ts'
@@ -49,6 +49,7 @@ export function startSession(deps: SessionDeps): Session {
   const ended = Promise.withResolvers<SessionEnd>()
   const abort = new AbortController()
   let epoch: number | null = null
+  let protocol = 0
   let heardAt = performance.now()
   let welcomedAt: number | null = null
   let again = false
@@ -77,7 +78,7 @@ export function startSession(deps: SessionDeps): Session {
       ended.resolve({ code, reason, again, livedMs: welcomedAt === null ? 0 : performance.now() - welcomedAt })
     },
   })
-  const mux = muxOf(handlers, socket, (reason) => { leave(LINK_CLOSE.garbage, reason) })
+  const mux = muxOf(handlers, socket, { apart: () => protocol >= PAYLOADS_APART_SINCE, onFault(reason) { leave(LINK_CLOSE.garbage, reason) } })
   const uploader = createUploader({
     journal, log: context.log, onProgress: deps.onProgress,
     send(journalId, entries) { if (epoch !== null) send({ type: 'events', epoch, journalId, entries: [...entries] }) },
@@ -119,6 +120,7 @@ export function startSession(deps: SessionDeps): Session {
   function welcome(message: ToDaemon & { type: 'welcome' }): void {
     if (epoch !== null) return leave(LINK_CLOSE.garbage, 'welcomed twice')
     epoch = message.epoch
+    protocol = message.protocol
     welcomedAt = performance.now()
     hurry.stop()
     if (message.reportMs !== undefined) reports.every(Math.max(message.reportMs, SHORTEST_REPORT_MS))
@@ -154,9 +156,9 @@ function createPace(work: () => void, firstMs: number): { every(ms: number): voi
   }
 }
 
-function muxOf(handlers: LinkHandlers, socket: LinkSocket, onFault: (reason: string) => void): Mux {
+function muxOf(handlers: LinkHandlers, socket: LinkSocket, options: Pick<MuxOptions, 'apart' | 'onFault'>): Mux {
   return createMux({
-    role: 'daemon', onFault, send: (frame) => { socket.sendFrame(frame) }, bufferedAmount: () => socket.bufferedAmount,
+    role: 'daemon', ...options, send: (frame) => { socket.sendFrame(frame) }, bufferedAmount: () => socket.bufferedAmount,
     onOpen(open, stream) {
       const parsed = StreamOpen.safeParse(open)
       if (!parsed.success || parsed.data.service === 'http') return stream.abort('this daemon does not serve that')

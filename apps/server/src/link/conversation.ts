@@ -10,8 +10,8 @@ import type { PendingCalls } from './pending-calls.ts'
 import type { Reassigning } from './reassigning.ts'
 import type { Turns } from './turns.ts'
 
-/** `epoch` 0: its hello was not taken yet. */
-export interface LinkState { phase: 'new' | 'greeting' | 'ready' | 'over'; epoch: number }
+/** `epoch` and `protocol`, the daemon's, 0: its hello was not taken yet. */
+export interface LinkState { phase: 'new' | 'greeting' | 'ready' | 'over'; epoch: number; protocol: number }
 export interface Identity { readonly workspaceId: WorkspaceId; readonly generation: number }
 export interface ConversationDeps extends LinkServerDeps {
   readonly identity: Identity
@@ -56,6 +56,7 @@ export function createConversation(deps: ConversationDeps): { onText(text: strin
       return close(refusal.code, refusal.reason)
     }
     state.phase = 'greeting'
+    state.protocol = message.protocol
     // Who does not wait for it costs nothing more.
     const done = await deps.greetings.take(deps.ended).catch(() => null)
     if (done === null) return

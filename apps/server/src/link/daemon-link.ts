@@ -1,10 +1,11 @@
 /** The server's end of one daemon's connection, from its `hello` to its end. */
+import { PAYLOADS_APART_SINCE } from '@berth/wire'
 import type { WorkspaceId } from '@berth/wire'
 import { LINK_CLOSE, LINK_HTTP, LINK_MESSAGE_LIMIT, StreamOpen } from '@berth/wire/daemon'
 import type { ToDaemon } from '@berth/wire/daemon'
 import { serveHttp } from '@berth/wire/http-stream'
 import { createMux } from '@berth/wire/mux'
-import type { Mux, MuxStream } from '@berth/wire/mux'
+import type { Mux, MuxOptions, MuxStream } from '@berth/wire/mux'
 import { createConversation, describe, TROUBLE } from './conversation.ts'
 import type { LinkState } from './conversation.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -55,13 +56,13 @@ export interface DaemonLinkDeps extends LinkServerDeps {
 export function createDaemonLink(deps: DaemonLinkDeps): DaemonLink {
   const { socket, identity: { workspaceId }, store, clock } = deps
   const outbox = createOutbox(socket, () => { if (!over()) mux.drained() })
-  const state: LinkState = { phase: 'new', epoch: 0 }
+  const state: LinkState = { phase: 'new', epoch: 0, protocol: 0 }
   const heartbeat = createHeartbeat(deps.silenceMs)
   const ended = new AbortController()
   const over = (): boolean => state.phase === 'over'
 
   const calls = createPendingCalls(sendText)
-  const mux = muxOf(deps, outbox, (reason) => { close(LINK_CLOSE.garbage, reason) })
+  const mux = muxOf(deps, outbox, { apart: () => state.protocol >= PAYLOADS_APART_SINCE, onFault(reason) { close(LINK_CLOSE.garbage, reason) } })
   const assigning = createReassigning({ ready: () => state.phase === 'ready', read: () => deps.assignmentFor(workspaceId), send: (assignment) => { send({ type: 'assign', assignment }) } })
   const conversation = createConversation({ ...deps, state, ended: ended.signal, calls, assigning, send, close, guard, takeOver: () => deps.takeOver(link) })
 
@@ -134,7 +135,7 @@ const PACK_WAIT_MS = 60_000
 const isPack = ({ method, url }: Request): boolean => method === 'POST' && url.endsWith('/git-upload-pack') && new URL(url).pathname.startsWith(`${LINK_HTTP.upstream}/`)
 
 /** Streams the daemon opens: its requests to the hosted repository and the archive, nothing else. */
-function muxOf(deps: DaemonLinkDeps, outbox: Outbox, onFault: (reason: string) => void): Mux {
+function muxOf(deps: DaemonLinkDeps, outbox: Outbox, options: Pick<MuxOptions, 'apart' | 'onFault'>): Mux {
   const packs = createTurns({ atOnce: PACKS_AT_ONCE, waitMs: PACK_WAIT_MS })
   async function serve(stream: MuxStream): Promise<void> {
     let end = (): void => {}
@@ -145,7 +146,7 @@ function muxOf(deps: DaemonLinkDeps, outbox: Outbox, onFault: (reason: string) =
     end()
   }
   return createMux({
-    role: 'server', onFault, send: (frame) => outbox.frame(frame),
+    role: 'server', ...options, send: (frame) => outbox.frame(frame),
     onOpen(open, stream) {
       const parsed = StreamOpen.safeParse(open)
       if (parsed.success && parsed.data.service === 'egress' && deps.egress !== undefined) return void deps.egress(deps.identity.workspaceId, stream)

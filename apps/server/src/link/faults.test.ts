@@ -6,6 +6,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomIds } from '@berth/wire'
 import { ENROL_PATH, LINK_CLOSE, LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
+import { sendHttp } from '@berth/wire/http-stream'
+import { createMux } from '@berth/wire/mux'
 import { assignmentOf, failure, harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 import { hello, rawPeer, tokenOf } from './test/raw-peer.ts'
@@ -85,6 +87,28 @@ test('another machine\'s token, an old protocol and a wrong generation are told 
     expect(await peer.closed).toBe(code)
   }
   expect(h.store.openEpochs.size).toBe(0)
+})
+
+test('a payload goes apart from its head only to a daemon that knows that', async () => {
+  const body = new Uint8Array(50_000).fill(7)
+  const h = await start({ deps: { linkHttp: () => Promise.resolve(new Response(body)) } })
+  for (const protocol of [1, 2]) {
+    const id = randomIds.workspace()
+    const peer = await raw(h, await tokenOf(h, id))
+    peer.socket.binaryType = 'arraybuffer'
+    const mux = createMux({ role: 'daemon', send: (frame) => { peer.socket.send(frame as Uint8Array<ArrayBuffer>) }, onOpen: () => {} })
+    const large: number[] = []
+    peer.socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      if (!(data instanceof ArrayBuffer)) return
+      if (data.byteLength >= body.length) large.push(data.byteLength)
+      mux.receive(new Uint8Array(data))
+    })
+    peer.say(hello(id, { protocol }))
+    await until('welcome', () => peer.texts.some((text) => text.includes('"welcome"')))
+    const answer = await sendHttp(await mux.open({ service: 'http' }), { method: 'GET', path: '/git/x' })
+    expect(Buffer.compare(await answer.bytes(), body)).toBe(0)
+    expect(large).toEqual([protocol === 1 ? 5 + body.length : body.length])
+  }
 })
 
 test('garbage closes its own link and costs the others nothing', async () => {
