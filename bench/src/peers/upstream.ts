@@ -1,9 +1,10 @@
-/** A git host and a model in one: repositories below the directory of the first argument, and an answer to `/v1/messages`. */
-const root = process.argv[2] ?? ''
+/** A git host and a model in one: repositories below the directory of the first argument, and an answer to `/v1/messages`. With files of a certificate and its key behind it, by https. */
+const [root = '', cert, key] = process.argv.slice(2)
 const ANSWER = JSON.stringify({ id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-opus-5-5', content: [{ type: 'text', text: 'yes' }], stop_reason: 'end_turn', usage: { input_tokens: 10, output_tokens: 1 } })
 
 const server = Bun.serve({
   port: 0, hostname: '127.0.0.1', idleTimeout: 0,
+  ...(cert === undefined || key === undefined ? {} : { tls: { cert: Bun.file(cert), key: Bun.file(key) } }),
   async fetch(request) {
     const url = new URL(request.url)
     if (url.pathname !== '/v1/messages') return backend(request, url)
