@@ -111,7 +111,7 @@ async function* cloned({ host, bare, relay, inside, outside, another, signal }: 
 async function* broughtUp({ product, root, origin, signal, outside }: { product: Product; root: string; origin: string; signal: AbortSignal; outside(script: string): Promise<string> }): AsyncGenerator<Figure> {
   const direct: number[] = []
   const through: number[] = []
-  for (let at = 0; at <= RUNS; at++) {
+  for (let at = 0; at <= CLONES; at++) {
     signal.throwIfAborted()
     const floor = Number(await outside(cloneAsUp(origin, another(root, 'big', `floor-${at}`))))
     const { steps } = await product.json<Workspace>(['up', `${origin}/${another(root, 'big', `up-${at}`)}.git`, '--name', `up-${at}`, '--no-open', '-y', ...plainOn('sleep 100000')])
@@ -123,7 +123,7 @@ async function* broughtUp({ product, root, origin, signal, outside }: { product:
   }
   yield {
     name: 'git-clone-up', value: percentile(through, 50), unit: 'ms', floor: percentile(direct, 50), goal: { ratioAtMost: CLONE_MOST },
-    detail: `${RUNS} times \`berth up\` of a repository of 100 MB that nobody asked for before, turn about: the whole step that gets the code, of which the server asked ahead while the machine started; floor: the same runs of git (clone without files, checkout, six small ones), from the host itself`,
+    detail: `${CLONES} times \`berth up\` of a repository of 100 MB that nobody asked for before, turn about: the whole step that gets the code, of which the server asked ahead while the machine started; floor: the same runs of git (clone without files, checkout, six small ones), from the host itself`,
   }
 }
 
