@@ -137,6 +137,13 @@ test('nor who was not shown the refs, asks for what was not among them, or was s
     await ask(asking, pack(tree))
   }
   expect([packsAsked, await lastReason()]).toEqual([8, null])
+  await ask(asking, refs)
+  w.pass(59_000)
+  await ask(asking, pack(head))
+  expect([packsAsked, await lastReason()]).toEqual([8, KEPT])
+  w.pass(2000)
+  await ask(asking, pack(head))
+  expect([packsAsked, await lastReason()]).toEqual([9, null])
 })
 
 test('what broke off is not kept', async () => {

@@ -46,6 +46,8 @@ export interface GitWorld {
   workspace(name: string, over?: Partial<NewWorkspace>): Promise<GatewayWorkspace>
   /** As when its first machine is about to be made. Resolves when nothing more is asked. */
   ahead(id: WorkspaceId, over?: Partial<AheadOf>): Promise<void>
+  /** For the server it is later by so much. */
+  pass(ms: number): void
   /** Nothing is asked ahead any more. */
   stop(): Promise<void>
   /** As the link of that workspace would. */
@@ -66,7 +68,8 @@ export async function openGitWorld(over: Pick<GitGatewayRoom, 'fetch' | 'packLim
   mkdirSync(hosted)
   const host = startGitServer(hosted, { username: 'x-access-token', token: HOST_TOKEN })
   const origin = `http://127.0.0.1:${host.port}`
-  const clock = { now: () => Date.now() }
+  let passedMs = 0
+  const clock = { now: () => Date.now() + passedMs }
   const logged: string[] = []
   const log = (line: string) => void logged.push(line)
   const { orgId, userId } = await store.access.bootstrap(clock.now())
@@ -99,6 +102,7 @@ export async function openGitWorld(over: Pick<GitGatewayRoom, 'fetch' | 'packLim
 
   return {
     root, host, origin, database, asks,
+    pass(ms) { passedMs += ms },
     repository(name, files = { 'ledger.txt': `${name}\n` }) {
       const work = mkdtempSync(join(root, 'seed-'))
       must(['init', '-q'], work)
