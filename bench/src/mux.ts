@@ -63,7 +63,7 @@ async function throughMux(kind: Kind): Promise<Carried> {
       perMessageDeflate: false, maxPayloadLength: 1024 * 1024,
       open(socket) {
         socket.data.mux = createMux({
-          role: 'server',
+          role: 'server', apart: () => true,
           send: (frame) => { socket.sendBinary(frame as Uint8Array<ArrayBuffer>); return socket.getBufferedAmount() < HIGH_WATER },
           onOpen: (_, stream) => void (kind === 'ping' ? stream.readable.pipeTo(stream.writable) : count(stream.readable).then(done.resolve)).catch(done.reject),
         })

@@ -17,7 +17,7 @@ async function overMux(): Promise<number[]> {
   socket.addEventListener('open', () => opened.resolve())
   socket.addEventListener('close', () => closed.resolve())
   await opened.promise
-  const mux: Mux = createMux({ role: 'daemon', send: (frame) => { socket.send(frame as Uint8Array<ArrayBuffer>) }, bufferedAmount: () => socket.bufferedAmount, onOpen: (_, stream) => stream.abort('not here') })
+  const mux: Mux = createMux({ role: 'daemon', apart: () => true, send: (frame) => { socket.send(frame as Uint8Array<ArrayBuffer>) }, bufferedAmount: () => socket.bufferedAmount, onOpen: (_, stream) => stream.abort('not here') })
   socket.addEventListener('message', (event: MessageEvent<ArrayBuffer>) => { mux.receive(new Uint8Array(event.data)) })
   const stream = await mux.open({})
   const writer = stream.writable.getWriter()

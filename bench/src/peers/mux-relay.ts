@@ -23,7 +23,7 @@ function serve(): void {
       perMessageDeflate: false, maxPayloadLength: 1024 * 1024,
       open(socket) {
         mux = createMux({
-          role: 'server', onOpen: (_, stream) => stream.abort('not here'),
+          role: 'server', apart: () => true, onOpen: (_, stream) => stream.abort('not here'),
           send(frame) {
             socket.sendBinary(frame as Uint8Array<ArrayBuffer>)
             return socket.getBufferedAmount() < HIGH_WATER
@@ -59,7 +59,7 @@ function link(): void {
   const socket = new WebSocket(`ws://127.0.0.1:${linkPort}`)
   socket.binaryType = 'arraybuffer'
   const mux = createMux({
-    role: 'daemon', send: (frame) => { socket.send(frame as Uint8Array<ArrayBuffer>) }, bufferedAmount: () => socket.bufferedAmount,
+    role: 'daemon', apart: () => true, send: (frame) => { socket.send(frame as Uint8Array<ArrayBuffer>) }, bufferedAmount: () => socket.bufferedAmount,
     onOpen: (_, stream) => void Bun.connect({ hostname: '127.0.0.1', port: Number(originPort), socket: joiningHandlers(stream).handlers, allowHalfOpen: true }).catch(() => stream.abort('nothing listens')),
   })
   socket.addEventListener('message', (event: MessageEvent<ArrayBuffer>) => mux.receive(new Uint8Array(event.data)))
