@@ -6,8 +6,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomIds } from '@berth/wire'
 import { ENROL_PATH, LINK_CLOSE, LINK_MESSAGE_LIMIT } from '@berth/wire/daemon'
+import type { ToDaemon } from '@berth/wire/daemon'
 import { sendHttp } from '@berth/wire/http-stream'
 import { createMux } from '@berth/wire/mux'
+import type { Mux } from '@berth/wire/mux'
 import { assignmentOf, failure, harness, message, textsOf, until } from './test/harness.ts'
 import type { Harness } from './test/harness.ts'
 import { hello, rawPeer, tokenOf } from './test/raw-peer.ts'
@@ -91,7 +93,13 @@ test('another machine\'s token, an old protocol and a wrong generation are told 
 
 test('a payload goes apart from its head only to a daemon that knows that', async () => {
   const body = new Uint8Array(50_000).fill(7)
-  const h = await start({ deps: { linkHttp: () => Promise.resolve(new Response(body)) } })
+  const inOnePiece = (): ReadableStream => new ReadableStream({
+    start(controller) {
+      controller.enqueue(body.slice())
+      controller.close()
+    },
+  })
+  const h = await start({ over: 'tcp', deps: { linkHttp: () => Promise.resolve(new Response(inOnePiece())) } })
   for (const protocol of [1, 2]) {
     const id = randomIds.workspace()
     const peer = await raw(h, await tokenOf(h, id))
@@ -107,6 +115,41 @@ test('a payload goes apart from its head only to a daemon that knows that', asyn
     await until('welcome', () => peer.texts.some((text) => text.includes('"welcome"')))
     const answer = await sendHttp(await mux.open({ service: 'http' }), { method: 'GET', path: '/git/x' })
     expect(Buffer.compare(await answer.bytes(), body)).toBe(0)
+    expect(large).toEqual([protocol === 1 ? 5 + body.length : body.length])
+  }
+})
+
+test('nor to a server that does not', async () => {
+  const h = await start()
+  const body = new Uint8Array(50_000).fill(7)
+  for (const protocol of [1, 2]) {
+    const large: number[] = []
+    const carried = Promise.withResolvers<Uint8Array>()
+    let mux: Mux | null = null
+    const server = Bun.serve({
+      hostname: '127.0.0.1', port: 0,
+      fetch: (request, self) => (new URL(request.url).pathname === ENROL_PATH ? Response.json({ linkToken: 'token' }) : self.upgrade(request, { data: undefined }) ? undefined : new Response(null, { status: 400 })),
+      websocket: {
+        open(socket) { mux = createMux({ role: 'server', send: (frame) => { socket.sendBinary(frame as Uint8Array<ArrayBuffer>) }, onOpen: () => {} }) },
+        message(socket, data) {
+          if (typeof data !== 'string') {
+            if (data.length >= body.length) large.push(data.length)
+            return mux?.receive(data)
+          }
+          if ((JSON.parse(data) as { type: string }).type !== 'hello') return
+          const welcome: ToDaemon = { type: 'welcome', protocol, epoch: 1, serverVersion: 'test', journal: { do: 'continue', ackedN: 0 }, assignment: assignmentOf(randomIds.workspace()) }
+          socket.send(JSON.stringify(welcome))
+          void mux?.open({ service: 'tcp', port: 1 }).then((stream) => new Response(stream.readable as ReadableStream<Uint8Array<ArrayBuffer>>).bytes()).then(carried.resolve, carried.reject)
+        },
+      },
+    })
+    cleanups.push(() => { void server.stop(true) })
+    await h.daemon({ linkUrl: `http://127.0.0.1:${server.port}`, onStream(_, stream) {
+      const direct = stream.direct({ onBytes() {}, onRoom() {}, onOver() {} })
+      expect(direct.write(body)).toBe(body.length)
+      direct.end()
+    } })
+    expect(Buffer.compare(await carried.promise, body)).toBe(0)
     expect(large).toEqual([protocol === 1 ? 5 + body.length : body.length])
   }
 })
