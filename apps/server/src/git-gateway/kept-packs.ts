@@ -2,11 +2,10 @@
  * Packs that were asked for before, word for word: many agents are given the same repository, and the host makes and sends
  * the same hundred megabytes for each. An answer is kept when the same is asked for the second time, and serves from then
  * on whoever was shown the same refs by the host itself, with the access that is theirs, a moment before. What the server
- * asks ahead for a workspace is kept at once, and read by who asks while it still comes. What is left of a server before this
- * one, what is too much, and what nobody used goes.
+ * asks ahead for a workspace is kept at once, and read by who asks while it still comes.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readShownIds } from '@berth/core'
@@ -14,8 +13,11 @@ import type { Clock, FetchCommand, RepositoryAddress } from '@berth/core'
 import type { OrgId, WorkspaceId } from '@berth/wire'
 import type { Log } from '../http/respond.ts'
 import { createBook } from './book.ts'
-import { growPack } from './growing-pack.ts'
-import type { GrowingPack } from './growing-pack.ts'
+import { createExpected } from './expected-packs.ts'
+import { createGrowingPacks } from './growing-packs.ts'
+import type { AskedAhead, Place } from './growing-packs.ts'
+import { onTheWay } from './on-the-way.ts'
+import { createTidying, UNFINISHED } from './pack-tidying.ts'
 import { watchPack } from './whole-pack.ts'
 
 /** `own`: with the access that the workspace has, not as a stranger. */
@@ -37,22 +39,12 @@ export interface KeptPacks {
   stop(): Promise<void>
 }
 export type Repository = Pick<Asker, 'orgId' | 'origin' | 'path'>
-export interface AskedAhead {
-  /** What the host said. Resolves when all of it was taken. */
-  take(response: Response): Promise<void>
-  /** The host said nothing. */
-  drop(error: Error): Promise<void>
-}
 
 export interface KeptPacksLimits { readonly leastBytes: number; readonly mostBytes: number; readonly totalBytes: number; /** What is asked ahead and nobody reads. */ readonly aheadMs: number; /** What is about to be asked ahead is waited for no longer. */ readonly expectedMs: number }
 /** Below it there is nothing to gain; above it one repository would push out all others. */
 export const PACK_LIMITS: KeptPacksLimits = { leastBytes: 1024 * 1024, mostBytes: 2 * 1024 ** 3, totalBytes: 8 * 1024 ** 3, aheadMs: 10 * 60_000, expectedMs: 5000 }
 /** Of the disk, so much stays free for what cannot be asked for again. */
 const FREE_SHARE = 0.1
-const UNUSED_MS = 7 * 24 * 3600_000
-const TIDY_MS = 3600_000
-/** Of those that are smaller than it is worth: they were asked ahead, for a clone that comes soon. */
-const SMALL_UNUSED_MS = 3600_000
 /** git asks for the pack at once after it was shown the refs. */
 const SHOWN_MS = 60_000
 const SHOWN_LIMIT = 100
@@ -61,7 +53,6 @@ const ASKED_MS = 24 * 3600_000
 const ASKED_LIMIT = 1000
 const WRITERS = 4
 const PIECE_BYTES = 256 * 1024
-const UNFINISHED = '.part'
 const RESULT = 'application/x-git-upload-pack-result'
 
 export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir: string; clock: Clock; log: Log; limits?: KeptPacksLimits }): KeptPacks {
@@ -70,6 +61,10 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
   const writing = new Set<string>()
   const expected = createExpected(limits.expectedMs)
   let stopped = false
+  const trouble = (error: unknown): null => {
+    log(`a pack is not kept: ${error instanceof Error ? error.message : String(error)}`)
+    return null
+  }
 
   /** Of what was kept for these refs and these terms. Null: the host has not just shown any to this asker. */
   const nameOf = (asker: Asker, command: FetchCommand): string | null => {
@@ -96,7 +91,7 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     if (writing.has(name) || writing.size >= WRITERS) return null
     writing.add(name)
     const aside = join(dir, `${name}.${randomUUID()}${UNFINISHED}`)
-    const file = await begun(aside).catch((error: unknown) => notKept(null, error, log))
+    const file = await begun(aside).catch(trouble)
     if (file !== null) return { aside, file }
     writing.delete(name)
     return null
@@ -108,7 +103,7 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     const watch = watchPack()
     let size = 0
     return onTheWay(response, {
-      log,
+      trouble,
       async piece(bytes) {
         size += bytes.length
         if (size > limits.mostBytes) throw new Error('it is too large')
@@ -128,7 +123,7 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     })
   }
   const { tidy, isDue } = createTidying({ dir, clock, limits, isWritten: (name) => writing.has(name) })
-  const growing = createGrowing({ dir, limits, log, tidy, over: (name) => void writing.delete(name) })
+  const growing = createGrowingPacks({ dir, limits: { mostBytes: limits.mostBytes, withinMs: limits.aheadMs, room: () => hasRoom(dir) }, trouble, tidy, over: (name) => void writing.delete(name) })
   return {
     async find(asker, command) {
       if (isDue()) await tidy().catch((error: unknown) => log(`packs that were kept: ${String(error)}`))
@@ -139,7 +134,7 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
     },
     async passing(asker, command, response) {
       if (response.status !== 200 || response.headers.get('content-type') !== RESULT) return response
-      if (command.kind === 'refs') return noting(response, (refs) => { shown.put(placeOf(asker), refs) }, log)
+      if (command.kind === 'refs') return noting(response, (refs) => { shown.put(placeOf(asker), refs) }, trouble)
       const name = mayKeep(asker, command) ? nameOf(asker, command) : null
       if (name === null) return response
       if (asked.get(name) !== null) return keeping(name, response)
@@ -160,14 +155,11 @@ export function createKeptPacks({ dir, clock, log, limits = PACK_LIMITS }: { dir
   }
 }
 
-/** Where one is written until it is whole. */
-interface Place { readonly aside: string; readonly file: FileHandle }
 /** The refs of a repository, as the host showed them to one asker. */
 interface Shown { readonly ids: ReadonlySet<string>; readonly digest: string }
 const digest = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
 const repositoryOf = ({ orgId, origin, path }: Repository): string => [orgId, origin, path].join('\n')
 const placeOf = ({ workspaceId, own, origin, path }: Asker): string => [workspaceId, own, origin, path].join('\n')
-const usedOf = async (path: string): Promise<{ size: number; usedAt: number }> => stat(path).then(({ size, mtimeMs }) => ({ size, usedAt: mtimeMs }), () => ({ size: 0, usedAt: 0 }))
 
 /** Null: there is no room for what can be asked for again. */
 async function begun(path: string): Promise<FileHandle | null> {
@@ -179,100 +171,8 @@ async function hasRoom(dir: string): Promise<boolean> {
   return bavail > blocks * FREE_SHARE
 }
 
-/** What is too much, and what nobody used. */
-function createTidying({ dir, clock, limits, isWritten }: { dir: string; clock: Clock; limits: KeptPacksLimits; isWritten(name: string): boolean }): { isDue(): boolean; tidy(): Promise<void> } {
-  let tidiedAt = -Infinity
-  return {
-    isDue: () => clock.now() > tidiedAt + TIDY_MS,
-    async tidy() {
-      tidiedAt = clock.now()
-      const found = await Promise.all((await readdir(dir).catch(() => [])).map(async (name) => ({ name, ...await usedOf(join(dir, name)) })))
-      let kept = 0
-      for (const { name, size, usedAt } of found.toSorted((a, b) => b.usedAt - a.usedAt)) {
-        if (name.endsWith(UNFINISHED)) {
-          if (!isWritten(name.slice(0, name.indexOf('.')))) await rm(join(dir, name), { force: true })
-          continue
-        }
-        kept += size
-        if (kept > limits.totalBytes || usedAt < clock.now() - (size < limits.leastBytes ? SMALL_UNUSED_MS : UNUSED_MS)) await rm(join(dir, name), { force: true })
-      }
-    },
-  }
-}
-
-/** Those that were asked ahead and still come. */
-function createGrowing({ dir, limits, log, tidy, over }: { dir: string; limits: KeptPacksLimits; log: Log; tidy(): Promise<void>; over(name: string): void }) {
-  const growing = new Map<string, { readonly pack: GrowingPack; readonly written: Promise<void> }>()
-  let stopped: Error | null = null
-  return {
-    read: async (name: string): Promise<ReadableStream<Uint8Array> | null> => await growing.get(name)?.pack.read() ?? null,
-    begin(name: string, { aside, file }: Place): AskedAhead {
-      const pack = growPack(aside, file, { mostBytes: limits.mostBytes, withinMs: limits.aheadMs, room: () => hasRoom(dir) })
-      const { promise: written, resolve } = Promise.withResolvers<void>()
-      growing.set(name, { pack, written })
-      if (stopped !== null) pack.end(stopped)
-      const take = async (response: Response): Promise<void> => {
-        try {
-          if (await pack.fill(response)) await rename(aside, join(dir, name))
-          else await rm(aside, { force: true })
-        } catch (error) {
-          notKept(null, error, log)
-        } finally {
-          growing.delete(name)
-          over(name)
-          resolve()
-        }
-        await tidy().catch((error: unknown) => notKept(null, error, log))
-      }
-      return {
-        take,
-        drop(error) {
-          pack.end(error)
-          return take(new Response(null))
-        },
-      }
-    },
-    async stop(): Promise<void> {
-      stopped = new Error('the server stops')
-      const all = [...growing.values()]
-      for (const { pack } of all) pack.end(stopped)
-      await Promise.all(all.map(({ written }) => written))
-    },
-  }
-}
-
-/** What is about to be asked ahead, by its repository. */
-function createExpected(mostMs: number) {
-  const expected = new Map<string, Promise<void>>()
-  return {
-    add(key: string): () => void {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      expected.set(key, promise)
-      return () => {
-        resolve()
-        if (expected.get(key) === promise) expected.delete(key)
-      }
-    },
-    /** False: nothing was expected. */
-    async waited(key: string): Promise<boolean> {
-      const coming = expected.get(key)
-      if (coming === undefined) return false
-      const late = Promise.withResolvers<void>()
-      const timer = setTimeout(late.resolve, mostMs)
-      await Promise.race([coming, late.promise])
-      clearTimeout(timer)
-      return true
-    },
-  }
-}
-
-function notKept<T>(instead: T, error: unknown, log: Log): T {
-  log(`a pack is not kept: ${error instanceof Error ? error.message : String(error)}`)
-  return instead
-}
-
 /** Where they are not too many, and came whole, `take` has them too. */
-function noting(response: Response, take: (refs: Shown) => void, log: Log): Response {
+function noting(response: Response, take: (refs: Shown) => void, trouble: (error: unknown) => void): Response {
   const pieces: Uint8Array[] = []
   let size = 0
   return onTheWay(response, {
@@ -285,47 +185,8 @@ function noting(response: Response, take: (refs: Shown) => void, log: Log): Resp
       const ids = bytes === null ? null : readShownIds(bytes)
       if (bytes !== null && ids !== null) take({ ids, digest: digest(bytes) })
     },
-    log,
+    trouble,
   })
-}
-
-/** Each piece is looked at before it goes on; whatever goes wrong there ends the looking and not the answer. `end` is called once. */
-function onTheWay(response: Response, { piece, end, log }: { piece(bytes: Uint8Array): Promise<void>; end(well: boolean): Promise<void>; log: Log }): Response {
-  if (response.body === null) return response
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  let looking = true
-  const look = async (work: () => Promise<void>): Promise<void> => {
-    if (!looking) return
-    try {
-      await work()
-    } catch (error) {
-      await over(false)
-      notKept(response, error, log)
-    }
-  }
-  const over = async (well: boolean): Promise<void> => {
-    looking = false
-    await end(well).catch((error: unknown) => notKept(response, error, log))
-  }
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await reader.read().catch(async (error: unknown) => {
-        if (looking) await over(false)
-        throw error
-      })
-      if (next.done) {
-        if (looking) await over(true)
-        return controller.close()
-      }
-      await look(() => piece(next.value))
-      controller.enqueue(next.value)
-    },
-    async cancel(reason) {
-      if (looking) await over(false)
-      await reader.cancel(reason)
-    },
-  }, { highWaterMark: 0 })
-  return new Response(body, { status: response.status, headers: response.headers })
 }
 
 /** The file's, which is closed afterwards. It may be deleted meanwhile. */
