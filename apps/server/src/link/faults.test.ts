@@ -154,6 +154,65 @@ test('nor to a server that does not', async () => {
   }
 })
 
+/** A frame of the mux as its peer may write it. */
+function frameOf(type: number, id: number, payload: Uint8Array | string = ''): Uint8Array<ArrayBuffer> {
+  const frame = Buffer.concat([new Uint8Array(5), Buffer.from(payload)])
+  frame[0] = type
+  frame.writeUInt32BE(id, 1)
+  return new Uint8Array(frame)
+}
+const OPEN = 1, DATA = 2, FIN = 4, RST = 5, APART = 6
+const ONE = 1, OTHER = 3
+const head = frameOf(APART, ONE)
+const large = new Uint8Array(64 * 1024).fill(7)
+const open2 = frameOf(OPEN, 2, '{"service":"http"}')
+/** What a daemon says, and what comes of it: what the stream that it speaks of reads, or why that is over, or that its link is. */
+const APARTS: Record<string, { says: (Uint8Array<ArrayBuffer> | string)[]; comes: Uint8Array | string | typeof LINK_CLOSE.garbage }> = {
+  'bytes that look like an OPEN': { says: [head, open2], comes: open2 },
+  'another APART': { says: [head, frameOf(APART, OTHER)], comes: frameOf(APART, OTHER) },
+  'a text, and then the payload': { says: [head, '{"type":"pong"}', large], comes: large },
+  'the payload of a stream that was never opened, by either side': { says: [frameOf(APART, 2), open2, frameOf(APART, 99), large, frameOf(DATA, ONE, 'x')], comes: Buffer.from('x') },
+  'more after its end': { says: [frameOf(FIN, ONE), head, large], comes: 'data after the end' },
+  'the payload of a stream that it reset': { says: [frameOf(RST, ONE, 'enough'), head, large], comes: 'enough' },
+  'more than the window': { says: Array.from({ length: 17 }, () => [head, large]).flat(), comes: 'window exceeded' },
+  'nothing': { says: [head, new Uint8Array(0)], comes: LINK_CLOSE.garbage },
+  'too much': { says: [head, new Uint8Array(64 * 1024 + 1)], comes: LINK_CLOSE.garbage },
+  'as much as a message holds': { says: [head, new Uint8Array(LINK_MESSAGE_LIMIT)], comes: LINK_CLOSE.garbage },
+  'an APART of no stream': { says: [frameOf(APART, 0), large], comes: LINK_CLOSE.garbage },
+  'an APART with something in it': { says: [frameOf(APART, ONE, 'x'), large], comes: LINK_CLOSE.garbage },
+}
+
+test('what a daemon sends apart is its stream\'s and nobody else\'s, or ends its own link', async () => {
+  let asked = 0
+  const h = await start({ over: 'tcp', deps: { linkHttp: () => { asked += 1; return Promise.resolve(new Response('ok')) } } })
+  const good = await h.daemon({ onStream(_, stream) { stream.readable.pipeTo(stream.writable).catch(() => {}) } })
+  await until('connected', () => good.link.connected)
+  const echo = await h.server.daemons.openStream(good.boot.workspaceId, { service: 'tcp', port: 1 })
+  const [to, from] = [echo.writable.getWriter(), echo.readable.getReader()]
+  for (const [what, { says, comes }] of Object.entries(APARTS)) {
+    const id = randomIds.workspace()
+    const peer = await raw(h, await tokenOf(h, id))
+    peer.say(hello(id, { protocol: 2 }))
+    await until('welcome', () => h.server.daemons.connected(id))
+    const [one, other] = [await h.server.daemons.openStream(id, { service: 'tcp', port: 1 }), await h.server.daemons.openStream(id, { service: 'tcp', port: 2 })]
+    for (const message of says) peer.socket.send(message)
+    // Behind them all, on a stream of its own.
+    peer.socket.send(frameOf(DATA, OTHER, 'still there'))
+    const behind = await other.readable.getReader().read().catch((error: { code: string }) => error.code)
+    if (comes === LINK_CLOSE.garbage) expect([what, behind, await peer.closed]).toEqual([what, 'daemon_unreachable', comes])
+    else expect([what, behind]).toEqual([what, { done: false, value: Buffer.from('still there') }])
+    // Of a stream that is over nothing more is read, not even what had come.
+    const read = await one.readable.getReader().read().then(({ value }) => value, (error: Error) => error)
+    if (comes instanceof Uint8Array) expect([what, Buffer.compare(read as Uint8Array, comes)]).toEqual([what, 0])
+    else expect([what, read]).toMatchObject([what, comes === LINK_CLOSE.garbage ? { code: 'daemon_unreachable' } : { code: 'cancelled', message: comes }])
+    await to.write(Buffer.from(what))
+    expect(Buffer.from((await from.read()).value ?? []).toString()).toBe(what)
+    peer.socket.close()
+    await peer.closed
+  }
+  expect([asked, h.server.daemons.count()]).toEqual([0, 1])
+})
+
 test('garbage closes its own link and costs the others nothing', async () => {
   const h = await start({ over: 'tcp' })
   const good = await h.daemon()
