@@ -65,8 +65,8 @@ export function createOutbox(socket: OutboxSocket, onRoom: () => void): Outbox {
         socket.send(frame)
       } else {
         if (frames.length === 0) setImmediate(flush)
-        // Its memory is the mux's again when this returns.
-        frames.push(frame.slice())
+        // Its memory is its writer's again when this returns; `slice` of a Buffer would share it.
+        frames.push(new Uint8Array(frame))
         frameBytes += frame.length
       }
       refused ||= !roomForFrame()
