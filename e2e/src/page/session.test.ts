@@ -108,7 +108,7 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
   const COUNT = 10_000
   const PAGE = 250
   let last = 0
-  const event = (seq: number): StoredEvent => ({ workspaceId: demo.id, seq, id: 'evt_000000000001' as StoredEvent['id'], at: 1, source: 'daemon', body: { type: 'message', sessionId: 'ses_000000000001', messageId: `m${seq}`, role: 'agent', text: `number ${(last = seq)}` } })
+  const event = (seq: number): StoredEvent => ({ workspaceId: demo.id, seq, id: 'evt_000000000001' as StoredEvent['id'], at: 1, source: 'daemon', body: { type: 'message', sessionId: 'ses_000000000001', messageId: `m${seq}`, role: 'agent', text: `number ${seq}` } })
   const context = await world.browser.newContext({ ...DESK, storageState: await desk.context().storageState() })
   const page = await context.newPage()
   await page.routeWebSocket('**/api/v1/socket', (socket) => {
@@ -116,7 +116,9 @@ test('session-flood: ten thousand events are drawn by the frame, not by the even
     socket.onMessage((text) => {
       const message = JSON.parse(String(text)) as { type: string; after: number }
       if (message.type !== 'watch') return server.send(text)
-      for (let at = 0; at < COUNT / PAGE; at++) socket.send(JSON.stringify({ type: 'events', workspaceId: demo.id, upToDate: false, events: Array.from({ length: PAGE }, (_, index) => event(message.after + at * PAGE + index + 1)) }))
+      // A page whose connection broke off asks again, from what it has.
+      if (last === 0) last = message.after + COUNT
+      for (let after = message.after; after < last; after += PAGE) socket.send(JSON.stringify({ type: 'events', workspaceId: demo.id, upToDate: false, events: Array.from({ length: Math.min(PAGE, last - after) }, (_, index) => event(after + index + 1)) }))
     })
   })
   await page.goto(new URL('/', demo.webUrl).href)
