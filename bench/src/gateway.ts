@@ -49,8 +49,8 @@ export const gateway: Bench = {
       for (const { url } of [host, bare]) await kept(product, ['git-host', 'add', url])
       await kept(product, ['model-key', 'add', 'anthropic', '--url', host.url])
       const { id } = await product.json<Workspace>(['up', `${host.url}/big.git`, '--name', 'bench', '--no-open', '-y', ...plainOn('sleep 100000')])
-      const inside = (script: string): Promise<string> => product.cli(['ssh', 'bench', script])
-      const outside = async (script: string): Promise<string> => new Response(Bun.spawn(['/bin/sh', '-c', script], { cwd: root, env: { PATH: process.env['PATH'] ?? '', HOME: root, ANTHROPIC_BASE_URL: host.url, ...certificate.trust }, stderr: 'inherit' }).stdout).text()
+      const inside: Script = (script) => product.cli(['ssh', 'bench', script])
+      const outside: Script = async (script) => new Response(Bun.spawn(['/bin/sh', '-c', script], { cwd: root, env: { PATH: process.env['PATH'] ?? '', HOME: root, ANTHROPIC_BASE_URL: host.url, ...certificate.trust }, stderr: 'inherit' }).stdout).text()
 
       yield* cloned({ host: host.url, bare: bare.url, relay: relay.url, inside, outside, another: (name) => another(root, 'big', name), signal })
 
@@ -94,7 +94,7 @@ async function* cloned({ host, bare, relay, inside, outside, another, signal }: 
   for (let at = 0; at <= CLONES + 1; at++) {
     signal.throwIfAborted()
     for (const name of names) {
-      const ms = Number(await ways[name](at))
+      const ms = millisecondsOf(await ways[name](at))
       // These only warm: the second is written to the server's disk too.
       if (at > 1) taken[name].push(ms)
     }
@@ -108,12 +108,12 @@ async function* cloned({ host, bare, relay, inside, outside, another, signal }: 
 }
 
 /** `berth up` of a repository that nobody asked for before, against git alone at the same work. */
-async function* broughtUp({ product, root, origin, signal, outside }: { product: Product; root: string; origin: string; signal: AbortSignal; outside(script: string): Promise<string> }): AsyncGenerator<Figure> {
+async function* broughtUp({ product, root, origin, signal, outside }: { product: Product; root: string; origin: string; signal: AbortSignal; outside: Script }): AsyncGenerator<Figure> {
   const direct: number[] = []
   const through: number[] = []
   for (let at = 0; at <= CLONES; at++) {
     signal.throwIfAborted()
-    const floor = Number(await outside(cloneAsUp(origin, another(root, 'big', `floor-${at}`))))
+    const floor = millisecondsOf(await outside(cloneAsUp(origin, another(root, 'big', `floor-${at}`))))
     const { steps } = await product.json<Workspace>(['up', `${origin}/${another(root, 'big', `up-${at}`)}.git`, '--name', `up-${at}`, '--no-open', '-y', ...plainOn('sleep 100000')])
     await product.cli(['delete', `up-${at}`, '-y'])
     // The first of each only warms.
@@ -165,6 +165,13 @@ const clone = (origin: string, name: string): string => `cd /tmp && rm -rf clone
 
 /** What the daemon has git do: a clone without files, which git fetches when it checks them out, a branch of its own, and what is small. */
 const cloneAsUp = (origin: string, name: string): string => `cd /tmp && rm -rf clone && mkdir clone && cd clone && since=$(date +%s%N) && git clone -q --filter=blob:none -- ${origin}/${name}.git . && git rev-parse --verify -q HEAD >/dev/null && git checkout -q --no-track -B berth/up HEAD && git rev-parse HEAD >/dev/null && (git ls-files --error-unmatch .gitmodules >/dev/null 2>&1; git update-ref refs/berth/source HEAD) && git config --local user.name Berth && git config --local user.email berth@localhost && echo $((($(date +%s%N) - since) / 1000000)); rm -rf /tmp/clone`
+
+/** A clone that failed prints nothing, which must not pass for a fast one. */
+function millisecondsOf(printed: string): number {
+  const ms = Number(printed)
+  if (ms > 0) return ms
+  throw new BerthError('internal', `a clone did not end well: ${printed.slice(0, 300)}`)
+}
 
 /** Fails when one of them does. */
 const manyClones = (origin: string): string => `cd /tmp && set -e; for at in $(seq ${AT_ONCE}); do (rm -rf clone-$at; git clone -q --bare ${origin}/smaller-$at.git clone-$at; rm -rf clone-$at) & all="$all $!"; done; for one in $all; do wait $one; done`

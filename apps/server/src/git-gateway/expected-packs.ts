@@ -1,8 +1,8 @@
 /** What is about to be asked ahead, by its repository: who asks meanwhile waits for a moment, so as not to have it twice. */
-export function createExpected(mostMs: number): { add(key: string): () => void; waited(key: string): Promise<boolean> } {
+export function createExpected(mostMs: number): { add(key: string): () => void; /** False: nothing was expected. */ waited(key: string): Promise<boolean> } {
   const expected = new Map<string, Promise<void>>()
   return {
-    add(key: string): () => void {
+    add(key) {
       const { promise, resolve } = Promise.withResolvers<void>()
       expected.set(key, promise)
       return () => {
@@ -10,8 +10,7 @@ export function createExpected(mostMs: number): { add(key: string): () => void; 
         if (expected.get(key) === promise) expected.delete(key)
       }
     },
-    /** False: nothing was expected. */
-    async waited(key: string): Promise<boolean> {
+    async waited(key) {
       const coming = expected.get(key)
       if (coming === undefined) return false
       const late = Promise.withResolvers<void>()

@@ -25,8 +25,8 @@ export function createGrowingPacks({ dir, limits, trouble, tidy, over }: { dir: 
   const growing = new Map<string, { readonly pack: GrowingPack; readonly written: Promise<void> }>()
   let stopped: Error | null = null
   return {
-    read: async (name: string): Promise<ReadableStream<Uint8Array> | null> => await growing.get(name)?.pack.read() ?? null,
-    begin(name: string, { aside, file }: Place): AskedAhead {
+    read: async (name) => await growing.get(name)?.pack.read() ?? null,
+    begin(name, { aside, file }) {
       const pack = growPack(aside, file, limits)
       const { promise: written, resolve } = Promise.withResolvers<void>()
       growing.set(name, { pack, written })
@@ -52,7 +52,7 @@ export function createGrowingPacks({ dir, limits, trouble, tidy, over }: { dir: 
         },
       }
     },
-    async stop(): Promise<void> {
+    async stop() {
       stopped = new Error('the server stops')
       const all = [...growing.values()]
       for (const { pack } of all) pack.end(stopped)
